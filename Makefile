@@ -1,0 +1,83 @@
+# Everything that is done to this repository, by name. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+SERVICES := authorize token device session keys
+MODULES  := api libs $(SERVICES:%=services/%) deployments
+PACKAGES := $(MODULES:%=./%/...)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
+KIT     := github.com/platform-oauth/platform-oauth/libs/servicekit
+export CGO_ENABLED ?= 0
+BUILD   := go build -trimpath -tags nomsgpack -ldflags '-s -w -X $(KIT).version=$(VERSION) -X $(KIT).commit=$(COMMIT)'
+
+# The race detector needs a C compiler; where there is none the tests run
+# without it, except in CI, where that would hide what must be seen.
+RACE := $(if $(or $(CI),$(shell command -v cc)),-race,)
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build platform and the five services into bin/
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./deployments/platform $(foreach s,$(SERVICES),./services/$(s)/cmd/$(s))
+
+.PHONY: run
+run: ## build and start everything in one process, with a demo sign-in to click through
+	@mkdir -p bin
+	$(BUILD) -o bin/ ./deployments/platform
+	bin/platform up --demo
+
+.PHONY: test
+test: deployments/e2e/node_modules ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
+	CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(PACKAGES)
+
+deployments/e2e/node_modules: deployments/e2e/package-lock.json
+	cd deployments/e2e && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: lint
+lint: bin/tools/golangci-lint ## golangci-lint (go vet and gofumpt among its checks) over every module
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(CURDIR)/bin/tools/golangci-lint run --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: fmt
+fmt: bin/tools/golangci-lint ## format every Go file (gofumpt, grouped imports)
+	@for m in $(MODULES); do (cd $$m && $(CURDIR)/bin/tools/golangci-lint fmt --config $(CURDIR)/.golangci.yml ./...); done
+
+.PHONY: generate
+generate: ## write the generated files anew (the route table)
+	go run ./api/internal/routegen -dir api
+
+.PHONY: verify
+verify: ## generated files, go.mod, go.sum and go.work are what they would become; every module builds alone
+	go run ./api/internal/routegen -dir api -check
+	@for m in $(MODULES); do echo "tidy $$m"; (cd $$m && GOWORK=off go mod tidy -diff && GOWORK=off go build ./...); done
+	@before=$$(cat go.work* $(MODULES:%=%/go.mod) | sha256sum); go work sync; \
+	after=$$(cat go.work* $(MODULES:%=%/go.mod) | sha256sum); \
+	[ "$$before" = "$$after" ] || { echo "go work sync changed a file: commit what it wrote"; exit 1; }
+
+.PHONY: check
+check: test lint verify ## test, lint and verify
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@for m in $(MODULES); do (cd $$m && for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
+	for f in $$(grep -rhoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | sed 's/func //'); do \
+	echo "$$m/$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$p; done; done); done
+
+.PHONY: bench
+bench: ## run every benchmark once
+	go test -run '^$$' -bench . -benchmem -benchtime $${BENCHTIME:-1s} $(PACKAGES) | grep -vE '^(\?|ok|PASS)'
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin deployments/e2e/node_modules
+
+# Pinned in a module of its own, so that their dependencies never become ours.
+bin/tools/golangci-lint: deployments/tools/go.mod deployments/tools/go.sum
+	@mkdir -p bin/tools
+	cd deployments/tools && GOWORK=off go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -1,0 +1,78 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Entry is one line of the route table that every way of running shares: the
+// chart's ingress, the process that holds all five services, the ingress of the
+// tests.
+type Entry struct {
+	Path    string // ends in "/" for a prefix
+	Prefix  bool
+	Service string
+}
+
+// Ingress derives the table from Routes: exact paths first, then prefixes (a path
+// with a parameter is known by what stands before it), each sorted.
+func Ingress() []Entry {
+	var table []Entry
+	for _, route := range Routes {
+		e := Entry{Path: route.Path, Service: route.Service}
+		if i := strings.IndexByte(e.Path, '{'); i >= 0 {
+			e.Path, e.Prefix = e.Path[:i], true
+		}
+		if !slices.Contains(table, e) {
+			table = append(table, e)
+		}
+	}
+	slices.SortFunc(table, func(a, b Entry) int {
+		if a.Prefix != b.Prefix {
+			if a.Prefix {
+				return 1
+			}
+			return -1
+		}
+		return strings.Compare(a.Path, b.Path)
+	})
+	return table
+}
+
+// Mux sends each request to the handler of the service that owns its path, and
+// what nobody owns to the fallback, whose task is to say so. It neither cleans
+// nor redirects paths.
+func Mux(services map[string]http.Handler, fallback http.Handler) (http.Handler, error) {
+	exact := map[string]http.Handler{}
+	type prefixed struct {
+		prefix  string
+		handler http.Handler
+	}
+	var prefixes []prefixed
+	for _, e := range Ingress() {
+		handler, ok := services[e.Service]
+		if !ok {
+			return nil, fmt.Errorf("api: no handler for service %q, which owns %s", e.Service, e.Path)
+		}
+		if e.Prefix {
+			prefixes = append(prefixes, prefixed{e.Path, handler})
+		} else {
+			exact[e.Path] = handler
+		}
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if handler, ok := exact[r.URL.Path]; ok {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		for _, p := range prefixes {
+			if strings.HasPrefix(r.URL.Path, p.prefix) {
+				p.handler.ServeHTTP(w, r)
+				return
+			}
+		}
+		fallback.ServeHTTP(w, r)
+	}), nil
+}

@@ -1,0 +1,135 @@
+package clientauth
+
+import (
+	"encoding/base64"
+	"log/slog"
+	"net/url"
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Method is how an application authenticates, by the names of the registry
+// "OAuth Token Endpoint Authentication Methods" (RFC 7591 2).
+type Method string
+
+// Methods.
+const (
+	Basic Method = "client_secret_basic" // in the Authorization header
+	Post  Method = "client_secret_post"  // in the form
+	None  Method = "none"                // the name alone
+)
+
+// Challenge is the value of WWW-Authenticate that goes with an Error whose
+// Challenge is set (RFC 7617 2).
+const Challenge = `Basic realm="platform", charset="UTF-8"`
+
+// maxClientID bounds, in bytes, what is taken for a client identifier.
+const maxClientID = 255
+
+// Credentials are what a request says about its sender. They prove nothing
+// before Authenticate has judged them.
+type Credentials struct {
+	Method   Method
+	ClientID string
+	// Secret is empty where none was sent; form-decoded for Basic.
+	Secret string
+	// rawSecret is the secret of Basic as it stood before form-decoding: curl and
+	// others do not encode. Empty for the other methods.
+	rawSecret string
+}
+
+// LogValue keeps the secret out of logs.
+func (c Credentials) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("method", string(c.Method)), slog.String("client_id", c.ClientID))
+}
+
+// String keeps the secret out of everything formatted with %v or %s.
+func (c Credentials) String() string { return string(c.Method) + " " + c.ClientID }
+
+// GoString keeps the secret out of %#v.
+func (c Credentials) GoString() string { return c.String() }
+
+// Parse reads the credentials of a request: authorization holds the values of
+// its Authorization header fields, clientID and clientSecret come from its form
+// and are empty where absent.
+//
+// Two methods at once (RFC 6749 2.3), two headers, and a form that names another
+// application than the header are an invalid_request; a header that cannot be
+// read, and no client at all, are an invalid_client. Every error is an *Error.
+func Parse(authorization []string, clientID, clientSecret string) (Credentials, error) {
+	var header string
+	switch len(authorization) {
+	case 0:
+	case 1:
+		header = strings.Trim(authorization[0], " \t")
+	default:
+		return Credentials{}, refuse(oauth.InvalidRequest, "the Authorization header was sent more than once", false)
+	}
+	if header != "" {
+		return parseHeader(header, clientID, clientSecret)
+	}
+	switch {
+	case clientID == "":
+		return Credentials{}, refuse(oauth.InvalidClient, "the request names no client", false)
+	case !validClientID(clientID):
+		return Credentials{}, invalidClient(false)
+	case clientSecret != "":
+		return Credentials{Method: Post, ClientID: clientID, Secret: clientSecret}, nil
+	default:
+		return Credentials{Method: None, ClientID: clientID}, nil
+	}
+}
+
+func parseHeader(header, clientID, clientSecret string) (Credentials, error) {
+	c, ok := parseBasic(header)
+	switch {
+	case !ok:
+		return Credentials{}, refuse(oauth.InvalidClient, "the Authorization header is not well-formed Basic authentication", true)
+	case clientSecret != "":
+		return Credentials{}, refuse(oauth.InvalidRequest, "more than one client authentication method was used", false)
+	case clientID != "" && clientID != c.ClientID:
+		return Credentials{}, refuse(oauth.InvalidRequest, "client_id differs from the one in the Authorization header", false)
+	}
+	return c, nil
+}
+
+// parseBasic reads a Basic header, both halves form-encoded (RFC 6749 2.3.1,
+// RFC 7617 2). A secret that does not form-decode is taken as it stands.
+func parseBasic(header string) (Credentials, bool) {
+	scheme, encoded, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return Credentials{}, false
+	}
+	plain, err := base64.StdEncoding.DecodeString(strings.Trim(encoded, " "))
+	if err != nil {
+		return Credentials{}, false
+	}
+	user, secret, ok := strings.Cut(string(plain), ":")
+	if !ok {
+		return Credentials{}, false
+	}
+	id, err := url.QueryUnescape(user)
+	if err != nil || !validClientID(id) {
+		return Credentials{}, false
+	}
+	decoded, err := url.QueryUnescape(secret)
+	if err != nil {
+		decoded = secret
+	}
+	return Credentials{Method: Basic, ClientID: id, Secret: decoded, rawSecret: secret}, true
+}
+
+// validClientID keeps what cannot be a client identifier (RFC 6749 A.1: visible
+// ASCII) from reaching a database.
+func validClientID(id string) bool {
+	if id == "" || len(id) > maxClientID {
+		return false
+	}
+	for i := range len(id) {
+		if id[i] < 0x20 || id[i] > 0x7e {
+			return false
+		}
+	}
+	return true
+}

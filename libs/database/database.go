@@ -1,0 +1,189 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+)
+
+// Dialect is the kind of database behind a [DB]. Statements differ between the
+// two in few places only: writable CTEs and SKIP LOCKED.
+type Dialect string
+
+// Dialects; the values are those of the OpenTelemetry attribute db.system.name.
+const (
+	Postgres Dialect = "postgresql"
+	SQLite   Dialect = "sqlite"
+)
+
+// Pool defaults. A service keeps its connections: opening one costs more than a
+// statement, and PostgreSQL counts them.
+const (
+	defaultMaxOpen      = 16
+	defaultConnLifetime = 30 * time.Minute
+	connectTimeout      = "5" // seconds
+)
+
+// Options are the settings of a database. Zero values are good.
+type Options struct {
+	URL             string        // postgres://…; not used by sqlite.Open
+	MaxOpen         int           // connections at most; 16 when 0. SQLite: readers beside the one writer
+	MaxIdle         int           // connections kept; MaxOpen when 0
+	ConnMaxLifetime time.Duration // 30 minutes when 0, so that a failover is noticed; SQLite: no limit
+
+	Logger         *slog.Logger // slow statements, by name; nil: none
+	TracerProvider trace.TracerProvider
+	MeterProvider  metric.MeterProvider
+}
+
+// Handles is what a driver package gives [New]: the opened handles of one
+// database. Reader may be the same as Writer.
+type Handles struct {
+	Dialect Dialect
+	Writer  *sql.DB
+	Reader  *sql.DB
+	// Lock excludes other migrations, also those of other processes, until
+	// unlock is called or the process dies. Nil: the dialect has its own way.
+	Lock func(ctx context.Context) (unlock func() error, err error)
+}
+
+// DB is an open database. It is safe for concurrent use.
+type DB struct {
+	queries
+	dialect Dialect
+	writer  *sqlx.DB
+	reader  *sqlx.DB
+	lock    func(ctx context.Context) (func() error, error)
+}
+
+var (
+	_ Runner = (*DB)(nil)
+	_ Runner = (*Tx)(nil)
+)
+
+// Open connects to PostgreSQL. The connection speaks UTC and sends parameters
+// with the statement, in one round trip and without a prepared statement, so
+// that it works through a transaction pooler. The error never shows the URL,
+// and has Unavailable() true where the server cannot be reached.
+func Open(ctx context.Context, o Options) (*DB, error) {
+	dsn, err := postgresDSN(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	connector, err := pq.NewConnector(dsn)
+	if err != nil {
+		return nil, errors.New("database: the URL has an option that is unknown or malformed")
+	}
+	pool := sql.OpenDB(connector)
+	pool.SetMaxOpenConns(o.maxOpen())
+	pool.SetMaxIdleConns(o.maxIdle())
+	pool.SetConnMaxLifetime(o.connLifetime())
+	db, err := New(Handles{Dialect: Postgres, Writer: pool, Reader: pool}, o)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	if err := db.Ping(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// New makes a DB from opened handles. Only driver packages call it.
+func New(h Handles, o Options) (*DB, error) {
+	obs, err := newObserver(h, o)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	writer := sqlx.NewDb(h.Writer, driverName(h.Dialect))
+	reader := writer
+	if h.Reader != h.Writer {
+		reader = sqlx.NewDb(h.Reader, driverName(h.Dialect))
+	}
+	return &DB{
+		queries: queries{read: reader, write: writer, obs: obs},
+		dialect: h.Dialect,
+		writer:  writer,
+		reader:  reader,
+		lock:    h.Lock,
+	}, nil
+}
+
+// Dialect tells which kind of database this is.
+func (db *DB) Dialect() Dialect { return db.dialect }
+
+// Ping checks that the database answers.
+func (db *DB) Ping(ctx context.Context) error {
+	if err := db.writer.PingContext(ctx); err != nil {
+		return wrap(ctx, "database.ping", err)
+	}
+	return nil
+}
+
+// Close ends all connections. It waits for statements that run.
+func (db *DB) Close() error {
+	err := db.obs.close()
+	if db.reader != db.writer {
+		err = errors.Join(err, db.reader.Close())
+	}
+	return errors.Join(err, db.writer.Close())
+}
+
+// postgresDSN forces what the rest of the package relies on into the URL.
+func postgresDSN(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		// Neither the URL nor url.Error, which repeats it: there is a password in it.
+		return "", errors.New("database: the URL must be of the form postgres://user:password@host:port/name?options")
+	}
+	query := u.Query()
+	for key := range query {
+		if strings.EqualFold(key, "timezone") {
+			query.Del(key)
+		}
+	}
+	query.Set("timezone", "UTC")
+	query.Set("binary_parameters", "yes")
+	if !query.Has("connect_timeout") {
+		query.Set("connect_timeout", connectTimeout)
+	}
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+func driverName(d Dialect) string {
+	if d == Postgres {
+		return "postgres"
+	}
+	return "sqlite"
+}
+
+func (o Options) maxOpen() int {
+	if o.MaxOpen > 0 {
+		return o.MaxOpen
+	}
+	return defaultMaxOpen
+}
+
+func (o Options) maxIdle() int {
+	if o.MaxIdle > 0 {
+		return o.MaxIdle
+	}
+	return o.maxOpen()
+}
+
+func (o Options) connLifetime() time.Duration {
+	if o.ConnMaxLifetime > 0 {
+		return o.ConnMaxLifetime
+	}
+	return defaultConnLifetime
+}

@@ -1,0 +1,89 @@
+-- Who may touch which table. One group role a service; a deployment makes login
+-- roles that are members of one. `platform migrate --roles` runs this file after
+-- the migrations, as the owner of the tables. It runs in one transaction and
+-- first takes everything away, so that the rights afterwards are exactly those
+-- below, while running services notice nothing.
+--
+-- An UPDATE, and SELECT … FOR UPDATE, also need SELECT on what they read. The
+-- checks of foreign keys run as the owner and need nothing here.
+
+-- Two at once would trip over each other's rows in the catalogues.
+SELECT pg_advisory_xact_lock(x'706c6174726f6c65'::bigint); -- "platrole"
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['platform_authorize', 'platform_token', 'platform_device',
+                                'platform_session', 'platform_keys', 'platform_operator'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = name) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+            EXCEPTION WHEN duplicate_object OR unique_violation THEN
+                -- Roles belong to the server, the lock to this database: another
+                -- database's migration was first.
+                NULL;
+            END;
+        END IF;
+    END LOOP;
+
+    EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator', current_schema());
+END
+$$;
+
+-- By name, for the schema may hold what is not ours. Rights to columns go too.
+REVOKE ALL
+    ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
+       application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
+       device_codes, signing_keys
+    FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
+         platform_operator;
+
+-- Everybody: what version is this, who are the applications, which keys verify.
+GRANT SELECT ON goose_db_version, applications, signing_keys
+    TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+
+-- People, for those who show them or put them into tokens. Hashes of passwords
+-- stand apart, and only the sign-in reads them.
+GRANT SELECT ON tenants, users, memberships
+    TO platform_authorize, platform_token, platform_device, platform_session;
+GRANT SELECT ON tenant_domains TO platform_session;
+
+-- Hashes of application secrets, for those who authenticate applications.
+GRANT SELECT ON application_secrets TO platform_token, platform_device;
+
+-- Who is signed in, and what they have allowed.
+GRANT SELECT ON sessions, consents TO platform_authorize, platform_token, platform_device;
+
+-- authorize: requests that wait for a person, and the codes that come of them.
+GRANT SELECT, INSERT, DELETE, UPDATE (consumed_at) ON authorization_requests TO platform_authorize;
+GRANT SELECT, INSERT, DELETE, UPDATE (consumed_at) ON authorization_codes TO platform_authorize;
+GRANT UPDATE (last_seen_at) ON sessions TO platform_authorize;
+
+-- token: redeems codes and device codes, owns the grants.
+GRANT SELECT, UPDATE (consumed_at) ON authorization_codes TO platform_token;
+GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_codes TO platform_token;
+GRANT SELECT, INSERT, UPDATE, DELETE ON grants TO platform_token;
+
+-- device: owns the device codes; asks for sign-ins as authorize does.
+GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, auth_time, acr, amr)
+    ON device_codes TO platform_device;
+GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
+
+-- session: signs people in, asks for consent, ends sessions.
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, consents TO platform_session;
+GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
+    ON authorization_requests TO platform_session;
+GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
+GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
+GRANT UPDATE (last_login_at) ON users TO platform_session;
+
+-- keys: the schedule of the signing keys. A key's kid, generation and public
+-- half never change.
+GRANT INSERT, DELETE, UPDATE (active_from, retire_at, revoked_at) ON signing_keys TO platform_keys;
+
+-- operator: who may sign in, and to what.
+GRANT SELECT, INSERT, UPDATE, DELETE
+    ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets
+    TO platform_operator;

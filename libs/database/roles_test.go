@@ -1,0 +1,277 @@
+package database_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+// rights are what a role may do with a table: verbs on all of it, and the
+// columns it may update where that is not all of them.
+type rights struct {
+	verbs  string   // of S(elect), I(nsert), U(pdate), D(elete), in this order
+	update []string // columns
+}
+
+var (
+	read = rights{verbs: "S"}
+	own  = rights{verbs: "SIUD"}
+)
+
+// matrix is the table "Who owns which table" as the database shall see it. What
+// is not named is refused.
+var matrix = map[string]map[string]rights{
+	"platform_authorize": {
+		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"tenants": read, "users": read, "memberships": read,
+		"consents":               read,
+		"sessions":               {"S", []string{"last_seen_at"}},
+		"authorization_requests": {"SID", []string{"consumed_at"}},
+		"authorization_codes":    {"SID", []string{"consumed_at"}},
+	},
+	"platform_token": {
+		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"tenants": read, "users": read, "memberships": read,
+		"sessions": read, "consents": read,
+		"application_secrets": read,
+		"authorization_codes": {"S", []string{"consumed_at"}},
+		"device_codes":        {"S", []string{"consumed_at", "interval_seconds", "last_polled_at"}},
+		"grants":              own,
+	},
+	"platform_device": {
+		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"tenants": read, "users": read, "memberships": read,
+		"sessions": read, "consents": read,
+		"application_secrets":    read,
+		"authorization_requests": {"SI", []string{"consumed_at"}},
+		"device_codes":           {"SID", []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
+	},
+	"platform_session": {
+		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"tenants": read, "tenant_domains": read, "memberships": read,
+		"users":                  {"S", []string{"last_login_at"}},
+		"credentials":            {"S", []string{"password_hash", "updated_at"}},
+		"sessions":               own,
+		"consents":               own,
+		"authorization_requests": {"S", []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"}},
+		"grants":                 {"S", []string{"revoked_at"}},
+	},
+	"platform_keys": {
+		"goose_db_version": read, "applications": read,
+		"signing_keys": {"SID", []string{"active_from", "retire_at", "revoked_at"}},
+	},
+	"platform_operator": {
+		"goose_db_version": read, "signing_keys": read,
+		"tenants": own, "tenant_domains": own, "users": own, "memberships": own,
+		"credentials": own, "applications": own, "application_secrets": own,
+	},
+}
+
+const verbsOf = `SELECT
+	CASE WHEN has_table_privilege(c.oid, 'SELECT') THEN 'S' ELSE '' END ||
+	CASE WHEN has_table_privilege(c.oid, 'INSERT') THEN 'I' ELSE '' END ||
+	CASE WHEN has_table_privilege(c.oid, 'UPDATE') THEN 'U' ELSE '' END ||
+	CASE WHEN has_table_privilege(c.oid, 'DELETE') THEN 'D' ELSE '' END ||
+	CASE WHEN has_table_privilege(c.oid, 'TRUNCATE, REFERENCES, TRIGGER') THEN '!' ELSE '' END
+	FROM pg_class c WHERE c.oid = to_regclass($1)`
+
+// columnsOf lists the columns that the current user may update (or read, or
+// insert into), whether by a right to the column or to the table.
+const columnsOf = `SELECT attname FROM pg_attribute
+	WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND has_column_privilege(attrelid, attnum, $2)
+	ORDER BY attname COLLATE "C"`
+
+func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
+	server := testkit.PostgresServer(t)
+	url := server.NewDatabase(t)
+	names := tables(t, testkit.OpenPostgres(t, url))
+	require.Len(t, names, 15, "a new table needs its rights here and in roles.sql")
+	for role, granted := range matrix {
+		for name := range granted {
+			require.Contains(t, names, name)
+		}
+		t.Run(role, func(t *testing.T) {
+			db := testkit.OpenPostgres(t, server.LoginURL(t, url, role))
+			for _, table := range names {
+				t.Run(table, func(t *testing.T) { requireRights(t, db, table, granted[table]) })
+			}
+		})
+	}
+}
+
+func requireRights(t *testing.T, db *database.DB, table string, want rights) {
+	t.Helper()
+	var verbs string
+	require.NoError(t, db.Get(t.Context(), "test.verbs", &verbs, verbsOf, table))
+	require.Equal(t, want.verbs, verbs)
+
+	columns := func(verb string) (names []string) {
+		require.NoError(t, db.Select(t.Context(), "test.columns", &names, columnsOf, table, verb))
+		return names
+	}
+	if !strings.Contains(want.verbs, "S") {
+		require.Empty(t, columns("SELECT"))
+	}
+	if !strings.Contains(want.verbs, "I") {
+		require.Empty(t, columns("INSERT"))
+	}
+	if !strings.Contains(want.verbs, "U") {
+		require.Equal(t, want.update, columns("UPDATE"))
+	}
+	require.Empty(t, columns("REFERENCES"))
+	requireBehaviour(t, db, table, want, columns("UPDATE"))
+}
+
+// requireBehaviour runs statements, for the catalogue is not the whole truth: an
+// owner, a superuser or a view would get past it.
+func requireBehaviour(t *testing.T, db *database.DB, table string, want rights, update []string) {
+	t.Helper()
+	var columns []string
+	require.NoError(t, db.Select(t.Context(), "test.columns", &columns,
+		`SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`, table))
+	try := func(allowed bool, statement string) {
+		t.Helper()
+		// EXPLAIN checks the rights as execution does, and touches no row.
+		var plan []string
+		err := db.Select(t.Context(), "test.try", &plan, `EXPLAIN `+statement)
+		if allowed {
+			require.NoError(t, err, statement)
+		} else {
+			require.ErrorContains(t, err, "permission denied for table "+table, statement)
+		}
+	}
+	may := func(verb string) bool { return strings.Contains(want.verbs, verb) }
+	try(may("S"), fmt.Sprintf(`SELECT * FROM %s`, table))
+	try(may("D"), fmt.Sprintf(`DELETE FROM %s`, table))
+	try(may("I"), fmt.Sprintf(`INSERT INTO %s (%s) VALUES (NULL)`, table, columns[0]))
+	try(may("S") && len(update) > 0, fmt.Sprintf(`SELECT %s FROM %s FOR UPDATE SKIP LOCKED`, columns[0], table))
+	for _, column := range columns {
+		try(may("U") || slices.Contains(update, column), fmt.Sprintf(`UPDATE %s SET %s = NULL`, table, column))
+	}
+}
+
+// What really runs, row by row, for the rights that would hurt most.
+func TestRefusalsThatMatterMost(t *testing.T) {
+	server := testkit.PostgresServer(t)
+	url := server.NewDatabase(t)
+	owner := testkit.OpenPostgres(t, url)
+	addTenant(t, owner, "t")
+	for _, statement := range []string{
+		`INSERT INTO users (id, email, created_at, updated_at) VALUES ('u', 'u@example.com', now(), now())`,
+		`INSERT INTO credentials (user_id, password_hash, updated_at) VALUES ('u', 'hash', now())`,
+		`INSERT INTO memberships (user_id, tenant_id, created_at) VALUES ('u', 't', now())`,
+		`INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('c', 'C', 'WEB', 'GLOBAL', now(), now())`,
+		`INSERT INTO application_secrets (id, client_id, hash, created_at) VALUES ('s', 'c', '\x00', now())`,
+		`INSERT INTO sessions (id, cookie_hash, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at) VALUES ('s', '\x00', 'u', now(), '', '[]', now(), now(), now())`,
+	} {
+		_, err := owner.Exec(t.Context(), "test.fill", statement)
+		require.NoError(t, err)
+	}
+	tests := map[string][]string{
+		"platform_authorize": {
+			`SELECT hash FROM application_secrets`, `SELECT password_hash FROM credentials`, `UPDATE sessions SET user_id = 'x'`,
+			`UPDATE sessions SET ended_at = NULL`, `INSERT INTO grants (id) VALUES ('x')`, `UPDATE authorization_requests SET decision = 'consented'`,
+		},
+		"platform_token": {
+			`SELECT password_hash FROM credentials`, `INSERT INTO authorization_codes (code_hash) VALUES ('\x00')`, `UPDATE authorization_codes SET user_id = 'x'`,
+			`SELECT id FROM authorization_requests`, `UPDATE device_codes SET decision = 'approved'`, `UPDATE sessions SET last_seen_at = now()`,
+		},
+		"platform_device": {
+			`SELECT id FROM grants`, `SELECT password_hash FROM credentials`, `SELECT code_hash FROM authorization_codes`, `UPDATE device_codes SET consumed_at = NULL`,
+		},
+		"platform_session": {
+			`SELECT hash FROM application_secrets`, `SELECT code_hash FROM authorization_codes`, `UPDATE grants SET revoked_at = NULL, scope = 'x'`,
+			`UPDATE authorization_requests SET redirect_uri = 'x'`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
+		},
+		"platform_keys":     {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`},
+		"platform_operator": {`SELECT cookie_hash FROM sessions`, `INSERT INTO signing_keys (kid) VALUES ('x')`, `SELECT id FROM grants`},
+	}
+	require.Len(t, tests, len(matrix))
+	for role, statements := range tests {
+		t.Run(role, func(t *testing.T) {
+			db := testkit.OpenPostgres(t, server.LoginURL(t, url, role))
+			statements = append(statements, `CREATE TABLE mine (id text)`, `ALTER TABLE users ADD COLUMN x text`, `TRUNCATE users`,
+				`SET ROLE postgres`, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`, `CREATE ROLE other`)
+			for _, statement := range statements {
+				_, err := db.Exec(t.Context(), "test.refused", statement)
+				require.Error(t, err, statement)
+				require.Regexp(t, `permission denied|must be owner`, err.Error(), statement)
+				require.Equal(t, database.KindOther, database.Classify(t.Context(), err))
+			}
+			require.NoError(t, db.CheckSchema(t.Context()))
+		})
+	}
+}
+
+// Foreign keys are checked, and cascade, with the owner's rights.
+func TestTheSessionServiceWritesRowsThatReferToWhatItMayNotLock(t *testing.T) {
+	server := testkit.PostgresServer(t)
+	url := server.NewDatabase(t)
+	owner := testkit.OpenPostgres(t, url)
+	_, err := owner.Exec(t.Context(), "test.fill", `INSERT INTO users (id, email, created_at, updated_at) VALUES ('u', 'u@example.com', now(), now())`)
+	require.NoError(t, err)
+	db := testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_session"))
+	const insert = `INSERT INTO sessions (id, cookie_hash, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at) VALUES ($1, $2, $3, now(), '', '[]', now(), now(), now())`
+	_, err = db.Exec(t.Context(), "test.insert", insert, "s", []byte{0, 255}, "u")
+	require.NoError(t, err)
+	_, err = db.Exec(t.Context(), "test.insert", insert, "t", []byte{1}, "nobody")
+	require.ErrorContains(t, err, "foreign key")
+}
+
+func TestApplyRolesMakesTheRightsExactlyTheFiles(t *testing.T) {
+	server := testkit.PostgresServer(t)
+	url := server.NewDatabase(t)
+	owner := testkit.OpenPostgres(t, url)
+	for _, statement := range []string{
+		`GRANT SELECT ON credentials TO PUBLIC`,
+		`GRANT ALL ON sessions TO platform_device`,
+		`GRANT UPDATE (email), REFERENCES (id) ON users TO platform_token`,
+		`REVOKE SELECT ON applications FROM platform_keys`,
+	} {
+		_, err := owner.Exec(t.Context(), "test.spoil", statement)
+		require.NoError(t, err)
+	}
+	require.NoError(t, database.ApplyRoles(t.Context(), owner))
+	for role, granted := range matrix {
+		db := testkit.OpenPostgres(t, server.LoginURL(t, url, role))
+		for _, table := range []string{"credentials", "sessions", "users", "applications"} {
+			requireRights(t, db, table, granted[table])
+		}
+	}
+}
+
+// On a server of its own, for roles belong to all databases of a server.
+func TestManyMayApplyRolesAtOnceToSeveralDatabases(t *testing.T) {
+	server := testkit.OwnPostgresServer(t)
+	admin := testkit.OpenPostgres(t, server.URL("postgres"))
+	names := []string{server.EmptyDatabase(t), server.EmptyDatabase(t), server.EmptyDatabase(t)}
+	_, err := admin.Exec(t.Context(), "test.drop", `DROP DATABASE platform_template`)
+	require.NoError(t, err)
+	for role := range matrix {
+		_, err := admin.Exec(t.Context(), "test.drop", `DROP ROLE `+role)
+		require.NoError(t, err)
+	}
+	handles := make([]*database.DB, 12)
+	for i := range handles {
+		handles[i] = testkit.OpenPostgres(t, names[i%len(names)])
+		_, _, err := database.Migrate(t.Context(), handles[i], nil)
+		require.NoError(t, err)
+	}
+	require.NoError(t, errors.Join(together(len(handles), func(i int) error {
+		return database.ApplyRoles(t.Context(), handles[i])
+	})...))
+	var roles []string
+	require.NoError(t, admin.Select(t.Context(), "test.roles", &roles, `SELECT rolname FROM pg_roles WHERE rolname LIKE 'platform\_%' AND NOT rolcanlogin AND NOT rolsuper`))
+	require.Len(t, roles, len(matrix))
+}
+
+func TestSQLiteHasNoRoles(t *testing.T) {
+	require.ErrorContains(t, database.ApplyRoles(t.Context(), testkit.SQLite(t)), "no roles")
+}

@@ -1,0 +1,43 @@
+package database
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// Time is a time column: UTC, in microseconds, and NULL where the time is zero.
+// PostgreSQL keeps it as timestamptz, SQLite as an INTEGER of microseconds since
+// 1970, so that times compare as times: SQLite would compare texts.
+type Time struct{ time.Time }
+
+// At is t as a column takes it.
+func At(t time.Time) Time {
+	if t.IsZero() {
+		return Time{}
+	}
+	return Time{t.UTC().Truncate(time.Microsecond)}
+}
+
+// Value implements [driver.Valuer]. The SQLite driver makes the integer of it.
+func (t Time) Value() (driver.Value, error) {
+	if t.IsZero() {
+		return nil, nil
+	}
+	return t.UTC().Truncate(time.Microsecond), nil
+}
+
+// Scan implements [sql.Scanner].
+func (t *Time) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*t = Time{}
+	case time.Time:
+		*t = At(v)
+	case int64:
+		*t = At(time.UnixMicro(v))
+	default:
+		return fmt.Errorf("database: a time column holds %T", src)
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package appcache
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+)
+
+// maxUnknownID is the longest client_id, in bytes, of which "there is none" is
+// remembered: what strangers invent must not fill the memory. Registered ones
+// are shorter.
+const maxUnknownID = 128
+
+// Source reads an application: a store. It answers directory.ErrNotFound for one
+// that does not exist. An error with a method Unavailable() bool that returns
+// true, and a passed deadline, mean that it is away.
+type Source interface {
+	Application(ctx context.Context, clientID string) (*directory.Application, error)
+}
+
+// Options are the cache's bounds; zero values are replaced by the defaults named.
+type Options struct {
+	TTL         time.Duration // how old an entry may be: 5 s
+	NegativeTTL time.Duration // how long "there is none" is remembered, and how soon a source that is away is asked again: 1 s
+	Stale       time.Duration // how much longer an entry serves while the source is away: 1 min
+	LoadTimeout time.Duration // how long one load may take: 2 s
+	Size        int           // applications kept at most, and as many answers that there is none: 10,000
+	Now         func() time.Time
+}
+
+// Cache is a bounded cache before a Source. Many callers that miss at once make
+// one load, which outlives a caller that gives up. It is safe for concurrent use.
+type Cache struct {
+	source Source
+	opts   Options
+
+	mu sync.RWMutex
+	// Apart, so that no number of invented ids can push out applications.
+	known   map[string]entry
+	unknown map[string]time.Time // until when
+	flight  *singleflight.Group
+	epoch   uint64 // counts invalidations: what was read before one is not kept
+}
+
+type entry struct {
+	app        *directory.Application
+	until      time.Time // served without asking before then
+	staleUntil time.Time // served while the source is away before then
+}
+
+// New makes a cache. The applications it returns are shared: callers must not
+// change them.
+func New(source Source, opts Options) *Cache {
+	setDefault(&opts.TTL, 5*time.Second)
+	setDefault(&opts.NegativeTTL, time.Second)
+	setDefault(&opts.Stale, time.Minute)
+	setDefault(&opts.LoadTimeout, 2*time.Second)
+	setDefault(&opts.Size, 10_000)
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Cache{
+		source: source, opts: opts, flight: &singleflight.Group{},
+		known: map[string]entry{}, unknown: map[string]time.Time{},
+	}
+}
+
+func setDefault[T time.Duration | int](v *T, to T) {
+	if *v <= 0 {
+		*v = to
+	}
+}
+
+// Application finds an application, disabled ones included;
+// directory.ErrNotFound. Other errors are the source's, or that of ctx.
+func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Application, error) {
+	now := c.opts.Now()
+	c.mu.RLock()
+	e, known := c.known[clientID]
+	until, unknown := c.unknown[clientID]
+	flight := c.flight
+	c.mu.RUnlock()
+	switch {
+	case known && now.Before(e.until):
+		return e.app, nil
+	case unknown && now.Before(until):
+		return nil, directory.ErrNotFound
+	default:
+		return c.load(ctx, flight, clientID)
+	}
+}
+
+// load reads one application for everybody who waits for it.
+func (c *Cache) load(ctx context.Context, flight *singleflight.Group, clientID string) (*directory.Application, error) {
+	// It may be a part of a request, whose memory a map must not hold.
+	clientID = strings.Clone(clientID)
+	done := flight.DoChan(clientID, func() (any, error) {
+		// The first caller may give up; the others still wait.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.LoadTimeout)
+		defer cancel()
+		return c.read(ctx, clientID)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-done:
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		return r.Val.(*directory.Application), nil
+	}
+}
+
+func (c *Cache) read(ctx context.Context, clientID string) (*directory.Application, error) {
+	c.mu.RLock()
+	epoch := c.epoch
+	c.mu.RUnlock()
+	app, err := c.source.Application(ctx, clientID)
+	now := c.opts.Now()
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case epoch != c.epoch:
+		// Somebody said meanwhile that it has changed: good for those who asked
+		// before, not for those who ask from now on.
+		return app, err
+	case err == nil:
+		c.keep(clientID, app, now)
+		return app, nil
+	case errors.Is(err, directory.ErrNotFound):
+		c.keepUnknown(clientID, now)
+		return nil, directory.ErrNotFound
+	case away(err):
+		return c.stale(clientID, now, err)
+	default:
+		return nil, err
+	}
+}
+
+func (c *Cache) keep(clientID string, app *directory.Application, now time.Time) {
+	delete(c.unknown, clientID)
+	makeRoom(c.known, clientID, c.opts.Size)
+	until := now.Add(c.opts.TTL)
+	c.known[clientID] = entry{app: app, until: until, staleUntil: until.Add(c.opts.Stale)}
+}
+
+func (c *Cache) keepUnknown(clientID string, now time.Time) {
+	delete(c.known, clientID)
+	if len(clientID) > maxUnknownID {
+		return
+	}
+	makeRoom(c.unknown, clientID, c.opts.Size)
+	c.unknown[clientID] = now.Add(c.opts.NegativeTTL)
+}
+
+// stale serves what is known while the source is away, and spares it and the
+// callers another try for a moment.
+func (c *Cache) stale(clientID string, now time.Time, cause error) (*directory.Application, error) {
+	e, ok := c.known[clientID]
+	if !ok || !now.Before(e.staleUntil) {
+		return nil, cause
+	}
+	if e.until = now.Add(c.opts.NegativeTTL); e.until.After(e.staleUntil) {
+		e.until = e.staleUntil
+	}
+	c.known[clientID] = e
+	return e.app, nil
+}
+
+// makeRoom removes an entry, whichever the map gives: it costs one read to get
+// it back.
+func makeRoom[T any](m map[string]T, clientID string, size int) {
+	if _, there := m[clientID]; there || len(m) < size {
+		return
+	}
+	for id := range m {
+		delete(m, id)
+		return
+	}
+}
+
+func away(err error) bool {
+	var u interface{ Unavailable() bool }
+	return errors.As(err, &u) && u.Unavailable() || errors.Is(err, context.DeadlineExceeded)
+}
+
+// Invalidate forgets one application: the next look-up reads it anew, and what
+// was known of it no longer serves while the source is away.
+func (c *Cache) Invalidate(clientID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	delete(c.known, clientID)
+	delete(c.unknown, clientID)
+	c.flight.Forget(clientID)
+}
+
+// InvalidateAll forgets every application, as Invalidate does one.
+func (c *Cache) InvalidateAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.epoch++
+	clear(c.known)
+	clear(c.unknown)
+	// Nobody from now on joins a load that began before.
+	c.flight = &singleflight.Group{}
+}

@@ -1,0 +1,150 @@
+package password
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// MaxLength is the longest password, in bytes, that is hashed.
+const MaxLength = 1024
+
+// ErrTooLong is answered for a password of more than MaxLength bytes.
+var ErrTooLong = errors.New("password: longer than 1,024 bytes")
+
+// ErrBusy is answered when every slot is taken and the queue is full. It is a
+// passing condition: Unavailable tells so.
+var ErrBusy error = busyError{}
+
+type busyError struct{}
+
+func (busyError) Error() string { return "password: too many hashes at once" }
+
+// Unavailable makes the edge answer 503 with Retry-After.
+func (busyError) Unavailable() bool { return true }
+
+// Options of a Hasher; zero values are good.
+type Options struct {
+	Params Params    // of new hashes; zero: 19 MiB, two passes, one thread
+	Slots  int       // hashes at once; zero: one a processor
+	Queue  int       // callers that may wait for a slot; zero: 32 a slot
+	Random io.Reader // of salts; nil: crypto/rand
+}
+
+// Hasher hashes and verifies, a bounded number at a time. It is safe for
+// concurrent use.
+type Hasher struct {
+	params Params
+	random io.Reader
+	slots  chan struct{}
+	queue  int64
+	inside atomic.Int64 // in slots and queue
+	work   atomic.Int64
+	dummy  parsed
+}
+
+// New makes a Hasher. It refuses parameters that Validate would refuse.
+func New(o Options) (*Hasher, error) {
+	if o.Params == (Params{}) {
+		o.Params = defaultParams
+	}
+	if o.Slots <= 0 {
+		o.Slots = runtime.GOMAXPROCS(0)
+	}
+	if o.Queue <= 0 {
+		o.Queue = 32 * o.Slots
+	}
+	if o.Random == nil {
+		o.Random = rand.Reader
+	}
+	h := &Hasher{
+		params: o.Params,
+		random: o.Random,
+		slots:  make(chan struct{}, o.Slots),
+		queue:  int64(o.Slots + o.Queue),
+		// What it compares with does not matter: Verify never says yes to it.
+		dummy: parsed{Params: o.Params, salt: make([]byte, saltLength), key: make([]byte, keyLength)},
+	}
+	if err := Validate(h.dummy.String()); err != nil {
+		return nil, err
+	}
+	return h, nil
+}
+
+// Hash makes the PHC string to store. ErrTooLong, ErrBusy, the context's error.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	if len(password) > MaxLength {
+		return "", ErrTooLong
+	}
+	p := parsed{Params: h.params, salt: make([]byte, saltLength)}
+	if _, err := io.ReadFull(h.random, p.salt); err != nil {
+		return "", fmt.Errorf("password: read randomness: %w", err)
+	}
+	var err error
+	if p.key, err = h.derive(ctx, p.Params, password, p.salt, keyLength); err != nil {
+		return "", err
+	}
+	return p.String(), nil
+}
+
+// Verify tells whether password hashes to hash, in constant time. An empty hash
+// stands for somebody without a password, or for nobody: it costs the same work
+// in the same slots and is never right, so that a stranger learns nothing from
+// how long the answer takes. ErrTooLong, ErrFormat, ErrBusy, the context's error.
+func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	if len(password) > MaxLength {
+		return false, ErrTooLong
+	}
+	want := h.dummy
+	if hash != "" {
+		var err error
+		if want, err = parse(hash); err != nil {
+			return false, err
+		}
+	}
+	key, err := h.derive(ctx, want.Params, password, want.salt, len(want.key))
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(key, want.key) == 1 && hash != "", nil
+}
+
+// NeedsUpgrade tells whether a hash is cheaper to guess than a new one would be.
+// A dearer one stays as it is.
+func (h *Hasher) NeedsUpgrade(hash string) bool {
+	p, err := parse(hash)
+	if err != nil {
+		return true
+	}
+	cost := func(p Params) uint64 { return uint64(p.Memory) * uint64(p.Time) }
+	return cost(p.Params) < cost(h.params) || len(p.salt) < saltLength || len(p.key) < keyLength
+}
+
+// Work counts the hashes computed so far, dummies included.
+func (h *Hasher) Work() int64 { return h.work.Load() }
+
+func (h *Hasher) derive(ctx context.Context, p Params, password string, salt []byte, length int) ([]byte, error) {
+	if h.inside.Add(1) > h.queue {
+		h.inside.Add(-1)
+		return nil, ErrBusy
+	}
+	defer h.inside.Add(-1)
+	select {
+	case h.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("password: waiting for a slot: %w", ctx.Err())
+	}
+	defer func() { <-h.slots }()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("password: %w", err)
+	}
+	h.work.Add(1)
+	return argon2.IDKey([]byte(password), salt, p.Time, p.Memory, p.Threads, uint32(length)), nil //nolint:gosec // at most 64
+}

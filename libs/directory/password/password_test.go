@@ -1,0 +1,165 @@
+package password_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+)
+
+var cheap = password.Params{Memory: 64, Time: 1, Threads: 1}
+
+func hasher(t *testing.T, o password.Options) *password.Hasher {
+	t.Helper()
+	h, err := password.New(o)
+	require.NoError(t, err)
+	return h
+}
+
+func TestAHashVerifiesOnlyItsOwnPassword(t *testing.T) {
+	h := hasher(t, password.Options{Params: cheap})
+	hash, err := h.Hash(t.Context(), "correct horse battery staple")
+	require.NoError(t, err)
+	require.NoError(t, password.Validate(hash))
+	for typed, want := range map[string]bool{
+		"correct horse battery staple":  true,
+		"correct horse battery staple ": false,
+		"Correct horse battery staple":  false,
+		"":                              false,
+	} {
+		got, err := h.Verify(t.Context(), hash, typed)
+		require.NoError(t, err)
+		require.Equal(t, want, got, typed)
+	}
+}
+
+func TestTheSamePasswordHashesDifferentlyEachTime(t *testing.T) {
+	h := hasher(t, password.Options{Params: cheap})
+	one, err := h.Hash(t.Context(), "x")
+	require.NoError(t, err)
+	two, err := h.Hash(t.Context(), "x")
+	require.NoError(t, err)
+	require.NotEqual(t, one, two)
+}
+
+// The string was made with the reference implementation's command:
+// echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 24 -v 13.
+func TestAHashOfTheReferenceImplementationVerifies(t *testing.T) {
+	h := hasher(t, password.Options{Params: cheap})
+	ok, err := h.Verify(t.Context(), "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
+	require.NoError(t, err)
+	require.True(t, ok)
+}
+
+func TestNobodyCostsTheSameWorkAndIsNeverRight(t *testing.T) {
+	h := hasher(t, password.Options{Params: cheap})
+	ok, err := h.Verify(t.Context(), "", "")
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.EqualValues(t, 1, h.Work())
+}
+
+func TestALongPasswordIsRefusedBeforeAnyWork(t *testing.T) {
+	h := hasher(t, password.Options{Params: cheap})
+	_, err := h.Verify(t.Context(), "", strings.Repeat("x", password.MaxLength+1))
+	require.ErrorIs(t, err, password.ErrTooLong)
+	_, err = h.Hash(t.Context(), strings.Repeat("x", password.MaxLength+1))
+	require.ErrorIs(t, err, password.ErrTooLong)
+	require.Zero(t, h.Work())
+}
+
+func TestAWeakerHashNeedsAnUpgradeAndADearerDoesNot(t *testing.T) {
+	h := hasher(t, password.Options{})
+	const salted = "$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+	for cost, want := range map[string]bool{
+		"m=19456,t=2,p=1":  false,
+		"m=65536,t=3,p=4":  false,
+		"m=47104,t=1,p=1":  false,
+		"m=19456,t=1,p=1":  true,
+		"m=4096,t=3,p=1":   true,
+		"m=999999,t=3,p=1": true, // refused by Validate
+	} {
+		require.Equal(t, want, h.NeedsUpgrade("$argon2id$v=19$"+cost+salted), cost)
+	}
+}
+
+func TestHashesThatMayNotBeStored(t *testing.T) {
+	const salted = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
+	require.NoError(t, password.Validate("$argon2id$v=19$m=262144,t=10,p=4"+salted))
+	for name, hash := range map[string]string{
+		"empty":                      "",
+		"a plain password":           "hunter2",
+		"bcrypt":                     "$2y$10$abcdefghijklmnopqrstuv",
+		"argon2i":                    "$argon2i$v=19$m=19456,t=2,p=1" + salted,
+		"an older version":           "$argon2id$v=16$m=19456,t=2,p=1" + salted,
+		"too much memory":            "$argon2id$v=19$m=262145,t=2,p=1" + salted,
+		"too many passes":            "$argon2id$v=19$m=19456,t=11,p=1" + salted,
+		"too many threads":           "$argon2id$v=19$m=19456,t=2,p=5" + salted,
+		"no passes":                  "$argon2id$v=19$m=19456,t=0,p=1" + salted,
+		"no threads":                 "$argon2id$v=19$m=19456,t=2,p=0" + salted,
+		"too little memory":          "$argon2id$v=19$m=7,t=2,p=1" + salted,
+		"a number that overflows":    "$argon2id$v=19$m=99999999999999999999,t=2,p=1" + salted,
+		"a sign":                     "$argon2id$v=19$m=+19456,t=2,p=1" + salted,
+		"a leading zero":             "$argon2id$v=19$m=019456,t=2,p=1" + salted,
+		"another order":              "$argon2id$v=19$t=2,m=19456,p=1" + salted,
+		"a short salt":               "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"a short key":                "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZXNhbHQ",
+		"padding":                    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ=$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"something behind":           "$argon2id$v=19$m=19456,t=2,p=1" + salted + "$x",
+		"a kilobyte":                 "$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("A", 1024) + "$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"a cost with a fourth field": "$argon2id$v=19$m=19456,t=2,p=1,x=1" + salted,
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, password.Validate(hash), password.ErrFormat)
+		})
+	}
+}
+
+func TestMoreCallersThanSlotsAndQueueHearThatItIsBusy(t *testing.T) {
+	h := hasher(t, password.Options{Params: password.Params{Memory: 8 * 1024, Time: 2, Threads: 1}, Slots: 1, Queue: 1})
+	var wg sync.WaitGroup
+	errs := make([]error, 40)
+	for i := range errs {
+		wg.Go(func() { _, errs[i] = h.Verify(t.Context(), "", "x") })
+	}
+	wg.Wait()
+	var busy, done int
+	for _, err := range errs {
+		var away interface{ Unavailable() bool }
+		switch {
+		case err == nil:
+			done++
+		case errors.As(err, &away) && away.Unavailable() && errors.Is(err, password.ErrBusy):
+			busy++
+		}
+	}
+	require.Equal(t, len(errs), busy+done)
+	require.Positive(t, busy)
+	require.EqualValues(t, done, h.Work())
+	_, err := h.Verify(t.Context(), "", "x")
+	require.NoError(t, err, "places are given back")
+}
+
+func TestACancelledCallerLeavesTheQueueWithoutWork(t *testing.T) {
+	h := hasher(t, password.Options{Params: cheap})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := h.Verify(ctx, "", "x")
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, h.Work())
+}
+
+func FuzzValidate(f *testing.F) {
+	f.Add("$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc")
+	f.Add("$argon2id$v=19$m=,t=,p=$$")
+	f.Fuzz(func(t *testing.T, hash string) {
+		if err := password.Validate(hash); err != nil {
+			require.ErrorIs(t, err, password.ErrFormat)
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Applications reads applications.
+type Applications struct {
+	db      *database.DB
+	secrets bool
+}
+
+// NewApplications reads applications without their secrets, for services that
+// may not see them.
+func NewApplications(db *database.DB) *Applications { return &Applications{db: db} }
+
+// NewApplicationsWithSecrets also reads the hashes of their secrets.
+func NewApplicationsWithSecrets(db *database.DB) *Applications {
+	return &Applications{db: db, secrets: true}
+}
+
+const selectApplication = `
+SELECT client_id, name, type, scope_level, COALESCE(tenant_id, '') AS tenant_id, redirect_uris, post_logout_redirect_uris,
+       backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
+       allow_localhost_redirect, id_token_claims, device_requires_auth, access_token_alg, id_token_alg, access_token_ttl,
+       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, disabled_at IS NULL AS active
+FROM applications`
+
+const selectSecrets = `SELECT id, client_id, hash, expires_at FROM application_secrets`
+
+type applicationRow struct {
+	ClientID               string                           `db:"client_id"`
+	Name                   string                           `db:"name"`
+	Type                   string                           `db:"type"`
+	ScopeLevel             string                           `db:"scope_level"`
+	TenantID               string                           `db:"tenant_id"`
+	RedirectURIs           database.JSON[[]string]          `db:"redirect_uris"`
+	PostLogoutRedirectURIs database.JSON[[]string]          `db:"post_logout_redirect_uris"`
+	BackchannelLogoutURI   string                           `db:"backchannel_logout_uri"`
+	Grants                 database.JSON[[]oauth.GrantType] `db:"grants"`
+	Scopes                 database.JSON[oauth.Scopes]      `db:"scopes"`
+	Audiences              database.JSON[[]string]          `db:"audiences"`
+	DefaultAudience        string                           `db:"default_audience"`
+	ResourcesServed        database.JSON[[]string]          `db:"resources_served"`
+	FirstParty             bool                             `db:"first_party"`
+	AllowLocalhostRedirect bool                             `db:"allow_localhost_redirect"`
+	IDTokenClaims          bool                             `db:"id_token_claims"`
+	DeviceRequiresAuth     bool                             `db:"device_requires_auth"`
+	AccessTokenAlg         string                           `db:"access_token_alg"`
+	IDTokenAlg             string                           `db:"id_token_alg"`
+	AccessTokenTTL         int64                            `db:"access_token_ttl"`
+	RefreshTokenTTL        int64                            `db:"refresh_token_ttl"`
+	RefreshIdleTTL         int64                            `db:"refresh_idle_ttl"`
+	RefreshGrace           *int64                           `db:"refresh_grace"`
+	CORSOrigins            database.JSON[[]string]          `db:"cors_origins"`
+	JWKS                   database.JSON[json.RawMessage]   `db:"jwks"`
+	JWKSURI                string                           `db:"jwks_uri"`
+	Active                 bool                             `db:"active"`
+}
+
+func (r *applicationRow) application() *directory.Application {
+	app := &directory.Application{
+		ClientID: r.ClientID, Name: r.Name, Type: directory.ApplicationType(r.Type), ScopeLevel: directory.ScopeLevel(r.ScopeLevel),
+		TenantID: r.TenantID, RedirectURIs: r.RedirectURIs.V, PostLogoutRedirectURIs: r.PostLogoutRedirectURIs.V,
+		BackchannelLogoutURI: r.BackchannelLogoutURI, Grants: r.Grants.V, Scopes: r.Scopes.V, Audiences: r.Audiences.V,
+		DefaultAudience: r.DefaultAudience, ResourcesServed: r.ResourcesServed.V, FirstParty: r.FirstParty,
+		AllowLocalhostRedirect: r.AllowLocalhostRedirect, IDTokenClaims: r.IDTokenClaims, DeviceRequiresAuth: r.DeviceRequiresAuth,
+		AccessTokenAlg: r.AccessTokenAlg, IDTokenAlg: r.IDTokenAlg, AccessTokenTTL: microseconds(r.AccessTokenTTL),
+		RefreshTokenTTL: microseconds(r.RefreshTokenTTL), RefreshIdleTTL: microseconds(r.RefreshIdleTTL),
+		CORSOrigins: r.CORSOrigins.V, JWKS: r.JWKS.V, JWKSURI: r.JWKSURI, Active: r.Active,
+	}
+	if r.RefreshGrace != nil {
+		grace := microseconds(*r.RefreshGrace)
+		app.RefreshGrace = &grace
+	}
+	return app
+}
+
+func microseconds(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+type secretRow struct {
+	ID        string        `db:"id"`
+	ClientID  string        `db:"client_id"`
+	Hash      []byte        `db:"hash"`
+	ExpiresAt database.Time `db:"expires_at"`
+}
+
+func (r *secretRow) secret() directory.ApplicationSecret {
+	return directory.ApplicationSecret{ID: r.ID, Hash: r.Hash, ExpiresAt: r.ExpiresAt.Time}
+}
+
+// Application finds an application, disabled ones included;
+// directory.ErrNotFound.
+func (a *Applications) Application(ctx context.Context, clientID string) (*directory.Application, error) {
+	var row applicationRow
+	err := a.db.Get(ctx, "applications.find", &row, selectApplication+` WHERE client_id = $1`, clientID)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	app := row.application()
+	if !a.secrets || app.Public() {
+		return app, nil
+	}
+	var secrets []secretRow
+	err = a.db.Select(ctx, "application_secrets.list", &secrets, selectSecrets+` WHERE client_id = $1 ORDER BY created_at, id`, clientID)
+	if err != nil {
+		return nil, err
+	}
+	for i := range secrets {
+		app.Secrets = append(app.Secrets, secrets[i].secret())
+	}
+	return app, nil
+}
+
+// notFound turns "no row" into the package's word for it.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return directory.ErrNotFound
+	}
+	return err
+}

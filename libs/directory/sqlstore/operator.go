@@ -1,0 +1,333 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+)
+
+// Operator changes the directory, for the operator's commands alone.
+type Operator struct{ db *database.DB }
+
+// NewOperator makes the store.
+func NewOperator(db *database.DB) *Operator { return &Operator{db} }
+
+// Tx runs f in one transaction: all of it happens or nothing. Two operators at
+// once wait for each other, so that neither decides on what the other changes.
+func (o *Operator) Tx(ctx context.Context, f func(w *Writer) error) error {
+	return o.db.Tx(ctx, "directory.operator", func(tx *database.Tx) error {
+		if o.db.Dialect() == database.Postgres { // SQLite has one writer anyway
+			if _, err := tx.Exec(ctx, "directory.lock", `SELECT pg_advisory_xact_lock(x'706c617464697265'::bigint)`); err != nil { // "platdire"
+				return err
+			}
+		}
+		return f(&Writer{tx: tx})
+	})
+}
+
+// Writer reads and writes the directory inside an Operator's transaction.
+type Writer struct{ tx *database.Tx }
+
+// TenantRecord is a tenant with its domains, sorted.
+type TenantRecord struct {
+	directory.Tenant
+	Domains []string
+}
+
+// UserRecord is a person with their tenants' ids, sorted, and their password's
+// hash.
+type UserRecord struct {
+	directory.User
+	TenantIDs    []string
+	PasswordHash string
+}
+
+// Tenants lists all tenants, disabled ones included, by slug.
+func (w *Writer) Tenants(ctx context.Context) ([]TenantRecord, error) {
+	var rows []tenantRow
+	if err := w.tx.Select(ctx, "tenants.list", &rows, `SELECT `+tenantColumns+` FROM tenants t ORDER BY t.slug`); err != nil {
+		return nil, err
+	}
+	domains, err := w.pairs(ctx, "tenant_domains.list", `SELECT tenant_id AS a, domain AS b FROM tenant_domains ORDER BY domain`)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]TenantRecord, len(rows))
+	for i := range rows {
+		records[i] = TenantRecord{Tenant: rows[i].tenant(), Domains: domains[rows[i].ID]}
+	}
+	return records, nil
+}
+
+// Users lists all people, disabled ones included, by e-mail address.
+func (w *Writer) Users(ctx context.Context) ([]UserRecord, error) {
+	const query = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
+FROM users u LEFT JOIN credentials c ON c.user_id = u.id ORDER BY u.email`
+	var rows []struct {
+		userRow
+		PasswordHash string `db:"password_hash"`
+	}
+	if err := w.tx.Select(ctx, "users.list", &rows, query); err != nil {
+		return nil, err
+	}
+	tenants, err := w.pairs(ctx, "memberships.list", `SELECT user_id AS a, tenant_id AS b FROM memberships ORDER BY tenant_id`)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]UserRecord, len(rows))
+	for i := range rows {
+		records[i] = UserRecord{User: rows[i].user(), TenantIDs: tenants[rows[i].ID], PasswordHash: rows[i].PasswordHash}
+	}
+	return records, nil
+}
+
+// Applications lists all applications with their secrets, disabled ones
+// included, by client id.
+func (w *Writer) Applications(ctx context.Context) ([]*directory.Application, error) {
+	var rows []applicationRow
+	if err := w.tx.Select(ctx, "applications.list", &rows, selectApplication+` ORDER BY client_id`); err != nil {
+		return nil, err
+	}
+	var secrets []secretRow
+	if err := w.tx.Select(ctx, "application_secrets.list", &secrets, selectSecrets+` ORDER BY created_at, id`); err != nil {
+		return nil, err
+	}
+	byID := map[string]*directory.Application{}
+	apps := make([]*directory.Application, len(rows))
+	for i := range rows {
+		apps[i] = rows[i].application()
+		byID[apps[i].ClientID] = apps[i]
+	}
+	for i := range secrets {
+		app := byID[secrets[i].ClientID]
+		app.Secrets = append(app.Secrets, secrets[i].secret())
+	}
+	return apps, nil
+}
+
+// pairs reads a relation as lists of b by a.
+func (w *Writer) pairs(ctx context.Context, name, query string) (map[string][]string, error) {
+	var rows []struct {
+		A string `db:"a"`
+		B string `db:"b"`
+	}
+	if err := w.tx.Select(ctx, name, &rows, query); err != nil {
+		return nil, err
+	}
+	lists := map[string][]string{}
+	for _, r := range rows {
+		lists[r.A] = append(lists[r.A], r.B)
+	}
+	return lists, nil
+}
+
+// ConflictError is a name that somebody else has.
+type ConflictError struct {
+	What string // "e-mail address", "slug", "domain" …
+	Err  error  // the database's; may be nil
+}
+
+func (e *ConflictError) Error() string { return fmt.Sprintf("the %s is taken", e.What) }
+
+// Unwrap gives the database's error.
+func (e *ConflictError) Unwrap() error { return e.Err }
+
+func conflict(ctx context.Context, what string, err error) error {
+	if database.Classify(ctx, err) == database.KindConflict {
+		return &ConflictError{What: what, Err: err}
+	}
+	return err
+}
+
+// exec is Tx.Exec for those who do not count rows.
+func (w *Writer) exec(ctx context.Context, name, query string, args ...any) error {
+	_, err := w.tx.Exec(ctx, name, query, args...)
+	return err
+}
+
+// SaveTenant makes a tenant what it says, by id, and its domains exactly those
+// given; a disabled one is enabled. A slug or domain of another tenant is a
+// *ConflictError.
+func (w *Writer) SaveTenant(ctx context.Context, t directory.Tenant, domains []string, at time.Time) error {
+	const save = `
+INSERT INTO tenants (id, slug, name, sso_only, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
+ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_only = excluded.sso_only,
+       updated_at = excluded.updated_at, disabled_at = NULL`
+	if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, database.At(at)); err != nil {
+		return conflict(ctx, "slug", err)
+	}
+	return w.relate(ctx, tenantDomains, t.ID, domains, at)
+}
+
+// SaveUser makes a person what it says, by id, and their memberships exactly
+// those given; a disabled one is enabled. Another person's address is a
+// *ConflictError.
+func (w *Writer) SaveUser(ctx context.Context, u directory.User, tenantIDs []string, at time.Time) error {
+	const save = `
+INSERT INTO users (id, email, email_verified, name, given_name, family_name, claims, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
+ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_verified = excluded.email_verified, name = excluded.name,
+       given_name = excluded.given_name, family_name = excluded.family_name, claims = excluded.claims,
+       updated_at = excluded.updated_at, disabled_at = NULL`
+	if err := w.exec(ctx, "users.save", save, u.ID, u.Email, u.EmailVerified, u.Name, u.GivenName, u.FamilyName,
+		database.JSON[map[string]any]{V: u.Claims}, database.At(at)); err != nil {
+		return conflict(ctx, "e-mail address", err)
+	}
+	return w.relate(ctx, userTenants, u.ID, tenantIDs, at)
+}
+
+// relation is what a table ties to an id: $1 is the id, $2 a value, $3 since when.
+type relation struct{ name, what, list, remove, add string }
+
+var (
+	tenantDomains = relation{
+		name: "tenant_domains", what: "domain",
+		list:   `SELECT domain FROM tenant_domains WHERE tenant_id = $1`,
+		remove: `DELETE FROM tenant_domains WHERE tenant_id = $1 AND domain = $2`,
+		add:    `INSERT INTO tenant_domains (tenant_id, domain, verified_at) VALUES ($1, $2, $3)`,
+	}
+	userTenants = relation{
+		name: "memberships", what: "membership",
+		list:   `SELECT tenant_id FROM memberships WHERE user_id = $1`,
+		remove: `DELETE FROM memberships WHERE user_id = $1 AND tenant_id = $2`,
+		add:    `INSERT INTO memberships (user_id, tenant_id, created_at) VALUES ($1, $2, $3)`,
+	}
+)
+
+// relate makes the values of id exactly those given; one that stays keeps its
+// age.
+func (w *Writer) relate(ctx context.Context, r relation, id string, values []string, at time.Time) error {
+	var had []string
+	if err := w.tx.Select(ctx, r.name+".list", &had, r.list, id); err != nil {
+		return err
+	}
+	for _, value := range had {
+		if slices.Contains(values, value) {
+			continue
+		}
+		if err := w.exec(ctx, r.name+".remove", r.remove, id, value); err != nil {
+			return err
+		}
+	}
+	for _, value := range values {
+		if slices.Contains(had, value) {
+			continue
+		}
+		if err := w.exec(ctx, r.name+".add", r.add, id, value, database.At(at)); err != nil {
+			return conflict(ctx, r.what, err)
+		}
+		had = append(had, value) // it may be given twice
+	}
+	return nil
+}
+
+// SetPassword gives a person a password, as a PHC string; an empty one takes it
+// away.
+func (w *Writer) SetPassword(ctx context.Context, userID, hash string, at time.Time) error {
+	if hash == "" {
+		return w.exec(ctx, "credentials.clear", `DELETE FROM credentials WHERE user_id = $1`, userID)
+	}
+	const set = `
+INSERT INTO credentials (user_id, password_hash, updated_at) VALUES ($1, $2, $3)
+ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at`
+	return w.exec(ctx, "credentials.set", set, userID, hash, database.At(at))
+}
+
+// SaveApplication makes an application what it says, by client id; a disabled
+// one is enabled. Secrets are SetSecrets's.
+func (w *Writer) SaveApplication(ctx context.Context, a *directory.Application, at time.Time) error {
+	const save = `
+INSERT INTO applications (client_id, name, type, scope_level, tenant_id, redirect_uris, post_logout_redirect_uris,
+       backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
+       allow_localhost_redirect, id_token_claims, device_requires_auth, access_token_alg, id_token_alg, access_token_ttl,
+       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $27)
+ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type, scope_level = excluded.scope_level,
+       tenant_id = excluded.tenant_id, redirect_uris = excluded.redirect_uris,
+       post_logout_redirect_uris = excluded.post_logout_redirect_uris, backchannel_logout_uri = excluded.backchannel_logout_uri,
+       grants = excluded.grants, scopes = excluded.scopes, audiences = excluded.audiences,
+       default_audience = excluded.default_audience, resources_served = excluded.resources_served,
+       first_party = excluded.first_party, allow_localhost_redirect = excluded.allow_localhost_redirect,
+       id_token_claims = excluded.id_token_claims, device_requires_auth = excluded.device_requires_auth,
+       access_token_alg = excluded.access_token_alg, id_token_alg = excluded.id_token_alg,
+       access_token_ttl = excluded.access_token_ttl, refresh_token_ttl = excluded.refresh_token_ttl,
+       refresh_idle_ttl = excluded.refresh_idle_ttl, refresh_grace = excluded.refresh_grace,
+       cors_origins = excluded.cors_origins, jwks = excluded.jwks, jwks_uri = excluded.jwks_uri,
+       updated_at = excluded.updated_at, disabled_at = NULL`
+	var tenant *string
+	if a.TenantID != "" {
+		tenant = &a.TenantID
+	}
+	var grace *int64
+	if a.RefreshGrace != nil {
+		us := a.RefreshGrace.Microseconds()
+		grace = &us
+	}
+	list := func(s []string) database.JSON[[]string] { return database.JSON[[]string]{V: s} }
+	grantNames := make([]string, len(a.Grants))
+	for i, g := range a.Grants {
+		grantNames[i] = string(g)
+	}
+	return w.exec(ctx, "applications.save", save, a.ClientID, a.Name, string(a.Type), string(a.ScopeLevel), tenant,
+		list(a.RedirectURIs), list(a.PostLogoutRedirectURIs), a.BackchannelLogoutURI, list(grantNames), list(a.Scopes),
+		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty, a.AllowLocalhostRedirect, a.IDTokenClaims,
+		a.DeviceRequiresAuth, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(), a.RefreshTokenTTL.Microseconds(),
+		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI, database.At(at))
+}
+
+// SetSecrets makes an application's secrets exactly those given; one that it has
+// already, by id, keeps its age and may get another end. A secret given twice and
+// an id that belongs to another secret are a *ConflictError.
+func (w *Writer) SetSecrets(ctx context.Context, clientID string, secrets []directory.ApplicationSecret, at time.Time) error {
+	ids := make([]string, len(secrets))
+	for i, s := range secrets {
+		ids[i] = s.ID
+	}
+	var had []string
+	if err := w.tx.Select(ctx, "application_secrets.ids", &had, `SELECT id FROM application_secrets WHERE client_id = $1`, clientID); err != nil {
+		return err
+	}
+	for _, id := range had {
+		if slices.Contains(ids, id) {
+			continue
+		}
+		if err := w.exec(ctx, "application_secrets.remove", `DELETE FROM application_secrets WHERE id = $1`, id); err != nil {
+			return err
+		}
+	}
+	for _, s := range secrets {
+		const save = `
+INSERT INTO application_secrets (id, client_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
+WHERE application_secrets.client_id = excluded.client_id AND application_secrets.hash = excluded.hash`
+		n, err := w.tx.Exec(ctx, "application_secrets.save", save, s.ID, clientID, s.Hash, database.At(at), database.At(s.ExpiresAt))
+		switch {
+		case err != nil:
+			return conflict(ctx, "client secret", err)
+		case n == 0: // another application's, or another secret
+			return &ConflictError{What: "id of the client secret"}
+		}
+	}
+	return nil
+}
+
+// DisableTenant, DisableUser and DisableApplication switch off what is to be
+// gone: rows that others refer to stay, and the audit keeps its names.
+func (w *Writer) DisableTenant(ctx context.Context, id string, at time.Time) error {
+	return w.exec(ctx, "tenants.disable", `UPDATE tenants SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
+}
+
+// DisableUser: see DisableTenant.
+func (w *Writer) DisableUser(ctx context.Context, id string, at time.Time) error {
+	return w.exec(ctx, "users.disable", `UPDATE users SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
+}
+
+// DisableApplication: see DisableTenant.
+func (w *Writer) DisableApplication(ctx context.Context, clientID string, at time.Time) error {
+	return w.exec(ctx, "applications.disable", `UPDATE applications SET disabled_at = $2, updated_at = $2 WHERE client_id = $1 AND disabled_at IS NULL`, clientID, database.At(at))
+}

@@ -1,0 +1,130 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+)
+
+// People is what signing in needs of people and tenants.
+type People struct{ db *database.DB }
+
+// NewPeople makes the store.
+func NewPeople(db *database.DB) *People { return &People{db} }
+
+const userColumns = `u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.claims, u.updated_at, u.disabled_at IS NULL AS active`
+
+type userRow struct {
+	ID            string                        `db:"id"`
+	Email         string                        `db:"email"`
+	EmailVerified bool                          `db:"email_verified"`
+	Name          string                        `db:"name"`
+	GivenName     string                        `db:"given_name"`
+	FamilyName    string                        `db:"family_name"`
+	Claims        database.JSON[map[string]any] `db:"claims"`
+	UpdatedAt     database.Time                 `db:"updated_at"`
+	Active        bool                          `db:"active"`
+}
+
+func (r *userRow) user() directory.User {
+	return directory.User{
+		ID: r.ID, Email: r.Email, EmailVerified: r.EmailVerified, Name: r.Name, GivenName: r.GivenName, FamilyName: r.FamilyName,
+		Claims: r.Claims.V, Active: r.Active, UpdatedAt: r.UpdatedAt.Time,
+	}
+}
+
+const tenantColumns = `t.id, t.slug, t.name, t.sso_only, t.disabled_at IS NULL AS active`
+
+type tenantRow struct {
+	ID      string `db:"id"`
+	Slug    string `db:"slug"`
+	Name    string `db:"name"`
+	SSOOnly bool   `db:"sso_only"`
+	Active  bool   `db:"active"`
+}
+
+func (r *tenantRow) tenant() directory.Tenant {
+	return directory.Tenant{ID: r.ID, Slug: r.Slug, Name: r.Name, SSOOnly: r.SSOOnly, Active: r.Active}
+}
+
+// Account finds a person by address (lower case) together with their password
+// hash, in one statement for everybody: who exists must not show in the work.
+// Disabled people are found too; directory.ErrNotFound.
+func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
+	const query = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
+FROM users u LEFT JOIN credentials c ON c.user_id = u.id WHERE u.email = $1`
+	var row struct {
+		userRow
+		PasswordHash string `db:"password_hash"`
+	}
+	if err := p.db.Get(ctx, "users.account", &row, query, email); err != nil {
+		return nil, notFound(err)
+	}
+	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
+}
+
+// User finds a person by id, disabled ones included; directory.ErrNotFound.
+func (p *People) User(ctx context.Context, id string) (*directory.User, error) {
+	var row userRow
+	if err := p.db.Get(ctx, "users.find", &row, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id); err != nil {
+		return nil, notFound(err)
+	}
+	user := row.user()
+	return &user, nil
+}
+
+// Tenants lists the active tenants a person is a member of, by name.
+func (p *People) Tenants(ctx context.Context, userID string) ([]directory.Tenant, error) {
+	const query = `SELECT ` + tenantColumns + ` FROM tenants t JOIN memberships m ON m.tenant_id = t.id
+WHERE m.user_id = $1 AND t.disabled_at IS NULL ORDER BY t.name, t.slug`
+	var rows []tenantRow
+	if err := p.db.Select(ctx, "tenants.of_user", &rows, query, userID); err != nil {
+		return nil, err
+	}
+	tenants := make([]directory.Tenant, len(rows))
+	for i := range rows {
+		tenants[i] = rows[i].tenant()
+	}
+	return tenants, nil
+}
+
+// Tenant finds a tenant by id, disabled ones included; directory.ErrNotFound.
+func (p *People) Tenant(ctx context.Context, id string) (*directory.Tenant, error) {
+	return p.tenant(ctx, "tenants.find", `t.id = $1`, id)
+}
+
+// TenantBySlug finds a tenant by slug, disabled ones included;
+// directory.ErrNotFound.
+func (p *People) TenantBySlug(ctx context.Context, slug string) (*directory.Tenant, error) {
+	return p.tenant(ctx, "tenants.by_slug", `t.slug = $1`, slug)
+}
+
+// TenantByDomain finds the tenant that a verified e-mail domain (lower case)
+// leads to, disabled ones included; directory.ErrNotFound.
+func (p *People) TenantByDomain(ctx context.Context, domain string) (*directory.Tenant, error) {
+	return p.tenant(ctx, "tenants.by_domain", `t.id = (SELECT d.tenant_id FROM tenant_domains d WHERE d.domain = $1)`, domain)
+}
+
+func (p *People) tenant(ctx context.Context, name, where, arg string) (*directory.Tenant, error) {
+	var row tenantRow
+	if err := p.db.Get(ctx, name, &row, `SELECT `+tenantColumns+` FROM tenants t WHERE `+where, arg); err != nil {
+		return nil, notFound(err)
+	}
+	tenant := row.tenant()
+	return &tenant, nil
+}
+
+// SetPasswordHash replaces a hash, unless it has changed meanwhile.
+func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) error {
+	const query = `UPDATE credentials SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND password_hash = $2`
+	_, err := p.db.Exec(ctx, "credentials.upgrade", query, userID, oldHash, newHash, database.At(at))
+	return err
+}
+
+// RecordLogin notes when a person last signed in.
+func (p *People) RecordLogin(ctx context.Context, userID string, at time.Time) error {
+	_, err := p.db.Exec(ctx, "users.login", `UPDATE users SET last_login_at = $2 WHERE id = $1`, userID, database.At(at))
+	return err
+}

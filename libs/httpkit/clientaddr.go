@@ -1,0 +1,72 @@
+package httpkit
+
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// ClientAddr is the address a request came from: the peer, or, where the peer is
+// a trusted proxy, the rightmost hop of X-Forwarded-For that is not one. An entry
+// that is no address ends the search at the last hop that could be trusted. The
+// result is invalid only when the connection has no IP address (a UNIX socket).
+// IPv4-mapped addresses are unmapped and zones dropped.
+func ClientAddr(c *gin.Context) netip.Addr {
+	return clientAddr(c.Request, exchangeOf(c).edge.trusted)
+}
+
+func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	addr, _ := parseHop(r.RemoteAddr)
+	if !isTrusted(addr, trusted) {
+		return addr
+	}
+	for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
+		for line != "" {
+			hop := line
+			if i := strings.LastIndexByte(line, ','); i >= 0 {
+				line, hop = line[:i], line[i+1:]
+			} else {
+				line = ""
+			}
+			next, ok := parseHop(strings.TrimSpace(hop))
+			if !ok {
+				return addr
+			}
+			addr = next
+			if !isTrusted(addr, trusted) {
+				return addr
+			}
+		}
+	}
+	return addr
+}
+
+func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
+	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// parseHop reads an address with or without a port; an IPv6 address may stand in
+// brackets.
+func parseHop(s string) (netip.Addr, bool) {
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if err != nil {
+		withPort, err := netip.ParseAddrPort(s)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		addr = withPort.Addr()
+	}
+	return addr.Unmap().WithZone(""), true
+}
+
+// unmapPrefix writes ::ffff:10.0.0.0/104 as 10.0.0.0/8, the form that Contains
+// compares with.
+func unmapPrefix(p netip.Prefix) netip.Prefix {
+	if p.Addr().Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p
+}

@@ -1,0 +1,199 @@
+package httpkit
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/attribute"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// MissingError says that required parameters are absent; Fail answers it with 422
+// and HTTPValidationError.
+type MissingError struct {
+	In    string   // "query", "body" or "header"
+	Names []string // in declaration order
+}
+
+func (e *MissingError) Error() string {
+	return "missing in " + e.In + ": " + strings.Join(e.Names, ", ")
+}
+
+// Problem is a failure as a person or program may see it.
+type Problem struct {
+	Status int
+	// Code is the OAuth error code; empty for an unknown path (404) and a wrong
+	// method (405).
+	Code oauth.Code
+	// Description is one sentence for the developer, printable ASCII without
+	// quote and backslash (RFC 6749 5.2).
+	Description string
+	// Missing names the absent parameters of a 422.
+	Missing []string
+	// Reference finds this failure in the logs: the trace id, or a random number.
+	Reference string
+}
+
+// problemBody is the JSON form of every failure.
+type problemBody struct {
+	Detail           any        `json:"detail,omitempty"`
+	Error            oauth.Code `json:"error,omitempty"`
+	ErrorDescription string     `json:"error_description,omitempty"`
+}
+
+// validationError is ValidationError of openapi.yaml.
+type validationError struct {
+	Type  string    `json:"type"`
+	Loc   [2]string `json:"loc"`
+	Msg   string    `json:"msg"`
+	Input any       `json:"input"`
+}
+
+// Fail ends a request with an error. It is the only writer of errors:
+//
+//   - *MissingError: 422 with HTTPValidationError, error and error_description
+//   - *oauth.Error: its status and RFC 6749 5.2 document
+//   - an error whose method Unavailable() bool answers true, or a passed deadline:
+//     503 temporarily_unavailable with Retry-After
+//   - anything else: 500 server_error
+//
+// A browser that prefers text/html gets the same as a page where Options have
+// one. Headers that the caller has set (WWW-Authenticate, Retry-After) stay.
+// Causes go to the log and nowhere else.
+func Fail(c *gin.Context, err error) {
+	x := exchangeOf(c)
+	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
+	p.Reference = x.ref()
+	x.logFailure(c, p, err)
+	c.Abort()
+	if c.Writer.Written() {
+		return
+	}
+	if p.Status == http.StatusServiceUnavailable && c.Writer.Header().Get("Retry-After") == "" {
+		c.Header("Retry-After", "1")
+	}
+	x.answer(c, p, body)
+}
+
+// describe turns an error into what may be seen of it.
+func describe(ctx context.Context, err error, maxBody int64) (Problem, problemBody) {
+	if missing := (*MissingError)(nil); errors.As(err, &missing) {
+		return describeMissing(missing)
+	}
+	if maxErr := (*http.MaxBytesError)(nil); errors.As(err, &maxErr) {
+		err = tooLarge(maxBody, err)
+	}
+	known := (*oauth.Error)(nil)
+	switch {
+	case errors.As(err, &known):
+	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil && errors.Is(err, context.Canceled):
+		known = oauth.Unavailable(err)
+	default:
+		known = &oauth.Error{Code: oauth.ServerError, Description: "the server met an unexpected condition"}
+	}
+	p := Problem{Status: known.Status(), Code: known.Code, Description: sanitize(known.Description)}
+	return p, problemBody{Error: p.Code, ErrorDescription: p.Description}
+}
+
+func describeMissing(missing *MissingError) (Problem, problemBody) {
+	p := Problem{Status: http.StatusUnprocessableEntity, Code: oauth.InvalidRequest, Missing: missing.Names}
+	p.Description = sanitize("required and missing: " + strings.Join(missing.Names, ", "))
+	detail := make([]validationError, len(missing.Names))
+	for i, name := range missing.Names {
+		detail[i] = validationError{Type: "missing", Loc: [2]string{missing.In, name}, Msg: "Field required"}
+	}
+	return p, problemBody{Detail: detail, Error: p.Code, ErrorDescription: p.Description}
+}
+
+func isUnavailable(err error) bool {
+	var u interface{ Unavailable() bool }
+	return errors.As(err, &u) && u.Unavailable()
+}
+
+// sanitize keeps a description inside RFC 6749 5.2: %x20-21 / %x23-5B / %x5D-7E.
+func sanitize(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '"':
+			return '\''
+		case r == '\\':
+			return '/'
+		case r < 0x20 || r > 0x7e:
+			return '?'
+		default:
+			return r
+		}
+	}, s)
+}
+
+// answer writes a problem as JSON or as a page.
+func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
+	NoStore(c)
+	h := c.Writer.Header()
+	h.Set("X-Request-Id", p.Reference)
+	if p.Status == http.StatusRequestEntityTooLarge {
+		h.Set("Connection", "close") // the rest of the body is not read
+	}
+	if x.edge.page != nil {
+		h.Add("Vary", "Accept")
+		if !x.inPage && WantsHTML(c.Request) {
+			x.inPage = true
+			x.edge.page(c.Writer, c.Request, p)
+			return
+		}
+	}
+	// An error here means that the caller is gone: nobody is left to tell.
+	_ = WriteJSON(c.Writer, p.Status, body)
+}
+
+// logFailure writes what the caller must not see. What only the caller did wrong
+// is for debugging; what we did wrong is an error.
+func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
+	ctx := c.Request.Context()
+	if x.span.IsRecording() && p.Code != "" {
+		x.span.SetAttributes(attribute.String("oauth.error", string(p.Code)))
+	}
+	level := slog.LevelDebug
+	switch {
+	case errors.Is(err, context.Canceled):
+	case p.Status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case p.Status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	}
+	if !x.edge.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("service", x.edge.service),
+		slog.String("method", x.route.method),
+		slog.String("route", x.route.path),
+		slog.Int("status", p.Status),
+		slog.String("code", string(p.Code)),
+		slog.String("reference", p.Reference),
+		slog.Any("cause", err),
+	}
+	if pe := (*panicError)(nil); errors.As(err, &pe) {
+		attrs = append(attrs, slog.String("stack", pe.stack))
+	}
+	x.edge.log.LogAttrs(ctx, level, "request failed", attrs...)
+}
+
+// NotFound answers 404 as for a path that does not exist, for what a handler looks
+// up by name (a file, say).
+func NotFound(c *gin.Context) { refuse(c, http.StatusNotFound) }
+
+// methodNotAllowed answers 405; gin has set Allow (RFC 9110 15.5.6).
+func methodNotAllowed(c *gin.Context) { refuse(c, http.StatusMethodNotAllowed) }
+
+func refuse(c *gin.Context, status int) {
+	x := exchangeOf(c)
+	c.Abort()
+	text := http.StatusText(status)
+	x.answer(c, Problem{Status: status, Description: text, Reference: x.ref()}, problemBody{Detail: text})
+}

@@ -1,0 +1,225 @@
+package httpkit
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
+
+	"github.com/platform-oauth/platform-oauth/api"
+)
+
+// Limits and defaults.
+const (
+	// DefaultMaxBody is how many bytes a request body may have unless Options say
+	// otherwise.
+	DefaultMaxBody = 32 << 10
+	// DefaultDeadline is how long a request may take unless Options say otherwise.
+	DefaultDeadline = 10 * time.Second
+	// maxTarget bounds path and query together, in bytes, as they were sent.
+	maxTarget = 32 << 10
+)
+
+// Handlers maps operation ids to their handlers. With it a service's wiring names
+// no gin type.
+type Handlers = map[string]gin.HandlerFunc
+
+// Options are what NewHandler needs. Zero values are good except for Routes and
+// Handlers, which must match each other.
+type Options struct {
+	// Service names the service in spans' scope and in log lines.
+	Service string
+	// Routes are the operations to serve, api.For(name); none gives a handler that
+	// answers 404 to everything.
+	Routes []api.Route
+	// Handlers has exactly one handler for each operation id in Routes.
+	Handlers Handlers
+
+	// TrustedProxies are the peers whose X-Forwarded-For is believed; none: nobody's.
+	TrustedProxies []netip.Prefix
+	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
+	MaxBody int64
+	// Deadline is when a request's context ends; 0: DefaultDeadline.
+	Deadline time.Duration
+	// Secure says that browsers reach the platform by https, so that
+	// Strict-Transport-Security is sent (RFC 6797).
+	Secure bool
+
+	Logger         *slog.Logger         // nil: nothing is logged
+	TracerProvider trace.TracerProvider // nil: no spans
+	MeterProvider  metric.MeterProvider // nil: no metrics
+	// Random gives references where there is no trace; nil: crypto/rand.
+	Random io.Reader
+
+	// ErrorPage writes p as a page, with p.Status, for browsers that prefer
+	// text/html; nil: every failure is JSON.
+	ErrorPage func(w http.ResponseWriter, r *http.Request, p Problem)
+}
+
+// edge is what all requests of one handler share.
+type edge struct {
+	service   string
+	trusted   []netip.Prefix
+	maxBody   int64
+	deadline  time.Duration
+	secure    bool
+	log       *slog.Logger
+	random    io.Reader
+	page      func(http.ResponseWriter, *http.Request, Problem)
+	telemetry *telemetry
+}
+
+// NewHandler makes the handler of one service. It fails when a route has no
+// handler, a handler no route, or two routes are the same; all such problems are
+// in the error.
+func NewHandler(o Options) (http.Handler, error) {
+	if err := checkRoutes(o); err != nil {
+		return nil, err
+	}
+	e, err := newEdge(o)
+	if err != nil {
+		return nil, err
+	}
+	if gin.IsDebugging() {
+		gin.SetMode(gin.ReleaseMode) // else gin prints its route table to stdout
+	}
+	engine := gin.New()
+	engine.HandleMethodNotAllowed = true
+	engine.RedirectTrailingSlash = false
+	engine.RedirectFixedPath = false
+	// An encoded slash stays inside its path segment: /auth/flows/x%2Fconsent is a
+	// strange flow id, not the consent form of x.
+	engine.UseRawPath = true
+	engine.UnescapePathValues = true
+	engine.ContextWithFallback = true
+	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
+	proxies := make([]string, len(e.trusted))
+	for i, p := range e.trusted {
+		proxies[i] = p.String()
+	}
+	if err := engine.SetTrustedProxies(proxies); err != nil {
+		return nil, fmt.Errorf("httpkit: trusted proxies: %w", err)
+	}
+	for _, r := range o.Routes {
+		e.mount(engine, r, o.Handlers[r.OperationID])
+	}
+	unmatched := e.unmatchedRoutes()
+	engine.NoRoute(func(c *gin.Context) {
+		e.serve(c, unmatched.of(c.Request.Method), NotFound)
+	})
+	engine.NoMethod(func(c *gin.Context) {
+		e.serve(c, unmatched.of(c.Request.Method), methodNotAllowed)
+	})
+	return engine, nil
+}
+
+func newEdge(o Options) (*edge, error) {
+	e := &edge{
+		service:  o.Service,
+		maxBody:  o.MaxBody,
+		deadline: o.Deadline,
+		secure:   o.Secure,
+		log:      o.Logger,
+		random:   o.Random,
+		page:     o.ErrorPage,
+	}
+	if e.maxBody <= 0 {
+		e.maxBody = DefaultMaxBody
+	}
+	if e.deadline <= 0 {
+		e.deadline = DefaultDeadline
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.random == nil {
+		e.random = rand.Reader
+	}
+	for _, p := range o.TrustedProxies {
+		e.trusted = append(e.trusted, unmapPrefix(p))
+	}
+	tp, mp := o.TracerProvider, o.MeterProvider
+	if tp == nil {
+		tp = tracenoop.NewTracerProvider()
+	}
+	if mp == nil {
+		mp = metricnoop.NewMeterProvider()
+	}
+	var err error
+	if e.telemetry, err = newTelemetry(tp, mp); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+func checkRoutes(o Options) error {
+	var problems []error
+	wanted := map[string]bool{}
+	seen := map[string]bool{}
+	for _, r := range o.Routes {
+		key := r.Method + " " + r.Path
+		if seen[key] {
+			problems = append(problems, fmt.Errorf("httpkit: %s is listed twice", key))
+		}
+		seen[key] = true
+		wanted[r.OperationID] = true
+		if o.Handlers[r.OperationID] == nil {
+			problems = append(problems, fmt.Errorf("httpkit: %s %s has no handler %q", r.Method, r.Path, r.OperationID))
+		}
+		if _, err := ginPath(r.Path); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	for id := range o.Handlers {
+		if !wanted[id] {
+			problems = append(problems, fmt.Errorf("httpkit: handler %q belongs to no route of %q", id, o.Service))
+		}
+	}
+	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	return errors.Join(problems...)
+}
+
+// mount registers one operation, with HEAD beside GET (RFC 9110 9.3.2).
+func (e *edge) mount(engine *gin.Engine, r api.Route, h gin.HandlerFunc) {
+	path, _ := ginPath(r.Path) // checkRoutes has seen it
+	methods := []string{r.Method}
+	if r.Method == http.MethodGet {
+		methods = append(methods, http.MethodHead)
+	}
+	for _, method := range methods {
+		rt := newRoute(method, r.Path)
+		engine.Handle(method, path, func(c *gin.Context) { e.serve(c, rt, h) })
+	}
+}
+
+// ginPath turns /auth/flows/{flow} into /auth/flows/:flow.
+func ginPath(path string) (string, error) {
+	if !strings.HasPrefix(path, "/") {
+		return "", fmt.Errorf("httpkit: path %q does not start with a slash", path)
+	}
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if !strings.ContainsAny(s, "{}:*") {
+			continue
+		}
+		name, open := strings.CutPrefix(s, "{")
+		name, closed := strings.CutSuffix(name, "}")
+		if !open || !closed || name == "" || strings.ContainsAny(name, "{}:*") {
+			return "", fmt.Errorf("httpkit: path %q: segment %q is neither plain nor one {parameter}", path, s)
+		}
+		segments[i] = ":" + name
+	}
+	return strings.Join(segments, "/"), nil
+}

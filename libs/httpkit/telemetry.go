@@ -1,0 +1,135 @@
+package httpkit
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const scope = "github.com/platform-oauth/platform-oauth/libs/httpkit"
+
+// telemetry holds the instruments; names, units and buckets are OpenTelemetry's
+// semantic conventions for HTTP servers.
+type telemetry struct {
+	tracer   trace.Tracer
+	duration metric.Float64Histogram
+	active   metric.Int64UpDownCounter
+}
+
+func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry, error) {
+	meter := mp.Meter(scope)
+	duration, err := meter.Float64Histogram("http.server.request.duration",
+		metric.WithUnit("s"),
+		metric.WithDescription("Duration of HTTP server requests."),
+		metric.WithExplicitBucketBoundaries(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10))
+	if err != nil {
+		return nil, fmt.Errorf("httpkit: make the duration histogram: %w", err)
+	}
+	active, err := meter.Int64UpDownCounter("http.server.active_requests",
+		metric.WithUnit("{request}"),
+		metric.WithDescription("Number of HTTP server requests in flight."))
+	if err != nil {
+		return nil, fmt.Errorf("httpkit: make the counter of active requests: %w", err)
+	}
+	return &telemetry{tracer: tp.Tracer(scope), duration: duration, active: active}, nil
+}
+
+func (t *telemetry) begin(ctx context.Context, rt *route) {
+	if t.active.Enabled(ctx) {
+		t.active.Add(ctx, 1, rt.activeOptions...)
+	}
+}
+
+func (t *telemetry) end(ctx context.Context, x *exchange, status int, elapsed time.Duration) {
+	if t.active.Enabled(ctx) {
+		t.active.Add(ctx, -1, x.route.activeOptions...)
+	}
+	if t.duration.Enabled(ctx) {
+		t.duration.Record(ctx, elapsed.Seconds(), x.route.measured(status)...)
+	}
+	if x.span.IsRecording() {
+		x.span.SetAttributes(attribute.Int("http.response.status_code", status))
+		if status >= http.StatusInternalServerError {
+			x.span.SetStatus(codes.Error, "")
+		}
+	}
+	x.span.End()
+}
+
+// route is one method of one path with everything that can be computed before a
+// request comes. path is empty for requests that match none, so that strangers
+// cannot make new time series.
+type route struct {
+	method        string
+	path          string
+	attrs         []attribute.KeyValue
+	spanName      string
+	spanOptions   []trace.SpanStartOption
+	activeOptions []metric.AddOption
+	byStatus      [500]atomic.Pointer[[]metric.RecordOption] // status 100 to 599
+}
+
+func newRoute(method, path string) *route {
+	rt := &route{method: method, path: path, spanName: method}
+	rt.attrs = []attribute.KeyValue{attribute.String("http.request.method", method)}
+	if path != "" {
+		rt.spanName = method + " " + path
+		rt.attrs = append(rt.attrs, attribute.String("http.route", path))
+	}
+	rt.spanOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(rt.attrs...)}
+	rt.activeOptions = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(rt.attrs...))}
+	return rt
+}
+
+// measured gives the attributes of one status, made once. Two requests may make
+// them at the same time: both results are the same.
+func (rt *route) measured(status int) []metric.RecordOption {
+	if status < 100 || status > 599 {
+		status = http.StatusInternalServerError
+	}
+	slot := &rt.byStatus[status-100]
+	if options := slot.Load(); options != nil {
+		return *options
+	}
+	attrs := slices.Concat(rt.attrs, []attribute.KeyValue{attribute.Int("http.response.status_code", status)})
+	if status >= http.StatusInternalServerError {
+		attrs = append(attrs, attribute.String("error.type", strconv.Itoa(status)))
+	}
+	options := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}
+	slot.Store(&options)
+	return options
+}
+
+// unmatched has a route without a path for each known method, and one for the
+// rest, as the semantic conventions ask.
+type unmatched struct {
+	known map[string]*route
+	other *route
+}
+
+func (e *edge) unmatchedRoutes() unmatched {
+	u := unmatched{known: map[string]*route{}, other: newRoute("_OTHER", "")}
+	for _, m := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace,
+	} {
+		u.known[m] = newRoute(m, "")
+	}
+	return u
+}
+
+func (u unmatched) of(method string) *route {
+	if rt, ok := u.known[method]; ok {
+		return rt
+	}
+	return u.other
+}

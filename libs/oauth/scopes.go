@@ -1,0 +1,63 @@
+package oauth
+
+import (
+	"slices"
+	"strings"
+)
+
+// Scopes is a list of scope tokens without duplicates, in the order asked for
+// (RFC 6749 3.3).
+type Scopes []string
+
+// ParseScopes splits a scope parameter at spaces. ok is false when a token holds
+// a character outside the grammar of RFC 6749 3.3.
+func ParseScopes(s string) (scopes Scopes, ok bool) {
+	for token := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ' ' }) {
+		for i := range len(token) {
+			if c := token[i]; c < 0x21 || c > 0x7e || c == '"' || c == '\\' {
+				return nil, false
+			}
+		}
+		if !slices.Contains(scopes, token) {
+			scopes = append(scopes, token)
+		}
+	}
+	return scopes, true
+}
+
+// Has tells whether one scope is in the list.
+func (s Scopes) Has(scope string) bool { return slices.Contains(s, scope) }
+
+// Contains tells whether all of the given scopes are in the list.
+func (s Scopes) Contains(scopes ...string) bool {
+	for _, scope := range scopes {
+		if !slices.Contains(s, scope) {
+			return false
+		}
+	}
+	return true
+}
+
+// Only keeps the scopes that allowed has too, in the order of s.
+func (s Scopes) Only(allowed Scopes) Scopes {
+	return slices.DeleteFunc(slices.Clone(s), func(scope string) bool { return !slices.Contains(allowed, scope) })
+}
+
+// Without leaves out the given scopes.
+func (s Scopes) Without(scopes ...string) Scopes {
+	return slices.DeleteFunc(slices.Clone(s), func(scope string) bool { return slices.Contains(scopes, scope) })
+}
+
+// Union adds the scopes of more that are not there yet.
+func (s Scopes) Union(more Scopes) Scopes {
+	all := slices.Clone(s)
+	for _, scope := range more {
+		if !slices.Contains(all, scope) {
+			all = append(all, scope)
+		}
+	}
+	return all
+}
+
+// String joins the scopes with spaces, as they travel.
+func (s Scopes) String() string { return strings.Join(s, " ") }

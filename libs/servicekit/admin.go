@@ -1,0 +1,113 @@
+package servicekit
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// checkTimeout bounds one readiness check: a probe gives up sooner or later, and
+// then nobody would learn which dependency it was.
+const checkTimeout = 2 * time.Second
+
+// Check says why a dependency cannot be used now, or nil.
+type Check func(ctx context.Context) error
+
+// admin answers the admin listener.
+type admin struct {
+	checks   map[string]Check
+	draining atomic.Bool
+}
+
+func (a *admin) handler(metrics http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, readiness{Status: "alive"}) })
+	mux.HandleFunc("GET /readyz", a.readyz)
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
+	}
+	return mux
+}
+
+// readiness is the body of /readyz: "ready", "not ready" or "draining", and each
+// dependency with "ok" or the reason.
+type readiness struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks,omitempty"`
+}
+
+func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
+	if a.draining.Load() {
+		writeJSON(w, http.StatusServiceUnavailable, readiness{Status: "draining"})
+		return
+	}
+	checks, ok := a.run(r.Context())
+	if !ok {
+		writeJSON(w, http.StatusServiceUnavailable, readiness{Status: "not ready", Checks: checks})
+		return
+	}
+	writeJSON(w, http.StatusOK, readiness{Status: "ready", Checks: checks})
+}
+
+// run asks every dependency at the same time.
+func (a *admin) run(ctx context.Context) (answers map[string]string, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	type answer struct {
+		name string
+		err  error
+	}
+	answered := make(chan answer, len(a.checks))
+	answers, ok = make(map[string]string, len(a.checks)), true
+	for name, check := range a.checks {
+		answers[name] = "no answer in time"
+		go func() { answered <- answer{name, guarded(ctx, check)} }()
+	}
+	for range a.checks {
+		select {
+		case got := <-answered:
+			answers[got.name] = "ok"
+			if got.err != nil {
+				answers[got.name], ok = got.err.Error(), false
+			}
+		case <-ctx.Done():
+			return answers, false
+		}
+	}
+	return answers, ok
+}
+
+// guarded turns a panic of a check into its answer.
+func guarded(ctx context.Context, check Check) (err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = fmt.Errorf("the check panicked: %v", caught)
+		}
+	}()
+	return check(ctx)
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the prober has gone away
+}
+
+// checksOf is the services' readiness and the further dependencies.
+func checksOf(services map[string]*Service, further map[string]Check) map[string]Check {
+	checks := maps.Clone(further)
+	if checks == nil {
+		checks = map[string]Check{}
+	}
+	for name, service := range services {
+		if service.Ready != nil {
+			checks[name] = service.Ready
+		}
+	}
+	return checks
+}

@@ -1,0 +1,164 @@
+package servicekit
+
+import (
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// prefix is what the names of the platform's own variables begin with.
+const prefix = "PLATFORM_"
+
+// LoadOptions is where a configuration comes from, the later the stronger:
+// the sections' own defaults, Defaults, Environ, Overrides.
+type LoadOptions struct {
+	// Environ has the form of os.Environ. An empty value counts as none.
+	Environ []string
+	// Defaults replace the sections' own, by variable (see EmbeddedDefaults).
+	Defaults map[string]string
+	// Overrides win over the environment, by variable: what flags say.
+	Overrides map[string]string
+}
+
+// Load fills cfg, a pointer to a struct of sections, or returns a *ConfigError
+// with every problem there is: unknown names, values that cannot be read or
+// make no sense, missing ones, files of secrets that cannot be read.
+func Load(cfg any, opts LoadOptions) error {
+	l := &loader{fields: fields(cfg), problems: map[string]string{}}
+	l.gather(opts)
+	l.files(opts.Overrides)
+	l.parse(cfg)
+	l.validate(cfg)
+	l.finish(cfg)
+	return l.err()
+}
+
+// loader collects the first problem of each variable.
+type loader struct {
+	fields   []field
+	values   map[string]string
+	problems map[string]string
+}
+
+func (l *loader) problem(variable, message string) {
+	if _, known := l.problems[variable]; !known {
+		l.problems[variable] = message
+	}
+}
+
+func (l *loader) field(variable string) field {
+	for _, f := range l.fields {
+		if f.Name == variable {
+			return f
+		}
+	}
+	return field{Variable: Variable{Name: variable}}
+}
+
+// gather merges the sources and names what no process knows.
+func (l *loader) gather(opts LoadOptions) {
+	known := knownNames(l.fields)
+	environment := map[string]string{}
+	for _, entry := range opts.Environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, prefix) && value != "" && !injectedByKubernetes(name, value) {
+			environment[name] = value
+		}
+	}
+	l.values = maps.Clone(opts.Defaults)
+	if l.values == nil {
+		l.values = map[string]string{}
+	}
+	for name := range environment {
+		// The file stands for the value and so beats a default too.
+		delete(l.values, strings.TrimSuffix(name, fileSuffix))
+	}
+	maps.Copy(l.values, environment)
+	maps.Copy(l.values, opts.Overrides)
+	for name := range l.values {
+		if !known[name] {
+			l.problem(name, unknown(name, known))
+		}
+	}
+}
+
+// files reads the secrets that come as …_FILE, of this process's sections only:
+// another's may not be readable here.
+func (l *loader) files(overrides map[string]string) {
+	for _, f := range l.fields {
+		path := l.values[f.Name+fileSuffix]
+		if f.Secret == "" || path == "" {
+			continue
+		}
+		if _, wins := overrides[f.Name]; wins {
+			continue
+		}
+		if _, both := l.values[f.Name]; both {
+			l.problem(f.Name, "is set, and so is "+f.Name+fileSuffix+"; keep one of them")
+			continue
+		}
+		content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		value := strings.TrimSpace(string(content))
+		switch {
+		case err != nil:
+			l.problem(f.Name+fileSuffix, "cannot be read: "+err.Error())
+			l.problem(f.Name, "") // said already
+		case value == "":
+			l.problem(f.Name+fileSuffix, path+" is empty; put the value into it")
+			l.problem(f.Name, "")
+		default:
+			l.values[f.Name] = value
+		}
+	}
+}
+
+// parse turns text into typed values, one section after the other, because
+// env's errors name a field and those are unique in a section only.
+func (l *loader) parse(cfg any) {
+	for _, section := range sections(cfg) {
+		err := env.ParseWithOptions(section.Addr().Interface(), env.Options{Environment: l.values, FuncMap: parsers()})
+		var all env.AggregateError
+		if err == nil {
+			continue
+		}
+		if !errors.As(err, &all) {
+			all.Errors = []error{err}
+		}
+		for _, err := range all.Errors {
+			var bad env.ParseError
+			if !errors.As(err, &bad) {
+				l.problem(section.Type().Name(), err.Error())
+				continue
+			}
+			f := fieldNamed(section.Type(), bad.Name)
+			l.problem(f.Name, unreadable(f, l.values[f.Name], bad))
+		}
+	}
+}
+
+// finish fills in what depends on other variables and checks what belongs
+// together.
+func (l *loader) finish(cfg any) {
+	for _, section := range sections(cfg) {
+		value := section.Addr().Interface()
+		if s, ok := value.(interface{ fill() }); ok {
+			s.fill()
+		}
+		if s, ok := value.(interface{ relations() []relation }); ok {
+			for _, r := range s.relations() {
+				if r.broken && !slices.ContainsFunc(r.variables, l.bad) {
+					l.problem(r.variables[0], r.message)
+				}
+			}
+		}
+	}
+}
+
+func (l *loader) bad(variable string) bool {
+	_, bad := l.problems[variable]
+	return bad
+}

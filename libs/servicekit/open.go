@@ -1,0 +1,72 @@
+package servicekit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
+)
+
+const (
+	// databasePatience is how long a start waits for a database that is away.
+	databasePatience = 30 * time.Second
+	databaseRetry    = 500 * time.Millisecond
+)
+
+// OpenDatabase opens PostgreSQL with the logger and telemetry of deps, waiting
+// up to half a minute for a server that is away. It refuses SQLite.
+func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
+	if cfg.SQLite() {
+		return nil, errors.New("PLATFORM_DATABASE_URL: a service on its own needs PostgreSQL; SQLite is for `platform up`, which runs all services in one process")
+	}
+	options := database.Options{
+		URL: cfg.URL, MaxOpen: cfg.MaxOpen, MaxIdle: cfg.MaxIdle, ConnMaxLifetime: cfg.ConnMaxLifetime,
+		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+	}
+	ctx, cancel := context.WithTimeout(ctx, databasePatience)
+	defer cancel()
+	for {
+		db, err := database.Open(ctx, options)
+		var fault interface{ Unavailable() bool }
+		if err == nil || !errors.As(err, &fault) || !fault.Unavailable() {
+			return db, err
+		}
+		deps.Logger.WarnContext(ctx, "waiting for the database", "error", err)
+		timer := time.NewTimer(databaseRetry)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, err
+		case <-timer.C:
+		}
+	}
+}
+
+// DatabaseCheck makes a process ready only on a database that answers and has
+// this build's schema or a later one.
+func DatabaseCheck(db *database.DB) Check {
+	return func(ctx context.Context) error {
+		if err := db.Ping(ctx); err != nil {
+			return err
+		}
+		return db.CheckSchema(ctx)
+	}
+}
+
+// OpenSigning opens the keys of the configured backend; local ones are files in
+// the folder keys of the data folder.
+func OpenSigning(cfg Signing) (signing.Backend, signing.Maker, error) {
+	if cfg.Backend != SigningLocal {
+		return nil, nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: %s is not available in this version; set it to %s", cfg.Backend, SigningLocal)
+	}
+	store, err := localkeys.Open(filepath.Join(cfg.DataDir, "keys"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("PLATFORM_DATA_DIR: %w", err)
+	}
+	return store, store, nil
+}

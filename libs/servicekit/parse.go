@@ -1,0 +1,127 @@
+package servicekit
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// parsers reads the types that env does not, or not well enough.
+func parsers() map[reflect.Type]env.ParserFunc {
+	return map[reflect.Type]env.ParserFunc{
+		reflect.TypeFor[url.URL]():         func(s string) (any, error) { return parseOrigin(s) },
+		reflect.TypeFor[[]netip.Prefix]():  func(s string) (any, error) { return parsePrefixes(s) },
+		reflect.TypeFor[[]EncryptionKey](): func(s string) (any, error) { return parseKeys(s) },
+	}
+}
+
+// parseOrigin reads an origin (RFC 6454 4) and writes it as browsers do: lower
+// case, without a default port.
+func parseOrigin(raw string) (url.URL, error) {
+	refuse := func(why string) (url.URL, error) {
+		return url.URL{}, errors.New(why + "; write an origin such as https://id.example.com")
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Opaque != "" || u.Hostname() == "":
+		return refuse("the value is not a URL with a host")
+	case u.User != nil:
+		return refuse("a user or password does not belong here")
+	case u.Path != "" && u.Path != "/":
+		return refuse(fmt.Sprintf("the path %q does not belong here", u.Path))
+	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):
+		return refuse("a query or fragment does not belong here")
+	case u.Scheme != "https" && u.Scheme != "http":
+		return refuse(fmt.Sprintf("the scheme %q is neither https nor http", u.Scheme))
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return url.URL{}, fmt.Errorf("http is for loopback only; write https://%s", u.Host)
+	}
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) || strings.HasSuffix(u.Host, ":") {
+		return refuse("the port is not a number from 1 to 65535")
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port != "" && port != map[string]string{"https": "443", "http": "80"}[u.Scheme] {
+		host += ":" + port
+	}
+	return url.URL{Scheme: u.Scheme, Host: host}, nil
+}
+
+// loopback tells whether a host can only be this machine (RFC 6761 6.3).
+func loopback(host string) bool {
+	host = strings.ToLower(host)
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}
+
+// parsePrefixes reads CIDRs separated by commas.
+func parsePrefixes(raw string) ([]netip.Prefix, error) {
+	var list []netip.Prefix
+	for part := range strings.SplitSeq(raw, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			if addr, err := netip.ParseAddr(part); err == nil {
+				return nil, fmt.Errorf("%q is an address, not a CIDR; write %s/%d", part, addr, addr.BitLen())
+			}
+			return nil, fmt.Errorf("%q is not a CIDR; write for example 10.0.0.0/8,fd00::/8", part)
+		}
+		if p.Bits() == 0 {
+			return nil, fmt.Errorf("%q is everybody, who could then claim any address; name the proxies' own networks", part)
+		}
+		list = append(list, p.Masked())
+	}
+	return list, nil
+}
+
+// EncryptionKey is a 256-bit key. It prints as stars.
+type EncryptionKey [32]byte
+
+// String hides the key.
+func (EncryptionKey) String() string { return "***" }
+
+// GoString hides the key.
+func (EncryptionKey) GoString() string { return "***" }
+
+// parseKeys reads keys in base64, of either alphabet, separated by commas. Its
+// errors never repeat what it was given.
+func parseKeys(raw string) ([]EncryptionKey, error) {
+	var list []EncryptionKey
+	for part := range strings.SplitSeq(raw, ",") {
+		part = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(part), "="))
+		key, err := base64.RawStdEncoding.DecodeString(part)
+		if err != nil || len(key) != len(EncryptionKey{}) {
+			return nil, fmt.Errorf("key %d is not 32 bytes in base64; make one with: openssl rand -base64 32", len(list)+1)
+		}
+		list = append(list, EncryptionKey(key))
+	}
+	return list, nil
+}
+
+// checkListen says what is wrong with the address of a listener.
+func checkListen(address string) string {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Sprintf("%q is not host:port; write for example 127.0.0.1:8080 or :8080", address)
+	}
+	return ""
+}

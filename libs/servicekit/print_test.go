@@ -1,0 +1,57 @@
+package servicekit
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestPrintConfigShowsEverythingButSecrets(t *testing.T) {
+	var cfg everything
+	env := valid()
+	env["PLATFORM_DATABASE_URL"] = "postgres://app:pa55word@db:5432/platform?sslmode=require&sslpassword=pa55phrase"
+	env["PLATFORM_ENCRYPTION_KEYS"] += "," + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
+	env["PLATFORM_TRUSTED_PROXIES"] = "10.0.0.0/8,fd00::/8"
+	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env)}))
+	var out bytes.Buffer
+	require.NoError(t, PrintConfig(&out, &cfg))
+	for _, line := range []string{
+		`PLATFORM_PUBLIC_URL +http://127\.0\.0\.1:8080`,
+		`PLATFORM_TRUSTED_PROXIES +10\.0\.0\.0/8,fd00::/8`,
+		`PLATFORM_DATABASE_URL +postgres://app:\*\*\*@db:5432/platform\?sslmode=require&sslpassword=\*\*\*`,
+		`PLATFORM_DATABASE_DIRECT_URL +postgres://app:\*\*\*@db`,
+		`PLATFORM_ENCRYPTION_KEYS +\*\*\*,\*\*\*`,
+		`PLATFORM_CODE_TTL +1m0s`,
+		`PLATFORM_LOG_LEVEL +info`,
+	} {
+		require.Regexp(t, "(?m)^"+line, out.String())
+	}
+	require.NotContains(t, out.String(), "pa55")
+	require.NotContains(t, out.String(), "a2tra")
+	require.Equal(t, len(Table()), strings.Count(out.String(), "\n"))
+}
+
+func TestAKeyPrintsAsStars(t *testing.T) {
+	require.Equal(t, "***", maskURL("postgres://u:p%zz@h"), "what cannot be parsed is not shown")
+	require.Equal(t, "***", EncryptionKey{1}.String())
+	require.Equal(t, "***", EncryptionKey{1}.GoString())
+	require.Equal(t, "***", shown(Variable{Secret: "true"}, "token"))
+	require.Empty(t, shown(Variable{Secret: "true"}, ""))
+}
+
+func TestHelpAndTheDocumentationHaveTheWholeTable(t *testing.T) {
+	var help, doc bytes.Buffer
+	require.NoError(t, Help(&help, Table()))
+	require.NoError(t, Markdown(&doc, Table()))
+	for _, v := range Table() {
+		require.Contains(t, help.String(), v.Name)
+		require.Contains(t, doc.String(), "| `"+v.Name)
+	}
+	require.Regexp(t, `PLATFORM_DATABASE_URL\[_FILE\] +required +postgres://`, help.String())
+	require.Contains(t, doc.String(), "| `PLATFORM_TRUSTED_PROXIES` | none | CIDRs")
+	require.Contains(t, doc.String(), "| `PLATFORM_LISTEN` | `127.0.0.1:8080` | address")
+	require.Contains(t, doc.String(), "OTEL_…")
+}

@@ -1,0 +1,178 @@
+package servicekit
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/go-playground/validator/v10"
+)
+
+// fileSuffix makes the name of a variable that names a file with a secret.
+const fileSuffix = "_FILE"
+
+// Problem is one thing wrong with a configuration.
+type Problem struct {
+	Variable string
+	Message  string // what is wrong and what to do
+}
+
+// ConfigError is everything wrong with a configuration.
+type ConfigError struct{ Problems []Problem }
+
+// Error has a line for each problem.
+func (e *ConfigError) Error() string {
+	var b strings.Builder
+	if len(e.Problems) == 1 {
+		b.WriteString("configuration: 1 problem")
+	} else {
+		fmt.Fprintf(&b, "configuration: %d problems", len(e.Problems))
+	}
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "\n  %s: %s", p.Variable, p.Message)
+	}
+	return b.String()
+}
+
+func (l *loader) err() error {
+	var list []Problem
+	for _, name := range slices.Sorted(maps.Keys(l.problems)) {
+		if message := l.problems[name]; message != "" {
+			list = append(list, Problem{Variable: name, Message: message})
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	return &ConfigError{Problems: list}
+}
+
+// unreadable says why a value is not of its variable's type.
+func unreadable(f field, value string, bad env.ParseError) string {
+	shown := fmt.Sprintf("%q", value)
+	if f.Secret != "" {
+		shown = "the value"
+	}
+	switch {
+	case bad.Type == reflect.TypeFor[time.Duration]():
+		return shown + " is not a duration; write for example 90s, 15m or 2160h"
+	case bad.Type.Kind() == reflect.Int || bad.Type.Kind() == reflect.Int64:
+		return shown + " is not a whole number"
+	default:
+		return bad.Err.Error() // of our own parsers, which say it well
+	}
+}
+
+// textRules are the validate tags that only this package knows, by what they say
+// of a text: nothing when it is in order.
+var textRules = map[string]func(string) string{"listen": checkListen, "database_url": checkDatabaseURL}
+
+// validate applies the validate tags.
+func (l *loader) validate(cfg any) {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
+	for tag, check := range textRules {
+		// It fails on an empty tag or nil function only.
+		_ = v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return check(f.Field().String()) == "" })
+	}
+	var bad validator.ValidationErrors
+	if err := v.Struct(cfg); !errors.As(err, &bad) {
+		return
+	}
+	for _, b := range bad {
+		l.problem(b.Field(), refusal(l.field(b.Field()), b))
+	}
+}
+
+// refusal says which rule a value breaks. It repeats the value only for rules
+// that no secret has.
+func refusal(f field, b validator.FieldError) string {
+	if check, ok := textRules[b.Tag()]; ok {
+		return check(fmt.Sprint(b.Value()))
+	}
+	param := b.Param()
+	if param == "0" && b.Type() == reflect.TypeFor[time.Duration]() {
+		param = "0s"
+	}
+	switch b.Tag() {
+	case "required":
+		return "missing; " + strings.TrimSpace("set it, for example to "+f.Example)
+	case "oneof":
+		return fmt.Sprintf("%q is not one of %s", fmt.Sprint(b.Value()), strings.Join(strings.Fields(param), ", "))
+	case "gt":
+		return fmt.Sprintf("%v is too little; it must be more than %s", b.Value(), param)
+	case "gte", "min":
+		return fmt.Sprintf("%v is too little; the least is %s", b.Value(), param)
+	case "lte", "max":
+		return fmt.Sprintf("%v is too much; the most is %s", b.Value(), param)
+	default:
+		return fmt.Sprintf("breaks the rule %s=%s", b.Tag(), param)
+	}
+}
+
+// knownNames is the whole table, the process's own variables, and the file
+// variants of secrets.
+func knownNames(own []field) map[string]bool {
+	known := map[string]bool{}
+	for _, f := range append(fields(&everything{}), own...) {
+		known[f.Name] = true
+		if f.Secret != "" {
+			known[f.Name+fileSuffix] = true
+		}
+	}
+	return known
+}
+
+// unknown names what was perhaps meant.
+func unknown(name string, known map[string]bool) string {
+	best, least := "", 4
+	for candidate := range known {
+		if d := distance(name, candidate); d < least || d == least && best != "" && candidate < best {
+			best, least = candidate, d
+		}
+	}
+	if best != "" {
+		return "unknown; did you mean " + best + "?"
+	}
+	if base, isFile := strings.CutSuffix(name, fileSuffix); isFile && known[base] {
+		return "unknown; only secrets can come from a file: set " + base
+	}
+	return "unknown; remove it, or see --help for the names"
+}
+
+// kubernetesNames is what Kubernetes sets in every pod for each Service of the
+// namespace, which begins with PLATFORM_ when the Service's name does.
+var kubernetesNames = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
+
+var kubernetesPort = regexp.MustCompile(`^(tcp|udp|sctp)://`)
+
+func injectedByKubernetes(name, value string) bool {
+	return kubernetesNames.MatchString(name) || strings.HasSuffix(name, "_PORT") && kubernetesPort.MatchString(value)
+}
+
+// distance counts the letters to insert, remove or replace to make b out of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

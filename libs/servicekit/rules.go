@@ -1,0 +1,113 @@
+package servicekit
+
+import (
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+)
+
+// relation is a rule on several variables, in order one by one. It is reported
+// on the first of them, unless one of them has a problem of its own.
+type relation struct {
+	variables []string
+	broken    bool
+	message   string
+}
+
+func (s *Server) relations() []relation {
+	_, port, _ := net.SplitHostPort(s.Listen)
+	return []relation{
+		{
+			[]string{"PLATFORM_ADMIN_LISTEN", "PLATFORM_LISTEN"},
+			s.Listen == s.AdminListen && port != "0",
+			"is the same as PLATFORM_LISTEN; choose another port, the admin listener is not for the public",
+		},
+		{
+			[]string{"PLATFORM_HTTP_HEADER_TIMEOUT", "PLATFORM_HTTP_READ_TIMEOUT"},
+			s.HTTP.HeaderTimeout > s.HTTP.ReadTimeout,
+			"is more than PLATFORM_HTTP_READ_TIMEOUT, which includes it",
+		},
+		{
+			[]string{"PLATFORM_HTTP_REQUEST_DEADLINE", "PLATFORM_HTTP_WRITE_TIMEOUT"},
+			s.HTTP.RequestDeadline >= s.HTTP.WriteTimeout,
+			"must be less than PLATFORM_HTTP_WRITE_TIMEOUT, or late answers are lost",
+		},
+	}
+}
+
+// fill makes the direct URL the database's own where none is given.
+func (d *Database) fill() {
+	if d.DirectURL == "" {
+		d.DirectURL = d.URL
+	}
+}
+
+func (d *Database) relations() []relation {
+	return []relation{{
+		[]string{"PLATFORM_DATABASE_MAX_IDLE", "PLATFORM_DATABASE_MAX_OPEN"},
+		d.MaxIdle > d.MaxOpen,
+		"is more than PLATFORM_DATABASE_MAX_OPEN",
+	}}
+}
+
+// checkDatabaseURL never repeats the URL, which holds a password.
+func checkDatabaseURL(raw string) string {
+	const remedy = "write postgres://user:password@host:5432/database"
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return "the value is not a URL (are special characters of the password percent-encoded?); " + remedy
+	case u.Scheme == "sqlite":
+		return ""
+	case u.Scheme != "postgres" && u.Scheme != "postgresql":
+		return "the value does not begin with postgres://; " + remedy
+	case strings.Trim(u.Path, "/") == "" && !u.Query().Has("dbname"):
+		return "the value names no database; " + remedy
+	}
+	return ""
+}
+
+// SQLite tells whether the database is a SQLite file (`platform up` only).
+func (d Database) SQLite() bool { return strings.HasPrefix(d.URL, "sqlite:") }
+
+// SQLitePath is the file of a sqlite URL; platform.db in the data folder when
+// the URL names none.
+func (d Database) SQLitePath(dataDir string) string {
+	path := strings.TrimPrefix(strings.TrimPrefix(d.URL, "sqlite:"), "//")
+	if path == "" {
+		return filepath.Join(dataDir, "platform.db")
+	}
+	return path
+}
+
+func (s *Signing) relations() []relation {
+	return []relation{
+		{
+			[]string{"PLATFORM_KEY_PUBLISH_AHEAD", "PLATFORM_KEY_ROTATION"},
+			s.KeyPublishAhead >= s.KeyRotation,
+			"must be less than PLATFORM_KEY_ROTATION, or the next key is published before its predecessor signs",
+		},
+		{
+			[]string{"PLATFORM_VAULT_ROLE", "PLATFORM_VAULT_AUTH", "PLATFORM_SIGNING_BACKEND"},
+			s.Backend == SigningVault && s.Vault.Auth != "token" && s.Vault.Role == "",
+			"missing; PLATFORM_VAULT_AUTH=" + s.Vault.Auth + " needs the name of a role",
+		},
+	}
+}
+
+func (s *Sessions) relations() []relation {
+	return []relation{{
+		[]string{"PLATFORM_SESSION_IDLE", "PLATFORM_SESSION_LIFETIME"},
+		s.Idle > s.Lifetime,
+		"is more than PLATFORM_SESSION_LIFETIME, so it would never count",
+	}}
+}
+
+func (t *Tokens) relations() []relation {
+	return []relation{{
+		[]string{"PLATFORM_REFRESH_IDLE_TTL", "PLATFORM_REFRESH_TOKEN_TTL"},
+		t.RefreshIdleTTL > t.RefreshTokenTTL,
+		"is more than PLATFORM_REFRESH_TOKEN_TTL, so it would never count",
+	}}
+}

@@ -1,0 +1,138 @@
+package servicekit
+
+import (
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+// Server is where a process listens and how the world reaches it. Every
+// configuration has it.
+type Server struct {
+	PublicURL      *url.URL       `env:"PLATFORM_PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"required" desc:"origin that the browser sees; the issuer is this and /api/v1/platform/oauth; https needed unless loopback"`
+	Listen         string         `env:"PLATFORM_LISTEN" envDefault:"127.0.0.1:8080" validate:"listen" desc:"address of the public listener"`
+	AdminListen    string         `env:"PLATFORM_ADMIN_LISTEN" envDefault:"127.0.0.1:9090" validate:"listen" desc:"address of the admin listener: /livez, /readyz, /metrics"`
+	TrustedProxies []netip.Prefix `env:"PLATFORM_TRUSTED_PROXIES" desc:"CIDRs, comma separated, whose X-Forwarded-For is believed"`
+	HTTP           HTTP
+}
+
+// HTTP is the limits of the public listener.
+type HTTP struct {
+	HeaderTimeout   time.Duration `env:"PLATFORM_HTTP_HEADER_TIMEOUT" envDefault:"5s" validate:"gt=0" desc:"how long a client may take to send the request's headers"`
+	ReadTimeout     time.Duration `env:"PLATFORM_HTTP_READ_TIMEOUT" envDefault:"15s" validate:"gt=0" desc:"how long a client may take to send the whole request"`
+	WriteTimeout    time.Duration `env:"PLATFORM_HTTP_WRITE_TIMEOUT" envDefault:"30s" validate:"gt=0" desc:"how long an answer may take, from the end of the request's headers"`
+	IdleTimeout     time.Duration `env:"PLATFORM_HTTP_IDLE_TIMEOUT" envDefault:"90s" validate:"gt=0" desc:"how long an idle connection is kept"`
+	RequestDeadline time.Duration `env:"PLATFORM_HTTP_REQUEST_DEADLINE" envDefault:"10s" validate:"gt=0" desc:"how long the service works on a request before it answers 503; less than the write timeout"`
+	MaxBody         int64         `env:"PLATFORM_HTTP_MAX_BODY" envDefault:"32768" validate:"min=1024,max=1048576" desc:"largest request body, in bytes"`
+	DrainDelay      time.Duration `env:"PLATFORM_HTTP_DRAIN_DELAY" envDefault:"0s" validate:"gte=0" desc:"how long to go on accepting after readiness turned off at the end, for load balancers to notice"`
+	DrainTimeout    time.Duration `env:"PLATFORM_HTTP_DRAIN_TIMEOUT" envDefault:"20s" validate:"gt=0" desc:"how long requests in flight may take to finish at the end"`
+}
+
+// Database is the database a process works on.
+type Database struct {
+	URL             string        `env:"PLATFORM_DATABASE_URL" secret:"url" validate:"required,database_url" example:"postgres://user:password@host:5432/platform" desc:"postgres://…; platform up: sqlite:PATH too, without PATH platform.db in the data folder (its default)"`
+	DirectURL       string        `env:"PLATFORM_DATABASE_DIRECT_URL" secret:"url" validate:"omitempty,database_url" desc:"for LISTEN and migrate where a transaction pooler stands in between; PLATFORM_DATABASE_URL when empty"`
+	MaxOpen         int           `env:"PLATFORM_DATABASE_MAX_OPEN" envDefault:"16" validate:"min=1,max=10000" desc:"most connections a process opens"`
+	MaxIdle         int           `env:"PLATFORM_DATABASE_MAX_IDLE" envDefault:"16" validate:"min=1,max=10000" desc:"most idle connections a process keeps"`
+	ConnMaxLifetime time.Duration `env:"PLATFORM_DATABASE_CONN_MAX_LIFETIME" envDefault:"30m" validate:"gt=0" desc:"age at which a connection is replaced, so that a failover is noticed"`
+}
+
+// Signing backends.
+const (
+	SigningLocal = "local" // key files in the data folder
+	SigningVault = "vault" // Vault transit
+)
+
+// Signing is who keeps the private keys and when they change.
+type Signing struct {
+	Backend         string            `env:"PLATFORM_SIGNING_BACKEND" validate:"required,oneof=local vault" example:"local" desc:"who keeps the private keys: local (files in the data folder) or vault; platform up: local"`
+	DataDir         string            `env:"PLATFORM_DATA_DIR" envDefault:"./platform-data" validate:"required" desc:"folder of the local keys, of the SQLite file and of the demo's credentials"`
+	AccessTokenAlg  signing.Algorithm `env:"PLATFORM_ACCESS_TOKEN_ALG" envDefault:"ES256" validate:"oneof=RS256 PS256 ES256 EdDSA" desc:"what access tokens are signed with: RS256, PS256, ES256 or EdDSA; applications may override"`
+	IDTokenAlg      signing.Algorithm `env:"PLATFORM_ID_TOKEN_ALG" envDefault:"RS256" validate:"oneof=RS256 PS256 ES256 EdDSA" desc:"what ID tokens are signed with; applications may override"`
+	KeyRotation     time.Duration     `env:"PLATFORM_KEY_ROTATION" envDefault:"2160h" validate:"gt=0" desc:"how often a new signing key takes over"`
+	KeyPublishAhead time.Duration     `env:"PLATFORM_KEY_PUBLISH_AHEAD" envDefault:"24h" validate:"gt=0" desc:"how long a key is published before it signs; less than the rotation"`
+	Vault           Vault
+}
+
+// Vault is the Vault transit backend; address, CA and namespace come by Vault's
+// own VAULT_* variables. Checked, but not available in this version.
+type Vault struct {
+	Auth         string `env:"PLATFORM_VAULT_AUTH" envDefault:"token" validate:"oneof=token approle kubernetes" desc:"how to log in to Vault: token, approle or kubernetes"`
+	Role         string `env:"PLATFORM_VAULT_ROLE" desc:"Vault role of approle and kubernetes"`
+	TransitMount string `env:"PLATFORM_VAULT_TRANSIT_MOUNT" envDefault:"transit" validate:"required" desc:"mount of the transit engine"`
+	KeyPrefix    string `env:"PLATFORM_VAULT_KEY_PREFIX" envDefault:"platform" validate:"required" desc:"what the names of the transit keys begin with"`
+}
+
+// Encryption is the keys that seal secrets which must be readable again.
+type Encryption struct {
+	// Keys are 32 bytes each; the first seals, all open.
+	Keys []EncryptionKey `env:"PLATFORM_ENCRYPTION_KEYS" secret:"true" validate:"required" example:"the output of: openssl rand -base64 32" desc:"base64 32-byte keys, comma separated; the first seals, all open"`
+}
+
+// Sessions is how long a single sign-on session lives.
+type Sessions struct {
+	Idle     time.Duration `env:"PLATFORM_SESSION_IDLE" envDefault:"12h" validate:"min=1m" desc:"an SSO session ends when unused for so long"`
+	Lifetime time.Duration `env:"PLATFORM_SESSION_LIFETIME" envDefault:"720h" validate:"min=1m" desc:"an SSO session ends after so long in any case"`
+}
+
+// Tokens is how long what the platform issues is valid; applications may
+// override some of it.
+type Tokens struct {
+	AccessTokenTTL  time.Duration `env:"PLATFORM_ACCESS_TOKEN_TTL" envDefault:"1h" validate:"min=1s,max=24h" desc:"life of an access token"`
+	RefreshTokenTTL time.Duration `env:"PLATFORM_REFRESH_TOKEN_TTL" envDefault:"2160h" validate:"min=1s" desc:"life of a refresh token family"`
+	RefreshIdleTTL  time.Duration `env:"PLATFORM_REFRESH_IDLE_TTL" envDefault:"720h" validate:"min=1s" desc:"a refresh token ends when unused for so long"`
+	RefreshGrace    time.Duration `env:"PLATFORM_REFRESH_GRACE" envDefault:"10s" validate:"gte=0,max=1m" desc:"how long a rotated refresh token still answers with its successor; 0s: not at all"`
+	CodeTTL         time.Duration `env:"PLATFORM_CODE_TTL" envDefault:"60s" validate:"min=1s,max=10m" desc:"life of an authorization code"`
+	DeviceCodeTTL   time.Duration `env:"PLATFORM_DEVICE_CODE_TTL" envDefault:"10m" validate:"min=1m,max=1h" desc:"life of a device code and its user code"`
+}
+
+// Limits is how many guesses are allowed. The names are checked, but nothing
+// enforces them in this version.
+type Limits struct {
+	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1" desc:"failed sign-ins of an account or address in a window (not enforced in this version)"`
+	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1" desc:"wrong user codes of a session or address in a window (not enforced in this version)"`
+	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1" desc:"failed client authentications of an application and address in a window (not enforced in this version)"`
+	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"the window that guesses are counted in (not enforced in this version)"`
+}
+
+// Log is how the process logs; every process has it beside its sections.
+type Log struct {
+	Level  string `env:"PLATFORM_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" desc:"least level that is logged: debug, info, warn or error"`
+	Format string `env:"PLATFORM_LOG_FORMAT" envDefault:"auto" validate:"oneof=auto json text" desc:"json, text, or auto: text when standard error is a terminal"`
+}
+
+// everything is the whole table: a name is unknown when it is not in here.
+type everything struct {
+	Server     Server
+	Database   Database
+	Signing    Signing
+	Encryption Encryption
+	Sessions   Sessions
+	Tokens     Tokens
+	Limits     Limits
+	Log        Log
+}
+
+// Origin is the public URL without a trailing slash.
+func (s Server) Origin() string { return s.PublicURL.Scheme + "://" + s.PublicURL.Host }
+
+// Issuer is the issuer identifier (RFC 8414 2).
+func (s Server) Issuer() string { return s.Origin() + "/api/v1/platform/oauth" }
+
+// Secure tells whether browsers reach the platform by https, so that cookies
+// carry Secure and the __Host- prefix.
+func (s Server) Secure() bool { return s.PublicURL.Scheme == "https" }
+
+// Loopback tells whether the public URL names this machine only.
+func (s Server) Loopback() bool { return loopback(s.PublicURL.Hostname()) }
+
+// EmbeddedDefaults is what `platform up` has instead of "required": SQLite in
+// the data folder and local keys.
+func EmbeddedDefaults() map[string]string {
+	return map[string]string{
+		"PLATFORM_DATABASE_URL":    "sqlite:",
+		"PLATFORM_SIGNING_BACKEND": SigningLocal,
+	}
+}

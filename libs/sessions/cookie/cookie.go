@@ -1,0 +1,117 @@
+package cookie
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// The names without prefix. "__Host-" (RFC 6265bis 4.1.3.2) makes the browser
+// refuse a cookie that a sibling domain or plain http tries to plant, but it
+// needs Secure, so a platform on http://127.0.0.1 goes without.
+const (
+	hostPrefix  = "__Host-"
+	browserName = "platform_browser"
+	sessionName = "platform_session"
+)
+
+// Jar reads and writes the cookies of one deployment. Every cookie is HttpOnly,
+// SameSite=Lax and has Path=/, which "__Host-" forces.
+type Jar struct {
+	Secure bool // the public URL is https
+}
+
+// Browser returns the value of the browser cookie, or an empty string when the
+// request has none or one that we cannot have set.
+func (j Jar) Browser(r *http.Request) string { return j.read(r, browserName) }
+
+// SetBrowser sets the browser cookie. It lives as long as the browser runs: the
+// flows it binds are gone after half an hour anyway.
+func (j Jar) SetBrowser(w http.ResponseWriter, value string) {
+	http.SetCookie(w, j.cookie(browserName, value, 0))
+}
+
+// Session returns the value of the session cookie, or an empty string when the
+// request has none or one that we cannot have set.
+func (j Jar) Session(r *http.Request) string { return j.read(r, sessionName) }
+
+// SetSession sets the session cookie. lifetime is the session's absolute one,
+// rounded to whole seconds.
+func (j Jar) SetSession(w http.ResponseWriter, value string, lifetime time.Duration) {
+	http.SetCookie(w, j.cookie(sessionName, value, max(1, int(lifetime/time.Second))))
+}
+
+// ClearSession removes the session cookie from the browser.
+func (j Jar) ClearSession(w http.ResponseWriter) {
+	http.SetCookie(w, j.cookie(sessionName, "", -1))
+}
+
+func (j Jar) name(name string) string {
+	if j.Secure {
+		return hostPrefix + name
+	}
+	return name
+}
+
+func (j Jar) cookie(name, value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: j.name(name), Value: value, Path: "/", MaxAge: maxAge,
+		Secure: j.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+// read answers only what has the form of oauth.NewSecret, so that no stranger's
+// text travels on from here.
+func (j Jar) read(r *http.Request, name string) string {
+	c, err := r.Cookie(j.name(name))
+	if err != nil || !wellFormed(c.Value) {
+		return ""
+	}
+	return c.Value
+}
+
+func wellFormed(value string) bool {
+	var b [sha256.Size]byte
+	if len(value) != base64.RawURLEncoding.EncodedLen(len(b)) {
+		return false
+	}
+	n, err := base64.RawURLEncoding.Decode(b[:], []byte(value))
+	return err == nil && n == len(b)
+}
+
+// Hash is how a cookie is stored and looked up. It answers nil for an empty
+// value, so that a missing cookie can match no row.
+func Hash(value string) []byte {
+	if value == "" {
+		return nil
+	}
+	return oauth.HashSecret(value)
+}
+
+// Matches tells in constant time whether value is the cookie whose hash is
+// stored. An empty value or an empty hash never matches.
+func Matches(hash []byte, value string) bool {
+	return value != "" && oauth.SecretMatches(hash, value)
+}
+
+// CSRFToken derives the token that a form carries in a hidden field. It is bound
+// to the browser by its cookie and to one purpose, such as a flow's id; another
+// site can neither read the cookie nor compute the token.
+func CSRFToken(browser, purpose string) string {
+	if browser == "" {
+		return ""
+	}
+	mac := hmac.New(sha256.New, []byte(browser))
+	mac.Write([]byte("csrf\x00" + purpose))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// CheckCSRF tells in constant time whether token is the one that CSRFToken gives
+// for this browser and purpose. Without a browser cookie nothing passes.
+func CheckCSRF(browser, purpose, token string) bool {
+	return browser != "" && hmac.Equal([]byte(CSRFToken(browser, purpose)), []byte(token))
+}

@@ -1,0 +1,85 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+// Store reads sessions and consents.
+type Store struct{ db *database.DB }
+
+// New makes a store.
+func New(db *database.DB) *Store { return &Store{db} }
+
+const selectSession = `
+SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at FROM sessions WHERE `
+
+type row struct {
+	ID         string                  `db:"id"`
+	UserID     string                  `db:"user_id"`
+	TenantID   string                  `db:"tenant_id"`
+	AuthTime   database.Time           `db:"auth_time"`
+	ACR        string                  `db:"acr"`
+	AMR        database.JSON[[]string] `db:"amr"`
+	CreatedAt  database.Time           `db:"created_at"`
+	LastSeenAt database.Time           `db:"last_seen_at"`
+	ExpiresAt  database.Time           `db:"expires_at"`
+	EndedAt    database.Time           `db:"ended_at"`
+}
+
+// ByCookie finds the session of a cookie by its SHA-256, in whatever state it
+// is; sessions.ErrNotFound.
+func (s *Store) ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error) {
+	return s.find(ctx, "sessions.by_cookie", selectSession+"cookie_hash = $1", cookieHash)
+}
+
+// Session finds a session by its id, in whatever state it is;
+// sessions.ErrNotFound.
+func (s *Store) Session(ctx context.Context, id string) (*sessions.Session, error) {
+	return s.find(ctx, "sessions.by_id", selectSession+"id = $1", id)
+}
+
+func (s *Store) find(ctx context.Context, name, query string, arg any) (*sessions.Session, error) {
+	var r row
+	err := s.db.Get(ctx, name, &r, query, arg)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, sessions.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &sessions.Session{
+		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
+		CreatedAt: r.CreatedAt.Time, LastSeenAt: r.LastSeenAt.Time, ExpiresAt: r.ExpiresAt.Time, EndedAt: r.EndedAt.Time,
+	}, nil
+}
+
+// Consented is what a person allowed an application before; empty when nothing.
+func (s *Store) Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error) {
+	const query = `SELECT scope FROM consents WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3 AND resource = $4`
+	var scope string
+	err := s.db.Get(ctx, "consents.find", &scope, query, key.UserID, key.TenantID, key.ClientID, key.Resource)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	scopes, _ := oauth.ParseScopes(scope) // was parsed when it was written
+	return scopes, nil
+}
+
+// Touch notes that a session is in use, so that it does not end idle. Time only
+// moves forward, whatever order replicas write in; a session that has ended or
+// does not exist stays as it is. Callers do it at most once a minute a session.
+func (s *Store) Touch(ctx context.Context, id string, now time.Time) error {
+	const touch = `UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND last_seen_at < $1 AND ended_at IS NULL`
+	_, err := s.db.Exec(ctx, "sessions.touch", touch, database.At(now), id)
+	return err
+}

@@ -1,0 +1,36 @@
+package testkit
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// aptTimeout bounds an installation, with the wait for that of another test binary.
+const aptTimeout = 10 * time.Minute
+
+// install gets a Debian package for a program that tests need and that is
+// missing. It needs root, as apt-get does; test binaries that want the same
+// package at once wait for each other.
+func install(what string, packages ...string) error {
+	if os.Geteuid() != 0 {
+		return fmt.Errorf("%s is not installed, and only root may install it (apt-get install %s)", what, packages[0])
+	}
+	apt, err := exec.LookPath("apt-get")
+	if err != nil {
+		return fmt.Errorf("%s is not installed, and there is no apt-get to install it with", what)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), aptTimeout)
+	defer cancel()
+	options := []string{"-o", "DPkg::Lock::Timeout=300", "-y", "-q"}
+	for _, args := range [][]string{{"update"}, append([]string{"install", "--no-install-recommends"}, packages...)} {
+		cmd := exec.CommandContext(ctx, apt, append(options, args...)...) //nolint:gosec // fixed package names
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s is not installed, and apt-get %s failed: %w\n%s", what, args[0], err, out)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,108 @@
+package testkit
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/stretchr/testify/require"
+)
+
+// chromiumStart bounds the start of a browser on a machine that is busy.
+const chromiumStart = 60 * time.Second
+
+// ChromiumOption changes how [Chromium] starts.
+type ChromiumOption func(*chromiumSettings)
+
+type chromiumSettings struct {
+	width, height int
+	flags         []chromedp.ExecAllocatorOption
+}
+
+// WindowSize sets the window, in CSS pixels; 1280×800 otherwise.
+func WindowSize(width, height int) ChromiumOption {
+	return func(s *chromiumSettings) { s.width, s.height = width, height }
+}
+
+// ChromiumFlag sets a command line flag, without its dashes; value is a string
+// or a bool.
+func ChromiumFlag(name string, value any) ChromiumOption {
+	return func(s *chromiumSettings) { s.flags = append(s.flags, chromedp.Flag(name, value)) }
+}
+
+// Chromium starts a headless browser with a fresh profile and returns the
+// context of its first tab for [chromedp.Run]. The browser ends with the test.
+// [chromedp.NewContext] of it makes another tab of the same profile.
+func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
+	t.Helper()
+	path, err := chromiumBinary()
+	require.NoError(t, err, "this test needs Chromium")
+	settings := chromiumSettings{width: 1280, height: 800}
+	for _, option := range options {
+		option(&settings)
+	}
+	// chromedp removes a profile that it made itself once the browser has gone.
+	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), settings.allocator(path)...)
+	t.Cleanup(stop)
+	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(tab) // asks the browser to close, and waits for it
+		closeTab()
+	})
+	require.NoError(t, chromedp.Do(tab), "start Chromium")
+	return tab
+}
+
+func (s chromiumSettings) allocator(path string) []chromedp.ExecAllocatorOption {
+	options := []chromedp.ExecAllocatorOption{
+		chromedp.ExecPath(path),
+		chromedp.Headless,
+		chromedp.DisableGPU,
+		chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck,
+		chromedp.WindowSize(s.width, s.height),
+		chromedp.WSURLReadTimeout(chromiumStart),
+		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true),
+		chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("disable-default-apps", true),
+		chromedp.Flag("disable-extensions", true),
+		// /dev/shm is small in containers.
+		chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.Flag("password-store", "basic"),
+		chromedp.Flag("use-mock-keychain", true),
+	}
+	if os.Geteuid() == 0 {
+		// Chromium's sandbox refuses root; for anybody else it stays on.
+		options = append(options, chromedp.NoSandbox)
+	}
+	return append(options, s.flags...)
+}
+
+// chromiumBinary finds the browser, and installs the package when there is none.
+func chromiumBinary() (string, error) {
+	if path := findChromium(); path != "" {
+		return path, nil
+	}
+	if err := install("Chromium", "chromium"); err != nil {
+		return "", err
+	}
+	if path := findChromium(); path != "" {
+		return path, nil
+	}
+	return "", errors.New("the package chromium is installed, but there is no program chromium in PATH")
+}
+
+func findChromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}

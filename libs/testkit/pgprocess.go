@@ -1,0 +1,238 @@
+package testkit
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// pgSupervisor runs the server ($2…) and ends it when our end of the pipe, its
+// standard input, closes: that happens however the test binary dies, and no
+// exit hook is needed. SIGQUIT stops at once; nobody wants the data, so they go.
+const pgSupervisor = `
+dir=$1; shift
+exec 3<&0
+"$@" >"$dir/log" 2>&1 </dev/null 3<&- & server=$!
+(while read -r _; do :; done <&3; kill -QUIT "$server") 2>/dev/null & watch=$!
+wait "$server"
+kill "$watch" 2>/dev/null
+tail -n 20 "$dir/log" >&2
+cd / && rm -rf "$dir"
+`
+
+type pgProcess struct {
+	host     string // 127.0.0.1:port
+	password string
+	keep     io.Closer     // the pipe; closing it ends the server
+	ended    chan struct{} // closed when the supervisor has cleaned up
+}
+
+func (p *pgProcess) stop() {
+	_ = p.keep.Close()
+	<-p.ended
+}
+
+// startPGProcess makes a cluster in a temporary folder and starts its server.
+func startPGProcess(ctx context.Context) (*pgProcess, error) {
+	bin, err := pgBinaries()
+	if err != nil {
+		return nil, err
+	}
+	who, err := pgUser()
+	if err != nil {
+		return nil, err
+	}
+	// Another process may take the port between our look and the server's bind.
+	for range 3 {
+		p := &pgProcess{password: rand.Text()}
+		if err = p.run(ctx, bin, who); err == nil {
+			return p, nil
+		}
+	}
+	return nil, err
+}
+
+func (p *pgProcess) run(ctx context.Context, bin string, who *syscall.Credential) error {
+	dir, err := pgFolder(who)
+	if err != nil {
+		return err
+	}
+	if err = p.initialize(ctx, bin, dir, who); err == nil {
+		err = p.start(ctx, bin, dir, who)
+	}
+	if err != nil {
+		return errors.Join(err, os.RemoveAll(dir))
+	}
+	return nil
+}
+
+func (p *pgProcess) initialize(ctx context.Context, bin, dir string, who *syscall.Credential) error {
+	secret := filepath.Join(dir, "password")
+	if err := os.WriteFile(secret, []byte(p.password), 0o600); err != nil {
+		return err
+	}
+	if who != nil {
+		if err := os.Chown(secret, int(who.Uid), int(who.Gid)); err != nil {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), //nolint:gosec // a program that we found
+		"--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--pwfile="+secret,
+		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return nil
+}
+
+func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Credential) error {
+	port, err := freePort(ctx)
+	if err != nil {
+		return err
+	}
+	p.host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	args := []string{"-c", pgSupervisor, "platform-testkit", dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port)}
+	for _, setting := range []string{
+		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400",
+		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
+		// Not UTC: the platform must say itself which zone it speaks.
+		"timezone=Asia/Kathmandu",
+	} {
+		args = append(args, "-c", setting)
+	}
+	cmd := exec.CommandContext(ctx, "sh", args...) //nolint:gosec // a program that we found
+	// A group of its own: Ctrl-C at the terminal is for us, the pipe for the server.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
+	cmd.Dir = dir
+	var last bytes.Buffer // what the server said last
+	cmd.Stderr = &last
+	if p.keep, err = cmd.StdinPipe(); err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	p.ended = make(chan struct{})
+	go func() { defer close(p.ended); _ = cmd.Wait() }()
+	if err := await(filepath.Join(dir, "data", "postmaster.pid"), p.ended); err != nil {
+		p.stop()
+		return fmt.Errorf("postgres: %w\n%s", err, last.Bytes())
+	}
+	return nil
+}
+
+// await waits until the server accepts connections: it says so in its pid file.
+func await(pidFile string, ended <-chan struct{}) error {
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(60 * time.Second)
+	for {
+		select {
+		case <-ended:
+			return errors.New("the server stopped")
+		case <-deadline:
+			return errors.New("not ready after 60 seconds")
+		case <-ticker.C:
+			content, err := os.ReadFile(pidFile) //nolint:gosec // our own file
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if bytes.Contains(content, []byte("\nready")) {
+				return nil
+			}
+		}
+	}
+}
+
+// pgFolder makes a temporary folder that the server's user owns.
+func pgFolder(who *syscall.Credential) (string, error) {
+	dir, err := os.MkdirTemp("", "platform-testkit-postgres-")
+	if err != nil || who == nil {
+		return dir, err
+	}
+	return dir, os.Chown(dir, int(who.Uid), int(who.Gid))
+}
+
+// pgBinaries finds the folder with initdb and postgres, where distributions put
+// it or in PATH, and installs the package when there is none.
+func pgBinaries() (string, error) {
+	if dir := findPGBinaries(); dir != "" {
+		return dir, nil
+	}
+	if err := install("PostgreSQL (initdb and postgres)", "postgresql"); err != nil {
+		return "", err
+	}
+	if dir := findPGBinaries(); dir != "" {
+		return dir, nil
+	}
+	return "", errors.New("the package postgresql is installed, but there is no initdb in PATH or /usr/lib/postgresql/*/bin")
+}
+
+func findPGBinaries() string {
+	var dirs []string
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+	}
+	installed, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
+	slices.SortFunc(installed, func(a, b string) int { return version(b) - version(a) })
+	for _, dir := range append(dirs, installed...) {
+		_, noInit := os.Stat(filepath.Join(dir, "initdb"))
+		_, noServer := os.Stat(filepath.Join(dir, "postgres"))
+		if noInit == nil && noServer == nil {
+			return dir
+		}
+	}
+	return ""
+}
+
+func version(dir string) int {
+	n, _ := strconv.Atoi(strings.SplitN(filepath.Base(filepath.Dir(dir)), ".", 2)[0])
+	return n
+}
+
+// pgUser is whom the server runs as: us, or, as PostgreSQL refuses root, an
+// account that may do nothing else.
+func pgUser() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil //nolint:nilnil // no credential: stay who we are
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		account, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
+		gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
+		if uidErr == nil && gidErr == nil {
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
+}
+
+func freePort(ctx context.Context) (int, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

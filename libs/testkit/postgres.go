@@ -1,0 +1,154 @@
+package testkit
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+)
+
+const templateDatabase = "platform_template"
+
+// PGServer is a private PostgreSQL server. One serves a whole test binary; it
+// stops, and its files go, when the binary ends, however it ends.
+type PGServer struct {
+	process *pgProcess
+	admin   *sql.DB
+	count   atomic.Int64
+}
+
+// startPostgres is the one global of this package: a server takes seconds to
+// start, a database from its template milliseconds.
+var startPostgres = sync.OnceValues(newPGServer)
+
+// PostgresServer starts the server at the first call, installing PostgreSQL when
+// it is missing and we may; otherwise the test fails.
+func PostgresServer(t testing.TB) *PGServer {
+	t.Helper()
+	server, err := startPostgres()
+	require.NoError(t, err, "these tests need a PostgreSQL server")
+	return server
+}
+
+// OwnPostgresServer starts a server for this test alone, for tests that stop it
+// or change what belongs to all its databases.
+func OwnPostgresServer(t testing.TB) *PGServer {
+	t.Helper()
+	server, err := newPGServer()
+	require.NoError(t, err, "this test needs a PostgreSQL server")
+	t.Cleanup(server.Stop)
+	return server
+}
+
+// Stop ends the server at once, as a crash would; its files go. It may be
+// repeated.
+func (s *PGServer) Stop() {
+	_ = s.admin.Close()
+	s.process.stop()
+}
+
+// URL is that of the server's superuser for the named database; "postgres" is
+// always there.
+func (s *PGServer) URL(name string) string {
+	return s.url("postgres", s.process.password, name)
+}
+
+// NewDatabase makes a migrated database, with the roles' rights in place, and
+// returns the URL of its owner, who may do everything. It is dropped at the end
+// of the test.
+func (s *PGServer) NewDatabase(t testing.TB) (dbURL string) {
+	t.Helper()
+	return s.create(t, templateDatabase)
+}
+
+// EmptyDatabase makes a database without a schema.
+func (s *PGServer) EmptyDatabase(t testing.TB) (dbURL string) {
+	t.Helper()
+	return s.create(t, "template0")
+}
+
+func (s *PGServer) create(t testing.TB, template string) string {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.count.Add(1))
+	_, err := s.admin.ExecContext(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := s.admin.ExecContext(context.WithoutCancel(t.Context()), "DROP DATABASE "+name+" WITH (FORCE)")
+		require.NoError(t, err)
+	})
+	return s.URL(name)
+}
+
+// LoginURL makes a login role that is a member of the group role, such as
+// platform_token, and returns the URL with which it opens dbURL's database.
+func (s *PGServer) LoginURL(t testing.TB, dbURL, group string) string {
+	t.Helper()
+	u, err := url.Parse(dbURL)
+	require.NoError(t, err)
+	require.Regexp(t, `^[a-z_]+$`, group)
+	login, password := fmt.Sprintf("%s_%d", group, s.count.Add(1)), rand.Text()
+	_, err = s.admin.ExecContext(t.Context(), fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' IN ROLE %s", login, password, group))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := s.admin.ExecContext(context.WithoutCancel(t.Context()), "DROP ROLE "+login)
+		require.NoError(t, err)
+	})
+	return s.url(login, password, strings.TrimPrefix(u.Path, "/"))
+}
+
+func (s *PGServer) url(user, password, name string) string {
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(user, password),
+		Host:     s.process.host,
+		Path:     "/" + name,
+		RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+func newPGServer() (*PGServer, error) {
+	// No test's context: the server is there for the tests after it.
+	ctx := context.Background()
+	process, err := startPGProcess(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &PGServer{process: process}
+	if s.admin, err = sql.Open("postgres", s.URL("postgres")); err != nil {
+		process.stop()
+		return nil, err
+	}
+	if err := s.makeTemplate(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// makeTemplate leaves no connection behind: a database with one cannot be
+// copied.
+func (s *PGServer) makeTemplate(ctx context.Context) (err error) {
+	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+templateDatabase+" TEMPLATE template0"); err != nil {
+		return err
+	}
+	db, err := database.Open(ctx, database.Options{URL: s.URL(templateDatabase)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if _, _, err := database.Migrate(ctx, db, nil); err != nil {
+		return err
+	}
+	return database.ApplyRoles(ctx, db)
+}
