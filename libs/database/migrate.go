@@ -124,11 +124,11 @@ func migrationFiles(d Dialect) (fs.FS, error) {
 	return fs.Sub(migrations, "migrations/sqlite")
 }
 
-// newestMigration is the version this build was written for.
 // LatestSchema is the newest schema version this build knows; both dialects have
 // the same.
 func LatestSchema() (int64, error) { return newestMigration(Postgres) }
 
+// newestMigration is the version this build was written for.
 func newestMigration(d Dialect) (int64, error) {
 	files, err := migrationFiles(d)
 	if err != nil {

@@ -104,8 +104,10 @@ func (w *Writer) Applications(ctx context.Context) ([]*directory.Application, er
 		byID[apps[i].ClientID] = apps[i]
 	}
 	for i := range secrets {
-		app := byID[secrets[i].ClientID]
-		app.Secrets = append(app.Secrets, secrets[i].secret())
+		// One made between the two readings is the next listing's.
+		if app := byID[secrets[i].ClientID]; app != nil {
+			app.Secrets = append(app.Secrets, secrets[i].secret())
+		}
 	}
 	return apps, nil
 }
@@ -316,18 +318,18 @@ WHERE application_secrets.client_id = excluded.client_id AND application_secrets
 	return nil
 }
 
-// DisableTenant, DisableUser and DisableApplication switch off what is to be
-// gone: rows that others refer to stay, and the audit keeps its names.
+// DisableTenant switches a tenant off. Nothing is deleted: rows that others refer
+// to stay, and what was said about it can still be read.
 func (w *Writer) DisableTenant(ctx context.Context, id string, at time.Time) error {
 	return w.exec(ctx, "tenants.disable", `UPDATE tenants SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
 }
 
-// DisableUser: see DisableTenant.
+// DisableUser switches a person off, as DisableTenant does a tenant.
 func (w *Writer) DisableUser(ctx context.Context, id string, at time.Time) error {
 	return w.exec(ctx, "users.disable", `UPDATE users SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
 }
 
-// DisableApplication: see DisableTenant.
+// DisableApplication switches an application off, as DisableTenant does a tenant.
 func (w *Writer) DisableApplication(ctx context.Context, clientID string, at time.Time) error {
 	return w.exec(ctx, "applications.disable", `UPDATE applications SET disabled_at = $2, updated_at = $2 WHERE client_id = $1 AND disabled_at IS NULL`, clientID, database.At(at))
 }

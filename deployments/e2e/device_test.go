@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/oauth2"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
+)
+
+// TestDeviceSignsInOnASecondScreen uses x/oauth2's device flow (RFC 8628) on the
+// device and a browser that is not signed in yet.
+func TestDeviceSignsInOnASecondScreen(t *testing.T) {
+	onBothWays(t, func(t *testing.T, s *system) {
+		config := oauth2.Config{ClientID: "native", Scopes: []string{"openid", "profile"}, Endpoint: oauth2.Endpoint{
+			DeviceAuthURL: s.url("/oauth/device/authorize"), TokenURL: s.url("/oauth/token"), AuthStyle: oauth2.AuthStyleInParams,
+		}}
+		code, err := config.DeviceAuth(t.Context())
+		require.NoError(t, err)
+		require.Regexp(t, `^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$`, code.UserCode, "RFC 8628 6.1")
+		require.Equal(t, s.Origin+"/device", code.VerificationURI)
+
+		browser := formbrowser.New(t)
+		page := browser.Get(code.VerificationURIComplete)
+		page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}})
+		require.Contains(t, page.Text(), "Command line", "the approval names the application, also with verification_uri_complete")
+		require.Contains(t, page.Text(), code.UserCode)
+		page.Submit("Allow", nil)
+
+		tokens, err := config.DeviceAccessToken(t.Context(), code)
+		require.NoError(t, err)
+		claims := claimsOf(t, tokens.AccessToken)
+		require.Equal(t, "acme", claims["tenant_slug"])
+		require.NotContains(t, claims, "sid", "a device's grant outlives the session")
+
+		_, err = config.DeviceAccessToken(t.Context(), code)
+		requireOAuthError(t, err, 400, "invalid_grant")
+	})
+}

@@ -1,0 +1,6 @@
+// Package e2e holds the tests that need the whole system: real processes, real
+// databases, a real browser and client libraries that nobody here wrote. Each
+// runs in both ways: together (one process, SQLite, local keys) and apart (five
+// processes on PostgreSQL, each under its own database role, behind an ingress
+// made from the generated routes).
+package e2e

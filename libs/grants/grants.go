@@ -1,0 +1,207 @@
+package grants
+
+import (
+	"errors"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+// Errors that the stores answer; anything else is a fault behind us.
+var (
+	ErrNotFound = errors.New("grants: not found")
+	ErrConsumed = errors.New("grants: already used")
+	ErrExpired  = errors.New("grants: expired")
+	ErrRevoked  = errors.New("grants: revoked or its session, user or membership has ended")
+	ErrDecided  = errors.New("grants: already decided")
+)
+
+// Decision is what a person's visit to the sign-in pages came to.
+type Decision string
+
+// Decisions.
+const (
+	Undecided Decision = ""
+	SignedIn  Decision = "signed_in" // signed in; no consent page was shown
+	Consented Decision = "consented" // allowed on the consent page, in this flow
+	Denied    Decision = "denied"    // RFC 6749 4.1.2.1, access_denied
+)
+
+// Kind says which service sent a browser to the sign-in pages, and so where it
+// returns to. A stored kind cannot be bent into an open redirect as a URL can.
+type Kind string
+
+// Kinds.
+const (
+	KindAuthorize Kind = "authorize" // returns to P/oauth/authorize?flow={id}
+	KindDevice    Kind = "device"    // returns to /device?flow={id}
+)
+
+// AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a
+// person. It belongs to one browser and yields at most one code. For KindDevice
+// it only asks for a sign-in: ClientID, Scope and UserCode describe what for,
+// and no code comes of it.
+type AuthorizationRequest struct {
+	ID            string
+	Kind          Kind
+	BrowserHash   []byte // SHA-256 of the browser cookie that started it
+	ClientID      string
+	RedirectURI   string
+	ResponseMode  oauth.ResponseMode
+	Scope         oauth.Scopes // already narrowed to what the application may have
+	State         string
+	Nonce         string
+	CodeChallenge string // S256, or empty
+	Prompt        oauth.Prompt
+	MaxAge        *int // seconds; nil: not asked for
+	LoginHint     string
+	ACRValues     string
+	UILocales     string
+	Resource      string // RFC 8707, or empty
+	HintSubject   string // sub of a valid id_token_hint, or empty
+	UserCode      string // KindDevice: the code the person typed, normalized
+	TraceParent   string // W3C trace context of the request that made the row
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+
+	// The session service's part.
+	LoginEmail string // the address typed in this flow, lower case
+	SessionID  string
+	TenantID   string
+	Decision   Decision
+	DecidedAt  time.Time
+
+	ConsumedAt time.Time // zero: not yet
+}
+
+// AuthorizationCode is what a code stands for (RFC 6749 4.1.2). The code itself
+// is never stored.
+type AuthorizationCode struct {
+	Hash          []byte // SHA-256 of the code
+	RequestID     string // empty when a session answered at once
+	ClientID      string
+	RedirectURI   string
+	CodeChallenge string
+	Scope         oauth.Scopes
+	Nonce         string
+	Resource      string
+	GrantID       string // gid, allocated with the code
+	Offline       bool   // the grant outlives the session
+	UserID        string
+	TenantID      string
+	SessionID     string
+	AuthTime      time.Time
+	ACR           string
+	AMR           []string
+	CreatedAt     time.Time
+	ExpiresAt     time.Time
+	ConsumedAt    time.Time // zero: not yet
+}
+
+// Redeemable is a code with everything that its redemption decides on, read in
+// one statement.
+type Redeemable struct {
+	AuthorizationCode
+	User        directory.User
+	Tenant      directory.Tenant
+	Member      bool
+	SessionLive bool // not ended and not past its absolute end
+}
+
+// Live tells whether the people and the session behind the code still allow it.
+func (r *Redeemable) Live() bool {
+	return r.User.Active && r.Tenant.Active && r.Member && r.SessionLive
+}
+
+// Grant is what a person allowed an application once; every token of it carries
+// its id as gid.
+type Grant struct {
+	ID        string
+	ClientID  string
+	UserID    string
+	TenantID  string
+	SessionID string
+	Scope     oauth.Scopes
+	Resource  string
+	Offline   bool
+	CreatedAt time.Time
+	RevokedAt time.Time // zero: alive
+}
+
+// Standing is a grant with what userinfo tells and decides on, read in one
+// statement.
+type Standing struct {
+	Grant       Grant
+	User        directory.User
+	Tenant      directory.Tenant
+	Member      bool
+	SessionLive bool
+}
+
+// Live tells whether tokens of the grant are still honoured: an online grant
+// ends with its session, an offline one outlives it.
+func (s *Standing) Live() bool {
+	return s.Grant.RevokedAt.IsZero() && s.User.Active && s.Tenant.Active && s.Member && (s.Grant.Offline || s.SessionLive)
+}
+
+// ConsentNeeded tells whether the consent page must be shown for a request:
+// remembered is what the person allowed this application in this tenant before.
+// A first-party application needs none. For public applications on loopback or
+// private schemes neither counts, for anyone on the device can claim to be them
+// (RFC 8252 8.6). prompt=consent always asks (OpenID Connect Core 3.1.2.1).
+func ConsentNeeded(app *directory.Application, redirectURI string, prompt oauth.Prompt, scope, remembered oauth.Scopes) bool {
+	if prompt.Has(oauth.PromptConsent) || app.Public() && !oauth.IsWebRedirect(redirectURI) {
+		return true
+	}
+	return !app.FirstParty && !remembered.Contains(scope...)
+}
+
+// Fresh tells whether a session's authentication is recent enough for a request
+// that began at started. One made since then always is; else prompt=login (and
+// max_age=0, which equals it) asks for a new one, and max_age for one at most
+// that many seconds old (OpenID Connect Core 3.1.2.1).
+func Fresh(s *sessions.Session, prompt oauth.Prompt, maxAge *int, started, now time.Time) bool {
+	switch {
+	case !s.AuthTime.Before(started):
+		return true
+	case prompt.Has(oauth.PromptLogin):
+		return false
+	default:
+		// As numbers: an application may ask for more seconds than a Duration holds.
+		return maxAge == nil || *maxAge > 0 && now.Sub(s.AuthTime).Seconds() <= float64(*maxAge)
+	}
+}
+
+// DeviceCode is a device authorization request (RFC 8628 3.1) in its table.
+type DeviceCode struct {
+	Hash         []byte // SHA-256 of the device code
+	UserCode     string // XXXX-XXXX
+	ClientID     string
+	Scope        oauth.Scopes
+	Resource     string
+	Interval     time.Duration // whole seconds; grows with every slow_down
+	CreatedAt    time.Time
+	ExpiresAt    time.Time
+	Decision     DeviceDecision
+	DecidedAt    time.Time
+	GrantID      string // the rest is set by an approval
+	UserID       string
+	TenantID     string
+	AuthTime     time.Time
+	ACR          string
+	AMR          []string
+	LastPolledAt time.Time // zero: not polled yet
+	ConsumedAt   time.Time // zero: not yet
+}
+
+// DeviceDecision is what a person said to a device (RFC 8628 3.3).
+type DeviceDecision string
+
+// Device decisions.
+const (
+	DeviceUndecided DeviceDecision = ""
+	DeviceApproved  DeviceDecision = "approved"
+	DeviceDenied    DeviceDecision = "denied"
+)

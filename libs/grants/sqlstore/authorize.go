@@ -1,0 +1,128 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+)
+
+// ForAuthorize is what the authorize service does with requests and codes.
+type ForAuthorize struct{ db *database.DB }
+
+// NewForAuthorize makes the authorize service's store.
+func NewForAuthorize(db *database.DB) *ForAuthorize { return &ForAuthorize{db} }
+
+const codeColumns = `code_hash, request_id, client_id, redirect_uri, code_challenge, scope, nonce, resource, grant_id, offline,
+       user_id, tenant_id, session_id, auth_time, acr, amr, created_at, expires_at`
+
+const insertCode = `
+INSERT INTO authorization_codes (` + codeColumns + `)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+
+// A request ends in a code only for the session that answered it.
+const consumeForCode = `
+UPDATE authorization_requests SET consumed_at = $1
+WHERE id = $2 AND session_id = $3 AND kind = 'authorize' AND decision IN ('signed_in', 'consented')
+  AND consumed_at IS NULL AND expires_at > $1`
+
+const issueFromRequestPostgres = `
+WITH consumed AS (` + consumeForCode + ` RETURNING id)
+INSERT INTO authorization_codes (` + codeColumns + `)
+SELECT $4::bytea, id, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::boolean,
+       $13::text, $14::text, $3, $15::timestamptz, $16::text, $17::jsonb, $18::timestamptz, $19::timestamptz FROM consumed`
+
+// InsertRequest stores a request that waits for a person.
+func (s *ForAuthorize) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
+	return putRequest(ctx, s.db, r)
+}
+
+// Request finds a request in whatever state it is; grants.ErrNotFound.
+func (s *ForAuthorize) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
+	return findRequest(ctx, s.db, id)
+}
+
+// Issue stores a code for a request that a session answered at once.
+func (s *ForAuthorize) Issue(ctx context.Context, c *grants.AuthorizationCode) error {
+	_, err := s.db.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(c)...)
+	return err
+}
+
+func codeArgs(c *grants.AuthorizationCode) []any {
+	var request *string
+	if c.RequestID != "" {
+		request = &c.RequestID
+	}
+	return []any{
+		c.Hash, request, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce, c.Resource, c.GrantID, c.Offline,
+		c.UserID, c.TenantID, c.SessionID, database.At(c.AuthTime), c.ACR,
+		database.JSON[[]string]{V: c.AMR},
+		database.At(c.CreatedAt), database.At(c.ExpiresAt),
+	}
+}
+
+// IssueFromRequest consumes a decided request and stores its code in one step:
+// of any number of callers exactly one succeeds. The others hear
+// grants.ErrConsumed, ErrExpired, or ErrNotFound where no request of that id was
+// answered by that session.
+func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.AuthorizationCode, now time.Time) error {
+	var issued int64
+	var err error
+	if s.db.Dialect() == database.Postgres {
+		issued, err = s.db.Exec(ctx, "authorization_codes.issue", issueFromRequestPostgres, database.At(now), c.RequestID, c.SessionID,
+			c.Hash, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce, c.Resource, c.GrantID, c.Offline,
+			c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, database.At(c.CreatedAt), database.At(c.ExpiresAt))
+	} else {
+		err = s.db.Tx(ctx, "authorization_codes.issue", func(tx *database.Tx) error {
+			var err error
+			issued, err = tx.Exec(ctx, "authorization_requests.consume", consumeForCode, database.At(now), c.RequestID, c.SessionID)
+			if err != nil || issued == 0 {
+				return err
+			}
+			_, err = tx.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(c)...)
+			return err
+		})
+	}
+	if err != nil || issued == 1 {
+		return err
+	}
+	return s.whyNot(ctx, c.RequestID, now)
+}
+
+// Consume ends a request without a code; of any number of callers exactly one
+// succeeds, the others hear grants.ErrConsumed, ErrExpired or ErrNotFound.
+func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.Time) error {
+	const consume = `UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND consumed_at IS NULL AND expires_at > $1`
+	n, err := s.db.Exec(ctx, "authorization_requests.consume", consume, database.At(now), requestID)
+	if err != nil || n == 1 {
+		return err
+	}
+	return s.whyNot(ctx, requestID, now)
+}
+
+func (s *ForAuthorize) whyNot(ctx context.Context, requestID string, now time.Time) error {
+	r, err := s.Request(ctx, requestID)
+	switch {
+	case err != nil:
+		return err
+	case !r.ConsumedAt.IsZero():
+		return grants.ErrConsumed
+	case !now.Before(r.ExpiresAt):
+		return grants.ErrExpired
+	default:
+		return grants.ErrNotFound
+	}
+}
+
+// DeleteExpired removes at most batch requests and batch codes that are over,
+// and says how many it removed. Codes are kept for keepCodes after their end: a
+// replay of a consumed one must still find what it produced (RFC 6749 4.1.2).
+func (s *ForAuthorize) DeleteExpired(ctx context.Context, now time.Time, keepCodes time.Duration, batch int) (int, error) {
+	requests, err := deleteBatch(ctx, s.db, "authorization_requests", "id", "expires_at <= $1", database.At(now), batch)
+	if err != nil {
+		return requests, err
+	}
+	codes, err := deleteBatch(ctx, s.db, "authorization_codes", "code_hash", "expires_at <= $1", database.At(now.Add(-keepCodes)), batch)
+	return requests + codes, err
+}

@@ -1,0 +1,132 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// A taken user code is no error: the caller draws another.
+const insertDeviceCode = `
+INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (user_code) DO NOTHING`
+
+const selectDeviceByUserCode = `
+SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, created_at, expires_at, decision, decided_at, consumed_at
+FROM device_codes WHERE user_code = $1`
+
+const decideDevice = `
+UPDATE device_codes
+SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9
+WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL AND expires_at > $2`
+
+const selectDeviceDecision = `SELECT decision FROM device_codes WHERE device_code_hash = $1`
+
+const consumeSignIn = `
+UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND kind = 'device' AND consumed_at IS NULL AND expires_at > $1`
+
+// ForDevice is what the device service may do.
+type ForDevice struct{ db *database.DB }
+
+// NewForDevice makes the store of the device service.
+func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
+
+// InsertDeviceCode stores a new code; false when its user code is taken.
+func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
+	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID, c.Scope.String(), c.Resource,
+		wholeSeconds(c.Interval), database.At(c.CreatedAt), database.At(c.ExpiresAt))
+	return n == 1, err
+}
+
+type deviceCodeRow struct {
+	Hash       []byte        `db:"device_code_hash"`
+	UserCode   string        `db:"user_code"`
+	ClientID   string        `db:"client_id"`
+	Scope      string        `db:"scope"`
+	Resource   string        `db:"resource"`
+	Interval   int64         `db:"interval_seconds"`
+	CreatedAt  database.Time `db:"created_at"`
+	ExpiresAt  database.Time `db:"expires_at"`
+	Decision   string        `db:"decision"`
+	DecidedAt  database.Time `db:"decided_at"`
+	ConsumedAt database.Time `db:"consumed_at"`
+}
+
+// DeviceByUserCode finds a code by its user code (XXXX-XXXX), in whatever state
+// it is; grants.ErrNotFound. Who approved it is left out: it is the token
+// service's to know.
+func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error) {
+	var row deviceCodeRow
+	err := s.db.Get(ctx, "device_codes.by_user_code", &row, selectDeviceByUserCode, userCode)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	scope, _ := oauth.ParseScopes(row.Scope)
+	return &grants.DeviceCode{
+		Hash: row.Hash, UserCode: row.UserCode, ClientID: row.ClientID, Scope: scope, Resource: row.Resource,
+		Interval: time.Duration(row.Interval) * time.Second, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time,
+		Decision: grants.DeviceDecision(row.Decision), DecidedAt: row.DecidedAt.Time, ConsumedAt: row.ConsumedAt.Time,
+	}, nil
+}
+
+// Decide writes c.Decision and, of an approval, the grant and who approved (RFC
+// 8628 3.3). Of any number of callers exactly one succeeds; the others hear
+// grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
+func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.Time) error {
+	n, err := s.db.Exec(ctx, "device_codes.decide", decideDevice, c.Hash, database.At(now), string(c.Decision),
+		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR})
+	if err != nil || n == 1 {
+		return err
+	}
+	var decision string
+	err = s.db.Get(ctx, "device_codes.decision", &decision, selectDeviceDecision, c.Hash)
+	switch {
+	case err != nil:
+		return notFound(err)
+	case decision != "":
+		return grants.ErrDecided
+	default:
+		return grants.ErrExpired
+	}
+}
+
+// DeleteExpired removes at most batch codes that expired before the given time,
+// and tells how many went.
+func (s *ForDevice) DeleteExpired(ctx context.Context, before time.Time, batch int) (int, error) {
+	return deleteBatch(ctx, s.db, "device_codes", "device_code_hash", "expires_at < $1", database.At(before), batch)
+}
+
+// InsertRequest stores a request of grants.KindDevice: a sign-in that a device
+// waits for.
+func (s *ForDevice) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
+	return putRequest(ctx, s.db, r)
+}
+
+// Request finds a request in whatever state it is; grants.ErrNotFound.
+func (s *ForDevice) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
+	return findRequest(ctx, s.db, id)
+}
+
+// Consume ends a sign-in; of any number of callers exactly one succeeds, the
+// others hear grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound.
+func (s *ForDevice) Consume(ctx context.Context, requestID string, now time.Time) error {
+	n, err := s.db.Exec(ctx, "authorization_requests.consume", consumeSignIn, database.At(now), requestID)
+	if err != nil || n == 1 {
+		return err
+	}
+	r, err := s.Request(ctx, requestID)
+	switch {
+	case err != nil:
+		return err
+	case r.Kind != grants.KindDevice:
+		return grants.ErrNotFound
+	case !r.ConsumedAt.IsZero():
+		return grants.ErrConsumed
+	default:
+		return grants.ErrExpired
+	}
+}

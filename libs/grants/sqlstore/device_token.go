@@ -1,0 +1,159 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// pollAttempts bounds how often one poll is counted anew because another poll of
+// the same code came in between. Who loses so often is too fast by any measure.
+const pollAttempts = 3
+
+const selectDevicePoll = `
+SELECT c.user_code, c.client_id, c.scope, c.resource, c.interval_seconds, c.created_at, c.expires_at, c.decision, c.decided_at,
+       c.grant_id, c.user_id, c.tenant_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at,` + whoColumns + `
+FROM device_codes c` + whoJoins + `
+WHERE c.device_code_hash = $1`
+
+// What stood in the row must stand there still: of two polls at the same moment
+// only one counts as the first.
+const updateDevicePoll = `
+UPDATE device_codes SET interval_seconds = $2, last_polled_at = $3
+WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL
+  AND interval_seconds = $4 AND last_polled_at IS NOT DISTINCT FROM $5`
+
+const consumeDevice = `
+UPDATE device_codes SET consumed_at = $2
+WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2`
+
+const redeemDevicePostgres = `
+WITH redeemed AS (` + consumeDevice + ` RETURNING grant_id)
+INSERT INTO grants (` + grantColumns + `)
+SELECT grant_id, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean, $11::timestamptz, $12::timestamptz FROM redeemed`
+
+type devicePollRow struct {
+	UserCode     string                  `db:"user_code"`
+	ClientID     string                  `db:"client_id"`
+	Scope        string                  `db:"scope"`
+	Resource     string                  `db:"resource"`
+	Interval     int64                   `db:"interval_seconds"`
+	CreatedAt    database.Time           `db:"created_at"`
+	ExpiresAt    database.Time           `db:"expires_at"`
+	Decision     string                  `db:"decision"`
+	DecidedAt    database.Time           `db:"decided_at"`
+	GrantID      string                  `db:"grant_id"`
+	UserID       string                  `db:"user_id"`
+	TenantID     string                  `db:"tenant_id"`
+	AuthTime     database.Time           `db:"auth_time"`
+	ACR          string                  `db:"acr"`
+	AMR          database.JSON[[]string] `db:"amr"`
+	LastPolledAt database.Time           `db:"last_polled_at"`
+	ConsumedAt   database.Time           `db:"consumed_at"`
+	who
+}
+
+func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
+	scope, _ := oauth.ParseScopes(r.Scope)
+	return &grants.DevicePoll{
+		DeviceCode: grants.DeviceCode{
+			Hash: codeHash, UserCode: r.UserCode, ClientID: r.ClientID, Scope: scope, Resource: r.Resource,
+			Interval: time.Duration(r.Interval) * time.Second, CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time,
+			Decision: grants.DeviceDecision(r.Decision), DecidedAt: r.DecidedAt.Time, GrantID: r.GrantID,
+			UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
+			LastPolledAt: r.LastPolledAt.Time, ConsumedAt: r.ConsumedAt.Time,
+		},
+		User: r.user(r.UserID), Tenant: r.tenant(r.TenantID),
+		Member: r.Member,
+	}
+}
+
+// PollDevice finds the device code of a client by its SHA-256, in whatever state
+// it is, and counts the poll while nobody has decided (RFC 8628 3.5): the
+// interval and the last compliant poll stand in the row, so that all replicas
+// agree. grants.ErrNotFound for an unknown code and for another client's, whose
+// row stays as it is.
+func (s *ForToken) PollDevice(ctx context.Context, codeHash []byte, clientID string, now time.Time) (*grants.DevicePoll, error) {
+	for range pollAttempts {
+		poll, counted, err := s.pollOnce(ctx, codeHash, clientID, now)
+		if err != nil || counted {
+			return poll, err
+		}
+	}
+	poll, err := s.device(ctx, codeHash, clientID)
+	if err != nil {
+		return nil, err
+	}
+	poll.TooFast = poll.Waiting(now)
+	return poll, nil
+}
+
+// pollOnce answers counted=false when another poll changed the row in between.
+func (s *ForToken) pollOnce(ctx context.Context, codeHash []byte, clientID string, now time.Time) (poll *grants.DevicePoll, counted bool, err error) {
+	poll, err = s.device(ctx, codeHash, clientID)
+	if err != nil || !poll.Waiting(now) {
+		return poll, true, err
+	}
+	before := poll.DeviceCode
+	poll.TooFast = poll.Poll(now)
+	if poll.Interval == before.Interval && poll.LastPolledAt.Equal(before.LastPolledAt) {
+		return poll, true, nil
+	}
+	n, err := s.db.Exec(ctx, "device_codes.poll", updateDevicePoll, codeHash, wholeSeconds(poll.Interval), database.At(poll.LastPolledAt),
+		wholeSeconds(before.Interval), database.At(before.LastPolledAt))
+	return poll, n == 1, err
+}
+
+func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string) (*grants.DevicePoll, error) {
+	var row devicePollRow
+	err := s.db.Get(ctx, "device_codes.find", &row, selectDevicePoll, codeHash)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, grants.ErrNotFound
+	case err != nil:
+		return nil, err
+	case row.ClientID != clientID:
+		return nil, grants.ErrNotFound
+	}
+	return row.poll(codeHash), nil
+}
+
+// RedeemDevice consumes an approved device code and stores its grant in one step
+// (RFC 8628 3.4): of any number of callers exactly one succeeds. The others hear
+// grants.ErrConsumed, grants.ErrExpired, or grants.ErrNotFound where no approval
+// with this grant's id is. expiresAt is when the grant's last token expires.
+func (s *ForToken) RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, expiresAt, now time.Time) error {
+	var redeemed int64
+	var err error
+	if s.db.Dialect() == database.Postgres {
+		redeemed, err = s.db.Exec(ctx, "device_codes.redeem", redeemDevicePostgres, codeHash, database.At(now), g.ID,
+			g.ClientID, g.UserID, g.TenantID, g.SessionID, g.Scope.String(), g.Resource, g.Offline, database.At(g.CreatedAt), database.At(expiresAt))
+	} else {
+		redeemed, err = s.consumeAndInsert(ctx, "device_codes.redeem", consumeDevice, codeHash, g, expiresAt, now)
+	}
+	if err != nil || redeemed == 1 {
+		return err
+	}
+	return s.whyNotRedeemed(ctx, codeHash, g, now)
+}
+
+func (s *ForToken) whyNotRedeemed(ctx context.Context, codeHash []byte, g grants.Grant, now time.Time) error {
+	poll, err := s.device(ctx, codeHash, g.ClientID)
+	switch {
+	case err != nil:
+		return err
+	case !poll.ConsumedAt.IsZero():
+		return grants.ErrConsumed
+	case !now.Before(poll.ExpiresAt):
+		return grants.ErrExpired
+	default:
+		return grants.ErrNotFound
+	}
+}

@@ -1,0 +1,153 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// whoColumns and whoJoins read the person behind a code or grant with alias c,
+// and whether they are still who they were when it was made.
+const (
+	whoColumns = `
+       COALESCE(u.email, '') AS email, COALESCE(u.email_verified, false) AS email_verified, COALESCE(u.name, '') AS name,
+       COALESCE(u.given_name, '') AS given_name, COALESCE(u.family_name, '') AS family_name, COALESCE(u.claims, '{}') AS claims,
+       u.updated_at AS user_updated_at, u.id IS NOT NULL AND u.disabled_at IS NULL AS user_active,
+       COALESCE(t.slug, '') AS tenant_slug, COALESCE(t.name, '') AS tenant_name, COALESCE(t.sso_only, false) AS sso_only,
+       t.id IS NOT NULL AND t.disabled_at IS NULL AS tenant_active, m.user_id IS NOT NULL AS member`
+	whoJoins = `
+LEFT JOIN users u ON u.id = c.user_id
+LEFT JOIN tenants t ON t.id = c.tenant_id
+LEFT JOIN memberships m ON m.user_id = c.user_id AND m.tenant_id = c.tenant_id`
+	sessionColumn = `
+       s.id IS NOT NULL AND s.ended_at IS NULL AND s.expires_at > $2 AS session_live`
+	sessionJoin = `
+LEFT JOIN sessions s ON s.id = c.session_id`
+)
+
+// who is whoColumns.
+type who struct {
+	Email         string                        `db:"email"`
+	EmailVerified bool                          `db:"email_verified"`
+	Name          string                        `db:"name"`
+	GivenName     string                        `db:"given_name"`
+	FamilyName    string                        `db:"family_name"`
+	Claims        database.JSON[map[string]any] `db:"claims"`
+	UserUpdatedAt database.Time                 `db:"user_updated_at"`
+	UserActive    bool                          `db:"user_active"`
+	TenantSlug    string                        `db:"tenant_slug"`
+	TenantName    string                        `db:"tenant_name"`
+	SSOOnly       bool                          `db:"sso_only"`
+	TenantActive  bool                          `db:"tenant_active"`
+	Member        bool                          `db:"member"`
+}
+
+func (w *who) user(id string) directory.User {
+	return directory.User{
+		ID: id, Email: w.Email, EmailVerified: w.EmailVerified, Name: w.Name, GivenName: w.GivenName,
+		FamilyName: w.FamilyName, Claims: w.Claims.V, Active: w.UserActive, UpdatedAt: w.UserUpdatedAt.Time,
+	}
+}
+
+func (w *who) tenant(id string) directory.Tenant {
+	return directory.Tenant{ID: id, Slug: w.TenantSlug, Name: w.TenantName, SSOOnly: w.SSOOnly, Active: w.TenantActive}
+}
+
+const selectRequest = `
+SELECT id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce, code_challenge, prompt, max_age,
+       login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent, created_at, expires_at,
+       login_email, session_id, tenant_id, decision, decided_at, consumed_at
+FROM authorization_requests WHERE id = $1`
+
+const insertRequest = `
+INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce,
+       code_challenge, prompt, max_age, login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent,
+       created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
+
+type requestRow struct {
+	ID            string        `db:"id"`
+	Kind          string        `db:"kind"`
+	BrowserHash   []byte        `db:"browser_hash"`
+	ClientID      string        `db:"client_id"`
+	RedirectURI   string        `db:"redirect_uri"`
+	ResponseMode  string        `db:"response_mode"`
+	Scope         string        `db:"scope"`
+	State         string        `db:"state"`
+	Nonce         string        `db:"nonce"`
+	CodeChallenge string        `db:"code_challenge"`
+	Prompt        string        `db:"prompt"`
+	MaxAge        *int          `db:"max_age"`
+	LoginHint     string        `db:"login_hint"`
+	ACRValues     string        `db:"acr_values"`
+	UILocales     string        `db:"ui_locales"`
+	Resource      string        `db:"resource"`
+	HintSubject   string        `db:"hint_subject"`
+	UserCode      string        `db:"user_code"`
+	TraceParent   string        `db:"trace_parent"`
+	CreatedAt     database.Time `db:"created_at"`
+	ExpiresAt     database.Time `db:"expires_at"`
+	LoginEmail    string        `db:"login_email"`
+	SessionID     string        `db:"session_id"`
+	TenantID      string        `db:"tenant_id"`
+	Decision      string        `db:"decision"`
+	DecidedAt     database.Time `db:"decided_at"`
+	ConsumedAt    database.Time `db:"consumed_at"`
+}
+
+func (r *requestRow) request() *grants.AuthorizationRequest {
+	scope, _ := oauth.ParseScopes(r.Scope)   // was parsed when it was written
+	prompt, _ := oauth.ParsePrompt(r.Prompt) // likewise
+	return &grants.AuthorizationRequest{
+		ID: r.ID, Kind: grants.Kind(r.Kind), BrowserHash: r.BrowserHash, ClientID: r.ClientID, RedirectURI: r.RedirectURI,
+		ResponseMode: oauth.ResponseMode(r.ResponseMode), Scope: scope, State: r.State, Nonce: r.Nonce,
+		CodeChallenge: r.CodeChallenge, Prompt: prompt, MaxAge: r.MaxAge, LoginHint: r.LoginHint, ACRValues: r.ACRValues,
+		UILocales: r.UILocales, Resource: r.Resource, HintSubject: r.HintSubject, UserCode: r.UserCode, TraceParent: r.TraceParent,
+		CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time, LoginEmail: r.LoginEmail, SessionID: r.SessionID,
+		TenantID: r.TenantID, Decision: grants.Decision(r.Decision), DecidedAt: r.DecidedAt.Time, ConsumedAt: r.ConsumedAt.Time,
+	}
+}
+
+func findRequest(ctx context.Context, db *database.DB, id string) (*grants.AuthorizationRequest, error) {
+	var row requestRow
+	if err := db.Get(ctx, "authorization_requests.find", &row, selectRequest, id); err != nil {
+		return nil, notFound(err)
+	}
+	return row.request(), nil
+}
+
+func putRequest(ctx context.Context, db *database.DB, r *grants.AuthorizationRequest) error {
+	_, err := db.Exec(ctx, "authorization_requests.insert", insertRequest, r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI,
+		string(r.ResponseMode), r.Scope.String(), r.State, r.Nonce, r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint,
+		r.ACRValues, r.UILocales, r.Resource, r.HintSubject, r.UserCode, r.TraceParent, database.At(r.CreatedAt), database.At(r.ExpiresAt))
+	return err
+}
+
+// notFound turns "no row" into the package's word for it.
+func notFound(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return grants.ErrNotFound
+	}
+	return err
+}
+
+// deleteBatch removes at most batch rows of a table by key where due holds. On
+// PostgreSQL rows that another replica removes at the same moment are skipped,
+// so neither waits; and the keys are an array, found once: as a joined subquery
+// they might be sought anew for each row, and the batch grow. $1 is a time, $2
+// the batch.
+func deleteBatch(ctx context.Context, db *database.DB, table, key, due string, at database.Time, batch int) (int, error) {
+	keys := "SELECT " + key + " FROM " + table + " WHERE " + due + " LIMIT $2"
+	if db.Dialect() == database.Postgres {
+		keys = "= ANY (ARRAY(" + keys + " FOR UPDATE SKIP LOCKED))"
+	} else {
+		keys = "IN (" + keys + ")"
+	}
+	n, err := db.Exec(ctx, table+".expire", "DELETE FROM "+table+" WHERE "+key+" "+keys, at, batch)
+	return int(n), err
+}

@@ -1,0 +1,67 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+)
+
+// ForSession is what the session service does with requests and grants.
+type ForSession struct{ db *database.DB }
+
+// NewForSession makes the session service's store.
+func NewForSession(db *database.DB) *ForSession { return &ForSession{db} }
+
+// Request finds a request in whatever state it is; grants.ErrNotFound.
+func (s *ForSession) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
+	return findRequest(ctx, s.db, id)
+}
+
+// SetLogin keeps the address that was typed in a flow that still goes on; an
+// empty one takes it back. grants.ErrConsumed, ErrExpired, ErrNotFound.
+func (s *ForSession) SetLogin(ctx context.Context, id, email string, now time.Time) error {
+	const set = `UPDATE authorization_requests SET login_email = $3 WHERE id = $2 AND consumed_at IS NULL AND expires_at > $1`
+	n, err := s.db.Exec(ctx, "authorization_requests.login", set, database.At(now), id, email)
+	if err != nil || n == 1 {
+		return err
+	}
+	return s.whyNot(ctx, id, now)
+}
+
+// Decide writes who signed in and what they said. It may be said again while the
+// flow goes on (signed_in, then consented), but not after a refusal. The others
+// hear grants.ErrConsumed, ErrExpired, ErrDecided or ErrNotFound.
+func (s *ForSession) Decide(ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time) error {
+	const decide = `
+UPDATE authorization_requests SET decision = $3, session_id = $4, tenant_id = $5, decided_at = $1
+WHERE id = $2 AND decision <> 'denied' AND consumed_at IS NULL AND expires_at > $1`
+	n, err := s.db.Exec(ctx, "authorization_requests.decide", decide, database.At(now), id, string(d), sessionID, tenantID)
+	if err != nil || n == 1 {
+		return err
+	}
+	return s.whyNot(ctx, id, now)
+}
+
+func (s *ForSession) whyNot(ctx context.Context, id string, now time.Time) error {
+	r, err := s.Request(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case !r.ConsumedAt.IsZero():
+		return grants.ErrConsumed
+	case !now.Before(r.ExpiresAt):
+		return grants.ErrExpired
+	default:
+		return grants.ErrDecided
+	}
+}
+
+// RevokeSessionGrants ends the online grants of a session, offline ones outlive
+// it, and says how many it ended.
+func (s *ForSession) RevokeSessionGrants(ctx context.Context, sessionID string, now time.Time) (int, error) {
+	const revoke = `UPDATE grants SET revoked_at = $1 WHERE session_id = $2 AND NOT offline AND revoked_at IS NULL`
+	n, err := s.db.Exec(ctx, "grants.revoke_session", revoke, database.At(now), sessionID)
+	return int(n), err
+}

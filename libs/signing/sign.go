@@ -1,0 +1,79 @@
+package signing
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// typicalSignature is the length of an RSA-2048 signature in base64url, the
+// longest there is.
+const typicalSignature = 342
+
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// Sign makes a compact JWS (RFC 7515 7.1) over claims with the active key of alg
+// and the header {"alg","kid","typ"}. claims is anything encoding/json writes.
+// The error is ErrNoKey when no key is active, ErrKeyMissing when the backend
+// lost it; one that says Unavailable when the backend is away.
+func (r *Ring) Sign(ctx context.Context, alg Algorithm, typ string, claims any) (string, error) {
+	if r.backend == nil {
+		return "", errors.New("signing: this ring only verifies")
+	}
+	key, err := r.activeKey(ctx, alg)
+	if err != nil {
+		return "", err
+	}
+	input, err := signingInput(key.header(typ), claims)
+	if err != nil {
+		return "", err
+	}
+	signature, err := r.backend.Sign(ctx, key.key, input)
+	if err != nil {
+		return "", backendError(ctx, key.key.KID, err)
+	}
+	input = append(input, '.')
+	return string(base64.RawURLEncoding.AppendEncode(input, signature)), nil
+}
+
+func (r *Ring) activeKey(ctx context.Context, alg Algorithm) (*signer, error) {
+	seen := r.current.Load()
+	if key := seen.active(alg, r.now()); key != nil {
+		return key, nil
+	}
+	// An algorithm that was configured moments ago, or a ring that just started.
+	if key := r.reloadOnMiss(ctx, seen).active(alg, r.now()); key != nil {
+		return key, nil
+	}
+	return nil, ErrNoKey
+}
+
+// signingInput is header.payload (RFC 7515 5.1), with room for the signature.
+func signingInput(header string, claims any) ([]byte, error) {
+	buf := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
+	defer buffers.Put(buf)
+	buf.Reset()
+	encoder := json.NewEncoder(buf)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(claims); err != nil {
+		return nil, fmt.Errorf("signing: write claims: %w", err)
+	}
+	payload := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	size := len(header) + 2 + base64.RawURLEncoding.EncodedLen(len(payload)) + typicalSignature
+	input := append(make([]byte, 0, size), header...)
+	input = append(input, '.')
+	return base64.RawURLEncoding.AppendEncode(input, payload), nil
+}
+
+// backendError tells a key that is gone, and a caller that went away, from a
+// backend that is away.
+func backendError(ctx context.Context, kid string, err error) error {
+	if ctx.Err() != nil || errors.Is(err, ErrKeyMissing) {
+		return fmt.Errorf("signing: sign with key %s: %w", kid, err)
+	}
+	return &unavailableError{what: "signing: sign with key " + kid, cause: err}
+}

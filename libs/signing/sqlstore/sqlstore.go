@@ -1,0 +1,115 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+var _ signing.Schedule = (*Store)(nil)
+
+// Errors.
+var (
+	// ErrExists is signing.ErrExists: another replica made that generation first,
+	// or the kid is taken.
+	ErrExists = signing.ErrExists
+	// ErrNotFound says that there is no such key.
+	ErrNotFound = errors.New("signing keys: no such key")
+)
+
+// Store is the schedule in a database.
+type Store struct{ db *database.DB }
+
+// New makes a store.
+func New(db *database.DB) *Store { return &Store{db: db} }
+
+type row struct {
+	KID         string                         `db:"kid"`
+	Algorithm   string                         `db:"algorithm"`
+	Generation  int                            `db:"generation"`
+	Ref         string                         `db:"ref"`
+	PublicJWK   database.JSON[json.RawMessage] `db:"public_jwk"`
+	PublishedAt database.Time                  `db:"published_at"`
+	ActiveFrom  database.Time                  `db:"active_from"`
+	RetireAt    database.Time                  `db:"retire_at"`
+	RevokedAt   database.Time                  `db:"revoked_at"`
+}
+
+// Keys returns every key, retired and revoked ones included, by algorithm and
+// generation. Rows of algorithms this version does not know are
+// left out.
+func (s *Store) Keys(ctx context.Context) ([]signing.Key, error) {
+	var rows []row
+	err := s.db.Select(ctx, "signing.keys", &rows, `
+		SELECT kid, algorithm, generation, ref, public_jwk, published_at, active_from, retire_at, revoked_at
+		FROM signing_keys
+		ORDER BY algorithm, generation`)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]signing.Key, 0, len(rows))
+	for _, r := range rows {
+		if !signing.Algorithm(r.Algorithm).Known() {
+			continue
+		}
+		key, err := r.key()
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func (r row) key() (signing.Key, error) {
+	public, err := signing.ParsePublicJWK(r.PublicJWK.V)
+	if err != nil {
+		return signing.Key{}, fmt.Errorf("signing keys: row %s: %w", r.KID, err)
+	}
+	return signing.Key{
+		KID: r.KID, Algorithm: signing.Algorithm(r.Algorithm), Generation: r.Generation, Ref: r.Ref, PublicKey: public,
+		PublishedAt: r.PublishedAt.Time, ActiveFrom: r.ActiveFrom.Time, RetireAt: r.RetireAt.Time, RevokedAt: r.RevokedAt.Time,
+	}, nil
+}
+
+// Insert adds a key. Of several replicas that add the same generation of an
+// algorithm one succeeds, the others get ErrExists.
+func (s *Store) Insert(ctx context.Context, key signing.Key) error {
+	jwk, err := signing.PublicJWK(key)
+	if err != nil {
+		return err
+	}
+	_, err = s.db.Exec(ctx, "signing.insert", `
+		INSERT INTO signing_keys (kid, algorithm, generation, ref, public_jwk, published_at, active_from, retire_at, revoked_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		key.KID, string(key.Algorithm), key.Generation, key.Ref, database.JSON[json.RawMessage]{V: jwk},
+		database.At(key.PublishedAt), database.At(key.ActiveFrom), database.At(key.RetireAt), database.At(key.RevokedAt))
+	if database.Classify(ctx, err) == database.KindConflict {
+		return fmt.Errorf("%w: %s %d", ErrExists, key.Algorithm, key.Generation)
+	}
+	return err
+}
+
+// SetRetire says when a key that has been replaced is withdrawn. The first word
+// stands: of a key that has a time already nothing changes, which is no error.
+// ErrNotFound when there is no such key.
+func (s *Store) SetRetire(ctx context.Context, kid string, at time.Time) error {
+	affected, err := s.db.Exec(ctx, "signing.set_retire",
+		`UPDATE signing_keys SET retire_at = $2 WHERE kid = $1 AND retire_at IS NULL`, kid, database.At(at))
+	if err != nil || affected > 0 {
+		return err
+	}
+	var n int
+	if err := s.db.Get(ctx, "signing.exists", &n, `SELECT COUNT(*) FROM signing_keys WHERE kid = $1`, kid); err != nil {
+		return err
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	return nil
+}

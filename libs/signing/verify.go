@@ -1,0 +1,99 @@
+package signing
+
+import (
+	"context"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// maxToken bounds what Verify looks at, in bytes. Our own tokens stay far below.
+const maxToken = 16 << 10
+
+// Verify checks a compact JWS: signed by a key of this platform that is neither
+// retired nor revoked, with the algorithm of that key, whatever the token says
+// (RFC 8725 3.1), and of one of the given types (RFC 8725 3.11). It returns the
+// payload; its claims, exp among them, are the caller's to check. The error is
+// ErrInvalid, or ErrNoKey while the ring is empty.
+func (r *Ring) Verify(token string, types ...string) ([]byte, error) {
+	if !wellFormed(token) {
+		return nil, ErrInvalid
+	}
+	jws, err := jose.ParseSignedCompact(token, algorithms)
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, ErrInvalid
+	}
+	header := jws.Signatures[0].Protected
+	if !typeIn(header, types) || header.KeyID == "" {
+		return nil, ErrInvalid
+	}
+	key, err := r.verifyingKey(header.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	// With the algorithm pinned to the key's, go-jose's own choice by header is
+	// no choice.
+	if header.Algorithm != string(key.Algorithm) {
+		return nil, ErrInvalid
+	}
+	payload, err := jws.Verify(key.PublicKey)
+	if err != nil {
+		return nil, ErrInvalid
+	}
+	return payload, nil
+}
+
+func (r *Ring) verifyingKey(kid string) (*Key, error) {
+	current := r.current.Load()
+	key, ok := current.byKID[kid]
+	if !ok {
+		// The reading is everybody's, so it does not end with one caller's request.
+		current = r.reloadOnMiss(context.Background(), current)
+		key, ok = current.byKID[kid]
+	}
+	switch {
+	case ok && key.Verifies(r.now()):
+		return key, nil
+	case current.empty():
+		return nil, ErrNoKey
+	default:
+		return nil, ErrInvalid
+	}
+}
+
+// wellFormed admits base64url and dots only: Go's decoder skips line breaks,
+// which would let one token be written in many ways.
+func wellFormed(token string) bool {
+	if len(token) > maxToken {
+		return false
+	}
+	for i := range len(token) {
+		switch c := token[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// typeIn compares media types as RFC 7515 4.1.9 says: without regard to case,
+// and "application/" may be left out where no other slash follows.
+func typeIn(header jose.Header, types []string) bool {
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	typ = shortType(typ)
+	for _, want := range types {
+		if typ != "" && strings.EqualFold(typ, shortType(want)) {
+			return true
+		}
+	}
+	return false
+}
+
+func shortType(typ string) string {
+	const prefix = "application/"
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
+		return typ[len(prefix):]
+	}
+	return typ
+}

@@ -1,0 +1,39 @@
+package webui
+
+import (
+	"html/template"
+	"net/http"
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Message is a page without a form: what is so, and perhaps where to go on.
+type Message struct {
+	Title   string
+	Heading string // Title when empty
+	Eyebrow string
+	Lead    string
+	Text    string
+	Link    *Link
+}
+
+// Link is a message's way on, shown as a button. Href is a path of ours or a
+// registered redirect URI; anything else becomes a dead link.
+type Link struct{ Href, Label string }
+
+// URL lets the private schemes of native applications through, which
+// html/template would refuse.
+func (l Link) URL() template.URL {
+	ours := strings.HasPrefix(l.Href, "/") && !strings.HasPrefix(l.Href, "//") && !strings.Contains(l.Href, `\`)
+	if ours || oauth.ValidateRedirectURI(l.Href, true) == nil {
+		return template.URL(l.Href) //nolint:gosec // checked above
+	}
+	return "#"
+}
+
+// Message answers with a page that only says something.
+func (u *UI) Message(w http.ResponseWriter, r *http.Request, status int, m Message, opts PageOptions) {
+	view := View{Title: m.Title, Heading: m.Heading, Eyebrow: m.Eyebrow, Lead: m.Lead, Data: m}
+	u.Render(w, r, status, u.notice, view, opts)
+}

@@ -1,0 +1,105 @@
+package authorize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/adapters/hints"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/adapters/httpapi"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/app"
+)
+
+const (
+	name = "authorize"
+	// keysEvery is how often the public keys are read again, for id_token_hint
+	// alone: a key is published long before it signs.
+	keysEvery = time.Minute
+	// minKeepCodes is how long a used code is remembered at least, whatever the
+	// platform's access-token lifetime: an application may have a longer one.
+	minKeepCodes = 24 * time.Hour
+)
+
+// Config is the service's configuration.
+type Config struct {
+	Server   servicekit.Server
+	Database servicekit.Database
+	Sessions servicekit.Sessions
+	Tokens   servicekit.Tokens
+}
+
+// Deps is what the service is given.
+type Deps = servicekit.Deps
+
+// New builds the service.
+func New(cfg Config, deps Deps) (*servicekit.Service, error) {
+	if deps.DB == nil || deps.Logger == nil || deps.Now == nil || deps.Random == nil {
+		return nil, errors.New("authorize: DB, Logger, Now and Random are needed")
+	}
+	ui, err := webui.New()
+	if err != nil {
+		return nil, fmt.Errorf("authorize: %w", err)
+	}
+	ring := signing.NewRing(signing.RingOptions{Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Refresh: keysEvery})
+	rows := grantstore.NewForAuthorize(deps.DB)
+	handlers := &httpapi.API{
+		Authorizer: authorizer(cfg, deps, rows, ring),
+		Jar:        cookie.Jar{Secure: cfg.Server.Secure()},
+		UI:         ui,
+	}
+	handler, err := httpkit.NewHandler(httpkit.Options{
+		Service: name, Routes: api.For(name), Handlers: handlers.Handlers(),
+		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
+		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		ErrorPage: ui.ErrorPage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("authorize: %w", err)
+	}
+	keep := max(cfg.Tokens.AccessTokenTTL, minKeepCodes)
+	return &servicekit.Service{
+		Handler: handler,
+		Run: func(ctx context.Context) error {
+			group, ctx := errgroup.WithContext(ctx)
+			group.Go(func() error { return ring.Run(ctx) })
+			group.Go(func() error { return app.Sweep(ctx, rows, keep, deps.Now, deps.Logger) })
+			return group.Wait()
+		},
+		Ready: deps.DB.CheckSchema,
+	}, nil
+}
+
+func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *signing.Ring) *app.Authorizer {
+	return &app.Authorizer{Config: app.Config{
+		Applications: applications(deps),
+		People:       directorystore.NewPeople(deps.DB),
+		Sessions:     sessionstore.New(deps.DB),
+		Requests:     rows,
+		Codes:        rows,
+		Hints:        &hints.Hints{Keys: ring, Issuer: cfg.Server.Issuer()},
+		Issuer:       cfg.Server.Issuer(),
+		SessionIdle:  cfg.Sessions.Idle,
+		CodeTTL:      cfg.Tokens.CodeTTL,
+		Now:          deps.Now,
+		Random:       deps.Random,
+		Logger:       deps.Logger,
+	}}
+}
+
+func applications(deps Deps) *appcache.Cache {
+	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now})
+}

@@ -1,0 +1,66 @@
+// Package hints reads id_token_hint with the platform's published keys.
+package hints
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
+)
+
+// Verifier is what a signing.Ring does here.
+type Verifier interface {
+	Verify(token string, types ...string) (payload []byte, err error)
+	Ready() error
+}
+
+// Hints checks hints of one issuer.
+type Hints struct {
+	Keys   Verifier
+	Issuer string
+}
+
+var _ ports.Hints = (*Hints)(nil)
+
+// Subject is ports.Hints: OpenID Connect Core 3.1.2.2 wants the issuer checked
+// and allows any age.
+func (h *Hints) Subject(_ context.Context, token, clientID string) (string, error) {
+	payload, err := h.Keys.Verify(token, signing.TypeJWT) // an access token is no hint
+	if errors.Is(err, signing.ErrInvalid) {
+		if notReady := h.Keys.Ready(); notReady != nil {
+			return "", fmt.Errorf("no keys to check a hint with: %w", notReady)
+		}
+		return "", ports.ErrInvalidHint
+	}
+	if err != nil {
+		return "", fmt.Errorf("check a hint: %w", err)
+	}
+	var claims struct {
+		Issuer   string   `json:"iss"`
+		Subject  string   `json:"sub"`
+		Audience audience `json:"aud"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return "", ports.ErrInvalidHint
+	}
+	if claims.Issuer != h.Issuer || claims.Subject == "" || !slices.Contains(claims.Audience, clientID) {
+		return "", ports.ErrInvalidHint
+	}
+	return claims.Subject, nil
+}
+
+// audience is a string or a list of them (RFC 7519 4.1.3).
+type audience []string
+
+// UnmarshalJSON is json.Unmarshaler.
+func (a *audience) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		*a = audience{""}
+		return json.Unmarshal(data, &(*a)[0])
+	}
+	return json.Unmarshal(data, (*[]string)(a))
+}

@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
+)
+
+// flowParameter is how the sign-in pages send a browser back.
+const flowParameter = "flow"
+
+// API serves the endpoint.
+type API struct {
+	Authorizer *app.Authorizer
+	Jar        cookie.Jar
+	UI         *webui.UI
+}
+
+// Handlers are the endpoint's operations by id.
+func (a *API) Handlers() map[string]gin.HandlerFunc {
+	return map[string]gin.HandlerFunc{"authorize": a.get, "authorizePost": a.post}
+}
+
+func (a *API) get(c *gin.Context) {
+	params, err := httpkit.Query(c)
+	if err != nil {
+		a.write(c, nil, err)
+		return
+	}
+	// Continuing is ours alone, so it gives way to a request that happens to carry
+	// a parameter of that name: unknown ones are ignored (RFC 6749 3.1).
+	if params.Get(flowParameter) != "" && !params.Has("client_id") {
+		a.resume(c, params)
+		return
+	}
+	request, err := parse(params)
+	if err != nil {
+		a.write(c, nil, err)
+		return
+	}
+	if c.Request.Method == http.MethodHead { // must neither store nor issue
+		answer, err := a.Authorizer.Validate(c.Request.Context(), request)
+		a.write(c, answer, err)
+		return
+	}
+	answer, err := a.Authorizer.Start(c.Request.Context(), request, a.visitor(c))
+	a.write(c, answer, err)
+}
+
+func (a *API) resume(c *gin.Context, params *httpkit.Params) {
+	if len(params.All(flowParameter)) > 1 {
+		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))
+		return
+	}
+	if c.Request.Method == http.MethodHead {
+		a.write(c, nil, nil)
+		return
+	}
+	answer, err := a.Authorizer.Continue(c.Request.Context(), params.Get(flowParameter), a.visitor(c))
+	a.write(c, answer, err)
+}
+
+// post serves what OpenID Connect Core 3.1.2.1 asks for: the same request in a
+// form.
+func (a *API) post(c *gin.Context) {
+	params, err := httpkit.Form(c)
+	if err != nil {
+		a.write(c, nil, err)
+		return
+	}
+	request, err := parse(params)
+	if err != nil {
+		a.write(c, nil, err)
+		return
+	}
+	answer, err := a.Authorizer.Keep(c.Request.Context(), request, a.visitor(c))
+	a.write(c, answer, err)
+}
+
+func parse(params *httpkit.Params) (*domain.Request, error) {
+	if err := params.Missing(domain.Required...); err != nil {
+		return nil, err
+	}
+	request, fault := domain.Parse(params.All)
+	if fault != nil {
+		return nil, fault
+	}
+	return request, nil
+}
+
+func (a *API) visitor(c *gin.Context) app.Visitor {
+	return app.Visitor{
+		Browser: a.Jar.Browser(c.Request), Session: a.Jar.Session(c.Request),
+		TraceParent: traceParent(trace.SpanContextFromContext(c.Request.Context())),
+	}
+}
+
+// traceParent is the W3C header of a span, so that the rest of a flow can link to
+// where it began; empty when nothing traces.
+func traceParent(span trace.SpanContext) string {
+	if !span.IsValid() {
+		return ""
+	}
+	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
+}
+
+// write answers an outcome; without one there is nothing to tell (HEAD).
+func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
+	httpkit.NoStore(c)
+	c.Header("Referrer-Policy", "no-referrer")
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	if answer == nil {
+		c.Status(http.StatusOK)
+		return
+	}
+	if answer.Browser != "" {
+		a.Jar.SetBrowser(c.Writer, answer.Browser)
+	}
+	switch {
+	case answer.Pages != "":
+		httpkit.SeeOther(c, "/auth/flows/"+url.PathEscape(answer.Pages))
+	case answer.Self != "":
+		httpkit.SeeOther(c, c.Request.URL.Path+"?"+flowParameter+"="+url.QueryEscape(answer.Self))
+	case answer.Reply.Mode == oauth.ResponseModeFormPost:
+		a.UI.FormPost(c.Writer, c.Request, answer.Reply.RedirectURI, answer.Params)
+	default:
+		httpkit.SeeOther(c, answer.Reply.Location(answer.Params))
+	}
+}

@@ -1,0 +1,266 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
+)
+
+const (
+	// flowTTL is how long a request waits for its person.
+	flowTTL = 30 * time.Minute
+	// postedTTL is how long a request that came by POST waits for its own GET,
+	// which the browser sends at once.
+	postedTTL = 5 * time.Minute
+	// touchEvery spares the database a write for each single sign-on.
+	touchEvery = time.Minute
+)
+
+// Config is what an Authorizer works with; every field is needed.
+type Config struct {
+	Applications ports.Applications
+	People       ports.People
+	Sessions     ports.Sessions
+	Requests     ports.Requests
+	Codes        ports.Codes
+	Hints        ports.Hints
+	Issuer       string
+	SessionIdle  time.Duration
+	CodeTTL      time.Duration
+	Now          func() time.Time
+	Random       io.Reader
+	Logger       *slog.Logger
+}
+
+// Authorizer answers authorization requests (RFC 6749 4.1, OpenID Connect Core
+// 3.1.2).
+type Authorizer struct{ Config }
+
+// Visitor is the browser that sent a request: the values of its cookies, empty
+// where it has none, and the trace its visit belongs to.
+type Visitor struct {
+	Browser     string
+	Session     string
+	TraceParent string
+}
+
+// Answer says where the browser goes next; exactly one of Reply, Pages and Self
+// is set.
+type Answer struct {
+	Reply  *domain.Reply // to the application, with Params
+	Params url.Values
+	Pages  string // to the sign-in pages of this flow
+	Self   string // to this endpoint's own GET, with this flow
+	// Browser is a browser cookie to set, or empty.
+	Browser string
+}
+
+// Start answers a request that came by GET. An error that is not told to the
+// application is returned.
+func (a *Authorizer) Start(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
+	app, row, refused, err := a.check(ctx, request)
+	if refused != nil || err != nil {
+		return refused, err
+	}
+	return a.answer(ctx, app, row, visitor)
+}
+
+// Keep stores a request that came by POST and sends the browser to its GET. A
+// POST from another site carries no Lax cookie, so nothing is known about the
+// browser yet and the row is bound to none: no browser_hash matches a cookie, so
+// the sign-in pages refuse it, and Continue turns it into a bound one, once.
+func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
+	_, row, refused, err := a.check(ctx, request)
+	if refused != nil || err != nil {
+		return refused, err
+	}
+	row.BrowserHash, row.TraceParent = []byte{}, visitor.TraceParent
+	row.ExpiresAt = row.CreatedAt.Add(postedTTL)
+	if err := a.insert(ctx, row); err != nil {
+		return nil, err
+	}
+	return &Answer{Self: row.ID}, nil
+}
+
+// Validate tells what Start would refuse, and changes nothing: for HEAD.
+func (a *Authorizer) Validate(ctx context.Context, request *domain.Request) (*Answer, error) {
+	_, _, refused, err := a.check(ctx, request)
+	return refused, err
+}
+
+// check finds the application and decides on everything that needs no browser.
+// refused is an answer for the application; err must not leave for its redirect
+// URI.
+func (a *Authorizer) check(ctx context.Context, request *domain.Request) (app *directory.Application, row *grants.AuthorizationRequest, refused *Answer, err error) {
+	app, err = a.application(ctx, request.ClientID, request.RedirectURI)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if fault := request.Check(app); fault != nil {
+		return nil, nil, a.refuse(request.Reply(), fault), nil
+	}
+	row = request.Row()
+	row.CreatedAt = a.Now()
+	if request.IDTokenHint == "" {
+		return app, row, nil, nil
+	}
+	row.HintSubject, err = a.Hints.Subject(ctx, request.IDTokenHint, request.ClientID)
+	switch {
+	case errors.Is(err, ports.ErrInvalidHint):
+		return nil, nil, a.refuse(request.Reply(), oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token issued by this server to this application")), nil
+	case err != nil:
+		return nil, nil, nil, oauth.Unavailable(err)
+	}
+	return app, row, nil, nil
+}
+
+// application finds the application and demands that the redirect URI is its
+// own. What it refuses is never answered by a redirect.
+func (a *Authorizer) application(ctx context.Context, clientID, redirectURI string) (*directory.Application, error) {
+	app, err := a.Applications.Application(ctx, clientID)
+	switch {
+	case errors.Is(err, directory.ErrNotFound) || err == nil && !app.Active:
+		return nil, domain.UnknownClient()
+	case err != nil:
+		return nil, fmt.Errorf("look up the application: %w", err)
+	case app.ScopeLevel != directory.Global:
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application belongs to one tenant and may not use the platform endpoints")
+	case !app.AllowsRedirect(redirectURI):
+		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is not registered for this application")
+	}
+	return app, nil
+}
+
+func (a *Authorizer) refuse(reply domain.Reply, fault *oauth.Error) *Answer {
+	return &Answer{Reply: &reply, Params: reply.Error(a.Issuer, fault)}
+}
+
+// answer decides whether the browser's session answers the request at once.
+func (a *Authorizer) answer(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+	session, err := a.session(ctx, visitor.Session)
+	if err != nil {
+		return nil, err
+	}
+	need, err := a.need(ctx, app, row, session)
+	switch {
+	case err != nil:
+		return nil, err
+	case need == domain.Nothing:
+		return a.issue(ctx, row, session, a.Codes.Issue)
+	case row.Prompt.Has(oauth.PromptNone):
+		return a.refuse(domain.ReplyTo(row), need.Refusal(app, row.RedirectURI)), nil
+	default:
+		return a.toPages(ctx, row, visitor)
+	}
+}
+
+// session is the browser's session, or nil.
+func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Session, error) {
+	if value == "" {
+		return nil, nil
+	}
+	session, err := a.Sessions.ByCookie(ctx, oauth.HashSecret(value))
+	if errors.Is(err, sessions.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the session: %w", err)
+	}
+	return session, nil
+}
+
+func (a *Authorizer) need(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session) (domain.Need, error) {
+	if need := domain.SignIn(row, session, a.SessionIdle, a.Now()); need != domain.Nothing {
+		return need, nil
+	}
+	stands, err := a.stands(ctx, session)
+	if err != nil {
+		return domain.Nothing, err
+	}
+	if !stands {
+		return domain.Login, nil
+	}
+	needed, err := a.consentNeeded(ctx, app, row, session)
+	if needed {
+		return domain.Consent, err
+	}
+	return domain.Nothing, err
+}
+
+// stands tells whether the session's account may still sign in to its tenant. A
+// code would not redeem otherwise, and the person would not learn why.
+func (a *Authorizer) stands(ctx context.Context, session *sessions.Session) (bool, error) {
+	user, err := a.People.User(ctx, session.UserID)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up the user: %w", err)
+	}
+	tenants, err := a.People.Tenants(ctx, session.UserID)
+	if err != nil {
+		return false, fmt.Errorf("look up the memberships: %w", err)
+	}
+	return slices.ContainsFunc(tenants, func(t directory.Tenant) bool { return t.ID == session.TenantID }), nil
+}
+
+func (a *Authorizer) consentNeeded(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session) (bool, error) {
+	// Asking with everything remembered tells whether memory matters at all.
+	if grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, row.Scope) {
+		return true, nil
+	}
+	if !grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, nil) {
+		return false, nil
+	}
+	remembered, err := a.Sessions.Consented(ctx, sessions.ConsentKey{
+		UserID: session.UserID, TenantID: session.TenantID, ClientID: app.ClientID, Resource: row.Resource,
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up the consent: %w", err)
+	}
+	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
+}
+
+// toPages stores the request, bound to this browser.
+func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+	answer := &Answer{}
+	browser := visitor.Browser
+	if browser == "" {
+		var err error
+		if browser, err = oauth.NewSecret(a.Random); err != nil {
+			return nil, err
+		}
+		answer.Browser = browser
+	}
+	row.BrowserHash, row.TraceParent = oauth.HashSecret(browser), visitor.TraceParent
+	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
+	if err := a.insert(ctx, row); err != nil {
+		return nil, err
+	}
+	answer.Pages = row.ID
+	return answer, nil
+}
+
+func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationRequest) error {
+	id, err := oauth.NewID("flw_", a.Random)
+	if err != nil {
+		return err
+	}
+	row.ID = id
+	if err := a.Requests.InsertRequest(ctx, row); err != nil {
+		return fmt.Errorf("store the authorization request: %w", err)
+	}
+	return nil
+}

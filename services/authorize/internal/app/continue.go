@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
+)
+
+// maxFlowID is longer than any id we give.
+const maxFlowID = 64
+
+// errFlowGone is shown to a person: it says what to do, because the page is all
+// they see.
+func errFlowGone() *oauth.Error {
+	return oauth.Errorf(oauth.InvalidRequest, "this sign-in has expired or was already completed; go back to the application and start again")
+}
+
+func errOtherBrowser() *oauth.Error {
+	return oauth.Errorf(oauth.InvalidRequest, "this sign-in was started in another browser; go back to the application and start again, with cookies allowed")
+}
+
+// Continue answers a browser that returns with its flow: from the sign-in pages,
+// or from the POST that Keep answered. What it trusts is the row, which only the
+// browser that started it could move on; it decides once more on everything that
+// may have changed since.
+func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor) (*Answer, error) {
+	row, err := a.flow(ctx, flow)
+	if err != nil {
+		return nil, err
+	}
+	if len(row.BrowserHash) == 0 {
+		return a.startKept(ctx, row, visitor)
+	}
+	if visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser) {
+		return nil, errOtherBrowser()
+	}
+	if !row.ConsumedAt.IsZero() || !a.Now().Before(row.ExpiresAt) {
+		return nil, errFlowGone()
+	}
+	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
+	if err != nil {
+		return nil, err
+	}
+	switch row.Decision {
+	case grants.SignedIn, grants.Consented:
+		return a.finish(ctx, app, row)
+	case grants.Denied:
+		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the person refused"))
+	default:
+		return &Answer{Pages: row.ID}, nil
+	}
+}
+
+func (a *Authorizer) flow(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
+	if len(id) > maxFlowID {
+		return nil, errFlowGone()
+	}
+	row, err := a.Requests.Request(ctx, id)
+	if errors.Is(err, grants.ErrNotFound) || err == nil && row.Kind != grants.KindAuthorize {
+		return nil, errFlowGone()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the authorization request: %w", err)
+	}
+	return row, nil
+}
+
+// startKept answers a request that came by POST as if it came by this GET, which
+// carries the cookies. Consuming the row first makes that a single use: a link to
+// it is worth no more than a link to the endpoint with the same parameters.
+func (a *Authorizer) startKept(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
+	if err != nil {
+		return nil, err
+	}
+	now := a.Now()
+	if err := a.Requests.Consume(ctx, row.ID, now); err != nil {
+		return nil, gone(err)
+	}
+	fresh := *row
+	fresh.ID, fresh.CreatedAt = "", now
+	return a.answer(ctx, app, &fresh, visitor)
+}
+
+// finish issues the code if everything the person was asked for still holds;
+// what does not leads back to the pages, which ask the same questions.
+func (a *Authorizer) finish(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest) (*Answer, error) {
+	back := &Answer{Pages: row.ID}
+	session, err := a.Sessions.Session(ctx, row.SessionID)
+	if errors.Is(err, sessions.ErrNotFound) {
+		return back, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the session: %w", err)
+	}
+	now := a.Now()
+	switch {
+	case !session.Usable(now, a.SessionIdle) || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
+		return back, nil
+	case row.HintSubject != "" && row.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
+		return a.end(ctx, row, oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
+	}
+	stands, err := a.stands(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	if !stands { // the pages could only send the browser back here
+		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the account may not sign in any more"))
+	}
+	if row.Decision != grants.Consented {
+		needed, err := a.consentNeeded(ctx, app, row, session)
+		if needed || err != nil {
+			return back, err
+		}
+	}
+	answer, err := a.issue(ctx, row, session, func(ctx context.Context, code *grants.AuthorizationCode) error {
+		return a.Codes.IssueFromRequest(ctx, code, now)
+	})
+	switch {
+	case errors.Is(err, grants.ErrNotFound): // decided anew in another tab just now
+		return back, nil
+	case err != nil:
+		return nil, gone(err)
+	}
+	return answer, nil
+}
+
+// end tells the application that no code comes of the request.
+func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, reason *oauth.Error) (*Answer, error) {
+	if err := a.Requests.Consume(ctx, row.ID, a.Now()); err != nil {
+		return nil, gone(err)
+	}
+	return a.refuse(domain.ReplyTo(row), reason), nil
+}
+
+// issue makes a code for what the session's person allows, and stores it.
+func (a *Authorizer) issue(ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session, store func(context.Context, *grants.AuthorizationCode) error) (*Answer, error) {
+	code, err := oauth.NewSecret(a.Random)
+	if err != nil {
+		return nil, err
+	}
+	grantID, err := oauth.NewID("gnt_", a.Random)
+	if err != nil {
+		return nil, err
+	}
+	now := a.Now()
+	err = store(ctx, &grants.AuthorizationCode{
+		Hash: oauth.HashSecret(code), RequestID: row.ID, ClientID: row.ClientID, RedirectURI: row.RedirectURI,
+		CodeChallenge: row.CodeChallenge, Scope: row.Scope, Nonce: row.Nonce, Resource: row.Resource,
+		GrantID: grantID, Offline: row.Scope.Has(oauth.ScopeOfflineAccess),
+		UserID: session.UserID, TenantID: session.TenantID, SessionID: session.ID,
+		AuthTime: session.AuthTime, ACR: session.ACR, AMR: session.AMR,
+		CreatedAt: now, ExpiresAt: now.Add(a.CodeTTL),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store the code: %w", err)
+	}
+	a.touch(ctx, session)
+	reply := domain.ReplyTo(row)
+	return &Answer{Reply: &reply, Params: reply.Code(a.Issuer, code)}, nil
+}
+
+// touch keeps the session from idling out. The code is issued already, so a
+// failure is a line in the log and no more.
+func (a *Authorizer) touch(ctx context.Context, session *sessions.Session) {
+	now := a.Now()
+	if now.Sub(session.LastSeenAt) < touchEvery {
+		return
+	}
+	if err := a.Sessions.Touch(ctx, session.ID, now); err != nil {
+		a.Logger.WarnContext(ctx, "could not record that a session was used", "session", session.ID, "error", err)
+	}
+}
+
+// gone turns what a store says about a flow that somebody else ended into words
+// for the person.
+func gone(err error) error {
+	if errors.Is(err, grants.ErrConsumed) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
+		return errFlowGone()
+	}
+	return fmt.Errorf("finish the authorization request: %w", err)
+}

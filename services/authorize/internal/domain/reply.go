@@ -1,0 +1,52 @@
+package domain
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Reply is how an answer reaches the application: where to, by which mode, and
+// with the state it gave.
+type Reply struct {
+	RedirectURI string
+	Mode        oauth.ResponseMode
+	State       string
+}
+
+// ReplyTo is how a stored request is answered.
+func ReplyTo(row *grants.AuthorizationRequest) Reply {
+	return Reply{RedirectURI: row.RedirectURI, Mode: row.ResponseMode, State: row.State}
+}
+
+// Code are the parameters of success (RFC 6749 4.1.2) with iss (RFC 9207 2).
+func (r Reply) Code(issuer, code string) url.Values {
+	return r.with(url.Values{"code": {code}, "iss": {issuer}})
+}
+
+// Error are the parameters of failure (RFC 6749 4.1.2.1) with iss (RFC 9207 2).
+func (r Reply) Error(issuer string, err *oauth.Error) url.Values {
+	return r.with(url.Values{"error": {string(err.Code)}, "error_description": {err.Description}, "iss": {issuer}})
+}
+
+func (r Reply) with(params url.Values) url.Values {
+	if r.State != "" {
+		params.Set("state", r.State)
+	}
+	return params
+}
+
+// Location is the redirect URI with the parameters added to its query. The
+// registered URI is kept as it is, its own query too (RFC 6749 3.1.2).
+func (r Reply) Location(params url.Values) string {
+	separator := "?"
+	if i := strings.IndexByte(r.RedirectURI, '?'); i >= 0 {
+		separator = "&"
+		if last := r.RedirectURI[len(r.RedirectURI)-1]; last == '?' || last == '&' {
+			separator = ""
+		}
+	}
+	return r.RedirectURI + separator + params.Encode()
+}

@@ -1,0 +1,264 @@
+package domain
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Sizes in bytes. MaxState is the platform's promise to applications; the
+// others keep what a stranger sends from filling caches, rows and tokens.
+const (
+	MaxState     = 4 << 10
+	maxNonce     = 4 << 10
+	maxClientID  = 255
+	maxVoluntary = 1 << 10
+	// maxMaxAge is about 68 years: enough for a max_age, and no overflow when it
+	// becomes a duration.
+	maxMaxAge = 1<<31 - 1
+)
+
+// Required are the parameters whose absence answers 422, in declaration order.
+var Required = []string{"response_type", "client_id", "redirect_uri", "scope"}
+
+// single are the parameters that may not be sent twice (RFC 6749 3.1). resource
+// has a rule of its own; client_id, redirect_uri and response_mode are read
+// before; what we do not know is ignored, however often it comes.
+var single = []string{
+	"state", "response_mode", "response_type", "scope", "nonce", "code_challenge", "code_challenge_method", "prompt",
+	"max_age", "login_hint", "id_token_hint", "acr_values", "ui_locales", "claims_locales", "claims", "display", "request", "request_uri",
+}
+
+// Values gives every value of a parameter, in the order sent. Empty ones count as
+// not sent (RFC 6749 3.1) and may be left out.
+type Values func(name string) []string
+
+// Request is an authorization request as it was sent, parsed once.
+type Request struct {
+	ClientID      string
+	RedirectURI   string
+	Mode          oauth.ResponseMode
+	State         string
+	Scope         oauth.Scopes
+	Nonce         string
+	CodeChallenge string
+	Prompt        oauth.Prompt
+	MaxAge        *int // seconds; nil: not asked for
+	LoginHint     string
+	ACRValues     string
+	UILocales     string
+	Resource      string
+	IDTokenHint   string
+
+	// fault is the first thing wrong that the application is to hear of, at a
+	// redirect URI which is yet to be found its own.
+	fault *oauth.Error
+}
+
+// Parse reads a request. The error is about client_id or redirect_uri, and so
+// must never be answered by a redirect (RFC 6749 4.1.2.1); everything else that is
+// wrong waits for Check.
+func Parse(values Values) (*Request, *oauth.Error) {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		switch all := values(name); {
+		case len(all) > 1:
+			return nil, oauth.Errorf(oauth.InvalidRequest, "%s was sent more than once", name)
+		case len(all) == 0 || all[0] == "":
+			return nil, oauth.Errorf(oauth.InvalidRequest, "%s is empty", name)
+		}
+	}
+	p := parser{values: values}
+	r := &Request{ClientID: p.get("client_id"), RedirectURI: p.get("redirect_uri")}
+	if len(r.ClientID) > maxClientID {
+		return nil, UnknownClient()
+	}
+	p.reply(r)
+	p.types()
+	p.hints(r)
+	p.freshness(r)
+	p.pkce(r)
+	p.target(r)
+	r.fault = p.fault
+	return r, nil
+}
+
+// UnknownClient is the one answer to a client_id that does not exist, that is
+// disabled, or that is malformed.
+func UnknownClient() *oauth.Error {
+	return oauth.Errorf(oauth.InvalidRequest, "client_id names no application that may sign people in here")
+}
+
+// parser remembers the first fault.
+type parser struct {
+	values Values
+	fault  *oauth.Error
+}
+
+func (p *parser) get(name string) string {
+	if all := p.values(name); len(all) > 0 {
+		return all[0]
+	}
+	return ""
+}
+
+// voluntary reads a parameter that is only a wish: an oversized one is no wish
+// that we could fulfil.
+func (p *parser) voluntary(name string) string {
+	if v := p.get(name); len(v) <= maxVoluntary {
+		return v
+	}
+	return ""
+}
+
+func (p *parser) fail(code oauth.Code, format string, args ...any) {
+	if p.fault == nil {
+		p.fault = oauth.Errorf(code, format, args...)
+	}
+}
+
+// reply reads how the answer travels. It comes first: whatever else is wrong is
+// answered by it.
+func (p *parser) reply(r *Request) {
+	for _, name := range single {
+		if len(p.values(name)) > 1 {
+			p.fail(oauth.InvalidRequest, "%s was sent more than once", name)
+		}
+	}
+	// A state sent twice is not ours to choose from, one too long not ours to carry.
+	if state := p.values("state"); len(state) == 1 {
+		if len(state[0]) <= MaxState {
+			r.State = state[0]
+		} else {
+			p.fail(oauth.InvalidRequest, "state is longer than %d bytes", MaxState)
+		}
+	}
+	r.Mode = oauth.ResponseModeQuery
+	if len(p.values("response_mode")) > 1 {
+		return
+	}
+	switch mode := oauth.ResponseMode(p.get("response_mode")); mode {
+	case "", oauth.ResponseModeQuery:
+	case oauth.ResponseModeFormPost:
+		r.Mode = mode
+	default:
+		p.fail(oauth.InvalidRequest, "response_mode must be query or form_post")
+	}
+}
+
+func (p *parser) types() {
+	switch { // OpenID Connect Core 6.1, 6.2
+	case p.get("request") != "":
+		p.fail(oauth.RequestNotSupported, "request objects are not supported")
+	case p.get("request_uri") != "":
+		p.fail(oauth.RequestURINotSupported, "request_uri is not supported")
+	}
+	if p.get("response_type") != "code" { // RFC 6749 3.1.1
+		p.fail(oauth.UnsupportedResponseType, "response_type must be code")
+	}
+}
+
+// hints reads what may be honoured or not (OpenID Connect Core 3.1.2.1); claims,
+// claims_locales and display are accepted and change nothing.
+func (p *parser) hints(r *Request) {
+	r.LoginHint = strings.TrimSpace(p.voluntary("login_hint"))
+	r.ACRValues = p.voluntary("acr_values")
+	r.UILocales = p.voluntary("ui_locales")
+	r.IDTokenHint = p.get("id_token_hint")
+	if r.Nonce = p.get("nonce"); len(r.Nonce) > maxNonce {
+		p.fail(oauth.InvalidRequest, "nonce is longer than %d bytes", maxNonce)
+	}
+}
+
+func (p *parser) freshness(r *Request) {
+	prompt, err := oauth.ParsePrompt(p.get("prompt"))
+	if err != nil && p.fault == nil {
+		p.fault = err
+	}
+	r.Prompt = prompt
+	text := p.get("max_age")
+	if text == "" {
+		return
+	}
+	if strings.Trim(text, "0123456789") != "" {
+		p.fail(oauth.InvalidRequest, "max_age must be a number of seconds, zero or more")
+		return
+	}
+	seconds, rangeErr := strconv.Atoi(text)
+	if rangeErr != nil {
+		seconds = maxMaxAge
+	}
+	seconds = min(seconds, maxMaxAge)
+	r.MaxAge = &seconds
+}
+
+// pkce checks the form of a code challenge (RFC 7636 4.3). Whether there must be
+// one is the application's matter.
+func (p *parser) pkce(r *Request) {
+	method := p.get("code_challenge_method")
+	r.CodeChallenge = p.get("code_challenge")
+	switch {
+	case r.CodeChallenge == "" && method == "":
+	case r.CodeChallenge == "":
+		p.fail(oauth.InvalidRequest, "code_challenge_method was sent without a code_challenge")
+	case method != oauth.PKCEMethodS256: // absent means plain, RFC 7636 4.3
+		p.fail(oauth.InvalidRequest, "code_challenge_method must be S256")
+	case !oauth.ValidPKCE(r.CodeChallenge):
+		p.fail(oauth.InvalidRequest, "code_challenge must have 43 to 128 unreserved characters")
+	}
+}
+
+func (p *parser) target(r *Request) {
+	if resources := p.values("resource"); len(resources) > 1 {
+		p.fail(oauth.InvalidTarget, "only one resource can be asked for at a time") // RFC 8707 2
+	} else if len(resources) == 1 {
+		r.Resource = resources[0]
+	}
+	scope, ok := oauth.ParseScopes(p.get("scope"))
+	if !ok {
+		p.fail(oauth.InvalidScope, "scope holds a character that RFC 6749 3.3 does not allow")
+	}
+	r.Scope = scope
+}
+
+// Check tells what is wrong with the request of an application which the redirect
+// URI belongs to, or nil; such an error may be answered by a redirect. It narrows
+// Scope to what the application may have.
+func (r *Request) Check(app *directory.Application) *oauth.Error {
+	switch {
+	case r.fault != nil:
+		return r.fault
+	case !app.AllowsGrant(oauth.GrantAuthorizationCode):
+		return oauth.Errorf(oauth.UnauthorizedClient, "the application may not use the authorization code grant")
+	case app.Public() && r.CodeChallenge == "":
+		return oauth.Errorf(oauth.InvalidRequest, "a public application must send a code_challenge") // RFC 9700 2.1.1
+	}
+	r.Scope = r.Scope.Only(app.Scopes)
+	if !app.AllowsGrant(oauth.GrantRefreshToken) {
+		r.Scope = r.Scope.Without(oauth.ScopeOfflineAccess)
+	}
+	if len(r.Scope) == 0 {
+		return oauth.Errorf(oauth.InvalidScope, "scope names nothing that the application may ask for")
+	}
+	if r.Resource != "" && !slices.Contains(app.Audiences, r.Resource) {
+		return oauth.Errorf(oauth.InvalidTarget, "the application may not ask for this resource")
+	}
+	return nil
+}
+
+// Reply is how this request is answered.
+func (r *Request) Reply() Reply {
+	return Reply{RedirectURI: r.RedirectURI, Mode: r.Mode, State: r.State}
+}
+
+// Row is the request as it waits for a person, apart from its id and times.
+func (r *Request) Row() *grants.AuthorizationRequest {
+	return &grants.AuthorizationRequest{
+		Kind: grants.KindAuthorize, ClientID: r.ClientID, RedirectURI: r.RedirectURI, ResponseMode: r.Mode,
+		Scope: r.Scope, State: r.State, Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Prompt: r.Prompt, MaxAge: r.MaxAge,
+		LoginHint: r.LoginHint, ACRValues: r.ACRValues, UILocales: r.UILocales, Resource: r.Resource,
+	}
+}

@@ -1,0 +1,80 @@
+package domain
+
+import (
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+// Need is what still stands between a request and its code.
+type Need int
+
+// Needs, in the order in which they are met.
+const (
+	Nothing     Need = iota
+	Login            // nobody is signed in, or not recently enough, or somebody else
+	Account          // signed in, but which account or tenant is meant is open
+	Interaction      // a stronger sign-in is wished for
+	Consent          // the application is not allowed yet
+)
+
+// SignIn tells whether the browser's session answers a request that begins at
+// row.CreatedAt, consent aside; session is nil when there is none.
+func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle time.Duration, now time.Time) Need {
+	switch {
+	case session == nil || !session.Authenticated(now, idle):
+		return Login
+	case asksForLogin(row) || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
+		return Login
+	case row.HintSubject != "" && row.HintSubject != session.UserID:
+		return Login
+	case session.TenantID == "" || row.Prompt.Has(oauth.PromptSelectAccount):
+		return Account
+	case !acrMet(session.ACR, row.ACRValues) && !row.Prompt.Has(oauth.PromptNone):
+		return Interaction
+	default:
+		return Nothing
+	}
+}
+
+// asksForLogin tells whether no session from before the request will do
+// (OpenID Connect Core 3.1.2.1; max_age=0 equals prompt=login).
+func asksForLogin(row *grants.AuthorizationRequest) bool {
+	return row.Prompt.Has(oauth.PromptLogin) || row.MaxAge != nil && *row.MaxAge == 0
+}
+
+// acrMet tells whether a session is as strong as the weakest class of acr_values
+// that this platform knows. It is a voluntary wish (OpenID Connect Core 3.1.2.1):
+// unknown classes are ignored, and it is never an error.
+func acrMet(have, wanted string) bool {
+	known := false
+	for acr := range strings.FieldsSeq(wanted) {
+		switch acr {
+		case oauth.ACRPassword, have:
+			return true
+		case oauth.ACRTwoFactors:
+			known = true
+		}
+	}
+	return !known
+}
+
+// Refusal is what prompt=none answers to a need (OpenID Connect Core 3.1.2.6).
+// An application that anyone on the device can claim to be can never have its
+// consent assumed, so interaction is what it lacks (RFC 8252 8.6).
+func (n Need) Refusal(app *directory.Application, redirectURI string) *oauth.Error {
+	switch {
+	case n == Account:
+		return oauth.Errorf(oauth.AccountSelectionRequired, "the person has to choose an account")
+	case n == Consent && app.Public() && !oauth.IsWebRedirect(redirectURI):
+		return oauth.Errorf(oauth.InteractionRequired, "this application has to be confirmed by the person every time")
+	case n == Consent:
+		return oauth.Errorf(oauth.ConsentRequired, "the person has not allowed this yet")
+	default:
+		return oauth.Errorf(oauth.LoginRequired, "the person has to sign in")
+	}
+}

@@ -1,0 +1,84 @@
+// Package ports holds what the authorization endpoint needs from elsewhere. The
+// stores of libs satisfy all of it but Hints directly.
+package ports
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+// Applications finds OAuth clients.
+type Applications interface {
+	// Application answers directory.ErrNotFound for an unknown client_id. The
+	// result is shared: nobody writes to it. It may be some seconds old.
+	Application(ctx context.Context, clientID string) (*directory.Application, error)
+}
+
+// People tells whether an account still stands.
+type People interface {
+	// User answers directory.ErrNotFound for an unknown id; a disabled user is
+	// found and not Active.
+	User(ctx context.Context, id string) (*directory.User, error)
+	// Tenants are the active tenants that a user is a member of.
+	Tenants(ctx context.Context, userID string) ([]directory.Tenant, error)
+}
+
+// Sessions reads single sign-on.
+type Sessions interface {
+	// ByCookie finds a session by the SHA-256 of its cookie, ended and expired
+	// ones too; sessions.ErrNotFound when there is none.
+	ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error)
+	// Session finds a session by id; sessions.ErrNotFound when there is none.
+	Session(ctx context.Context, id string) (*sessions.Session, error)
+	// Consented is what a person allowed before: empty when nothing.
+	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
+	// Touch records that a session was used. It never moves last_seen_at back.
+	Touch(ctx context.Context, id string, now time.Time) error
+}
+
+// Requests keeps authorization requests that wait for a person.
+type Requests interface {
+	// InsertRequest stores a new request.
+	InsertRequest(ctx context.Context, request *grants.AuthorizationRequest) error
+	// Request finds one, consumed and expired ones too; grants.ErrNotFound.
+	Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error)
+	// Consume ends a request without a code, once: grants.ErrConsumed,
+	// grants.ErrExpired or grants.ErrNotFound for everybody else.
+	Consume(ctx context.Context, requestID string, now time.Time) error
+}
+
+// Codes stores authorization codes.
+type Codes interface {
+	// Issue stores a code that no request row belongs to.
+	Issue(ctx context.Context, code *grants.AuthorizationCode) error
+	// IssueFromRequest consumes code.RequestID and stores the code in one step.
+	// It demands that the request was decided in favour by code.SessionID, and
+	// of any number of callers exactly one succeeds; the others hear
+	// grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound.
+	IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error
+}
+
+// Sweeper removes what nobody asks for any more.
+type Sweeper interface {
+	// DeleteExpired removes at most batch requests past their expiry, and codes
+	// that expired more than keepCodes ago, and tells how many rows went.
+	DeleteExpired(ctx context.Context, now time.Time, keepCodes time.Duration, batch int) (int, error)
+}
+
+// ErrInvalidHint says that an id_token_hint is no ID token of ours for the
+// application.
+var ErrInvalidHint = errors.New("ports: invalid id_token_hint")
+
+// Hints reads id_token_hint (OpenID Connect Core 3.1.2.1).
+type Hints interface {
+	// Subject checks signature, issuer and audience, not the expiry, and returns
+	// sub. ErrInvalidHint when a check fails; any other error means that the keys
+	// cannot be had.
+	Subject(ctx context.Context, token, clientID string) (string, error)
+}

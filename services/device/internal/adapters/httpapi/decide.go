@@ -1,0 +1,144 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
+)
+
+// decision is what a signed-in person says to a device.
+type decision struct {
+	UserCode  string `json:"user_code"`
+	Action    string `json:"action"`
+	CSRFToken string `json:"csrf_token"`
+}
+
+// verdict is the decision that an action stands for.
+func (d decision) verdict() (grants.DeviceDecision, *oauth.Error) {
+	switch d.Action {
+	case "approve":
+		return grants.DeviceApproved, nil
+	case "deny":
+		return grants.DeviceDenied, nil
+	default:
+		return "", oauth.Errorf(oauth.InvalidRequest, "action must be approve or deny")
+	}
+}
+
+// complete decides about a device. The order is: a body we can read, from a page of
+// ours, by somebody signed in, about a code that waits, with the token of that page.
+func (a *API) complete(c *gin.Context) {
+	httpkit.NoStore(c)
+	said, err := readDecision(c)
+	if err == nil && !a.ownOrigin(c.Request) {
+		err = forbidden("the request did not come from a page of this platform")
+	}
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	visitor := a.visitor(c)
+	visit, err := a.device.Look(c.Request.Context(), said.UserCode, visitor)
+	page := httpkit.WantsHTML(c.Request)
+	switch {
+	case page && unknownCode(err):
+		a.askForCode(c, http.StatusNotFound, said.UserCode, "device.enter.unknown")
+	case err != nil && !unknownCode(err):
+		httpkit.Fail(c, err)
+	case visit.Session == nil && page:
+		a.signIn(c, visit, visitor)
+	case visit.Session == nil: // before the code, which a guess learns nothing of
+		httpkit.Fail(c, &oauth.Error{Code: oauth.LoginRequired, StatusOverride: http.StatusUnauthorized, Description: "sign in first: nobody is signed in in this browser"})
+	case err != nil:
+		httpkit.Fail(c, err)
+	default:
+		a.decide(c, visit, visitor, said)
+	}
+}
+
+func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said decision) {
+	if !cookie.CheckCSRF(visitor.Session, csrfPurpose(visit.Code.UserCode), said.CSRFToken) {
+		httpkit.Fail(c, forbidden("csrf_token is missing or belongs to another session or code"))
+		return
+	}
+	verdict, refusal := said.verdict()
+	if refusal != nil {
+		httpkit.Fail(c, refusal)
+		return
+	}
+	err := a.device.Decide(c.Request.Context(), visit, verdict)
+	switch {
+	case err == nil:
+		a.decided(c, visit, verdict)
+	case unknownCode(err) && httpkit.WantsHTML(c.Request):
+		a.askForCode(c, http.StatusNotFound, "", "device.enter.unknown")
+	default:
+		httpkit.Fail(c, err)
+	}
+}
+
+func (a *API) decided(c *gin.Context, visit *app.Visit, verdict grants.DeviceDecision) {
+	if httpkit.WantsHTML(c.Request) {
+		a.done(c, "device."+string(verdict), visit)
+		return
+	}
+	httpkit.JSON(c, http.StatusOK, map[string]string{"status": string(verdict)})
+}
+
+func forbidden(description string) *oauth.Error {
+	return &oauth.Error{Code: oauth.InvalidRequest, StatusOverride: http.StatusForbidden, Description: description}
+}
+
+// ownOrigin tells whether a page of ours sent the request. Sec-Fetch-Site decides
+// where the browser sends it: our pages have no referrer, so Origin is null on
+// their forms (Fetch 3.1).
+func (a *API) ownOrigin(r *http.Request) bool {
+	if site := r.Header.Values("Sec-Fetch-Site"); len(site) > 0 {
+		return len(site) == 1 && site[0] == "same-origin"
+	}
+	return r.Header.Get("Origin") == a.origin
+}
+
+// readDecision takes a form or JSON and nothing else: text/plain, which any page
+// may post anywhere, is no way in.
+func readDecision(c *gin.Context) (decision, error) {
+	mediaType, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
+	if mediaType == "application/json" {
+		body, err := httpkit.Body(c)
+		if err != nil {
+			return decision{}, err
+		}
+		return parseDecision(body)
+	}
+	params, err := httpkit.Form(c)
+	if err != nil {
+		return decision{}, err
+	}
+	if params.Repeated() != "" {
+		return decision{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
+	}
+	return decision{UserCode: params.Get("user_code"), Action: params.Get("action"), CSRFToken: params.Get("csrf_token")}, nil
+}
+
+func parseDecision(body []byte) (decision, error) {
+	var said decision
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	err := decoder.Decode(&said)
+	if err == nil {
+		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+			return said, nil
+		}
+	}
+	return decision{}, oauth.Errorf(oauth.InvalidRequest, "the request body is not a JSON object with the strings user_code, action and csrf_token")
+}

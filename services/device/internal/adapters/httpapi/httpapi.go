@@ -1,0 +1,188 @@
+package httpapi
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed messages/*.json
+var messageFiles embed.FS
+
+// Paths of our own.
+const (
+	pagePath   = "/device"
+	verifyPath = "/api/v1/platform/oauth/device/verify"
+	flowsPath  = "/auth/flows/"
+)
+
+// API serves the endpoints and pages.
+type API struct {
+	device  *app.Device
+	jar     cookie.Jar
+	origin  string
+	ui      *webui.UI
+	texts   *webui.Catalogue
+	enter   *webui.Page
+	approve *webui.Page
+}
+
+// New parses the pages. origin is the platform's own.
+func New(device *app.Device, jar cookie.Jar, origin string, ui *webui.UI) (*API, error) {
+	a := &API{device: device, jar: jar, origin: origin, ui: ui}
+	messages, err := fs.Sub(messageFiles, "messages")
+	if err != nil {
+		return nil, fmt.Errorf("device pages: %w", err)
+	}
+	if a.texts, err = ui.Catalogue(messages); err != nil {
+		return nil, err
+	}
+	if a.enter, err = ui.Page(templateFiles, "templates/enter.html"); err != nil {
+		return nil, err
+	}
+	a.approve, err = ui.Page(templateFiles, "templates/approve.html")
+	return a, err
+}
+
+// Handlers are the operations by id.
+func (a *API) Handlers() map[string]gin.HandlerFunc {
+	return map[string]gin.HandlerFunc{
+		"deviceAuthorize":      a.authorize,
+		"deviceVerifyInfo":     a.info,
+		"deviceVerifyComplete": a.complete,
+		"devicePage":           a.page,
+	}
+}
+
+// issued is RFC 8628 3.2.
+type issued struct {
+	DeviceCode              string `json:"device_code"`
+	UserCode                string `json:"user_code"`
+	VerificationURI         string `json:"verification_uri"`
+	VerificationURIComplete string `json:"verification_uri_complete"`
+	ExpiresIn               int    `json:"expires_in"` // seconds
+	Interval                int    `json:"interval"`   // seconds
+}
+
+func (a *API) authorize(c *gin.Context) {
+	httpkit.NoStore(c)
+	credentials, request, err := readAuthorize(c)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	codes, err := a.device.Authorize(c.Request.Context(), credentials, request)
+	if err != nil {
+		fail(c, err)
+		return
+	}
+	uri := a.origin + pagePath
+	httpkit.JSON(c, http.StatusOK, issued{
+		DeviceCode: codes.DeviceCode, UserCode: codes.UserCode,
+		VerificationURI: uri, VerificationURIComplete: uri + "?user_code=" + url.QueryEscape(codes.UserCode),
+		ExpiresIn: int(codes.ExpiresIn / time.Second), Interval: int(codes.Interval / time.Second),
+	})
+}
+
+func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, error) {
+	params, err := httpkit.Form(c)
+	if err != nil {
+		return clientauth.Credentials{}, domain.Request{}, err
+	}
+	if err := params.Missing("client_id"); err != nil {
+		return clientauth.Credentials{}, domain.Request{}, err
+	}
+	if params.Repeated("resource") != "" {
+		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
+	}
+	if params.Has("client_assertion") || params.Has("client_assertion_type") {
+		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidClient, "client assertions are not supported")
+	}
+	credentials, err := clientauth.Parse(c.Request.Header.Values("Authorization"), params.Get("client_id"), params.Get("client_secret"))
+	return credentials, domain.Request{Scope: params.Get("scope"), Resources: params.All("resource")}, err
+}
+
+// fail adds the challenge that RFC 6749 5.2 asks for where Basic was tried.
+func fail(c *gin.Context, err error) {
+	var refused *clientauth.Error
+	if errors.As(err, &refused) && refused.Challenge {
+		c.Header("WWW-Authenticate", clientauth.Challenge)
+	}
+	httpkit.Fail(c, err)
+}
+
+// verification is what a user code stands for.
+type verification struct {
+	ApplicationName string   `json:"application_name"`
+	ClientID        string   `json:"client_id"`
+	Scopes          []string `json:"scopes"`
+	UserCode        string   `json:"user_code"`
+	ExpiresIn       int      `json:"expires_in"` // seconds
+	CSRFToken       string   `json:"csrf_token,omitempty"`
+}
+
+func (a *API) info(c *gin.Context) {
+	httpkit.NoStore(c)
+	params, err := httpkit.Query(c)
+	if err == nil {
+		err = params.Missing("user_code")
+	}
+	if err == nil && params.Repeated() != "" {
+		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
+	}
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	if httpkit.WantsHTML(c.Request) {
+		a.show(c, params.Get("user_code"))
+		return
+	}
+	visitor := a.visitor(c)
+	visit, err := a.device.Look(c.Request.Context(), params.Get("user_code"), visitor)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	answer := verification{
+		ApplicationName: visit.App.Name, ClientID: visit.App.ClientID, Scopes: visit.Code.Scope, UserCode: visit.Code.UserCode,
+		ExpiresIn: int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
+	}
+	if visit.Session != nil {
+		answer.CSRFToken = csrfToken(visitor, visit.Code.UserCode)
+	}
+	httpkit.JSON(c, http.StatusOK, answer)
+}
+
+// csrfToken is bound to the session, whose cookie is the key, and to the code.
+func csrfToken(visitor app.Visitor, userCode string) string {
+	return cookie.CSRFToken(visitor.Session, csrfPurpose(userCode))
+}
+
+func csrfPurpose(userCode string) string { return "device " + userCode }
+
+func (a *API) visitor(c *gin.Context) app.Visitor {
+	v := app.Visitor{Browser: a.jar.Browser(c.Request), Session: a.jar.Session(c.Request)}
+	if span := trace.SpanContextFromContext(c.Request.Context()); span.IsValid() {
+		v.TraceParent = "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
+	}
+	return v
+}

@@ -1,0 +1,149 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
+)
+
+// page is the address that devices show (RFC 8628 3.3): with nothing it asks for
+// the code, with a code it asks for the decision, with a flow somebody returns
+// from signing in.
+func (a *API) page(c *gin.Context) {
+	httpkit.NoStore(c)
+	params, err := httpkit.Query(c)
+	if err == nil && params.Repeated() != "" {
+		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
+	}
+	switch {
+	case err != nil:
+		httpkit.Fail(c, err)
+	case params.Get("flow") != "":
+		a.returned(c, params.Get("flow"))
+	case params.Get("user_code") != "":
+		a.show(c, params.Get("user_code"))
+	default:
+		a.askForCode(c, http.StatusOK, "", "")
+	}
+}
+
+func (a *API) returned(c *gin.Context, flow string) {
+	if c.Request.Method == http.MethodHead { // must not end the flow
+		c.Status(http.StatusOK)
+		return
+	}
+	userCode, pages, err := a.device.Return(c.Request.Context(), flow, a.visitor(c))
+	switch {
+	case err != nil:
+		httpkit.Fail(c, err)
+	case pages != "":
+		httpkit.SeeOther(c, flowsPath+url.PathEscape(pages))
+	default:
+		httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(userCode))
+	}
+}
+
+// show leads from a code to the page that asks for the decision, by the sign-in
+// pages where nobody is signed in.
+func (a *API) show(c *gin.Context, typed string) {
+	visitor := a.visitor(c)
+	visit, err := a.device.Look(c.Request.Context(), typed, visitor)
+	switch {
+	case unknownCode(err):
+		a.askForCode(c, http.StatusNotFound, typed, "device.enter.unknown")
+	case err != nil:
+		httpkit.Fail(c, err)
+	case visit.Session == nil:
+		a.signIn(c, visit, visitor)
+	default:
+		a.askForDecision(c, visit, visitor)
+	}
+}
+
+// unknownCode tells whether an error says that no device waits with the code.
+func unknownCode(err error) bool {
+	var refusal *oauth.Error
+	return errors.As(err, &refusal) && refusal.Status() == http.StatusNotFound
+}
+
+func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
+	if c.Request.Method == http.MethodHead { // must not store anything
+		c.Status(http.StatusOK)
+		return
+	}
+	flow, browser, err := a.device.SignIn(c.Request.Context(), visit, visitor)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	if browser != "" {
+		a.jar.SetBrowser(c.Writer, browser)
+	}
+	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
+}
+
+type enterData struct {
+	Action string
+	Code   webui.Field
+}
+
+// askForCode shows the page that asks for the code; problem is the key of what was
+// wrong with the one typed, or empty.
+func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
+	texts := a.texts.For(c.Request, "")
+	if len(typed) > 64 {
+		typed = ""
+	}
+	field := webui.Field{
+		Name: "user_code", Label: texts.T("device.enter.label"), Hint: texts.T("device.enter.hint"), Value: typed,
+		Autocomplete: "off", Autocapital: "characters", Required: true, Autofocus: true, Code: true,
+	}
+	view := webui.View{Title: texts.T("device.enter.title"), Lead: texts.T("device.enter.lead")}
+	if problem != "" {
+		field.Error = texts.T(problem)
+		view.Invalid = []webui.Field{field}
+	}
+	view.Data = enterData{Action: pagePath, Code: field}
+	a.ui.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
+}
+
+type approveData struct {
+	Action   string
+	UserCode string
+	CSRF     string
+	Account  string
+	Scopes   []webui.ScopeLine
+	Warning  webui.Notice
+}
+
+// askForDecision names the application, what it asks for, and that only who
+// started this should go on (RFC 8628 5.4): also for a first-party application,
+// and also when the code came with a link.
+func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
+	texts := a.texts.For(c.Request, "")
+	data := approveData{
+		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit.Code.UserCode), Account: visit.User.Email,
+		Scopes:  texts.Scopes(visit.Code.Scope),
+		Warning: webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
+	}
+	view := webui.View{
+		Title: texts.T("device.approve.title"), Heading: texts.T("device.approve.heading", visit.App.Name),
+		Lead: texts.T("device.approve.lead"), Data: data,
+	}
+	a.ui.Render(c.Writer, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
+}
+
+// done tells the person that they can go back to their device.
+func (a *API) done(c *gin.Context, key string, visit *app.Visit) {
+	texts := a.texts.For(c.Request, "")
+	a.ui.Message(c.Writer, c.Request, http.StatusOK, webui.Message{
+		Title: texts.T(key + ".title"), Lead: texts.T(key+".lead", visit.App.Name),
+	}, webui.PageOptions{Texts: texts})
+}

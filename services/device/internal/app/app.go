@@ -1,0 +1,139 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/ports"
+)
+
+// maxDraws bounds how often a user code is drawn anew because it is taken: with
+// 20^8 of them a second draw is rare and a fifth means a broken source.
+const maxDraws = 5
+
+// Config is what a Device works with; every field is needed.
+type Config struct {
+	Applications ports.Applications
+	People       ports.People
+	Sessions     ports.Sessions
+	Codes        ports.Codes
+	SignIns      ports.SignIns
+	SessionIdle  time.Duration
+	CodeTTL      time.Duration
+	Now          func() time.Time
+	Random       io.Reader
+	Logger       *slog.Logger
+}
+
+// Device is device authorization (RFC 8628).
+type Device struct{ Config }
+
+// Issued are the codes of one device.
+type Issued struct {
+	DeviceCode string // secret, for the device alone
+	UserCode   string // for the person
+	ExpiresIn  time.Duration
+	Interval   time.Duration
+}
+
+// Authorize gives a device its codes (RFC 8628 3.2). A name alone is enough where
+// the application does not demand more, but credentials that are sent must be
+// right.
+func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentials, request domain.Request) (*Issued, error) {
+	app, err := d.client(ctx, credentials)
+	if err != nil {
+		return nil, err
+	}
+	code, refusal := request.Code(app)
+	if refusal != nil {
+		return nil, refusal
+	}
+	secret, err := oauth.NewSecret(d.Random)
+	if err != nil {
+		return nil, err
+	}
+	code.Hash, code.CreatedAt = oauth.HashSecret(secret), d.Now()
+	code.ExpiresAt = code.CreatedAt.Add(d.CodeTTL)
+	if err := d.insert(ctx, code); err != nil {
+		return nil, err
+	}
+	return &Issued{DeviceCode: secret, UserCode: code.UserCode, ExpiresIn: d.CodeTTL, Interval: code.Interval}, nil
+}
+
+func (d *Device) insert(ctx context.Context, code *grants.DeviceCode) error {
+	for range maxDraws {
+		var err error
+		if code.UserCode, err = oauth.NewUserCode(d.Random); err != nil {
+			return err
+		}
+		inserted, err := d.Codes.InsertDeviceCode(ctx, code)
+		if err != nil {
+			return fmt.Errorf("store the device code: %w", err)
+		}
+		if inserted {
+			return nil
+		}
+	}
+	return errors.New("device: no free user code found")
+}
+
+// client is the application that asks.
+func (d *Device) client(ctx context.Context, credentials clientauth.Credentials) (*directory.Application, error) {
+	app, err := d.Applications.Application(ctx, credentials.ClientID)
+	if errors.Is(err, directory.ErrNotFound) {
+		app = nil
+	} else if err != nil {
+		return nil, fmt.Errorf("look up the application: %w", err)
+	}
+	if credentials.Method != clientauth.None || app == nil || app.DeviceRequiresAuth && !app.Public() {
+		return app, clientauth.Authenticate(app, credentials, d.Now())
+	}
+	switch {
+	case !app.Active:
+		return nil, oauth.Errorf(oauth.InvalidClient, "client authentication failed")
+	case app.ScopeLevel != directory.Global:
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application is limited to one tenant and cannot use this endpoint")
+	}
+	return app, nil
+}
+
+// errUnknownCode is the one answer to a user code that does not exist, has
+// expired or was used: a guess learns nothing from it.
+func errUnknownCode() *oauth.Error {
+	return &oauth.Error{
+		Code: oauth.InvalidGrant, StatusOverride: 404,
+		Description: "the code is unknown, has expired or was already used",
+	}
+}
+
+// code is what a person typed, while it waits for them.
+func (d *Device) code(ctx context.Context, typed string) (*grants.DeviceCode, *directory.Application, error) {
+	userCode, ok := oauth.NormalizeUserCode(typed)
+	if !ok {
+		return nil, nil, errUnknownCode()
+	}
+	code, err := d.Codes.DeviceByUserCode(ctx, userCode)
+	if errors.Is(err, grants.ErrNotFound) || err == nil && !domain.Waits(code, d.Now()) {
+		return nil, nil, errUnknownCode()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the user code: %w", err)
+	}
+	app, err := d.Applications.Application(ctx, code.ClientID)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !domain.Serves(app) {
+		return nil, nil, errUnknownCode()
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the application: %w", err)
+	}
+	return code, app, nil
+}

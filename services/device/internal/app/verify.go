@@ -1,0 +1,164 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+const (
+	// signInTTL is how long a sign-in for a device may take, if its code lives so
+	// long.
+	signInTTL = 30 * time.Minute
+	// maxFlowID is longer than any id we give.
+	maxFlowID = 64
+)
+
+// Visitor is the browser that sent a request: the values of its cookies, empty
+// where it has none, and the trace its visit belongs to.
+type Visitor struct {
+	Browser     string
+	Session     string
+	TraceParent string
+}
+
+// Visit is what somebody who typed a code sees.
+type Visit struct {
+	Code *grants.DeviceCode
+	App  *directory.Application
+	// Session and User are nil while nobody is signed in.
+	Session *sessions.Session
+	User    *directory.User
+}
+
+// Look tells who is looking and what the typed code stands for. The Visit names
+// the person also where the code is the error.
+func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visit, error) {
+	visit := &Visit{}
+	var err error
+	if visit.Session, visit.User, err = d.person(ctx, visitor); err != nil {
+		return visit, err
+	}
+	visit.Code, visit.App, err = d.code(ctx, typed)
+	return visit, err
+}
+
+// person is who is signed in in a browser and still may be; nil for nobody.
+func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session, *directory.User, error) {
+	if visitor.Session == "" {
+		return nil, nil, nil
+	}
+	session, err := d.Sessions.ByCookie(ctx, oauth.HashSecret(visitor.Session))
+	if errors.Is(err, sessions.ErrNotFound) || err == nil && !session.Usable(d.Now(), d.SessionIdle) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the session: %w", err)
+	}
+	user, err := d.People.User(ctx, session.UserID)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the user: %w", err)
+	}
+	tenants, err := d.People.Tenants(ctx, session.UserID)
+	if err != nil {
+		return nil, nil, fmt.Errorf("look up the memberships: %w", err)
+	}
+	if !slices.ContainsFunc(tenants, func(t directory.Tenant) bool { return t.ID == session.TenantID }) {
+		return nil, nil, nil
+	}
+	return session, user, nil
+}
+
+// SignIn sends the browser to the sign-in pages for a code. browser is a new
+// browser cookie to set, or empty.
+func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
+	if visitor.Browser == "" {
+		if browser, err = oauth.NewSecret(d.Random); err != nil {
+			return "", "", err
+		}
+		visitor.Browser = browser
+	}
+	flow, err = oauth.NewID("flw_", d.Random)
+	if err != nil {
+		return "", "", err
+	}
+	now := d.Now()
+	expires := now.Add(signInTTL)
+	if visit.Code.ExpiresAt.Before(expires) {
+		expires = visit.Code.ExpiresAt
+	}
+	err = d.SignIns.InsertRequest(ctx, &grants.AuthorizationRequest{
+		ID: flow, Kind: grants.KindDevice, BrowserHash: oauth.HashSecret(visitor.Browser),
+		ClientID: visit.App.ClientID, Scope: visit.Code.Scope, Resource: visit.Code.Resource, UserCode: visit.Code.UserCode,
+		ResponseMode: oauth.ResponseModeQuery, TraceParent: visitor.TraceParent, CreatedAt: now, ExpiresAt: expires,
+	})
+	if err != nil {
+		return "", "", fmt.Errorf("store the sign-in: %w", err)
+	}
+	return flow, browser, nil
+}
+
+// Return answers a browser that comes back from the sign-in pages: with the user
+// code it left with, or with the flow when it is not done there.
+func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (userCode, pages string, err error) {
+	if len(flow) > maxFlowID {
+		return "", "", errSignInGone()
+	}
+	row, err := d.SignIns.Request(ctx, flow)
+	if errors.Is(err, grants.ErrNotFound) || err == nil && row.Kind != grants.KindDevice {
+		return "", "", errSignInGone()
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("look up the sign-in: %w", err)
+	}
+	switch {
+	case visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser):
+		return "", "", oauth.Errorf(oauth.InvalidRequest, "this sign-in was started in another browser; enter the code again, with cookies allowed")
+	case !d.Now().Before(row.ExpiresAt):
+		return "", "", errSignInGone()
+	case row.Decision == grants.Undecided && row.ConsumedAt.IsZero():
+		return "", row.ID, nil
+	}
+	// The row granted a sign-in and nothing else; to come back twice is harmless.
+	if err := d.SignIns.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
+		return "", "", fmt.Errorf("end the sign-in: %w", err)
+	}
+	return row.UserCode, "", nil
+}
+
+func errSignInGone() *oauth.Error {
+	return oauth.Errorf(oauth.InvalidRequest, "this sign-in has expired; start again on your device")
+}
+
+// Decide writes down what the person of visit.Session, which must be there, says
+// (RFC 8628 3.3). Of several decisions the first counts.
+func (d *Device) Decide(ctx context.Context, visit *Visit, decision grants.DeviceDecision) error {
+	code := *visit.Code
+	code.Decision, code.DecidedAt = decision, d.Now()
+	if decision == grants.DeviceApproved {
+		var err error
+		if code.GrantID, err = oauth.NewID("gnt_", d.Random); err != nil {
+			return err
+		}
+		s := visit.Session
+		code.UserID, code.TenantID, code.AuthTime, code.ACR, code.AMR = s.UserID, s.TenantID, s.AuthTime, s.ACR, s.AMR
+	}
+	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
+	if errors.Is(err, grants.ErrDecided) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
+		return errUnknownCode()
+	}
+	if err != nil {
+		return fmt.Errorf("store the decision: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package domain
+
+import (
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Interval is how long a device waits between polls at first (RFC 8628 3.2).
+const Interval = 5 * time.Second
+
+// Request is a device authorization request (RFC 8628 3.1) as it was sent.
+type Request struct {
+	Scope     string   // empty: openid
+	Resources []string // RFC 8707 2
+}
+
+// Code is what the request of an application comes to, without codes and times.
+// Unlike at the authorization endpoint nobody watches the answer's scope, so a
+// scope that the application may not have is an error.
+func (r Request) Code(app *directory.Application) (*grants.DeviceCode, *oauth.Error) {
+	if !app.AllowsGrant(oauth.GrantDeviceCode) {
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application may not use the device grant")
+	}
+	asked := r.Scope
+	if asked == "" {
+		asked = oauth.ScopeOpenID
+	}
+	scope, ok := oauth.ParseScopes(asked)
+	if !ok || !app.Scopes.Contains(scope...) {
+		return nil, oauth.Errorf(oauth.InvalidScope, "scope names something that the application may not ask for")
+	}
+	if !app.AllowsGrant(oauth.GrantRefreshToken) {
+		scope = scope.Without(oauth.ScopeOfflineAccess)
+	}
+	if len(scope) == 0 {
+		return nil, oauth.Errorf(oauth.InvalidScope, "scope names nothing that the application may ask for")
+	}
+	code := &grants.DeviceCode{ClientID: app.ClientID, Scope: scope, Interval: Interval}
+	switch {
+	case len(r.Resources) > 1:
+		return nil, oauth.Errorf(oauth.InvalidTarget, "only one resource can be asked for at a time")
+	case len(r.Resources) == 1 && !slices.Contains(app.Audiences, r.Resources[0]):
+		return nil, oauth.Errorf(oauth.InvalidTarget, "the application may not ask for this resource")
+	case len(r.Resources) == 1:
+		code.Resource = r.Resources[0]
+	}
+	return code, nil
+}
+
+// Waits tells whether a code still waits for its person.
+func Waits(code *grants.DeviceCode, now time.Time) bool {
+	return code.Decision == grants.DeviceUndecided && code.ConsumedAt.IsZero() && now.Before(code.ExpiresAt)
+}
+
+// Serves tells whether an application may still have devices signed in.
+func Serves(app *directory.Application) bool {
+	return app.Active && app.ScopeLevel == directory.Global && app.AllowsGrant(oauth.GrantDeviceCode)
+}

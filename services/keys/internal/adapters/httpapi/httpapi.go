@@ -1,0 +1,54 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
+)
+
+// API turns the published documents into answers. All fields are required.
+type API struct {
+	Publisher *app.Publisher
+	MaxAge    time.Duration // how long a cache may keep an answer
+}
+
+// Handlers are the handlers by operation id.
+func (a *API) Handlers() map[string]gin.HandlerFunc {
+	jwks := func(d *domain.Documents) domain.Document { return d.JWKS }
+	metadata := func(d *domain.Documents) domain.Document { return d.Metadata }
+	return map[string]gin.HandlerFunc{
+		"jwks":                        a.serve(jwks),
+		"openidConfiguration":         a.serve(metadata),
+		"authorizationServerMetadata": a.serve(metadata),
+	}
+}
+
+func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFunc {
+	cacheControl := fmt.Sprintf("public, max-age=%d", a.MaxAge/time.Second)
+	return func(c *gin.Context) {
+		header := c.Writer.Header()
+		// Without credentials: the documents are the same for everybody.
+		header.Set("Access-Control-Allow-Origin", "*")
+		documents, err := a.Publisher.Documents()
+		if err != nil {
+			httpkit.NoStore(c)
+			httpkit.Fail(c, err)
+			return
+		}
+		document := pick(documents)
+		header.Set("Content-Type", "application/json")
+		header.Set("Cache-Control", cacheControl)
+		header.Set("ETag", document.ETag)
+		// ServeContent answers If-None-Match (RFC 9110 13.1.2) and HEAD. Half a
+		// document is of no use to anybody.
+		c.Request.Header.Del("Range")
+		http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(document.Body))
+	}
+}

@@ -1,0 +1,291 @@
+package app_test
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
+	"github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/ports"
+)
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// quick has no RSA: fifty such keys at once would take a while.
+var quick = domain.Policy{
+	Algorithms: []signing.Algorithm{signing.ES256, signing.EdDSA}, Rotation: 2160 * time.Hour, PublishAhead: 24 * time.Hour, TokenTTL: time.Hour,
+}
+
+// world is a keeper over a real store and real key files.
+type world struct {
+	dir    string
+	maker  *localkeys.Store
+	store  *sqlstore.Store
+	clock  *testkit.Clock
+	keeper *app.Keeper
+}
+
+func newWorld(t *testing.T, db *database.DB) *world {
+	t.Helper()
+	w := &world{dir: filepath.Join(t.TempDir(), "keys"), store: sqlstore.New(db), clock: testkit.NewClock(start)}
+	maker, err := localkeys.Open(w.dir)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, maker.Close()) })
+	w.maker = maker
+	w.keeper = &app.Keeper{Schedule: w.store, Maker: maker, Policy: quick, Now: w.clock.Now, Logger: testkit.Logger(t)}
+	return w
+}
+
+func (w *world) keys(t *testing.T) []signing.Key {
+	t.Helper()
+	keys, err := w.store.Keys(t.Context())
+	require.NoError(t, err)
+	return keys
+}
+
+func (w *world) files(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir(w.dir)
+	require.NoError(t, err)
+	return len(entries)
+}
+
+// faulty is the real schedule with faults on order.
+type faulty struct {
+	ports.Schedule
+	before, after atomic.Pointer[error] // Insert fails before or after the row was written
+	keys          atomic.Pointer[error]
+}
+
+func (f *faulty) Keys(ctx context.Context) ([]signing.Key, error) {
+	if err := f.keys.Load(); err != nil {
+		return nil, *err
+	}
+	return f.Schedule.Keys(ctx)
+}
+
+func (f *faulty) Insert(ctx context.Context, key signing.Key) error {
+	if err := f.before.Load(); err != nil {
+		return *err
+	}
+	if err := f.Schedule.Insert(ctx, key); err != nil {
+		return err
+	}
+	if err := f.after.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// brokenMaker cannot make one algorithm.
+type brokenMaker struct {
+	signing.Maker
+	alg signing.Algorithm
+}
+
+var errBroken = errors.New("the backend is away")
+
+func (m brokenMaker) Create(ctx context.Context, alg signing.Algorithm) (string, crypto.PublicKey, error) {
+	if alg == m.alg {
+		return "", nil, errBroken
+	}
+	return m.Maker.Create(ctx, alg)
+}
+
+func TestOfFiftyReplicasAtOnceOneMakesTheKey(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		atOnce := func() {
+			errs := make([]error, 50)
+			var all sync.WaitGroup
+			for i := range errs {
+				all.Go(func() { errs[i] = w.keeper.Ensure(t.Context()) })
+			}
+			all.Wait()
+			require.NoError(t, errors.Join(errs...))
+		}
+		atOnce()
+		keys := w.keys(t)
+		require.Len(t, keys, 2, "one an algorithm")
+		require.Equal(t, 2, w.files(t), "the losers deleted theirs")
+		require.Equal(t, []time.Time{start, start}, []time.Time{keys[0].ActiveFrom, keys[1].ActiveFrom}, "the first keys sign at once")
+
+		w.clock.Advance(quick.Rotation)
+		atOnce()
+		require.Equal(t, 4, w.files(t))
+		for i, key := range w.keys(t) {
+			require.Equal(t, i%2+1, key.Generation)
+			if key.Generation == 1 {
+				require.Equal(t, start.Add(quick.Rotation+quick.PublishAhead+quick.Overlap()), key.RetireAt)
+			} else {
+				require.Zero(t, key.RetireAt)
+				require.Equal(t, w.clock.Now(), key.PublishedAt)
+				require.Equal(t, w.clock.Now().Add(quick.PublishAhead), key.ActiveFrom)
+			}
+		}
+	})
+}
+
+func TestTokensVerifyAcrossARotation(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	// The signer is another process: it reads the schedule and the key files.
+	other, err := localkeys.Open(w.dir)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, other.Close()) }()
+	ring := signing.NewRing(signing.RingOptions{Schedule: w.store, Backend: other, Now: w.clock.Now})
+	sign := func() string {
+		require.NoError(t, w.keeper.Ensure(t.Context()))
+		require.NoError(t, ring.Load(t.Context()))
+		token, err := ring.Sign(t.Context(), signing.ES256, "at+jwt", map[string]string{"sub": "ada"})
+		require.NoError(t, err)
+		return token
+	}
+	verifies := func(token string) bool {
+		require.NoError(t, ring.Load(t.Context()))
+		_, err := ring.Verify(token, "at+jwt")
+		return err == nil
+	}
+	kid := func(token string) string { return token[:60] }
+
+	first := sign()
+	w.clock.Advance(quick.Rotation)
+	second := sign()
+	require.Equal(t, kid(first), kid(second), "the next key is published, but does not sign yet")
+	require.Len(t, ring.Published(), 4)
+	w.clock.Advance(quick.PublishAhead - time.Microsecond)
+	second = sign()
+	require.Equal(t, kid(first), kid(second))
+	w.clock.Advance(time.Microsecond)
+	third := sign()
+	require.NotEqual(t, kid(second), kid(third), "every replica switches at that instant")
+	w.clock.Advance(quick.TokenTTL)
+	require.True(t, verifies(second), "the last token of the former key")
+	w.clock.Advance(quick.Overlap())
+	require.False(t, verifies(second))
+	require.True(t, verifies(third))
+	require.Len(t, ring.Published(), 2)
+}
+
+func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	schedule := &faulty{Schedule: w.store}
+	w.keeper.Schedule = schedule
+	away := errBroken
+
+	schedule.before.Store(&away)
+	require.ErrorIs(t, w.keeper.Ensure(t.Context()), errBroken)
+	require.Empty(t, w.keys(t))
+	orphans := w.files(t)
+	require.Equal(t, 2, orphans)
+
+	schedule.before.Store(nil)
+	schedule.after.Store(&away)
+	require.ErrorIs(t, w.keeper.Ensure(t.Context()), errBroken, "the row was written, the answer was lost")
+	schedule.after.Store(nil)
+	require.NoError(t, w.keeper.Ensure(t.Context()))
+	keys := w.keys(t)
+	require.Len(t, keys, 2)
+	require.Equal(t, orphans+2, w.files(t))
+	for _, key := range keys {
+		_, err := w.maker.Sign(t.Context(), key, []byte("input"))
+		require.NoError(t, err, "every key of the schedule signs")
+	}
+}
+
+// twice is a driver that sends the same INSERT twice.
+type twice struct{ ports.Schedule }
+
+func (d twice) Insert(ctx context.Context, key signing.Key) error {
+	if err := d.Schedule.Insert(ctx, key); err != nil {
+		return err
+	}
+	return d.Schedule.Insert(ctx, key)
+}
+
+func TestARowWrittenTwiceDoesNotCostTheKey(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	w.keeper.Schedule = twice{w.store}
+	require.NoError(t, w.keeper.Ensure(t.Context()))
+	for _, key := range w.keys(t) {
+		_, err := w.maker.Sign(t.Context(), key, []byte("input"))
+		require.NoError(t, err)
+	}
+}
+
+func TestOneAlgorithmThatFailsDoesNotStopTheOthers(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	w.keeper.Maker = brokenMaker{w.maker, signing.ES256}
+	require.ErrorIs(t, w.keeper.Ensure(t.Context()), errBroken)
+	keys := w.keys(t)
+	require.Len(t, keys, 1)
+	require.Equal(t, signing.EdDSA, keys[0].Algorithm)
+}
+
+func TestTheTaskWaitsForTheDatabaseAndKeepsWhatItHad(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	schedule := &faulty{Schedule: w.store}
+	w.keeper.Schedule = schedule
+	publisher := &app.Publisher{Ring: signing.NewRing(signing.RingOptions{Schedule: schedule, Now: w.clock.Now}), Origin: "https://id.example"}
+	task := &app.Task{Keeper: w.keeper, Publisher: publisher, Logger: testkit.Logger(t)}
+	away := errBroken
+	schedule.keys.Store(&away)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- task.Run(ctx) }()
+	_, err := publisher.Documents()
+	require.ErrorIs(t, err, signing.ErrNoKey)
+	schedule.keys.Store(nil)
+	require.Eventually(t, func() bool {
+		_, err := publisher.Documents()
+		return err == nil
+	}, 20*time.Second, 10*time.Millisecond)
+	cancel()
+	require.NoError(t, <-done, "the end of the process is no error")
+
+	before, err := publisher.Documents()
+	require.NoError(t, err)
+	schedule.keys.Store(&away)
+	require.ErrorIs(t, publisher.Refresh(t.Context()), errBroken)
+	after, err := publisher.Documents()
+	require.NoError(t, err)
+	require.Same(t, before, after)
+}
+
+func TestARevokedKeyIsPublishedNoLonger(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		publisher := &app.Publisher{Ring: signing.NewRing(signing.RingOptions{Schedule: w.store, Now: w.clock.Now}), Origin: "https://id.example"}
+		require.ErrorIs(t, publisher.Refresh(t.Context()), signing.ErrNoKey)
+		require.NoError(t, w.keeper.Ensure(t.Context()))
+		require.NoError(t, publisher.Refresh(t.Context()))
+		_, err := db.Exec(t.Context(), "test.revoke", `UPDATE signing_keys SET revoked_at = $1`, database.At(start))
+		require.NoError(t, err)
+		require.ErrorIs(t, publisher.Refresh(t.Context()), signing.ErrNoKey)
+		_, err = publisher.Documents()
+		require.ErrorIs(t, err, signing.ErrNoKey, "no set is better than a revoked key")
+		require.NoError(t, w.keeper.Ensure(t.Context()))
+		require.NoError(t, publisher.Refresh(t.Context()))
+		require.Len(t, publisher.Ring.Published(), 2)
+	})
+}
+
+func TestTheTaskLooksOftenEnough(t *testing.T) {
+	for ahead, want := range map[time.Duration]time.Duration{24 * time.Hour: time.Minute, 2 * time.Minute: 30 * time.Second, time.Second: time.Second} {
+		require.Equal(t, want, app.Pause(domain.Policy{PublishAhead: ahead}))
+	}
+}

@@ -1,0 +1,41 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
+)
+
+// Publisher holds the published documents in memory. Ring and Origin are
+// required.
+type Publisher struct {
+	Ring   *signing.Ring
+	Origin string // of the platform's public URL
+
+	current atomic.Pointer[domain.Documents]
+}
+
+// Refresh reads the schedule and writes the documents again. When the schedule
+// cannot be read, the last ones stay. When it says that no key is published,
+// nothing is: a revoked key must not live on here.
+func (p *Publisher) Refresh(ctx context.Context) error {
+	if err := p.Ring.Load(ctx); err != nil {
+		return err
+	}
+	documents, err := domain.NewDocuments(p.Origin, p.Ring.Published())
+	if err == nil || errors.Is(err, signing.ErrNoKey) {
+		p.current.Store(documents)
+	}
+	return err
+}
+
+// Documents are the published ones; signing.ErrNoKey until there is a key.
+func (p *Publisher) Documents() (*domain.Documents, error) {
+	if documents := p.current.Load(); documents != nil {
+		return documents, nil
+	}
+	return nil, signing.ErrNoKey
+}

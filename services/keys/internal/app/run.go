@@ -1,0 +1,71 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
+)
+
+const (
+	longestPause = time.Minute
+	firstRetry   = 250 * time.Millisecond
+	lastRetry    = 15 * time.Second
+	tickTimeout  = 30 * time.Second
+)
+
+// Task is the service's background task. All fields are required.
+type Task struct {
+	Keeper    *Keeper
+	Publisher *Publisher
+	Logger    *slog.Logger
+}
+
+// Run keeps the keys and the documents up to date until ctx ends, which is no
+// error. A failure is tried again, sooner first and then less often, and said
+// once.
+func (t *Task) Run(ctx context.Context) error {
+	pause := Pause(t.Keeper.Policy)
+	failures := 0
+	for {
+		err := t.tick(ctx)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the end of the process is no failure
+		}
+		wait := pause
+		switch {
+		case err != nil:
+			if failures == 0 {
+				t.Logger.ErrorContext(ctx, "signing keys cannot be kept up to date, trying again", slog.Any("error", err))
+			}
+			wait = min(pause, lastRetry, firstRetry<<min(failures, 16))
+			failures++
+		case failures > 0:
+			t.Logger.InfoContext(ctx, "signing keys are up to date again", slog.Int("failures", failures))
+			failures = 0
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil
+		case <-timer.C:
+		}
+	}
+}
+
+// tick does both parts: a replica that cannot make keys still publishes those
+// that others made.
+func (t *Task) tick(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
+	defer cancel()
+	return errors.Join(t.Keeper.Ensure(ctx), t.Publisher.Refresh(ctx))
+}
+
+// Pause is how long Run waits between two looks: far less than a key is
+// published ahead, so that every replica publishes it in time.
+func Pause(p domain.Policy) time.Duration {
+	return min(longestPause, max(p.PublishAhead/4, time.Second))
+}

@@ -1,0 +1,90 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/adapters/httpapi"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/ports"
+)
+
+const name = "keys"
+
+var _ ports.Schedule = (*keystore.Store)(nil)
+
+// Config is the service's configuration.
+type Config struct {
+	Server   servicekit.Server
+	Database servicekit.Database
+	Signing  servicekit.Signing
+	Tokens   servicekit.Tokens
+}
+
+// Deps is what the service is given; KeyMaker is required here.
+type Deps = servicekit.Deps
+
+// New builds the service. Keys are made by its Run.
+func New(cfg Config, deps Deps) (*servicekit.Service, error) {
+	deps, err := deps.Complete()
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	if deps.KeyMaker == nil {
+		return nil, errors.New("keys: dependencies missing: KeyMaker")
+	}
+	policy, err := policyOf(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	store := keystore.New(deps.DB)
+	publisher := &app.Publisher{
+		Ring:   signing.NewRing(signing.RingOptions{Schedule: store, Now: deps.Now, Logger: deps.Logger}),
+		Origin: cfg.Server.Origin(),
+	}
+	task := &app.Task{
+		Keeper:    &app.Keeper{Schedule: store, Maker: deps.KeyMaker, Policy: policy, Now: deps.Now, Logger: deps.Logger},
+		Publisher: publisher,
+		Logger:    deps.Logger,
+	}
+	edge := &httpapi.API{Publisher: publisher, MaxAge: policy.CacheLifetime()}
+	handler, err := httpkit.NewHandler(httpkit.Options{
+		Service: name, Routes: api.For(name), Handlers: edge.Handlers(),
+		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
+		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		Random: deps.Random,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keys: %w", err)
+	}
+	return &servicekit.Service{
+		Handler: handler,
+		Run:     task.Run,
+		Ready: func(context.Context) error {
+			_, err := publisher.Documents()
+			return err
+		},
+	}, nil
+}
+
+// policyOf is the configured policy. RS256 always has a key: it is what a client
+// expects that was told nothing (OpenID Connect Core 15.1).
+func policyOf(cfg Config) (domain.Policy, error) {
+	algorithms := []signing.Algorithm{signing.RS256, cfg.Signing.AccessTokenAlg, cfg.Signing.IDTokenAlg}
+	slices.Sort(algorithms)
+	policy := domain.Policy{
+		Algorithms:   slices.Compact(algorithms),
+		Rotation:     cfg.Signing.KeyRotation,
+		PublishAhead: cfg.Signing.KeyPublishAhead,
+		TokenTTL:     cfg.Tokens.AccessTokenTTL,
+	}
+	return policy, policy.Validate()
+}

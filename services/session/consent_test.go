@@ -1,0 +1,127 @@
+package session
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+func (w *world) consented(clientID string) oauth.Scopes {
+	w.t.Helper()
+	scopes, err := w.sessions.Consented(w.t.Context(), sessions.ConsentKey{UserID: "usr_ada", TenantID: "tnt_acme", ClientID: clientID})
+	require.NoError(w.t, err)
+	return scopes
+}
+
+func TestConsentNamesEverythingThatIsDecided(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(func(r *grants.AuthorizationRequest) {
+			r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "email", "invoices:read"}
+		})
+		p := b.signIn(page, "ada@acme.test")
+		require.Equal(t, "Allow Other to use your account?", p.H1())
+		for _, text := range []string{"The ada", "ada@acme.test", "Acme Corp", "Confirm who you are", "See your email address", "invoices:read", "rp.test"} {
+			require.Contains(t, p.Text(), text)
+		}
+	})
+}
+
+func TestAllowingIsRememberedAndAddsUp(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(client("other"))
+		w.returns(b.signIn(page, "ada@acme.test").Submit("Allow", nil), id)
+		require.Equal(t, grants.Consented, w.request(id).Decision)
+		require.Equal(t, oauth.Scopes{"openid", "email"}, w.consented("other"))
+
+		id, page = b.flow(client("other"))
+		w.returns(b.Get(page), id)
+		require.Equal(t, grants.SignedIn, w.request(id).Decision, "remembered: no page")
+
+		id, page = b.flow(func(r *grants.AuthorizationRequest) { r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "phone"} })
+		w.returns(b.Get(page).Submit("Allow", nil), id)
+		require.Equal(t, oauth.Scopes{"openid", "email", "phone"}, w.consented("other"))
+
+		_, page = b.flow(func(r *grants.AuthorizationRequest) {
+			r.ClientID, r.Prompt = "other", oauth.Prompt{oauth.PromptConsent}
+		})
+		require.Equal(t, "Allow Other to use your account?", b.Get(page).H1(), "prompt=consent always asks")
+
+		_, page = b.flow(func(r *grants.AuthorizationRequest) { r.ClientID, r.Resource = "other", "https://api.test" })
+		require.Equal(t, "Allow Other to use your account?", b.Get(page).H1(), "consent is per resource")
+	})
+}
+
+func TestDenyingEndsTheFlowAndRemembersNothing(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(client("other"))
+		p := b.signIn(page, "ada@acme.test")
+		w.returns(p.Submit("Do not allow", nil), id)
+		require.Equal(t, grants.Denied, w.request(id).Decision)
+		require.Empty(t, w.consented("other"))
+
+		w.returns(p.Submit("Allow", nil), id)
+		require.Equal(t, grants.Denied, w.request(id).Decision, "going back and allowing changes nothing")
+		require.Empty(t, w.consented("other"))
+	})
+}
+
+func TestAnAnswerThatIsNoneShowsThePageAgain(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(client("other"))
+		p := b.signIn(page, "ada@acme.test")
+		for _, values := range []url.Values{{}, {"action": {""}}, {"action": {"ALLOW"}}} {
+			values.Set("csrf_token", p.Hidden("csrf_token"))
+			require.Equal(t, "Allow Other to use your account?", b.Post(page+"/consent", values).H1())
+		}
+		require.Equal(t, grants.Undecided, w.request(id).Decision)
+	})
+}
+
+func TestAPublicApplicationOnAPrivateSchemeIsAlwaysAskedFor(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		native := func(r *grants.AuthorizationRequest) { r.ClientID, r.RedirectURI = "native", "com.example.app:/cb" }
+		id, page := b.flow(native)
+		p := b.signIn(page, "ada@acme.test")
+		require.Contains(t, p.Text(), "the app on this device")
+		require.Contains(t, p.Header.Get("Content-Security-Policy"), "form-action 'self' com.example.app:;")
+		w.returns(p.Submit("Allow", nil), id)
+		require.Empty(t, w.consented("native"), "not remembered (RFC 8252 8.6)")
+		_, page = b.flow(native)
+		require.Equal(t, "Allow Native to use your account?", b.Get(page).H1())
+	})
+}
+
+func TestNotYouOnTheConsentPageLeadsToAnotherAccount(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(client("other"))
+		p := b.signIn(page, "bob@acme.test").Submit("Acme", nil)
+		require.Equal(t, "Allow Other to use your account?", p.H1())
+		p = p.Follow("Not you?").Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {rightWords}})
+		require.Contains(t, p.Text(), "The ada")
+		require.Equal(t, "usr_ada", b.session().UserID)
+	})
+}
+
+func TestAnApplicationThatIsGoneEndsTheFlow(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for _, id := range []string{"gone", "never"} {
+			b := w.newBrowser()
+			_, page := b.flow(client(id))
+			p := b.Get(page)
+			require.Equal(t, http.StatusBadRequest, p.Status)
+			require.Contains(t, p.Text(), "unauthorized_client")
+		}
+	})
+}

@@ -1,0 +1,230 @@
+package session
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+var steps = []string{"/email", "/password", "/tenant", "/consent"}
+
+func TestFormsWithoutTheRightTokenAreRefusedBeforeAnyWork(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b, stranger := w.newBrowser(), w.newBrowser()
+		id, page := b.flow(nil)
+		otherID, _ := b.flow(nil)
+		b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		before := w.hasher.Work()
+		for name, token := range map[string]string{
+			"none": "", "nonsense": "x", "another flow's": cookie.CSRFToken(b.cookie, otherID), "another browser's": cookie.CSRFToken(stranger.cookie, id),
+		} {
+			for _, step := range steps {
+				p := b.Post(page+step, url.Values{"csrf_token": {token}, "password": {rightWords}, "email": {"bob@acme.test"}})
+				require.Equal(t, http.StatusForbidden, p.Status, name+step)
+				require.Equal(t, "This form is out of date", p.H1())
+			}
+		}
+		p := b.Post(page+"/password", url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {"a", "b"}})
+		require.Equal(t, http.StatusForbidden, p.Status, "a doubled field")
+		require.Equal(t, before, w.hasher.Work())
+		require.Equal(t, "ada@acme.test", w.request(id).LoginEmail)
+	})
+}
+
+func TestAFlowBelongsToTheBrowserThatStartedIt(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b, thief := w.newBrowser(), w.newBrowser()
+		id, page := b.flow(nil)
+		for _, p := range []*http.Client{thief.Client(), {Transport: w}} {
+			res, err := p.Get(page)
+			require.NoError(t, err)
+			require.NoError(t, res.Body.Close())
+			require.Equal(t, http.StatusForbidden, res.StatusCode)
+		}
+		for _, step := range steps {
+			p := thief.Post(page+step, url.Values{"csrf_token": {cookie.CSRFToken(thief.cookie, id)}, "email": {"eve@acme.test"}})
+			require.Equal(t, http.StatusForbidden, p.Status)
+			require.Equal(t, "This sign-in belongs to another browser", p.H1())
+		}
+		require.Empty(t, w.request(id).LoginEmail)
+	})
+}
+
+func TestFlowsThatCannotGoOnHaveAPage(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		for _, unknown := range []string{"req_unknown", "%2e%2e", "x%2Fconsent", strings.Repeat("x", 2000)} {
+			p := b.Get(origin + "/auth/flows/" + unknown)
+			require.Equal(t, http.StatusNotFound, p.Status)
+			require.Equal(t, "This sign-in does not exist", p.H1())
+		}
+		consumed, page := b.flow(nil)
+		require.NoError(t, w.requests.Consume(t.Context(), consumed, w.clock.Now()))
+		p := b.Get(page)
+		require.Equal(t, http.StatusGone, p.Status)
+		require.Equal(t, "This sign-in is complete", p.H1())
+
+		expired, page := b.flow(nil)
+		w.clock.Advance(30 * time.Minute)
+		p = b.Get(page)
+		require.Equal(t, http.StatusGone, p.Status)
+		require.Equal(t, "This sign-in took too long", p.H1())
+		for _, step := range steps {
+			p = b.Post(page+step, url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, expired)}, "password": {rightWords}})
+			require.Equal(t, http.StatusGone, p.Status)
+		}
+	})
+}
+
+func TestFormsOutOfTurnLeadToTheStepThatIsDue(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(client("other"))
+		token := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {rightWords}, "tenant": {"tnt_acme"}, "action": {"allow"}}
+		for _, step := range []string{"/password", "/tenant", "/consent"} {
+			require.Equal(t, "Sign in", b.Post(page+step, token).H1())
+		}
+		p := b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		for _, step := range []string{"/tenant", "/consent"} {
+			require.Equal(t, "Sign in to Acme Corp", b.Post(page+step, token).H1())
+		}
+		again := p.Submit("Sign in", url.Values{"password": {rightWords}})
+		require.Equal(t, "Allow Other to use your account?", again.H1())
+		s, before := b.session(), w.hasher.Work()
+		require.Equal(t, "Allow Other to use your account?", p.Submit("Sign in", url.Values{"password": {rightWords}}).H1(), "the back button and a second click")
+		require.Equal(t, s.ID, b.session().ID)
+		require.Equal(t, before, w.hasher.Work())
+		require.Equal(t, grants.Undecided, w.request(id).Decision)
+		w.returns(again.Submit("Allow", nil), id)
+		w.returns(again.Submit("Allow", nil), id)
+		w.returns(b.Get(page), id)
+		w.returns(b.Get(page+"?step=email"), id)
+	})
+}
+
+func TestTwoFlowsAtOnceInOneBrowserBothEnd(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		one, onePage := b.flow(nil)
+		two, twoPage := b.flow(nil)
+		onPassword := b.Get(onePage).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		w.returns(b.signIn(twoPage, "ada@acme.test"), two)
+		w.returns(onPassword.Submit("Sign in", url.Values{"password": {rightWords}}), one)
+		require.Equal(t, w.request(one).SessionID, w.request(two).SessionID)
+	})
+}
+
+func TestBadInputIsAClear4xx(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		token := "csrf_token=" + url.QueryEscape(cookie.CSRFToken(b.cookie, id))
+		for name, c := range map[string]struct {
+			contentType, body string
+			status            int
+		}{
+			"invalid UTF-8": {"application/x-www-form-urlencoded", token + "&email=%ff%fe", 400},
+			"NUL":           {"application/x-www-form-urlencoded", token + "&email=a%00b", 400},
+			"JSON":          {"application/json", `{"email":"a@b.c"}`, 400},
+			"a megabyte":    {"application/x-www-form-urlencoded", token + "&email=" + strings.Repeat("a", 1<<20), 413},
+			"bad escapes":   {"application/x-www-form-urlencoded", "csrf_token=%zz", 400},
+		} {
+			for _, step := range steps {
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page+step, strings.NewReader(c.body))
+				require.NoError(t, err)
+				r.Header.Set("Content-Type", c.contentType)
+				r.Header.Set("Accept", "text/html")
+				res, err := b.Client().Do(r)
+				require.NoError(t, err)
+				require.NoError(t, res.Body.Close())
+				require.Equal(t, c.status, res.StatusCode, name+step)
+				require.Contains(t, res.Header.Get("Content-Type"), "text/html")
+			}
+		}
+	})
+}
+
+func TestAssetsAreServed(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		p := b.Get(page)
+		_, after, _ := strings.Cut(p.Body, `rel="stylesheet" href="`)
+		path, _, _ := strings.Cut(after, `"`)
+		css := b.Get(origin + path)
+		require.Equal(t, http.StatusOK, css.Status)
+		require.Equal(t, "public, max-age=31536000, immutable", css.Header.Get("Cache-Control"))
+		require.Equal(t, "text/css; charset=utf-8", css.Header.Get("Content-Type"))
+		require.Equal(t, http.StatusNotFound, b.Get(origin+"/auth/assets/nope.css").Status)
+	})
+}
+
+// FuzzForms sends anything as the fields of every form: the answer is a page or a
+// redirect of ours, never a fault.
+func FuzzForms(f *testing.F) {
+	f.Add("email=ada%40acme.test&password=x&tenant=tnt_acme&action=allow")
+	f.Add("email=%ff&password=%00")
+	f.Add("a=b&a=c&;=%")
+	db := testkit.SQLite(f)
+	shared := newWorld(f, db, db)
+	f.Fuzz(func(t *testing.T, body string) {
+		own := *shared
+		w := &own
+		w.t = t
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		token := "csrf_token=" + url.QueryEscape(cookie.CSRFToken(b.cookie, id)) + "&"
+		for _, step := range steps {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page+step, strings.NewReader(token+body))
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			r.AddCookie(&http.Cookie{Name: "platform_browser", Value: b.cookie})
+			res, err := w.RoundTrip(r)
+			require.NoError(t, err)
+			require.Less(t, res.StatusCode, 500)
+			if location := res.Header.Get("Location"); location != "" {
+				require.True(t, strings.HasPrefix(location, "/auth/flows/"+id), location)
+			}
+		}
+		require.NotEqual(t, grants.Denied, w.request(id).Decision)
+	})
+}
+
+func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		cfg := testConfig(t)
+		cfg.Server.PublicURL = &url.URL{Scheme: "https", Host: "id.test"}
+		service, err := build(cfg, w.deps(), w.hasher)
+		require.NoError(t, err)
+		b := w.newBrowser()
+		id, _ := b.flow(nil)
+		require.NoError(t, w.login(id, "ada@acme.test"))
+		body := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {rightWords}}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://id.test/auth/flows/"+id+"/password", strings.NewReader(body.Encode()))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(&http.Cookie{Name: "__Host-platform_browser", Value: b.cookie})
+		w.handler = service.Handler
+		res, err := w.RoundTrip(r)
+		require.NoError(t, err)
+		require.Equal(t, http.StatusSeeOther, res.StatusCode)
+		cookies := res.Cookies()
+		require.Len(t, cookies, 1)
+		require.Equal(t, "__Host-platform_session", cookies[0].Name)
+		require.True(t, cookies[0].Secure && cookies[0].HttpOnly)
+		require.Equal(t, http.SameSiteLaxMode, cookies[0].SameSite)
+		require.Equal(t, "/", cookies[0].Path)
+		require.Equal(t, int((30 * 24 * time.Hour).Seconds()), cookies[0].MaxAge)
+		_, err = w.sessions.ByCookie(t.Context(), oauth.HashSecret(cookies[0].Value))
+		require.NoError(t, err)
+	})
+}

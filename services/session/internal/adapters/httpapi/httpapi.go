@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed messages/*.json
+var messageFiles embed.FS
+
+// Options of New; all are required.
+type Options struct {
+	App    *app.App
+	UI     *webui.UI
+	Jar    cookie.Jar
+	Random io.Reader // of the browser cookie, where logout has to set one
+}
+
+type api struct {
+	Options
+	texts *webui.Catalogue
+	pages map[string]*webui.Page
+}
+
+// New makes the handlers, by operation id.
+func New(o Options) (map[string]gin.HandlerFunc, error) {
+	a := &api{Options: o}
+	if err := a.load(); err != nil {
+		return nil, err
+	}
+	return map[string]gin.HandlerFunc{
+		"flow":         a.flow,
+		"flowEmail":    a.email,
+		"flowPassword": a.password,
+		"flowTenant":   a.tenant,
+		"flowConsent":  a.consent,
+		"asset":        a.asset,
+		"logout":       a.logout,
+		"logoutPost":   a.logoutPost,
+	}, nil
+}
+
+func (a *api) load() error {
+	messages, err := fs.Sub(messageFiles, "messages")
+	if err != nil {
+		return fmt.Errorf("session pages: %w", err)
+	}
+	if a.texts, err = a.UI.Catalogue(messages); err != nil {
+		return err
+	}
+	a.pages = map[string]*webui.Page{}
+	for _, name := range []string{"email", "password", "sso", "no_tenant", "tenant", "account", "consent", "logout"} {
+		if a.pages[name], err = a.UI.Page(templateFiles, "templates/"+name+".html"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asset serves the stylesheet, the icon and the form_post script for all pages of
+// the platform.
+func (a *api) asset(c *gin.Context) {
+	if !a.UI.ServeAsset(c.Writer, c.Request, c.Param("file")) {
+		httpkit.JSON(c, http.StatusNotFound, gin.H{"detail": "Not Found"})
+	}
+}
+
+// browser reads the cookies; only their hashes travel on.
+func (a *api) browser(r *http.Request) app.Browser {
+	return app.Browser{
+		Hash:        cookie.Hash(a.Jar.Browser(r)),
+		SessionHash: cookie.Hash(a.Jar.Session(r)),
+	}
+}

@@ -1,0 +1,185 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+)
+
+const (
+	logoutPath = "/api/v1/platform/oauth/logout"
+	// logoutPurpose binds the confirmation's CSRF token to this form.
+	logoutPurpose = "logout"
+)
+
+// logoutParams are the parameters that are looked at, in the order in which the
+// confirmation page hands them on.
+var logoutParams = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
+
+// confirmation is what the page that asks is filled with.
+type confirmation struct {
+	Action  string
+	CSRF    string
+	Address string
+	Params  []hidden
+}
+
+type hidden struct{ Name, Value string }
+
+// logout is the end session endpoint (OpenID Connect RP-Initiated Logout 1.0 2).
+func (a *api) logout(c *gin.Context) {
+	params, err := httpkit.Query(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	out, ok := a.prepare(c, params)
+	if !ok {
+		return
+	}
+	switch {
+	case out.AtOnce:
+		if a.endSession(c, out) {
+			a.signedOut(c, out, params)
+		}
+	case out.Session == nil:
+		a.clear(c)
+		a.signedOutPage(c, out, params)
+	default:
+		a.confirm(c, out, params)
+	}
+}
+
+// logoutPost takes the confirmation page's answer. Any other POST is an
+// application's: sent across sites it carries no Lax cookie, so it becomes a GET,
+// which does.
+func (a *api) logoutPost(c *gin.Context) {
+	form, err := httpkit.Form(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	if name := form.Repeated(); name != "" {
+		httpkit.Fail(c, repeated())
+		return
+	}
+	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose, form.Get("csrf_token")) {
+		httpkit.SeeOther(c, ownGet(form))
+		return
+	}
+	out, ok := a.prepare(c, form)
+	if !ok || !a.endSession(c, out) {
+		return
+	}
+	if out.ReturnTo != "" {
+		httpkit.SeeOther(c, out.ReturnTo)
+		return
+	}
+	httpkit.SeeOther(c, logoutPath)
+}
+
+func ownGet(form *httpkit.Params) string {
+	query := url.Values{}
+	for _, name := range logoutParams {
+		if value := form.Get(name); value != "" {
+			query.Set(name, value)
+		}
+	}
+	if len(query) == 0 {
+		return logoutPath
+	}
+	return logoutPath + "?" + query.Encode()
+}
+
+func repeated() error { return oauth.Errorf(oauth.InvalidRequest, "a parameter was sent twice") }
+
+func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool) {
+	if params.Repeated() != "" {
+		httpkit.Fail(c, repeated())
+		return nil, false
+	}
+	out, err := a.App.PrepareLogout(c.Request.Context(), app.LogoutRequest{
+		IDTokenHint:           params.Get("id_token_hint"),
+		ClientID:              params.Get("client_id"),
+		PostLogoutRedirectURI: params.Get("post_logout_redirect_uri"),
+		State:                 params.Get("state"),
+	}, a.browser(c.Request))
+	if err != nil {
+		httpkit.Fail(c, err)
+		return nil, false
+	}
+	return out, true
+}
+
+func (a *api) endSession(c *gin.Context, out *app.Logout) bool {
+	if err := a.App.EndSession(c.Request.Context(), out.Session); err != nil {
+		httpkit.Fail(c, err)
+		return false
+	}
+	a.clear(c)
+	return true
+}
+
+// clear removes the cookie where there is one, also that of a session long gone.
+func (a *api) clear(c *gin.Context) {
+	if a.Jar.Session(c.Request) != "" {
+		a.Jar.ClearSession(c.Writer)
+	}
+}
+
+func (a *api) signedOut(c *gin.Context, out *app.Logout, params *httpkit.Params) {
+	if out.ReturnTo != "" {
+		httpkit.SeeOther(c, out.ReturnTo)
+		return
+	}
+	a.signedOutPage(c, out, params)
+}
+
+// signedOutPage leads on by a link only: nobody has proven that the application
+// asked.
+func (a *api) signedOutPage(c *gin.Context, out *app.Logout, params *httpkit.Params) {
+	t := a.texts.For(c.Request, params.Get("ui_locales"))
+	message := webui.Message{Title: t.T("signed_out.title"), Lead: t.T("signed_out.lead")}
+	if out.ReturnTo != "" {
+		message.Link = &webui.Link{Href: out.ReturnTo, Label: t.T("signed_out.return", out.App.Name)}
+	}
+	a.UI.Message(c.Writer, c.Request, http.StatusOK, message, webui.PageOptions{Texts: t})
+}
+
+func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
+	browser := a.Jar.Browser(c.Request)
+	if browser == "" {
+		var err error
+		if browser, err = oauth.NewSecret(a.Random); err != nil {
+			httpkit.Fail(c, err)
+			return
+		}
+		a.Jar.SetBrowser(c.Writer, browser)
+	}
+	t := a.texts.For(c.Request, params.Get("ui_locales"))
+	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose)}
+	if out.Person != nil {
+		data.Address = out.Person.Email
+	}
+	for _, name := range logoutParams {
+		if value := params.Get(name); value != "" {
+			data.Params = append(data.Params, hidden{Name: name, Value: value})
+		}
+	}
+	view := webui.View{Title: t.T("logout.title"), Lead: t.T("logout.lead"), Data: data}
+	if out.App != nil {
+		view.Lead = t.T("logout.lead_app", out.App.Name)
+	}
+	opts := webui.PageOptions{Texts: t}
+	if source := webui.FormActionSource(out.ReturnTo); source != "" {
+		opts.FormAction = []string{source}
+	}
+	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["logout"], view, opts)
+}

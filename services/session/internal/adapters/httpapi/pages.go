@@ -1,0 +1,167 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+)
+
+// form is what each page of a flow is filled with; a page uses what it needs.
+type form struct {
+	Action   string // where its form posts to
+	CSRF     string
+	Change   string // the way back to the e-mail page
+	Address  string
+	Name     string // the person's, or empty
+	App      string
+	Tenant   string
+	Field    webui.Field
+	Choices  []choice
+	Scopes   []webui.ScopeLine
+	ReturnTo string // host that the browser goes to after consent
+	SignOut  string
+}
+
+// choice is one row of a list.
+type choice struct{ Value, Initial, Title, Detail string }
+
+func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem string) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "email")
+	f.Field = webui.Field{
+		Name: "email", Label: t.T("email.label"), Type: "email", Value: value, Autocomplete: "username",
+		InputMode: "email", Autocapital: "none", Required: true, Autofocus: true, ErrorAbove: true,
+	}
+	view := webui.View{Title: t.T("email.title"), Lead: t.T("to_continue", v.App.Name), Data: &f}
+	if problem != "" {
+		f.Field.Error = t.T(problem)
+		view.Invalid = []webui.Field{f.Field}
+	}
+	a.render(c, v, status, "email", view, t)
+}
+
+func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "password")
+	f.Address = v.Request.LoginEmail
+	f.Field = webui.Field{
+		Name: "password", Label: t.T("password.label"), Type: "password", Autocomplete: "current-password",
+		Required: true, Autofocus: true, ErrorAbove: true,
+	}
+	view := webui.View{Title: t.T("password.title"), Lead: t.T("to_continue", v.App.Name), Data: &f}
+	if v.Home != nil {
+		view.Title = t.T("password.title_tenant", v.Home.Name)
+	}
+	switch problem {
+	case problemPassword:
+		f.Field.Error = t.T("password.wrong")
+	case problemEmpty:
+		f.Field.Error = t.T("password.empty")
+	}
+	if f.Field.Error != "" {
+		view.Invalid = []webui.Field{f.Field}
+	}
+	a.render(c, v, http.StatusOK, "password", view, t)
+}
+
+func (a *api) ssoPage(c *gin.Context, v *app.Visit) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "")
+	f.Address = v.Request.LoginEmail
+	view := webui.View{Title: t.T("sso.title", v.Home.Name), Lead: t.T("sso.lead", v.Home.Name), Data: &f}
+	a.render(c, v, http.StatusOK, "sso", view, t)
+}
+
+func (a *api) noTenantPage(c *gin.Context, v *app.Visit) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "")
+	f.Address = v.User.Email
+	f.SignOut = logoutPath
+	view := webui.View{Title: t.T("no_tenant.title"), Lead: t.T("no_tenant.lead"), Data: &f}
+	a.render(c, v, http.StatusForbidden, "no_tenant", view, t)
+}
+
+func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "tenant")
+	f.Address = v.User.Email
+	for _, tenant := range v.Tenants {
+		f.Choices = append(f.Choices, choice{Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name})
+	}
+	view := webui.View{Title: t.T("tenant.title"), Lead: t.T("tenant.lead"), Data: &f}
+	a.render(c, v, http.StatusOK, "tenant", view, t)
+}
+
+func (a *api) accountPage(c *gin.Context, v *app.Visit) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "tenant")
+	add := func(tenant *directory.Tenant, detail string) {
+		f.Choices = append(f.Choices, choice{Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name, Detail: detail})
+	}
+	current := v.Tenant()
+	add(current, t.T("account.current", v.User.Email))
+	for i := range v.Tenants {
+		if v.Tenants[i].ID != current.ID {
+			add(&v.Tenants[i], v.User.Email)
+		}
+	}
+	view := webui.View{Title: t.T("account.title"), Lead: t.T("to_continue", v.App.Name), Data: &f}
+	a.render(c, v, http.StatusOK, "account", view, t)
+}
+
+func (a *api) consentPage(c *gin.Context, v *app.Visit) {
+	t := a.texts.For(c.Request, v.Request.UILocales)
+	f := a.form(c, v, "consent")
+	f.Address, f.Name, f.Tenant = v.User.Email, nameOf(v.User), v.Tenant().Name
+	f.Scopes = t.Scopes(v.Request.Scope)
+	f.ReturnTo = t.T("consent.device")
+	if oauth.IsWebRedirect(v.Request.RedirectURI) {
+		f.ReturnTo = strings.TrimPrefix(webui.FormActionSource(v.Request.RedirectURI), "https://")
+	}
+	view := webui.View{Title: t.T("consent.title", v.App.Name), Data: &f}
+	a.render(c, v, http.StatusOK, "consent", view, t)
+}
+
+func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
+	path := flowPath(v.Request.ID)
+	return form{
+		Action: path + "/" + action,
+		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.ID),
+		Change: path + "?" + queryStep + "=" + stepEmail,
+		App:    v.App.Name,
+	}
+}
+
+func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
+	opts := webui.PageOptions{Texts: t}
+	if source := webui.FormActionSource(v.Request.RedirectURI); source != "" {
+		opts.FormAction = []string{source}
+	}
+	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
+}
+
+func nameOf(u *directory.User) string {
+	if u.Name != "" {
+		return u.Name
+	}
+	return u.Email
+}
+
+// initial is the first letter or digit of a name, for its badge.
+func initial(name string) string {
+	i := strings.IndexFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	if i < 0 {
+		return "?"
+	}
+	r, _ := utf8.DecodeRuneInString(name[i:])
+	return string(unicode.ToUpper(r))
+}

@@ -1,0 +1,184 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+const maxState = 4096 // bytes
+
+// idTokenType is the typ of an ID token's header; an access token (at+jwt) is no
+// hint.
+const idTokenType = "JWT"
+
+// LogoutRequest is a request of OpenID Connect RP-Initiated Logout 1.0 section 2.
+// Empty parameters count as absent.
+type LogoutRequest struct {
+	IDTokenHint           string
+	ClientID              string
+	PostLogoutRedirectURI string
+	State                 string
+}
+
+// Logout is what a valid request comes to.
+type Logout struct {
+	App     *directory.Application // the application that asks; nil when it does not say
+	Session *sessions.Session      // what there is to end in this browser; nil for nothing
+	Person  *directory.User        // whose session it is, where they must be asked
+	// ReturnTo is the registered URI with state, or empty.
+	ReturnTo string
+	// AtOnce: the hint shows that the application asks for this very session, or
+	// there is none and the hint is valid. Otherwise the person decides, for a GET
+	// must not be a logout button for strangers.
+	AtOnce bool
+}
+
+// PrepareLogout checks a logout request against the browser's session and says
+// what to do. It changes nothing. The cookie decides whose session ends; the hint
+// only tells who asks, so an expired one serves.
+func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*Logout, error) {
+	if len(r.State) > maxState {
+		return nil, oauth.Errorf(oauth.InvalidRequest, "state is longer than %d bytes", maxState)
+	}
+	hint, err := a.hint(r.IDTokenHint)
+	if err != nil {
+		return nil, err
+	}
+	clientID := r.ClientID
+	if hint != nil {
+		if clientID == "" {
+			clientID = hint.client()
+		} else if !slices.Contains(hint.Audience, clientID) {
+			return nil, oauth.Errorf(oauth.InvalidRequest, "client_id is not the audience of id_token_hint")
+		}
+	}
+	out := &Logout{}
+	if err := a.logoutTarget(ctx, out, clientID, r); err != nil {
+		return nil, err
+	}
+	if out.Session, err = a.session(ctx, b); err != nil {
+		return nil, err
+	}
+	out.AtOnce = hint != nil && (out.Session == nil || hint.SessionID == out.Session.ID)
+	if out.Session == nil || out.AtOnce {
+		return out, nil
+	}
+	out.Person, err = a.People.User(ctx, out.Session.UserID)
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		return nil, fmt.Errorf("read the person: %w", err)
+	}
+	return out, nil
+}
+
+func (a *App) logoutTarget(ctx context.Context, out *Logout, clientID string, r LogoutRequest) error {
+	if clientID == "" {
+		if r.PostLogoutRedirectURI != "" {
+			return oauth.Errorf(oauth.InvalidRequest, "post_logout_redirect_uri needs an id_token_hint or a client_id")
+		}
+		return nil
+	}
+	app, err := a.Applications.Application(ctx, clientID)
+	switch {
+	case errors.Is(err, directory.ErrNotFound) || err == nil && !app.Active:
+		app = nil
+	case err != nil:
+		return fmt.Errorf("read the application: %w", err)
+	}
+	out.App = app
+	if r.PostLogoutRedirectURI == "" {
+		return nil
+	}
+	if app == nil || !slices.Contains(app.PostLogoutRedirectURIs, r.PostLogoutRedirectURI) {
+		return oauth.Errorf(oauth.InvalidRequest, "post_logout_redirect_uri is not registered for the application")
+	}
+	out.ReturnTo = withState(r.PostLogoutRedirectURI, r.State)
+	return nil
+}
+
+// withState adds state and leaves the registered URI as it is, its own query
+// included.
+func withState(uri, state string) string {
+	if state == "" {
+		return uri
+	}
+	separator := "?"
+	if strings.Contains(uri, "?") {
+		separator = "&"
+	}
+	return uri + separator + "state=" + url.QueryEscape(state)
+}
+
+// EndSession signs the browser out: the session and its online grants.
+func (a *App) EndSession(ctx context.Context, s *sessions.Session) error {
+	if s == nil {
+		return nil
+	}
+	if err := a.Writer.End(ctx, s.ID, a.Now()); err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	return nil
+}
+
+type hint struct {
+	Issuer    string   `json:"iss"`
+	Audience  audience `json:"aud"`
+	AZP       string   `json:"azp"`
+	SessionID string   `json:"sid"`
+}
+
+func (h *hint) client() string {
+	if h.AZP != "" || len(h.Audience) == 0 {
+		return h.AZP
+	}
+	return h.Audience[0]
+}
+
+func (a *App) hint(token string) (*hint, error) {
+	if token == "" {
+		return nil, nil
+	}
+	refused := oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token of this issuer")
+	payload, err := a.Hints.Verify(token, idTokenType)
+	if err != nil {
+		if away, ok := errors.AsType[interface {
+			error
+			Unavailable() bool
+		}](err); ok && away.Unavailable() {
+			return nil, fmt.Errorf("verify the hint: %w", err)
+		}
+		refused.Cause = err
+		return nil, refused
+	}
+	var h hint
+	if err := json.Unmarshal(payload, &h); err != nil || h.Issuer != a.Issuer || len(h.Audience) == 0 {
+		return nil, refused
+	}
+	return &h, nil
+}
+
+// audience is one string or a list of them (RFC 7519 4.1.3).
+type audience []string
+
+// UnmarshalJSON reads both forms.
+func (a *audience) UnmarshalJSON(data []byte) error {
+	var one string
+	if err := json.Unmarshal(data, &one); err == nil {
+		*a = audience{one}
+		return nil
+	}
+	var many []string
+	if err := json.Unmarshal(data, &many); err != nil {
+		return fmt.Errorf("aud: %w", err)
+	}
+	*a = many
+	return nil
+}

@@ -1,0 +1,217 @@
+package app
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
+)
+
+// touchEvery is how often a session's last use is written, at most.
+const touchEvery = time.Minute
+
+// Visit is one look at a flow.
+type Visit struct {
+	domain.Situation
+	Step domain.Step
+	// Prior is the session in this browser whether or not it counts here: the one
+	// that a new one replaces. Nil when there is none to end.
+	Prior *sessions.Session
+}
+
+// Open reads a flow for the browser it belongs to and tells which step is due.
+// It also takes the two steps that need no person: choosing the only tenant, and
+// writing down that nothing is left to ask.
+func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error) {
+	v, err := a.look(ctx, flowID, b)
+	if err != nil {
+		return nil, err
+	}
+	if v.Step == domain.StepTenant && len(v.Tenants) == 1 {
+		if err := a.chooseTenant(ctx, v, v.Tenants[0].ID); err != nil {
+			return nil, err
+		}
+		if v, err = a.look(ctx, flowID, b); err != nil {
+			return nil, err
+		}
+	}
+	if v.Step == domain.StepDone {
+		return v, a.finish(ctx, v)
+	}
+	return v, nil
+}
+
+func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error) {
+	request, err := a.flow(ctx, flowID, b)
+	if err != nil {
+		return nil, err
+	}
+	v := &Visit{Situation: domain.Situation{Request: request, Now: a.Now()}}
+	if v.App, err = a.application(ctx, request.ClientID); err != nil {
+		return nil, err
+	}
+	if v.Prior, err = a.session(ctx, b); err != nil {
+		return nil, err
+	}
+	if v.Prior != nil {
+		if err := a.person(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	if request.LoginEmail != "" && !v.Accepted() {
+		if v.Home, err = a.home(ctx, request.LoginEmail); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.remembered(ctx, v); err != nil {
+		return nil, err
+	}
+	v.Step = v.Next()
+	return v, nil
+}
+
+func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.AuthorizationRequest, error) {
+	request, err := a.Flows.Request(ctx, id)
+	switch {
+	case errors.Is(err, grants.ErrNotFound):
+		return nil, ErrFlowUnknown
+	case err != nil:
+		return nil, fmt.Errorf("read the flow: %w", err)
+	case len(b.Hash) == 0 || subtle.ConstantTimeCompare(request.BrowserHash, b.Hash) != 1:
+		return nil, ErrOtherBrowser
+	case !request.ConsumedAt.IsZero():
+		return nil, ErrFlowFinished
+	case !a.Now().Before(request.ExpiresAt):
+		return nil, ErrFlowExpired
+	default:
+		return request, nil
+	}
+}
+
+func (a *App) application(ctx context.Context, clientID string) (*directory.Application, error) {
+	app, err := a.Applications.Application(ctx, clientID)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !app.Active {
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application is not registered or no longer active")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the application: %w", err)
+	}
+	return app, nil
+}
+
+// session is the browser's session while there is something to end: not ended,
+// not past its absolute end. One that was idle too long is still that.
+func (a *App) session(ctx context.Context, b Browser) (*sessions.Session, error) {
+	if len(b.SessionHash) == 0 {
+		return nil, nil
+	}
+	s, err := a.Sessions.ByCookie(ctx, b.SessionHash)
+	switch {
+	case errors.Is(err, sessions.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read the session: %w", err)
+	case !s.EndedAt.IsZero() || !a.Now().Before(s.ExpiresAt):
+		return nil, nil
+	default:
+		return s, nil
+	}
+}
+
+// person fills in who the session belongs to, where it is alive and they are.
+func (a *App) person(ctx context.Context, v *Visit) error {
+	if !v.Prior.Authenticated(v.Now, a.Idle) {
+		return nil
+	}
+	user, err := a.People.User(ctx, v.Prior.UserID)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the person: %w", err)
+	}
+	if v.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+		return err
+	}
+	v.Session, v.User = v.Prior, user
+	if v.Now.Sub(v.Session.LastSeenAt) >= touchEvery {
+		if err := a.Sessions.Touch(ctx, v.Session.ID, v.Now); err != nil {
+			return fmt.Errorf("touch the session: %w", err)
+		}
+	}
+	return nil
+}
+
+// tenants are those a password opens: the people of an sso_only tenant have none
+// here, so a password from elsewhere does not lead into it either.
+func (a *App) tenants(ctx context.Context, userID string) ([]directory.Tenant, error) {
+	all, err := a.People.Tenants(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("read the tenants: %w", err)
+	}
+	return slices.DeleteFunc(all, func(t directory.Tenant) bool { return t.SSOOnly }), nil
+}
+
+func (a *App) home(ctx context.Context, email string) (*directory.Tenant, error) {
+	tenant, err := a.People.TenantByDomain(ctx, domain.EmailDomain(email))
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !tenant.Active {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the domain's tenant: %w", err)
+	}
+	return tenant, nil
+}
+
+func (a *App) remembered(ctx context.Context, v *Visit) error {
+	if v.Request.Kind != grants.KindAuthorize || v.App.FirstParty || !v.Accepted() || v.Session.TenantID == "" {
+		return nil
+	}
+	var err error
+	if v.Remembered, err = a.Sessions.Consented(ctx, consentKey(v)); err != nil {
+		return fmt.Errorf("read the consent: %w", err)
+	}
+	return nil
+}
+
+func consentKey(v *Visit) sessions.ConsentKey {
+	return sessions.ConsentKey{
+		UserID: v.Session.UserID, TenantID: v.Session.TenantID,
+		ClientID: v.Request.ClientID, Resource: v.Request.Resource,
+	}
+}
+
+// finish writes the session into the flow where nothing is left to ask.
+func (a *App) finish(ctx context.Context, v *Visit) error {
+	r := v.Request
+	if r.Decision != grants.Undecided && (r.Decision == grants.Denied || r.SessionID == v.Session.ID && r.TenantID == v.Session.TenantID) {
+		return nil
+	}
+	return a.decide(ctx, v, grants.SignedIn)
+}
+
+// decide writes a decision. Another tab that was first is no fault: what became
+// of the flow is then read from its row.
+func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
+	err := a.Flows.Decide(ctx, v.Request.ID, d, v.Session.ID, v.Session.TenantID, a.Now())
+	switch {
+	case err == nil, errors.Is(err, grants.ErrDecided):
+		return nil
+	case errors.Is(err, grants.ErrNotFound):
+		return ErrFlowUnknown
+	case errors.Is(err, grants.ErrExpired):
+		return ErrFlowExpired
+	case errors.Is(err, grants.ErrConsumed):
+		return ErrFlowFinished
+	default:
+		return fmt.Errorf("decide the flow: %w", err)
+	}
+}

@@ -1,0 +1,3 @@
+// Package domain holds the rules of the sign-in pages that need nothing but
+// plain types: what an e-mail address is, and which page a flow is due.
+package domain

@@ -1,0 +1,135 @@
+package domain
+
+import (
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+)
+
+// Step is the page that a flow is due.
+type Step int
+
+// Steps.
+const (
+	StepEmail    Step = iota // who are you?
+	StepPassword             // prove it
+	StepSSO                  // the address's tenant has no passwords here
+	StepNoTenant             // signed in, but at home nowhere
+	StepTenant               // which of your tenants?
+	StepAccount              // prompt=select_account: as whom?
+	StepConsent              // may the application?
+	StepDone                 // nothing left: back to where the browser came from
+)
+
+// Situation is everything that decides the next step.
+type Situation struct {
+	Request *grants.AuthorizationRequest
+	App     *directory.Application
+	// Session is what the browser's cookie stands for, User its person and
+	// Tenants where they may go; nil when there is no session that is alive, or
+	// its person is disabled.
+	Session *sessions.Session
+	User    *directory.User
+	Tenants []directory.Tenant
+	// Home is the tenant that verified the typed address's domain, or nil.
+	Home *directory.Tenant
+	// Remembered is what the person allowed the application before.
+	Remembered oauth.Scopes
+	Now        time.Time
+}
+
+// Next tells which page is due. It depends on the rows alone, so that reloading,
+// going back and submitting twice all lead to the same place.
+func (s *Situation) Next() Step {
+	switch {
+	case s.Request.Decision == grants.Denied:
+		return StepDone
+	case !s.Accepted():
+		return s.signIn()
+	case len(s.Tenants) == 0:
+		return StepNoTenant
+	case s.Session.TenantID == "":
+		return StepTenant
+	case s.askAccount():
+		return StepAccount
+	case s.askConsent():
+		return StepConsent
+	default:
+		return StepDone
+	}
+}
+
+func (s *Situation) signIn() Step {
+	switch {
+	case s.Request.LoginEmail == "":
+		return StepEmail
+	case s.Home != nil && s.Home.SSOOnly:
+		return StepSSO
+	default:
+		return StepPassword
+	}
+}
+
+// Accepted tells whether the browser's session signs it in for this flow. One
+// made since the flow began always does: a person who signs in as somebody other
+// than id_token_hint names is for authorize to refuse (OpenID Connect Core
+// 3.1.2.1), and asking again would go round in circles.
+func (s *Situation) Accepted() bool {
+	switch {
+	case s.Session == nil || s.User == nil:
+		return false
+	case s.Session.TenantID != "" && !s.MayEnter(s.Session.TenantID):
+		return false
+	case s.Request.LoginEmail != "" && s.Request.LoginEmail != s.User.Email:
+		return false // they asked for another account
+	case s.madeInFlow():
+		return true
+	case s.Request.HintSubject != "" && s.Request.HintSubject != s.User.ID:
+		return false
+	default:
+		return grants.Fresh(s.Session, s.Request.Prompt, s.Request.MaxAge, s.Request.CreatedAt, s.Now)
+	}
+}
+
+// MayEnter tells whether a tenant is one that the session may choose.
+func (s *Situation) MayEnter(tenantID string) bool {
+	return slices.ContainsFunc(s.Tenants, func(t directory.Tenant) bool { return t.ID == tenantID })
+}
+
+// Tenant is the session's tenant, or nil while none is chosen.
+func (s *Situation) Tenant() *directory.Tenant {
+	for i := range s.Tenants {
+		if s.Session != nil && s.Tenants[i].ID == s.Session.TenantID {
+			return &s.Tenants[i]
+		}
+	}
+	return nil
+}
+
+func (s *Situation) madeInFlow() bool { return !s.Session.AuthTime.Before(s.Request.CreatedAt) }
+
+// askAccount: signing in during the flow, typing the address and choosing on the
+// page are all answers.
+func (s *Situation) askAccount() bool {
+	return s.Request.Prompt.Has(oauth.PromptSelectAccount) && !s.madeInFlow() &&
+		s.Request.LoginEmail == "" && s.Request.SessionID != s.Session.ID
+}
+
+// askConsent never asks for a device: its own page always does.
+func (s *Situation) askConsent() bool {
+	r := s.Request
+	if r.Kind != grants.KindAuthorize || r.Decision == grants.Consented && r.SessionID == s.Session.ID {
+		return false
+	}
+	return grants.ConsentNeeded(s.App, r.RedirectURI, r.Prompt, r.Scope, s.Remembered)
+}
+
+// RemembersConsent tells whether what the person allows is kept: not for
+// applications that any program on the device can claim to be (RFC 8252 8.6).
+func RemembersConsent(app *directory.Application, redirectURI string) bool {
+	return !app.Public() || oauth.IsWebRedirect(redirectURI)
+}

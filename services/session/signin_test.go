@@ -1,0 +1,389 @@
+package session
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "hint@acme.test" })
+
+		p := b.Get(page)
+		require.Equal(t, http.StatusOK, p.Status)
+		require.Equal(t, "Sign in", p.H1())
+		require.Equal(t, "hint@acme.test", p.Hidden("email"), "prefilled from login_hint")
+		require.Equal(t, "no-store", p.Header.Get("Cache-Control"))
+		require.Contains(t, p.Header.Get("Content-Security-Policy"), "form-action 'self' https://rp.test;")
+
+		p = p.Submit("Continue", url.Values{"email": {" Ada@ACME.test "}})
+		require.Equal(t, page, p.URL.String(), "a form ends in a GET of the flow")
+		require.Equal(t, "Sign in to Acme Corp", p.H1(), "a verified domain leads to its tenant")
+		require.Equal(t, "ada@acme.test", p.Hidden("username"), "for password managers")
+
+		w.returns(p.Submit("Sign in", url.Values{"password": {rightWords}}), id)
+		s := b.session()
+		require.True(t, strings.HasPrefix(s.ID, "ses_"))
+		require.Equal(t, "usr_ada", s.UserID)
+		require.Equal(t, "tnt_acme", s.TenantID)
+		require.Equal(t, []string{"pwd"}, s.AMR)
+		require.Equal(t, "1", s.ACR)
+		require.Equal(t, w.clock.Now(), s.AuthTime)
+		require.Equal(t, w.clock.Now().Add(30*24*time.Hour), s.ExpiresAt)
+		r := w.request(id)
+		require.Equal(t, grants.SignedIn, r.Decision)
+		require.Equal(t, s.ID, r.SessionID)
+		require.Equal(t, "tnt_acme", r.TenantID)
+
+		var at database.Time
+		require.NoError(t, w.db.Get(t.Context(), "test", &at, `SELECT last_login_at FROM users WHERE id = 'usr_ada'`))
+		require.Equal(t, w.clock.Now(), at.Time)
+	})
+}
+
+// Strangers learn nothing: Tenant-agnostic login, rule 3.
+func TestUnknownDisabledAndPasswordlessPeopleGetTheSameAnswersAndWork(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		type answer struct {
+			status   int
+			location string
+			header   http.Header
+			page     string
+			work     int64
+		}
+		answers := map[string]answer{}
+		for _, name := range []string{"ada", "unknown", "disabled", "passwordless", "nobody"} {
+			b := w.newBrowser()
+			id, page := b.flow(nil)
+			p := b.Get(page).Submit("Continue", url.Values{"email": {name + "@acme.test"}})
+			before := w.hasher.Work()
+			b.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			res := p.Submit("Sign in", url.Values{"password": {"not " + rightWords}})
+			work := w.hasher.Work() - before
+			shown := b.Get(res.Location().String())
+			mask := strings.NewReplacer(id, "FLOW", name+"@", "NAME@", shown.Hidden("csrf_token"), "CSRF")
+			length := res.Header.Clone()
+			length.Del("X-Request-Id")
+			answers[name] = answer{res.Status, mask.Replace(res.Location().String()), length, mask.Replace(shown.Body), work}
+			require.Nil(t, b.session())
+			require.Contains(t, shown.Text(), "The email address or the password is not right.")
+		}
+		require.EqualValues(t, 1, answers["ada"].work)
+		require.Equal(t, http.StatusSeeOther, answers["ada"].status)
+		for name, got := range answers {
+			want := answers["ada"]
+			want.header.Set("Location", "")
+			got.header.Set("Location", "")
+			require.Equal(t, want, got, name)
+		}
+	})
+}
+
+func TestADisabledPersonsRightPasswordIsAsWrongAsAnother(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		p := b.signIn(page, "disabled@acme.test")
+		require.Contains(t, p.Text(), "The email address or the password is not right.")
+		require.Nil(t, b.session())
+	})
+}
+
+func TestPasswordsThatAreNotEvenTried(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		p := b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		before := w.hasher.Work()
+		require.Contains(t, p.Submit("Sign in", url.Values{"password": {""}}).Text(), "Enter your password.")
+		require.Contains(t, p.Submit("Sign in", url.Values{"password": {strings.Repeat("x", password.MaxLength+1)}}).Text(), "not right")
+		require.Equal(t, before, w.hasher.Work())
+	})
+}
+
+func TestAnAddressThatCannotBeOneIsShownAgain(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		p := b.Get(page).Submit("Continue", url.Values{"email": {"ada at acme"}})
+		require.Equal(t, http.StatusUnprocessableEntity, p.Status)
+		require.Equal(t, "ada at acme", p.Hidden("email"))
+		require.Contains(t, p.Body, `aria-invalid="true"`)
+		require.Contains(t, p.Body, `role="alert"`)
+		require.Empty(t, w.request(id).LoginEmail)
+	})
+}
+
+func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for email, heading := range map[string]string{
+			"whoever@acme.test":   "Sign in to Acme Corp",
+			"whoever@else.test":   "Enter your password",
+			"whoever@locked.test": "No password for Locked Ltd",
+		} {
+			b := w.newBrowser()
+			_, page := b.flow(nil)
+			p := b.Get(page).Submit("Continue", url.Values{"email": {email}})
+			require.Equal(t, heading, p.H1())
+			require.Equal(t, email != "whoever@locked.test", p.Has("password"))
+		}
+	})
+}
+
+func TestAnSSOOnlyTenantTakesNoPasswordAtAll(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		p := b.Get(page).Submit("Continue", url.Values{"email": {"whoever@else.test"}})
+		token := p.Hidden("csrf_token")
+		b.Get(page+"?step=email").Submit("Continue", url.Values{"email": {"x@locked.test"}})
+		before := w.hasher.Work()
+		p = b.Post(page+"/password", url.Values{"csrf_token": {token}, "password": {rightWords}})
+		require.Equal(t, "No password for Locked Ltd", p.H1())
+		require.Equal(t, before, w.hasher.Work())
+
+		// Its people do not get in by an address of another domain either.
+		p = b.Get(page+"?step=email").Submit("Continue", url.Values{"email": {"locked@acme.test"}}).
+			Submit("Sign in", url.Values{"password": {rightWords}})
+		require.Equal(t, "No organisation to sign in to", p.H1())
+	})
+}
+
+func TestAMemberOfNoTenantIsToldSoAndMayChangeTheAccount(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		p := b.signIn(page, "nobody@acme.test")
+		require.Equal(t, http.StatusForbidden, p.Status)
+		require.Equal(t, "No organisation to sign in to", p.H1())
+		require.False(t, b.session().Usable(w.clock.Now(), time.Hour))
+		first := b.session()
+
+		p = p.Follow("Use another account").Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		require.True(t, p.Has("password"), "another address is asked for its password")
+		w.returns(p.Submit("Sign in", url.Values{"password": {rightWords}}), id)
+		require.NotEqual(t, first.ID, b.session().ID)
+		old, err := w.sessions.Session(t.Context(), first.ID)
+		require.NoError(t, err)
+		require.Equal(t, w.clock.Now(), old.EndedAt, "what the new session replaces has ended")
+	})
+}
+
+func TestAMemberOfSeveralTenantsChoosesOnce(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		p := b.signIn(page, "bob@acme.test")
+		require.Equal(t, "Choose an organisation", p.H1())
+		token := p.Hidden("csrf_token")
+
+		require.Equal(t, "Choose an organisation", b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "tenant": {"tnt_locked"}}).H1(), "not a member")
+		w.returns(p.Submit("Northwind", nil), id)
+		require.Equal(t, "tnt_north", b.session().TenantID)
+		require.Equal(t, "tnt_north", w.request(id).TenantID)
+
+		w.returns(b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "tenant": {"tnt_acme"}}), id)
+		require.Equal(t, "tnt_north", b.session().TenantID, "the first choice stands")
+	})
+}
+
+func TestANewSessionHasANewCookieAndIDAndEndsThePriorOneWithItsOnlineGrants(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		b.signIn(page, "ada@acme.test")
+		first := b.session()
+		w.insertGrant("gnt_online", first.ID, false)
+		w.insertGrant("gnt_offline", first.ID, true)
+
+		w.clock.Advance(time.Minute)
+		id, page := b.flow(prompt(oauth.PromptLogin))
+		p := b.Get(page)
+		require.Equal(t, "Sign in", p.H1(), "prompt=login asks although there is a session")
+		w.returns(b.signIn(page, "ada@acme.test"), id)
+		second := b.session()
+		require.NotEqual(t, first.ID, second.ID)
+		require.Equal(t, w.clock.Now(), second.AuthTime)
+		require.Equal(t, second.ID, w.request(id).SessionID)
+		old, err := w.sessions.Session(t.Context(), first.ID)
+		require.NoError(t, err)
+		require.False(t, old.EndedAt.IsZero())
+		require.True(t, w.revoked("gnt_online"))
+		require.False(t, w.revoked("gnt_offline"))
+	})
+}
+
+func TestAPlantedSessionCookieIsNeverTakenOver(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		planted, err := oauth.NewSecret(strings.NewReader(strings.Repeat("p", 32)))
+		require.NoError(t, err)
+		u, _ := url.Parse(origin)
+		b.Client().Jar.SetCookies(u, []*http.Cookie{{Name: "platform_session", Value: planted, Path: "/"}})
+		_, page := b.flow(nil)
+		b.signIn(page, "ada@acme.test")
+		for _, c := range b.Cookies(origin) {
+			require.NotEqual(t, planted, c.Value)
+		}
+	})
+}
+
+func TestASessionSignsTheNextFlowInWithoutAPage(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		b.signIn(page, "ada@acme.test")
+		w.clock.Advance(time.Hour)
+		id, page := b.flow(nil)
+		w.returns(b.Get(page), id)
+		require.Equal(t, b.session().ID, w.request(id).SessionID)
+		require.Equal(t, w.clock.Now(), b.session().LastSeenAt, "its use is noted")
+
+		w.clock.Advance(13 * time.Hour)
+		_, page = b.flow(nil)
+		require.Equal(t, "Sign in", b.Get(page).H1(), "idle too long")
+	})
+}
+
+func TestASessionOfAPersonWhoIsNoLongerWelcomeDoesNotSignIn(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for name, change := range map[string]func(ctx context.Context, o *directorystore.Writer){
+			"disabled": func(ctx context.Context, o *directorystore.Writer) {
+				require.NoError(t, o.DisableUser(ctx, "usr_ada", w.clock.Now()))
+			},
+			"tenant disabled": func(ctx context.Context, o *directorystore.Writer) {
+				require.NoError(t, o.DisableTenant(ctx, "tnt_north", w.clock.Now()))
+			},
+		} {
+			b := w.newBrowser()
+			_, page := b.flow(nil)
+			if name == "disabled" {
+				b.signIn(page, "ada@acme.test")
+			} else {
+				b.signIn(page, "bob@acme.test").Submit("Northwind", nil)
+			}
+			w.operate(change)
+			w.clock.Advance(time.Second)
+			_, page = b.flow(nil)
+			require.Equal(t, "Sign in", b.Get(page).H1(), name)
+		}
+	})
+}
+
+func TestMaxAgeAndHintAskAgainOnlyWhenTheSessionDoesNotMeetThem(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		b.signIn(page, "ada@acme.test")
+		w.clock.Advance(time.Minute)
+		age := func(seconds int) func(r *grants.AuthorizationRequest) {
+			return func(r *grants.AuthorizationRequest) { r.MaxAge = &seconds }
+		}
+		hint := func(sub string) func(r *grants.AuthorizationRequest) {
+			return func(r *grants.AuthorizationRequest) { r.HintSubject = sub }
+		}
+		for _, change := range []func(r *grants.AuthorizationRequest){age(120), hint("usr_ada")} {
+			id, page := b.flow(change)
+			w.returns(b.Get(page), id)
+		}
+		for _, change := range []func(r *grants.AuthorizationRequest){age(30), age(0), hint("usr_bob")} {
+			_, page := b.flow(change)
+			require.Equal(t, "Sign in", b.Get(page).H1())
+		}
+		// Who signs in as somebody else all the same is handed over: authorize refuses.
+		id, page := b.flow(hint("usr_bob"))
+		w.returns(b.signIn(page, "ada@acme.test"), id)
+	})
+}
+
+func TestSelectAccountGoesOnSwitchesTenantOrSignsInAsAnother(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		b.signIn(page, "bob@acme.test").Submit("Acme", nil)
+		first := b.session()
+		w.clock.Advance(time.Minute)
+
+		id, page := b.flow(prompt(oauth.PromptSelectAccount))
+		p := b.Get(page)
+		require.Equal(t, "Choose an account", p.H1())
+		w.returns(p.Submit("Acme", nil), id)
+		require.Equal(t, first.ID, b.session().ID)
+		w.returns(b.Get(page), id)
+
+		id, page = b.flow(prompt(oauth.PromptSelectAccount))
+		w.returns(b.Get(page).Submit("Northwind", nil), id)
+		second := b.session()
+		require.NotEqual(t, first.ID, second.ID)
+		require.Equal(t, "tnt_north", second.TenantID)
+		require.Equal(t, first.AuthTime, second.AuthTime, "switching is no new authentication")
+		require.Equal(t, first.ExpiresAt, second.ExpiresAt, "nor a longer session")
+		require.Equal(t, second.ID, w.request(id).SessionID)
+
+		id, page = b.flow(prompt(oauth.PromptSelectAccount))
+		p = b.Get(page).Follow("Use another account").Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		w.returns(p.Submit("Sign in", url.Values{"password": {rightWords}}), id)
+		require.Equal(t, "usr_ada", b.session().UserID)
+	})
+}
+
+func TestAWeakerHashIsUpgradedAtSignIn(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		weak, err := password.New(password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
+		require.NoError(t, err)
+		hash, err := weak.Hash(t.Context(), rightWords)
+		require.NoError(t, err)
+		w.operate(func(ctx context.Context, o *directorystore.Writer) {
+			require.NoError(t, o.SetPassword(ctx, "usr_ada", hash, started))
+		})
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		b.signIn(page, "ada@acme.test")
+		account, err := w.people.Account(t.Context(), "ada@acme.test")
+		require.NoError(t, err)
+		require.NotEqual(t, hash, account.PasswordHash)
+		require.False(t, w.hasher.NeedsUpgrade(account.PasswordHash))
+		ok, err := w.hasher.Verify(t.Context(), account.PasswordHash, rightWords)
+		require.NoError(t, err)
+		require.True(t, ok)
+	})
+}
+
+func TestADeviceReturnsToItsOwnPageWithoutConsent(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, page := b.flow(func(r *grants.AuthorizationRequest) {
+			r.Kind, r.ClientID, r.RedirectURI = grants.KindDevice, "other", ""
+		})
+		p := b.signIn(page, "ada@acme.test")
+		require.Equal(t, origin+"/device?flow="+id, p.Location().String())
+	})
+}
+
+func (w *world) insertGrant(id, sessionID string, offline bool) {
+	w.t.Helper()
+	_, err := w.db.Exec(w.t.Context(), "test", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, resource, offline, created_at, expires_at)
+		VALUES ($1, 'billing', 'usr_ada', 'tnt_acme', $2, 'openid', '', $3, $4, $5)`,
+		id, sessionID, offline, database.At(w.clock.Now()), database.At(w.clock.Now().Add(time.Hour)))
+	require.NoError(w.t, err)
+}
+
+func (w *world) revoked(id string) bool {
+	w.t.Helper()
+	var at database.Time
+	require.NoError(w.t, w.db.Get(w.t.Context(), "test", &at, `SELECT revoked_at FROM grants WHERE id = $1`, id))
+	return !at.IsZero()
+}

@@ -1,0 +1,76 @@
+// Package metrics counts tokens by grant and outcome with OpenTelemetry.
+package metrics
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
+)
+
+const scopeName = "github.com/platform-oauth/platform-oauth/services/token"
+
+// names are the values of the attribute grant: short, and never what a stranger
+// sent. The empty grant stands for those that are not served.
+var names = map[oauth.GrantType]string{
+	"":                           "unsupported",
+	oauth.GrantAuthorizationCode: "authorization_code",
+	oauth.GrantClientCredentials: "client_credentials",
+	oauth.GrantDeviceCode:        "device_code",
+}
+
+// outcomes are the values of the attribute outcome; the empty one is success.
+var outcomes = []oauth.Code{
+	"", oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient, oauth.UnsupportedGrantType,
+	oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied, oauth.AuthorizationPending, oauth.SlowDown, oauth.ExpiredToken,
+	oauth.TemporarilyUnavailable, oauth.ServerError,
+}
+
+var _ ports.Observer = (*Counter)(nil)
+
+// Counter is the counter platform.token.requests. Its attribute sets are made
+// once, so that counting allocates nothing.
+type Counter struct {
+	requests metric.Int64Counter
+	sets     map[key][]metric.AddOption
+}
+
+type key struct {
+	grant   oauth.GrantType
+	outcome oauth.Code
+}
+
+// New makes the counter.
+func New(provider metric.MeterProvider) (*Counter, error) {
+	requests, err := provider.Meter(scopeName).Int64Counter("platform.token.requests",
+		metric.WithUnit("{request}"),
+		metric.WithDescription("Token requests by grant and outcome: issued, or the error code."))
+	if err != nil {
+		return nil, fmt.Errorf("make the token counter: %w", err)
+	}
+	c := &Counter{requests: requests, sets: make(map[key][]metric.AddOption, len(names)*len(outcomes))}
+	for grant, name := range names {
+		for _, outcome := range outcomes {
+			label := string(outcome)
+			if label == "" {
+				label = "issued"
+			}
+			set := attribute.NewSet(attribute.String("grant", name), attribute.String("outcome", label))
+			c.sets[key{grant, outcome}] = []metric.AddOption{metric.WithAttributeSet(set)}
+		}
+	}
+	return c, nil
+}
+
+// Answered implements ports.Observer.
+func (c *Counter) Answered(ctx context.Context, grant oauth.GrantType, outcome oauth.Code) {
+	options, ok := c.sets[key{grant, outcome}]
+	if !ok {
+		options = c.sets[key{"", oauth.ServerError}]
+	}
+	c.requests.Add(ctx, 1, options...)
+}

@@ -1,0 +1,67 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
+)
+
+// deviceCode is the grant of RFC 8628 3.4.
+type deviceCode struct{ devices ports.Devices }
+
+func errDeviceCode() error {
+	return oauth.Errorf(oauth.InvalidGrant, "the device code is unknown, used, or not for this application")
+}
+
+// prepare answers a poll (RFC 8628 3.5). Only a code that nobody has decided yet
+// can be asked for too often: an approved one is never held back.
+func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, error) {
+	if c.DeviceCode == "" {
+		return nil, oauth.Errorf(oauth.InvalidRequest, "device_code is missing")
+	}
+	poll, err := g.devices.PollDevice(ctx, oauth.HashSecret(c.DeviceCode), c.app.ClientID, c.now)
+	switch {
+	case errors.Is(err, grants.ErrNotFound):
+		return nil, errDeviceCode()
+	case err != nil:
+		return nil, err
+	case !poll.ConsumedAt.IsZero():
+		return nil, errDeviceCode()
+	case !c.now.Before(poll.ExpiresAt):
+		return nil, oauth.Errorf(oauth.ExpiredToken, "the device code has expired, start again")
+	case poll.TooFast:
+		return nil, oauth.Errorf(oauth.SlowDown, "polled too fast: wait 5 seconds longer between polls from now on")
+	case poll.Decision == grants.DeviceDenied:
+		return nil, oauth.Errorf(oauth.AccessDenied, "the person denied the request")
+	case poll.Decision != grants.DeviceApproved:
+		return nil, oauth.Errorf(oauth.AuthorizationPending, "the person has not decided yet")
+	case !poll.Live():
+		return nil, oauth.Errorf(oauth.InvalidGrant, "the account behind the device code may no longer sign in")
+	}
+	return &authorization{
+		subject:   poll.UserID,
+		scope:     poll.Scope,
+		resource:  poll.Resource,
+		requested: c.Resources,
+		grantID:   poll.GrantID,
+		offline:   true, // it belongs to a device, not to the browser that approved it
+		person:    &person{user: poll.User, tenant: poll.Tenant, authTime: poll.AuthTime, acr: poll.ACR, amr: poll.AMR},
+	}, nil
+}
+
+// commit consumes the device code. Losing the race for it revokes nothing: a
+// device that polls twice at once is no thief.
+func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
+	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.expiresAt, c.now)
+	switch {
+	case errors.Is(err, grants.ErrExpired):
+		return oauth.Errorf(oauth.ExpiredToken, "the device code has expired, start again")
+	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrNotFound):
+		return errDeviceCode()
+	default:
+		return err
+	}
+}

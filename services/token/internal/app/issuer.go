@@ -1,0 +1,215 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
+)
+
+// Config is what an Issuer works with; every field is needed.
+type Config struct {
+	Applications   ports.Applications
+	Codes          ports.Codes
+	Devices        ports.Devices
+	Signer         ports.Signer
+	Observer       ports.Observer
+	Issuer         string            // the iss of tokens
+	AccessTokenAlg signing.Algorithm // where the application has none of its own
+	IDTokenAlg     signing.Algorithm
+	AccessTokenTTL time.Duration
+	Now            func() time.Time
+	Random         io.Reader
+	Logger         *slog.Logger
+}
+
+// Request is a token request (RFC 6749 3.2), parsed. Absent parameters are empty.
+type Request struct {
+	GrantType    oauth.GrantType
+	Credentials  clientauth.Credentials
+	Code         string
+	RedirectURI  string
+	CodeVerifier string
+	DeviceCode   string
+	Scope        string
+	Resources    []string // RFC 8707
+	Audiences    []string // RFC 8693 2.1
+}
+
+// Answer is a token response (RFC 6749 5.1, OpenID Connect Core 3.1.3.3).
+type Answer struct {
+	AccessToken string
+	ExpiresIn   time.Duration
+	Scope       oauth.Scopes
+	IDToken     string // empty without openid
+}
+
+// Issuer answers token requests.
+type Issuer struct {
+	Config
+	grants map[oauth.GrantType]grant
+}
+
+// NewIssuer makes an Issuer with every grant type that is served.
+func NewIssuer(c Config) *Issuer {
+	return &Issuer{Config: c, grants: map[oauth.GrantType]grant{
+		oauth.GrantAuthorizationCode: &authorizationCode{codes: c.Codes, logger: c.Logger},
+		oauth.GrantClientCredentials: clientCredentials{},
+		oauth.GrantDeviceCode:        &deviceCode{devices: c.Devices},
+	}}
+}
+
+// grant is what differs between grant types. Everything that they share stands
+// in Issuer.issue.
+type grant interface {
+	// prepare judges what the client presents and says what it stands for. It
+	// burns nothing: what goes wrong after it must leave the client able to try
+	// again.
+	prepare(ctx context.Context, c *call) (*authorization, error)
+	// commit makes the redemption final. The tokens are signed and are handed out
+	// if it succeeds, and only then.
+	commit(ctx context.Context, c *call, i *issue) error
+}
+
+// call is one request by an application that has proven who it is.
+type call struct {
+	Request
+	app *directory.Application
+	now time.Time
+}
+
+// authorization is what the thing presented stands for.
+type authorization struct {
+	subject   string
+	scope     oauth.Scopes
+	resource  string   // the one authorized, empty for none
+	requested []string // resources named in this request
+	grantID   string   // empty without a person
+	offline   bool
+	nonce     string
+	person    *person // nil when the application acts in its own name
+}
+
+// person is who stands behind a grant, and how they signed in.
+type person struct {
+	user      directory.User
+	tenant    directory.Tenant
+	sessionID string // empty for offline grants without a browser
+	authTime  time.Time
+	acr       string
+	amr       []string
+}
+
+// issue is an authorization with all that the shared steps have decided.
+type issue struct {
+	*authorization
+	target    string // the resource of these tokens, or empty
+	expiresAt time.Time
+}
+
+// Issue answers a token request. Its errors are *oauth.Error and what the ports
+// answer.
+func (s *Issuer) Issue(ctx context.Context, r Request) (*Answer, error) {
+	answer, err := s.issue(ctx, r)
+	s.observe(ctx, r.GrantType, err)
+	return answer, err
+}
+
+// issue is the one order of steps: the client, its right to the grant type, what
+// it presents, scope and audience, signatures, the redemption. Signing comes
+// before the redemption so that nothing is burnt while the keys are away.
+func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
+	c := &call{Request: r, now: s.Now()}
+	var err error
+	if c.app, err = s.client(ctx, r.Credentials, c.now); err != nil {
+		return nil, err
+	}
+	g, ok := s.grants[r.GrantType]
+	if !ok {
+		return nil, oauth.Errorf(oauth.UnsupportedGrantType, "the grant type is not supported")
+	}
+	if !c.app.AllowsGrant(r.GrantType) {
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application may not use this grant type")
+	}
+	a, err := g.prepare(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	i, err := s.settle(c, a)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.sign(ctx, c, i)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.commit(ctx, c, i); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// client finds and authenticates the application.
+func (s *Issuer) client(ctx context.Context, credentials clientauth.Credentials, now time.Time) (*directory.Application, error) {
+	app, err := s.Applications.Application(ctx, credentials.ClientID)
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		return nil, err
+	}
+	if err := clientauth.Authenticate(app, credentials, now); err != nil {
+		return nil, err
+	}
+	return app, nil
+}
+
+// settle narrows the scope of people's grants, and decides the resource and the
+// end of the tokens.
+func (s *Issuer) settle(c *call, a *authorization) (*issue, error) {
+	i := &issue{authorization: a}
+	var err error
+	if a.person != nil {
+		if a.scope, err = domain.GrantedScope(c.app, a.scope); err != nil {
+			return nil, err
+		}
+	}
+	if i.target, err = domain.Target(c.app, a.resource, a.requested); err != nil {
+		return nil, err
+	}
+	lifetime := s.AccessTokenTTL
+	if c.app.AccessTokenTTL > 0 {
+		lifetime = c.app.AccessTokenTTL
+	}
+	i.expiresAt = c.now.Add(lifetime)
+	return i, nil
+}
+
+func (s *Issuer) observe(ctx context.Context, asked oauth.GrantType, err error) {
+	if _, ok := s.grants[asked]; !ok {
+		asked = ""
+	}
+	s.Observer.Answered(ctx, asked, outcome(err))
+}
+
+// outcome is the error code of an answer, empty for tokens.
+func outcome(err error) oauth.Code {
+	if err == nil {
+		return ""
+	}
+	if wire, ok := errors.AsType[*oauth.Error](err); ok {
+		return wire.Code
+	}
+	if behind, ok := errors.AsType[interface {
+		error
+		Unavailable() bool
+	}](err); ok && behind.Unavailable() || errors.Is(err, context.DeadlineExceeded) {
+		return oauth.TemporarilyUnavailable
+	}
+	return oauth.ServerError
+}

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
+)
+
+// sign makes the tokens of an issue. Every failure means that no signature can
+// be had now.
+func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
+	claims, err := s.accessClaims(c, i)
+	if err != nil {
+		return nil, err
+	}
+	access, err := s.Signer.Sign(ctx, algorithm(c.app.AccessTokenAlg, s.AccessTokenAlg), domain.TypeAccessToken, claims)
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	answer := &Answer{AccessToken: access, ExpiresIn: i.expiresAt.Sub(c.now), Scope: i.scope}
+	if i.person == nil || !i.scope.Has(oauth.ScopeOpenID) {
+		return answer, nil
+	}
+	alg := algorithm(c.app.IDTokenAlg, s.IDTokenAlg)
+	answer.IDToken, err = s.Signer.Sign(ctx, alg, domain.TypeIDToken, s.idClaims(c, i, domain.AccessTokenHash(alg, access)))
+	if err != nil {
+		return nil, oauth.Unavailable(err)
+	}
+	return answer, nil
+}
+
+func algorithm(own string, platform signing.Algorithm) signing.Algorithm {
+	if own != "" {
+		return signing.Algorithm(own)
+	}
+	return platform
+}
+
+func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
+	id, err := oauth.NewID("", s.Random)
+	if err != nil {
+		return nil, err
+	}
+	claims := &domain.AccessToken{
+		Issuer:        s.Issuer,
+		Subject:       i.subject,
+		Audience:      domain.AudienceOf(c.app, i.target, s.Issuer, i.scope),
+		ExpiresAt:     i.expiresAt.Unix(),
+		IssuedAt:      c.now.Unix(),
+		NotBefore:     c.now.Unix(),
+		ID:            id,
+		GrantID:       i.grantID,
+		ClientID:      c.app.ClientID,
+		Scope:         i.scope.String(),
+		AppScope:      string(c.app.ScopeLevel),
+		PlatformToken: i.person == nil,
+	}
+	if p := i.person; p != nil {
+		claims.AuthTime, claims.ACR, claims.AMR, claims.SessionID = seconds(p.authTime), p.acr, p.amr, p.sessionID
+		claims.TenantID, claims.TenantSlug = p.tenant.ID, p.tenant.Slug
+	}
+	return claims, nil
+}
+
+func (s *Issuer) idClaims(c *call, i *issue, accessTokenHash string) *domain.IDToken {
+	p := i.person
+	claims := &domain.IDToken{
+		Issuer:          s.Issuer,
+		Subject:         i.subject,
+		Audience:        domain.Audience{c.app.ClientID},
+		AuthorizedParty: c.app.ClientID,
+		ExpiresAt:       i.expiresAt.Unix(),
+		IssuedAt:        c.now.Unix(),
+		AuthTime:        seconds(p.authTime),
+		Nonce:           i.nonce,
+		AccessTokenHash: accessTokenHash,
+		SessionID:       p.sessionID,
+		ACR:             p.acr,
+		AMR:             p.amr,
+		TenantID:        p.tenant.ID,
+		TenantSlug:      p.tenant.Slug,
+	}
+	if c.app.IDTokenClaims {
+		claims.Person = domain.PersonClaims(&p.user, i.scope)
+	}
+	return claims
+}
+
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}

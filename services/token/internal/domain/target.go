@@ -1,0 +1,47 @@
+package domain
+
+import (
+	"slices"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Target decides which resource a token is for (RFC 8707 2). bound is the
+// resource that the person allowed, or empty; requested are those named in this
+// request. A token is for one resource, so several are an invalid_target, as is
+// another than the bound one and one that the application may not ask for. The
+// answer is empty where no resource is involved.
+func Target(app *directory.Application, bound string, requested []string) (string, error) {
+	requested = slices.Compact(slices.Sorted(slices.Values(requested)))
+	switch {
+	case len(requested) == 0:
+		return bound, nil
+	case len(requested) > 1:
+		return "", oauth.Errorf(oauth.InvalidTarget, "a token is for one resource only")
+	case bound != "" && requested[0] != bound:
+		return "", oauth.Errorf(oauth.InvalidTarget, "the resource is not the one that was authorized")
+	case requested[0] == bound, requested[0] == app.DefaultAudience, slices.Contains(app.Audiences, requested[0]):
+		return requested[0], nil
+	default:
+		return "", oauth.Errorf(oauth.InvalidTarget, "the resource is unknown or not for this application")
+	}
+}
+
+// AudienceOf is whom an access token is for: the resource, else the
+// application's default audience, else the issuer. With openid the issuer is
+// added, so that userinfo accepts it. It is never the client, for then the token
+// could pass for an ID token.
+func AudienceOf(app *directory.Application, resource, issuer string, scope oauth.Scopes) Audience {
+	audience := Audience{issuer}
+	switch {
+	case resource != "":
+		audience[0] = resource
+	case app.DefaultAudience != "":
+		audience[0] = app.DefaultAudience
+	}
+	if scope.Has(oauth.ScopeOpenID) && audience[0] != issuer {
+		audience = append(audience, issuer)
+	}
+	return audience
+}

@@ -1,0 +1,368 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
+	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/services/token"
+)
+
+const (
+	issuer      = "https://id.test/api/v1/platform/oauth"
+	tokenPath   = "/api/v1/platform/oauth/token"
+	infoPath    = "/api/v1/platform/oauth/userinfo"
+	redirectURI = "https://app.test/cb"
+	secretWord  = "a+secret/with%odd characters:in it"
+	apiURI      = "https://api.test"
+	// The pair of RFC 7636 appendix B.
+	verifier  = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
+	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+)
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+var keyDir string
+
+func TestMain(m *testing.M) {
+	var err error
+	if keyDir, err = os.MkdirTemp("", "token-test-keys"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	_ = os.RemoveAll(keyDir)
+	os.Exit(code)
+}
+
+// sharedKeys makes one key of each algorithm for the whole test binary: an RSA
+// key takes long.
+var sharedKeys = sync.OnceValues(func() (*madeKeys, error) {
+	store, err := localkeys.Open(keyDir)
+	if err != nil {
+		return nil, err
+	}
+	made := &madeKeys{store: store}
+	for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
+		ref, public, err := store.Create(context.Background(), alg)
+		if err != nil {
+			return nil, err
+		}
+		made.keys = append(made.keys, signing.Key{
+			KID: signing.Thumbprint(public), Algorithm: alg, Generation: 1, Ref: ref, PublicKey: public,
+			PublishedAt: start.Add(-time.Hour), ActiveFrom: start.Add(-time.Hour),
+		})
+	}
+	return made, nil
+})
+
+type madeKeys struct {
+	store *localkeys.Store
+	keys  []signing.Key
+}
+
+// keeper is a signing backend that can go away.
+type keeper struct {
+	signing.Backend
+	away atomic.Bool
+}
+
+func (k *keeper) Sign(ctx context.Context, key signing.Key, input []byte) ([]byte, error) {
+	if k.away.Load() {
+		return nil, errors.New("the keeper of keys does not answer")
+	}
+	return k.Backend.Sign(ctx, key, input)
+}
+
+// world is a token service on a real database with people and applications.
+type world struct {
+	db      *database.DB
+	clock   *testkit.Clock
+	service *servicekit.Service
+	keeper  *keeper
+	keys    []signing.Key
+	codes   *grantstore.ForAuthorize
+	rows    *grantstore.ForToken
+	tenant  directory.Tenant
+	logs    bytes.Buffer
+}
+
+func newWorld(t *testing.T, db *database.DB) *world {
+	t.Helper()
+	made, err := sharedKeys()
+	require.NoError(t, err)
+	w := &world{
+		db: db, clock: testkit.NewClock(start), keeper: &keeper{Backend: made.store}, keys: made.keys,
+		codes: grantstore.NewForAuthorize(db), rows: grantstore.NewForToken(db),
+		tenant: directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme", Active: true},
+	}
+	for _, key := range made.keys {
+		require.NoError(t, keystore.New(db).Insert(t.Context(), key))
+	}
+	w.operate(t, func(out *directorystore.Writer) error {
+		return out.SaveTenant(t.Context(), w.tenant, []string{"acme.test"}, start)
+	})
+	for _, app := range applications() {
+		w.saveApplication(t, app)
+	}
+	w.service = w.start(t, db)
+	return w
+}
+
+func (w *world) start(t *testing.T, db *database.DB) *servicekit.Service {
+	t.Helper()
+	public, err := url.Parse("https://id.test")
+	require.NoError(t, err)
+	logger := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	service, err := token.New(token.Config{
+		Server:  servicekit.Server{PublicURL: public},
+		Signing: servicekit.Signing{AccessTokenAlg: signing.ES256, IDTokenAlg: signing.RS256, KeyPublishAhead: 24 * time.Hour},
+		Tokens:  servicekit.Tokens{AccessTokenTTL: time.Hour},
+	}, token.Deps{DB: db, Signing: w.keeper, Logger: logger, Now: w.clock.Now, Random: rand.Reader})
+	require.NoError(t, err)
+	return service
+}
+
+func applications() []*directory.Application {
+	all := oauth.Scopes{"openid", "profile", "email", "address", "phone", "offline_access", "api:read", "api:write"}
+	people := []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantDeviceCode}
+	secret := []directory.ApplicationSecret{{ID: "1", Hash: oauth.HashSecret(secretWord)}}
+	app := func(id string, kind directory.ApplicationType, change func(*directory.Application)) *directory.Application {
+		a := &directory.Application{
+			ClientID: id, Name: id, Type: kind, ScopeLevel: directory.Global, RedirectURIs: []string{redirectURI},
+			Grants: slices.Concat(people, []oauth.GrantType{oauth.GrantClientCredentials}), Scopes: all, Audiences: []string{apiURI, "https://other.test"}, Active: true,
+		}
+		if !a.Public() {
+			a.Secrets = secret
+		}
+		if change != nil {
+			change(a)
+		}
+		return a
+	}
+	return []*directory.Application{
+		app("web", directory.Web, nil),
+		app("other", directory.Web, nil),
+		app("spa", directory.SPA, func(a *directory.Application) { a.Grants = people }),
+		app("native", directory.Native, nil),
+		app("service", directory.Service, func(a *directory.Application) { a.DefaultAudience = "https://default.test" }),
+		app("bare", directory.Service, func(a *directory.Application) { a.Scopes = oauth.Scopes{"openid"} }),
+		app("code-only", directory.Web, func(a *directory.Application) { a.Grants = people[:1] }),
+		app("own", directory.Web, func(a *directory.Application) {
+			a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL, a.IDTokenClaims = "PS256", "EdDSA", 5*time.Minute, true
+		}),
+		app("tenant", directory.Web, func(a *directory.Application) { a.ScopeLevel, a.TenantID = directory.TenantScoped, "tnt_acme" }),
+		app("disabled", directory.Web, func(a *directory.Application) { a.Active = false }),
+	}
+}
+
+func (w *world) operate(t *testing.T, f func(*directorystore.Writer) error) {
+	t.Helper()
+	require.NoError(t, directorystore.NewOperator(w.db).Tx(t.Context(), f))
+}
+
+func (w *world) saveApplication(t *testing.T, app *directory.Application) {
+	t.Helper()
+	w.operate(t, func(out *directorystore.Writer) error {
+		if err := out.SaveApplication(t.Context(), app, start); err != nil {
+			return err
+		}
+		secrets := make([]directory.ApplicationSecret, len(app.Secrets))
+		for i, s := range app.Secrets {
+			s.ID = app.ClientID + s.ID
+			secrets[i] = s
+		}
+		if err := out.SetSecrets(t.Context(), app.ClientID, secrets, start); err != nil {
+			return err
+		}
+		if !app.Active {
+			return out.DisableApplication(t.Context(), app.ClientID, start)
+		}
+		return nil
+	})
+}
+
+// person is somebody with a session.
+type person struct {
+	user    directory.User
+	session string
+}
+
+func (w *world) person(t *testing.T) person {
+	t.Helper()
+	p := person{session: newID(t, "ses_"), user: directory.User{
+		ID: newID(t, "usr_"), EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Active: true,
+		Claims: map[string]any{"locale": "en-GB", "phone_number": "+44 20 7946 0000"},
+	}}
+	p.user.Email = p.user.ID[4:] + "@acme.test"
+	w.operate(t, func(out *directorystore.Writer) error {
+		return out.SaveUser(t.Context(), p.user, []string{w.tenant.ID}, start)
+	})
+	w.exec(t, `INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, '1', '["pwd"]', $5, $5, $6)`,
+		p.session, oauth.HashSecret(p.session), p.user.ID, w.tenant.ID, database.At(start.Add(-time.Minute)), database.At(start.Add(30*24*time.Hour)))
+	return p
+}
+
+func (w *world) exec(t *testing.T, query string, args ...any) {
+	t.Helper()
+	_, err := w.db.Exec(t.Context(), "test", query, args...)
+	require.NoError(t, err)
+}
+
+func newID(t *testing.T, prefix string) string {
+	t.Helper()
+	id, err := oauth.NewID(prefix, rand.Reader)
+	require.NoError(t, err)
+	return id
+}
+
+// code issues an authorization code as the authorize service does.
+func (w *world) code(t *testing.T, p person, change func(*grants.AuthorizationCode)) string {
+	t.Helper()
+	code, err := oauth.NewSecret(rand.Reader)
+	require.NoError(t, err)
+	now := w.clock.Now()
+	row := &grants.AuthorizationCode{
+		Hash: oauth.HashSecret(code), ClientID: "web", RedirectURI: redirectURI, CodeChallenge: challenge,
+		Scope: oauth.Scopes{"openid", "profile", "email", "api:read"}, Nonce: "n-0S6_WzA2Mj", GrantID: newID(t, "gnt_"),
+		UserID: p.user.ID, TenantID: w.tenant.ID, SessionID: p.session, AuthTime: start.Add(-time.Minute), ACR: "1", AMR: []string{"pwd"},
+		CreatedAt: now, ExpiresAt: now.Add(time.Minute),
+	}
+	if change != nil {
+		change(row)
+	}
+	require.NoError(t, w.codes.Issue(t.Context(), row))
+	return code
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+	raw    string
+}
+
+func (a answer) str(name string) string {
+	s, _ := a.body[name].(string)
+	return s
+}
+
+// serve asserts nothing, so that it may run in any goroutine.
+func (w *world) serve(r *http.Request) answer {
+	recorder := httptest.NewRecorder()
+	w.service.Handler.ServeHTTP(recorder, r)
+	a := answer{status: recorder.Code, header: recorder.Header(), raw: recorder.Body.String()}
+	_ = json.Unmarshal(recorder.Body.Bytes(), &a.body)
+	return a
+}
+
+func (w *world) do(t *testing.T, r *http.Request) answer {
+	t.Helper()
+	a := w.serve(r.WithContext(t.Context()))
+	require.NotEmpty(t, a.body, "the answer is JSON: %s", a.raw)
+	require.Equal(t, "no-store", a.header.Get("Cache-Control"), "RFC 6749 5.1")
+	require.Equal(t, "no-cache", a.header.Get("Pragma"), "RFC 6749 5.1")
+	return a
+}
+
+// form is a token request's body.
+type form map[string]string
+
+func (f form) with(more form) form {
+	all := form{}
+	for _, part := range []form{f, more} {
+		for name, value := range part {
+			all[name] = value
+		}
+	}
+	return all
+}
+
+func (f form) encode() string {
+	values := url.Values{}
+	for name, value := range f {
+		values.Set(name, value)
+	}
+	return values.Encode()
+}
+
+// client is a confidential application's credentials in the form.
+func client(id string) form { return form{"client_id": id, "client_secret": secretWord} }
+
+func redeem(code string) form {
+	return client("web").with(form{"grant_type": "authorization_code", "code": code, "redirect_uri": redirectURI, "code_verifier": verifier})
+}
+
+func (w *world) post(t *testing.T, f form) answer {
+	t.Helper()
+	return w.postRaw(t, f.encode(), nil)
+}
+
+func (w *world) postRaw(t *testing.T, body string, header http.Header) answer {
+	t.Helper()
+	return w.do(t, tokenRequest(body, header))
+}
+
+func tokenRequest(body string, header http.Header) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, tokenPath, strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	for name, values := range header {
+		r.Header[name] = values
+	}
+	return r
+}
+
+func (w *world) userinfo(t *testing.T, token string) answer {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, infoPath, nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	return w.do(t, r)
+}
+
+func basic(id, secret string) http.Header {
+	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret))}}
+}
+
+func requireError(t *testing.T, a answer, status int, code oauth.Code) {
+	t.Helper()
+	require.Equal(t, status, a.status, a.raw)
+	require.Equal(t, string(code), a.str("error"), a.raw)
+	require.NotEmpty(t, a.str("error_description"))
+	require.NotContains(t, a.body, "access_token")
+}
+
+// redeemed redeems a fresh code and returns its tokens.
+func (w *world) redeemed(t *testing.T, p person, change func(*grants.AuthorizationCode)) answer {
+	t.Helper()
+	a := w.post(t, redeem(w.code(t, p, change)))
+	require.Equal(t, http.StatusOK, a.status, a.raw)
+	return a
+}
