@@ -92,8 +92,10 @@ func TestPublicApplicationsUsePKCEAndNoSecret(t *testing.T) {
 		rp.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 		browser := formbrowser.New(t, "https://", "http://127.0.0.1:4711/")
 		a := newAttempt()
-		_, id := rp.redeem(t, a, rp.code(t, s, a, signIn(browser.Get(rp.begin(a)), "ada@acme.test")))
+		tokens, id := rp.redeem(t, a, rp.code(t, s, a, signIn(browser.Get(rp.begin(a)), "ada@acme.test")))
 		require.NotEmpty(t, id.Subject)
+		require.Equal(t, "EdDSA", headerOf(t, tokens.AccessToken)["alg"], "the application's own choice")
+		require.Equal(t, "ES256", headerOf(t, tokens.Extra("id_token").(string))["alg"])
 
 		t.Run("a challenge is required (RFC 9700 2.1.1)", func(t *testing.T) {
 			answer := browser.Get(rp.AuthCodeURL("x")).Location()

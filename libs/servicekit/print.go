@@ -13,13 +13,25 @@ import (
 // otelNote ends the tables: those variables are OpenTelemetry's own.
 const otelNote = "OpenTelemetry's own; exporters are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set"
 
-// PrintConfig writes the names and values of cfg (a struct of sections or a
-// pointer to one) with secrets masked.
-func PrintConfig(w io.Writer, cfg any) error {
+// Setting is a variable and its value, masked when it is a secret.
+type Setting struct{ Name, Value string }
+
+// Settings are the names and values of cfg (a struct of sections or a pointer to
+// one) with secrets masked.
+func Settings(cfg any) []Setting {
 	value := reflect.Indirect(reflect.ValueOf(cfg))
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	var list []Setting
 	for _, f := range fields(cfg) {
-		fmt.Fprintf(table, "%s\t%s\n", f.Name, shown(f.Variable, value.FieldByIndex(f.index).Interface()))
+		list = append(list, Setting{f.Name, shown(f.Variable, value.FieldByIndex(f.index).Interface())})
+	}
+	return list
+}
+
+// PrintConfig writes the Settings of cfg as a table.
+func PrintConfig(w io.Writer, cfg any) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, s := range Settings(cfg) {
+		fmt.Fprintf(table, "%s\t%s\n", s.Name, s.Value)
 	}
 	return table.Flush()
 }

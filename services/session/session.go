@@ -57,7 +57,7 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	// Never more than a quarter of the lead that new keys are published with, so
 	// that a hint never names a key unknown here.
 	ring := signing.NewRing(signing.RingOptions{
-		Schedule: signingstore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Refresh: cfg.Signing.KeyPublishAhead / 4,
+		Schedule: signingstore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Refresh: cfg.Signing.Refresh(),
 	})
 	a := newApp(cfg, deps, passwords, ring)
 	handlers, err := httpapi.New(httpapi.Options{App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random})

@@ -46,7 +46,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Backend:  deps.Signing,
 		Now:      deps.Now,
 		Logger:   deps.Logger,
-		Refresh:  cfg.Signing.KeyPublishAhead / 4,
+		Refresh:  cfg.Signing.Refresh(),
 	})
 	rows := grantstore.NewForToken(deps.DB)
 	issuer, userInfo, err := useCases(cfg, deps, ring, rows)

@@ -157,11 +157,10 @@ func TestAllSweepersAtOnceRemoveEachRowOnce(t *testing.T) {
 					return err
 				})
 				require.Empty(t, failed)
-				left, err := 1, error(nil)
-				for left > 0 {
+				for left := 1; left > 0; removed.Add(int64(left)) {
+					var err error
 					left, err = tt.sweep(t, db)
 					require.NoError(t, err)
-					removed.Add(int64(left))
 				}
 				require.EqualValues(t, rows, removed.Load())
 			})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -112,4 +113,17 @@ func (s *Store) SetRetire(ctx context.Context, kid string, at time.Time) error {
 		return ErrNotFound
 	}
 	return nil
+}
+
+// Wanted lists the algorithms that applications in use ask for, beside the
+// platform's own; those this version does not know are left out.
+func (s *Store) Wanted(ctx context.Context) ([]signing.Algorithm, error) {
+	const query = `
+SELECT access_token_alg AS alg FROM applications WHERE disabled_at IS NULL AND access_token_alg <> ''
+UNION SELECT id_token_alg FROM applications WHERE disabled_at IS NULL AND id_token_alg <> ''`
+	var names []signing.Algorithm
+	if err := s.db.Select(ctx, "applications.algorithms", &names, query); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(names, func(a signing.Algorithm) bool { return !a.Known() }), nil
 }

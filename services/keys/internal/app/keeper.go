@@ -23,12 +23,16 @@ type Keeper struct {
 	Logger   *slog.Logger
 }
 
-// Ensure carries out what is due now: afterwards every algorithm of the policy
-// has a key that signs, and every key that was replaced has its end. One
-// algorithm that fails does not stop the others.
+// Ensure carries out what is due now: afterwards every algorithm of the policy,
+// and every other that an application asks for, has a key that signs, and every
+// key that was replaced has its end. One algorithm that fails does not stop the
+// others.
 func (k *Keeper) Ensure(ctx context.Context) error {
-	var errs []error
-	for _, alg := range k.Policy.Algorithms {
+	wanted, err := k.Schedule.Wanted(ctx)
+	errs := []error{err}
+	algorithms := slices.Concat(k.Policy.Algorithms, wanted)
+	slices.Sort(algorithms)
+	for _, alg := range slices.Compact(algorithms) {
 		if err := k.ensure(ctx, alg); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", alg, err))
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 	"github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
@@ -288,4 +290,26 @@ func TestTheTaskLooksOftenEnough(t *testing.T) {
 	for ahead, want := range map[time.Duration]time.Duration{24 * time.Hour: time.Minute, 2 * time.Minute: 30 * time.Second, time.Second: time.Second} {
 		require.Equal(t, want, app.Pause(domain.Policy{PublishAhead: ahead}))
 	}
+}
+
+func TestAnAlgorithmThatOnlyAnApplicationAsksForGetsAKey(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		require.NoError(t, w.keeper.Ensure(t.Context()))
+		require.Len(t, w.keys(t), 2)
+		save := func(a directory.Application) {
+			require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(tx *directorystore.Writer) error {
+				return tx.SaveApplication(t.Context(), &a, start)
+			}))
+		}
+		save(directory.Application{ClientID: "a", Name: "A", Type: directory.Web, ScopeLevel: directory.Global, AccessTokenAlg: "EdDSA", IDTokenAlg: "PS256"})
+		save(directory.Application{ClientID: "b", Name: "B", Type: directory.Web, ScopeLevel: directory.Global, AccessTokenAlg: "HS256"})
+		require.NoError(t, w.keeper.Ensure(t.Context()))
+		require.NoError(t, w.keeper.Ensure(t.Context()))
+		algorithms := map[signing.Algorithm]int{}
+		for _, k := range w.keys(t) {
+			algorithms[k.Algorithm]++
+		}
+		require.Equal(t, map[signing.Algorithm]int{signing.ES256: 1, signing.EdDSA: 1, signing.PS256: 1}, algorithms)
+	})
 }

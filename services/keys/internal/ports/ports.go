@@ -19,4 +19,7 @@ type Schedule interface {
 	// SetRetire says when a key is withdrawn. The first word stands; a later one
 	// changes nothing and is no error.
 	SetRetire(ctx context.Context, kid string, at time.Time) error
+	// Wanted lists the algorithms that applications ask for beside the platform's
+	// own.
+	Wanted(ctx context.Context) ([]signing.Algorithm, error)
 }
