@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// Exit codes.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Streams is where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// app is what every command shares.
+type app struct {
+	streams Streams
+	environ []string
+	output  string // table or json
+}
+
+// usageError marks what the caller has to say differently.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// Run executes one command line and returns the exit code. ctx ends when the
+// process is told to stop.
+func Run(ctx context.Context, args []string, streams Streams, environ []string) int {
+	a := &app{streams: streams, environ: environ}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	fmt.Fprintln(streams.Err, "platform: "+strings.TrimPrefix(err.Error(), "platform: "))
+	var usage usageError
+	var config *servicekit.ConfigError
+	if errors.As(err, &usage) || errors.As(err, &config) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "platform",
+		Short: "Run and operate an OAuth 2.0 and OpenID Connect platform",
+		Long: `platform runs the five services in one process and operates a platform.
+
+Configuration comes from PLATFORM_… variables, each secret also from a file named
+by …_FILE; a flag wins over its variable. "platform up --help" lists them all.`,
+		Example:       "  platform up --demo\n  platform migrate\n  platform apply -f platform.yaml --dry-run",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          a.noArguments,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how to print the result: table or json")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
+	})
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.output != "table" && a.output != "json" {
+			return usageError{fmt.Errorf("--output is table or json, not %q", a.output)}
+		}
+		return nil
+	}
+	root.AddCommand(a.up(), a.migrate(), a.apply(), a.version())
+	return root
+}
+
+// noArguments refuses what stands behind a command that takes nothing, and
+// names the commands there are when it stands in a command's place.
+func (a *app) noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if !cmd.HasSubCommands() {
+		return usageError{fmt.Errorf("%s takes no arguments, but was given %q; see %[1]s --help", cmd.CommandPath(), args[0])}
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return usageError{fmt.Errorf("there is no command %q; there are %s: see platform --help", args[0], strings.Join(names, ", "))}
+}
+
+// printJSON writes v as an indented document.
+func (a *app) printJSON(v any) error {
+	encoder := json.NewEncoder(a.streams.Out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}

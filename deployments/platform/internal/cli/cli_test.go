@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
+	d := newDesk(t)
+	var visit func(cmd *cobra.Command)
+	visit = func(cmd *cobra.Command) {
+		t.Run(cmd.CommandPath(), func(t *testing.T) {
+			help := d.done(append(strings.Fields(cmd.CommandPath())[1:], "--help")...)
+			require.Contains(t, help, "Examples:\n  "+cmd.CommandPath())
+			require.Contains(t, help, "--output")
+			require.NotEmpty(t, cmd.Short)
+		})
+		for _, sub := range cmd.Commands() {
+			if sub.IsAvailableCommand() {
+				visit(sub)
+			}
+		}
+	}
+	visit((&app{streams: Streams{Out: io.Discard}}).root())
+	require.Equal(t, d.done("--help"), d.done(), "platform alone helps")
+	require.Contains(t, d.done("up", "--help"), "PLATFORM_SESSION_IDLE", "the table of the configuration")
+}
+
+func TestWrongUsageNamesTheThingAndTheRemedy(t *testing.T) {
+	d := newDesk(t)
+	for want, args := range map[string][]string{
+		`platform: there is no command "serve"; there are apply, migrate, up, version: see platform --help`:         {"serve"},
+		`platform: unknown flag: --migrate; see platform up --help`:                                                 {"up", "--migrate"},
+		`platform: platform version takes no arguments, but was given "now"; see platform version --help`:           {"version", "now"},
+		`platform: flag needs an argument: 'f' in -f; see platform apply --help`:                                    {"apply", "-f"},
+		`platform: say which file to apply: -f FILE, or -f - for standard input`:                                    {"apply"},
+		`platform: --output is table or json, not "yaml"`:                                                           {"version", "-o", "yaml"},
+		`platform: --roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATA`: {"migrate", "--roles"},
+		`platform: --demo is for a loopback address, and PLATFORM_PUBLIC_URL is https://id.example.com: leave one`:  {"up", "--demo", "--public-url", "https://id.example.com"},
+		`platform: PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a po`: {"up", "--listen", "127.0.0.1:0"},
+	} {
+		require.Contains(t, d.wrong(args...), want)
+	}
+	require.NoDirExists(t, d.data, "wrong usage leaves nothing behind")
+}
+
+func TestEveryConfigurationProblemIsListed(t *testing.T) {
+	d := newDesk(t, "PLATFORM_SESION_IDLE=1h", "PLATFORM_CODE_TTL=soon", "PLATFORM_SIGNING_BACKEND=paper", "PLATFORM_DATABASE_URL=mysql://u:hunter2@h/d")
+	for _, command := range [][]string{{"up", "--public-url", "http://id.example.com"}} {
+		message := d.wrong(command...)
+		for _, part := range []string{
+			"configuration: 5 problems", "PLATFORM_SESION_IDLE: unknown; did you mean PLATFORM_SESSION_IDLE?", "PLATFORM_CODE_TTL: \"soon\" is not a duration",
+			"PLATFORM_SIGNING_BACKEND", "PLATFORM_DATABASE_URL", "PLATFORM_PUBLIC_URL: http is for loopback only",
+		} {
+			require.Contains(t, message, part)
+		}
+		require.NotContains(t, message, "hunter2")
+	}
+	for _, command := range [][]string{{"migrate"}, {"apply", "-f", "x"}} {
+		require.Contains(t, d.wrong(command...), "PLATFORM_SESION_IDLE: unknown", command)
+	}
+}
+
+func TestPrintConfigMasksSecrets(t *testing.T) {
+	d := newDesk(t, "PLATFORM_DATABASE_URL=postgres://owner:hunter2@db/platform", "PLATFORM_LISTEN=[::1]:8443")
+	table := d.done("up", "--print-config")
+	require.Regexp(t, `PLATFORM_PUBLIC_URL +http://\[::1\]:8443`, table)
+	require.Contains(t, table, "owner")
+	require.NotContains(t, table, "hunter2")
+	values := map[string]string{}
+	d.json(&values, "up", "--print-config")
+	require.Equal(t, "http://[::1]:8443", values["PLATFORM_PUBLIC_URL"])
+	require.NotContains(t, values["PLATFORM_DATABASE_URL"], "hunter2")
+	require.NoDirExists(t, d.data)
+}
+
+func TestThePublicURLFollowsALoopbackListener(t *testing.T) {
+	for name, c := range map[string]struct {
+		environ, args []string
+		want          string
+	}{
+		"nothing is said":             {nil, nil, "http://127.0.0.1:8080"},
+		"a flag":                      {nil, []string{"--listen", "127.0.0.1:9000"}, "http://127.0.0.1:9000"},
+		"a variable":                  {[]string{"PLATFORM_LISTEN=localhost:9000"}, nil, "http://localhost:9000"},
+		"the flag wins":               {[]string{"PLATFORM_LISTEN=127.0.0.1:9000"}, []string{"--listen", "127.0.0.2:9001"}, "http://127.0.0.2:9001"},
+		"every address":               {nil, []string{"--listen", ":9000"}, "http://127.0.0.1:8080"},
+		"the public URL as variable":  {[]string{"PLATFORM_PUBLIC_URL=https://id.example.com"}, []string{"--listen", "127.0.0.1:9000"}, "https://id.example.com"},
+		"the public URL as flag wins": {[]string{"PLATFORM_PUBLIC_URL=https://id.example.com"}, []string{"--public-url", "http://localhost:1"}, "http://localhost:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			values := map[string]string{}
+			newDesk(t, c.environ...).json(&values, append([]string{"up", "--print-config"}, c.args...)...)
+			require.Equal(t, c.want, values["PLATFORM_PUBLIC_URL"])
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	d := newDesk(t)
+	require.Regexp(t, `(?s)^version  \S+\ncommit   \S+\ngo       go1\S*.*\nschema   \d+\n$`, d.done("version"))
+	var v struct {
+		Version, Commit, Go string
+		Schema              int64
+	}
+	d.json(&v, "version")
+	require.NotEmpty(t, v.Version)
+	require.Positive(t, v.Schema)
+}
+
+type migrated struct {
+	From, To int64
+	Roles    bool
+}
+
+func TestMigrate(t *testing.T) {
+	server := testkit.PostgresServer(t)
+	for name, d := range map[string]*desk{
+		"sqlite":           newDesk(t),
+		"postgres":         newDesk(t, "PLATFORM_DATABASE_URL="+server.EmptyDatabase(t)),
+		"past the pooler":  newDesk(t, "PLATFORM_DATABASE_URL=postgres://nobody@127.0.0.1:1/x", "PLATFORM_DATABASE_DIRECT_URL="+server.EmptyDatabase(t)),
+		"sqlite elsewhere": newDesk(t, "PLATFORM_DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "elsewhere", "x.db")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d.t = t
+			var first migrated
+			d.json(&first, "migrate")
+			require.Zero(t, first.From)
+			require.Positive(t, first.To)
+			require.Contains(t, d.done("migrate"), "schema already at version")
+		})
+	}
+}
+
+func TestMigrateMakesRoles(t *testing.T) {
+	d := newDesk(t, "PLATFORM_DATABASE_URL="+testkit.PostgresServer(t).EmptyDatabase(t))
+	out := d.done("migrate", "--roles")
+	require.Contains(t, out, "schema migrated from version 0 to")
+	require.Contains(t, out, "roles and rights are up to date")
+	var again migrated
+	d.json(&again, "migrate", "--roles")
+	require.True(t, again.Roles)
+}
+
+func TestADatabaseThatCannotBeOpenedFails(t *testing.T) {
+	d := newDesk(t)
+	require.NoError(t, os.WriteFile(d.data, nil, 0o600))
+	require.Contains(t, d.failed("migrate"), "make the folder of the database")
+}

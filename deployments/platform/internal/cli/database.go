@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/sqlite"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// operatorConfig is what the commands need that work on the database.
+type operatorConfig struct {
+	Server   servicekit.Server
+	Database servicekit.Database
+	Signing  servicekit.Signing
+}
+
+// load reads a configuration with the embedded defaults; overrides are what the
+// flags said.
+func (a *app) load(cfg any, overrides map[string]string) error {
+	return servicekit.Load(cfg, servicekit.LoadOptions{
+		Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: overrides,
+	})
+}
+
+// openDatabase opens PostgreSQL, or SQLite in the data folder, which it makes.
+func openDatabase(ctx context.Context, cfg servicekit.Database, dataDir string, deps servicekit.Deps) (*database.DB, error) {
+	if !cfg.SQLite() {
+		return servicekit.OpenDatabase(ctx, cfg, deps)
+	}
+	path := cfg.SQLitePath(dataDir)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make the folder of the database: %w", err)
+	}
+	return sqlite.Open(ctx, path, database.Options{
+		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+	})
+}
+
+// deps are the dependencies of a command that serves nothing.
+func (a *app) deps() servicekit.Deps {
+	logger := servicekit.NewLogger(a.streams.Err, servicekit.Log{Level: "warn", Format: "text"})
+	return servicekit.Deps{Logger: logger, Now: servicekit.Clock, Random: rand.Reader}
+}

@@ -1,0 +1,209 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/together"
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// upConfig is everything the five services need, in one process.
+type upConfig struct {
+	Platform together.Config
+	Log      servicekit.Log
+}
+
+// upFlags are the flags of `up`, by the variable each wins over.
+type upFlags struct {
+	values map[string]*string
+	demo   bool
+	file   string
+	print  bool
+}
+
+func (a *app) up() *cobra.Command {
+	flags := upFlags{values: map[string]*string{}}
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Run all five services in one process",
+		Long: "Run all five services in one process, on SQLite and local keys in the data folder unless told otherwise, until SIGTERM.\n\n" +
+			"Configuration (each name marked [_FILE] also from a file):\n\n" + variableHelp(),
+		Example: "  platform up --demo\n  platform up --apply platform.yaml --public-url https://id.example.com --listen :8080",
+		Args:    a.noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runUp(cmd.Context(), flags) },
+	}
+	for flag, of := range map[string][2]string{
+		"listen":       {"PLATFORM_LISTEN", "address of the public listener"},
+		"admin-listen": {"PLATFORM_ADMIN_LISTEN", "address of the admin listener: /livez, /readyz, /metrics"},
+		"public-url":   {"PLATFORM_PUBLIC_URL", "origin that the browser sees (default: the listener's, when that is a loopback address)"},
+		"data":         {"PLATFORM_DATA_DIR", "folder of the SQLite file, the keys and the demo's credentials"},
+	} {
+		flags.values[of[0]] = cmd.Flags().String(flag, "", of[1])
+	}
+	cmd.Flags().BoolVar(&flags.demo, "demo", false, "load a demo set and serve a demo application at /demo (loopback only)")
+	cmd.Flags().StringVar(&flags.file, "apply", "", "apply this declarative file before serving")
+	cmd.Flags().BoolVar(&flags.print, "print-config", false, "print the configuration, secrets masked, and exit")
+	return cmd
+}
+
+func variableHelp() string {
+	var b strings.Builder
+	_ = servicekit.Help(&b, servicekit.Variables(upConfig{}))
+	return b.String()
+}
+
+// loadUp reads the configuration. Where nobody said how browsers reach a
+// platform that listens on loopback, they reach it there.
+func (a *app) loadUp(flags upFlags) (upConfig, error) {
+	defaults, overrides := servicekit.EmbeddedDefaults(), map[string]string{}
+	for name, value := range flags.values {
+		if *value != "" {
+			overrides[name] = *value
+		}
+	}
+	if origin, ok := loopbackOrigin(a.setting("PLATFORM_LISTEN", overrides)); ok {
+		defaults["PLATFORM_PUBLIC_URL"] = origin
+	}
+	var cfg upConfig
+	err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults, Overrides: overrides})
+	if err != nil {
+		return cfg, err
+	}
+	if _, port, _ := net.SplitHostPort(cfg.Platform.Server.Listen); port == "0" && a.setting("PLATFORM_PUBLIC_URL", overrides) == "" {
+		return cfg, usageError{errors.New("PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a port, or set PLATFORM_PUBLIC_URL")}
+	}
+	return cfg, nil
+}
+
+// setting is what a flag or the environment says, "" for nothing.
+func (a *app) setting(name string, overrides map[string]string) string {
+	value := overrides[name]
+	for _, entry := range a.environ {
+		if of, said, _ := strings.Cut(entry, "="); of == name && value == "" {
+			value = said
+		}
+	}
+	return value
+}
+
+// loopbackOrigin is the origin of a listener that this machine alone reaches.
+func loopbackOrigin(listen string) (string, bool) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil || port == "0" || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return "", false
+	}
+	return "http://" + net.JoinHostPort(host, port), true
+}
+
+// runUp serves until ctx ends. Being told to stop is no failure, whatever was
+// under way.
+func (a *app) runUp(ctx context.Context, flags upFlags) error {
+	cfg, err := a.loadUp(flags)
+	if err != nil {
+		return err
+	}
+	if flags.print {
+		return a.printConfig(cfg)
+	}
+	if server := cfg.Platform.Server; flags.demo && !server.Loopback() {
+		return usageError{fmt.Errorf("--demo is for a loopback address, and PLATFORM_PUBLIC_URL is %s: leave one of them out", server.PublicURL)}
+	}
+	err = a.runPlatform(ctx, cfg, flags)
+	if ctx.Err() != nil && canceled(err) {
+		return nil
+	}
+	return err
+}
+
+// canceled tells whether an error is but the end of a context.
+func canceled(err error) bool {
+	var known *database.Error
+	return errors.Is(err, context.Canceled) || errors.As(err, &known) && known.Kind == database.KindCanceled
+}
+
+func (a *app) printConfig(cfg upConfig) error {
+	if a.output != "json" {
+		return servicekit.PrintConfig(a.streams.Out, cfg)
+	}
+	values := map[string]string{}
+	for _, s := range servicekit.Settings(cfg) {
+		values[s.Name] = s.Value
+	}
+	return a.printJSON(values)
+}
+
+// runPlatform opens what the services need, builds them and serves.
+func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) error {
+	p := cfg.Platform
+	logger := servicekit.NewLogger(a.streams.Err, cfg.Log)
+	telemetry, err := servicekit.NewTelemetry(ctx, "platform", a.environ)
+	if err != nil {
+		return err
+	}
+	telemetry.Install(logger)
+	defer telemetry.Flush(logger)
+
+	deps := a.deps()
+	deps.Logger, deps.TracerProvider, deps.MeterProvider = logger, telemetry.TracerProvider, telemetry.MeterProvider
+	deps.Signing, deps.KeyMaker, err = servicekit.OpenSigning(p.Signing)
+	if err != nil {
+		return err
+	}
+	deps.DB, err = openDatabase(ctx, p.Database, p.Signing.DataDir, deps)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = deps.DB.Close() }()
+	if err := a.prepare(ctx, p, flags, deps); err != nil {
+		return err
+	}
+	platform, err := together.New(p, deps)
+	if err != nil {
+		return err
+	}
+	ready := newNotice(p)
+	handler := platform.Handler
+	if flags.demo {
+		handler, ready.Demo, err = a.demo(ctx, p, deps, handler)
+		if err != nil {
+			return err
+		}
+	}
+	return serve(ctx, servicekit.ServeOptions{
+		Server: p.Server, Handler: handler, Services: platform.Services, Logger: logger, Metrics: telemetry.Metrics,
+		Checks: map[string]servicekit.Check{"database": servicekit.DatabaseCheck(deps.DB)},
+	}, platform.WaitReady, func() error { return a.printReady(ready) })
+}
+
+// prepare brings an embedded database to this version, which nobody else would
+// do, and applies the file. A PostgreSQL schema is `platform migrate`'s, by a
+// role that may.
+func (a *app) prepare(ctx context.Context, p together.Config, flags upFlags, deps servicekit.Deps) error {
+	if p.Database.SQLite() {
+		if _, _, err := database.Migrate(ctx, deps.DB, deps.Logger); err != nil {
+			return err
+		}
+	} else if err := deps.DB.CheckSchema(ctx); err != nil {
+		return err
+	}
+	if flags.file == "" {
+		return nil
+	}
+	doc, err := a.parse(flags.file)
+	if err != nil {
+		return err
+	}
+	report, err := applyFile(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
+	if err != nil {
+		return err
+	}
+	return a.printReport(report, false)
+}

@@ -1,0 +1,243 @@
+package manifest
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// decode fills the File from the tree, by its yaml tags. It is stricter than the
+// YAML library: it guesses no types (a password 0123 is not the number 83), goes
+// on after a problem, and reads no anchors, which would give a value two places.
+// It never repeats a value in a message: it may be a secret.
+func (d *Document) decode(root ast.Node) {
+	if _, nothing := root.(*ast.NullNode); !nothing {
+		d.into("", root, reflect.ValueOf(&d.File).Elem())
+	}
+}
+
+// wrong notes that the node at path cannot be used.
+func (d *Document) wrong(path string, node ast.Node, format string, args ...any) {
+	d.problems = append(d.problems, Problem{File: d.name, Line: line(node), Path: path, Reason: fmt.Sprintf(format, args...)})
+}
+
+// into decodes a node into a value of the type that the schema has there.
+func (d *Document) into(path string, node ast.Node, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[Duration]() {
+		d.duration(path, node, v)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		d.into(path, node, v.Elem())
+	case reflect.String:
+		if s, ok := d.text(path, node); ok {
+			v.SetString(s)
+		}
+	case reflect.Bool:
+		if b, ok := node.(*ast.BoolNode); ok {
+			v.SetBool(b.Value)
+		} else {
+			d.wrong(path, node, "must be true or false, not %s", kindOf(node))
+		}
+	case reflect.Slice:
+		d.list(path, node, v)
+	case reflect.Struct:
+		d.fields(path, node, v)
+	case reflect.Map:
+		d.mapping(path, node, func(key string, value ast.Node) {
+			if v.IsNil() {
+				v.Set(reflect.MakeMap(v.Type()))
+			}
+			if free := d.free(path+"."+key, value); free != nil {
+				v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(free))
+			} else {
+				v.SetMapIndex(reflect.ValueOf(key), reflect.Zero(v.Type().Elem()))
+			}
+		})
+	case reflect.Interface:
+		if free := d.free(path, node); free != nil {
+			v.Set(reflect.ValueOf(free))
+		}
+	default:
+		d.wrong(path, node, "cannot be read: %s has no form in the file", v.Type())
+	}
+}
+
+func (d *Document) text(path string, node ast.Node) (string, bool) {
+	var s string
+	switch node := node.(type) {
+	case *ast.StringNode:
+		s = node.Value
+	case *ast.LiteralNode:
+		s = node.Value.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		d.wrong(path, node, "must be a string, not %s: put it in quotes", kindOf(node))
+		return "", false
+	default:
+		d.wrong(path, node, "must be a string, not %s", kindOf(node))
+		return "", false
+	}
+	// PostgreSQL keeps neither.
+	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
+		d.wrong(path, node, "holds a NUL or a broken character")
+		return "", false
+	}
+	return s, true
+}
+
+func (d *Document) duration(path string, node ast.Node, v reflect.Value) {
+	s, ok := node.(*ast.StringNode)
+	if ok {
+		if length, err := time.ParseDuration(s.Value); err == nil {
+			v.SetInt(int64(length))
+			return
+		}
+	}
+	d.wrong(path, node, "must be a duration such as 90s, 15m or 720h")
+}
+
+func (d *Document) list(path string, node ast.Node, v reflect.Value) {
+	sequence, ok := node.(*ast.SequenceNode)
+	if !ok {
+		d.wrong(path, node, "must be a list, not %s", kindOf(node))
+		return
+	}
+	// Empty and not nil: it was said that there are none.
+	v.Set(reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values)))
+	for i, item := range sequence.Values {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		d.lines[at] = line(item)
+		d.into(at, item, v.Index(i))
+	}
+}
+
+// fields decodes a mapping whose keys are known. A null says nothing.
+func (d *Document) fields(path string, node ast.Node, v reflect.Value) {
+	known := map[string]int{}
+	for i := range v.NumField() {
+		known[v.Type().Field(i).Tag.Get("yaml")] = i
+	}
+	d.mapping(path, node, func(key string, value ast.Node) {
+		at := strings.TrimPrefix(path+"."+key, ".")
+		i, ok := known[key]
+		if !ok {
+			d.wrong(at, value, "there is no such key")
+			return
+		}
+		if _, nothing := value.(*ast.NullNode); nothing {
+			delete(d.lines, at)
+			return
+		}
+		d.into(at, value, v.Field(i))
+	})
+}
+
+// mapping calls f with the keys and values of a mapping, each key once.
+func (d *Document) mapping(path string, node ast.Node, f func(key string, value ast.Node)) {
+	m, ok := node.(ast.MapNode)
+	if !ok {
+		d.wrong(path, node, "must be a mapping of keys to values, not %s", kindOf(node))
+		return
+	}
+	seen := map[string]int{}
+	for entries := m.MapRange(); entries.Next(); {
+		key, ok := d.key(path, entries.Key())
+		if !ok {
+			continue
+		}
+		at := strings.TrimPrefix(path+"."+key, ".")
+		if first, twice := seen[key]; twice {
+			d.wrong(at, entries.Key(), "stands here a second time, first in line %d", first)
+			continue
+		}
+		seen[key] = line(entries.Key())
+		d.lines[at] = seen[key]
+		f(key, entries.Value())
+	}
+}
+
+func (d *Document) key(path string, node ast.MapKeyNode) (string, bool) {
+	switch node := node.(type) {
+	case *ast.StringNode:
+		return d.text(path, node)
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
+		return node.GetToken().Value, true
+	default:
+		d.wrong(path, node, "has a key that is not a string")
+		return "", false
+	}
+}
+
+// free decodes what has no schema: claims. Everything it gives can be JSON.
+func (d *Document) free(path string, node ast.Node) any {
+	switch node := node.(type) {
+	case *ast.NullNode:
+		return nil
+	case *ast.BoolNode:
+		return node.Value
+	case *ast.IntegerNode:
+		return node.Value
+	case *ast.FloatNode:
+		return node.Value
+	case *ast.SequenceNode:
+		list := make([]any, len(node.Values))
+		for i, item := range node.Values {
+			list[i] = d.free(fmt.Sprintf("%s[%d]", path, i), item)
+		}
+		return list
+	case *ast.MappingNode, *ast.MappingValueNode:
+		values := map[string]any{}
+		d.mapping(path, node, func(key string, value ast.Node) { values[key] = d.free(path+"."+key, value) })
+		return values
+	case *ast.InfinityNode, *ast.NanNode:
+		d.wrong(path, node, "is a number that JSON does not have")
+		return nil
+	default:
+		s, _ := d.text(path, node)
+		return s
+	}
+}
+
+// kindOf names what a node is.
+func kindOf(node ast.Node) string {
+	switch node.(type) {
+	case *ast.NullNode:
+		return "nothing"
+	case *ast.StringNode, *ast.LiteralNode:
+		return "a string"
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "a number"
+	case *ast.BoolNode:
+		return "true or false"
+	case *ast.SequenceNode:
+		return "a list"
+	case ast.MapNode:
+		return "a mapping"
+	case *ast.AnchorNode, *ast.AliasNode:
+		return "an anchor or alias, which this file cannot have"
+	case *ast.TagNode:
+		return "a tagged value, which this file cannot have"
+	default:
+		return "anything else"
+	}
+}
+
+// line is where a node begins; a mapping's own token stands behind its first
+// key.
+func line(node ast.Node) int {
+	if m, ok := node.(ast.MapNode); ok {
+		if entries := m.MapRange(); entries.Next() {
+			node = entries.Key()
+		}
+	}
+	if token := node.GetToken(); token != nil && token.Position != nil {
+		return token.Position.Line
+	}
+	return 0
+}

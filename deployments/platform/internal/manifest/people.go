@@ -1,0 +1,130 @@
+package manifest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+func (a *applier) id(prefix string) (string, error) { return oauth.NewID(prefix, a.opts.Random) }
+
+func (a *applier) applyUsers(ctx context.Context) error {
+	have, err := a.w.Users(ctx)
+	if err != nil {
+		return err
+	}
+	byEmail := map[string]sqlstore.UserRecord{}
+	for _, u := range have {
+		byEmail[u.Email] = u
+	}
+	for i := range a.doc.Users {
+		email := strings.ToLower(a.doc.Users[i].Email)
+		old, existed := byEmail[email]
+		delete(byEmail, email)
+		if err := a.applyUser(ctx, i, old, existed); err != nil {
+			return err
+		}
+	}
+	if !a.opts.Prune || a.doc.Users == nil {
+		return nil
+	}
+	for _, u := range have {
+		if _, left := byEmail[u.Email]; !left || !u.Active {
+			continue
+		}
+		a.disabled("user", u.Email)
+		if err := a.w.DisableUser(ctx, u.ID, a.at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *applier) applyUser(ctx context.Context, i int, old sqlstore.UserRecord, existed bool) error {
+	u := a.doc.Users[i]
+	want := directory.User{
+		ID: old.ID, Email: strings.ToLower(u.Email), EmailVerified: u.EmailVerified, Name: u.Name,
+		GivenName: u.GivenName, FamilyName: u.FamilyName, Claims: u.Claims,
+	}
+	tenants := make([]string, len(u.Tenants))
+	for j, slug := range u.Tenants {
+		tenants[j] = a.tenants[slug]
+	}
+	d := diff{}
+	d.field("email_verified", old.EmailVerified == want.EmailVerified)
+	d.field("name", old.Name == want.Name)
+	d.field("given_name", old.GivenName == want.GivenName)
+	d.field("family_name", old.FamilyName == want.FamilyName)
+	d.field("claims", sameJSON(old.Claims, want.Claims))
+	d.field("tenants", slices.Equal(sorted(old.TenantIDs), sorted(tenants)))
+	d.field("enabled", old.Active)
+	hash, same, err := a.passwordHash(ctx, u, old.PasswordHash)
+	if err != nil {
+		return err
+	}
+	d.field("password", same)
+	if !existed {
+		if want.ID, err = a.id("usr_"); err != nil {
+			return err
+		}
+	}
+	if !a.note(existed, "user", want.Email, d) {
+		return nil
+	}
+	if err := a.w.SaveUser(ctx, want, tenants, a.at); err != nil {
+		return a.located(fmt.Sprintf("users[%d]", i), err)
+	}
+	if same {
+		return nil
+	}
+	return a.w.SetPassword(ctx, want.ID, hash, a.at)
+}
+
+// passwordHash is the hash to store, and whether the one that is there will do:
+// the file says a password, and only hashing tells whether it is the same. No
+// password in the file leaves the person the one they have.
+func (a *applier) passwordHash(ctx context.Context, u User, old string) (hash string, same bool, err error) {
+	switch {
+	case u.PasswordHash != "":
+		return u.PasswordHash, u.PasswordHash == old, nil
+	case u.Password == "":
+		return old, true, nil
+	}
+	hasher, err := password.New(password.Options{Random: a.opts.Random})
+	if err != nil {
+		return "", false, err
+	}
+	if old != "" {
+		same, err := hasher.Verify(ctx, old, u.Password)
+		if same || err != nil && !errors.Is(err, password.ErrFormat) { // a hash that nobody can use is replaced
+			return old, same, err
+		}
+	}
+	hash, err = hasher.Hash(ctx, u.Password)
+	return hash, false, err
+}
+
+// sameJSON compares claims as they are stored: YAML's integers are JSON's
+// numbers.
+func sameJSON(a, b map[string]any) bool {
+	if len(a) == 0 && len(b) == 0 {
+		return true
+	}
+	normal := func(m map[string]any) (v any) {
+		data, err := json.Marshal(m)
+		if err != nil || json.Unmarshal(data, &v) != nil {
+			return m
+		}
+		return v
+	}
+	return reflect.DeepEqual(normal(a), normal(b))
+}

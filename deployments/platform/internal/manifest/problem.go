@@ -1,0 +1,55 @@
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one thing that is wrong with the file.
+type Problem struct {
+	File   string
+	Line   int // 0 when unknown
+	Path   string
+	Reason string
+}
+
+func (p Problem) Error() string {
+	where := p.File
+	if p.Line > 0 {
+		where = fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	if p.Path == "" {
+		return where + ": " + p.Reason
+	}
+	return where + ": " + p.Path + ": " + p.Reason
+}
+
+// Problems is everything that is wrong with the file, in the order of its lines.
+type Problems []Problem
+
+// Error has a line for each problem.
+func (p Problems) Error() string {
+	var b strings.Builder
+	if len(p) == 1 {
+		b.WriteString("nothing was applied, for 1 problem:")
+	} else {
+		fmt.Fprintf(&b, "nothing was applied, for %d problems:", len(p))
+	}
+	for _, problem := range p {
+		b.WriteString("\n  " + problem.Error())
+	}
+	return b.String()
+}
+
+// err is nil when there is no problem.
+func (p Problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(p, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
+	})
+	return p
+}

@@ -1,0 +1,245 @@
+package manifest
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+// minSecret is the shortest client secret that may be chosen by hand: a secret
+// is kept as one SHA-256, which protects only what cannot be guessed.
+const minSecret = 32
+
+// maxSecret bounds what is read from a file of a secret, in bytes.
+const maxSecret = 4096
+
+var clientIDForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
+
+var grantNames = map[string]oauth.GrantType{
+	"authorization_code": oauth.GrantAuthorizationCode,
+	"refresh_token":      oauth.GrantRefreshToken,
+	"client_credentials": oauth.GrantClientCredentials,
+	"device_code":        oauth.GrantDeviceCode,
+	"token_exchange":     oauth.GrantTokenExchange,
+}
+
+func (c *checker) applications() {
+	ids := map[string]bool{}
+	for i := range c.doc.Applications {
+		a, at := &c.doc.Applications[i], fmt.Sprintf("applications[%d]", i)
+		switch {
+		case !clientIDForm.MatchString(a.ClientID):
+			c.refuse(at+".client_id", "must be 1 to 128 letters, digits and . _ ~ -")
+		case strings.HasPrefix(a.ClientID, "usr_") || strings.HasPrefix(a.ClientID, "tnt_"):
+			c.refuse(at+".client_id", "must not look like the id of a user or tenant")
+		case ids[a.ClientID]:
+			c.refuse(at+".client_id", "application %q stands here a second time", a.ClientID)
+		}
+		ids[a.ClientID] = true
+		if strings.TrimSpace(a.Name) == "" {
+			c.refuse(at+".name", "is required")
+		}
+		c.kind(a, at)
+		c.secret(a, at)
+		c.uris(a, at)
+		c.permissions(a, at)
+		c.tokens(a, at)
+	}
+}
+
+func public(a *Application) bool {
+	return a.Type == string(directory.SPA) || a.Type == string(directory.Native)
+}
+
+func (c *checker) kind(a *Application, at string) {
+	switch directory.ApplicationType(a.Type) {
+	case directory.Web, directory.Service, directory.SPA, directory.Native:
+	default:
+		c.refuse(at+".type", "must be WEB, SPA, NATIVE or SERVICE")
+	}
+	switch directory.ScopeLevel(a.ScopeLevel) {
+	case directory.Global:
+		if a.Tenant != "" {
+			c.refuse(at+".tenant", "is for scope_level TENANT only")
+		}
+	case directory.TenantScoped:
+		if a.Tenant == "" {
+			c.refuse(at+".tenant", "is required for scope_level TENANT")
+		}
+	default:
+		c.refuse(at+".scope_level", "must be GLOBAL or TENANT")
+	}
+}
+
+func (c *checker) secret(a *Application, at string) {
+	given := 0
+	for _, s := range []string{a.ClientSecret, a.ClientSecretFile, a.ClientSecretHash} {
+		if s != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		c.refuse(at+".client_secret", "give one of client_secret, client_secret_file and client_secret_hash")
+	case given > 0 && public(a):
+		c.refuse(at+".client_secret", "a %s application is public and can keep no secret (RFC 6749 2.1)", a.Type)
+	case a.ClientSecret != "":
+		c.strength(at+".client_secret", a.ClientSecret)
+	case a.ClientSecretFile != "":
+		c.secretFile(a, at+".client_secret_file")
+	case a.ClientSecretHash != "":
+		if _, err := decodeHash(a.ClientSecretHash); err != nil {
+			c.refuse(at+".client_secret_hash", "%v", err)
+		}
+	}
+	for key, given := range map[string]bool{".jwks": a.JWKS != nil, ".jwks_uri": a.JWKSURI != ""} {
+		if given {
+			c.refuse(at+key, "private_key_jwt is not supported in this version")
+		}
+	}
+}
+
+// secretFile reads the secret before anything is written.
+func (c *checker) secretFile(a *Application, path string) {
+	f, err := os.Open(a.ClientSecretFile)
+	if err != nil {
+		c.refuse(path, "cannot be read: %v", err)
+		return
+	}
+	defer func() { _ = f.Close() }()
+	content, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
+	secret := strings.TrimRight(string(content), "\r\n")
+	switch {
+	case err != nil:
+		c.refuse(path, "cannot be read: %v", err)
+	case secret == "":
+		c.refuse(path, "names an empty file: put the secret into it")
+	case len(secret) > maxSecret:
+		c.refuse(path, "names a file of more than %d bytes, which is no secret", maxSecret)
+	default:
+		c.strength(path, secret)
+		c.secrets[a.ClientID] = secret
+	}
+}
+
+func (c *checker) strength(path, secret string) {
+	if len(secret) < minSecret && !c.rules.Loopback {
+		c.refuse(path, "has fewer than %d characters: leave it out and one is generated", minSecret)
+	}
+}
+
+// decodeHash reads "sha256:" and 64 hexadecimal digits.
+func decodeHash(s string) ([]byte, error) {
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	hash, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(hash) != 32 {
+		return nil, errors.New("must be sha256: and the 64 hexadecimal digits of the secret's SHA-256")
+	}
+	return hash, nil
+}
+
+func (c *checker) uris(a *Application, at string) {
+	native := a.Type == string(directory.Native)
+	for key, uris := range map[string][]string{".redirect_uris": a.RedirectURIs, ".post_logout_redirect_uris": a.PostLogoutRedirectURIs} {
+		for i, uri := range uris {
+			if err := oauth.ValidateRedirectURI(uri, native); err != nil {
+				c.refuse(fmt.Sprintf("%s%s[%d]", at, key, i), "%v", err)
+			}
+		}
+		c.twice(at+key, uris)
+	}
+	if slices.Contains(a.Grants, "authorization_code") && len(a.RedirectURIs) == 0 {
+		c.refuse(at+".redirect_uris", "the authorization_code grant needs at least one")
+	}
+	if uri := a.BackchannelLogoutURI; uri != "" {
+		if u, err := url.Parse(uri); err != nil || u.Host == "" || strings.Contains(uri, "#") || u.Scheme != "https" && (u.Scheme != "http" || !c.rules.Loopback) {
+			c.refuse(at+".backchannel_logout_uri", "must be an https URL without a fragment")
+		}
+	}
+	for i, origin := range a.CORSOrigins {
+		// An origin is written as browsers send it (RFC 6454 6.2), and http is for
+		// loopback here too.
+		u, err := url.Parse(origin)
+		if err != nil || origin != strings.ToLower(u.Scheme+"://"+u.Host) || oauth.ValidateRedirectURI(origin, false) != nil {
+			c.refuse(fmt.Sprintf("%s.cors_origins[%d]", at, i), "must be an origin such as https://app.example.com")
+		}
+	}
+	c.twice(at+".cors_origins", a.CORSOrigins)
+}
+
+func (c *checker) permissions(a *Application, at string) {
+	for i, name := range a.Grants {
+		where := fmt.Sprintf("%s.grants[%d]", at, i)
+		if _, ok := grantNames[name]; !ok {
+			c.refuse(where, "%q is not a grant: authorization_code, refresh_token, client_credentials, device_code, token_exchange", name)
+		}
+		if public(a) && (name == "client_credentials" || name == "token_exchange") {
+			c.refuse(where, "a %s application is public: it has nothing to prove who it is with (RFC 6749 4.4)", a.Type)
+		}
+	}
+	c.twice(at+".grants", a.Grants)
+	for i, scope := range a.Scopes {
+		if parsed, ok := oauth.ParseScopes(scope); !ok || len(parsed) != 1 || parsed[0] != scope {
+			c.refuse(fmt.Sprintf("%s.scopes[%d]", at, i), "is not a scope token (RFC 6749 3.3)")
+		}
+	}
+	c.twice(at+".scopes", a.Scopes)
+	resources := map[string][]string{".audiences": a.Audiences, ".resources_served": a.ResourcesServed}
+	if a.DefaultAudience != "" {
+		resources[".default_audience"] = []string{a.DefaultAudience}
+	}
+	for key, uris := range resources {
+		for i, uri := range uris {
+			where := fmt.Sprintf("%s%s[%d]", at, key, i)
+			if key == ".default_audience" {
+				where = at + key
+			}
+			if u, err := url.Parse(uri); err != nil || !u.IsAbs() || strings.Contains(uri, "#") {
+				c.refuse(where, "must be an absolute URI without a fragment (RFC 8707 2)")
+			}
+		}
+		if key != ".default_audience" {
+			c.twice(at+key, uris)
+		}
+	}
+}
+
+// maxAccessTokenTTL is what the platform's own setting allows too, and what the
+// keys service counts on when it withdraws a key.
+const maxAccessTokenTTL = 24 * time.Hour
+
+func (c *checker) tokens(a *Application, at string) {
+	for key, alg := range map[string]string{".access_token_alg": a.AccessTokenAlg, ".id_token_alg": a.IDTokenAlg} {
+		switch signing.Algorithm(alg) {
+		case "", signing.RS256, signing.PS256, signing.ES256, signing.EdDSA:
+		default:
+			c.refuse(at+key, "must be RS256, PS256, ES256 or EdDSA")
+		}
+	}
+	for key, d := range map[string]Duration{".access_token_ttl": a.AccessTokenTTL, ".refresh_token_ttl": a.RefreshTokenTTL, ".refresh_idle_ttl": a.RefreshIdleTTL} {
+		// Zero is the platform's default; who writes it means something else.
+		if d < 0 || time.Duration(d)%time.Second != 0 || d == 0 && c.doc.has(at+key) {
+			c.refuse(at+key, "must be one or more whole seconds")
+		}
+	}
+	if time.Duration(a.AccessTokenTTL) > maxAccessTokenTTL {
+		c.refuse(at+".access_token_ttl", "must be at most 24h: its signing key is published only so long")
+	}
+	if a.RefreshIdleTTL > a.RefreshTokenTTL && a.RefreshTokenTTL > 0 {
+		c.refuse(at+".refresh_idle_ttl", "is more than refresh_token_ttl, so it would never count")
+	}
+	if g := a.RefreshGrace; g != nil && (*g < 0 || time.Duration(*g) > time.Minute || time.Duration(*g)%time.Millisecond != 0) {
+		c.refuse(at+".refresh_grace", "must be between 0s and 1m, in whole milliseconds")
+	}
+}
