@@ -130,6 +130,7 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	a.started.put(state, attempt{Browser: browser, ClientID: client, Nonce: nonce, Verifier: verifier})
 	//nolint:gosec // the demo refuses to run on anything but loopback, where http is all there is
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: browser, Path: Path, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	//nolint:gosec // to the endpoint that the issuer's own metadata names
 	http.Redirect(w, r, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 
@@ -176,7 +177,7 @@ func (a *App) serveTokens(w http.ResponseWriter, r *http.Request) {
 	}
 	a.opts.UI.Render(w, r, http.StatusOK, a.tokens, webui.View{
 		Title: "Signed in", Heading: "Signed in to " + shown.ClientID, Wide: true,
-		Lead: "What the platform gave this application, decoded. The signatures were checked with the keys it publishes.",
+		Lead: "What the platform gave this application, decoded. The ID token's signature was checked with the keys that the platform publishes.",
 		Data: map[string]any{"Result": shown, "Other": other, "Home": Path, "Logout": shown.logoutURL},
 	}, webui.PageOptions{})
 }

@@ -41,28 +41,36 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 
 	p := &Platform{Services: map[string]*servicekit.Service{}}
 	handlers := map[string]http.Handler{}
-	add := func(name string, service *servicekit.Service, err error) error {
+	var failed []error
+	add := func(name string, build func() (*servicekit.Service, error)) {
+		service, err := build()
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+			return
 		}
 		p.Services[name], handlers[name] = service, service.Handler
-		return nil
 	}
-	keysService, err := keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
-	err = add("keys", keysService, err)
-	authorizeService, err2 := authorize.New(authorize.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, verifying)
-	err2 = add("authorize", authorizeService, err2)
-	sessionService, err3 := session.New(session.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions}, verifying)
-	err3 = add("session", sessionService, err3)
-	tokenService, err4 := token.New(token.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, signing)
-	err4 = add("token", tokenService, err4)
-	deviceService, err5 := device.New(device.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, verifying)
-	err5 = add("device", deviceService, err5)
-	if err := errors.Join(err, err2, err3, err4, err5); err != nil {
-		return nil, err
+	add("keys", func() (*servicekit.Service, error) {
+		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
+	})
+	add("authorize", func() (*servicekit.Service, error) {
+		return authorize.New(authorize.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, verifying)
+	})
+	add("session", func() (*servicekit.Service, error) {
+		return session.New(session.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions}, verifying)
+	})
+	add("token", func() (*servicekit.Service, error) {
+		return token.New(token.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, signing)
+	})
+	add("device", func() (*servicekit.Service, error) {
+		return device.New(device.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, verifying)
+	})
+	if len(failed) > 0 {
+		return nil, errors.Join(failed...)
 	}
+	var err error
 	// What nobody owns is answered by any service: they all say 404 alike.
-	p.Handler, err = api.Mux(handlers, keysService.Handler)
+	p.Handler, err = api.Mux(handlers, handlers["keys"])
 	return p, err
 }
 
