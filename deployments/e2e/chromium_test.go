@@ -56,10 +56,12 @@ func read[T any](b *tab, action chromedp.Action[T]) T {
 	return answer
 }
 
-func (b *tab) open(url string)        { b.t.Helper(); b.do(chromedp.Navigate(url)) }
-func (b *tab) click(sel string)       { b.t.Helper(); b.do(chromedp.Click(chromedp.CSS(sel))) }
-func (b *tab) see(sel string)         { b.t.Helper(); b.do(chromedp.WaitVisible(chromedp.CSS(sel))) }
-func (b *tab) fill(sel, keys string)  { b.t.Helper(); b.do(chromedp.SendKeys(chromedp.CSS(sel), keys)) }
+func (b *tab) open(url string)  { b.t.Helper(); b.do(chromedp.Navigate(url)) }
+func (b *tab) click(sel string) { b.t.Helper(); b.do(chromedp.Click(chromedp.CSS(sel))) }
+func (b *tab) see(sel string)   { b.t.Helper(); b.do(chromedp.WaitVisible(chromedp.CSS(sel))) }
+
+func (b *tab) fill(sel, keys string) { b.t.Helper(); b.do(chromedp.SendKeys(chromedp.CSS(sel), keys)) }
+
 func (b *tab) text(sel string) string { b.t.Helper(); return read(b, chromedp.Text(chromedp.CSS(sel))) }
 
 // judge holds the page that is shown against what every page promises: axe-core
