@@ -131,7 +131,6 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	//nolint:gosec // the demo refuses to run on anything but loopback, where http is all there is
 	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: browser, Path: Path, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	//nolint:gosec // to the endpoint that the issuer's own metadata names
-	//nolint:gosec // to the platform's own authorization endpoint, as discovered
 	http.Redirect(w, r, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 

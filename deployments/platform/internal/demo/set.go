@@ -59,7 +59,7 @@ func makeCredentials(path string, random io.Reader) (Credentials, error) {
 	}
 	// Typed by hand: 16 characters of base64url are 96 bits.
 	c.Password = c.Password[:16]
-	data, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // keeping them is what the file is for //nolint:gosec // this file is what keeps them
+	data, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // this file is what keeps them
 	if err != nil {
 		return c, err
 	}
