@@ -51,21 +51,23 @@ func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil { // admin endpoints, the demo, unknown paths
 		return c.next.RoundTrip(r)
 	}
-	sent, err := take(&r.Body)
+	var body []byte
+	if r.Body != nil {
+		if body, err = drain(r.Body); err != nil {
+			return nil, err
+		}
+	}
+	res, err := c.next.RoundTrip(withBody(r, body))
 	if err != nil {
 		return nil, err
 	}
-	res, err := c.next.RoundTrip(r)
+	received, err := drain(res.Body)
 	if err != nil {
 		return nil, err
 	}
-	received, err := take(&res.Body)
-	if err != nil {
-		return nil, err
-	}
-	r.Body = io.NopCloser(bytes.NewReader(sent))
+	res.Body = io.NopCloser(bytes.NewReader(received))
 	input := &openapi3filter.RequestValidationInput{
-		Request: r, PathParams: params, Route: route,
+		Request: withBody(r, body), PathParams: params, Route: route,
 		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
 	}
 	c.judge(r, res, input, received)
@@ -130,13 +132,20 @@ func (c *contract) verdict(whole bool) []string {
 	return all
 }
 
-// take reads a body whole and puts an equal one in its place.
-func take(body *io.ReadCloser) ([]byte, error) {
-	if *body == nil || *body == http.NoBody {
-		return nil, nil
+// withBody is a copy of a request: a RoundTripper must not change the one it was
+// given, and the transport may still read its own.
+func withBody(r *http.Request, body []byte) *http.Request {
+	r = r.Clone(r.Context())
+	if len(body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	} else {
+		r.Body = http.NoBody
 	}
-	data, err := io.ReadAll(*body)
-	_ = (*body).Close()
-	*body = io.NopCloser(bytes.NewReader(data))
+	return r
+}
+
+func drain(body io.ReadCloser) ([]byte, error) {
+	data, err := io.ReadAll(body)
+	_ = body.Close()
 	return data, err
 }

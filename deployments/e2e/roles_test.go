@@ -5,7 +5,9 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -51,7 +53,8 @@ func TestAServiceUnderAnothersRoleFails(t *testing.T) {
 		t.Run(service+" as "+role, func(t *testing.T) {
 			s := apartWithRoles(t, map[string]string{service: role})
 			require.NotEmpty(t, journey(t, s))
-			require.Contains(t, s.procs[service].out.String(), "permission denied", "and the log says why")
+			require.Eventually(t, func() bool { return strings.Contains(s.procs[service].out.String(), "permission denied") },
+				30*time.Second, 20*time.Millisecond, "and the log says why")
 		})
 	}
 }

@@ -147,7 +147,6 @@ func (x *exchange) end(c *gin.Context) {
 	}
 	if x.edge.log.Enabled(ctx, level) {
 		attrs := []slog.Attr{
-			slog.String("service", x.edge.service),
 			slog.String("method", x.route.method),
 			slog.String("route", x.route.path), // never the path itself: it may name a flow
 			slog.Int("status", status),

@@ -170,7 +170,6 @@ func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
 		return
 	}
 	attrs := []slog.Attr{
-		slog.String("service", x.edge.service),
 		slog.String("method", x.route.method),
 		slog.String("route", x.route.path),
 		slog.Int("status", p.Status),

@@ -42,28 +42,29 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 	p := &Platform{Services: map[string]*servicekit.Service{}}
 	handlers := map[string]http.Handler{}
 	var failed []error
-	add := func(name string, build func() (*servicekit.Service, error)) {
-		service, err := build()
+	add := func(name string, deps servicekit.Deps, build func(servicekit.Deps) (*servicekit.Service, error)) {
+		deps.Logger = deps.Logger.With("service", name)
+		service, err := build(deps)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", name, err))
 			return
 		}
 		p.Services[name], handlers[name] = service, service.Handler
 	}
-	add("keys", func() (*servicekit.Service, error) {
+	add("keys", deps, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
 	})
-	add("authorize", func() (*servicekit.Service, error) {
-		return authorize.New(authorize.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, verifying)
+	add("authorize", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
+		return authorize.New(authorize.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, deps)
 	})
-	add("session", func() (*servicekit.Service, error) {
-		return session.New(session.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions}, verifying)
+	add("session", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
+		return session.New(session.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions}, deps)
 	})
-	add("token", func() (*servicekit.Service, error) {
-		return token.New(token.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, signing)
+	add("token", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
+		return token.New(token.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
 	})
-	add("device", func() (*servicekit.Service, error) {
-		return device.New(device.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, verifying)
+	add("device", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
+		return device.New(device.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, deps)
 	})
 	if len(failed) > 0 {
 		return nil, errors.Join(failed...)
