@@ -24,11 +24,8 @@ func rot(repo fs.FS) []string {
 	}
 	for _, n := range plainLibs {
 		exists := slices.ContainsFunc(libs, func(p pkg) bool { return p.dir == n.path })
-		switch {
-		case !exists && !n.planned:
+		if !exists {
 			complain("%s does not exist: correct plainLibs", n.path)
-		case exists && n.planned:
-			complain("%s exists: it is no longer planned", n.path)
 		}
 	}
 	for _, n := range append(slices.Clone(technologies), name{path: sqliteDriver, home: "libs/database/sqlite"}) {

@@ -17,8 +17,8 @@ var plainLibs = []name{
 	{path: "libs/grants"},
 	{path: "libs/sessions"},
 	{path: "libs/signing"},
-	{path: "libs/limits", planned: true},
-	{path: "libs/audit", planned: true},
+	{path: "libs/limits"},
+	{path: "libs/audit"},
 }
 
 // technologies are the libraries that plain types must not know. home is the

@@ -36,13 +36,22 @@ $$;
 REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
-       device_codes, signing_keys
+       device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
+       logout_outbox
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
 -- Everybody: what version is this, who are the applications, which keys verify.
 GRANT SELECT ON goose_db_version, applications, signing_keys
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+
+-- The trail: everybody adds to it, and nobody whom a stranger talks to reads,
+-- changes or shortens it.
+GRANT INSERT ON audit_events
+    TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+
+-- Failures, counted by those who are guessed at. The keys are keyed hashes.
+GRANT SELECT, INSERT, UPDATE, DELETE ON limits TO platform_token, platform_device, platform_session;
 
 -- People, for those who show them or put them into tokens. Hashes of passwords
 -- stand apart, and only the sign-in reads them.
@@ -52,6 +61,8 @@ GRANT SELECT ON tenant_domains TO platform_session;
 
 -- Hashes of application secrets, for those who authenticate applications.
 GRANT SELECT ON application_secrets TO platform_token, platform_device;
+-- UPDATE (expires_at) is for locking a row while it is removed.
+GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON used_assertions TO platform_token, platform_device;
 
 -- Who is signed in, and what they have allowed.
 GRANT SELECT ON sessions, consents TO platform_authorize, platform_token, platform_device;
@@ -61,18 +72,24 @@ GRANT SELECT, INSERT, DELETE, UPDATE (consumed_at) ON authorization_requests TO 
 GRANT SELECT, INSERT, DELETE, UPDATE (consumed_at) ON authorization_codes TO platform_authorize;
 GRANT UPDATE (last_seen_at) ON sessions TO platform_authorize;
 
--- token: redeems codes and device codes, owns the grants.
+-- token: redeems codes and device codes, owns the grants and what they yield. A
+-- grant that has ended ends its refresh tokens, so nobody else needs those.
 GRANT SELECT, UPDATE (consumed_at) ON authorization_codes TO platform_token;
 GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_codes TO platform_token;
-GRANT SELECT, INSERT, UPDATE, DELETE ON grants TO platform_token;
+GRANT SELECT, INSERT, UPDATE, DELETE ON grants, refresh_tokens, revoked_tokens TO platform_token;
 
 -- device: owns the device codes; asks for sign-ins as authorize does.
 GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, auth_time, acr, amr)
     ON device_codes TO platform_device;
 GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
 
--- session: signs people in, asks for consent, ends sessions.
-GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, consents TO platform_session;
+-- session: signs people in, asks for consent, ends sessions and tells the
+-- applications.
+GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, consents, logout_outbox TO platform_session;
+-- A visit to the account page starts a sign-in of its own, of these columns only:
+-- what an application asks for is authorize's to write.
+GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales, login_email, tenant_id, created_at, expires_at)
+    ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
@@ -87,3 +104,15 @@ GRANT INSERT, DELETE, UPDATE (active_from, retire_at, revoked_at) ON signing_key
 GRANT SELECT, INSERT, UPDATE, DELETE
     ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets
     TO platform_operator;
+
+-- and who is signed in, what they allowed and what happened: to look at, to end,
+-- and in the case of the trail to shorten when it is old. Hashes of cookies are
+-- no business of an operator's.
+GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, user_agent, address),
+      UPDATE (ended_at)
+    ON sessions TO platform_operator;
+GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_operator;
+GRANT SELECT ON consents TO platform_operator;
+-- Who ends a session leaves the notices that applications are sent of it.
+GRANT INSERT ON logout_outbox TO platform_operator;
+GRANT SELECT, DELETE ON audit_events TO platform_operator;

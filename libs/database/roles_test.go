@@ -14,15 +14,21 @@ import (
 )
 
 // rights are what a role may do with a table: verbs on all of it, and the
-// columns it may update where that is not all of them.
+// columns it may update, insert or read where that is not all of them.
 type rights struct {
 	verbs  string   // of S(elect), I(nsert), U(pdate), D(elete), in this order
 	update []string // columns
+	insert []string // columns
+	read   []string // columns
 }
 
 var (
 	read = rights{verbs: "S"}
 	own  = rights{verbs: "SIUD"}
+	// add is what everybody may do with the audit trail.
+	add = rights{verbs: "I"}
+	// used is an assertion's row; the column is for locking it.
+	used = rights{verbs: "SID", update: []string{"expires_at"}}
 )
 
 // matrix is the table "Who owns which table" as the database shall see it. What
@@ -31,46 +37,61 @@ var matrix = map[string]map[string]rights{
 	"platform_authorize": {
 		"goose_db_version": read, "applications": read, "signing_keys": read,
 		"tenants": read, "users": read, "memberships": read,
+		"audit_events":           add,
 		"consents":               read,
-		"sessions":               {"S", []string{"last_seen_at"}},
-		"authorization_requests": {"SID", []string{"consumed_at"}},
-		"authorization_codes":    {"SID", []string{"consumed_at"}},
+		"sessions":               {verbs: "S", update: []string{"last_seen_at"}},
+		"authorization_requests": {verbs: "SID", update: []string{"consumed_at"}},
+		"authorization_codes":    {verbs: "SID", update: []string{"consumed_at"}},
 	},
 	"platform_token": {
 		"goose_db_version": read, "applications": read, "signing_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
-		"authorization_codes": {"S", []string{"consumed_at"}},
-		"device_codes":        {"S", []string{"consumed_at", "interval_seconds", "last_polled_at"}},
-		"grants":              own,
+		"authorization_codes": {verbs: "S", update: []string{"consumed_at"}},
+		"device_codes":        {verbs: "S", update: []string{"consumed_at", "interval_seconds", "last_polled_at"}},
+		"grants":              own, "refresh_tokens": own, "revoked_tokens": own,
+		"used_assertions": used, "limits": own, "audit_events": add,
 	},
 	"platform_device": {
 		"goose_db_version": read, "applications": read, "signing_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
-		"application_secrets":    read,
-		"authorization_requests": {"SI", []string{"consumed_at"}},
-		"device_codes":           {"SID", []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
+		"application_secrets": read,
+		"used_assertions":     used, "limits": own, "audit_events": add,
+		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
+		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
 	},
 	"platform_session": {
 		"goose_db_version": read, "applications": read, "signing_keys": read,
 		"tenants": read, "tenant_domains": read, "memberships": read,
-		"users":                  {"S", []string{"last_login_at"}},
-		"credentials":            {"S", []string{"password_hash", "updated_at"}},
-		"sessions":               own,
-		"consents":               own,
-		"authorization_requests": {"S", []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"}},
-		"grants":                 {"S", []string{"revoked_at"}},
+		"users":         {verbs: "S", update: []string{"last_login_at"}},
+		"credentials":   {verbs: "S", update: []string{"password_hash", "updated_at"}},
+		"sessions":      own,
+		"consents":      own,
+		"logout_outbox": own, "limits": own, "audit_events": add,
+		"authorization_requests": {
+			verbs:  "S",
+			update: []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"},
+			insert: []string{
+				"browser_hash", "client_id", "created_at", "expires_at", "id", "kind", "login_email", "redirect_uri", "response_mode", "scope", "tenant_id", "ui_locales",
+			},
+		},
+		"grants": {verbs: "S", update: []string{"revoked_at"}},
 	},
 	"platform_keys": {
-		"goose_db_version": read, "applications": read,
-		"signing_keys": {"SID", []string{"active_from", "retire_at", "revoked_at"}},
+		"goose_db_version": read, "applications": read, "audit_events": add,
+		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
 	},
 	"platform_operator": {
 		"goose_db_version": read, "signing_keys": read,
 		"tenants": own, "tenant_domains": own, "users": own, "memberships": own,
 		"credentials": own, "applications": own, "application_secrets": own,
+		"sessions": {update: []string{"ended_at"}, read: []string{
+			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "expires_at", "id", "last_seen_at", "tenant_id", "user_agent", "user_id",
+		}},
+		"grants":   {verbs: "S", update: []string{"revoked_at"}},
+		"consents": read, "audit_events": {verbs: "SID"}, "logout_outbox": add,
 	},
 }
 
@@ -92,7 +113,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 15, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 21, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)
@@ -117,10 +138,10 @@ func requireRights(t *testing.T, db *database.DB, table string, want rights) {
 		return names
 	}
 	if !strings.Contains(want.verbs, "S") {
-		require.Empty(t, columns("SELECT"))
+		require.Equal(t, want.read, columns("SELECT"))
 	}
 	if !strings.Contains(want.verbs, "I") {
-		require.Empty(t, columns("INSERT"))
+		require.Equal(t, want.insert, columns("INSERT"))
 	}
 	if !strings.Contains(want.verbs, "U") {
 		require.Equal(t, want.update, columns("UPDATE"))
@@ -150,8 +171,11 @@ func requireBehaviour(t *testing.T, db *database.DB, table string, want rights, 
 	may := func(verb string) bool { return strings.Contains(want.verbs, verb) }
 	try(may("S"), fmt.Sprintf(`SELECT * FROM %s`, table))
 	try(may("D"), fmt.Sprintf(`DELETE FROM %s`, table))
-	try(may("I"), fmt.Sprintf(`INSERT INTO %s (%s) VALUES (NULL)`, table, columns[0]))
-	try(may("S") && len(update) > 0, fmt.Sprintf(`SELECT %s FROM %s FOR UPDATE SKIP LOCKED`, columns[0], table))
+	try(may("I") || slices.Contains(want.insert, columns[0]), fmt.Sprintf(`INSERT INTO %s (%s) VALUES (NULL)`, table, columns[0]))
+	for _, column := range want.read {
+		try(true, fmt.Sprintf(`SELECT %s FROM %s`, column, table))
+	}
+	try((may("S") || slices.Contains(want.read, columns[0])) && len(update) > 0, fmt.Sprintf(`SELECT %s FROM %s FOR UPDATE SKIP LOCKED`, columns[0], table))
 	for _, column := range columns {
 		try(may("U") || slices.Contains(update, column), fmt.Sprintf(`UPDATE %s SET %s = NULL`, table, column))
 	}
@@ -178,20 +202,27 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 		"platform_authorize": {
 			`SELECT hash FROM application_secrets`, `SELECT password_hash FROM credentials`, `UPDATE sessions SET user_id = 'x'`,
 			`UPDATE sessions SET ended_at = NULL`, `INSERT INTO grants (id) VALUES ('x')`, `UPDATE authorization_requests SET decision = 'consented'`,
+			`SELECT key FROM limits`, `SELECT kind FROM audit_events`,
 		},
 		"platform_token": {
 			`SELECT password_hash FROM credentials`, `INSERT INTO authorization_codes (code_hash) VALUES ('\x00')`, `UPDATE authorization_codes SET user_id = 'x'`,
 			`SELECT id FROM authorization_requests`, `UPDATE device_codes SET decision = 'approved'`, `UPDATE sessions SET last_seen_at = now()`,
+			`DELETE FROM audit_events`, `SELECT uri FROM logout_outbox`,
 		},
 		"platform_device": {
 			`SELECT id FROM grants`, `SELECT password_hash FROM credentials`, `SELECT code_hash FROM authorization_codes`, `UPDATE device_codes SET consumed_at = NULL`,
+			`SELECT token_hash FROM refresh_tokens`, `INSERT INTO revoked_tokens (jti) VALUES ('x')`, `UPDATE audit_events SET kind = 'x'`,
 		},
 		"platform_session": {
 			`SELECT hash FROM application_secrets`, `SELECT code_hash FROM authorization_codes`, `UPDATE grants SET revoked_at = NULL, scope = 'x'`,
-			`UPDATE authorization_requests SET redirect_uri = 'x'`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
+			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
+			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
-		"platform_keys":     {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`},
-		"platform_operator": {`SELECT cookie_hash FROM sessions`, `INSERT INTO signing_keys (kid) VALUES ('x')`, `SELECT id FROM grants`},
+		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `SELECT kind FROM audit_events`},
+		"platform_operator": {
+			`SELECT cookie_hash FROM sessions`, `UPDATE sessions SET user_id = 'x'`, `INSERT INTO signing_keys (kid) VALUES ('x')`,
+			`INSERT INTO grants (id) VALUES ('x')`, `SELECT token_hash FROM refresh_tokens`, `UPDATE audit_events SET kind = 'x'`,
+		},
 	}
 	require.Len(t, tests, len(matrix))
 	for role, statements := range tests {

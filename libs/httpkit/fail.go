@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
@@ -60,10 +62,14 @@ type validationError struct {
 //   - *oauth.Error: its status and RFC 6749 5.2 document
 //   - an error whose method Unavailable() bool answers true, or a passed deadline:
 //     503 temporarily_unavailable with Retry-After
+//   - an error with a method RetryAfter() time.Duration, such as *limits.Error: 429
+//     too_many_requests (RFC 6585 4) with Retry-After
 //   - anything else: 500 server_error
 //
 // A browser that prefers text/html gets the same as a page where Options have
-// one. Headers that the caller has set (WWW-Authenticate, Retry-After) stay.
+// one. Headers that the caller has set (WWW-Authenticate, Retry-After) stay;
+// Retry-After is else what the error's RetryAfter says, in whole seconds rounded
+// up, and one second where it says nothing.
 // Causes go to the log and nowhere else.
 func Fail(c *gin.Context, err error) {
 	x := exchangeOf(c)
@@ -74,8 +80,8 @@ func Fail(c *gin.Context, err error) {
 	if c.Writer.Written() {
 		return
 	}
-	if p.Status == http.StatusServiceUnavailable && c.Writer.Header().Get("Retry-After") == "" {
-		c.Header("Retry-After", "1")
+	if wait := retryAfter(p.Status, err); wait != "" && c.Writer.Header().Get("Retry-After") == "" {
+		c.Header("Retry-After", wait)
 	}
 	x.answer(c, p, body)
 }
@@ -93,6 +99,8 @@ func describe(ctx context.Context, err error, maxBody int64) (Problem, problemBo
 	case errors.As(err, &known):
 	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil && errors.Is(err, context.Canceled):
 		known = oauth.Unavailable(err)
+	case errors.As(err, new(waiter)):
+		known = &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed attempts; wait before the next one"}
 	default:
 		known = &oauth.Error{Code: oauth.ServerError, Description: "the server met an unexpected condition"}
 	}
@@ -113,6 +121,26 @@ func describeMissing(missing *MissingError) (Problem, problemBody) {
 func isUnavailable(err error) bool {
 	var u interface{ Unavailable() bool }
 	return errors.As(err, &u) && u.Unavailable()
+}
+
+// waiter is an error that knows when trying again may help.
+type waiter interface {
+	error
+	RetryAfter() time.Duration
+}
+
+// retryAfter is the header of an answer that shall be tried again (RFC 9110
+// 10.2.3): whole seconds, rounded up so that nobody comes too early; empty for
+// answers that trying again does not change.
+func retryAfter(status int, err error) string {
+	w, ok := errors.AsType[waiter](err)
+	switch {
+	case ok && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable):
+		return strconv.FormatInt(max(1, int64((w.RetryAfter()+time.Second-1)/time.Second)), 10)
+	case status == http.StatusServiceUnavailable:
+		return "1"
+	}
+	return ""
 }
 
 // sanitize keeps a description inside RFC 6749 5.2: %x20-21 / %x23-5B / %x5D-7E.

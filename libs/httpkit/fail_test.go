@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
@@ -22,10 +23,22 @@ type storeError struct{ away bool }
 func (e storeError) Error() string     { return "pq: password of 10.0.0.7 refused" }
 func (e storeError) Unavailable() bool { return e.away }
 
+// blocked is what a limit that is reached looks like from here, and what a
+// breaker that is open.
+type (
+	blocked time.Duration
+	broken  struct{ blocked }
+)
+
+func (blocked) Error() string               { return "blocked: key 7f" }
+func (b blocked) RetryAfter() time.Duration { return time.Duration(b) }
+func (broken) Unavailable() bool            { return true }
+
 func TestFailGivesEachErrorItsAnswer(t *testing.T) {
 	t.Parallel()
 	const unexpected = `{"error":"server_error","error_description":"the server met an unexpected condition"}`
 	const away = `{"error":"temporarily_unavailable","error_description":"the service is temporarily unavailable, try again shortly"}`
+	const tooMany = `{"error":"too_many_requests","error_description":"too many failed attempts; wait before the next one"}`
 	tests := map[string]struct {
 		err    error
 		status int
@@ -45,6 +58,13 @@ func TestFailGivesEachErrorItsAnswer(t *testing.T) {
 		"storage that failed":      {fmt.Errorf("grants.redeem: %w", storeError{false}), 500, unexpected, "", "ERROR"},
 		"a passed deadline":        {fmt.Errorf("sign: %w", context.DeadlineExceeded), 503, away, "1", "WARN"},
 		"unavailable by name":      {oauth.Unavailable(errors.New("vault: 503")), 503, away, "1", "WARN"},
+		"a limit reached":          {fmt.Errorf("sign in: %w", blocked(90*time.Second)), 429, tooMany, "90", "DEBUG"},
+		"one for a moment":         {blocked(time.Millisecond), 429, tooMany, "1", "DEBUG"},
+		"one for a bit over 1 s":   {blocked(time.Second + 1), 429, tooMany, "2", "DEBUG"},
+		"one that is just over":    {blocked(-time.Second), 429, tooMany, "1", "DEBUG"},
+		"a limit said by name":     {&oauth.Error{Code: oauth.TooManyRequests, Cause: blocked(time.Minute)}, 429, `{"error":"too_many_requests"}`, "60", "DEBUG"},
+		"another error of a limit": {&oauth.Error{Code: oauth.InvalidGrant, Cause: blocked(time.Minute)}, 400, `{"error":"invalid_grant"}`, "", "DEBUG"},
+		"an open breaker":          {broken{blocked(7 * time.Second)}, 503, away, "7", "WARN"},
 		"a body that is too large": {&http.MaxBytesError{Limit: 32768}, 413, `{"error":"invalid_request","error_description":"the request body exceeds 32768 bytes"}`, "", "DEBUG"},
 		"anything else":            {errors.New("pq: relation codes does not exist"), 500, unexpected, "", "ERROR"},
 	}

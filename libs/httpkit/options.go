@@ -53,6 +53,8 @@ type Options struct {
 	MaxBody int64
 	// Deadline is when a request's context ends; 0: DefaultDeadline.
 	Deadline time.Duration
+	// CORS says what pages of other origins may call.
+	CORS CORS
 	// Secure says that browsers reach the platform by https, so that
 	// Strict-Transport-Security is sent (RFC 6797).
 	Secure bool
@@ -113,8 +115,9 @@ func NewHandler(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("httpkit: trusted proxies: %w", err)
 	}
 	for _, r := range o.Routes {
-		e.mount(engine, r, o.Handlers[r.OperationID])
+		e.mount(engine, r, o.CORS.wrap(r.OperationID, o.Handlers[r.OperationID]))
 	}
+	e.mountPreflights(engine, &o.CORS, o.Routes)
 	unmatched := e.unmatchedRoutes()
 	engine.NoRoute(func(c *gin.Context) {
 		e.serve(c, unmatched.of(c.Request.Method), NotFound)
@@ -186,6 +189,9 @@ func checkRoutes(o Options) error {
 		if !wanted[id] {
 			problems = append(problems, fmt.Errorf("httpkit: handler %q belongs to no route of %q", id, o.Service))
 		}
+	}
+	if err := o.CORS.check(o.Routes); err != nil {
+		problems = append(problems, err)
 	}
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(problems...)

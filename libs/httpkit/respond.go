@@ -41,6 +41,10 @@ func NoStore(c *gin.Context) {
 	h.Set("Pragma", "no-cache")
 }
 
+// Reference is what a failure of this request is found by: the same that an error
+// page shows and the log line carries.
+func Reference(c *gin.Context) string { return exchangeOf(c).ref() }
+
 // SeeOther redirects with 303, so that the browser follows with GET whatever it
 // sent (RFC 9110 15.4.4), and without a body. The answer is not cached: the
 // address may carry a code. url is sent as it is, save that what no URL may hold

@@ -20,9 +20,11 @@ const (
 	InvalidToken            Code = "invalid_token"             // RFC 6750 3.1
 	InsufficientScope       Code = "insufficient_scope"        // RFC 6750 3.1
 	InvalidTarget           Code = "invalid_target"            // RFC 8707 2
+	UnsupportedTokenType    Code = "unsupported_token_type"    // RFC 7009 2.2.1
 	AuthorizationPending    Code = "authorization_pending"     // RFC 8628 3.5
 	SlowDown                Code = "slow_down"                 // RFC 8628 3.5
 	ExpiredToken            Code = "expired_token"             // RFC 8628 3.5
+	TooManyRequests         Code = "too_many_requests"         // ours, for HTTP's 429 (RFC 6585 4): no standard has one
 
 	// OpenID Connect Core 3.1.2.6.
 	LoginRequired            Code = "login_required"
@@ -34,13 +36,16 @@ const (
 )
 
 // Status is the HTTP status of an error answered directly, not by redirect:
-// RFC 6749 5.2 for the token endpoint, RFC 6750 3.1 for bearer tokens.
+// RFC 6749 5.2 for the token endpoint, RFC 6750 3.1 for bearer tokens, RFC 6585 4
+// for too many requests.
 func (c Code) Status() int {
 	switch c {
 	case InvalidClient, InvalidToken:
 		return 401
 	case InsufficientScope:
 		return 403
+	case TooManyRequests:
+		return 429
 	case ServerError:
 		return 500
 	case TemporarilyUnavailable:

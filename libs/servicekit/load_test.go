@@ -94,6 +94,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 		"a proxy is a CIDR":                          {"PLATFORM_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is not a CIDR`},
 		"an address is told its CIDR":                {"PLATFORM_TRUSTED_PROXIES", "10.0.0.1", "write 10.0.0.1/32"},
 		"everybody is no proxy":                      {"PLATFORM_TRUSTED_PROXIES", "0.0.0.0/0", "is everybody"},
+		"an exception is no URL":                     {"PLATFORM_OUTBOUND_ALLOW", "idp.internal,https://b.internal,*", `"https://b.internal" is neither a host, host:port nor CIDR; write for example idp.internal:8443 or 10.1.0.0/16; "*" is not a host`},
 		"a duration has a unit":                      {"PLATFORM_CODE_TTL", "60", `"60" is not a duration; write for example 90s`},
 		"a duration is positive":                     {"PLATFORM_HTTP_READ_TIMEOUT", "0s", "more than 0s"},
 		"a code lives ten minutes at most":           {"PLATFORM_CODE_TTL", "11m", "the most is 10m"},

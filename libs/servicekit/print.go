@@ -44,6 +44,8 @@ func shown(v Variable, value any) string {
 			return ""
 		}
 		return value.String()
+	case []string:
+		return strings.Join(value, ",")
 	case []netip.Prefix:
 		return joined(value)
 	case []EncryptionKey:

@@ -15,12 +15,14 @@ func TestPrintConfigShowsEverythingButSecrets(t *testing.T) {
 	env["PLATFORM_DATABASE_URL"] = "postgres://app:pa55word@db:5432/platform?sslmode=require&sslpassword=pa55phrase"
 	env["PLATFORM_ENCRYPTION_KEYS"] += "," + base64.StdEncoding.EncodeToString([]byte(strings.Repeat("k", 32)))
 	env["PLATFORM_TRUSTED_PROXIES"] = "10.0.0.0/8,fd00::/8"
+	env["PLATFORM_OUTBOUND_ALLOW"] = "idp.internal:8443,10.1.0.0/16"
 	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env)}))
 	var out bytes.Buffer
 	require.NoError(t, PrintConfig(&out, &cfg))
 	for _, line := range []string{
 		`PLATFORM_PUBLIC_URL +http://127\.0\.0\.1:8080`,
 		`PLATFORM_TRUSTED_PROXIES +10\.0\.0\.0/8,fd00::/8`,
+		`PLATFORM_OUTBOUND_ALLOW +idp\.internal:8443,10\.1\.0\.0/16`,
 		`PLATFORM_DATABASE_URL +postgres://app:\*\*\*@db:5432/platform\?sslmode=require&sslpassword=\*\*\*`,
 		`PLATFORM_DATABASE_DIRECT_URL +postgres://app:\*\*\*@db`,
 		`PLATFORM_ENCRYPTION_KEYS +\*\*\*,\*\*\*`,

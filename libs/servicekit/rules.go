@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/outbound"
 )
 
 // relation is a rule on several variables, in order one by one. It is reported
@@ -94,6 +96,14 @@ func (s *Signing) relations() []relation {
 			"missing; PLATFORM_VAULT_AUTH=" + s.Vault.Auth + " needs the name of a role",
 		},
 	}
+}
+
+func (o *Outbound) relations() []relation {
+	_, err := outbound.ParseAllow(o.Allow)
+	if err == nil {
+		return nil
+	}
+	return []relation{{[]string{"PLATFORM_OUTBOUND_ALLOW"}, true, strings.ReplaceAll(err.Error(), "\n", "; ")}}
 }
 
 func (s *Sessions) relations() []relation {

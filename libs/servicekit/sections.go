@@ -1,10 +1,13 @@
 package servicekit
 
 import (
+	"crypto/hkdf"
+	"crypto/sha256"
 	"net/netip"
 	"net/url"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -65,10 +68,33 @@ type Vault struct {
 	KeyPrefix    string `env:"PLATFORM_VAULT_KEY_PREFIX" envDefault:"platform" validate:"required" desc:"what the names of the transit keys begin with"`
 }
 
-// Encryption is the keys that seal secrets which must be readable again.
+// Encryption is the keys that seal secrets which must be readable again, and that
+// other keys are derived from.
 type Encryption struct {
 	// Keys are 32 bytes each; the first seals, all open.
-	Keys []EncryptionKey `env:"PLATFORM_ENCRYPTION_KEYS" secret:"true" validate:"required" example:"the output of: openssl rand -base64 32" desc:"base64 32-byte keys, comma separated; the first seals, all open"`
+	Keys []EncryptionKey `env:"PLATFORM_ENCRYPTION_KEYS" secret:"true" validate:"required" example:"the output of: openssl rand -base64 32" desc:"base64 32-byte keys, comma separated; the first seals, all open; platform up: made at the first start, encryption.keys in the data folder"`
+}
+
+// Derive makes the 256-bit key of a purpose from the first key, with HKDF-SHA256
+// (RFC 5869) and the label as info: replicas with the same keys have the same,
+// and who learns one knows no other. A new first key changes it; what was keyed
+// with it (the counts of limits) starts anew. Nil without keys, which a loaded
+// configuration never is.
+func (e Encryption) Derive(label string) []byte {
+	if len(e.Keys) == 0 {
+		return nil
+	}
+	derived, err := hkdf.Key(sha256.New, e.Keys[0][:], nil, "platform "+label, sha256.Size)
+	if err != nil { // only for more than 255 times that length
+		panic(err)
+	}
+	return derived
+}
+
+// Outbound is what the guarded client may reach beside the public Internet: the
+// client of everything that an application's or tenant's registration names.
+type Outbound struct {
+	Allow []string `env:"PLATFORM_OUTBOUND_ALLOW" desc:"exceptions, comma separated, for back-channel logout and other URLs of applications: host or host:port (any address, http too) or CIDR; else public addresses by https only"`
 }
 
 // Sessions is how long a single sign-on session lives.
@@ -88,13 +114,18 @@ type Tokens struct {
 	DeviceCodeTTL   time.Duration `env:"PLATFORM_DEVICE_CODE_TTL" envDefault:"10m" validate:"min=1m,max=1h" desc:"life of a device code and its user code"`
 }
 
-// Limits is how many guesses are allowed. The names are checked, but nothing
-// enforces them in this version.
+// Limits is how many failures are free before the next attempt has to wait: a
+// second at first, twice as long after each further one, at most the window.
 type Limits struct {
-	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1" desc:"failed sign-ins of an account or address in a window (not enforced in this version)"`
-	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1" desc:"wrong user codes of a session or address in a window (not enforced in this version)"`
-	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1" desc:"failed client authentications of an application and address in a window (not enforced in this version)"`
-	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"the window that guesses are counted in (not enforced in this version)"`
+	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins of an account before the next has to wait, longer each time; an address has ten times as many"`
+	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a session or address before the next has to wait; right ones reset nothing"`
+	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1,max=1000000" desc:"failed authentications of an application from one address before wrong ones hear 429; right credentials never do"`
+	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"failures are forgotten after so long without one; also the longest wait"`
+}
+
+// Rule is the rule of one of the limits, such as l.SignIn.
+func (l Limits) Rule(failures int) limits.Rule {
+	return limits.Rule{Failures: failures, Window: l.Window, MaxDelay: l.Window}
 }
 
 // Log is how the process logs; every process has it beside its sections.
@@ -109,6 +140,7 @@ type everything struct {
 	Database   Database
 	Signing    Signing
 	Encryption Encryption
+	Outbound   Outbound
 	Sessions   Sessions
 	Tokens     Tokens
 	Limits     Limits

@@ -1,0 +1,162 @@
+package httpkit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/api"
+)
+
+// CORS says which operations pages of other origins may call (Fetch, 3.2 CORS
+// protocol). The zero value: none, and OPTIONS is a wrong method everywhere.
+// Credentials, that is cookies, are never allowed.
+type CORS struct {
+	// Open are the operations, by id, whose answers any page may read: they are
+	// the same for everybody.
+	Open []string
+	// Registered are the operations, by id, that pages of registered origins may
+	// call. A preflight does not say for which application, so it passes for any
+	// registered origin; the answer itself is readable only where its handler
+	// calls AllowOrigin.
+	Registered []string
+	// Known tells whether an origin is registered by any application; needed with
+	// Registered. It is asked for each preflight.
+	Known func(ctx context.Context, origin string) (bool, error)
+}
+
+const (
+	openMaxAge       = "86400" // seconds that a browser may remember a preflight
+	registeredMaxAge = "600"   // likewise: a registration may be withdrawn
+)
+
+// check complains of operations that are not served.
+func (o *CORS) check(routes []api.Route) error {
+	var problems []error
+	for _, id := range slices.Concat(o.Open, o.Registered) {
+		if !slices.ContainsFunc(routes, func(r api.Route) bool { return r.OperationID == id }) {
+			problems = append(problems, fmt.Errorf("httpkit: CORS for %q, which has no route", id))
+		}
+	}
+	if len(o.Registered) > 0 && o.Known == nil {
+		problems = append(problems, errors.New("httpkit: CORS for registered origins needs Known"))
+	}
+	return errors.Join(problems...)
+}
+
+// wrap adds to a handler what its answers need.
+func (o *CORS) wrap(id string, h gin.HandlerFunc) gin.HandlerFunc {
+	switch {
+	case slices.Contains(o.Open, id):
+		return func(c *gin.Context) {
+			c.Writer.Header().Set("Access-Control-Allow-Origin", "*")
+			h(c)
+		}
+	case slices.Contains(o.Registered, id):
+		return func(c *gin.Context) {
+			c.Writer.Header().Add("Vary", "Origin")
+			h(c)
+		}
+	}
+	return h
+}
+
+// mountPreflights registers OPTIONS for the paths that have a readable operation.
+func (e *edge) mountPreflights(engine *gin.Engine, o *CORS, routes []api.Route) {
+	for _, p := range preflights(o, routes) {
+		path, _ := ginPath(p.path) // checkRoutes has seen it
+		rt := newRoute(http.MethodOptions, p.path)
+		engine.Handle(http.MethodOptions, path, func(c *gin.Context) { e.serve(c, rt, p.serve) })
+	}
+}
+
+// preflight answers OPTIONS of one path.
+type preflight struct {
+	path    string
+	open    bool
+	methods []string // that a page may use
+	known   func(context.Context, string) (bool, error)
+}
+
+func preflights(o *CORS, routes []api.Route) []*preflight {
+	var list []*preflight
+	for _, r := range routes {
+		open := slices.Contains(o.Open, r.OperationID)
+		if !open && !slices.Contains(o.Registered, r.OperationID) {
+			continue
+		}
+		i := slices.IndexFunc(list, func(p *preflight) bool { return p.path == r.Path })
+		if i < 0 {
+			i = len(list)
+			list = append(list, &preflight{path: r.Path, open: open, known: o.Known})
+		}
+		list[i].methods = append(list[i].methods, r.Method)
+		if r.Method == http.MethodGet {
+			list[i].methods = append(list[i].methods, http.MethodHead)
+		}
+	}
+	return list
+}
+
+func (p *preflight) serve(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Allow", strings.Join(append(slices.Clone(p.methods), http.MethodOptions), ", ")) // RFC 9110 9.3.7
+	if !p.open {
+		h.Add("Vary", "Origin")
+	}
+	origin := origin(c)
+	if origin == "" || c.GetHeader("Access-Control-Request-Method") == "" {
+		c.Status(http.StatusNoContent)
+		return
+	}
+	allowed, headers, maxAge := "*", "*", openMaxAge
+	if !p.open {
+		known, err := p.known(c.Request.Context(), origin)
+		if err != nil {
+			Fail(c, err)
+			return
+		}
+		if !known {
+			c.Status(http.StatusNoContent) // without permission, which is how one refuses
+			return
+		}
+		allowed, headers, maxAge = origin, "Authorization, Content-Type", registeredMaxAge
+	}
+	h.Set("Access-Control-Allow-Origin", allowed)
+	h.Set("Access-Control-Allow-Methods", strings.Join(p.methods, ", "))
+	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Max-Age", maxAge)
+	c.Status(http.StatusNoContent)
+}
+
+// CrossOrigin tells whether a request says which page sent it, so that AllowOrigin
+// may matter.
+func CrossOrigin(c *gin.Context) bool { return origin(c) != "" }
+
+// AllowOrigin lets the page that sent the request read the answer, errors
+// included, if its origin is one of those given, as registered, byte for byte.
+// The operation must be one of CORS.Registered.
+func AllowOrigin(c *gin.Context, origins []string) {
+	origin := origin(c)
+	if origin == "" || !slices.Contains(origins, origin) {
+		return
+	}
+	h := c.Writer.Header()
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
+}
+
+// origin is the Origin header, empty for none, for more than one, and for null,
+// which sandboxed pages of anybody send (RFC 6454 7.3).
+func origin(c *gin.Context) string {
+	values := c.Request.Header["Origin"]
+	if len(values) != 1 || values[0] == "null" {
+		return ""
+	}
+	return values[0]
+}

@@ -1,0 +1,3 @@
+// Package sqlstore counts failures in the table limits, so that all replicas, and
+// all services that guard the same thing, see one count.
+package sqlstore
