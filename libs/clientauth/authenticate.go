@@ -14,6 +14,9 @@ type Error struct {
 	// Challenge says that the Authorization header was tried, so that the answer
 	// must carry WWW-Authenticate (RFC 6749 5.2): the constant Challenge.
 	Challenge bool
+	// Reused says that an assertion came twice (RFC 7523 3): somebody else may have
+	// it.
+	Reused bool
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
@@ -35,8 +38,9 @@ func invalidClient(challenge bool) *Error {
 // one costs the same comparison. Nothing hashes to it that anybody knows.
 var unknown = directory.ApplicationSecret{Hash: make([]byte, 32)}
 
-// Authenticate tells whether the credentials are the application's own; nil is
-// the answer yes. app is nil where the look-up found none, and must hold the
+// Authenticate tells whether a secret, or the absence of one, is the application's
+// own; nil is the answer yes. Assertions need an Authenticator: here they are
+// refused. app is nil where the look-up found none, and must hold the
 // secrets' hashes.
 //
 // An unknown or disabled application, a wrong, absent or expired secret and a
@@ -47,6 +51,12 @@ func Authenticate(app *directory.Application, c Credentials, now time.Time) erro
 	if !authentic(app, c, now) {
 		return invalidClient(c.Method == Basic)
 	}
+	return admitted(app)
+}
+
+// admitted refuses an application that has proven who it is, but is not for the
+// platform's endpoints.
+func admitted(app *directory.Application) error {
 	if app.ScopeLevel != directory.Global {
 		return refuse(oauth.UnauthorizedClient, "the application is limited to one tenant and cannot use this endpoint", false)
 	}
@@ -61,7 +71,7 @@ func authentic(app *directory.Application, c Credentials, now time.Time) bool {
 	}
 	matched := c.matches(secrets, now)
 	switch {
-	case !known:
+	case !known, c.Method == PrivateKeyJWT:
 		return false
 	case app.Public():
 		return c.Secret == ""

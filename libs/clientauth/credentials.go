@@ -15,10 +15,14 @@ type Method string
 
 // Methods.
 const (
-	Basic Method = "client_secret_basic" // in the Authorization header
-	Post  Method = "client_secret_post"  // in the form
-	None  Method = "none"                // the name alone
+	Basic         Method = "client_secret_basic" // in the Authorization header
+	Post          Method = "client_secret_post"  // in the form
+	PrivateKeyJWT Method = "private_key_jwt"     // a signed assertion (OpenID Connect Core 9)
+	None          Method = "none"                // the name alone
 )
+
+// AssertionType is the client_assertion_type of private_key_jwt (RFC 7523 2.2).
+const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // Challenge is the value of WWW-Authenticate that goes with an Error whose
 // Challenge is set (RFC 7617 2).
@@ -37,7 +41,25 @@ type Credentials struct {
 	// rawSecret is the secret of Basic as it stood before form-decoding: curl and
 	// others do not encode. Empty for the other methods.
 	rawSecret string
+	assertion *assertion // of PrivateKeyJWT
 }
+
+// Form is what of a form speaks of its sender; absent parameters are empty.
+type Form struct {
+	ClientID      string // client_id
+	ClientSecret  string // client_secret
+	AssertionType string // client_assertion_type (RFC 7521 4.2)
+	Assertion     string // client_assertion
+}
+
+// LogValue keeps the secret and the assertion out of logs.
+func (f Form) LogValue() slog.Value { return slog.StringValue(f.ClientID) }
+
+// String keeps the secret and the assertion out of everything formatted.
+func (f Form) String() string { return f.ClientID }
+
+// GoString keeps the secret and the assertion out of %#v.
+func (f Form) GoString() string { return f.ClientID }
 
 // LogValue keeps the secret out of logs.
 func (c Credentials) LogValue() slog.Value {
@@ -49,6 +71,35 @@ func (c Credentials) String() string { return string(c.Method) + " " + c.ClientI
 
 // GoString keeps the secret out of %#v.
 func (c Credentials) GoString() string { return c.String() }
+
+// ParseForm reads the credentials of a request, as Parse does, where they may also
+// be a client_assertion (RFC 7521 4.2). With one, client_id may be absent: the
+// assertion names the client. An assertion beside another method, one without its
+// type or the reverse, and a client_id that differs from the assertion's are an
+// invalid_request; one that is malformed, not signed by an asymmetric algorithm
+// of ours or of another type is an invalid_client. Every error is an *Error.
+func ParseForm(authorization []string, f Form) (Credentials, error) {
+	switch {
+	case f.Assertion == "" && f.AssertionType == "":
+		return Parse(authorization, f.ClientID, f.ClientSecret)
+	case f.Assertion == "":
+		return Credentials{}, refuse(oauth.InvalidRequest, "client_assertion is missing", false)
+	case f.AssertionType == "":
+		return Credentials{}, refuse(oauth.InvalidRequest, "client_assertion_type is missing", false)
+	case f.ClientSecret != "", strings.Trim(strings.Join(authorization, ""), " \t") != "":
+		return Credentials{}, refuse(oauth.InvalidRequest, "more than one client authentication method was used", false)
+	case f.AssertionType != AssertionType:
+		return Credentials{}, refuse(oauth.InvalidClient, "the client_assertion_type is not supported", false)
+	}
+	a, ok := parseAssertion(f.Assertion)
+	switch {
+	case !ok || !validClientID(a.claims.Subject):
+		return Credentials{}, refuse(oauth.InvalidClient, "client_assertion is not a JWT signed with RS256, PS256, ES256 or EdDSA that names its client", false)
+	case f.ClientID != "" && f.ClientID != a.claims.Subject:
+		return Credentials{}, refuse(oauth.InvalidRequest, "client_id differs from the sub of client_assertion", false)
+	}
+	return Credentials{Method: PrivateKeyJWT, ClientID: a.claims.Subject, assertion: a}, nil
+}
 
 // Parse reads the credentials of a request: authorization holds the values of
 // its Authorization header fields, clientID and clientSecret come from its form

@@ -1,0 +1,145 @@
+package clientauth
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+const (
+	// maxAssertion bounds what is parsed, in bytes.
+	maxAssertion = 16 << 10
+	// maxJTI bounds the jti of an assertion, in bytes.
+	maxJTI = 1024
+	// assertionLifetime is how far ahead the end of an assertion may be: used ones
+	// are remembered until then.
+	assertionLifetime = 5 * time.Minute
+	// assertionAge is how long ago an assertion may have been made.
+	assertionAge = time.Hour
+	// assertionSkew is how far the clock of an application may be ahead of ours.
+	assertionSkew = 30 * time.Second
+)
+
+// assertionAlgs are the algorithms of private_key_jwt here. A symmetric one would
+// need the secret itself, of which only the hash is kept; none proves nothing.
+var assertionAlgs = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
+
+// assertion is a client assertion that is well-formed. Nothing in it is proven
+// before its signature is.
+type assertion struct {
+	jws    *jose.JSONWebSignature
+	alg    signing.Algorithm
+	kid    string
+	claims assertionClaims
+}
+
+// assertionClaims are those of RFC 7523 3. Times are seconds since 1970, possibly
+// with a fraction (RFC 7519 2, NumericDate).
+type assertionClaims struct {
+	Issuer    string       `json:"iss"`
+	Subject   string       `json:"sub"`
+	Audience  soleAudience `json:"aud"`
+	ExpiresAt *float64     `json:"exp"`
+	NotBefore *float64     `json:"nbf"`
+	IssuedAt  *float64     `json:"iat"`
+	ID        string       `json:"jti"`
+}
+
+// soleAudience is an aud of exactly one value, written as a string or as an array
+// of one (RFC 7519 4.1.3); empty for any other. An assertion with several
+// audiences could be replayed by one of them at another.
+type soleAudience string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (a *soleAudience) UnmarshalJSON(b []byte) error {
+	var one string
+	if json.Unmarshal(b, &one) == nil {
+		*a = soleAudience(one)
+		return nil
+	}
+	var several []string
+	if err := json.Unmarshal(b, &several); err != nil {
+		return err
+	}
+	if *a = ""; len(several) == 1 {
+		*a = soleAudience(several[0])
+	}
+	return nil
+}
+
+// parseAssertion reads a client_assertion without judging it.
+func parseAssertion(token string) (*assertion, bool) {
+	if len(token) > maxAssertion {
+		return nil, false
+	}
+	jws, err := jose.ParseSignedCompact(token, assertionAlgs)
+	if err != nil || len(jws.Signatures) != 1 {
+		return nil, false
+	}
+	header := jws.Signatures[0].Protected
+	if typ, there := header.ExtraHeaders[jose.HeaderType]; there && !assertionTyp(typ) {
+		return nil, false
+	}
+	a := &assertion{jws: jws, alg: signing.Algorithm(header.Algorithm), kid: header.KeyID}
+	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &a.claims); err != nil {
+		return nil, false
+	}
+	return a, true
+}
+
+// assertionTyp keeps out what an application signed with the same key for another
+// purpose, a request object or a proof of possession (RFC 8725 3.11). Most
+// applications write JWT, or nothing.
+func assertionTyp(header any) bool {
+	typ, _ := header.(string)
+	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	return typ == "jwt" || typ == "client-authentication+jwt"
+}
+
+// problem tells what is wrong with the claims, or "" (RFC 7523 3). It concerns
+// only what the sender wrote, so the sender may hear it.
+func (a *assertion) problem(issuer string, now time.Time) string {
+	at := float64(now.UnixMicro()) / 1e6
+	c := &a.claims
+	switch {
+	case c.Issuer != c.Subject:
+		return "iss and sub of client_assertion must both be the client_id"
+	case c.Audience == "" || string(c.Audience) != issuer:
+		return "aud of client_assertion must be the issuer and nothing else"
+	case c.ID == "" || len(c.ID) > maxJTI:
+		return "client_assertion needs a jti of at most 1024 bytes"
+	case c.ExpiresAt == nil || *c.ExpiresAt <= at:
+		return "client_assertion has expired, or has no exp"
+	case *c.ExpiresAt > at+assertionLifetime.Seconds():
+		return "exp of client_assertion is more than 5 minutes ahead"
+	case c.NotBefore != nil && *c.NotBefore > at+assertionSkew.Seconds():
+		return "client_assertion is not valid yet"
+	case c.IssuedAt != nil && (*c.IssuedAt > at+assertionSkew.Seconds() || *c.IssuedAt < at-assertionAge.Seconds()):
+		return "iat of client_assertion is in the future or long past"
+	default:
+		return ""
+	}
+}
+
+// signedBy tells whether a key of the set made the signature.
+func (a *assertion) signedBy(set *KeySet) bool {
+	for _, key := range set.candidates(a.alg, a.kid) {
+		if _, err := a.jws.Verify(key); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// once is what is remembered of the assertion, and until when: longer than it is
+// valid, for the clocks of two replicas are never the same.
+func (a *assertion) once() (jtiHash []byte, until time.Time) {
+	sum := sha256.Sum256([]byte(a.claims.ID))
+	// exp is at most assertionLifetime ahead, so it fits.
+	return sum[:], time.UnixMicro(int64(*a.claims.ExpiresAt * 1e6)).UTC().Add(assertionSkew)
+}

@@ -1,0 +1,165 @@
+package jwks
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+)
+
+var _ clientauth.Keys = (*Cache)(nil)
+
+// Fetcher gets a document from the address that an application registered:
+// libs/outbound, which decides where we may go.
+type Fetcher interface {
+	Get(ctx context.Context, url string) (body []byte, header http.Header, err error)
+}
+
+// Options are the cache's bounds; zero values are replaced by the defaults named.
+type Options struct {
+	TTL     time.Duration // how old a set may be: 5 min
+	Refetch time.Duration // how soon an unknown kid, or a failure while a set is there, makes us ask again: 1 min
+	Retry   time.Duration // how soon we ask again where there is nothing: 10 s
+	Stale   time.Duration // how long a set serves while it cannot be fetched: 24 h
+	Timeout time.Duration // of a fetch: 5 s
+	Size    int           // sets kept at most: 1000
+	Now     func() time.Time
+	Logger  *slog.Logger // nil: nothing is logged
+}
+
+// Cache is a bounded cache of key sets. Many callers that need the same set make
+// one fetch, which outlives a caller that gives up. It is safe for concurrent use.
+type Cache struct {
+	fetcher Fetcher
+	opts    Options
+	flight  singleflight.Group
+
+	mu      sync.Mutex
+	entries map[string]*entry
+}
+
+// entry is what is known of one address of one application. It never changes.
+type entry struct {
+	set       *clientauth.KeySet // nil: never fetched
+	fetchedAt time.Time
+	nextAt    time.Time // not asked again before
+	err       error     // of the last fetch
+}
+
+// New makes a cache.
+func New(fetcher Fetcher, opts Options) *Cache {
+	for _, d := range []struct {
+		value *time.Duration
+		to    time.Duration
+	}{{&opts.TTL, 5 * time.Minute}, {&opts.Refetch, time.Minute}, {&opts.Retry, 10 * time.Second}, {&opts.Stale, 24 * time.Hour}, {&opts.Timeout, 5 * time.Second}} {
+		if *d.value <= 0 {
+			*d.value = d.to
+		}
+	}
+	if opts.Size <= 0 {
+		opts.Size = 1000
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Cache{fetcher: fetcher, opts: opts, entries: map[string]*entry{}}
+}
+
+// Keys implements clientauth.Keys.
+func (c *Cache) Keys(ctx context.Context, app *directory.Application, kid string) (*clientauth.KeySet, error) {
+	// Another application at the same address has an entry of its own, so that
+	// nobody uses up somebody else's minute; a new address begins anew.
+	name := app.ClientID + " " + app.JWKSURI
+	now := c.opts.Now()
+	e := c.entry(name)
+	if e.serves(now, c.opts.TTL, kid) {
+		return e.answer(now, c.opts.Stale)
+	}
+	name = strings.Clone(name)
+	done := c.flight.DoChan(name, func() (any, error) {
+		// Somebody else's fetch may have ended between our look and our turn.
+		if e := c.entry(name); e.serves(c.opts.Now(), c.opts.TTL, kid) {
+			return e, nil
+		}
+		// The first caller may give up; the others still wait.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.Timeout)
+		defer cancel()
+		return c.fetch(ctx, name, app.ClientID, app.JWKSURI), nil
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case r := <-done:
+		return r.Val.(*entry).answer(c.opts.Now(), c.opts.Stale) //nolint:forcetypeassert // fetch returns nothing else
+	}
+}
+
+func (c *Cache) entry(name string) *entry {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.entries[name]
+}
+
+// fetch asks once and remembers what came of it.
+func (c *Cache) fetch(ctx context.Context, name, clientID, uri string) *entry {
+	set, err := c.read(ctx, uri)
+	now := c.opts.Now()
+	next := &entry{set: set, fetchedAt: now, nextAt: now.Add(c.opts.Refetch)}
+	if err != nil {
+		c.opts.Logger.WarnContext(ctx, "could not fetch the keys of an application", "client_id", clientID, "error", err)
+		next = &entry{nextAt: now.Add(c.opts.Retry), err: err}
+		if old := c.entry(name); old != nil && old.set != nil {
+			next.set, next.fetchedAt, next.nextAt = old.set, old.fetchedAt, now.Add(c.opts.Refetch)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, there := c.entries[name]; !there && len(c.entries) >= c.opts.Size {
+		for other := range c.entries { // whichever the map gives: it costs one fetch
+			delete(c.entries, other)
+			break
+		}
+	}
+	c.entries[name] = next
+	return next
+}
+
+func (c *Cache) read(ctx context.Context, uri string) (*clientauth.KeySet, error) {
+	body, _, err := c.fetcher.Get(ctx, uri)
+	if err != nil {
+		return nil, fmt.Errorf("jwks: %w", err)
+	}
+	return clientauth.ParseKeySet(body)
+}
+
+// serves tells whether the entry answers without asking: it is fresh and has the
+// key, or it is too early to ask again.
+func (e *entry) serves(now time.Time, ttl time.Duration, kid string) bool {
+	if e == nil {
+		return false
+	}
+	fresh := e.set != nil && now.Before(e.fetchedAt.Add(ttl)) && (kid == "" || e.set.Has(kid))
+	return fresh || now.Before(e.nextAt)
+}
+
+// answer is the set, also an old one, while it is not too old.
+func (e *entry) answer(now time.Time, stale time.Duration) (*clientauth.KeySet, error) {
+	if e.set != nil && now.Before(e.fetchedAt.Add(stale)) {
+		return e.set, nil
+	}
+	if e.err != nil {
+		return nil, e.err
+	}
+	return nil, fmt.Errorf("jwks: the key set is older than %s", stale)
+}

@@ -1,0 +1,108 @@
+package clientauth
+
+import (
+	"crypto"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+const (
+	// maxKeys bounds the keys of one application.
+	maxKeys = 64
+	// maxRSABits bounds what verifying a signature may cost.
+	maxRSABits = 8192
+)
+
+// KeySet is the public keys of one application: a JWK Set (RFC 7517 5), those
+// left out that no signature here is verified with.
+type KeySet struct{ keys []verifyingKey }
+
+type verifyingKey struct {
+	kid    string
+	alg    string // empty: any that fits
+	public crypto.PublicKey
+}
+
+// ParseKeySet reads a JWK Set. Keys of unknown kinds, for encryption, too short or
+// malformed are passed over, as RFC 7517 5 asks; a set with a private or symmetric
+// key is refused whole: it should be replaced, not used. A set without a key that
+// is of use is no error: Len tells.
+func ParseKeySet(raw []byte) (*KeySet, error) {
+	var document struct {
+		Keys *[]json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(raw, &document); err != nil || document.Keys == nil {
+		return nil, errors.New("clientauth: not a JWK Set: a JSON object with a member keys, an array")
+	}
+	if len(*document.Keys) > maxKeys {
+		return nil, fmt.Errorf("clientauth: more than %d keys", maxKeys)
+	}
+	set := &KeySet{}
+	for i, jwk := range *document.Keys {
+		var key struct {
+			KID     string          `json:"kid"`
+			Alg     string          `json:"alg"`
+			Use     string          `json:"use"`
+			Ops     []string        `json:"key_ops"`
+			Private json.RawMessage `json:"d"`
+			Secret  json.RawMessage `json:"k"`
+		}
+		if err := json.Unmarshal(jwk, &key); err != nil {
+			continue
+		}
+		if key.Private != nil || key.Secret != nil {
+			return nil, fmt.Errorf("clientauth: key %d of the JWK Set is private or symmetric", i)
+		}
+		public, err := signing.ParsePublicJWK(jwk)
+		if err != nil || key.Use != "" && key.Use != "sig" || key.Ops != nil && !slices.Contains(key.Ops, "verify") || !affordable(public) {
+			continue
+		}
+		set.keys = append(set.keys, verifyingKey{kid: key.KID, alg: key.Alg, public: public})
+	}
+	return set, nil
+}
+
+func affordable(public crypto.PublicKey) bool {
+	key, isRSA := public.(*rsa.PublicKey)
+	return !isRSA || key.N.BitLen() <= maxRSABits
+}
+
+// Len is how many keys may verify a signature.
+func (s *KeySet) Len() int {
+	n := 0
+	for _, k := range s.keys {
+		if slices.ContainsFunc([]signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA}, k.fits) {
+			n++
+		}
+	}
+	return n
+}
+
+// Has tells whether the set has a key of that kid.
+func (s *KeySet) Has(kid string) bool {
+	return slices.ContainsFunc(s.keys, func(k verifyingKey) bool { return k.kid == kid })
+}
+
+// candidates are the keys that a signature may come from. Without kid it must be
+// clear which (OpenID Connect Core 10.1).
+func (s *KeySet) candidates(alg signing.Algorithm, kid string) []crypto.PublicKey {
+	var list []crypto.PublicKey
+	for _, k := range s.keys {
+		if k.fits(alg) && (kid == "" || k.kid == kid) {
+			list = append(list, k.public)
+		}
+	}
+	if kid == "" && len(list) > 1 {
+		return nil
+	}
+	return list
+}
+
+func (k verifyingKey) fits(alg signing.Algorithm) bool {
+	return alg.Fits(k.public) && (k.alg == "" || k.alg == string(alg))
+}
