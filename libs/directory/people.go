@@ -7,7 +7,8 @@ type Tenant struct {
 	ID      string // "tnt_…"
 	Slug    string // its name in URLs and tokens
 	Name    string
-	SSOOnly bool // its people have no password here
+	SSOOnly bool   // its people have no password here
+	Color   string // accent of its pages, "#rrggbb", or empty
 	Active  bool
 }
 

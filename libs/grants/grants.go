@@ -37,12 +37,14 @@ type Kind string
 const (
 	KindAuthorize Kind = "authorize" // returns to P/oauth/authorize?flow={id}
 	KindDevice    Kind = "device"    // returns to /device?flow={id}
+	KindAccount   Kind = "account"   // returns to /account
 )
 
 // AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a
 // person. It belongs to one browser and yields at most one code. For KindDevice
 // it only asks for a sign-in: ClientID, Scope and UserCode describe what for,
-// and no code comes of it.
+// and no code comes of it. KindAccount asks for a sign-in to the account page: no
+// application has a part in it, and TenantID may say by whose entrance it began.
 type AuthorizationRequest struct {
 	ID            string
 	Kind          Kind
@@ -126,6 +128,11 @@ type Grant struct {
 	Scope     oauth.Scopes
 	Resource  string
 	Offline   bool
+	// How the person had signed in; a refreshed ID token says so again (OpenID
+	// Connect Core 12.2). Zero on grants from before they were kept.
+	AuthTime  time.Time
+	ACR       string
+	AMR       []string
 	CreatedAt time.Time
 	RevokedAt time.Time // zero: alive
 }
@@ -138,12 +145,15 @@ type Standing struct {
 	Tenant      directory.Tenant
 	Member      bool
 	SessionLive bool
+	// TokenRevoked says that the one access token asked about was revoked by
+	// itself (RFC 7009); its grant may go on.
+	TokenRevoked bool
 }
 
-// Live tells whether tokens of the grant are still honoured: an online grant
+// Live tells whether the tokens asked about are still honoured: an online grant
 // ends with its session, an offline one outlives it.
 func (s *Standing) Live() bool {
-	return s.Grant.RevokedAt.IsZero() && s.User.Active && s.Tenant.Active && s.Member && (s.Grant.Offline || s.SessionLive)
+	return !s.TokenRevoked && s.Grant.RevokedAt.IsZero() && s.User.Active && s.Tenant.Active && s.Member && (s.Grant.Offline || s.SessionLive)
 }
 
 // ConsentNeeded tells whether the consent page must be shown for a request:

@@ -21,6 +21,12 @@ type Session struct {
 	LastSeenAt time.Time
 	ExpiresAt  time.Time // absolute
 	EndedAt    time.Time // zero: not ended
+
+	// BrowserHash is the SHA-256 of the cookie that all sessions of one browser
+	// share (cookie.Jar.Accounts); nil for none.
+	BrowserHash []byte
+	UserAgent   string // of the browser that signed in, as it said
+	Address     string // it signed in from, or empty
 }
 
 // Usable tells whether the session still signs its browser in: not ended, not
@@ -33,6 +39,18 @@ func (s *Session) Usable(now time.Time, idle time.Duration) bool {
 // are but may still have to choose one.
 func (s *Session) Authenticated(now time.Time, idle time.Duration) bool {
 	return s.EndedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(s.LastSeenAt.Add(idle))
+}
+
+// Others counts the people besides userID (empty: besides nobody) who are signed
+// in by the usable ones of a browser's sessions.
+func Others(all []*Session, userID string, now time.Time, idle time.Duration) int {
+	people := map[string]bool{}
+	for _, s := range all {
+		if s.UserID != userID && s.Usable(now, idle) {
+			people[s.UserID] = true
+		}
+	}
+	return len(people)
 }
 
 // ConsentKey is what a remembered consent belongs to.

@@ -40,3 +40,17 @@ func TestASessionSignsItsBrowserIn(t *testing.T) {
 		})
 	}
 }
+
+func TestOthersAreThePeopleWhoAreSignedInBeside(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	of := func(userID, tenantID string, seen time.Time) *sessions.Session {
+		return &sessions.Session{UserID: userID, TenantID: tenantID, LastSeenAt: seen, ExpiresAt: now.Add(time.Hour)}
+	}
+	all := []*sessions.Session{
+		of("usr_ada", "tnt_1", now), of("usr_bob", "tnt_1", now), of("usr_bob", "tnt_2", now),
+		of("usr_idle", "tnt_1", now.Add(-time.Hour)), of("usr_undecided", "", now),
+	}
+	require.Equal(t, 1, sessions.Others(all, "usr_ada", now, time.Hour))
+	require.Equal(t, 2, sessions.Others(all, "", now, time.Hour))
+	require.Zero(t, sessions.Others(nil, "", now, time.Hour))
+}

@@ -5,7 +5,7 @@
 // knows nothing about flows; services bring their own templates and texts:
 //
 //	ui, err := webui.New()
-//	texts, err := ui.Catalogue(messagesFS)        // en.json, later de.json
+//	texts, err := ui.Catalogue(messagesFS)        // en.json and de.json
 //	page, err := ui.Page(templatesFS, "email.html") // defines "content"
 //	ui.Render(w, r, http.StatusOK, page, webui.View{Title: …, Data: …}, webui.PageOptions{Texts: texts.For(r, "")})
 //

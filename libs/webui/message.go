@@ -16,6 +16,9 @@ type Message struct {
 	Lead    string
 	Text    string
 	Link    *Link
+	// Reference finds what happened in the log and in the audit trail; empty where
+	// nothing is wrong.
+	Reference string
 }
 
 // Link is a message's way on, shown as a button. Href is a path of ours or a

@@ -53,6 +53,9 @@ type PageOptions struct {
 	// FormAction lists CSP sources besides 'self' that a form may lead to, by
 	// redirects too: FormActionSource of the flow's redirect URI.
 	FormAction []string
+	// Theme is the path of a second stylesheet, which holds a tenant's accent (see
+	// Accent); empty for none.
+	Theme string
 	// Script is the plain name of one external script asset; empty for none.
 	Script string
 }
@@ -62,6 +65,7 @@ type Frame struct {
 	View
 	Texts
 	Stylesheet string
+	Theme      string
 	Icon       string
 	ScriptPath string
 }
@@ -92,7 +96,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, page *Pa
 	if opts.Texts.texts == nil {
 		opts.Texts = u.texts.For(r, "")
 	}
-	frame := Frame{View: view, Texts: opts.Texts, Stylesheet: u.StylesheetPath(), Icon: u.paths["icon.svg"]}
+	frame := Frame{View: view, Texts: opts.Texts, Stylesheet: u.StylesheetPath(), Theme: opts.Theme, Icon: u.paths["icon.svg"]}
 	if opts.Script != "" {
 		frame.ScriptPath = u.paths[opts.Script]
 	}

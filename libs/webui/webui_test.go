@@ -51,16 +51,22 @@ func TestErrorPagesSayWhatHappenedWhatToDoAndTheReference(t *testing.T) {
 		"error_invalid_request": {Status: 400, Code: oauth.InvalidRequest, Description: "redirect_uri is not registered", Reference: "4bf92f35"},
 		"error_missing":         {Status: 422, Code: oauth.InvalidRequest, Missing: []string{"client_id", "scope"}, Reference: "4bf92f35"},
 		"error_not_found":       {Status: 404},
+		"error_limited":         {Status: 429, Code: "too_many_requests", Description: "too many failures", Reference: "4bf92f35"},
 		"error_server":          {Status: 500, Code: oauth.ServerError, Reference: "4bf92f35"},
 		"error_unavailable":     {Status: 503, Code: oauth.TemporarilyUnavailable, Reference: "4bf92f35"},
 		"error_unknown_status":  {Status: 418, Description: "<script>alert(1)</script>"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := httptest.NewRecorder()
-			newUI(t).ErrorPage(w, get("/x"), p)
-			require.Equal(t, p.Status, w.Code)
-			golden(t, name, w.Body.String())
-		})
+		for _, lang := range []string{"en", "de"} {
+			t.Run(name+"."+lang, func(t *testing.T) {
+				r := get("/x")
+				r.Header.Set("Accept-Language", lang)
+				w := httptest.NewRecorder()
+				newUI(t).ErrorPage(w, r, p)
+				require.Equal(t, p.Status, w.Code)
+				require.Equal(t, lang, w.Header().Get("Content-Language"))
+				golden(t, name+"."+lang, w.Body.String())
+			})
+		}
 	}
 }
 
@@ -190,20 +196,9 @@ func TestAPageWithoutContentIsRefused(t *testing.T) {
 
 func TestTheLanguageIsTheRequestsThenTheBrowsers(t *testing.T) {
 	ui := newUI(t)
-	base, err := ui.Catalogue(fstest.MapFS{"en.json": {Data: []byte(`{"hello":"Hello %[2]s %[1]s"}`)}})
-	require.NoError(t, err)
-	var texts strings.Builder
-	texts.WriteString("{")
-	for i, key := range base.Keys() {
-		if i > 0 {
-			texts.WriteString(",")
-		}
-		texts.WriteString(`"` + key + `":"de"`)
-	}
-	texts.WriteString("}")
 	c, err := ui.Catalogue(fstest.MapFS{
 		"en.json": {Data: []byte(`{"hello":"Hello %[2]s %[1]s"}`)},
-		"de.json": {Data: []byte(texts.String())},
+		"de.json": {Data: []byte(`{"hello":"Hallo %[2]s %[1]s"}`)},
 	})
 	require.NoError(t, err)
 	for name, want := range map[string]struct{ locales, accept, lang string }{
@@ -226,8 +221,13 @@ func TestTheLanguageIsTheRequestsThenTheBrowsers(t *testing.T) {
 }
 
 func TestALanguageWithAGapIsRefused(t *testing.T) {
-	_, err := newUI(t).Catalogue(fstest.MapFS{"de.json": {Data: []byte(`{"frame.brand":"Platform"}`)}})
-	require.ErrorContains(t, err, "lack")
+	for name, texts := range map[string]fstest.MapFS{
+		"a language of its own": {"fr.json": {Data: []byte(`{"frame.brand":"Platform"}`)}},
+		"one of ours":           {"en.json": {Data: []byte(`{"hello":"Hello"}`)}},
+	} {
+		_, err := newUI(t).Catalogue(texts)
+		require.ErrorContains(t, err, "lack", name)
+	}
 }
 
 func TestScopesAreDescribedInWordsOrShownByName(t *testing.T) {

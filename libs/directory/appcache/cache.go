@@ -57,18 +57,22 @@ type entry struct {
 // New makes a cache. The applications it returns are shared: callers must not
 // change them.
 func New(source Source, opts Options) *Cache {
-	setDefault(&opts.TTL, 5*time.Second)
-	setDefault(&opts.NegativeTTL, time.Second)
-	setDefault(&opts.Stale, time.Minute)
-	setDefault(&opts.LoadTimeout, 2*time.Second)
-	setDefault(&opts.Size, 10_000)
-	if opts.Now == nil {
-		opts.Now = time.Now
-	}
 	return &Cache{
-		source: source, opts: opts, flight: &singleflight.Group{},
+		source: source, opts: opts.withDefaults(), flight: &singleflight.Group{},
 		known: map[string]entry{}, unknown: map[string]time.Time{},
 	}
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.TTL, 5*time.Second)
+	setDefault(&o.NegativeTTL, time.Second)
+	setDefault(&o.Stale, time.Minute)
+	setDefault(&o.LoadTimeout, 2*time.Second)
+	setDefault(&o.Size, 10_000)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
 }
 
 func setDefault[T time.Duration | int](v *T, to T) {

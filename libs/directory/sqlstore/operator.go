@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -26,107 +27,37 @@ func (o *Operator) Tx(ctx context.Context, f func(w *Writer) error) error {
 				return err
 			}
 		}
-		return f(&Writer{tx: tx})
+		return f(&Writer{Reader: Reader{tx}, tx: tx})
 	})
 }
 
-// Writer reads and writes the directory inside an Operator's transaction.
-type Writer struct{ tx *database.Tx }
+// errTakenBack ends the transaction of Try.
+var errTakenBack = errors.New("taken back")
 
-// TenantRecord is a tenant with its domains, sorted.
-type TenantRecord struct {
-	directory.Tenant
-	Domains []string
-}
-
-// UserRecord is a person with their tenants' ids, sorted, and their password's
-// hash.
-type UserRecord struct {
-	directory.User
-	TenantIDs    []string
-	PasswordHash string
-}
-
-// Tenants lists all tenants, disabled ones included, by slug.
-func (w *Writer) Tenants(ctx context.Context) ([]TenantRecord, error) {
-	var rows []tenantRow
-	if err := w.tx.Select(ctx, "tenants.list", &rows, `SELECT `+tenantColumns+` FROM tenants t ORDER BY t.slug`); err != nil {
-		return nil, err
-	}
-	domains, err := w.pairs(ctx, "tenant_domains.list", `SELECT tenant_id AS a, domain AS b FROM tenant_domains ORDER BY domain`)
-	if err != nil {
-		return nil, err
-	}
-	records := make([]TenantRecord, len(rows))
-	for i := range rows {
-		records[i] = TenantRecord{Tenant: rows[i].tenant(), Domains: domains[rows[i].ID]}
-	}
-	return records, nil
-}
-
-// Users lists all people, disabled ones included, by e-mail address.
-func (w *Writer) Users(ctx context.Context) ([]UserRecord, error) {
-	const query = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
-FROM users u LEFT JOIN credentials c ON c.user_id = u.id ORDER BY u.email`
-	var rows []struct {
-		userRow
-		PasswordHash string `db:"password_hash"`
-	}
-	if err := w.tx.Select(ctx, "users.list", &rows, query); err != nil {
-		return nil, err
-	}
-	tenants, err := w.pairs(ctx, "memberships.list", `SELECT user_id AS a, tenant_id AS b FROM memberships ORDER BY tenant_id`)
-	if err != nil {
-		return nil, err
-	}
-	records := make([]UserRecord, len(rows))
-	for i := range rows {
-		records[i] = UserRecord{User: rows[i].user(), TenantIDs: tenants[rows[i].ID], PasswordHash: rows[i].PasswordHash}
-	}
-	return records, nil
-}
-
-// Applications lists all applications with their secrets, disabled ones
-// included, by client id.
-func (w *Writer) Applications(ctx context.Context) ([]*directory.Application, error) {
-	var rows []applicationRow
-	if err := w.tx.Select(ctx, "applications.list", &rows, selectApplication+` ORDER BY client_id`); err != nil {
-		return nil, err
-	}
-	var secrets []secretRow
-	if err := w.tx.Select(ctx, "application_secrets.list", &secrets, selectSecrets+` ORDER BY created_at, id`); err != nil {
-		return nil, err
-	}
-	byID := map[string]*directory.Application{}
-	apps := make([]*directory.Application, len(rows))
-	for i := range rows {
-		apps[i] = rows[i].application()
-		byID[apps[i].ClientID] = apps[i]
-	}
-	for i := range secrets {
-		// One made between the two readings is the next listing's.
-		if app := byID[secrets[i].ClientID]; app != nil {
-			app.Secrets = append(app.Secrets, secrets[i].secret())
+// Try runs f as Tx does, and takes all of it back: a rehearsal that meets the
+// same conflicts.
+func (o *Operator) Try(ctx context.Context, f func(w *Writer) error) error {
+	err := o.Tx(ctx, func(w *Writer) error {
+		if err := f(w); err != nil {
+			return err
 		}
+		return errTakenBack
+	})
+	if errors.Is(err, errTakenBack) {
+		return nil
 	}
-	return apps, nil
+	return err
 }
 
-// pairs reads a relation as lists of b by a.
-func (w *Writer) pairs(ctx context.Context, name, query string) (map[string][]string, error) {
-	var rows []struct {
-		A string `db:"a"`
-		B string `db:"b"`
-	}
-	if err := w.tx.Select(ctx, name, &rows, query); err != nil {
-		return nil, err
-	}
-	lists := map[string][]string{}
-	for _, r := range rows {
-		lists[r.A] = append(lists[r.A], r.B)
-	}
-	return lists, nil
+// Writer reads and writes the directory inside an Operator's transaction.
+type Writer struct {
+	Reader
+	tx *database.Tx
 }
+
+// Tx is the transaction itself, for what must happen together with it: the rows
+// of the audit trail, the end of sessions.
+func (w *Writer) Tx() *database.Tx { return w.tx }
 
 // ConflictError is a name that somebody else has.
 type ConflictError struct {
@@ -157,10 +88,10 @@ func (w *Writer) exec(ctx context.Context, name, query string, args ...any) erro
 // *ConflictError.
 func (w *Writer) SaveTenant(ctx context.Context, t directory.Tenant, domains []string, at time.Time) error {
 	const save = `
-INSERT INTO tenants (id, slug, name, sso_only, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
-ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_only = excluded.sso_only,
+INSERT INTO tenants (id, slug, name, sso_only, color, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
+ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_only = excluded.sso_only, color = excluded.color,
        updated_at = excluded.updated_at, disabled_at = NULL`
-	if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, database.At(at)); err != nil {
+	if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color, database.At(at)); err != nil {
 		return conflict(ctx, "slug", err)
 	}
 	return w.relate(ctx, tenantDomains, t.ID, domains, at)

@@ -234,3 +234,41 @@ func TestEachMethodOfAWriterHearsThatItsCallerWentAway(t *testing.T) {
 		require.Equal(t, before, list(t, db))
 	})
 }
+
+func TestARehearsalMeetsTheSameConflictsAndChangesNothing(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		operator, ctx := sqlstore.NewOperator(db), t.Context()
+		save := func(w *sqlstore.Writer) error { return w.SaveTenant(ctx, acme, nil, start) }
+		require.NoError(t, operator.Try(ctx, save))
+		tenants, err := sqlstore.NewReader(db).Tenants(ctx)
+		require.NoError(t, err)
+		require.Empty(t, tenants)
+		require.NoError(t, operator.Tx(ctx, save))
+		var conflict *sqlstore.ConflictError
+		require.ErrorAs(t, operator.Try(ctx, func(w *sqlstore.Writer) error {
+			return w.SaveTenant(ctx, directory.Tenant{ID: "tnt_other", Slug: acme.Slug}, nil, start)
+		}), &conflict)
+	})
+}
+
+func TestAnOperatorFindsAPersonByAddressOrID(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		ctx := t.Context()
+		operate(t, db, func(w *sqlstore.Writer) error {
+			return errors.Join(
+				w.SaveTenant(ctx, acme, nil, start), w.SaveUser(ctx, ada, []string{acme.ID}, start), w.SaveUser(ctx, bob, nil, start),
+				w.SetPassword(ctx, ada.ID, "hash", start),
+			)
+		})
+		want := &sqlstore.UserRecord{User: ada, TenantIDs: []string{acme.ID}, PasswordHash: "hash"}
+		for _, name := range []string{ada.ID, ada.Email} {
+			got, err := sqlstore.NewReader(db).User(ctx, name)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+		for _, name := range []string{"", "usr_none", "Ada@acme.test"} {
+			_, err := sqlstore.NewReader(db).User(ctx, name)
+			require.ErrorIs(t, err, directory.ErrNotFound)
+		}
+	})
+}

@@ -28,6 +28,15 @@ type userRow struct {
 	Active        bool                          `db:"active"`
 }
 
+// selectAccount reads people together with their passwords' hashes.
+const selectAccount = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
+FROM users u LEFT JOIN credentials c ON c.user_id = u.id`
+
+type accountRow struct {
+	userRow
+	PasswordHash string `db:"password_hash"`
+}
+
 func (r *userRow) user() directory.User {
 	return directory.User{
 		ID: r.ID, Email: r.Email, EmailVerified: r.EmailVerified, Name: r.Name, GivenName: r.GivenName, FamilyName: r.FamilyName,
@@ -35,31 +44,27 @@ func (r *userRow) user() directory.User {
 	}
 }
 
-const tenantColumns = `t.id, t.slug, t.name, t.sso_only, t.disabled_at IS NULL AS active`
+const tenantColumns = `t.id, t.slug, t.name, t.sso_only, t.color, t.disabled_at IS NULL AS active`
 
 type tenantRow struct {
 	ID      string `db:"id"`
 	Slug    string `db:"slug"`
 	Name    string `db:"name"`
 	SSOOnly bool   `db:"sso_only"`
+	Color   string `db:"color"`
 	Active  bool   `db:"active"`
 }
 
 func (r *tenantRow) tenant() directory.Tenant {
-	return directory.Tenant{ID: r.ID, Slug: r.Slug, Name: r.Name, SSOOnly: r.SSOOnly, Active: r.Active}
+	return directory.Tenant{ID: r.ID, Slug: r.Slug, Name: r.Name, SSOOnly: r.SSOOnly, Color: r.Color, Active: r.Active}
 }
 
 // Account finds a person by address (lower case) together with their password
 // hash, in one statement for everybody: who exists must not show in the work.
 // Disabled people are found too; directory.ErrNotFound.
 func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
-	const query = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
-FROM users u LEFT JOIN credentials c ON c.user_id = u.id WHERE u.email = $1`
-	var row struct {
-		userRow
-		PasswordHash string `db:"password_hash"`
-	}
-	if err := p.db.Get(ctx, "users.account", &row, query, email); err != nil {
+	var row accountRow
+	if err := p.db.Get(ctx, "users.account", &row, selectAccount+` WHERE u.email = $1`, email); err != nil {
 		return nil, notFound(err)
 	}
 	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
@@ -116,11 +121,11 @@ func (p *People) tenant(ctx context.Context, name, where, arg string) (*director
 	return &tenant, nil
 }
 
-// SetPasswordHash replaces a hash, unless it has changed meanwhile.
-func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) error {
+// SetPasswordHash replaces a hash; false when it has changed meanwhile.
+func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) (bool, error) {
 	const query = `UPDATE credentials SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND password_hash = $2`
-	_, err := p.db.Exec(ctx, "credentials.upgrade", query, userID, oldHash, newHash, database.At(at))
-	return err
+	n, err := p.db.Exec(ctx, "credentials.replace", query, userID, oldHash, newHash, database.At(at))
+	return n == 1, err
 }
 
 // RecordLogin notes when a person last signed in.

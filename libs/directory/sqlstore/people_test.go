@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"context"
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -130,19 +131,30 @@ func TestAHashIsUpgradedUnlessItHasChanged(t *testing.T) {
 		hash := func() string {
 			return value[string](t, db, `SELECT password_hash FROM credentials WHERE user_id = $1`, ada.ID)
 		}
-		require.NoError(t, people.SetPasswordHash(t.Context(), ada.ID, "$hash$1", "$argon2id$2", later))
+		set := func(userID, old, fresh string) bool {
+			changed, err := people.SetPasswordHash(t.Context(), userID, old, fresh, later)
+			require.NoError(t, err)
+			return changed
+		}
+		require.True(t, set(ada.ID, "$hash$1", "$argon2id$2"))
 		require.Equal(t, "$argon2id$2", hash())
 		require.Equal(t, later, value[database.Time](t, db, `SELECT updated_at FROM credentials WHERE user_id = $1`, ada.ID).Time)
-		require.NoError(t, people.SetPasswordHash(t.Context(), ada.ID, "$hash$1", "$argon2id$3", later))
+		require.False(t, set(ada.ID, "$hash$1", "$argon2id$3"))
 		require.Equal(t, "$argon2id$2", hash(), "somebody set another meanwhile")
-		require.NoError(t, people.SetPasswordHash(t.Context(), bob.ID, "", "$argon2id$3", later))
+		require.False(t, set(bob.ID, "", "$argon2id$3"))
 		require.Equal(t, 1, value[int](t, db, `SELECT count(*) FROM credentials`), "who has no password gets none")
 
+		var won atomic.Int32
 		for _, err := range together(func(i int) error {
-			return people.SetPasswordHash(t.Context(), ada.ID, "$argon2id$2", "$argon2id$upgraded"+strconv.Itoa(i), later)
+			changed, err := people.SetPasswordHash(t.Context(), ada.ID, "$argon2id$2", "$argon2id$upgraded"+strconv.Itoa(i), later)
+			if changed {
+				won.Add(1)
+			}
+			return err
 		}) {
 			require.NoError(t, err)
 		}
+		require.EqualValues(t, 1, won.Load())
 		require.Contains(t, hash(), "$argon2id$upgraded")
 	})
 }
@@ -167,14 +179,17 @@ func TestPeopleHearThatTheirCallerWentAway(t *testing.T) {
 		seed(t, db)
 		people := sqlstore.NewPeople(db)
 		requireCanceled(t, map[string]func(context.Context) error{
-			"Account":         func(ctx context.Context) error { _, err := people.Account(ctx, ada.Email); return err },
-			"User":            func(ctx context.Context) error { _, err := people.User(ctx, ada.ID); return err },
-			"Tenants":         func(ctx context.Context) error { _, err := people.Tenants(ctx, ada.ID); return err },
-			"Tenant":          func(ctx context.Context) error { _, err := people.Tenant(ctx, acme.ID); return err },
-			"TenantBySlug":    func(ctx context.Context) error { _, err := people.TenantBySlug(ctx, acme.Slug); return err },
-			"TenantByDomain":  func(ctx context.Context) error { _, err := people.TenantByDomain(ctx, "acme.test"); return err },
-			"SetPasswordHash": func(ctx context.Context) error { return people.SetPasswordHash(ctx, ada.ID, "$hash$1", "x", later) },
-			"RecordLogin":     func(ctx context.Context) error { return people.RecordLogin(ctx, ada.ID, later) },
+			"Account":        func(ctx context.Context) error { _, err := people.Account(ctx, ada.Email); return err },
+			"User":           func(ctx context.Context) error { _, err := people.User(ctx, ada.ID); return err },
+			"Tenants":        func(ctx context.Context) error { _, err := people.Tenants(ctx, ada.ID); return err },
+			"Tenant":         func(ctx context.Context) error { _, err := people.Tenant(ctx, acme.ID); return err },
+			"TenantBySlug":   func(ctx context.Context) error { _, err := people.TenantBySlug(ctx, acme.Slug); return err },
+			"TenantByDomain": func(ctx context.Context) error { _, err := people.TenantByDomain(ctx, "acme.test"); return err },
+			"SetPasswordHash": func(ctx context.Context) error {
+				_, err := people.SetPasswordHash(ctx, ada.ID, "$hash$1", "x", later)
+				return err
+			},
+			"RecordLogin": func(ctx context.Context) error { return people.RecordLogin(ctx, ada.ID, later) },
 		})
 		account, err := people.Account(t.Context(), ada.Email)
 		require.NoError(t, err)

@@ -68,6 +68,7 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 	require.NoError(t, err)
 	_, err = people.TenantBySlug(ctx, acme.Slug)
 	require.NoError(t, err)
-	require.NoError(t, people.SetPasswordHash(ctx, ada.ID, "$hash$1", "$hash$2", start))
+	_, err = people.SetPasswordHash(ctx, ada.ID, "$hash$1", "$hash$2", start)
+	require.NoError(t, err)
 	require.NoError(t, people.RecordLogin(ctx, ada.ID, start))
 }

@@ -119,10 +119,10 @@ func (s *ForAuthorize) whyNot(ctx context.Context, requestID string, now time.Ti
 // and says how many it removed. Codes are kept for keepCodes after their end: a
 // replay of a consumed one must still find what it produced (RFC 6749 4.1.2).
 func (s *ForAuthorize) DeleteExpired(ctx context.Context, now time.Time, keepCodes time.Duration, batch int) (int, error) {
-	requests, err := deleteBatch(ctx, s.db, "authorization_requests", "id", "expires_at <= $1", database.At(now), batch)
+	requests, err := s.db.DeleteDue(ctx, "authorization_requests", "id", "expires_at <= $1", now, batch)
 	if err != nil {
 		return requests, err
 	}
-	codes, err := deleteBatch(ctx, s.db, "authorization_codes", "code_hash", "expires_at <= $1", database.At(now.Add(-keepCodes)), batch)
+	codes, err := s.db.DeleteDue(ctx, "authorization_codes", "code_hash", "expires_at <= $1", now.Add(-keepCodes), batch)
 	return requests + codes, err
 }

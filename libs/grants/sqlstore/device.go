@@ -94,10 +94,18 @@ func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.T
 	}
 }
 
+// Waiting counts the codes that wait for their person.
+func (s *ForDevice) Waiting(ctx context.Context, now time.Time) (int, error) {
+	const count = `SELECT count(*) FROM device_codes WHERE expires_at > $1 AND decision = '' AND consumed_at IS NULL`
+	var n int
+	err := s.db.Get(ctx, "device_codes.waiting", &n, count, database.At(now))
+	return n, err
+}
+
 // DeleteExpired removes at most batch codes that expired before the given time,
 // and tells how many went.
 func (s *ForDevice) DeleteExpired(ctx context.Context, before time.Time, batch int) (int, error) {
-	return deleteBatch(ctx, s.db, "device_codes", "device_code_hash", "expires_at < $1", database.At(before), batch)
+	return s.db.DeleteDue(ctx, "device_codes", "device_code_hash", "expires_at < $1", before, batch)
 }
 
 // InsertRequest stores a request of grants.KindDevice: a sign-in that a device

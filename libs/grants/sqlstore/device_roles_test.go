@@ -31,7 +31,7 @@ func approved(t *testing.T, db *database.DB, secret, userCode string) *grants.De
 func deviceGrant(c *grants.DeviceCode) grants.Grant {
 	return grants.Grant{
 		ID: c.GrantID, ClientID: c.ClientID, UserID: c.UserID, TenantID: c.TenantID, Scope: c.Scope, Resource: c.Resource,
-		Offline: true, CreatedAt: flowStart,
+		Offline: true, AuthTime: flowStart, ACR: "1", AMR: []string{"pwd"}, CreatedAt: flowStart,
 	}
 }
 
@@ -73,7 +73,7 @@ func TestARefusedDeviceIsToldSo(t *testing.T) {
 		require.Equal(t, *code, poll.DeviceCode)
 		require.False(t, poll.Live(), "nobody is behind it")
 		g := grants.Grant{ID: "", ClientID: code.ClientID, CreatedAt: deviceNow}
-		require.ErrorIs(t, token.RedeemDevice(t.Context(), code.Hash, g, deviceNow, deviceNow), grants.ErrNotFound, "RFC 8628 3.5, access_denied")
+		require.ErrorIs(t, token.RedeemDevice(t.Context(), code.Hash, g, nil, deviceNow, deviceNow), grants.ErrNotFound, "RFC 8628 3.5, access_denied")
 		require.Zero(t, count(t, db, "grants"))
 	})
 }
@@ -84,11 +84,11 @@ func TestADeviceGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 		store, code := sqlstore.NewForToken(db), approved(t, db, "a", "BBBB-BBBB")
 		change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 			VALUES ('grt_a', 'c', 'u', 't', 's', 'openid', false, $1, $1)`, database.At(flowStart))
-		err := store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), flowStart.Add(time.Hour), flowStart)
+		err := store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart)
 		require.Equal(t, database.KindConflict, database.Classify(t.Context(), err))
 		change(t, db, `DELETE FROM grants`)
-		require.NoError(t, store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), flowStart.Add(time.Hour), flowStart))
-		standing, err := store.Standing(t.Context(), "grt_a", flowStart)
+		require.NoError(t, store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart))
+		standing, err := store.Standing(t.Context(), "grt_a", "", flowStart)
 		require.NoError(t, err)
 		require.Equal(t, deviceGrant(code), standing.Grant)
 		require.True(t, standing.Live())
@@ -123,7 +123,7 @@ func TestTheDeviceFlowHearsThatItsCallerWentAway(t *testing.T) {
 				return err
 			},
 			"RedeemDevice": func(ctx context.Context) error {
-				return token.RedeemDevice(ctx, code.Hash, deviceGrant(code), flowStart, flowStart)
+				return token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart)
 			},
 		})
 		require.Equal(t, 1, count(t, db, "device_codes WHERE consumed_at IS NULL"))
@@ -162,7 +162,7 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 		{"PollDevice", func() error { _, err := token.PollDevice(ctx, waitingCode.Hash, "tv", deviceNow); return err }},
 		{"PollDevice again, too fast", func() error { _, err := token.PollDevice(ctx, waitingCode.Hash, "tv", deviceNow); return err }},
 		{"RedeemDevice", func() error {
-			return token.RedeemDevice(ctx, code.Hash, deviceGrant(code), flowStart.Add(time.Hour), flowStart)
+			return token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart)
 		}},
 		{"DeleteExpired", func() error { _, err := device.DeleteExpired(ctx, flowStart.Add(time.Hour), 9); return err }},
 	} {
@@ -170,10 +170,10 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 	}
 	require.ErrorIs(t, device.Decide(ctx, code, flowStart), grants.ErrNotFound)
 	require.ErrorIs(t, device.Consume(ctx, "flw_1", flowStart), grants.ErrConsumed)
-	require.ErrorIs(t, token.RedeemDevice(ctx, code.Hash, deviceGrant(code), flowStart, flowStart), grants.ErrNotFound)
+	require.ErrorIs(t, token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart), grants.ErrNotFound)
 
 	for name, err := range map[string]error{
-		"the device service redeems nothing": sqlstore.NewForToken(onDevice).RedeemDevice(ctx, code.Hash, deviceGrant(code), flowStart, flowStart),
+		"the device service redeems nothing": sqlstore.NewForToken(onDevice).RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart),
 		"the token service approves nothing": sqlstore.NewForDevice(onToken).Decide(ctx, code, flowStart),
 		"the token service asks nobody":      sqlstore.NewForDevice(onToken).InsertRequest(ctx, request),
 		"the device service issues no code":  sqlstore.NewForAuthorize(onDevice).Issue(ctx, newCode("a", "")),

@@ -32,11 +32,6 @@ const consumeDevice = `
 UPDATE device_codes SET consumed_at = $2
 WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2`
 
-const redeemDevicePostgres = `
-WITH redeemed AS (` + consumeDevice + ` RETURNING grant_id)
-INSERT INTO grants (` + grantColumns + `)
-SELECT grant_id, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean, $11::timestamptz, $12::timestamptz FROM redeemed`
-
 type devicePollRow struct {
 	UserCode     string                  `db:"user_code"`
 	ClientID     string                  `db:"client_id"`
@@ -125,19 +120,13 @@ func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string)
 	return row.poll(codeHash), nil
 }
 
-// RedeemDevice consumes an approved device code and stores its grant in one step
-// (RFC 8628 3.4): of any number of callers exactly one succeeds. The others hear
-// grants.ErrConsumed, grants.ErrExpired, or grants.ErrNotFound where no approval
-// with this grant's id is. expiresAt is when the grant's last token expires.
-func (s *ForToken) RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, expiresAt, now time.Time) error {
-	var redeemed int64
-	var err error
-	if s.db.Dialect() == database.Postgres {
-		redeemed, err = s.db.Exec(ctx, "device_codes.redeem", redeemDevicePostgres, codeHash, database.At(now), g.ID,
-			g.ClientID, g.UserID, g.TenantID, g.SessionID, g.Scope.String(), g.Resource, g.Offline, database.At(g.CreatedAt), database.At(expiresAt))
-	} else {
-		redeemed, err = s.consumeAndInsert(ctx, "device_codes.redeem", consumeDevice, codeHash, g, expiresAt, now)
-	}
+// RedeemDevice consumes an approved device code and stores its grant, and with it
+// the first refresh token where refresh is not nil, in one step (RFC 8628 3.4): of
+// any number of callers exactly one succeeds. The others hear grants.ErrConsumed,
+// grants.ErrExpired, or grants.ErrNotFound where no approval with this grant's id
+// is. expiresAt is when the grant's last token expires.
+func (s *ForToken) RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error {
+	redeemed, err := s.consumeAndInsert(ctx, "device_codes.redeem", consumeDevice, codeHash, g, refresh, expiresAt, now)
 	if err != nil || redeemed == 1 {
 		return err
 	}

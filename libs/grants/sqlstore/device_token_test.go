@@ -109,15 +109,15 @@ func TestOfFiftyPollsAtOnceOneIsTheFirst(t *testing.T) {
 func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)
-		g := grants.Grant{ID: "gnt_1", ClientID: "tv", UserID: "usr_1", TenantID: "tnt_1", Scope: oauth.Scopes{"openid"}, Offline: true, CreatedAt: devicesAt}
+		g := grants.Grant{ID: "gnt_1", ClientID: "tv", UserID: "usr_1", TenantID: "tnt_1", Scope: oauth.Scopes{"openid"}, Offline: true, AuthTime: devicesAt, ACR: "1", AMR: []string{"pwd"}, CreatedAt: devicesAt}
 		end := devicesAt.Add(time.Hour)
-		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, ""), g, end, devicesAt), grants.ErrNotFound, "nobody approved it")
-		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, "gnt_other"), g, end, devicesAt), grants.ErrNotFound, "approved under another grant")
-		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, "gnt_1"), g, end, devicesAt.Add(10*time.Minute)), grants.ErrExpired)
+		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, ""), g, nil, end, devicesAt), grants.ErrNotFound, "nobody approved it")
+		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, "gnt_other"), g, nil, end, devicesAt), grants.ErrNotFound, "approved under another grant")
+		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, "gnt_1"), g, nil, end, devicesAt.Add(10*time.Minute)), grants.ErrExpired)
 
 		hash := storedDevice(t, db, "gnt_1")
 		redeemed := 0
-		for _, err := range atOnce(50, func() error { return store.RedeemDevice(t.Context(), hash, g, end, devicesAt) }) {
+		for _, err := range atOnce(50, func() error { return store.RedeemDevice(t.Context(), hash, g, nil, end, devicesAt) }) {
 			if err == nil {
 				redeemed++
 				continue
@@ -128,7 +128,7 @@ func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 		poll, err := store.PollDevice(t.Context(), hash, "tv", devicesAt)
 		require.NoError(t, err)
 		require.Equal(t, devicesAt, poll.ConsumedAt)
-		standing, err := store.Standing(t.Context(), "gnt_1", devicesAt)
+		standing, err := store.Standing(t.Context(), "gnt_1", "", devicesAt)
 		require.NoError(t, err)
 		require.Equal(t, g, standing.Grant)
 	})

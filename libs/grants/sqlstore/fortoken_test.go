@@ -31,7 +31,7 @@ func redeemed(t *testing.T, db *database.DB, secret string, alter func(*grants.A
 	t.Helper()
 	code := issued(t, db, secret, alter)
 	grant := grantOf(code)
-	require.NoError(t, sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grant, flowStart.Add(time.Hour), flowStart))
+	require.NoError(t, sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), flowStart))
 	return grant
 }
 
@@ -86,12 +86,12 @@ func TestWhatStandsBehindACodeAndAGrantMayEnd(t *testing.T) {
 				require.Equal(t, tt.user && tt.tenant && tt.member && tt.session, r.Live())
 				require.Equal(t, code.UserID, r.User.ID)
 
-				s, err := store.Standing(t.Context(), grant.ID, flowStart)
+				s, err := store.Standing(t.Context(), grant.ID, "", flowStart)
 				require.NoError(t, err)
 				require.Equal(t, [4]bool{tt.user, tt.tenant, tt.member, tt.session}, [4]bool{s.User.Active, s.Tenant.Active, s.Member, s.SessionLive})
 				require.Equal(t, grant, s.Grant)
 
-				err = store.Redeem(t.Context(), code.Hash, grantOf(code), flowStart.Add(time.Hour), flowStart)
+				err = store.Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 				if tt.session {
 					require.NoError(t, err)
 				} else {
@@ -111,17 +111,17 @@ func TestACodeIsRedeemedOnce(t *testing.T) {
 		grant := grantOf(code)
 		grant.CreatedAt = bornElsewhere
 		now := flowStart.Add(30 * time.Second)
-		require.NoError(t, store.Redeem(t.Context(), code.Hash, grant, flowStart.Add(time.Hour), now))
+		require.NoError(t, store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now))
 
-		standing, err := store.Standing(t.Context(), grant.ID, now)
+		standing, err := store.Standing(t.Context(), grant.ID, "", now)
 		require.NoError(t, err)
 		require.Equal(t, &grants.Standing{Grant: grantOf(code), User: flowUser, Tenant: flowTenant, Member: true, SessionLive: true}, standing)
 		r, err := store.Redeemable(t.Context(), code.Hash, now)
 		require.NoError(t, err)
 		require.Equal(t, now, r.ConsumedAt, "a replay finds what to revoke (RFC 6749 4.1.2)")
 		require.Equal(t, grant.ID, r.GrantID)
-		require.ErrorIs(t, store.Redeem(t.Context(), code.Hash, grant, flowStart.Add(time.Hour), now), grants.ErrConsumed)
-		require.ErrorIs(t, store.Redeem(t.Context(), code.Hash, grant, flowStart.Add(time.Hour), now.Add(time.Hour)), grants.ErrConsumed, "also long after")
+		require.ErrorIs(t, store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now), grants.ErrConsumed)
+		require.ErrorIs(t, store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now.Add(time.Hour)), grants.ErrConsumed, "also long after")
 	})
 }
 
@@ -144,7 +144,7 @@ func TestACodeIsNotRedeemed(t *testing.T) {
 				seedPeople(t, db)
 				grant := grantOf(issued(t, db, "a", nil))
 				grant.ID = tt.grant
-				err := sqlstore.NewForToken(db).Redeem(t.Context(), oauth.HashSecret(tt.code), grant, flowStart.Add(time.Hour), flowStart.Add(tt.after))
+				err := sqlstore.NewForToken(db).Redeem(t.Context(), oauth.HashSecret(tt.code), grant, nil, flowStart.Add(time.Hour), flowStart.Add(tt.after))
 				if tt.want == nil {
 					require.NoError(t, err)
 					return
@@ -163,7 +163,7 @@ func TestAGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 		code := issued(t, db, "a", nil)
 		change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 			VALUES ('grt_a', 'c', 'u', 't', 's', 'openid', false, $1, $1)`, database.At(flowStart))
-		err := sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), flowStart.Add(time.Hour), flowStart)
+		err := sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 		require.Equal(t, database.KindConflict, database.Classify(t.Context(), err))
 		require.Zero(t, count(t, db, "authorization_codes WHERE consumed_at IS NOT NULL"))
 	})
@@ -175,7 +175,7 @@ func TestOfFiftyRedemptionsAtOnceOneSucceeds(t *testing.T) {
 		store := sqlstore.NewForToken(db)
 		code := issued(t, db, "a", nil)
 		requireOneWinner(t, func(int) error {
-			return store.Redeem(t.Context(), code.Hash, grantOf(code), flowStart.Add(time.Hour), flowStart)
+			return store.Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 		})
 		require.Equal(t, 1, count(t, db, "grants"))
 	})
@@ -191,7 +191,7 @@ func TestFromRequestToGrantOnceWhoeverTries(t *testing.T) {
 			if err := authorize.IssueFromRequest(t.Context(), code, flowStart); err != nil {
 				return err
 			}
-			return token.Redeem(t.Context(), code.Hash, grantOf(code), flowStart.Add(time.Hour), flowStart)
+			return token.Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 		})
 		require.Equal(t, 1, count(t, db, "grants"))
 	})
@@ -210,13 +210,13 @@ func TestRedeemingWhileTheSessionEnds(t *testing.T) {
 				change(t, db, `UPDATE sessions SET ended_at = $1`, database.At(flowStart))
 				return nil
 			}
-			return store.Redeem(t.Context(), codes[i].Hash, grantOf(codes[i]), flowStart.Add(time.Hour), flowStart)
+			return store.Redeem(t.Context(), codes[i].Hash, grantOf(codes[i]), nil, flowStart.Add(time.Hour), flowStart)
 		})
 		for _, err := range failed {
 			require.ErrorIs(t, err, grants.ErrRevoked)
 		}
 		for _, code := range codes {
-			standing, err := store.Standing(t.Context(), code.GrantID, flowStart)
+			standing, err := store.Standing(t.Context(), code.GrantID, "", flowStart)
 			if err != nil {
 				require.ErrorIs(t, err, grants.ErrNotFound)
 				continue
@@ -232,16 +232,17 @@ func TestAGrantIsRevokedOnceAndForAll(t *testing.T) {
 		store := sqlstore.NewForToken(db)
 		grant := redeemed(t, db, "a", nil)
 		_, failed := race(racers, func(i int) error {
-			return store.RevokeGrant(t.Context(), grant.ID, flowStart.Add(time.Second))
+			_, err := store.RevokeGrant(t.Context(), grant.ID, flowStart.Add(time.Second))
+			return err
 		})
 		require.Empty(t, failed)
-		require.NoError(t, store.RevokeGrant(t.Context(), grant.ID, flowStart.Add(time.Hour)))
-		require.NoError(t, store.RevokeGrant(t.Context(), "grt_none", flowStart))
-		standing, err := store.Standing(t.Context(), grant.ID, flowStart)
+		revoke(t, store, grant.ID, flowStart.Add(time.Hour), false)
+		revoke(t, store, "grt_none", flowStart, false)
+		standing, err := store.Standing(t.Context(), grant.ID, "", flowStart)
 		require.NoError(t, err)
 		require.Equal(t, flowStart.Add(time.Second), standing.Grant.RevokedAt, "the first word stands")
 		require.False(t, standing.Live())
-		_, err = store.Standing(t.Context(), "grt_none", flowStart)
+		_, err = store.Standing(t.Context(), "grt_none", "", flowStart)
 		require.ErrorIs(t, err, grants.ErrNotFound)
 	})
 }
@@ -271,19 +272,19 @@ func TestTokenHearsThatItsCallerWentAway(t *testing.T) {
 		grant := redeemed(t, db, "a", nil)
 		code := issued(t, db, "b", nil)
 		redeem := func(ctx context.Context) error {
-			return store.Redeem(ctx, code.Hash, grantOf(code), flowStart.Add(time.Hour), flowStart)
+			return store.Redeem(ctx, code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 		}
 		requireCanceled(t, map[string]func(context.Context) error{
 			"Redeemable":  func(ctx context.Context) error { _, err := store.Redeemable(ctx, code.Hash, flowStart); return err },
 			"Redeem":      redeem,
-			"RevokeGrant": func(ctx context.Context) error { return store.RevokeGrant(ctx, grant.ID, flowStart) },
-			"Standing":    func(ctx context.Context) error { _, err := store.Standing(ctx, grant.ID, flowStart); return err },
+			"RevokeGrant": func(ctx context.Context) error { _, err := store.RevokeGrant(ctx, grant.ID, flowStart); return err },
+			"Standing":    func(ctx context.Context) error { _, err := store.Standing(ctx, grant.ID, "", flowStart); return err },
 			"DeleteExpired": func(ctx context.Context) error {
 				_, err := store.DeleteExpired(ctx, flowStart.Add(9*time.Hour), 9)
 				return err
 			},
 		})
-		standing, err := store.Standing(t.Context(), grant.ID, flowStart)
+		standing, err := store.Standing(t.Context(), grant.ID, "", flowStart)
 		require.NoError(t, err)
 		require.True(t, standing.Live(), "as if nothing had happened")
 		require.NoError(t, redeem(t.Context()))

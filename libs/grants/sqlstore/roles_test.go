@@ -40,14 +40,14 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 
 	_, err := token.Redeemable(t.Context(), first.Hash, flowStart)
 	require.NoError(t, err)
-	require.NoError(t, token.Redeem(t.Context(), first.Hash, grantOf(first), flowStart.Add(time.Hour), flowStart))
-	require.ErrorIs(t, token.Redeem(t.Context(), first.Hash, grantOf(first), flowStart.Add(time.Hour), flowStart), grants.ErrConsumed)
-	_, err = token.Standing(t.Context(), first.GrantID, flowStart)
+	require.NoError(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart))
+	require.ErrorIs(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart), grants.ErrConsumed)
+	_, err = token.Standing(t.Context(), first.GrantID, "", flowStart)
 	require.NoError(t, err)
 	n, err := session.RevokeSessionGrants(t.Context(), "ses_1", flowStart)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	require.NoError(t, token.RevokeGrant(t.Context(), first.GrantID, flowStart))
+	revoke(t, token, first.GrantID, flowStart, false)
 
 	n, err = authorize.DeleteExpired(t.Context(), later, time.Hour, 100)
 	require.NoError(t, err)
@@ -82,11 +82,14 @@ func TestAServiceCannotDoWhatIsAnothers(t *testing.T) {
 			"decide": func(db *database.DB) error {
 				return sqlstore.NewForSession(db).Decide(t.Context(), "f", grants.SignedIn, "s", "t", flowStart)
 			},
-			"revoke": func(db *database.DB) error { return sqlstore.NewForToken(db).RevokeGrant(t.Context(), "g", flowStart) },
+			"revoke": func(db *database.DB) error {
+				_, err := sqlstore.NewForToken(db).RevokeGrant(t.Context(), "g", flowStart)
+				return err
+			},
 		},
 		"platform_keys": {
 			"read": func(db *database.DB) error {
-				_, err := sqlstore.NewForToken(db).Standing(t.Context(), "g", flowStart)
+				_, err := sqlstore.NewForToken(db).Standing(t.Context(), "g", "", flowStart)
 				return err
 			},
 		},
@@ -102,5 +105,5 @@ func TestAServiceCannotDoWhatIsAnothers(t *testing.T) {
 
 func redeemAs(t *testing.T, db *database.DB, code *grants.AuthorizationCode) error {
 	t.Helper()
-	return sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), flowStart.Add(time.Hour), flowStart)
+	return sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 }

@@ -113,7 +113,7 @@ func (r *requestRow) request() *grants.AuthorizationRequest {
 	}
 }
 
-func findRequest(ctx context.Context, db *database.DB, id string) (*grants.AuthorizationRequest, error) {
+func findRequest(ctx context.Context, db database.Runner, id string) (*grants.AuthorizationRequest, error) {
 	var row requestRow
 	if err := db.Get(ctx, "authorization_requests.find", &row, selectRequest, id); err != nil {
 		return nil, notFound(err)
@@ -134,20 +134,4 @@ func notFound(err error) error {
 		return grants.ErrNotFound
 	}
 	return err
-}
-
-// deleteBatch removes at most batch rows of a table by key where due holds. On
-// PostgreSQL rows that another replica removes at the same moment are skipped,
-// so neither waits; and the keys are an array, found once: as a joined subquery
-// they might be sought anew for each row, and the batch grow. $1 is a time, $2
-// the batch.
-func deleteBatch(ctx context.Context, db *database.DB, table, key, due string, at database.Time, batch int) (int, error) {
-	keys := "SELECT " + key + " FROM " + table + " WHERE " + due + " LIMIT $2"
-	if db.Dialect() == database.Postgres {
-		keys = "= ANY (ARRAY(" + keys + " FOR UPDATE SKIP LOCKED))"
-	} else {
-		keys = "IN (" + keys + ")"
-	}
-	n, err := db.Exec(ctx, table+".expire", "DELETE FROM "+table+" WHERE "+key+" "+keys, at, batch)
-	return int(n), err
 }

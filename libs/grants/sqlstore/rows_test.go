@@ -58,7 +58,7 @@ func change(t *testing.T, db *database.DB, query string, args ...any) {
 // empty removes every row that a test of this package makes.
 func empty(t *testing.T, db *database.DB) {
 	t.Helper()
-	for _, table := range []string{"authorization_requests", "authorization_codes", "grants", "sessions", "memberships", "users", "tenants"} {
+	for _, table := range []string{"authorization_requests", "authorization_codes", "grants", "refresh_tokens", "revoked_tokens", "sessions", "memberships", "users", "tenants"} {
 		change(t, db, `DELETE FROM `+table)
 	}
 }
@@ -92,7 +92,7 @@ func newCode(secret, requestID string) *grants.AuthorizationCode {
 func grantOf(c *grants.AuthorizationCode) grants.Grant {
 	return grants.Grant{
 		ID: c.GrantID, ClientID: c.ClientID, UserID: c.UserID, TenantID: c.TenantID, SessionID: c.SessionID, Scope: c.Scope,
-		Resource: c.Resource, Offline: c.Offline, CreatedAt: flowStart,
+		Resource: c.Resource, Offline: c.Offline, AuthTime: c.AuthTime, ACR: c.ACR, AMR: c.AMR, CreatedAt: flowStart,
 	}
 }
 

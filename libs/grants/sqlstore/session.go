@@ -9,14 +9,27 @@ import (
 )
 
 // ForSession is what the session service does with requests and grants.
-type ForSession struct{ db *database.DB }
+type ForSession struct{ db database.Runner }
 
-// NewForSession makes the session service's store.
-func NewForSession(db *database.DB) *ForSession { return &ForSession{db} }
+// NewForSession makes the session service's store. db is a transaction where the
+// end of a session and of its grants must be one.
+func NewForSession(db database.Runner) *ForSession { return &ForSession{db} }
 
 // Request finds a request in whatever state it is; grants.ErrNotFound.
 func (s *ForSession) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
 	return findRequest(ctx, s.db, id)
+}
+
+// Start inserts a request of grants.KindAccount, which the session service makes
+// itself: it has no application, but perhaps an address and a tenant already.
+func (s *ForSession) Start(ctx context.Context, r *grants.AuthorizationRequest) error {
+	const start = `
+INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales,
+       login_email, tenant_id, created_at, expires_at)
+VALUES ($1, 'account', $2, '', '', '', '', $3, $4, $5, $6, $7)`
+	_, err := s.db.Exec(ctx, "authorization_requests.start", start, r.ID, r.BrowserHash, r.UILocales, r.LoginEmail, r.TenantID,
+		database.At(r.CreatedAt), database.At(r.ExpiresAt))
+	return err
 }
 
 // SetLogin keeps the address that was typed in a flow that still goes on; an

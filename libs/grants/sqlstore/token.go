@@ -70,24 +70,13 @@ UPDATE authorization_codes SET consumed_at = $2
 WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2
   AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = authorization_codes.session_id AND s.ended_at IS NULL AND s.expires_at > $2)`
 
-const redeemPostgres = `
-WITH redeemed AS (` + consumeCode + ` RETURNING grant_id)
-INSERT INTO grants (` + grantColumns + `)
-SELECT grant_id, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean, $11::timestamptz, $12::timestamptz FROM redeemed`
-
-// Redeem consumes a code and stores its grant in one step: of any number of
-// callers exactly one succeeds. The others hear grants.ErrConsumed, ErrExpired,
-// ErrRevoked (the session has ended) or ErrNotFound. expiresAt is when the
-// grant's last token expires.
-func (s *ForToken) Redeem(ctx context.Context, codeHash []byte, g grants.Grant, expiresAt, now time.Time) error {
-	var redeemed int64
-	var err error
-	if s.db.Dialect() == database.Postgres {
-		redeemed, err = s.db.Exec(ctx, "authorization_codes.redeem", redeemPostgres, codeHash, database.At(now), g.ID,
-			g.ClientID, g.UserID, g.TenantID, g.SessionID, g.Scope.String(), g.Resource, g.Offline, database.At(g.CreatedAt), database.At(expiresAt))
-	} else {
-		redeemed, err = s.consumeAndInsert(ctx, "authorization_codes.redeem", consumeCode, codeHash, g, expiresAt, now)
-	}
+// Redeem consumes a code and stores its grant, and with it the first refresh
+// token where refresh is not nil, in one step: of any number of callers exactly
+// one succeeds. The others hear grants.ErrConsumed, ErrExpired, ErrRevoked (the
+// session has ended) or ErrNotFound. expiresAt is when the grant's last token
+// expires.
+func (s *ForToken) Redeem(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error {
+	redeemed, err := s.consumeAndInsert(ctx, "authorization_codes.redeem", consumeCode, codeHash, g, refresh, expiresAt, now)
 	if err != nil || redeemed == 1 {
 		return err
 	}
@@ -106,75 +95,134 @@ func (s *ForToken) Redeem(ctx context.Context, codeHash []byte, g grants.Grant, 
 	}
 }
 
-// consumeAndInsert is SQLite's way: consume names the hash, now and the grant's
-// id as $1, $2 and $3.
-func (s *ForToken) consumeAndInsert(ctx context.Context, name, consume string, codeHash []byte, g grants.Grant, expiresAt, now time.Time) (consumed int64, err error) {
+const grantColumns = `id, client_id, user_id, tenant_id, session_id, scope, resource, offline, auth_time, acr, amr, created_at, expires_at`
+
+// The row stays at least until its session's absolute end: from the grants of a
+// session follows which applications hear of its logout.
+const insertGrant = `
+INSERT INTO grants (` + grantColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+  max($13, COALESCE((SELECT s.expires_at FROM sessions s WHERE s.id = $5), $13)))`
+
+// What consumes a code comes before it. A refresh token is stored where $16 is
+// not NULL.
+const insertRedeemedPostgres = ` RETURNING grant_id),
+refresh AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
+  SELECT $16::bytea, grant_id, $4::text, $17::text, $18::timestamptz, $19::timestamptz, $20::timestamptz FROM redeemed WHERE $16::bytea IS NOT NULL)
+INSERT INTO grants (` + grantColumns + `)
+SELECT grant_id, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean, $11::timestamptz, $12::text, $13::jsonb,
+       $14::timestamptz, GREATEST($15::timestamptz, (SELECT s.expires_at FROM sessions s WHERE s.id = $7::text)) FROM redeemed`
+
+// grantArgs are the values of grantColumns.
+func grantArgs(g grants.Grant, expiresAt time.Time) []any {
+	return []any{
+		g.ID, g.ClientID, g.UserID, g.TenantID, g.SessionID, g.Scope.String(), g.Resource, g.Offline,
+		database.At(g.AuthTime), g.ACR,
+		database.JSON[[]string]{V: g.AMR},
+		database.At(g.CreatedAt), database.At(expiresAt),
+	}
+}
+
+// consumeAndInsert runs consume, which names the hash, now and the grant's id as
+// $1, $2 and $3, and stores the grant and its refresh token if it touched a row:
+// one statement on PostgreSQL, one transaction on SQLite.
+func (s *ForToken) consumeAndInsert(ctx context.Context, name, consume string, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) (consumed int64, err error) {
+	if s.db.Dialect() == database.Postgres {
+		first := refresh
+		if first == nil {
+			first = &grants.RefreshToken{}
+		}
+		args := append([]any{codeHash, database.At(now)}, grantArgs(g, expiresAt)...)
+		return s.db.Exec(ctx, name, `WITH redeemed AS (`+consume+insertRedeemedPostgres, append(args, first.Hash,
+			first.Scope.String(), database.At(first.CreatedAt), database.At(first.ExpiresAt), database.At(first.AbsoluteExpiresAt))...)
+	}
 	err = s.db.Tx(ctx, name, func(tx *database.Tx) error {
 		var err error
 		consumed, err = tx.Exec(ctx, name, consume, codeHash, database.At(now), g.ID)
 		if err != nil || consumed == 0 {
 			return err
 		}
-		_, err = tx.Exec(ctx, "grants.insert", insertGrant, g.ID, g.ClientID, g.UserID, g.TenantID, g.SessionID,
-			g.Scope.String(), g.Resource, g.Offline, database.At(g.CreatedAt), database.At(expiresAt))
-		return err
+		if _, err = tx.Exec(ctx, "grants.insert", insertGrant, grantArgs(g, expiresAt)...); err != nil || refresh == nil {
+			return err
+		}
+		return insertRefresh(ctx, tx, refresh)
 	})
 	return consumed, err
 }
 
-const grantColumns = `id, client_id, user_id, tenant_id, session_id, scope, resource, offline, created_at, expires_at`
-
-const insertGrant = `
-INSERT INTO grants (` + grantColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
-
-// RevokeGrant ends a grant and with it every token of it. Ending it again, or
-// one that does not exist, is no error.
-func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Time) error {
+// RevokeGrant ends a grant and with it every token of it, and tells whether it
+// was this call that ended it: again, or for one that does not exist, is no error.
+func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error) {
 	const revoke = `UPDATE grants SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`
-	_, err := s.db.Exec(ctx, "grants.revoke", revoke, database.At(now), grantID)
-	return err
+	n, err := s.db.Exec(ctx, "grants.revoke", revoke, database.At(now), grantID)
+	return n == 1, err
 }
 
+// standingColumns read a grant with alias c and what is behind it; $2 is now.
+const standingColumns = `c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.auth_time, c.acr, c.amr,
+       c.created_at, c.revoked_at,` + whoColumns + `,` + sessionColumn
+
 const selectStanding = `
-SELECT c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.created_at, c.revoked_at,` +
-	whoColumns + `,` + sessionColumn + `
+SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti = $3) AS token_revoked
 FROM grants c` + whoJoins + sessionJoin + `
 WHERE c.id = $1`
 
 type standingRow struct {
-	ID        string        `db:"id"`
-	ClientID  string        `db:"client_id"`
-	UserID    string        `db:"user_id"`
-	TenantID  string        `db:"tenant_id"`
-	SessionID string        `db:"session_id"`
-	Scope     string        `db:"scope"`
-	Resource  string        `db:"resource"`
-	Offline   bool          `db:"offline"`
-	CreatedAt database.Time `db:"created_at"`
-	RevokedAt database.Time `db:"revoked_at"`
+	ID        string                  `db:"id"`
+	ClientID  string                  `db:"client_id"`
+	UserID    string                  `db:"user_id"`
+	TenantID  string                  `db:"tenant_id"`
+	SessionID string                  `db:"session_id"`
+	Scope     string                  `db:"scope"`
+	Resource  string                  `db:"resource"`
+	Offline   bool                    `db:"offline"`
+	AuthTime  database.Time           `db:"auth_time"`
+	ACR       string                  `db:"acr"`
+	AMR       database.JSON[[]string] `db:"amr"`
+	CreatedAt database.Time           `db:"created_at"`
+	RevokedAt database.Time           `db:"revoked_at"`
 	who
-	SessionLive bool `db:"session_live"`
+	SessionLive  bool `db:"session_live"`
+	TokenRevoked bool `db:"token_revoked"`
 }
 
-// Standing reads a grant with the person, tenant and session behind it;
-// grants.ErrNotFound.
-func (s *ForToken) Standing(ctx context.Context, grantID string, now time.Time) (*grants.Standing, error) {
-	var row standingRow
-	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding, grantID, database.At(now)); err != nil {
-		return nil, notFound(err)
-	}
+func (row *standingRow) standing() grants.Standing {
 	scope, _ := oauth.ParseScopes(row.Scope)
-	return &grants.Standing{
+	return grants.Standing{
 		Grant: grants.Grant{
 			ID: row.ID, ClientID: row.ClientID, UserID: row.UserID, TenantID: row.TenantID, SessionID: row.SessionID,
-			Scope: scope, Resource: row.Resource, Offline: row.Offline, CreatedAt: row.CreatedAt.Time, RevokedAt: row.RevokedAt.Time,
+			Scope: scope, Resource: row.Resource, Offline: row.Offline, AuthTime: row.AuthTime.Time, ACR: row.ACR, AMR: row.AMR.V,
+			CreatedAt: row.CreatedAt.Time, RevokedAt: row.RevokedAt.Time,
 		},
-		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Member: row.Member, SessionLive: row.SessionLive,
-	}, nil
+		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Member: row.Member,
+		SessionLive: row.SessionLive, TokenRevoked: row.TokenRevoked,
+	}
 }
 
-// DeleteExpired removes at most batch grants whose last token has expired, and
-// says how many.
+// Standing reads a grant with the person, tenant and session behind it, and
+// whether the access token jti (empty: none in particular) was revoked by itself;
+// grants.ErrNotFound.
+func (s *ForToken) Standing(ctx context.Context, grantID, jti string, now time.Time) (*grants.Standing, error) {
+	var row standingRow
+	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding, grantID, database.At(now), jti); err != nil {
+		return nil, notFound(err)
+	}
+	standing := row.standing()
+	return &standing, nil
+}
+
+// DeleteExpired removes at most batch each of what no token needs any more:
+// grants whose last token has expired, refresh tokens, revocations of access
+// tokens that are over; and it erases the seals that no grace covers any more. It
+// says how many rows it touched.
 func (s *ForToken) DeleteExpired(ctx context.Context, now time.Time, batch int) (int, error) {
-	return deleteBatch(ctx, s.db, "grants", "id", "expires_at <= $1", database.At(now), batch)
+	total := 0
+	for table, key := range map[string]string{"grants": "id", "refresh_tokens": "token_hash", "revoked_tokens": "jti"} {
+		n, err := s.db.DeleteDue(ctx, table, key, "expires_at <= $1", now, batch)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	n, err := s.eraseSeals(ctx, now, batch)
+	return total + n, err
 }

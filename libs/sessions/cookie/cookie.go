@@ -17,6 +17,15 @@ const (
 	hostPrefix  = "__Host-"
 	browserName = "platform_browser"
 	sessionName = "platform_session"
+	accountName = "platform_accounts"
+	deviceName  = "platform_device"
+)
+
+// deviceLifetime is how long a browser stays known to the accounts that signed
+// in with it; maxDevice bounds its cookie, in bytes.
+const (
+	deviceLifetime = 365 * 24 * time.Hour
+	maxDevice      = 512
 )
 
 // Jar reads and writes the cookies of one deployment. Every cookie is HttpOnly,
@@ -48,6 +57,31 @@ func (j Jar) SetSession(w http.ResponseWriter, value string, lifetime time.Durat
 // ClearSession removes the session cookie from the browser.
 func (j Jar) ClearSession(w http.ResponseWriter) {
 	http.SetCookie(w, j.cookie(sessionName, "", -1))
+}
+
+// Accounts returns the value of the cookie that all the sessions of this browser
+// share, or an empty string. It is renewed at each sign-in, as the session cookie
+// is: whoever knew it before learns nothing of who signs in.
+func (j Jar) Accounts(r *http.Request) string { return j.read(r, accountName) }
+
+// SetAccounts sets the accounts cookie, for as long as the session cookie.
+func (j Jar) SetAccounts(w http.ResponseWriter, value string, lifetime time.Duration) {
+	http.SetCookie(w, j.cookie(accountName, value, max(1, int(lifetime/time.Second))))
+}
+
+// Device returns the cookie by which accounts know this browser again, as it was
+// sent: what it says counts only once its signatures are checked.
+func (j Jar) Device(r *http.Request) string {
+	c, err := r.Cookie(j.name(deviceName))
+	if err != nil || len(c.Value) > maxDevice {
+		return ""
+	}
+	return c.Value
+}
+
+// SetDevice sets the device cookie, for a year.
+func (j Jar) SetDevice(w http.ResponseWriter, value string) {
+	http.SetCookie(w, j.cookie(deviceName, value, int(deviceLifetime/time.Second)))
 }
 
 func (j Jar) name(name string) string {

@@ -99,3 +99,24 @@ func TestACSRFTokenIsBoundToBrowserAndPurpose(t *testing.T) {
 	require.False(t, cookie.CheckCSRF("", "flow-1", cookie.CSRFToken("", "flow-1")), "no browser cookie")
 	require.False(t, cookie.CheckCSRF("", "flow-1", ""), "neither")
 }
+
+func TestTheCookiesOfABrowserWithSeveralPeople(t *testing.T) {
+	jar, value, w := cookie.Jar{Secure: true}, secret(t), httptest.NewRecorder()
+	jar.SetAccounts(w, value, 720*time.Hour)
+	jar.SetDevice(w, "nonce.entry")
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	lifetimes := map[string]int{}
+	for _, c := range w.Result().Cookies() {
+		lifetimes[c.Name] = c.MaxAge
+		require.True(t, c.Secure && c.HttpOnly && c.SameSite == http.SameSiteLaxMode && c.Path == "/", c.Name)
+		r.AddCookie(c)
+	}
+	require.Equal(t, map[string]int{"__Host-platform_accounts": 720 * 3600, "__Host-platform_device": 365 * 24 * 3600}, lifetimes)
+	require.Equal(t, value, jar.Accounts(r))
+	require.Equal(t, "nonce.entry", jar.Device(r))
+	require.Empty(t, cookie.Jar{}.Device(r), "the prefix is part of the name")
+
+	r = httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(&http.Cookie{Name: "__Host-platform_device", Value: strings.Repeat("x", 513)})
+	require.Empty(t, jar.Device(r), "longer than any of ours")
+}

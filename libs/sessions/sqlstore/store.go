@@ -18,7 +18,11 @@ type Store struct{ db *database.DB }
 func New(db *database.DB) *Store { return &Store{db} }
 
 const selectSession = `
-SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at FROM sessions WHERE `
+SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, browser_hash, user_agent, address
+FROM sessions WHERE `
+
+// maxListed is more sessions than a page shows with sense.
+const maxListed = 100
 
 type row struct {
 	ID         string                  `db:"id"`
@@ -31,6 +35,17 @@ type row struct {
 	LastSeenAt database.Time           `db:"last_seen_at"`
 	ExpiresAt  database.Time           `db:"expires_at"`
 	EndedAt    database.Time           `db:"ended_at"`
+	Browser    []byte                  `db:"browser_hash"`
+	UserAgent  string                  `db:"user_agent"`
+	Address    string                  `db:"address"`
+}
+
+func (r *row) session() *sessions.Session {
+	return &sessions.Session{
+		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
+		CreatedAt: r.CreatedAt.Time, LastSeenAt: r.LastSeenAt.Time, ExpiresAt: r.ExpiresAt.Time, EndedAt: r.EndedAt.Time,
+		BrowserHash: r.Browser, UserAgent: r.UserAgent, Address: r.Address,
+	}
 }
 
 // ByCookie finds the session of a cookie by its SHA-256, in whatever state it
@@ -54,10 +69,35 @@ func (s *Store) find(ctx context.Context, name, query string, arg any) (*session
 	if err != nil {
 		return nil, err
 	}
-	return &sessions.Session{
-		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
-		CreatedAt: r.CreatedAt.Time, LastSeenAt: r.LastSeenAt.Time, ExpiresAt: r.ExpiresAt.Time, EndedAt: r.EndedAt.Time,
-	}, nil
+	return r.session(), nil
+}
+
+// OfBrowser lists the sessions that one browser holds, by the SHA-256 of its
+// accounts cookie, the last used first. Ended ones are left out; whether the
+// others still sign in is for the caller to judge. No hash finds nothing.
+func (s *Store) OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error) {
+	if len(browserHash) == 0 {
+		return nil, nil
+	}
+	return s.list(ctx, "sessions.of_browser", "browser_hash = $1", browserHash)
+}
+
+// OfUser lists a person's sessions as OfBrowser does a browser's.
+func (s *Store) OfUser(ctx context.Context, userID string) ([]*sessions.Session, error) {
+	return s.list(ctx, "sessions.of_user", "user_id = $1", userID)
+}
+
+func (s *Store) list(ctx context.Context, name, where string, arg any) ([]*sessions.Session, error) {
+	var rows []row
+	err := s.db.Select(ctx, name, &rows, selectSession+where+" AND ended_at IS NULL ORDER BY last_seen_at DESC, id LIMIT $2", arg, maxListed)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]*sessions.Session, len(rows))
+	for i := range rows {
+		found[i] = rows[i].session()
+	}
+	return found, nil
 }
 
 // Consented is what a person allowed an application before; empty when nothing.

@@ -200,3 +200,32 @@ func TestEachServiceMayReadSessionsAndSomeTouchThem(t *testing.T) {
 	_, err := keys.Session(t.Context(), "ses_1")
 	require.ErrorContains(t, err, "permission denied")
 }
+
+func TestTheSessionsOfABrowserAndOfAPersonAreListedLastUsedFirst(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		seed(t, db, "ses_1", "ses_2", "ses_3", "ses_4")
+		browser := oauth.HashSecret("browser")
+		change(t, db, `UPDATE sessions SET browser_hash = $1, user_agent = 'agent', address = '192.0.2.1' WHERE id <> 'ses_4'`, browser)
+		change(t, db, `UPDATE sessions SET last_seen_at = $1 WHERE id = 'ses_2'`, database.At(start.Add(time.Minute)))
+		change(t, db, `UPDATE sessions SET ended_at = $1 WHERE id = 'ses_3'`, database.At(start))
+		store := sqlstore.New(db)
+		names := func(found []*sessions.Session, err error) (ids []string) {
+			require.NoError(t, err)
+			for _, s := range found {
+				ids = append(ids, s.ID)
+			}
+			return ids
+		}
+		require.Equal(t, []string{"ses_2", "ses_1"}, names(store.OfBrowser(t.Context(), browser)))
+		require.Equal(t, []string{"ses_2", "ses_1", "ses_4"}, names(store.OfUser(t.Context(), allowed.UserID)))
+		require.Empty(t, names(store.OfBrowser(t.Context(), nil)), "no hash is nobody's")
+		require.Empty(t, names(store.OfBrowser(t.Context(), oauth.HashSecret("another"))))
+		require.Empty(t, names(store.OfUser(t.Context(), "usr_unknown")))
+
+		one, err := store.Session(t.Context(), "ses_1")
+		require.NoError(t, err)
+		want := session("ses_1")
+		want.BrowserHash, want.UserAgent, want.Address = browser, "agent", "192.0.2.1"
+		require.Equal(t, want, one)
+	})
+}
