@@ -58,6 +58,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	edge := &httpapi.API{Publisher: publisher, MaxAge: policy.CacheLifetime()}
 	handler, err := httpkit.NewHandler(httpkit.Options{
 		Service: name, Routes: api.For(name), Handlers: edge.Handlers(),
+		CORS:           httpkit.CORS{Open: httpapi.CORSOperations()},
 		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
 		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
 		Random: deps.Random,

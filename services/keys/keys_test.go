@@ -166,6 +166,16 @@ func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
 				})
 			}
 			require.Equal(t, http.StatusMethodNotAllowed, get(t, service.Handler, http.MethodPost, path, nil).Code)
+
+			preflight := get(t, service.Handler, http.MethodOptions, path, http.Header{
+				"Origin": {"https://stranger.example"}, "Access-Control-Request-Method": {"GET"}, "Access-Control-Request-Headers": {"if-none-match"},
+			})
+			require.Equal(t, http.StatusNoContent, preflight.Code)
+			for name, want := range map[string]string{
+				"Origin": "*", "Methods": "GET, HEAD", "Headers": "*", "Credentials": "",
+			} {
+				require.Equal(t, want, preflight.Header().Get("Access-Control-Allow-"+name), "Fetch 3.2.2")
+			}
 		})
 	}
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // Metadata is what the provider says about itself: OpenID Connect Discovery 1.0
-// 3, RFC 8414 2, RFC 8628 4, RFC 9207 3, OpenID Connect RP-Initiated Logout 2.1
-// and Initiating User Registration 4. One document serves both places. It names
-// only what works.
+// 3, RFC 8414 2 (revocation and introspection too), RFC 8628 4, RFC 9207 3, OpenID
+// Connect RP-Initiated Logout 2.1, Back-Channel Logout 2.1 and Initiating User
+// Registration 4. One document serves both places. It names only what works.
 type Metadata struct {
 	Issuer                        string   `json:"issuer"`
 	AuthorizationEndpoint         string   `json:"authorization_endpoint"`
@@ -18,6 +18,8 @@ type Metadata struct {
 	UserinfoEndpoint              string   `json:"userinfo_endpoint"`
 	JWKSURI                       string   `json:"jwks_uri"`
 	EndSessionEndpoint            string   `json:"end_session_endpoint"`
+	RevocationEndpoint            string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint         string   `json:"introspection_endpoint"`
 	DeviceAuthorizationEndpoint   string   `json:"device_authorization_endpoint"`
 	ScopesSupported               []string `json:"scopes_supported"`
 	ResponseTypesSupported        []string `json:"response_types_supported"`
@@ -27,9 +29,16 @@ type Metadata struct {
 	SubjectTypesSupported         []string `json:"subject_types_supported"`
 	IDTokenSigningAlgs            []string `json:"id_token_signing_alg_values_supported"`
 	TokenEndpointAuthMethods      []string `json:"token_endpoint_auth_methods_supported"`
+	TokenEndpointAuthAlgs         []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	RevocationAuthMethods         []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevocationAuthAlgs            []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
+	IntrospectionAuthMethods      []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectionAuthAlgs         []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
 	CodeChallengeMethodsSupported []string `json:"code_challenge_methods_supported"`
 	PromptValuesSupported         []string `json:"prompt_values_supported"`
 	ClaimsSupported               []string `json:"claims_supported"`
+	BackchannelLogout             bool     `json:"backchannel_logout_supported"`
+	BackchannelLogoutSession      bool     `json:"backchannel_logout_session_supported"` // logout tokens carry sid
 	AuthorizationResponseIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameterSupported      bool     `json:"claims_parameter_supported"`
 	RequestParameterSupported     bool     `json:"request_parameter_supported"`
@@ -48,22 +57,46 @@ func NewMetadata(origin string, published []signing.Key) Metadata {
 		UserinfoEndpoint:            issuer + "/userinfo",
 		JWKSURI:                     platform + "/.well-known/jwks.json",
 		EndSessionEndpoint:          issuer + "/logout",
+		RevocationEndpoint:          issuer + "/revoke",
+		IntrospectionEndpoint:       issuer + "/introspect",
 		DeviceAuthorizationEndpoint: issuer + "/device/authorize",
-		ScopesSupported:             []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone},
-		ResponseTypesSupported:      []string{"code"},
-		ResponseModesSupported:      []string{string(oauth.ResponseModeQuery), string(oauth.ResponseModeFormPost)},
+		ScopesSupported: []string{
+			oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeOfflineAccess,
+		},
+		ResponseTypesSupported: []string{"code"},
+		ResponseModesSupported: []string{string(oauth.ResponseModeQuery), string(oauth.ResponseModeFormPost)},
 		GrantTypesSupported: []string{
-			string(oauth.GrantAuthorizationCode), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode),
+			string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode),
+			string(oauth.GrantTokenExchange),
 		},
 		ACRValuesSupported:            []string{oauth.ACRPassword},
 		SubjectTypesSupported:         []string{"public"},
 		IDTokenSigningAlgs:            signingAlgorithms(published),
-		TokenEndpointAuthMethods:      []string{"client_secret_basic", "client_secret_post", "none"},
+		TokenEndpointAuthMethods:      append(confidential(), "none"),
+		TokenEndpointAuthAlgs:         assertionAlgorithms(),
+		RevocationAuthMethods:         append(confidential(), "none"),
+		RevocationAuthAlgs:            assertionAlgorithms(),
+		IntrospectionAuthMethods:      confidential(),
+		IntrospectionAuthAlgs:         assertionAlgorithms(),
 		CodeChallengeMethodsSupported: []string{oauth.PKCEMethodS256},
 		PromptValuesSupported:         []string{oauth.PromptNone, oauth.PromptLogin, oauth.PromptConsent, oauth.PromptSelectAccount},
 		ClaimsSupported:               claims(),
+		BackchannelLogout:             true,
+		BackchannelLogoutSession:      true,
 		AuthorizationResponseIssuer:   true,
 	}
+}
+
+// confidential are the methods by which an application proves who it is; a public
+// one has none (RFC 7591 2).
+func confidential() []string {
+	return []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
+}
+
+// assertionAlgorithms are what applications sign assertions of private_key_jwt
+// with (RFC 7523 2.2), whatever keys the platform has.
+func assertionAlgorithms() []string {
+	return []string{string(signing.RS256), string(signing.PS256), string(signing.ES256), string(signing.EdDSA)}
 }
 
 // signingAlgorithms are those that have a key, RS256 first: OpenID Connect
@@ -81,7 +114,7 @@ func signingAlgorithms(published []signing.Key) []string {
 // claims are those of the ID token and of userinfo.
 func claims() []string {
 	return []string{
-		"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "acr", "amr", "tenant_id", "tenant_slug",
+		"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "gid", "acr", "amr", "tenant_id", "tenant_slug",
 		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
 		"gender", "birthdate", "zoneinfo", "locale", "updated_at",
 		"email", "email_verified", "address", "phone_number", "phone_number_verified",

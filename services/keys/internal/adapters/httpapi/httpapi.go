@@ -19,6 +19,12 @@ type API struct {
 	MaxAge    time.Duration // how long a cache may keep an answer
 }
 
+// CORSOperations are the operations whose answers any page may read: all, for they
+// are the same for everybody.
+func CORSOperations() []string {
+	return []string{"jwks", "openidConfiguration", "authorizationServerMetadata"}
+}
+
 // Handlers are the handlers by operation id.
 func (a *API) Handlers() map[string]gin.HandlerFunc {
 	jwks := func(d *domain.Documents) domain.Document { return d.JWKS }
@@ -34,8 +40,6 @@ func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFun
 	cacheControl := fmt.Sprintf("public, max-age=%d", a.MaxAge/time.Second)
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
-		// Without credentials: the documents are the same for everybody.
-		header.Set("Access-Control-Allow-Origin", "*")
 		documents, err := a.Publisher.Documents()
 		if err != nil {
 			httpkit.NoStore(c)
