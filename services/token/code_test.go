@@ -67,7 +67,7 @@ func TestRedeemingAnAuthorizationCode(t *testing.T) {
 					require.Equal(t, "Bearer", got.str("token_type"))
 					require.EqualValues(t, 3600, got.body["expires_in"])
 					require.Equal(t, "openid profile email api:read", got.str("scope"))
-					require.NotContains(t, got.body, "refresh_token", "not issued in this version")
+					require.NotContains(t, got.body, "refresh_token", "the application may not use it")
 					require.Equal(t, http.StatusOK, w.userinfo(t, got.str("access_token")).status)
 					return
 				}

@@ -7,10 +7,16 @@ import (
 	"net/http"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
+	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
@@ -18,14 +24,18 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
 // Config is what the service reads from its environment.
 type Config struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Signing  servicekit.Signing
-	Tokens   servicekit.Tokens
+	Server     servicekit.Server
+	Database   servicekit.Database
+	Signing    servicekit.Signing
+	Tokens     servicekit.Tokens
+	Limits     servicekit.Limits
+	Encryption servicekit.Encryption
+	Outbound   servicekit.Outbound
 }
 
 // Deps is what the service works with.
@@ -49,20 +59,29 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Refresh:  cfg.Signing.Refresh(),
 	})
 	rows := grantstore.NewForToken(deps.DB)
-	issuer, userInfo, err := useCases(cfg, deps, ring, rows)
+	failures := limitstore.New(deps.DB)
+	assertions := assertionstore.New(deps.DB)
+	registry := directorystore.NewApplicationsWithSecrets(deps.DB)
+	authenticator, err := newAuthenticator(cfg, deps, failures, assertions)
 	if err != nil {
 		return nil, err
 	}
-	handler, err := newHandler(cfg.Server, deps, issuer, userInfo)
+	cases, err := useCases(cfg, deps, useCaseParts{ring: ring, rows: rows, registry: registry, authenticator: authenticator})
+	if err != nil {
+		return nil, err
+	}
+	handler, err := newHandler(cfg.Server, deps, cases, registry)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
 	return &servicekit.Service{
 		Handler: handler,
 		Run: func(ctx context.Context) error {
-			return together(ctx, ring.Run, func(ctx context.Context) error {
-				return app.Sweep(ctx, rows, deps.Now, deps.Logger)
-			})
+			tasks := []func(context.Context) error{ring.Run}
+			for _, expired := range []ports.Sweeper{rows, failures, assertions} {
+				tasks = append(tasks, func(ctx context.Context) error { return app.Sweep(ctx, expired, deps.Now, deps.Logger) })
+			}
+			return together(ctx, tasks...)
 		},
 		Ready: func(ctx context.Context) error {
 			if err := ring.Ready(); err != nil {
@@ -73,44 +92,87 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}, nil
 }
 
-func useCases(cfg Config, deps Deps, ring *signing.Ring, rows *grantstore.ForToken) (*app.Issuer, *app.UserInfo, error) {
-	counter, err := metrics.New(deps.MeterProvider)
-	if err != nil {
-		return nil, nil, fmt.Errorf("token: %w", err)
+// newAuthenticator refuses a configuration without the limits and keys that
+// counting failures needs: with none everybody would be blocked at once, or never.
+func newAuthenticator(cfg Config, deps Deps, failures clientauth.Limiter, assertions clientauth.Assertions) (*clientauth.Authenticator, error) {
+	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
+		return nil, errors.New("token: configuration missing: Limits and Encryption are needed")
 	}
-	applications := appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now})
-	issuer := app.NewIssuer(app.Config{
-		Applications:   applications,
-		Codes:          rows,
-		Devices:        rows,
-		Signer:         ring,
-		Observer:       counter,
-		Issuer:         cfg.Server.Issuer(),
-		AccessTokenAlg: cfg.Signing.AccessTokenAlg,
-		IDTokenAlg:     cfg.Signing.IDTokenAlg,
-		AccessTokenTTL: cfg.Tokens.AccessTokenTTL,
-		Now:            deps.Now,
-		Random:         deps.Random,
-		Logger:         deps.Logger,
-	})
-	return issuer, &app.UserInfo{
-		Applications: applications,
-		Standings:    rows,
-		Verifier:     ring,
-		Issuer:       cfg.Server.Issuer(),
-		Now:          deps.Now,
+	fetcher, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	return &clientauth.Authenticator{
+		Issuer:     cfg.Server.Issuer(),
+		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
+		Assertions: assertions,
+		Limiter:    failures,
+		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),
+		LimitKey:   cfg.Encryption.Derive("limits"),
+		Now:        deps.Now,
 	}, nil
 }
 
-func newHandler(server servicekit.Server, deps Deps, issuer *app.Issuer, userInfo *app.UserInfo) (http.Handler, error) {
+// useCaseParts are what the use cases share.
+type useCaseParts struct {
+	ring          *signing.Ring
+	rows          *grantstore.ForToken
+	registry      *directorystore.Applications
+	authenticator *clientauth.Authenticator
+}
+
+func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, error) {
+	ring, rows := parts.ring, parts.rows
+	counter, err := metrics.New(deps.MeterProvider)
+	if err != nil {
+		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
+	}
+	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now})
+	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random), Logger: deps.Logger}
+	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
+	tokens := &app.Tokens{Applications: applications, Standings: rows, Verifier: ring, Issuer: cfg.Server.Issuer(), Now: deps.Now}
+	issuer := app.NewIssuer(app.Config{
+		Clients:         clients,
+		Tokens:          tokens,
+		Codes:           rows,
+		Devices:         rows,
+		RefreshTokens:   rows,
+		Trail:           trail,
+		Signer:          ring,
+		Observer:        counter,
+		Issuer:          cfg.Server.Issuer(),
+		AccessTokenAlg:  cfg.Signing.AccessTokenAlg,
+		IDTokenAlg:      cfg.Signing.IDTokenAlg,
+		AccessTokenTTL:  cfg.Tokens.AccessTokenTTL,
+		RefreshTokenTTL: cfg.Tokens.RefreshTokenTTL,
+		RefreshIdleTTL:  cfg.Tokens.RefreshIdleTTL,
+		RefreshGrace:    cfg.Tokens.RefreshGrace,
+		Now:             deps.Now,
+		Random:          deps.Random,
+		Logger:          deps.Logger,
+	})
+	return httpapi.UseCases{
+		Issuer:       issuer,
+		UserInfo:     &app.UserInfo{Tokens: tokens},
+		Revoker:      &app.Revoker{Clients: clients, Tokens: tokens, Revocations: rows, Trail: trail},
+		Introspector: &app.Introspector{Clients: clients, Tokens: tokens, RefreshTokens: rows},
+		Origins:      &app.Origins{Applications: applications, Tokens: tokens},
+	}, nil
+}
+
+func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource) (http.Handler, error) {
 	ui, err := webui.New()
 	if err != nil {
 		return nil, err
 	}
 	return httpkit.NewHandler(httpkit.Options{
-		Service:        "token",
-		Routes:         api.For("token"),
-		Handlers:       httpapi.Handlers(issuer, userInfo),
+		Service:  "token",
+		Routes:   api.For("token"),
+		Handlers: httpapi.Handlers(cases),
+		CORS: httpkit.CORS{
+			Registered: httpapi.CORSOperations(),
+			Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now}).Known,
+		},
 		TrustedProxies: server.TrustedProxies,
 		MaxBody:        server.HTTP.MaxBody,
 		Deadline:       server.HTTP.RequestDeadline,

@@ -65,7 +65,7 @@ func TestTokensSayWhatTheyMust(t *testing.T) {
 		sum := sha256.Sum256([]byte(got.str("access_token")))
 		require.Equal(t, map[string]any{
 			"iss": issuer, "sub": p.user.ID, "aud": "web", "azp": "web", "exp": now + 3600, "iat": now, "auth_time": authTime,
-			"nonce": "n-0S6_WzA2Mj", "at_hash": leftHalf(sum[:]), "sid": p.session, "acr": "1", "amr": []any{"pwd"},
+			"nonce": "n-0S6_WzA2Mj", "at_hash": leftHalf(sum[:]), "sid": p.session, "gid": gid, "acr": "1", "amr": []any{"pwd"},
 			"tenant_id": "tnt_acme", "tenant_slug": "acme",
 		}, w.verified(t, got.str("id_token"), "JWT", "RS256"), "OpenID Connect Core 2, 3.1.3.6")
 	})

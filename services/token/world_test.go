@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -110,6 +111,7 @@ type world struct {
 	codes   *grantstore.ForAuthorize
 	rows    *grantstore.ForToken
 	tenant  directory.Tenant
+	tracers trace.TracerProvider // nil: nobody watches
 	logs    bytes.Buffer
 }
 
@@ -137,14 +139,28 @@ func newWorld(t *testing.T, db *database.DB) *world {
 
 func (w *world) start(t *testing.T, db *database.DB) *servicekit.Service {
 	t.Helper()
+	return w.startWith(t, db, nil)
+}
+
+// startWith starts the service with another configuration; change may be nil.
+func (w *world) startWith(t *testing.T, db *database.DB, change func(*token.Config)) *servicekit.Service {
+	t.Helper()
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	service, err := token.New(token.Config{
+	cfg := token.Config{
 		Server:  servicekit.Server{PublicURL: public},
 		Signing: servicekit.Signing{AccessTokenAlg: signing.ES256, IDTokenAlg: signing.RS256, KeyPublishAhead: 24 * time.Hour},
-		Tokens:  servicekit.Tokens{AccessTokenTTL: time.Hour},
-	}, token.Deps{DB: db, Signing: w.keeper, Logger: logger, Now: w.clock.Now, Random: rand.Reader})
+		Tokens: servicekit.Tokens{
+			AccessTokenTTL: time.Hour, RefreshTokenTTL: 90 * 24 * time.Hour, RefreshIdleTTL: 30 * 24 * time.Hour, RefreshGrace: 10 * time.Second,
+		},
+		Limits:     servicekit.Limits{ClientAuth: 20, Window: 15 * time.Minute},
+		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	service, err := token.New(cfg, token.Deps{DB: db, Signing: w.keeper, Logger: logger, Now: w.clock.Now, Random: rand.Reader, TracerProvider: w.tracers})
 	require.NoError(t, err)
 	return service
 }
@@ -226,7 +242,7 @@ func (w *world) person(t *testing.T) person {
 	})
 	w.exec(t, `INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, '1', '["pwd"]', $5, $5, $6)`,
-		p.session, oauth.HashSecret(p.session), p.user.ID, w.tenant.ID, database.At(start.Add(-time.Minute)), database.At(start.Add(30*24*time.Hour)))
+		p.session, oauth.HashSecret(p.session), p.user.ID, w.tenant.ID, database.At(start.Add(-time.Minute)), database.At(w.clock.Now().Add(30*24*time.Hour)))
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
@@ -13,6 +14,7 @@ import (
 // authorizationCode is the grant of RFC 6749 4.1.3 with PKCE (RFC 7636 4.5).
 type authorizationCode struct {
 	codes  ports.Codes
+	trail  *Trail
 	logger *slog.Logger
 }
 
@@ -102,7 +104,7 @@ func checkPKCE(c *call, challenge string) error {
 // commit consumes the code. One that somebody else consumed since prepare is a
 // replay like any other.
 func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error {
-	err := g.codes.Redeem(ctx, oauth.HashSecret(c.Code), i.grant(c), i.expiresAt, c.now)
+	err := g.codes.Redeem(ctx, oauth.HashSecret(c.Code), i.grant(c), i.refreshRow, i.grantExpiresAt(), c.now)
 	switch {
 	case errors.Is(err, grants.ErrConsumed):
 		return g.replayed(ctx, c, i.grantID)
@@ -117,8 +119,12 @@ func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error
 // 4.1.2). If that fails the caller hears so: an invalid_grant would hide it.
 func (g *authorizationCode) replayed(ctx context.Context, c *call, grantID string) error {
 	g.logger.WarnContext(ctx, "an authorization code was used twice: its grant is revoked", "client_id", c.app.ClientID, "grant_id", grantID)
-	if err := g.codes.RevokeGrant(ctx, grantID, c.now); err != nil {
+	ended, err := g.codes.RevokeGrant(ctx, grantID, c.now)
+	if err != nil {
 		return err
+	}
+	if ended {
+		g.trail.record(ctx, grantEvent(audit.CodeReplayed, c.Caller, &grants.Grant{ID: grantID, ClientID: c.app.ClientID}))
 	}
 	return errCode()
 }
@@ -134,6 +140,9 @@ func (i *issue) grant(c *call) grants.Grant {
 		Scope:     i.scope,
 		Resource:  i.target,
 		Offline:   i.offline,
+		AuthTime:  i.person.authTime,
+		ACR:       i.person.acr,
+		AMR:       i.person.amr,
 		CreatedAt: c.now,
 	}
 }

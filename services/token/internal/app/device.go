@@ -55,7 +55,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 // commit consumes the device code. Losing the race for it revokes nothing: a
 // device that polls twice at once is no thief.
 func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
-	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.expiresAt, c.now)
+	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow, i.grantExpiresAt(), c.now)
 	switch {
 	case errors.Is(err, grants.ErrExpired):
 		return oauth.Errorf(oauth.ExpiredToken, "the device code has expired, start again")

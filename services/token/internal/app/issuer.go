@@ -7,8 +7,9 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
@@ -17,28 +18,39 @@ import (
 
 // Config is what an Issuer works with; every field is needed.
 type Config struct {
-	Applications   ports.Applications
+	Clients        *Clients
+	Tokens         *Tokens
 	Codes          ports.Codes
 	Devices        ports.Devices
+	RefreshTokens  ports.RefreshTokens
+	Trail          *Trail
 	Signer         ports.Signer
 	Observer       ports.Observer
 	Issuer         string            // the iss of tokens
 	AccessTokenAlg signing.Algorithm // where the application has none of its own
 	IDTokenAlg     signing.Algorithm
 	AccessTokenTTL time.Duration
-	Now            func() time.Time
-	Random         io.Reader
-	Logger         *slog.Logger
+	// The life of a family of refresh tokens, of an unused one, and how long a
+	// rotated one answers with its successor: where the application has none of its
+	// own.
+	RefreshTokenTTL time.Duration
+	RefreshIdleTTL  time.Duration
+	RefreshGrace    time.Duration
+	Now             func() time.Time
+	Random          io.Reader
+	Logger          *slog.Logger
 }
 
 // Request is a token request (RFC 6749 3.2), parsed. Absent parameters are empty.
 type Request struct {
+	Caller
 	GrantType    oauth.GrantType
-	Credentials  clientauth.Credentials
 	Code         string
 	RedirectURI  string
 	CodeVerifier string
+	RefreshToken string
 	DeviceCode   string
+	Exchange     Exchange
 	Scope        string
 	Resources    []string // RFC 8707
 	Audiences    []string // RFC 8693 2.1
@@ -50,6 +62,11 @@ type Answer struct {
 	ExpiresIn   time.Duration
 	Scope       oauth.Scopes
 	IDToken     string // empty without openid
+	// RefreshToken is empty where the client gets none.
+	RefreshToken string
+	// IssuedTokenType says what AccessToken is in an answer to an exchange (RFC 8693
+	// 2.2.1), where it may be something else; empty for other grants.
+	IssuedTokenType oauth.TokenType
 }
 
 // Issuer answers token requests.
@@ -61,9 +78,13 @@ type Issuer struct {
 // NewIssuer makes an Issuer with every grant type that is served.
 func NewIssuer(c Config) *Issuer {
 	return &Issuer{Config: c, grants: map[oauth.GrantType]grant{
-		oauth.GrantAuthorizationCode: &authorizationCode{codes: c.Codes, logger: c.Logger},
+		oauth.GrantAuthorizationCode: &authorizationCode{codes: c.Codes, trail: c.Trail, logger: c.Logger},
 		oauth.GrantClientCredentials: clientCredentials{},
 		oauth.GrantDeviceCode:        &deviceCode{devices: c.Devices},
+		oauth.GrantRefreshToken: &refreshToken{
+			tokens: c.RefreshTokens, grace: c.RefreshGrace, trail: c.Trail, random: c.Random, logger: c.Logger,
+		},
+		oauth.GrantTokenExchange: &tokenExchange{tokens: c.Tokens, trail: c.Trail},
 	}}
 }
 
@@ -96,6 +117,11 @@ type authorization struct {
 	offline   bool
 	nonce     string
 	person    *person // nil when the application acts in its own name
+	// family is the refresh token presented, nil for other grants; successor is the
+	// one that replaced it already, empty where this request is to do that.
+	family    *grants.Refreshable
+	successor string
+	exchanged *exchanged // nil for other grants
 }
 
 // person is who stands behind a grant, and how they signed in.
@@ -113,6 +139,18 @@ type issue struct {
 	*authorization
 	target    string // the resource of these tokens, or empty
 	expiresAt time.Time
+	// refresh is the refresh token to hand out, or empty; refreshRow is its row
+	// where it is yet to be stored.
+	refresh    string
+	refreshRow *grants.RefreshToken
+}
+
+// grantExpiresAt is when the last token of the grant expires.
+func (i *issue) grantExpiresAt() time.Time {
+	if i.refreshRow != nil && i.refreshRow.ExpiresAt.After(i.expiresAt) {
+		return i.refreshRow.ExpiresAt
+	}
+	return i.expiresAt
 }
 
 // Issue answers a token request. Its errors are *oauth.Error and what the ports
@@ -129,7 +167,7 @@ func (s *Issuer) Issue(ctx context.Context, r Request) (*Answer, error) {
 func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 	c := &call{Request: r, now: s.Now()}
 	var err error
-	if c.app, err = s.client(ctx, r.Credentials, c.now); err != nil {
+	if c.app, err = s.Clients.authenticate(ctx, r.Caller); err != nil {
 		return nil, err
 	}
 	g, ok := s.grants[r.GrantType]
@@ -154,23 +192,12 @@ func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 	if err := g.commit(ctx, c, i); err != nil {
 		return nil, err
 	}
+	answer.RefreshToken = i.refresh // commit may have found that there is one
 	return answer, nil
 }
 
-// client finds and authenticates the application.
-func (s *Issuer) client(ctx context.Context, credentials clientauth.Credentials, now time.Time) (*directory.Application, error) {
-	app, err := s.Applications.Application(ctx, credentials.ClientID)
-	if err != nil && !errors.Is(err, directory.ErrNotFound) {
-		return nil, err
-	}
-	if err := clientauth.Authenticate(app, credentials, now); err != nil {
-		return nil, err
-	}
-	return app, nil
-}
-
-// settle narrows the scope of people's grants, and decides the resource and the
-// end of the tokens.
+// settle narrows the scope of people's grants, and decides the resource, the end
+// of the tokens and whether a refresh token comes with them.
 func (s *Issuer) settle(c *call, a *authorization) (*issue, error) {
 	i := &issue{authorization: a}
 	var err error
@@ -182,11 +209,13 @@ func (s *Issuer) settle(c *call, a *authorization) (*issue, error) {
 	if i.target, err = domain.Target(c.app, a.resource, a.requested); err != nil {
 		return nil, err
 	}
-	lifetime := s.AccessTokenTTL
-	if c.app.AccessTokenTTL > 0 {
-		lifetime = c.app.AccessTokenTTL
+	i.expiresAt = c.now.Add(firstSet(c.app.AccessTokenTTL, s.AccessTokenTTL))
+	if a.exchanged != nil && i.expiresAt.After(a.exchanged.notAfter) {
+		i.expiresAt = a.exchanged.notAfter
 	}
-	i.expiresAt = c.now.Add(lifetime)
+	if err := s.refresh(c, i); err != nil {
+		return nil, err
+	}
 	return i, nil
 }
 
@@ -204,6 +233,9 @@ func outcome(err error) oauth.Code {
 	}
 	if wire, ok := errors.AsType[*oauth.Error](err); ok {
 		return wire.Code
+	}
+	if _, ok := errors.AsType[*limits.Error](err); ok {
+		return oauth.TooManyRequests
 	}
 	if behind, ok := errors.AsType[interface {
 		error

@@ -16,11 +16,19 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	access, err := s.Signer.Sign(ctx, algorithm(c.app.AccessTokenAlg, s.AccessTokenAlg), domain.TypeAccessToken, claims)
+	typ := domain.TypeAccessToken
+	if i.exchanged != nil && i.exchanged.issued == oauth.TokenTypeJWT {
+		typ = domain.TypeExchanged
+	}
+	access, err := s.Signer.Sign(ctx, algorithm(c.app.AccessTokenAlg, s.AccessTokenAlg), typ, claims)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
 	answer := &Answer{AccessToken: access, ExpiresIn: i.expiresAt.Sub(c.now), Scope: i.scope}
+	if i.exchanged != nil {
+		answer.IssuedTokenType = i.exchanged.issued
+		return answer, nil
+	}
 	if i.person == nil || !i.scope.Has(oauth.ScopeOpenID) {
 		return answer, nil
 	}
@@ -47,7 +55,7 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 	claims := &domain.AccessToken{
 		Issuer:        s.Issuer,
 		Subject:       i.subject,
-		Audience:      domain.AudienceOf(c.app, i.target, s.Issuer, i.scope),
+		Audience:      i.audience(c, s.Issuer),
 		ExpiresAt:     i.expiresAt.Unix(),
 		IssuedAt:      c.now.Unix(),
 		NotBefore:     c.now.Unix(),
@@ -62,7 +70,19 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 		claims.AuthTime, claims.ACR, claims.AMR, claims.SessionID = seconds(p.authTime), p.acr, p.amr, p.sessionID
 		claims.TenantID, claims.TenantSlug = p.tenant.ID, p.tenant.Slug
 	}
+	if e := i.exchanged; e != nil {
+		claims.Actor, claims.MayAct = e.actor, e.mayAct
+	}
 	return claims, nil
+}
+
+// audience is whom the access token is for. An exchanged one is for one resource
+// alone: it does not open userinfo beside it.
+func (i *issue) audience(c *call, issuer string) domain.Audience {
+	if i.exchanged != nil {
+		return domain.AudienceOf(c.app, i.target, issuer, nil)
+	}
+	return domain.AudienceOf(c.app, i.target, issuer, i.scope)
 }
 
 func (s *Issuer) idClaims(c *call, i *issue, accessTokenHash string) *domain.IDToken {
@@ -78,6 +98,7 @@ func (s *Issuer) idClaims(c *call, i *issue, accessTokenHash string) *domain.IDT
 		Nonce:           i.nonce,
 		AccessTokenHash: accessTokenHash,
 		SessionID:       p.sessionID,
+		GrantID:         i.grantID,
 		ACR:             p.acr,
 		AMR:             p.amr,
 		TenantID:        p.tenant.ID,

@@ -13,14 +13,13 @@ const (
 	sweepBatch = 500
 )
 
-// Sweep removes grants whose last token has expired, in small batches, until ctx
-// ends.
+// Sweep removes what no token needs any more, in small batches, until ctx ends.
 func Sweep(ctx context.Context, rows ports.Sweeper, now func() time.Time, logger *slog.Logger) error {
 	ticker := time.NewTicker(sweepEvery)
 	defer ticker.Stop()
 	for {
 		if err := sweepOnce(ctx, rows, now()); err != nil && ctx.Err() == nil {
-			logger.WarnContext(ctx, "could not remove expired grants", "error", err)
+			logger.WarnContext(ctx, "could not remove what has expired", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -61,6 +61,19 @@ type AccessToken struct {
 	TenantSlug    string   `json:"tenant_slug,omitempty"`
 	AppScope      string   `json:"app_scope"`
 	PlatformToken bool     `json:"platform_token,omitempty"`
+	// Actor and MayAct are RFC 8693 4.1 and 4.4: who acts for the subject, and who
+	// alone may come to.
+	Actor  *Actor          `json:"act,omitempty"`
+	MayAct json.RawMessage `json:"may_act,omitempty"`
+}
+
+// Person is the user whom the token stands for; empty where an application acts
+// in its own name.
+func (t *AccessToken) Person() string {
+	if t.GrantID == "" {
+		return ""
+	}
+	return t.Subject
 }
 
 // IDToken is the payload of an ID token (OpenID Connect Core 2). Times are
@@ -76,6 +89,7 @@ type IDToken struct {
 	Nonce           string   `json:"nonce,omitempty"`
 	AccessTokenHash string   `json:"at_hash"`
 	SessionID       string   `json:"sid,omitempty"`
+	GrantID         string   `json:"gid,omitempty"`
 	ACR             string   `json:"acr,omitempty"`
 	AMR             []string `json:"amr,omitempty"`
 	TenantID        string   `json:"tenant_id,omitempty"`

@@ -39,3 +39,18 @@ func GrantedScope(app *directory.Application, granted oauth.Scopes) (oauth.Scope
 	}
 	return scope, nil
 }
+
+// RefreshedScope is what a refreshed token covers: all of the family's scopes, or
+// those of them that the client asks for (RFC 6749 6).
+func RefreshedScope(family oauth.Scopes, requested string) (oauth.Scopes, error) {
+	scope, ok := oauth.ParseScopes(requested)
+	switch {
+	case !ok:
+		return nil, oauth.Errorf(oauth.InvalidScope, "scope is malformed")
+	case len(scope) == 0:
+		return family, nil
+	case !family.Contains(scope...):
+		return nil, oauth.Errorf(oauth.InvalidScope, "a requested scope is not one of those that were granted")
+	}
+	return scope, nil
+}

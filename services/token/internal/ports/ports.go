@@ -1,4 +1,4 @@
-// Package ports holds what the token endpoint and userinfo need from elsewhere.
+// Package ports holds what the service's endpoints need from elsewhere.
 // The stores of libs and the key ring satisfy all of it but Observer directly.
 package ports
 
@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -24,13 +25,14 @@ type Codes interface {
 	// Redeemable finds a code by its SHA-256 with everything its redemption is
 	// decided on, consumed and expired ones too; grants.ErrNotFound.
 	Redeemable(ctx context.Context, codeHash []byte, now time.Time) (*grants.Redeemable, error)
-	// Redeem consumes the code and stores its grant in one step. Of any number of
-	// callers exactly one succeeds; the others hear grants.ErrConsumed,
-	// grants.ErrExpired or grants.ErrNotFound. expiresAt is when the last token of
-	// the grant expires.
-	Redeem(ctx context.Context, codeHash []byte, g grants.Grant, expiresAt, now time.Time) error
-	// RevokeGrant ends a grant and all that was issued for it; again is no error.
-	RevokeGrant(ctx context.Context, grantID string, now time.Time) error
+	// Redeem consumes the code and stores its grant, and refresh where it is not
+	// nil, in one step. Of any number of callers exactly one succeeds; the others
+	// hear grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound. expiresAt is
+	// when the last token of the grant expires.
+	Redeem(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error
+	// RevokeGrant ends a grant and all that was issued for it, and tells whether it
+	// was this call that did; again is no error.
+	RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error)
 }
 
 // Devices redeems device codes (RFC 8628 3.4).
@@ -40,21 +42,60 @@ type Devices interface {
 	// Another client's code is grants.ErrNotFound and stays untouched.
 	PollDevice(ctx context.Context, codeHash []byte, clientID string, now time.Time) (*grants.DevicePoll, error)
 	// RedeemDevice consumes an approved code and stores its grant in one step,
-	// with the errors of Codes.Redeem.
-	RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, expiresAt, now time.Time) error
+	// with the arguments and errors of Codes.Redeem.
+	RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error
 }
 
-// Standings tells what became of grants.
+// RefreshTokens rotates refresh tokens (RFC 6749 6, RFC 9700 4.14.2).
+type RefreshTokens interface {
+	// Refreshable finds a refresh token by its SHA-256 with everything a refresh is
+	// decided on, rotated, expired and revoked ones too; grants.ErrNotFound. One read.
+	Refreshable(ctx context.Context, hash []byte, now time.Time) (*grants.Refreshable, error)
+	// Rotate replaces a token by its successor in one step, while it, its grant and
+	// an online grant's session are alive. Of any number of callers exactly one
+	// succeeds; the others hear grants.ErrConsumed, grants.ErrExpired,
+	// grants.ErrRevoked or grants.ErrNotFound.
+	Rotate(ctx context.Context, r *grants.Rotation, now time.Time) error
+	// Repeat keeps the grant until expiresAt, for one more access token beside the
+	// successor; grants.ErrConsumed where that was used or the grant has ended.
+	Repeat(ctx context.Context, successorHash []byte, grantID string, expiresAt, now time.Time) error
+	// RevokeGrant is that of Codes.
+	RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error)
+}
+
+// Revocations ends tokens at their client's wish (RFC 7009).
+type Revocations interface {
+	// RevokeFamily ends the grant of a client's refresh token, found by its SHA-256,
+	// and returns it if this call ended it; nil for an unknown token, for another
+	// client's, and for a grant that had ended.
+	RevokeFamily(ctx context.Context, hash []byte, clientID string, now time.Time) (*grants.Grant, error)
+	// RevokeToken makes one access token count as revoked until expiresAt; again is
+	// no error.
+	RevokeToken(ctx context.Context, jti string, expiresAt time.Time) error
+}
+
+// Trail is the audit trail.
+type Trail interface {
+	// Record adds an event with the present time.
+	Record(ctx context.Context, e audit.Event) error
+}
+
+// Standings tells what became of grants and tokens.
 type Standings interface {
 	// Standing finds a grant, revoked ones too, with the people and the session
-	// behind it; grants.ErrNotFound. One read.
-	Standing(ctx context.Context, grantID string, now time.Time) (*grants.Standing, error)
+	// behind it, and whether the token jti (empty: none in particular) was revoked by
+	// itself; grants.ErrNotFound. One read.
+	Standing(ctx context.Context, grantID, jti string, now time.Time) (*grants.Standing, error)
+	// TokenRevoked tells whether the token jti was revoked by itself, for tokens
+	// without a grant. One read.
+	TokenRevoked(ctx context.Context, jti string) (bool, error)
 }
 
 // Sweeper removes what no token needs any more.
 type Sweeper interface {
-	// DeleteExpired removes at most batch grants whose last token has expired, and
-	// tells how many.
+	// DeleteExpired removes at most batch each of grants, refresh tokens and
+	// revocations that are over, erases seals past their grace, and tells how many
+	// rows it touched.
 	DeleteExpired(ctx context.Context, now time.Time, batch int) (int, error)
 }
 

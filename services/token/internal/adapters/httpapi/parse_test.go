@@ -19,27 +19,32 @@ import (
 )
 
 func parse(form, authorization string) (app.Request, error) {
+	return parseWith(parseToken, form, authorization)
+}
+
+// parseWith runs a parser on a form and, where not empty, an Authorization header.
+func parseWith[T any](parser func(*httpkit.Params, []string) (T, error), form, authorization string) (request T, err error) {
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())
 	c.Request = httptest.NewRequest(http.MethodPost, "/", strings.NewReader(form))
 	c.Request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	params, err := httpkit.Form(c)
 	if err != nil {
-		return app.Request{}, err
+		return request, err
 	}
 	var headers []string
 	if authorization != "" {
 		headers = []string{authorization}
 	}
-	return parseToken(params, headers)
+	return parser(params, headers)
 }
 
 func TestEveryParameterOfATokenRequestIsRead(t *testing.T) {
-	got, err := parse("grant_type=g&client_id=app&client_secret=s&code=c&redirect_uri=https%3A%2F%2Fa.test%2Fcb&code_verifier=v"+
+	got, err := parse("grant_type=g&client_id=app&client_secret=s&code=c&redirect_uri=https%3A%2F%2Fa.test%2Fcb&code_verifier=v&refresh_token=r"+
 		"&device_code=d&scope=a+b&resource=r1&resource=&resource=r2&audience=a1&unknown=x", "")
 	require.NoError(t, err)
 	require.Equal(t, app.Request{
-		GrantType: "g", Credentials: clientauth.Credentials{Method: clientauth.Post, ClientID: "app", Secret: "s"},
-		Code: "c", RedirectURI: "https://a.test/cb", CodeVerifier: "v", DeviceCode: "d", Scope: "a b",
+		Caller: app.Caller{Credentials: clientauth.Credentials{Method: clientauth.Post, ClientID: "app", Secret: "s"}}, GrantType: "g",
+		Code: "c", RedirectURI: "https://a.test/cb", CodeVerifier: "v", RefreshToken: "r", DeviceCode: "d", Scope: "a b",
 		Resources: []string{"r1", "r2"}, Audiences: []string{"a1"},
 	}, got)
 }

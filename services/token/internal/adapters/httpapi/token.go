@@ -13,48 +13,76 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
 )
 
+// UseCases are what the endpoints drive; every field is needed.
+type UseCases struct {
+	Issuer       *app.Issuer
+	UserInfo     *app.UserInfo
+	Revoker      *app.Revoker
+	Introspector *app.Introspector
+	Origins      *app.Origins
+}
+
 // Handlers are the service's operations by their id in openapi.yaml.
-func Handlers(issuer *app.Issuer, userInfo *app.UserInfo) map[string]gin.HandlerFunc {
+func Handlers(u UseCases) map[string]gin.HandlerFunc {
 	return map[string]gin.HandlerFunc{
-		"token":        func(c *gin.Context) { token(c, issuer) },
-		"userinfo":     func(c *gin.Context) { claims(c, userInfo) },
-		"userinfoPost": func(c *gin.Context) { claims(c, userInfo) },
+		"token":        func(c *gin.Context) { token(c, u.Issuer, u.Origins) },
+		"userinfo":     func(c *gin.Context) { claims(c, u.UserInfo, u.Origins) },
+		"userinfoPost": func(c *gin.Context) { claims(c, u.UserInfo, u.Origins) },
+		"revoke":       func(c *gin.Context) { revoke(c, u.Revoker, u.Origins) },
+		"introspect":   func(c *gin.Context) { introspect(c, u.Introspector) },
 	}
 }
 
-// tokenResponse is RFC 6749 5.1 and OpenID Connect Core 3.1.3.3.
+// tokenResponse is RFC 6749 5.1, OpenID Connect Core 3.1.3.3 and RFC 8693 2.2.1.
 type tokenResponse struct {
 	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
-	Scope       string `json:"scope,omitempty"`
-	IDToken     string `json:"id_token,omitempty"`
+	// IssuedTokenType is for exchanges only.
+	IssuedTokenType oauth.TokenType `json:"issued_token_type,omitempty"`
+	TokenType       string          `json:"token_type"`
+	ExpiresIn       int64           `json:"expires_in"` // seconds
+	Scope           string          `json:"scope,omitempty"`
+	IDToken         string          `json:"id_token,omitempty"`
+	// RefreshToken replaces the one that was presented, which is used up.
+	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
-func token(c *gin.Context, issuer *app.Issuer) {
+func token(c *gin.Context, issuer *app.Issuer, origins *app.Origins) {
 	httpkit.NoStore(c)
 	form, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+	allowClient(c, origins, form)
 	request, err := parseToken(form, c.Request.Header["Authorization"])
 	if err != nil {
 		failToken(c, err)
 		return
 	}
+	request.Address = httpkit.ClientAddr(c)
 	answer, err := issuer.Issue(c.Request.Context(), request)
 	if err != nil {
 		failToken(c, err)
 		return
 	}
 	httpkit.JSON(c, http.StatusOK, tokenResponse{
-		AccessToken: answer.AccessToken,
-		TokenType:   "Bearer",
-		ExpiresIn:   int64(answer.ExpiresIn / time.Second),
-		Scope:       answer.Scope.String(),
-		IDToken:     answer.IDToken,
+		AccessToken:     answer.AccessToken,
+		IssuedTokenType: answer.IssuedTokenType,
+		TokenType:       tokenType(answer),
+		ExpiresIn:       int64(answer.ExpiresIn / time.Second),
+		Scope:           answer.Scope.String(),
+		IDToken:         answer.IDToken,
+		RefreshToken:    answer.RefreshToken,
 	})
+}
+
+// tokenType tells how to use what was issued: N_A where it is no access token (RFC
+// 8693 2.2.1).
+func tokenType(answer *app.Answer) string {
+	if answer.IssuedTokenType != "" && answer.IssuedTokenType != oauth.TokenTypeAccessToken {
+		return "N_A"
+	}
+	return "Bearer"
 }
 
 // parseToken reads a token request (RFC 6749 3.2): no parameter twice, save
@@ -66,21 +94,43 @@ func parseToken(form *httpkit.Params, authorization []string) (app.Request, erro
 	if err := form.Missing("grant_type"); err != nil {
 		return app.Request{}, err
 	}
-	credentials, err := clientauth.Parse(authorization, form.Get("client_id"), form.Get("client_secret"))
+	credentials, err := parseCredentials(form, authorization)
 	if err != nil {
 		return app.Request{}, err
 	}
 	return app.Request{
+		Caller:       app.Caller{Credentials: credentials},
 		GrantType:    oauth.GrantType(form.Get("grant_type")),
-		Credentials:  credentials,
 		Code:         form.Get("code"),
 		RedirectURI:  form.Get("redirect_uri"),
 		CodeVerifier: form.Get("code_verifier"),
+		RefreshToken: form.Get("refresh_token"),
 		DeviceCode:   form.Get("device_code"),
+		Exchange:     parseExchange(form),
 		Scope:        form.Get("scope"),
 		Resources:    form.All("resource"),
 		Audiences:    form.All("audience"),
 	}, nil
+}
+
+// parseExchange reads what is of an exchange alone (RFC 8693 2.1).
+func parseExchange(form *httpkit.Params) app.Exchange {
+	return app.Exchange{
+		SubjectToken:       form.Get("subject_token"),
+		SubjectTokenType:   oauth.TokenType(form.Get("subject_token_type")),
+		ActorToken:         form.Get("actor_token"),
+		ActorTokenType:     oauth.TokenType(form.Get("actor_token_type")),
+		RequestedTokenType: oauth.TokenType(form.Get("requested_token_type")),
+	}
+}
+
+// parseCredentials reads who sends the request, where an application must say so
+// (RFC 6749 2.3, RFC 7521 4.2).
+func parseCredentials(form *httpkit.Params, authorization []string) (clientauth.Credentials, error) {
+	return clientauth.ParseForm(authorization, clientauth.Form{
+		ClientID: form.Get("client_id"), ClientSecret: form.Get("client_secret"),
+		AssertionType: form.Get("client_assertion_type"), Assertion: form.Get("client_assertion"),
+	})
 }
 
 func errRepeated() error {

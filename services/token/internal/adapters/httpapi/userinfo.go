@@ -18,13 +18,14 @@ const (
 	tokenField  = "access_token" // RFC 6750 2.2
 )
 
-func claims(c *gin.Context, userInfo *app.UserInfo) {
+func claims(c *gin.Context, userInfo *app.UserInfo, origins *app.Origins) {
 	httpkit.NoStore(c)
 	bearer, err := bearerOf(c)
 	if err != nil {
 		failBearer(c, err)
 		return
 	}
+	allowBearer(c, origins, bearer)
 	answer, err := userInfo.Claims(c.Request.Context(), bearer)
 	if err != nil {
 		failBearer(c, err)

@@ -21,13 +21,15 @@ var names = map[oauth.GrantType]string{
 	oauth.GrantAuthorizationCode: "authorization_code",
 	oauth.GrantClientCredentials: "client_credentials",
 	oauth.GrantDeviceCode:        "device_code",
+	oauth.GrantRefreshToken:      "refresh_token",
+	oauth.GrantTokenExchange:     "token_exchange",
 }
 
 // outcomes are the values of the attribute outcome; the empty one is success.
 var outcomes = []oauth.Code{
 	"", oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient, oauth.UnsupportedGrantType,
 	oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied, oauth.AuthorizationPending, oauth.SlowDown, oauth.ExpiredToken,
-	oauth.TemporarilyUnavailable, oauth.ServerError,
+	oauth.TooManyRequests, oauth.TemporarilyUnavailable, oauth.ServerError,
 }
 
 var _ ports.Observer = (*Counter)(nil)

@@ -1,0 +1,72 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
+)
+
+// revoke is RFC 7009 2. The answer is empty: there is nothing to tell (2.2).
+func revoke(c *gin.Context, revoker *app.Revoker, origins *app.Origins) {
+	request, ok := aboutToken(c, origins)
+	if !ok {
+		return
+	}
+	if err := revoker.Revoke(c.Request.Context(), request); err != nil {
+		failToken(c, err)
+		return
+	}
+	c.Status(http.StatusOK)
+}
+
+// introspect is RFC 7662 2.
+func introspect(c *gin.Context, introspector *app.Introspector) {
+	request, ok := aboutToken(c, nil)
+	if !ok {
+		return
+	}
+	document, err := introspector.Introspect(c.Request.Context(), request)
+	if err != nil {
+		failToken(c, err)
+		return
+	}
+	httpkit.JSON(c, http.StatusOK, document)
+}
+
+// aboutToken reads a request about a token, or answers that it cannot be read.
+// origins is nil where no page of another origin has any business.
+func aboutToken(c *gin.Context, origins *app.Origins) (request app.TokenRequest, ok bool) {
+	httpkit.NoStore(c)
+	form, err := httpkit.Form(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return request, false
+	}
+	if origins != nil {
+		allowClient(c, origins, form)
+	}
+	request, err = parseAboutToken(form, c.Request.Header["Authorization"])
+	if err != nil {
+		failToken(c, err)
+		return request, false
+	}
+	request.Address = httpkit.ClientAddr(c)
+	return request, true
+}
+
+// parseAboutToken reads token and who asks (RFC 7009 2.1, RFC 7662 2.1): no
+// parameter twice. token_type_hint is accepted and changes nothing, which both
+// allow.
+func parseAboutToken(form *httpkit.Params, authorization []string) (app.TokenRequest, error) {
+	if form.Repeated() != "" {
+		return app.TokenRequest{}, errRepeated()
+	}
+	credentials, err := parseCredentials(form, authorization)
+	if err != nil {
+		return app.TokenRequest{}, err
+	}
+	return app.TokenRequest{Caller: app.Caller{Credentials: credentials}, Token: form.Get("token")}, nil
+}

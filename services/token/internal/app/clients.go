@@ -1,0 +1,62 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
+)
+
+// Caller is what a request says about who sent it.
+type Caller struct {
+	Credentials clientauth.Credentials
+	Address     netip.Addr
+}
+
+// Clients finds and authenticates applications, in the same way at every endpoint
+// that asks for it. Every field is needed.
+type Clients struct {
+	Applications  ports.Applications
+	Authenticator *clientauth.Authenticator
+	Trail         *Trail
+}
+
+// authenticate returns the application that the caller has proven to be.
+func (s *Clients) authenticate(ctx context.Context, caller Caller) (*directory.Application, error) {
+	app, err := s.Applications.Application(ctx, caller.Credentials.ClientID)
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		return nil, err
+	}
+	if err := s.Authenticator.Authenticate(ctx, app, caller.Credentials, caller.Address); err != nil {
+		s.refused(ctx, app, caller, err)
+		return nil, err
+	}
+	return app, nil
+}
+
+// refused tells the trail, save of names that strangers invent and of those who go
+// on while they are blocked: a flood shall not become a flood of rows.
+func (s *Clients) refused(ctx context.Context, app *directory.Application, caller Caller, err error) {
+	event := audit.Event{ClientID: caller.Credentials.ClientID, Address: caller.Address.String(), Detail: map[string]string{
+		"method": string(caller.Credentials.Method),
+	}}
+	limited, isLimited := errors.AsType[*clientauth.Limited](err)
+	refusal, isRefusal := errors.AsType[*clientauth.Error](err)
+	switch {
+	case app == nil:
+		return
+	case isLimited && limited.Counted:
+		event.Kind = audit.ClientBlocked
+	case isRefusal && refusal.Reused:
+		event.Kind = audit.AssertionReused
+	case isRefusal:
+		event.Kind = audit.ClientRefused
+	default:
+		return
+	}
+	s.Trail.record(ctx, event)
+}

@@ -1,0 +1,241 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
+)
+
+// Exchange is what a token exchange presents (RFC 8693 2.1). Absent parameters
+// are empty.
+type Exchange struct {
+	SubjectToken       string
+	SubjectTokenType   oauth.TokenType
+	ActorToken         string
+	ActorTokenType     oauth.TokenType
+	RequestedTokenType oauth.TokenType
+}
+
+// exchanged is what an exchange adds to an authorization.
+type exchanged struct {
+	issued   oauth.TokenType
+	notAfter time.Time // the end of the subject token
+	actor    *domain.Actor
+	mayAct   json.RawMessage // of the subject token, for the next exchange
+}
+
+// tokenExchange is the grant of RFC 8693. It changes no table: what it issues
+// belongs to the subject token's grant and ends with it.
+type tokenExchange struct {
+	tokens *Tokens
+	trail  *Trail
+}
+
+func errSubject() error {
+	return oauth.Errorf(oauth.InvalidRequest, "the subject token is malformed, expired, revoked, or not for this application to exchange")
+}
+
+func errActor() error {
+	return oauth.Errorf(oauth.InvalidRequest, "the actor token is malformed, expired, revoked, or not this application's own")
+}
+
+// prepare judges what is presented, the subject first. Who is acted for stays who
+// they are: person, tenant, grant and sign-in come from the subject token.
+func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, error) {
+	if c.app.Public() {
+		return nil, oauth.Errorf(oauth.UnauthorizedClient, "a public application cannot exchange tokens")
+	}
+	if err := c.Exchange.check(); err != nil {
+		return nil, err
+	}
+	subject, standing, err := g.subject(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	actor, err := g.actor(ctx, c, subject)
+	if err != nil {
+		return nil, err
+	}
+	held, _ := oauth.ParseScopes(subject.Scope) // we have written it
+	scope, err := domain.ExchangedScope(c.app, held, c.Scope)
+	if err != nil {
+		return nil, err
+	}
+	a := &authorization{
+		subject:   subject.Subject,
+		scope:     scope,
+		requested: slices.Concat(c.Resources, c.Audiences),
+		grantID:   subject.GrantID,
+		exchanged: &exchanged{
+			issued: c.Exchange.RequestedTokenType, notAfter: time.Unix(subject.ExpiresAt, 0).UTC(), actor: actor, mayAct: subject.MayAct,
+		},
+	}
+	if a.exchanged.issued == "" {
+		a.exchanged.issued = oauth.TokenTypeAccessToken
+	}
+	if standing != nil {
+		a.person = &person{
+			user: standing.User, tenant: standing.Tenant, sessionID: subject.SessionID,
+			authTime: instant(subject.AuthTime), acr: subject.ACR, amr: subject.AMR,
+		}
+	}
+	return a, nil
+}
+
+// check looks at the parameters alone (RFC 8693 2.1).
+func (e *Exchange) check() error {
+	readable := []oauth.TokenType{oauth.TokenTypeAccessToken, oauth.TokenTypeJWT, oauth.TokenTypeIDToken}
+	issuable := []oauth.TokenType{"", oauth.TokenTypeAccessToken, oauth.TokenTypeJWT}
+	var missing []string
+	for _, p := range []struct {
+		name   string
+		absent bool
+	}{
+		{"subject_token", e.SubjectToken == ""},
+		{"subject_token_type", e.SubjectTokenType == ""},
+		{"actor_token", e.ActorToken == "" && e.ActorTokenType != ""},
+		{"actor_token_type", e.ActorToken != "" && e.ActorTokenType == ""},
+	} {
+		if p.absent {
+			missing = append(missing, p.name)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return oauth.Errorf(oauth.InvalidRequest, "missing: %s", strings.Join(missing, ", "))
+	case !slices.Contains(readable, e.SubjectTokenType):
+		return oauth.Errorf(oauth.InvalidRequest, "the subject_token_type is not supported: access_token, jwt and id_token are")
+	case e.ActorToken != "" && !slices.Contains(readable, e.ActorTokenType):
+		return oauth.Errorf(oauth.InvalidRequest, "the actor_token_type is not supported: access_token, jwt and id_token are")
+	case !slices.Contains(issuable, e.RequestedTokenType):
+		return oauth.Errorf(oauth.InvalidRequest, "the requested_token_type is not supported: access_token and jwt are")
+	}
+	return nil
+}
+
+// subject opens the subject token. The application may exchange its own, and those
+// for a resource that it serves: who was sent a token may act on it. That is the
+// rule of introspection, too. The standing is nil where no person is behind it.
+func (g *tokenExchange) subject(ctx context.Context, c *call) (*domain.AccessToken, *grants.Standing, error) {
+	mine := func(claims *domain.AccessToken) bool { return domain.MayIntrospect(c.app, claims) }
+	claims, standing, err := g.read(ctx, c, c.Exchange.SubjectToken, c.Exchange.SubjectTokenType, mine)
+	if dead(err) {
+		err = errSubject()
+	}
+	return claims, standing, err
+}
+
+// actor says who acts from now on: this application, or the subject of the actor
+// token that it presents, which must be its own.
+func (g *tokenExchange) actor(ctx context.Context, c *call, subject *domain.AccessToken) (*domain.Actor, error) {
+	name := ""
+	if c.Exchange.ActorToken != "" {
+		mine := func(claims *domain.AccessToken) bool { return claims.ClientID == c.app.ClientID }
+		claims, _, err := g.read(ctx, c, c.Exchange.ActorToken, c.Exchange.ActorTokenType, mine)
+		switch {
+		case dead(err):
+			return nil, errActor()
+		case err != nil:
+			return nil, err
+		}
+		name = claims.Subject
+	}
+	actor, ok := domain.Delegate(c.app.ClientID, name, subject.Actor)
+	switch {
+	case !ok:
+		return nil, oauth.Errorf(oauth.InvalidRequest, "the subject token was exchanged too often")
+	case !domain.MayAct(subject.MayAct, g.tokens.Issuer, c.app.ClientID, actor):
+		return nil, oauth.Errorf(oauth.InvalidRequest, "the subject token's may_act names another actor")
+	}
+	return actor, nil
+}
+
+// read opens a token of one of the types that are presented here and decides
+// whether it is good, and the application's to present. What is wrong with it is an
+// error that dead knows. A jwt is an access token, what an exchange has issued, or
+// an ID token.
+func (g *tokenExchange) read(
+	ctx context.Context, c *call, token string, kind oauth.TokenType, mine func(*domain.AccessToken) bool,
+) (*domain.AccessToken, *grants.Standing, error) {
+	types := []string{domain.TypeAccessToken}
+	switch kind {
+	case oauth.TokenTypeIDToken:
+		return g.readIDToken(ctx, c, token)
+	case oauth.TokenTypeJWT:
+		types = append(types, domain.TypeExchanged)
+	}
+	claims, err := g.tokens.verifyAs(token, types...)
+	switch {
+	case dead(err) && kind == oauth.TokenTypeJWT:
+		return g.readIDToken(ctx, c, token)
+	case err != nil:
+		return nil, nil, err
+	case !mine(claims):
+		return nil, nil, errToken()
+	}
+	standing, err := g.honoured(ctx, claims)
+	return claims, standing, err
+}
+
+// readIDToken reads an ID token, which must be the application's own: it tells the
+// one in its aud who somebody is, and entitles nobody else. What it may be
+// exchanged for, its grant says.
+func (g *tokenExchange) readIDToken(ctx context.Context, c *call, token string) (*domain.AccessToken, *grants.Standing, error) {
+	claims, err := g.tokens.verifyAs(token, domain.TypeIDToken)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !slices.Equal(claims.Audience, domain.Audience{c.app.ClientID}) || claims.GrantID == "":
+		return nil, nil, errToken()
+	}
+	claims.ClientID = c.app.ClientID
+	standing, err := g.honoured(ctx, claims)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case standing.Grant.ClientID != c.app.ClientID:
+		return nil, nil, errToken()
+	}
+	claims.Scope = standing.Grant.Scope.String()
+	return claims, standing, nil
+}
+
+// honoured tells whether a token is still good. A grant is of one tenant for ever.
+func (g *tokenExchange) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
+	standing, err := g.tokens.honoured(ctx, claims)
+	if err == nil && standing != nil && standing.Grant.TenantID != claims.TenantID {
+		err = errToken()
+	}
+	return standing, err
+}
+
+// commit tells the trail. There is nothing to redeem: a subject token may be
+// exchanged until it ends.
+func (g *tokenExchange) commit(ctx context.Context, c *call, i *issue) error {
+	event := audit.Event{
+		Kind: audit.TokenExchanged, ClientID: c.app.ClientID, GrantID: i.grantID, Address: c.Address.String(),
+		Detail: map[string]string{"audience": strings.Join(i.audience(c, g.tokens.Issuer), " "), "actor": i.exchanged.actor.Subject},
+	}
+	if p := i.person; p != nil {
+		event.UserID, event.TenantID, event.SessionID = i.subject, p.tenant.ID, p.sessionID
+	} else {
+		event.Detail["subject"] = i.subject
+	}
+	g.trail.record(ctx, event)
+	return nil
+}
+
+// instant is the time of a claim, zero where it is absent.
+func instant(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}

@@ -1,0 +1,84 @@
+package domain
+
+import (
+	"encoding/json"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// TypeExchanged is the typ of what an exchange issues when asked for a jwt: a
+// statement about somebody, which is no access token, so nobody who looks at typ
+// takes it for one, nor for an ID token (RFC 8725 3.11).
+const TypeExchanged = "token-exchange+jwt"
+
+// maxActors bounds the chain in act, and so the length of tokens that are
+// exchanged again and again.
+const maxActors = 8
+
+// Actor is the act claim (RFC 8693 4.1): who acts for the token's subject, and
+// inside it who did before.
+type Actor struct {
+	Subject string `json:"sub"`
+	// ClientID is the application that exchanged the token, where that is not the
+	// subject itself.
+	ClientID string `json:"client_id,omitempty"`
+	Actor    *Actor `json:"act,omitempty"`
+}
+
+// Delegate puts the exchanging application in front of those who acted before.
+// subject is the subject of its actor token, or empty where it sent none. ok is
+// false when the chain grows too long.
+func Delegate(clientID, subject string, before *Actor) (actor *Actor, ok bool) {
+	actor = &Actor{Subject: clientID, Actor: before}
+	if subject != "" && subject != clientID {
+		actor.Subject, actor.ClientID = subject, clientID
+	}
+	n := 0
+	for a := actor; a != nil; a = a.Actor {
+		n++
+	}
+	return actor, n <= maxActors
+}
+
+// MayAct tells whether the may_act claim of a subject token lets the actor act for
+// its subject (RFC 8693 4.4). Without the claim anybody may who passes the other
+// rules; one that names nobody, or that cannot be read, lets nobody.
+func MayAct(claim json.RawMessage, issuer, clientID string, actor *Actor) bool {
+	if len(claim) == 0 || string(claim) == "null" {
+		return true
+	}
+	var may struct {
+		Issuer   *string `json:"iss"`
+		Subject  *string `json:"sub"`
+		ClientID *string `json:"client_id"`
+	}
+	if json.Unmarshal(claim, &may) != nil || may.Subject == nil && may.ClientID == nil {
+		return false
+	}
+	is := func(want *string, value string) bool { return want == nil || *want == value }
+	return is(may.Issuer, issuer) && is(may.Subject, actor.Subject) && is(may.ClientID, clientID)
+}
+
+// ExchangedScope is the scope of an exchanged token (RFC 8693 2.1): what is asked
+// for, or as much as possible where nothing is, and never more than the subject
+// token (held) and the application have. offline_access is left out: an exchange
+// yields no refresh token.
+func ExchangedScope(app *directory.Application, held oauth.Scopes, requested string) (oauth.Scopes, error) {
+	asked, ok := oauth.ParseScopes(requested)
+	if !ok {
+		return nil, oauth.Errorf(oauth.InvalidScope, "scope is malformed")
+	}
+	most := held.Only(app.Scopes).Without(oauth.ScopeOfflineAccess)
+	scope := most
+	if len(asked) > 0 {
+		scope = asked.Without(oauth.ScopeOfflineAccess)
+	}
+	switch {
+	case !most.Contains(scope...):
+		return nil, oauth.Errorf(oauth.InvalidScope, "a requested scope is not one of the subject token's, or not for this application")
+	case len(scope) == 0 && len(held)+len(asked) > 0:
+		return nil, oauth.Errorf(oauth.InvalidScope, "the subject token has no scope that this application may have")
+	}
+	return scope, nil
+}
