@@ -84,10 +84,12 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 }
 
 func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *signing.Ring) *app.Authorizer {
+	signedIn := sessionstore.New(deps.DB)
 	return &app.Authorizer{Config: app.Config{
 		Applications: applications(deps),
 		People:       directorystore.NewPeople(deps.DB),
-		Sessions:     sessionstore.New(deps.DB),
+		Sessions:     signedIn,
+		Accounts:     signedIn,
 		Requests:     rows,
 		Codes:        rows,
 		Hints:        &hints.Hints{Keys: ring, Issuer: cfg.Server.Issuer()},

@@ -72,6 +72,29 @@ func TestASessionAnswersAtOnceWithoutAFlow(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.6.
+func TestPromptNoneWithSeveralPeopleInOneBrowserAsksWhoIsMeant(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		accounts := secret(t)
+		in := func(s *sessions.Session) { s.BrowserHash = oauth.HashSecret(accounts) }
+		_, alone := w.signIn(ada, in)
+		ask := func(session, prompt string) url.Values {
+			return w.do(visit{session: session, account: accounts, params: params("first", callback, url.Values{"prompt": {prompt}})}).toApplication(callback)
+		}
+		require.NotEmpty(t, ask(alone, "none").Get("code"), "one person is no question")
+		require.Equal(t, "account_selection_required", ask("", "none").Get("error"), "signed in, but not in use")
+		other, _ := w.signIn(bob, in)
+		require.Equal(t, "account_selection_required", ask(alone, "none").Get("error"))
+		require.NotEmpty(t, ask(alone, "").Get("code"), "without prompt=none the session in use answers")
+		elsewhere := visit{session: alone, account: secret(t), params: params("first", callback, url.Values{"prompt": {"none"}})}
+		require.NotEmpty(t, w.do(elsewhere).toApplication(callback).Get("code"), "another browser's people are none of this one's")
+
+		w.exec(`UPDATE sessions SET last_seen_at = $1 WHERE id = $2`, database.At(w.clock.Now().Add(-12*time.Hour)), other)
+		require.NotEmpty(t, ask(alone, "none").Get("code"), "who was idle too long is signed in no more")
+	})
+}
+
 func TestWhatPromptNoneAnswersOverHTTP(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	w.consent(ada, "web", "", "openid profile")

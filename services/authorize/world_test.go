@@ -37,8 +37,9 @@ const (
 	bob       = "usr_bob"
 	acme      = "tnt_acme"
 
-	browserCookie = "__Host-platform_browser"
-	sessionCookie = "__Host-platform_session"
+	browserCookie  = "__Host-platform_browser"
+	sessionCookie  = "__Host-platform_session"
+	accountsCookie = "__Host-platform_accounts"
 )
 
 // world is the service on a real database, with a clock that only the test moves.
@@ -136,10 +137,10 @@ func (w *world) signIn(userID string, change func(*sessions.Session)) (id, value
 	if change != nil {
 		change(s)
 	}
-	w.exec(`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+	w.exec(`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, browser_hash)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		s.ID, oauth.HashSecret(value), s.UserID, s.TenantID, database.At(s.AuthTime), s.ACR, database.JSON[[]string]{V: s.AMR},
-		database.At(s.CreatedAt), database.At(s.LastSeenAt), database.At(s.ExpiresAt), database.At(s.EndedAt))
+		database.At(s.CreatedAt), database.At(s.LastSeenAt), database.At(s.ExpiresAt), database.At(s.EndedAt), s.BrowserHash)
 	return id, value
 }
 
@@ -161,6 +162,7 @@ type visit struct {
 	params  url.Values
 	browser string
 	session string
+	account string // the cookie that the browser's sessions share
 	json    bool
 	raw     string // the query, instead of params
 	headers http.Header
@@ -199,6 +201,9 @@ func (w *world) do(v visit) *reply {
 	}
 	if v.session != "" {
 		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: v.session})
+	}
+	if v.account != "" {
+		r.AddCookie(&http.Cookie{Name: accountsCookie, Value: v.account})
 	}
 	rec := httptest.NewRecorder()
 	w.service.Handler.ServeHTTP(rec, r)

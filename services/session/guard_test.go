@@ -218,12 +218,20 @@ func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, http.StatusSeeOther, res.StatusCode)
 		cookies := res.Cookies()
-		require.Len(t, cookies, 1)
+		lifetimes := map[string]time.Duration{}
+		for _, c := range cookies {
+			require.True(t, c.Secure && c.HttpOnly, c.Name)
+			require.Equal(t, http.SameSiteLaxMode, c.SameSite, c.Name)
+			require.Equal(t, "/", c.Path, c.Name)
+			require.Empty(t, c.Domain, c.Name)
+			lifetimes[c.Name] = time.Duration(c.MaxAge) * time.Second
+		}
+		require.Equal(t, map[string]time.Duration{
+			"__Host-platform_session":  30 * 24 * time.Hour,
+			"__Host-platform_accounts": 30 * 24 * time.Hour,
+			"__Host-platform_device":   365 * 24 * time.Hour,
+		}, lifetimes)
 		require.Equal(t, "__Host-platform_session", cookies[0].Name)
-		require.True(t, cookies[0].Secure && cookies[0].HttpOnly)
-		require.Equal(t, http.SameSiteLaxMode, cookies[0].SameSite)
-		require.Equal(t, "/", cookies[0].Path)
-		require.Equal(t, int((30 * 24 * time.Hour).Seconds()), cookies[0].MaxAge)
 		_, err = w.sessions.ByCookie(t.Context(), oauth.HashSecret(cookies[0].Value))
 		require.NoError(t, err)
 	})

@@ -3,9 +3,11 @@ package session
 import (
 	"context"
 	"crypto/rand"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
@@ -40,10 +43,12 @@ type world struct {
 	service  *database.DB // the service's: on PostgreSQL under its own role
 	clock    *testkit.Clock
 	hasher   *password.Hasher
+	keys     *localkeys.Store
 	handler  http.Handler
 	requests *grantstore.ForAuthorize
 	sessions *sessionstore.Store
 	people   *directorystore.People
+	agent    string // the User-Agent of the browsers
 }
 
 // onEachDatabase is testkit's, but on PostgreSQL the service may do only what
@@ -67,8 +72,10 @@ func testConfig(t testing.TB) Config {
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
 	return Config{
-		Server:   servicekit.Server{PublicURL: public},
-		Sessions: servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 30 * 24 * time.Hour},
+		Server:     servicekit.Server{PublicURL: public},
+		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 30 * 24 * time.Hour},
+		Limits:     servicekit.Limits{SignIn: 10, Window: 15 * time.Minute},
+		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1, 2, 3}}},
 	}
 }
 
@@ -79,6 +86,7 @@ func newWorld(t testing.TB, db, service *database.DB) *world {
 		requests: grantstore.NewForAuthorize(db), sessions: sessionstore.New(db), people: directorystore.NewPeople(db),
 	}
 	var err error
+	w.openKeys()
 	w.hasher, err = password.New(password.Options{Params: password.Params{Memory: 256, Time: 1, Threads: 1}, Queue: 1000})
 	require.NoError(t, err)
 	built, err := build(testConfig(t), w.deps(), w.hasher)
@@ -88,8 +96,16 @@ func newWorld(t testing.TB, db, service *database.DB) *world {
 	return w
 }
 
+func (w *world) openKeys() {
+	w.t.Helper()
+	keys, err := localkeys.Open(filepath.Join(w.t.TempDir(), "keys"))
+	require.NoError(w.t, err)
+	w.t.Cleanup(func() { require.NoError(w.t, keys.Close()) })
+	w.keys = keys
+}
+
 func (w *world) deps() Deps {
-	return Deps{DB: w.service, Logger: testkit.Logger(w.t), Now: w.clock.Now, Random: rand.Reader}
+	return Deps{DB: w.service, Signing: w.keys, Logger: testkit.Logger(w.t), Now: w.clock.Now, Random: rand.Reader}
 }
 
 // seed makes the tenants acme (acme.test), north and locked (locked.test, without
@@ -131,6 +147,18 @@ func (w *world) seed() {
 	})
 }
 
+// person adds somebody of acme with the tests' password.
+func (w *world) person(name string) {
+	w.t.Helper()
+	hash, err := w.hasher.Hash(w.t.Context(), rightWords)
+	require.NoError(w.t, err)
+	w.operate(func(ctx context.Context, o *directorystore.Writer) {
+		user := directory.User{ID: "usr_" + name, Email: name + "@acme.test", Name: "The " + name, Active: true}
+		require.NoError(w.t, o.SaveUser(ctx, user, []string{"tnt_acme"}, started))
+		require.NoError(w.t, o.SetPassword(ctx, user.ID, hash, started))
+	})
+}
+
 func (w *world) operate(f func(ctx context.Context, o *directorystore.Writer)) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -140,12 +168,18 @@ func (w *world) operate(f func(ctx context.Context, o *directorystore.Writer)) {
 	}))
 }
 
-// RoundTrip makes the world a browser's network.
-func (w *world) RoundTrip(r *http.Request) (*http.Response, error) {
+// RoundTrip makes the world a browser's network, at one address.
+func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.from("192.0.2.1", r) }
+
+// from is RoundTrip from another address.
+func (w *world) from(address string, r *http.Request) (*http.Response, error) {
 	in := r.Clone(r.Context())
-	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), "192.0.2.1:4711"
+	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), net.JoinHostPort(address, "4711")
 	if in.Body == nil {
 		in.Body = http.NoBody
+	}
+	if w.agent != "" {
+		in.Header.Set("User-Agent", w.agent)
 	}
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, in)
@@ -204,17 +238,27 @@ func (b *visitor) signIn(pageURL, email string) *formbrowser.Page {
 	return b.Get(pageURL).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in", url.Values{"password": {rightWords}})
 }
 
-// session is what the browser's session cookie stands for, or nil.
-func (b *visitor) session() *sessions.Session {
+// sessionCookie is the value of the browser's session cookie, or empty.
+func (b *visitor) sessionCookie() string {
 	b.w.t.Helper()
 	for _, c := range b.Cookies(origin) {
 		if c.Name == "platform_session" {
-			s, err := b.w.sessions.ByCookie(b.w.t.Context(), oauth.HashSecret(c.Value))
-			require.NoError(b.w.t, err)
-			return s
+			return c.Value
 		}
 	}
-	return nil
+	return ""
+}
+
+// session is what the browser's session cookie stands for, or nil.
+func (b *visitor) session() *sessions.Session {
+	b.w.t.Helper()
+	value := b.sessionCookie()
+	if value == "" {
+		return nil
+	}
+	s, err := b.w.sessions.ByCookie(b.w.t.Context(), oauth.HashSecret(value))
+	require.NoError(b.w.t, err)
+	return s
 }
 
 func (w *world) request(id string) *grants.AuthorizationRequest {

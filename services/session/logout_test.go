@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/signing"
-	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 )
@@ -27,13 +25,10 @@ type signer func(typ string, claims map[string]any) string
 
 func (w *world) signer() signer {
 	w.t.Helper()
-	keys, err := localkeys.Open(filepath.Join(w.t.TempDir(), "keys"))
-	require.NoError(w.t, err)
-	w.t.Cleanup(func() { require.NoError(w.t, keys.Close()) })
-	key := signingtest.NewKey(w.t, keys, signing.RS256, 1, started.Add(-time.Hour))
+	key := signingtest.NewKey(w.t, w.keys, signing.RS256, 1, started.Add(-time.Hour))
 	store := signingstore.New(w.db)
 	require.NoError(w.t, store.Insert(w.t.Context(), key))
-	ring := signing.NewRing(signing.RingOptions{Schedule: store, Backend: keys, Now: w.clock.Now})
+	ring := signing.NewRing(signing.RingOptions{Schedule: store, Backend: w.keys, Now: w.clock.Now})
 	require.NoError(w.t, ring.Load(w.t.Context()))
 	return func(typ string, claims map[string]any) string {
 		w.t.Helper()

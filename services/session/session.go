@@ -2,16 +2,19 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
 	routes "github.com/platform-oauth/platform-oauth/api"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
@@ -23,16 +26,22 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-// Config is the service's configuration. Of Signing it uses the schedule's times
-// alone: it verifies hints and signs nothing.
+// Config is the service's configuration. It signs logout tokens, with the
+// algorithm of ID tokens, and verifies hints.
 type Config struct {
 	Server   servicekit.Server
 	Database servicekit.Database
 	Sessions servicekit.Sessions
 	Signing  servicekit.Signing
+	Outbound servicekit.Outbound
+	Limits   servicekit.Limits
+	// Encryption gives the keys of device cookies and of what failures are counted
+	// of; nothing is sealed here.
+	Encryption servicekit.Encryption
 }
 
-// Deps is what the service is built from; Signing and KeyMaker are not used.
+// Deps is what the service is built from; Signing is required, KeyMaker is not
+// used.
 type Deps = servicekit.Deps
 
 // New builds the service. It reads nothing and listens nowhere.
@@ -50,6 +59,9 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
+	if deps.Signing == nil {
+		return nil, errors.New("session: dependencies missing: Signing")
+	}
 	ui, err := webui.New()
 	if err != nil {
 		return nil, err
@@ -57,9 +69,13 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	// Never more than a quarter of the lead that new keys are published with, so
 	// that a hint never names a key unknown here.
 	ring := signing.NewRing(signing.RingOptions{
-		Schedule: signingstore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Refresh: cfg.Signing.Refresh(),
+		Schedule: signingstore.New(deps.DB), Backend: deps.Signing, Now: deps.Now, Logger: deps.Logger,
+		Refresh: cfg.Signing.Refresh(),
 	})
 	a := newApp(cfg, deps, passwords, ring)
+	if a.Backchannel, err = newBackchannel(cfg, deps, a.Applications, ring); err != nil {
+		return nil, err
+	}
 	handlers, err := httpapi.New(httpapi.Options{App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random})
 	if err != nil {
 		return nil, err
@@ -76,6 +92,11 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 			tasks, ctx := errgroup.WithContext(ctx)
 			tasks.Go(func() error { return ring.Run(ctx) })
 			tasks.Go(func() error { return a.Expire(ctx) })
+			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })
+			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
+			tasks.Go(func() error {
+				return servicekit.Sweep(ctx, deps, "undelivered logouts", sqlstore.New(deps.DB).DeleteUndelivered)
+			})
 			return tasks.Wait()
 		},
 	}, nil
@@ -83,20 +104,31 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 
 func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Ring) *app.App {
 	people := directorystore.NewPeople(deps.DB)
+	flows := grantstore.NewForSession(deps.DB)
+	reader := sessionstore.New(deps.DB)
 	writer := sqlstore.New(deps.DB)
 	return &app.App{
 		Settings: app.Settings{
 			Issuer: cfg.Server.Issuer(), Idle: cfg.Sessions.Idle, Lifetime: cfg.Sessions.Lifetime,
+			Guesses:     cfg.Limits.Rule(cfg.Limits.SignIn),
+			LimitSecret: cfg.Encryption.Derive("limits"), DeviceSecret: cfg.Encryption.Derive("device-cookie"),
 		},
-		Flows:        grantstore.NewForSession(deps.DB),
-		Sessions:     sessionstore.New(deps.DB),
+		Flows:        flows,
+		Entrances:    flows,
+		Sessions:     reader,
+		Lists:        reader,
 		Writer:       writer,
+		Renewals:     writer,
+		Allowances:   writer,
 		Expiry:       writer,
 		Accounts:     people,
 		People:       people,
+		Slugs:        people,
 		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now}),
 		Passwords:    passwords,
 		Hints:        ring,
+		Limits:       limitstore.New(deps.DB),
+		Trail:        auditstore.New(deps.DB, "session", deps.Now, deps.Random),
 		Logger:       deps.Logger,
 		Now:          deps.Now,
 		Random:       deps.Random,

@@ -33,6 +33,7 @@ type Config struct {
 	Applications ports.Applications
 	People       ports.People
 	Sessions     ports.Sessions
+	Accounts     ports.Accounts
 	Requests     ports.Requests
 	Codes        ports.Codes
 	Hints        ports.Hints
@@ -53,6 +54,7 @@ type Authorizer struct{ Config }
 type Visitor struct {
 	Browser     string
 	Session     string
+	Accounts    string
 	TraceParent string
 }
 
@@ -154,6 +156,9 @@ func (a *Authorizer) answer(ctx context.Context, app *directory.Application, row
 		return nil, err
 	}
 	need, err := a.need(ctx, app, row, session)
+	if err == nil && row.Prompt.Has(oauth.PromptNone) {
+		need, err = a.choice(ctx, row, session, need, visitor)
+	}
 	switch {
 	case err != nil:
 		return nil, err
@@ -164,6 +169,28 @@ func (a *Authorizer) answer(ctx context.Context, app *directory.Application, row
 	default:
 		return a.toPages(ctx, row, visitor)
 	}
+}
+
+// choice finds that nobody can tell as whom to answer without asking, because
+// others are signed in in this browser too, and no hint says who is meant (OpenID
+// Connect Core 3.1.2.6, account_selection_required). What stands in the way of a
+// session in use apart from that comes first.
+func (a *Authorizer) choice(ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session, need domain.Need, visitor Visitor) (domain.Need, error) {
+	current := ""
+	if session != nil && session.Usable(a.Now(), a.SessionIdle) {
+		current = session.UserID
+	}
+	if visitor.Accounts == "" || row.HintSubject != "" || current != "" && need != domain.Nothing {
+		return need, nil
+	}
+	all, err := a.Accounts.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
+	if err != nil {
+		return need, fmt.Errorf("look up the browser's sessions: %w", err)
+	}
+	if sessions.Others(all, current, a.Now(), a.SessionIdle) > 0 {
+		return domain.Account, nil
+	}
+	return need, nil
 }
 
 // session is the browser's session, or nil.

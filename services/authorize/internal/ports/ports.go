@@ -42,6 +42,13 @@ type Sessions interface {
 	Touch(ctx context.Context, id string, now time.Time) error
 }
 
+// Accounts tells who else is signed in in a browser.
+type Accounts interface {
+	// OfBrowser lists the sessions of a browser by the SHA-256 of its accounts
+	// cookie, without ended ones.
+	OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error)
+}
+
 // Requests keeps authorization requests that wait for a person.
 type Requests interface {
 	// InsertRequest stores a new request.

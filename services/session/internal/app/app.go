@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
@@ -15,6 +17,8 @@ var (
 	ErrFlowExpired  = errors.New("session: the flow has expired")
 	ErrFlowFinished = errors.New("session: the flow has been used")
 	ErrOtherBrowser = errors.New("session: the flow belongs to another browser")
+	// ErrSignedOut: the account page needs somebody who is signed in.
+	ErrSignedOut = errors.New("session: nobody is signed in")
 )
 
 // Settings of the App.
@@ -22,27 +26,49 @@ type Settings struct {
 	Issuer   string
 	Idle     time.Duration // a session unused for so long no longer signs in
 	Lifetime time.Duration // a session's absolute length
+	// Guesses is how many wrong passwords an account may have; an address, which
+	// may be a whole office, has addressFactor times as many.
+	Guesses limits.Rule
+	// LimitSecret keys what failures are counted of, DeviceSecret signs device
+	// cookies.
+	LimitSecret  []byte
+	DeviceSecret []byte
 }
 
 // App holds the use cases.
 type App struct {
 	Settings
 	Flows        ports.Flows
+	Entrances    ports.Entrances
 	Sessions     ports.Sessions
+	Lists        ports.SessionLists
 	Writer       ports.SessionWriter
+	Renewals     ports.Renewals
+	Allowances   ports.Allowances
 	Expiry       ports.Expiry
 	Accounts     ports.Accounts
 	People       ports.People
+	Slugs        ports.Slugs
 	Applications ports.Applications
 	Passwords    ports.Passwords
 	Hints        ports.Hints
+	Limits       ports.Limits
+	Trail        ports.Trail
+	Backchannel  *Backchannel // is woken when a session ends; nil: finds out by itself
 	Logger       *slog.Logger
 	Now          func() time.Time
 	Random       io.Reader
 }
 
-// Browser is what a request's cookies come to: hashes, nil without a cookie.
+// Browser is what a request tells of its browser: hashes of its cookies, nil
+// without a cookie, and where it is.
 type Browser struct {
-	Hash        []byte // SHA-256 of the browser cookie
-	SessionHash []byte // SHA-256 of the session cookie
+	Hash         []byte // SHA-256 of the browser cookie
+	SessionHash  []byte // SHA-256 of the session cookie
+	AccountsHash []byte // SHA-256 of the accounts cookie
+	Device       string // the device cookie as it was sent
+	UserAgent    string // printable, of bounded length
+	Address      netip.Addr
+	// Reference is what an error page of this request shows and the trail keeps.
+	Reference string
 }

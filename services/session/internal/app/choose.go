@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
@@ -41,14 +44,53 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 		return nil, a.decide(ctx, v, grants.SignedIn)
 	}
 	old := v.Session
-	v.Session = &sessions.Session{
+	s := &sessions.Session{
 		UserID: old.UserID, TenantID: tenantID, AuthTime: old.AuthTime, ACR: old.ACR, AMR: old.AMR, ExpiresAt: old.ExpiresAt,
 	}
-	fresh, err := a.newSession(ctx, v, v.Session)
+	fresh, err := a.newSession(ctx, v, s)
 	if err != nil {
 		return nil, err
 	}
+	v.Session = s
 	return fresh, a.decide(ctx, v, grants.SignedIn)
+}
+
+// Account takes the choice of somebody else who is signed in in this browser: the
+// same session goes on under a cookie of its own, so that an old one that was
+// kept somewhere is worth nothing. Where their sign-in does not do for the flow,
+// their password is asked for.
+func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCookie, error) {
+	i := slices.IndexFunc(v.Others, func(o domain.Account) bool { return o.Session.ID == sessionID })
+	if v.Step != domain.StepAccount || i < 0 {
+		return nil, nil
+	}
+	chosen := v.Others[i]
+	fresh, err := a.renew(ctx, chosen.Session)
+	if fresh == nil || err != nil {
+		return nil, err
+	}
+	v.Session, v.User, v.Tenants = chosen.Session, chosen.User, chosen.Tenants
+	if !v.Accepted() {
+		_, err = a.Email(ctx, v, chosen.User.Email)
+		return fresh, err
+	}
+	return fresh, a.decide(ctx, v, grants.SignedIn)
+}
+
+// renew gives a session another cookie; nil when it has ended.
+func (a *App) renew(ctx context.Context, s *sessions.Session) (*NewCookie, error) {
+	value, err := oauth.NewSecret(a.Random)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := a.Renewals.Renew(ctx, s.ID, oauth.HashSecret(value))
+	if err != nil {
+		return nil, fmt.Errorf("renew the session's cookie: %w", err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	return &NewCookie{Value: value, Lifetime: s.ExpiresAt.Sub(a.Now())}, nil
 }
 
 // Consent takes the answer of the consent page; where none is due it changes
@@ -57,13 +99,22 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	if v.Step != domain.StepConsent {
 		return nil
 	}
-	if !allow {
-		return a.decide(ctx, v, grants.Denied)
+	event := audit.Event{
+		Kind: audit.ConsentDenied, UserID: v.User.ID, ClientID: v.Request.ClientID, TenantID: v.Session.TenantID, SessionID: v.Session.ID,
+		Detail: map[string]string{"scope": v.Request.Scope.String()},
 	}
-	if domain.RemembersConsent(v.App, v.Request.RedirectURI) {
-		if err := a.Writer.Remember(ctx, consentKey(v), v.Request.Scope, a.Now()); err != nil {
-			return fmt.Errorf("remember the consent: %w", err)
+	decision := grants.Denied
+	if allow {
+		event.Kind, decision = audit.ConsentGiven, grants.Consented
+		if domain.RemembersConsent(v.App, v.Request.RedirectURI) {
+			if err := a.Writer.Remember(ctx, consentKey(v), v.Request.Scope, a.Now()); err != nil {
+				return fmt.Errorf("remember the consent: %w", err)
+			}
 		}
 	}
-	return a.decide(ctx, v, grants.Consented)
+	if err := a.decide(ctx, v, decision); err != nil {
+		return err
+	}
+	a.record(ctx, v.Browser, event)
+	return nil
 }

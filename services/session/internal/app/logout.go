@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
@@ -118,13 +119,19 @@ func withState(uri, state string) string {
 }
 
 // EndSession signs the browser out: the session and its online grants.
-func (a *App) EndSession(ctx context.Context, s *sessions.Session) error {
+func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) error {
+	s := out.Session
 	if s == nil {
 		return nil
 	}
-	if err := a.Writer.End(ctx, s.ID, a.Now()); err != nil {
-		return fmt.Errorf("end the session: %w", err)
+	if err := a.end(ctx, s); err != nil {
+		return err
 	}
+	event := audit.Event{Kind: audit.SignedOut, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID}
+	if out.App != nil {
+		event.ClientID = out.App.ClientID
+	}
+	a.record(ctx, b, event)
 	return nil
 }
 

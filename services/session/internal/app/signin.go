@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -13,12 +15,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// maxPassword is the longest password that is looked at, in bytes.
-const maxPassword = 1024
+// maxAccounts is how many people one browser keeps signed in.
+const maxAccounts = 5
 
-// NewCookie is a session cookie to set.
+// NewCookie is what a browser is given when its session changes; fields that are
+// empty stay as they are.
 type NewCookie struct {
-	Value    string
+	Value    string // of the session cookie
+	Accounts string // of the cookie that the browser's sessions share
+	Device   string // of the cookie by which accounts know the browser again
 	Lifetime time.Duration
 }
 
@@ -44,14 +49,13 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 
 // Password checks the password of the flow's address and signs the browser in:
 // a new session under a new cookie, never an old id. No cookie and no error means
-// wrong, which is all that anybody learns: unknown, disabled and passwordless
-// people cost the same statement and the same hash. It asks for nothing where no
-// password is due.
+// wrong, which is all that anybody learns. It asks for nothing where no password
+// is due. *limits.Error when it is too soon to guess again.
 func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie, error) {
-	if v.Step != domain.StepPassword || len(typed) > maxPassword {
+	if v.Step != domain.StepPassword || len(typed) > domain.MaxPassword {
 		return nil, nil
 	}
-	account, err := a.prove(ctx, v.Request.LoginEmail, typed)
+	account, err := a.prove(ctx, v.Request.LoginEmail, typed, v.Browser)
 	if err != nil || account == nil {
 		return nil, err
 	}
@@ -71,27 +75,18 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if len(tenants) == 1 {
 		s.TenantID = tenants[0].ID
 	}
-	return a.newSession(ctx, v, s)
-}
-
-// prove is the account behind a right password, or nil.
-func (a *App) prove(ctx context.Context, email, typed string) (*directory.Account, error) {
-	account, err := a.Accounts.Account(ctx, email)
-	if err != nil && !errors.Is(err, directory.ErrNotFound) {
-		return nil, fmt.Errorf("read the account: %w", err)
-	}
-	hash := ""
-	if err == nil && account.User.Active {
-		hash = account.PasswordHash
-	}
-	ok, err := a.Passwords.Verify(ctx, hash, typed)
+	fresh, err := a.newSession(ctx, v, s)
 	if err != nil {
-		return nil, fmt.Errorf("verify the password: %w", err)
+		return nil, err
 	}
-	if !ok {
-		return nil, nil
+	fresh.Device, err = domain.RememberDevice(a.Random, a.DeviceSecret, v.Browser.Device, account.User.Email, now)
+	if err != nil {
+		return nil, err
 	}
-	return account, nil
+	a.record(ctx, v.Browser, audit.Event{
+		Kind: audit.SignedIn, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, ClientID: v.Request.ClientID,
+	})
+	return fresh, nil
 }
 
 // upgrade hashes a password anew where the costs have risen. It is a kindness to
@@ -102,17 +97,22 @@ func (a *App) upgrade(ctx context.Context, account *directory.Account, typed str
 	}
 	hash, err := a.Passwords.Hash(ctx, typed)
 	if err == nil {
-		err = a.Accounts.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, a.Now())
+		_, err = a.Accounts.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, a.Now())
 	}
 	if err != nil {
 		a.Logger.WarnContext(ctx, "a password hash was not upgraded", "user", account.User.ID, "error", err)
 	}
 }
 
-// newSession inserts s with an id and a cookie of its own and ends what was in
-// the browser before.
+// newSession inserts s with an id and a cookie of its own. What the same person
+// had in the browser before it ends; others stay signed in beside it, under an
+// accounts cookie that is new too.
 func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*NewCookie, error) {
 	value, err := oauth.NewSecret(a.Random)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := oauth.NewSecret(a.Random)
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +121,47 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 	}
 	s.CreatedAt = a.Now()
 	s.LastSeenAt = s.CreatedAt
-	replaces := ""
-	if v.Prior != nil {
-		replaces = v.Prior.ID
+	s.BrowserHash, s.UserAgent = oauth.HashSecret(accounts), v.Browser.UserAgent
+	if v.Browser.Address.IsValid() {
+		s.Address = v.Browser.Address.String()
 	}
-	if err := a.Writer.Create(ctx, s, oauth.HashSecret(value), replaces); err != nil {
+	ends, keeps, err := a.beside(ctx, v, s.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.Writer.Create(ctx, s, oauth.HashSecret(value), ends, keeps); err != nil {
 		return nil, fmt.Errorf("write the session: %w", err)
 	}
-	return &NewCookie{Value: value, Lifetime: s.ExpiresAt.Sub(s.CreatedAt)}, nil
+	a.Backchannel.Wake() // for those that it ended
+	return &NewCookie{Value: value, Accounts: accounts, Lifetime: s.ExpiresAt.Sub(s.CreatedAt)}, nil
+}
+
+// beside tells which of the browser's sessions end when userID signs in, and
+// which stay: those of others that still sign in, the last used first.
+func (a *App) beside(ctx context.Context, v *Visit, userID string) (ends, keeps []string, err error) {
+	all, err := a.inBrowser(ctx, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, s := range all {
+		if s.UserID == userID || !s.Usable(v.Now, a.Idle) || len(keeps) == maxAccounts-1 {
+			ends = append(ends, s.ID)
+		} else {
+			keeps = append(keeps, s.ID)
+		}
+	}
+	return ends, keeps, nil
+}
+
+// inBrowser lists the browser's sessions: those of its accounts cookie and that
+// of its session cookie, which may have been made before there was the other.
+func (a *App) inBrowser(ctx context.Context, v *Visit) ([]*sessions.Session, error) {
+	all, err := a.Lists.OfBrowser(ctx, v.Browser.AccountsHash)
+	if err != nil {
+		return nil, fmt.Errorf("read the browser's sessions: %w", err)
+	}
+	if v.Prior != nil && !slices.ContainsFunc(all, func(s *sessions.Session) bool { return s.ID == v.Prior.ID }) {
+		all = append([]*sessions.Session{v.Prior}, all...)
+	}
+	return all, nil
 }

@@ -21,7 +21,8 @@ const touchEvery = time.Minute
 // Visit is one look at a flow.
 type Visit struct {
 	domain.Situation
-	Step domain.Step
+	Step    domain.Step
+	Browser Browser
 	// Prior is the session in this browser whether or not it counts here: the one
 	// that a new one replaces. Nil when there is none to end.
 	Prior *sessions.Session
@@ -35,8 +36,8 @@ func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
-	if v.Step == domain.StepTenant && len(v.Tenants) == 1 {
-		if err := a.chooseTenant(ctx, v, v.Tenants[0].ID); err != nil {
+	if only := v.OnlyTenant(); v.Step == domain.StepTenant && only != "" {
+		if err := a.chooseTenant(ctx, v, only); err != nil {
 			return nil, err
 		}
 		if v, err = a.look(ctx, flowID, b); err != nil {
@@ -54,9 +55,11 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
-	v := &Visit{Situation: domain.Situation{Request: request, Now: a.Now()}}
-	if v.App, err = a.application(ctx, request.ClientID); err != nil {
-		return nil, err
+	v := &Visit{Situation: domain.Situation{Request: request, Now: a.Now()}, Browser: b}
+	if request.Kind != grants.KindAccount { // which no application has a part in
+		if v.App, err = a.application(ctx, request.ClientID); err != nil {
+			return nil, err
+		}
 	}
 	if v.Prior, err = a.session(ctx, b); err != nil {
 		return nil, err
@@ -66,10 +69,13 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 			return nil, err
 		}
 	}
-	if request.LoginEmail != "" && !v.Accepted() {
-		if v.Home, err = a.home(ctx, request.LoginEmail); err != nil {
+	if !v.Accepted() {
+		if v.Home, err = a.home(ctx, request); err != nil {
 			return nil, err
 		}
+	}
+	if err := a.others(ctx, v); err != nil {
+		return nil, err
 	}
 	if err := a.remembered(ctx, v); err != nil {
 		return nil, err
@@ -160,15 +166,59 @@ func (a *App) tenants(ctx context.Context, userID string) ([]directory.Tenant, e
 	return slices.DeleteFunc(all, func(t directory.Tenant) bool { return t.SSOOnly }), nil
 }
 
-func (a *App) home(ctx context.Context, email string) (*directory.Tenant, error) {
-	tenant, err := a.People.TenantByDomain(ctx, domain.EmailDomain(email))
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !tenant.Active {
-		return nil, nil
+// home is the tenant whose page asks for the password: the one that verified the
+// address's domain, else the one by whose entrance the flow began.
+func (a *App) home(ctx context.Context, r *grants.AuthorizationRequest) (*directory.Tenant, error) {
+	find := []func() (*directory.Tenant, error){}
+	if r.LoginEmail != "" {
+		find = append(find, func() (*directory.Tenant, error) {
+			return a.People.TenantByDomain(ctx, domain.EmailDomain(r.LoginEmail))
+		})
 	}
+	if r.Kind == grants.KindAccount && r.TenantID != "" {
+		find = append(find, func() (*directory.Tenant, error) { return a.People.Tenant(ctx, r.TenantID) })
+	}
+	for _, look := range find {
+		tenant, err := look()
+		if err != nil && !errors.Is(err, directory.ErrNotFound) {
+			return nil, fmt.Errorf("read the tenant of the page: %w", err)
+		}
+		if err == nil && tenant.Active {
+			return tenant, nil
+		}
+	}
+	return nil, nil
+}
+
+// others fills in who else is signed in in this browser, where that is asked.
+func (a *App) others(ctx context.Context, v *Visit) error {
+	if !v.Request.Prompt.Has(oauth.PromptSelectAccount) {
+		return nil
+	}
+	all, err := a.inBrowser(ctx, v)
 	if err != nil {
-		return nil, fmt.Errorf("read the domain's tenant: %w", err)
+		return err
 	}
-	return tenant, nil
+	for _, s := range all {
+		if !s.Usable(v.Now, a.Idle) || v.Accepted() && s.UserID == v.User.ID {
+			continue
+		}
+		user, err := a.People.User(ctx, s.UserID)
+		if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the person: %w", err)
+		}
+		other := domain.Account{Session: s, User: user}
+		if other.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+			return err
+		}
+		if other.Tenant() != nil {
+			v.Others = append(v.Others, other)
+		}
+	}
+	return nil
 }
 
 func (a *App) remembered(ctx context.Context, v *Visit) error {

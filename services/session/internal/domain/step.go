@@ -35,12 +35,26 @@ type Situation struct {
 	Session *sessions.Session
 	User    *directory.User
 	Tenants []directory.Tenant
-	// Home is the tenant that verified the typed address's domain, or nil.
+	// Others are those who are signed in in this browser besides the session that
+	// counts here, where the flow asks for a choice.
+	Others []Account
+	// Home is the tenant that verified the typed address's domain, or by whose
+	// entrance the flow began; or nil.
 	Home *directory.Tenant
 	// Remembered is what the person allowed the application before.
 	Remembered oauth.Scopes
 	Now        time.Time
 }
+
+// Account is somebody who is signed in in the browser.
+type Account struct {
+	Session *sessions.Session
+	User    *directory.User
+	Tenants []directory.Tenant
+}
+
+// Tenant is the session's tenant, or nil when it is none of the person's.
+func (a *Account) Tenant() *directory.Tenant { return tenantOf(a.Session, a.Tenants) }
 
 // Next tells which page is due. It depends on the rows alone, so that reloading,
 // going back and submitting twice all lead to the same place.
@@ -65,6 +79,8 @@ func (s *Situation) Next() Step {
 
 func (s *Situation) signIn() Step {
 	switch {
+	case s.Request.LoginEmail == "" && len(s.Others) > 0:
+		return StepAccount
 	case s.Request.LoginEmail == "":
 		return StepEmail
 	case s.Home != nil && s.Home.SSOOnly:
@@ -100,11 +116,34 @@ func (s *Situation) MayEnter(tenantID string) bool {
 	return slices.ContainsFunc(s.Tenants, func(t directory.Tenant) bool { return t.ID == tenantID })
 }
 
+// OnlyTenant is the tenant that need not be asked for: the only one, or the one by
+// whose entrance the flow began; else empty.
+func (s *Situation) OnlyTenant() string {
+	switch {
+	case len(s.Tenants) == 1:
+		return s.Tenants[0].ID
+	case s.entrance() != "" && s.MayEnter(s.entrance()):
+		return s.entrance()
+	default:
+		return ""
+	}
+}
+
+// entrance is the tenant by whose page the flow began, or empty.
+func (s *Situation) entrance() string {
+	if s.Request.Kind != grants.KindAccount || s.Request.Decision != grants.Undecided {
+		return ""
+	}
+	return s.Request.TenantID
+}
+
 // Tenant is the session's tenant, or nil while none is chosen.
-func (s *Situation) Tenant() *directory.Tenant {
-	for i := range s.Tenants {
-		if s.Session != nil && s.Tenants[i].ID == s.Session.TenantID {
-			return &s.Tenants[i]
+func (s *Situation) Tenant() *directory.Tenant { return tenantOf(s.Session, s.Tenants) }
+
+func tenantOf(session *sessions.Session, tenants []directory.Tenant) *directory.Tenant {
+	for i := range tenants {
+		if session != nil && tenants[i].ID == session.TenantID {
+			return &tenants[i]
 		}
 	}
 	return nil
@@ -113,10 +152,16 @@ func (s *Situation) Tenant() *directory.Tenant {
 func (s *Situation) madeInFlow() bool { return !s.Session.AuthTime.Before(s.Request.CreatedAt) }
 
 // askAccount: signing in during the flow, typing the address and choosing on the
-// page are all answers.
+// page are all answers. Who enters by another of their tenants than the session's
+// is asked too.
 func (s *Situation) askAccount() bool {
-	return s.Request.Prompt.Has(oauth.PromptSelectAccount) && !s.madeInFlow() &&
-		s.Request.LoginEmail == "" && s.Request.SessionID != s.Session.ID
+	if s.Request.SessionID == s.Session.ID {
+		return false
+	}
+	if into := s.entrance(); into != "" && into != s.Session.TenantID && s.MayEnter(into) {
+		return true
+	}
+	return s.Request.Prompt.Has(oauth.PromptSelectAccount) && !s.madeInFlow() && s.Request.LoginEmail == ""
 }
 
 // askConsent never asks for a device: its own page always does.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
@@ -22,6 +24,13 @@ type Flows interface {
 	Decide(ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time) error
 }
 
+// Entrances begins sign-ins that no application asked for.
+type Entrances interface {
+	// Start inserts a request of grants.KindAccount with its id, browser, times,
+	// languages and, where they are known, address and tenant.
+	Start(ctx context.Context, request *grants.AuthorizationRequest) error
+}
+
 // Sessions reads what the cookie stands for.
 type Sessions interface {
 	// ByCookie finds a session, ended and expired ones included;
@@ -33,12 +42,21 @@ type Sessions interface {
 	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
 }
 
+// SessionLists finds several sessions at once; ended ones are left out, and the
+// last used come first.
+type SessionLists interface {
+	// OfBrowser lists those of one browser; none without a hash.
+	OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error)
+	// OfUser lists those of one person.
+	OfUser(ctx context.Context, userID string) ([]*sessions.Session, error)
+}
+
 // SessionWriter writes sessions and consents; nobody else does.
 type SessionWriter interface {
-	// Create inserts a session under its cookie's hash and ends the one it
-	// replaces in this browser, with its online grants, in one transaction;
-	// replaces is empty for none.
-	Create(ctx context.Context, s *sessions.Session, cookieHash []byte, replaces string) error
+	// Create inserts a session under its cookie's hash and deals with the ids that
+	// the browser held before, in one transaction: it ends some, with their online
+	// grants, and moves the others to the new session's BrowserHash.
+	Create(ctx context.Context, s *sessions.Session, cookieHash []byte, ends, keeps []string) error
 	// ChooseTenant sets a session's tenant, once; false when it has one already or
 	// has ended.
 	ChooseTenant(ctx context.Context, sessionID, tenantID string) (bool, error)
@@ -48,6 +66,32 @@ type SessionWriter interface {
 	// Remember adds scopes to what the person allowed the application; two at once
 	// both count.
 	Remember(ctx context.Context, key sessions.ConsentKey, scopes oauth.Scopes, at time.Time) error
+}
+
+// Renewals gives a session another cookie.
+type Renewals interface {
+	// Renew replaces the hash of a session's cookie, so that whoever held the old
+	// one is out; false when the session has ended.
+	Renew(ctx context.Context, sessionID string, cookieHash []byte) (bool, error)
+}
+
+// Allowance is what a person allows an application in a tenant.
+type Allowance struct {
+	ClientID    string
+	Application string // its name, or empty when it is gone
+	TenantID    string
+	Scope       oauth.Scopes // all that is remembered or granted
+	Since       time.Time
+	Offline     bool // it keeps its access when nobody is signed in
+}
+
+// Allowances is what a person has allowed so far.
+type Allowances interface {
+	// Allowed lists consents and live grants, one a client and tenant, by name.
+	Allowed(ctx context.Context, userID string, now time.Time) ([]Allowance, error)
+	// Withdraw removes the consents of a client in a tenant and revokes its grants
+	// there, offline ones too, in one transaction; the number of rows it changed.
+	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
 }
 
 // Expiry removes what nobody can use any more.
@@ -62,8 +106,8 @@ type Accounts interface {
 	// Account finds a person, disabled ones included, and their password's hash,
 	// empty for none, in one statement; directory.ErrNotFound.
 	Account(ctx context.Context, email string) (*directory.Account, error)
-	// SetPasswordHash replaces a hash unless it has changed meanwhile.
-	SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) error
+	// SetPasswordHash replaces a hash; false when it has changed meanwhile.
+	SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) (bool, error)
 	// RecordLogin notes when a person last signed in.
 	RecordLogin(ctx context.Context, userID string, at time.Time) error
 }
@@ -77,6 +121,14 @@ type People interface {
 	// TenantByDomain finds the tenant that verified an e-mail domain;
 	// directory.ErrNotFound.
 	TenantByDomain(ctx context.Context, domain string) (*directory.Tenant, error)
+	// Tenant finds a tenant by id, disabled ones included; directory.ErrNotFound.
+	Tenant(ctx context.Context, id string) (*directory.Tenant, error)
+}
+
+// Slugs finds tenants by their name in URLs.
+type Slugs interface {
+	// TenantBySlug finds disabled ones too; directory.ErrNotFound.
+	TenantBySlug(ctx context.Context, slug string) (*directory.Tenant, error)
 }
 
 // Applications is the registry.
@@ -101,4 +153,20 @@ type Hints interface {
 	// Verify returns the payload of a token of one of the types that a key of ours
 	// signed; signing.ErrInvalid. It does not look at times.
 	Verify(token string, types ...string) ([]byte, error)
+}
+
+// Limits counts failures across replicas.
+type Limits interface {
+	// Blocked is until when any of the keys has to wait; zero: none has.
+	Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (time.Time, error)
+	// Fail counts a failure of a key and tells until when it has to wait now.
+	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
+	// Clear forgets a key's failures.
+	Clear(ctx context.Context, key limits.Key) error
+}
+
+// Trail keeps what was decided.
+type Trail interface {
+	// Record adds an event. It may fail; what was decided stands all the same.
+	Record(ctx context.Context, event audit.Event) error
 }

@@ -2,13 +2,18 @@ package httpapi
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
@@ -31,8 +36,11 @@ func flowPath(id string) string { return "/auth/flows/" + url.PathEscape(id) }
 // returnPath is where a finished flow goes on: a stored kind decides, never a
 // stored URL.
 func returnPath(r *grants.AuthorizationRequest) string {
-	if r.Kind == grants.KindDevice {
+	switch r.Kind {
+	case grants.KindDevice:
 		return "/device?flow=" + url.QueryEscape(r.ID)
+	case grants.KindAccount:
+		return accountPath
 	}
 	return "/api/v1/platform/oauth/authorize?flow=" + url.QueryEscape(r.ID)
 }
@@ -44,7 +52,7 @@ func (a *api) flow(c *gin.Context) {
 		httpkit.Fail(c, err)
 		return
 	}
-	v, err := a.App.Open(c.Request.Context(), c.Param("flow"), a.browser(c.Request))
+	v, err := a.App.Open(c.Request.Context(), c.Param("flow"), a.browser(c))
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -116,11 +124,11 @@ func (a *api) password(c *gin.Context) {
 	fresh, err := a.App.Password(c.Request.Context(), v, typed)
 	switch {
 	case err != nil:
-		httpkit.Fail(c, err)
+		a.fail(c, err)
 	case fresh == nil:
 		a.next(c, v, problemPassword)
 	default:
-		a.Jar.SetSession(c.Writer, fresh.Value, fresh.Lifetime)
+		a.setCookies(c, fresh)
 		a.next(c, v, "")
 	}
 }
@@ -130,14 +138,16 @@ func (a *api) tenant(c *gin.Context) {
 	if !ok {
 		return
 	}
-	fresh, err := a.App.Tenant(c.Request.Context(), v, form.Get("tenant"))
+	choose, chosen := a.App.Tenant, form.Get("tenant")
+	if other := form.Get("session"); other != "" {
+		choose, chosen = a.App.Account, other
+	}
+	fresh, err := choose(c.Request.Context(), v, chosen)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	if fresh != nil {
-		a.Jar.SetSession(c.Writer, fresh.Value, fresh.Lifetime)
-	}
+	a.setCookies(c, fresh)
 	a.next(c, v, "")
 }
 
@@ -173,7 +183,7 @@ func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
 		a.fail(c, errCSRF)
 		return nil, nil, false
 	}
-	v, err := a.App.Open(c.Request.Context(), flowID, a.browser(c.Request))
+	v, err := a.App.Open(c.Request.Context(), flowID, a.browser(c))
 	if err != nil {
 		a.fail(c, err)
 		return nil, nil, false
@@ -190,32 +200,66 @@ func (a *api) next(c *gin.Context, v *app.Visit, problem string) {
 	httpkit.SeeOther(c, to)
 }
 
-var errCSRF = errors.New("session: the form does not belong to this browser and flow")
+var (
+	errCSRF = errors.New("session: the form does not belong to this browser and flow")
+	// errForm is errCSRF for the forms of the account page.
+	errForm = errors.New("session: the form does not belong to this session")
+)
 
-// fail has a page for each way in which a flow cannot go on; everything else is
-// httpkit's.
+type failure struct {
+	err    error
+	status int
+	key    string
+}
+
+// failures are the ways in which a person cannot go on, and what they are told.
+var failures = []failure{
+	{app.ErrFlowUnknown, http.StatusNotFound, "flow.unknown"},
+	{app.ErrFlowExpired, http.StatusGone, "flow.expired"},
+	{app.ErrFlowFinished, http.StatusGone, "flow.finished"},
+	{app.ErrOtherBrowser, http.StatusForbidden, "flow.browser"},
+	{errCSRF, http.StatusForbidden, "flow.csrf"},
+	{errForm, http.StatusForbidden, "flow.form"},
+}
+
+// fail has a page for each of failures and for too many guesses; everything else
+// is httpkit's.
 func (a *api) fail(c *gin.Context, err error) {
-	var status int
-	var key string
-	switch {
-	case errors.Is(err, app.ErrFlowUnknown):
-		status, key = http.StatusNotFound, "flow.unknown"
-	case errors.Is(err, app.ErrFlowExpired):
-		status, key = http.StatusGone, "flow.expired"
-	case errors.Is(err, app.ErrFlowFinished):
-		status, key = http.StatusGone, "flow.finished"
-	case errors.Is(err, app.ErrOtherBrowser):
-		status, key = http.StatusForbidden, "flow.browser"
-	case errors.Is(err, errCSRF):
-		status, key = http.StatusForbidden, "flow.csrf"
-	default:
+	if blocked := (*limits.Error)(nil); errors.As(err, &blocked) && httpkit.WantsHTML(c.Request) {
+		a.blocked(c, blocked.RetryAfter())
+		return
+	}
+	i := slices.IndexFunc(failures, func(f failure) bool { return errors.Is(err, f.err) })
+	if i < 0 {
 		httpkit.Fail(c, err)
 		return
 	}
+	f := failures[i]
 	texts := a.texts.For(c.Request, "")
-	message := webui.Message{Title: texts.T(key + ".title"), Lead: texts.T(key + ".what"), Text: texts.T(key + ".do")}
-	if errors.Is(err, errCSRF) {
+	message := webui.Message{Title: texts.T(f.key + ".title"), Lead: texts.T(f.key + ".what"), Text: texts.T(f.key + ".do")}
+	switch f.key {
+	case "flow.csrf":
 		message.Link = &webui.Link{Href: flowPath(c.Param("flow")), Label: texts.T("flow.csrf.link")}
+	case "flow.form":
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
 	}
-	a.UI.Message(c.Writer, c.Request, status, message, webui.PageOptions{Texts: texts})
+	if f.status == http.StatusForbidden { // what an attack looks like is in the trail
+		message.Reference = httpkit.Reference(c)
+		a.App.Refused(c.Request.Context(), a.browser(c), f.key)
+	}
+	a.UI.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
+}
+
+// blocked says when to try again (RFC 6585 4), by words and by Retry-After.
+func (a *api) blocked(c *gin.Context, wait time.Duration) {
+	texts := a.texts.For(c.Request, "")
+	c.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
+	again := accountPasswordPath
+	if flow := c.Param("flow"); flow != "" {
+		again = flowPath(flow)
+	}
+	a.UI.Message(c.Writer, c.Request, http.StatusTooManyRequests, webui.Message{
+		Title: texts.T("limited.title"), Lead: texts.T("limited.what"), Text: texts.T("limited.do", texts.In(wait)),
+		Reference: httpkit.Reference(c), Link: &webui.Link{Href: again, Label: texts.T("limited.link")},
+	}, webui.PageOptions{Texts: texts})
 }

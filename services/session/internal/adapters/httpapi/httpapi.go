@@ -10,9 +10,11 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
 //go:embed templates/*.html
@@ -50,6 +52,15 @@ func New(o Options) (map[string]gin.HandlerFunc, error) {
 		"asset":        a.asset,
 		"logout":       a.logout,
 		"logoutPost":   a.logoutPost,
+
+		"tenantEntrance":        a.entrance,
+		"tenantEntranceEmail":   a.enter,
+		"tenantTheme":           a.theme,
+		"account":               a.account,
+		"accountSessions":       a.endSessions,
+		"accountApplications":   a.withdraw,
+		"accountPassword":       a.passwordForm,
+		"accountPasswordChange": a.changePassword,
 	}, nil
 }
 
@@ -62,7 +73,7 @@ func (a *api) load() error {
 		return err
 	}
 	a.pages = map[string]*webui.Page{}
-	for _, name := range []string{"email", "password", "sso", "no_tenant", "tenant", "account", "consent", "logout"} {
+	for _, name := range []string{"email", "password", "sso", "no_tenant", "tenant", "account", "consent", "logout", "me", "new_password", "entrance"} {
 		if a.pages[name], err = a.UI.Page(templateFiles, "templates/"+name+".html"); err != nil {
 			return err
 		}
@@ -78,10 +89,45 @@ func (a *api) asset(c *gin.Context) {
 	}
 }
 
-// browser reads the cookies; only their hashes travel on.
-func (a *api) browser(r *http.Request) app.Browser {
+// browser reads the cookies, of which only hashes travel on, and where the request
+// comes from.
+func (a *api) browser(c *gin.Context) app.Browser {
+	r := c.Request
 	return app.Browser{
-		Hash:        cookie.Hash(a.Jar.Browser(r)),
-		SessionHash: cookie.Hash(a.Jar.Session(r)),
+		Hash:         cookie.Hash(a.Jar.Browser(r)),
+		SessionHash:  cookie.Hash(a.Jar.Session(r)),
+		AccountsHash: cookie.Hash(a.Jar.Accounts(r)),
+		Device:       a.Jar.Device(r),
+		UserAgent:    domain.CleanUserAgent(r.UserAgent()),
+		Address:      httpkit.ClientAddr(c),
+		Reference:    httpkit.Reference(c),
 	}
+}
+
+// setCookies gives the browser what its new session brought.
+func (a *api) setCookies(c *gin.Context, fresh *app.NewCookie) {
+	if fresh == nil {
+		return
+	}
+	a.Jar.SetSession(c.Writer, fresh.Value, fresh.Lifetime)
+	if fresh.Accounts != "" {
+		a.Jar.SetAccounts(c.Writer, fresh.Accounts, fresh.Lifetime)
+	}
+	if fresh.Device != "" {
+		a.Jar.SetDevice(c.Writer, fresh.Device)
+	}
+}
+
+// ownBrowser is the browser's cookie, set where it has none: forms are bound to
+// it.
+func (a *api) ownBrowser(c *gin.Context) (string, error) {
+	if browser := a.Jar.Browser(c.Request); browser != "" {
+		return browser, nil
+	}
+	browser, err := oauth.NewSecret(a.Random)
+	if err != nil {
+		return "", err
+	}
+	a.Jar.SetBrowser(c.Writer, browser)
+	return browser, nil
 }

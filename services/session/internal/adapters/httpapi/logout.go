@@ -110,7 +110,7 @@ func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool
 		ClientID:              params.Get("client_id"),
 		PostLogoutRedirectURI: params.Get("post_logout_redirect_uri"),
 		State:                 params.Get("state"),
-	}, a.browser(c.Request))
+	}, a.browser(c))
 	if err != nil {
 		httpkit.Fail(c, err)
 		return nil, false
@@ -119,7 +119,7 @@ func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool
 }
 
 func (a *api) endSession(c *gin.Context, out *app.Logout) bool {
-	if err := a.App.EndSession(c.Request.Context(), out.Session); err != nil {
+	if err := a.App.EndSession(c.Request.Context(), out, a.browser(c)); err != nil {
 		httpkit.Fail(c, err)
 		return false
 	}
@@ -154,14 +154,10 @@ func (a *api) signedOutPage(c *gin.Context, out *app.Logout, params *httpkit.Par
 }
 
 func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
-	browser := a.Jar.Browser(c.Request)
-	if browser == "" {
-		var err error
-		if browser, err = oauth.NewSecret(a.Random); err != nil {
-			httpkit.Fail(c, err)
-			return
-		}
-		a.Jar.SetBrowser(c.Writer, browser)
+	browser, err := a.ownBrowser(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
 	}
 	t := a.texts.For(c.Request, params.Get("ui_locales"))
 	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose)}

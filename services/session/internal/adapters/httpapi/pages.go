@@ -32,21 +32,25 @@ type form struct {
 }
 
 // choice is one row of a list.
-type choice struct{ Value, Initial, Title, Detail string }
+type choice struct{ Name, Value, Initial, Title, Detail string }
 
 func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem string) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, "email")
-	f.Field = webui.Field{
-		Name: "email", Label: t.T("email.label"), Type: "email", Value: value, Autocomplete: "username",
-		InputMode: "email", Autocapital: "none", Required: true, Autofocus: true, ErrorAbove: true,
-	}
-	view := webui.View{Title: t.T("email.title"), Lead: t.T("to_continue", v.App.Name), Data: &f}
+	f.Field = emailField(t, value)
+	view := webui.View{Title: t.T("email.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	if problem != "" {
 		f.Field.Error = t.T(problem)
 		view.Invalid = []webui.Field{f.Field}
 	}
 	a.render(c, v, status, "email", view, t)
+}
+
+func emailField(t webui.Texts, value string) webui.Field {
+	return webui.Field{
+		Name: "email", Label: t.T("email.label"), Type: "email", Value: value, Autocomplete: "username",
+		InputMode: "email", Autocapital: "none", Required: true, Autofocus: true, ErrorAbove: true,
+	}
 }
 
 func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
@@ -57,7 +61,7 @@ func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
 		Name: "password", Label: t.T("password.label"), Type: "password", Autocomplete: "current-password",
 		Required: true, Autofocus: true, ErrorAbove: true,
 	}
-	view := webui.View{Title: t.T("password.title"), Lead: t.T("to_continue", v.App.Name), Data: &f}
+	view := webui.View{Title: t.T("password.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	if v.Home != nil {
 		view.Title = t.T("password.title_tenant", v.Home.Name)
 	}
@@ -95,7 +99,7 @@ func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
 	f := a.form(c, v, "tenant")
 	f.Address = v.User.Email
 	for _, tenant := range v.Tenants {
-		f.Choices = append(f.Choices, choice{Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name})
+		f.Choices = append(f.Choices, choice{Name: "tenant", Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name})
 	}
 	view := webui.View{Title: t.T("tenant.title"), Lead: t.T("tenant.lead"), Data: &f}
 	a.render(c, v, http.StatusOK, "tenant", view, t)
@@ -105,16 +109,23 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, "tenant")
 	add := func(tenant *directory.Tenant, detail string) {
-		f.Choices = append(f.Choices, choice{Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name, Detail: detail})
+		f.Choices = append(f.Choices, choice{Name: "tenant", Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name, Detail: detail})
 	}
-	current := v.Tenant()
-	add(current, t.T("account.current", v.User.Email))
-	for i := range v.Tenants {
-		if v.Tenants[i].ID != current.ID {
-			add(&v.Tenants[i], v.User.Email)
+	if current := v.Tenant(); current != nil && v.Accepted() {
+		add(current, t.T("account.current", v.User.Email))
+		for i := range v.Tenants {
+			if v.Tenants[i].ID != current.ID {
+				add(&v.Tenants[i], v.User.Email)
+			}
 		}
 	}
-	view := webui.View{Title: t.T("account.title"), Lead: t.T("to_continue", v.App.Name), Data: &f}
+	for i := range v.Others {
+		o := &v.Others[i]
+		f.Choices = append(f.Choices, choice{
+			Name: "session", Value: o.Session.ID, Initial: initial(nameOf(o.User)), Title: o.Tenant().Name, Detail: o.User.Email,
+		})
+	}
+	view := webui.View{Title: t.T("account.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "account", view, t)
 }
 
@@ -127,7 +138,7 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
 		f.ReturnTo = strings.TrimPrefix(webui.FormActionSource(v.Request.RedirectURI), "https://")
 	}
-	view := webui.View{Title: t.T("consent.title", v.App.Name), Data: &f}
+	view := webui.View{Title: t.T("consent.title", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "consent", view, t)
 }
 
@@ -137,16 +148,27 @@ func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
 		Action: path + "/" + action,
 		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.ID),
 		Change: path + "?" + queryStep + "=" + stepEmail,
-		App:    v.App.Name,
+		App:    appName(a.texts.For(c.Request, v.Request.UILocales), v),
 	}
 }
 
 func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
-	opts := webui.PageOptions{Texts: t}
+	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home)}
+	if v.Accepted() {
+		opts.Theme = themeOf(v.Tenant())
+	}
 	if source := webui.FormActionSource(v.Request.RedirectURI); source != "" {
 		opts.FormAction = []string{source}
 	}
 	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
+}
+
+// appName is what the flow leads to: an application, or the account page.
+func appName(t webui.Texts, v *app.Visit) string {
+	if v.App == nil {
+		return t.T("me.app")
+	}
+	return v.App.Name
 }
 
 func nameOf(u *directory.User) string {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -8,23 +9,29 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
 var assetHash = regexp.MustCompile(`(/auth/assets/\w+)\.[\w-]+\.`)
+
+var reference = regexp.MustCompile(`<code>[0-9a-f]{32}</code>`)
 
 const testBrowser = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
@@ -33,13 +40,19 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	a := &api{Options: Options{UI: ui}}
+	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}}}}
 	require.NoError(t, a.load())
 	return a
 }
 
+type noTrail struct{}
+
+func (noTrail) Record(context.Context, audit.Event) error { return nil }
+
+var now = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
+
 func testVisit() *app.Visit {
-	acme := directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme Corp", Active: true}
+	acme := directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme Corp", Color: "#7a1fa2", Active: true}
 	return &app.Visit{Situation: domain.Situation{
 		Request: &grants.AuthorizationRequest{
 			ID: "req_golden", Kind: grants.KindAuthorize, RedirectURI: "https://billing.test/callback",
@@ -52,6 +65,27 @@ func testVisit() *app.Visit {
 		Tenants: []directory.Tenant{acme, {ID: "tnt_north", Slug: "north", Name: "Northwind Traders", Active: true}},
 		Home:    &acme,
 	}}
+}
+
+// testProfile is a person who is signed in in two places and allows two
+// applications.
+func testProfile() *app.Profile {
+	v := testVisit()
+	v.Session.CreatedAt, v.Session.LastSeenAt, v.Session.Address = now.Add(-49*time.Hour), now.Add(-time.Minute), "192.0.2.7"
+	v.Session.UserAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
+	phone := &sessions.Session{
+		ID: "ses_2", UserID: "usr_1", TenantID: "tnt_north", CreatedAt: now.Add(-90 * time.Minute), LastSeenAt: now.Add(-10 * time.Second),
+		UserAgent: "<script>", Address: "2001:db8::7",
+	}
+	return &app.Profile{
+		Me:      &app.Me{Session: v.Session, User: v.User, Tenants: v.Tenants, Now: now},
+		Devices: []*sessions.Session{v.Session, phone},
+		Allowances: []ports.Allowance{
+			{ClientID: "billing", Application: "Billing", TenantID: "tnt_acme", Scope: oauth.Scopes{"openid", "email"}, Since: now.Add(-25 * time.Hour)},
+			{ClientID: "gone", TenantID: "tnt_acme", Scope: oauth.Scopes{"offline_access", "x:y"}, Since: now, Offline: true},
+		},
+		HasPassword: true,
+	}
 }
 
 func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
@@ -84,18 +118,52 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"flow_finished": func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowFinished) },
 		"flow_browser":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrOtherBrowser) },
 		"flow_csrf":     func(c *gin.Context, _ *app.Visit) { a.fail(c, errCSRF) },
+		"flow_form":     func(c *gin.Context, _ *app.Visit) { a.fail(c, errForm) },
+		"limited":       func(c *gin.Context, _ *app.Visit) { a.fail(c, &limits.Error{After: 61 * time.Second}) },
+		"accounts": func(c *gin.Context, v *app.Visit) {
+			bob := &directory.User{ID: "usr_2", Email: "bob@north.test"}
+			v.Others = []domain.Account{{Session: &sessions.Session{ID: "ses_9", UserID: "usr_2", TenantID: "tnt_north"}, User: bob, Tenants: v.Tenants}}
+			a.accountPage(c, v)
+		},
+		"email_account": func(c *gin.Context, v *app.Visit) {
+			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindAccount, nil, ""
+			a.emailPage(c, v, http.StatusOK, "", "")
+		},
+		"entrance":         func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "", "") },
+		"entrance_invalid": func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "x", "email.invalid") },
+		"me":               func(c *gin.Context, _ *app.Visit) { a.profilePage(c, testProfile()) },
+		"me_done": func(c *gin.Context, _ *app.Visit) {
+			c.Request.URL.RawQuery = "done=password"
+			p := testProfile()
+			p.Devices, p.Allowances, p.HasPassword, p.User.Name = p.Devices[:1], nil, false, ""
+			a.profilePage(c, p)
+		},
+		"new_password": func(c *gin.Context, _ *app.Visit) { a.newPasswordPage(c, testProfile().Me, http.StatusOK, "", true) },
+		"new_password_short": func(c *gin.Context, _ *app.Visit) {
+			a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, domain.PasswordShort, false)
+		},
+		"new_password_wrong": func(c *gin.Context, _ *app.Visit) {
+			a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, domain.PasswordCurrent, true)
+		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			w := httptest.NewRecorder()
-			c, _ := gin.CreateTestContext(w)
-			c.Request = httptest.NewRequest(http.MethodGet, "/auth/flows/req_golden", nil)
-			c.Request.AddCookie(&http.Cookie{Name: "platform_browser", Value: testBrowser})
-			c.Params = gin.Params{{Key: "flow", Value: "req_golden"}}
-			show(c, testVisit())
-			golden(t, name, w.Body.String())
-			require.Regexp(t, `^default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'( https://billing\.test| com\.example\.notes:)?; frame-ancestors 'none'; base-uri 'none'$`,
-				w.Header().Get("Content-Security-Policy"))
-		})
+		for _, lang := range []string{"en", "de"} {
+			t.Run(name+"."+lang, func(t *testing.T) {
+				w := httptest.NewRecorder()
+				c, _ := gin.CreateTestContext(w)
+				c.Request = httptest.NewRequest(http.MethodGet, "/auth/flows/req_golden", nil)
+				c.Request.Header.Set("Accept-Language", lang+"-XX,fr;q=0.5")
+				c.Request.Header.Set("Accept", "text/html")
+				c.Request.AddCookie(&http.Cookie{Name: "platform_browser", Value: testBrowser})
+				c.Params = gin.Params{{Key: "flow", Value: "req_golden"}}
+				show(c, testVisit())
+				golden(t, name+"."+lang, w.Body.String())
+				require.Contains(t, w.Body.String(), `<html lang="`+lang+`">`)
+				require.Equal(t, lang, w.Header().Get("Content-Language"))
+				require.Contains(t, w.Header().Values("Vary"), "Accept-Language")
+				require.Regexp(t, `^default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'( https://billing\.test| com\.example\.notes:)?; frame-ancestors 'none'; base-uri 'none'$`,
+					w.Header().Get("Content-Security-Policy"))
+			})
+		}
 	}
 }
 
@@ -104,6 +172,7 @@ func golden(t *testing.T, name, body string) {
 	require.NotRegexp(t, `<style|\sstyle=|\son\w+=|<script`, body)
 	require.Equal(t, 1, len(regexp.MustCompile(`<h1>`).FindAllString(body, -1)), "one main heading")
 	body = assetHash.ReplaceAllString(body, "$1.HASH.")
+	body = reference.ReplaceAllString(body, "<code>REFERENCE</code>")
 	file := filepath.Join("testdata", name+".html")
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o750))
@@ -133,12 +202,12 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 	require.NoError(t, err)
 	for _, key := range own.Keys() {
 		switch regexp.MustCompile(`^[a-z_]+`).FindString(key) {
-		case "frame", "error", "form_post", "scope", "flow": // webui's, or made of parts
+		case "frame", "error", "form_post", "scope", "flow", "ago", "in": // webui's, or made of parts
 			continue
 		}
 		require.True(t, used[key], "%s is not used", key)
 	}
-	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.browser", "flow.csrf"} {
+	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.browser", "flow.csrf", "flow.form"} {
 		for _, part := range []string{".title", ".what", ".do"} {
 			require.Contains(t, own.Keys(), prefix+part)
 		}

@@ -42,19 +42,19 @@ func TestASessionReadsAsItWasWritten(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
 		want := session("ses_1")
-		require.NoError(t, store.Create(t.Context(), want, []byte("hash"), ""))
+		require.NoError(t, store.Create(t.Context(), want, []byte("hash"), nil, nil))
 		got, err := reader.ByCookie(t.Context(), []byte("hash"))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
-		require.Equal(t, database.KindConflict, database.Classify(t.Context(), store.Create(t.Context(), session("ses_2"), []byte("hash"), "")))
+		require.Equal(t, database.KindConflict, database.Classify(t.Context(), store.Create(t.Context(), session("ses_2"), []byte("hash"), nil, nil)))
 	})
 }
 
 func TestAFailedCreateLeavesTheReplacedSessionAlive(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), ""))
-		require.Error(t, store.Create(t.Context(), session("ses_1"), []byte("two"), "ses_1"))
+		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
+		require.Error(t, store.Create(t.Context(), session("ses_1"), []byte("two"), []string{"ses_1"}, nil))
 		s, err := reader.Session(t.Context(), "ses_1")
 		require.NoError(t, err)
 		require.True(t, s.EndedAt.IsZero())
@@ -64,7 +64,7 @@ func TestAFailedCreateLeavesTheReplacedSessionAlive(t *testing.T) {
 func TestATenantIsChosenOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := seeded(t, db)
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), ""))
+		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
 		var chosen [50]bool
 		var wg sync.WaitGroup
 		for i := range chosen {
@@ -79,7 +79,7 @@ func TestATenantIsChosenOnce(t *testing.T) {
 		}
 		require.Equal(t, 1, won)
 
-		require.NoError(t, store.Create(t.Context(), session("ses_2"), []byte("two"), ""))
+		require.NoError(t, store.Create(t.Context(), session("ses_2"), []byte("two"), nil, nil))
 		require.NoError(t, store.End(t.Context(), "ses_2", at))
 		ok, err := store.ChooseTenant(t.Context(), "ses_2", "tnt_1")
 		require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestTheFirstEndStands(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
 		require.NoError(t, store.End(t.Context(), "ses_unknown", at))
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), ""))
+		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
 		require.NoError(t, store.End(t.Context(), "ses_1", at.Add(time.Minute)))
 		require.NoError(t, store.End(t.Context(), "ses_1", at.Add(time.Hour)))
 		s, err := reader.Session(t.Context(), "ses_1")
@@ -122,7 +122,7 @@ func TestSessionsLongPastAreRemovedInBatches(t *testing.T) {
 		for i, id := range []string{"ses_1", "ses_2", "ses_3", "ses_4"} {
 			s := session(id)
 			s.ExpiresAt = at.Add(time.Duration(i) * time.Hour)
-			require.NoError(t, store.Create(t.Context(), s, []byte(id), ""))
+			require.NoError(t, store.Create(t.Context(), s, []byte(id), nil, nil))
 		}
 		for _, want := range []int{2, 1, 0} {
 			n, err := store.DeleteExpired(t.Context(), at.Add(3*time.Hour), 2)
@@ -140,11 +140,53 @@ func TestACancelledContextIsUnavailable(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, err := range []error{
-			store.Create(ctx, session("ses_1"), []byte("x"), ""),
+			store.Create(ctx, session("ses_1"), []byte("x"), nil, nil),
 			store.End(ctx, "ses_1", at),
 			store.Remember(ctx, sessions.ConsentKey{}, nil, at),
 		} {
 			require.ErrorIs(t, err, context.Canceled)
+		}
+	})
+}
+
+func TestANewSessionTakesTheBrowsersOthersAlong(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store, reader := seeded(t, db), sessionstore.New(db)
+		for _, id := range []string{"ses_1", "ses_2", "ses_3"} {
+			require.NoError(t, store.Create(t.Context(), session(id), []byte(id), nil, nil))
+		}
+		n := session("ses_4")
+		n.BrowserHash, n.UserAgent, n.Address = []byte("browser"), "agent", "192.0.2.1"
+		require.NoError(t, store.Create(t.Context(), n, []byte("four"), []string{"ses_1"}, []string{"ses_2"}))
+		for id, want := range map[string]struct {
+			ended   bool
+			browser []byte
+		}{"ses_1": {true, nil}, "ses_2": {false, n.BrowserHash}, "ses_3": {false, nil}, "ses_4": {false, n.BrowserHash}} {
+			s, err := reader.Session(t.Context(), id)
+			require.NoError(t, err)
+			require.Equal(t, want.ended, !s.EndedAt.IsZero(), id)
+			require.Equal(t, want.browser, s.BrowserHash, id)
+		}
+	})
+}
+
+func TestARenewedSessionIsFoundByItsNewCookieOnly(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store, reader := seeded(t, db), sessionstore.New(db)
+		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("old"), nil, nil))
+		ok, err := store.Renew(t.Context(), "ses_1", []byte("new"))
+		require.NoError(t, err)
+		require.True(t, ok)
+		_, err = reader.ByCookie(t.Context(), []byte("old"))
+		require.ErrorIs(t, err, sessions.ErrNotFound)
+		_, err = reader.ByCookie(t.Context(), []byte("new"))
+		require.NoError(t, err)
+
+		require.NoError(t, store.End(t.Context(), "ses_1", at))
+		for _, id := range []string{"ses_1", "ses_unknown"} {
+			ok, err = store.Renew(t.Context(), id, []byte("newer"))
+			require.NoError(t, err)
+			require.False(t, ok, id)
 		}
 	})
 }

@@ -1,0 +1,40 @@
+package session
+
+import (
+	"fmt"
+
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/outbound"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/backchannel"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+// newBackchannel wires the task that tells applications of logouts.
+func newBackchannel(cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring) (*app.Backchannel, error) {
+	client, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	outbox := sqlstore.New(deps.DB)
+	observer, err := metrics.NewBackchannel(deps.MeterProvider, outbox.Waiting)
+	if err != nil {
+		return nil, err
+	}
+	return &app.Backchannel{
+		Issuer:       cfg.Server.Issuer(),
+		IDTokenAlg:   cfg.Signing.IDTokenAlg,
+		Outbox:       outbox,
+		Applications: applications,
+		Signer:       ring,
+		Sender:       backchannel.New(client),
+		Trail:        auditstore.New(deps.DB, "session", deps.Now, deps.Random),
+		Observer:     observer,
+		Logger:       deps.Logger,
+		Now:          deps.Now,
+		Random:       deps.Random,
+	}, nil
+}

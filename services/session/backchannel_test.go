@@ -1,0 +1,514 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
+	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+)
+
+const soon = 20 * time.Second
+
+// listener is an application's back-channel logout endpoint.
+type listener struct {
+	*httptest.Server
+	heard chan *http.Request // with its form parsed
+}
+
+// listen answers each request with what answer says, then with 200.
+func listen(t *testing.T, answer func(w http.ResponseWriter, nth int)) *listener {
+	t.Helper()
+	l := &listener{heard: make(chan *http.Request, 1000)}
+	var mu sync.Mutex
+	nth := 0
+	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		nth++
+		n := nth
+		mu.Unlock()
+		l.heard <- r
+		if answer != nil {
+			answer(w, n)
+		}
+	}))
+	t.Cleanup(l.Close)
+	return l
+}
+
+// next is the next logout token that arrives.
+func (l *listener) next(t *testing.T) string {
+	t.Helper()
+	select {
+	case r := <-l.heard:
+		require.Equal(t, http.MethodPost, r.Method)
+		require.Equal(t, "application/x-www-form-urlencoded", r.Header.Get("Content-Type"))
+		require.Len(t, r.Form, 1, "nothing but the token (OpenID Connect Back-Channel Logout 1.0 2.5)")
+		require.Empty(t, r.URL.RawQuery)
+		return r.PostForm.Get("logout_token")
+	case <-time.After(soon):
+		require.Fail(t, "no logout token came")
+		return ""
+	}
+}
+
+func (l *listener) silent(t *testing.T) {
+	t.Helper()
+	require.Empty(t, l.heard)
+}
+
+// backchannelConfig lets the task go to this machine.
+func backchannelConfig(t *testing.T) Config {
+	cfg := testConfig(t)
+	cfg.Signing.IDTokenAlg = signing.RS256
+	cfg.Outbound.Allow = []string{"127.0.0.1"}
+	return cfg
+}
+
+// replica is another process of the service that only delivers; stop ends it.
+// The one behind the world's handler runs no tasks, as if it had died after each
+// answer.
+func (w *world) replica(cfg Config) (stop func()) {
+	w.t.Helper()
+	deps, err := w.deps().Complete()
+	require.NoError(w.t, err)
+	ring := signing.NewRing(signing.RingOptions{Schedule: signingstore.New(w.service), Backend: w.keys, Now: w.clock.Now})
+	applications := appcache.New(directorystore.NewApplications(w.service), appcache.Options{Now: w.clock.Now})
+	task, err := newBackchannel(cfg, deps, applications, ring)
+	require.NoError(w.t, err)
+	task.Poll = time.Millisecond
+	return w.start(task)
+}
+
+func (w *world) start(task *app.Backchannel) (stop func()) {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	var done sync.WaitGroup
+	done.Go(func() {
+		if err := task.Run(ctx); err != nil {
+			w.t.Error(err)
+		}
+	})
+	stop = func() {
+		cancel()
+		done.Wait()
+	}
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// listening registers where an application hears of logouts.
+func (w *world) listening(clientID, uri string, alg signing.Algorithm) {
+	w.t.Helper()
+	w.operate(func(ctx context.Context, o *directorystore.Writer) {
+		require.NoError(w.t, o.SaveApplication(ctx, &directory.Application{
+			ClientID: clientID, Name: clientID, Type: directory.Web, ScopeLevel: directory.Global, Active: true,
+			BackchannelLogoutURI: uri, IDTokenAlg: string(alg),
+		}, started))
+	})
+}
+
+// holds gives an application a token of a session.
+func (w *world) holds(clientID, sid string) {
+	w.t.Helper()
+	_, err := w.db.Exec(w.t.Context(), "test", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+		VALUES ($1, $2, 'usr_ada', 'tnt_acme', $3, 'openid', $4, $5, $5)`, "gnt_"+clientID+sid, clientID, sid, false, database.At(w.clock.Now()))
+	require.NoError(w.t, err)
+}
+
+// key makes a key of an algorithm that is active now.
+func (w *world) key(alg signing.Algorithm) {
+	w.t.Helper()
+	require.NoError(w.t, signingstore.New(w.db).Insert(w.t.Context(), signingtest.NewKey(w.t, w.keys, alg, 1, started.Add(-time.Hour))))
+}
+
+// leave signs ada in, gives the applications a token, and signs her out through
+// the pages.
+func (w *world) leave(clientIDs ...string) (sid string) {
+	w.t.Helper()
+	b := w.signedIn()
+	sid = b.session().ID
+	for _, id := range clientIDs {
+		w.holds(id, sid)
+	}
+	b.Get(logoutURL).Submit("Sign out", nil)
+	require.True(w.t, w.ended(sid))
+	return sid
+}
+
+func (w *world) waiting() int {
+	w.t.Helper()
+	n, err := sqlstore.New(w.service).Waiting(w.t.Context())
+	require.NoError(w.t, err)
+	return n
+}
+
+// settled waits until so many notices are left.
+func (w *world) settled(left int) {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool { return w.waiting() == left }, soon, time.Millisecond)
+}
+
+// postponed waits until the notice's next attempt is in the future, and returns
+// how far.
+func (w *world) postponed(attempts int) time.Duration {
+	w.t.Helper()
+	var row struct {
+		Attempts int           `db:"attempts"`
+		Next     database.Time `db:"next_attempt_at"`
+	}
+	// A claimed notice is put off by exactly the lease.
+	require.Eventually(w.t, func() bool {
+		err := w.db.Get(w.t.Context(), "test", &row, `SELECT attempts, next_attempt_at FROM logout_outbox WHERE gave_up_at IS NULL`)
+		return err == nil && row.Attempts == attempts && !row.Next.Equal(w.clock.Now().Add(time.Minute))
+	}, soon, time.Millisecond)
+	return row.Next.Sub(w.clock.Now())
+}
+
+func (w *world) trail(kind audit.Kind) (found []audit.Record) {
+	w.t.Helper()
+	all, err := auditstore.Read(w.t.Context(), w.db, audit.Filter{})
+	require.NoError(w.t, err)
+	for _, r := range all {
+		if r.Kind == kind {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// opened verifies a token's signature with the published key and returns header
+// and claims.
+func (w *world) opened(token string, alg signing.Algorithm) (typ any, claims map[string]any) {
+	w.t.Helper()
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	require.NoError(w.t, err)
+	keys, err := signingstore.New(w.db).Keys(w.t.Context())
+	require.NoError(w.t, err)
+	header := jws.Signatures[0].Protected
+	for _, k := range keys {
+		if k.KID == header.KeyID {
+			payload, err := jws.Verify(k.PublicKey)
+			require.NoError(w.t, err)
+			require.NoError(w.t, json.Unmarshal(payload, &claims))
+			return header.ExtraHeaders[jose.HeaderType], claims
+		}
+	}
+	require.Fail(w.t, "the key is not published")
+	return nil, nil
+}
+
+func TestEachApplicationOfTheSessionIsToldWithATokenOfItsOwn(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		billing, other, stranger := listen(t, nil), listen(t, func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusNoContent) }), listen(t, nil)
+		w.key(signing.RS256)
+		w.key(signing.ES256)
+		w.listening("billing", billing.URL+"/out", "")
+		w.listening("other", other.URL, signing.ES256)
+		w.listening("stranger", stranger.URL, "")
+		w.replica(backchannelConfig(t))
+		sid := w.leave("billing", "other")
+
+		ids := map[any]bool{}
+		for _, c := range []struct {
+			l        *listener
+			clientID string
+			alg      signing.Algorithm
+		}{{billing, "billing", signing.RS256}, {other, "other", signing.ES256}} {
+			typ, claims := w.opened(c.l.next(t), c.alg)
+			require.Equal(t, "logout+jwt", typ, "OpenID Connect Back-Channel Logout 1.0 2.4")
+			ids[claims["jti"]] = true
+			require.Len(t, claims["jti"], 26)
+			delete(claims, "jti")
+			require.Equal(t, map[string]any{
+				"iss": issuer, "sub": "usr_ada", "aud": c.clientID, "sid": sid,
+				"iat": float64(started.Unix()), "exp": float64(started.Add(2 * time.Minute).Unix()),
+				"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+			}, claims, "and no nonce")
+		}
+		require.Len(t, ids, 2)
+		w.settled(0)
+		require.Eventually(t, func() bool { return len(w.trail(audit.LogoutDelivered)) == 2 }, soon, time.Millisecond)
+		require.Equal(t, sid, w.trail(audit.LogoutDelivered)[0].SessionID)
+		stranger.silent(t)
+	})
+}
+
+func TestALogoutTokenIsNoHint(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("billing", l.URL, "")
+		w.replica(backchannelConfig(t))
+		w.leave("billing")
+		p := w.newBrowser().Get(query("id_token_hint", l.next(t)))
+		require.Equal(t, http.StatusBadRequest, p.Status)
+	})
+}
+
+func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		away := listen(t, func(w http.ResponseWriter, nth int) {
+			if nth <= 3 {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}
+		})
+		there := listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("billing", away.URL, "")
+		w.listening("other", there.URL, "")
+		w.replica(backchannelConfig(t))
+		w.leave("billing", "other")
+		there.next(t)
+		_, first := w.opened(away.next(t), signing.RS256)
+		w.settled(1)
+		for attempt, most := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second} {
+			pause := w.postponed(attempt + 1)
+			require.GreaterOrEqual(t, pause, most/2)
+			require.LessOrEqual(t, pause, most, "it doubles")
+			away.silent(t)
+			w.clock.Advance(pause)
+			_, again := w.opened(away.next(t), signing.RS256)
+			require.NotEqual(t, first["jti"], again["jti"])
+			require.Equal(t, first["sid"], again["sid"])
+			require.Greater(t, again["iat"], first["iat"], "signed when it is sent")
+		}
+		w.settled(0)
+		there.silent(t)
+	})
+}
+
+func TestAfterADayItIsGivenUpAndAudited(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusBadRequest) })
+		w.key(signing.RS256)
+		w.listening("billing", l.URL, "")
+		w.replica(backchannelConfig(t))
+		sid := w.leave("billing")
+		l.next(t)
+		w.postponed(1)
+		w.clock.Advance(23*time.Hour + 50*time.Minute)
+		l.next(t)
+		w.postponed(2)
+		w.clock.Advance(10 * time.Minute)
+		l.next(t)
+		w.settled(0)
+		require.Eventually(t, func() bool { return len(w.trail(audit.LogoutUndelivered)) == 1 }, soon, time.Millisecond)
+		event := w.trail(audit.LogoutUndelivered)[0].Event
+		require.Equal(t, audit.Event{
+			Kind: audit.LogoutUndelivered, UserID: "usr_ada", ClientID: "billing", SessionID: sid, Detail: map[string]string{"outcome": "rejected"},
+		}, event)
+		w.clock.Advance(48 * time.Hour)
+		l.silent(t)
+	})
+}
+
+func TestWhereLogoutTokensAreNotSent(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		inner := listen(t, nil)
+		u, err := url.Parse(inner.URL)
+		require.NoError(t, err)
+		redirecting := listen(t, func(w http.ResponseWriter, _ int) {
+			w.Header().Set("Location", inner.URL)
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		})
+		w.key(signing.RS256)
+		allowed := backchannelConfig(t)
+		for name, c := range map[string]struct {
+			uri   string
+			allow []string
+		}{
+			"http":              {inner.URL, nil},
+			"a private address": {"https://127.0.0.1:" + u.Port(), nil},
+			"a private name":    {"https://localhost:" + u.Port(), []string{"other.test"}},
+			"where a redirect points to, not even after the application": {redirecting.URL, allowed.Outbound.Allow},
+		} {
+			cfg := backchannelConfig(t)
+			cfg.Outbound.Allow = c.allow
+			w.listening("billing", c.uri, "")
+			stop := w.replica(cfg)
+			w.leave("billing")
+			require.Positive(t, w.postponed(1), name)
+			stop()
+			_, err := w.db.Exec(t.Context(), "test", `DELETE FROM logout_outbox`)
+			require.NoError(t, err)
+		}
+		inner.silent(t)
+	})
+}
+
+func TestTheRegistrationOfNowCounts(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		before, corrected := listen(t, nil), listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("billing", before.URL, "")
+		w.listening("other", before.URL, "")
+		w.listening("third", before.URL, "")
+		w.leave("billing", "other", "third")
+		w.listening("billing", corrected.URL, "")
+		w.listening("other", "", "")
+		w.operate(func(ctx context.Context, o *directorystore.Writer) {
+			require.NoError(t, o.DisableApplication(ctx, "third", started))
+		})
+		w.replica(backchannelConfig(t))
+		corrected.next(t)
+		w.settled(0)
+		before.silent(t)
+	})
+}
+
+func TestWithoutAKeyTheNoticeWaits(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.listening("billing", l.URL, "")
+		w.replica(backchannelConfig(t))
+		w.leave("billing")
+		pause := w.postponed(1)
+		w.key(signing.RS256)
+		w.clock.Advance(pause + 10*time.Second)
+		l.next(t)
+		w.settled(0)
+	})
+}
+
+func TestWhatADeadProcessHadClaimedIsSentAfterItsLease(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("billing", l.URL, "")
+		w.leave("billing")
+		now := w.clock.Now()
+		notices, err := sqlstore.New(w.service).Claim(t.Context(), now, now.Add(time.Minute), 10)
+		require.NoError(t, err)
+		require.Len(t, notices, 1)
+		w.replica(backchannelConfig(t))
+		w.clock.Advance(59 * time.Second)
+		l.silent(t)
+		w.clock.Advance(time.Second)
+		l.next(t)
+		w.settled(0)
+	})
+}
+
+func TestReplicasDeliverEachNoticeOnce(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.key(signing.RS256)
+		const apps = 60
+		var ids []string
+		for i := range apps {
+			id := "app" + strconv.Itoa(i)
+			w.listening(id, l.URL, "")
+			ids = append(ids, id)
+		}
+		w.leave(ids...)
+		for range 5 {
+			w.replica(backchannelConfig(t))
+		}
+		heard := map[any]bool{}
+		for range apps {
+			_, claims := w.opened(l.next(t), signing.RS256)
+			heard[claims["aud"]] = true
+		}
+		w.settled(0)
+		require.Len(t, heard, apps)
+		l.silent(t)
+	})
+}
+
+func TestWhatIsUnderwayIsFinishedWhenTheProcessStops(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		release := make(chan struct{})
+		l := listen(t, func(http.ResponseWriter, int) { <-release })
+		w.key(signing.RS256)
+		w.listening("billing", l.URL, "")
+		w.leave("billing")
+		stop := w.replica(backchannelConfig(t))
+		l.next(t)
+		stopped := make(chan struct{})
+		go func() {
+			stop()
+			close(stopped)
+		}()
+		close(release)
+		<-stopped
+		require.Zero(t, w.waiting(), "it was answered, so it is not sent again")
+	})
+}
+
+func TestTheServiceDeliversWhatItEndsAtOnce(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("billing", l.URL, "")
+		service, err := build(backchannelConfig(t), w.deps(), w.hasher)
+		require.NoError(t, err)
+		w.handler = service.Handler
+		ctx, cancel := context.WithCancel(t.Context())
+		var done sync.WaitGroup
+		done.Go(func() {
+			if err := service.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		defer done.Wait()
+		defer cancel()
+		sid := w.leave("billing")
+		_, claims := w.opened(l.next(t), signing.RS256)
+		require.Equal(t, sid, claims["sid"])
+		w.settled(0)
+	})
+}
+
+func TestASignInThatReplacesASessionTellsItsApplications(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("other", l.URL, "")
+		b := w.signedIn()
+		sid := b.session().ID
+		w.holds("other", sid)
+		w.clock.Advance(time.Minute)
+		_, page := b.flow(prompt("login"))
+		b.signIn(page, "ada@acme.test")
+		require.NotEqual(t, sid, b.session().ID)
+		w.replica(backchannelConfig(t))
+		_, claims := w.opened(l.next(t), signing.RS256)
+		require.Equal(t, sid, claims["sid"])
+	})
+}
+
+func TestTheServiceNeedsKeysAndReadableExceptions(t *testing.T) {
+	db := testkit.SQLite(t)
+	w := newWorld(t, db, db)
+	deps := w.deps()
+	deps.Signing = nil
+	_, err := New(testConfig(t), deps)
+	require.ErrorContains(t, err, "Signing")
+	cfg := testConfig(t)
+	cfg.Outbound.Allow = []string{"*"}
+	_, err = New(cfg, w.deps())
+	require.ErrorContains(t, err, `"*" is not a host`)
+}

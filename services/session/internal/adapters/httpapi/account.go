@@ -1,0 +1,333 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+// Paths of the account page and its forms.
+const (
+	accountPath             = "/account"
+	accountSessionsPath     = accountPath + "/sessions"
+	accountApplicationsPath = accountPath + "/applications"
+	accountPasswordPath     = accountPath + "/password"
+)
+
+// queryDone tells the account page which form led back to it.
+const (
+	queryDone  = "done"
+	doneOthers = "others"
+)
+
+// doneWords are what queryDone may say; anything else says nothing.
+var doneWords = map[string]string{
+	"session": "me.done.session", doneOthers: "me.done.others", "application": "me.done.application", "password": "me.done.password",
+}
+
+// profile is what the account page is filled with.
+type profile struct {
+	CSRF        string
+	Name        string // empty where the address is all that is known
+	Address     string
+	Tenant      string
+	Done        *webui.Notice
+	Devices     []device
+	Several     bool // signed in elsewhere too
+	Allowed     []allowedApp
+	HasPassword bool
+	SignOut     string
+	Sessions    string
+	Apps        string
+	Password    string
+}
+
+type device struct {
+	ID, What, Since, SinceAt, Seen, SeenAt, Address, Tenant string
+	This                                                    bool
+}
+
+type allowedApp struct {
+	Value, Name, Initial, Tenant, Since, SinceAt string
+	Scopes                                       []webui.ScopeLine
+	Offline                                      bool
+}
+
+// me is who is signed in; nil after it has led to the sign-in pages. A form that
+// nobody is signed in for any more changes nothing.
+func (a *api) me(c *gin.Context) *app.Me {
+	me, err := a.App.Me(c.Request.Context(), a.browser(c))
+	switch {
+	case errors.Is(err, app.ErrSignedOut):
+		a.signInFirst(c)
+	case err != nil:
+		httpkit.Fail(c, err)
+	}
+	return me
+}
+
+func (a *api) signInFirst(c *gin.Context) {
+	switch c.Request.Method {
+	case http.MethodHead: // must not store anything
+		c.Status(http.StatusOK)
+		return
+	case http.MethodPost:
+		httpkit.SeeOther(c, accountPath)
+		return
+	}
+	browser, err := a.ownBrowser(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	b := a.browser(c)
+	b.Hash = cookie.Hash(browser)
+	flow, _, err := a.App.Enter(c.Request.Context(), app.Entrance{Browser: b, UILocales: boundedLocales(c.Query("ui_locales"))})
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	httpkit.SeeOther(c, flowPath(flow))
+}
+
+// boundedLocales drops what is too long to be a list of languages.
+func boundedLocales(sent string) string {
+	if len(sent) > 256 {
+		return ""
+	}
+	return sent
+}
+
+// account shows the account page.
+func (a *api) account(c *gin.Context) {
+	me := a.me(c)
+	if me == nil {
+		return
+	}
+	p, err := a.App.Profile(c.Request.Context(), me)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	a.profilePage(c, p)
+}
+
+func (a *api) profilePage(c *gin.Context, p *app.Profile) {
+	csrf, err := a.accountCSRF(c, p.Session)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	t := a.texts.For(c.Request, c.Query("ui_locales"))
+	data := profile{
+		CSRF: csrf, Name: p.User.Name, Address: p.User.Email, Tenant: p.TenantName(p.Session.TenantID), HasPassword: p.HasPassword,
+		Several: len(p.Devices) > 1, SignOut: logoutPath, Sessions: accountSessionsPath, Apps: accountApplicationsPath, Password: accountPasswordPath,
+	}
+	if words := doneWords[c.Query(queryDone)]; words != "" {
+		data.Done = &webui.Notice{Kind: webui.Success, Text: t.T(words)}
+	}
+	for _, s := range p.Devices {
+		data.Devices = append(data.Devices, deviceLine(t, p, s))
+	}
+	for _, allowed := range p.Allowances {
+		data.Allowed = append(data.Allowed, appLine(t, p, allowed))
+	}
+	view := webui.View{Title: t.T("me.title"), Wide: true, Data: &data}
+	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["me"], view, webui.PageOptions{Texts: t, Theme: a.ownTheme(p.Me)})
+}
+
+func (a *api) ownTheme(me *app.Me) string {
+	for i := range me.Tenants {
+		if me.Tenants[i].ID == me.Session.TenantID {
+			return themeOf(&me.Tenants[i])
+		}
+	}
+	return ""
+}
+
+func deviceLine(t webui.Texts, p *app.Profile, s *sessions.Session) device {
+	browser, system := domain.DescribeUserAgent(s.UserAgent)
+	d := device{
+		ID: s.ID, What: browser, Since: t.Ago(s.CreatedAt, p.Now), SinceAt: machine(s.CreatedAt), Seen: t.Ago(s.LastSeenAt, p.Now),
+		SeenAt: machine(s.LastSeenAt), Address: s.Address, Tenant: p.TenantName(s.TenantID), This: s.ID == p.Session.ID,
+	}
+	switch {
+	case browser == "" && system == "":
+		d.What = t.T("me.browser_unknown")
+	case browser == "":
+		d.What = system
+	case system != "":
+		d.What = t.T("me.browser_on", browser, system)
+	}
+	return d
+}
+
+func appLine(t webui.Texts, p *app.Profile, allowed ports.Allowance) allowedApp {
+	line := allowedApp{
+		Value: allowed.ClientID + " " + allowed.TenantID, Name: allowed.Application, Tenant: p.TenantName(allowed.TenantID),
+		Since: t.Ago(allowed.Since, p.Now), SinceAt: machine(allowed.Since), Scopes: t.Scopes(allowed.Scope), Offline: allowed.Offline,
+	}
+	if line.Name == "" {
+		line.Name = t.T("me.app_gone")
+	}
+	line.Initial = initial(line.Name)
+	return line
+}
+
+// machine is a time as a time element has it.
+func machine(at time.Time) string { return at.UTC().Format(time.RFC3339) }
+
+// accountCSRF binds the account page's forms to browser and session: a form that
+// was open while somebody else signed in is out of date.
+func (a *api) accountCSRF(c *gin.Context, s *sessions.Session) (string, error) {
+	browser, err := a.ownBrowser(c)
+	return cookie.CSRFToken(browser, accountPurpose(s)), err
+}
+
+func accountPurpose(s *sessions.Session) string { return "account " + s.ID }
+
+// accountForm is what every form of the account page passes first.
+func (a *api) accountForm(c *gin.Context) (*app.Me, *httpkit.Params) {
+	form, err := httpkit.Form(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return nil, nil
+	}
+	me := a.me(c)
+	if me == nil {
+		return nil, nil
+	}
+	if form.Repeated() != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session), form.Get("csrf_token")) {
+		a.fail(c, errForm)
+		return nil, nil
+	}
+	return me, form
+}
+
+// done leads back to the account page, which says what was done.
+func (a *api) done(c *gin.Context, err error, what string) {
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	httpkit.SeeOther(c, accountPath+"?"+queryDone+"="+what)
+}
+
+// endSessions signs out one device, or all others.
+func (a *api) endSessions(c *gin.Context) {
+	me, form := a.accountForm(c)
+	if me == nil {
+		return
+	}
+	switch which := form.Get("session"); which {
+	case "":
+		httpkit.SeeOther(c, accountPath)
+	case doneOthers:
+		_, err := a.App.EndOthers(c.Request.Context(), me)
+		a.done(c, err, doneOthers)
+	default:
+		own, err := a.App.EndDevice(c.Request.Context(), me, which)
+		if own && err == nil {
+			a.clear(c)
+			httpkit.SeeOther(c, logoutPath)
+			return
+		}
+		a.done(c, err, "session")
+	}
+}
+
+// withdraw ends what an application may do.
+func (a *api) withdraw(c *gin.Context) {
+	me, form := a.accountForm(c)
+	if me == nil {
+		return
+	}
+	clientID, tenantID, ok := strings.Cut(form.Get("application"), " ")
+	if !ok {
+		httpkit.SeeOther(c, accountPath)
+		return
+	}
+	a.done(c, a.App.Withdraw(c.Request.Context(), me, clientID, tenantID), "application")
+}
+
+// newPassword is what the page that changes the password is filled with.
+type newPassword struct {
+	Action, CSRF, Address, Back string
+	Fields                      []webui.Field
+	Others                      bool
+}
+
+func (a *api) passwordForm(c *gin.Context) {
+	if me := a.me(c); me != nil {
+		a.newPasswordPage(c, me, http.StatusOK, domain.PasswordFine, true)
+	}
+}
+
+// wrongField is the field that a problem belongs to.
+var wrongField = map[domain.PasswordProblem]string{
+	domain.PasswordShort: "new_password", domain.PasswordLong: "new_password", domain.PasswordEmail: "new_password",
+	domain.PasswordRepeated: "repeat_password", domain.PasswordCurrent: "current_password", domain.PasswordStale: "current_password",
+}
+
+var problemWords = map[domain.PasswordProblem]string{
+	domain.PasswordShort: "new_password.short", domain.PasswordLong: "new_password.long", domain.PasswordEmail: "new_password.email",
+	domain.PasswordRepeated: "new_password.repeated", domain.PasswordCurrent: "new_password.current_wrong", domain.PasswordStale: "new_password.stale",
+}
+
+func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem domain.PasswordProblem, others bool) {
+	csrf, err := a.accountCSRF(c, me.Session)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	t := a.texts.For(c.Request, "")
+	fields := []webui.Field{
+		{Name: "current_password", Label: t.T("new_password.current"), Autocomplete: "current-password"},
+		{Name: "new_password", Label: t.T("new_password.new"), Hint: t.T("new_password.hint"), Autocomplete: "new-password"},
+		{Name: "repeat_password", Label: t.T("new_password.repeat"), Autocomplete: "new-password"},
+	}
+	view := webui.View{Title: t.T("new_password.title")}
+	for i := range fields {
+		f := &fields[i]
+		f.Type, f.Required, f.Autofocus = "password", true, i == 0 && problem == domain.PasswordFine
+		if f.Name == wrongField[problem] {
+			f.Error, f.Autofocus = t.T(problemWords[problem]), true
+			view.Invalid = append(view.Invalid, *f)
+		}
+	}
+	view.Data = &newPassword{Action: accountPasswordPath, CSRF: csrf, Address: me.User.Email, Back: accountPath, Fields: fields, Others: others}
+	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view, webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
+}
+
+// changePassword answers a refused form with the form, never with what was typed.
+func (a *api) changePassword(c *gin.Context) {
+	me, form := a.accountForm(c)
+	if me == nil {
+		return
+	}
+	change := app.PasswordChange{
+		Current: form.Get("current_password"), New: form.Get("new_password"), Repeated: form.Get("repeat_password"),
+		EndOthers: form.Get("sign_out_others") == "yes",
+	}
+	problem, fresh, err := a.App.ChangePassword(c.Request.Context(), me, change)
+	switch {
+	case err != nil:
+		a.fail(c, err)
+	case problem != domain.PasswordFine:
+		a.newPasswordPage(c, me, http.StatusUnprocessableEntity, problem, change.EndOthers)
+	default:
+		a.setCookies(c, fresh)
+		a.done(c, nil, "password")
+	}
+}

@@ -1,0 +1,110 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+)
+
+// entrancePurpose binds the CSRF token of a tenant's entrance.
+const entrancePurpose = "entrance "
+
+func tenantPath(slug string) string { return "/auth/tenants/" + url.PathEscape(slug) }
+
+// themeOf is the stylesheet with a tenant's accent; empty where it has none that
+// can be read.
+func themeOf(tenant *directory.Tenant) string {
+	if tenant == nil || webui.Accent(tenant.Color) == "" {
+		return ""
+	}
+	return tenantPath(tenant.Slug) + "/theme.css?" + url.QueryEscape(tenant.Color[1:])
+}
+
+// tenantOfPath finds the tenant of a path; nil after it has answered.
+func (a *api) tenantOfPath(c *gin.Context) *directory.Tenant {
+	tenant, err := a.App.TenantPage(c.Request.Context(), c.Param("slug"))
+	switch {
+	case err != nil:
+		httpkit.Fail(c, err)
+	case tenant == nil:
+		httpkit.NotFound(c)
+	}
+	return tenant
+}
+
+// entrance is where the people of a tenant sign in without an application. It
+// stores nothing.
+func (a *api) entrance(c *gin.Context) {
+	if tenant := a.tenantOfPath(c); tenant != nil {
+		a.entrancePage(c, http.StatusOK, tenant, "", "")
+	}
+}
+
+func (a *api) entrancePage(c *gin.Context, status int, tenant *directory.Tenant, value, problem string) {
+	browser, err := a.ownBrowser(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	t := a.texts.For(c.Request, c.Query("ui_locales"))
+	f := form{Action: tenantPath(tenant.Slug), CSRF: cookie.CSRFToken(browser, entrancePurpose+tenant.ID), Field: emailField(t, value)}
+	view := webui.View{Title: t.T("entrance.title", tenant.Name), Lead: t.T("entrance.lead"), Data: &f}
+	if problem != "" {
+		f.Field.Error = t.T(problem)
+		view.Invalid = []webui.Field{f.Field}
+	}
+	a.UI.Render(c.Writer, c.Request, status, a.pages["entrance"], view, webui.PageOptions{Texts: t, Theme: themeOf(tenant)})
+}
+
+// enter begins a sign-in with the address typed at an entrance.
+func (a *api) enter(c *gin.Context) {
+	sent, err := httpkit.Form(c)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+	tenant := a.tenantOfPath(c)
+	if tenant == nil {
+		return
+	}
+	if sent.Repeated() != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID, sent.Get("csrf_token")) {
+		httpkit.SeeOther(c, tenantPath(tenant.Slug)) // nothing is lost but an address
+		return
+	}
+	if sent.Get("email") == "" {
+		a.entrancePage(c, http.StatusUnprocessableEntity, tenant, "", "email.invalid")
+		return
+	}
+	flow, ok, err := a.App.Enter(c.Request.Context(), app.Entrance{Browser: a.browser(c), Email: sent.Get("email"), TenantID: tenant.ID})
+	switch {
+	case err != nil:
+		httpkit.Fail(c, err)
+	case !ok:
+		a.entrancePage(c, http.StatusUnprocessableEntity, tenant, sent.Get("email"), "email.invalid")
+	default:
+		httpkit.SeeOther(c, flowPath(flow))
+	}
+}
+
+// theme is a tenant's accent. The pages name the colour in the query, so that a
+// new one is a new address.
+func (a *api) theme(c *gin.Context) {
+	tenant := a.tenantOfPath(c)
+	if tenant == nil {
+		return
+	}
+	h := c.Writer.Header()
+	h.Set("Cache-Control", "public, max-age=3600")
+	h.Set("Content-Type", "text/css; charset=utf-8")
+	c.Status(http.StatusOK)
+	if c.Request.Method != http.MethodHead {
+		_, _ = c.Writer.WriteString(webui.Accent(tenant.Color))
+	}
+}

@@ -1,0 +1,86 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+// allowed reads consents and live grants alike: an online grant lives as long as
+// its session, an offline one until it expires.
+const allowed = `
+SELECT x.client_id, x.tenant_id, x.scope, x.offline, x.since, COALESCE(a.name, '') AS name
+FROM (
+	SELECT c.client_id, c.tenant_id, c.scope, false AS offline, c.updated_at AS since FROM consents c WHERE c.user_id = $1
+	UNION ALL
+	SELECT g.client_id, g.tenant_id, g.scope, g.offline, g.created_at FROM grants g
+	LEFT JOIN sessions s ON s.id = g.session_id
+	WHERE g.user_id = $1 AND g.revoked_at IS NULL AND g.expires_at > $2
+	  AND (g.offline OR s.ended_at IS NULL AND s.expires_at > $2)
+) x LEFT JOIN applications a ON a.client_id = x.client_id`
+
+type allowanceRow struct {
+	ClientID string        `db:"client_id"`
+	TenantID string        `db:"tenant_id"`
+	Scope    string        `db:"scope"`
+	Offline  bool          `db:"offline"`
+	Since    database.Time `db:"since"`
+	Name     string        `db:"name"`
+}
+
+// Allowed lists what a person allows, one a client and tenant, by name.
+func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]ports.Allowance, error) {
+	var rows []allowanceRow
+	if err := s.db.Select(ctx, "allowances.of_user", &rows, allowed, userID, database.At(now)); err != nil {
+		return nil, err
+	}
+	merged := map[[2]string]ports.Allowance{}
+	for _, r := range rows {
+		key := [2]string{r.ClientID, r.TenantID}
+		m, known := merged[key]
+		if !known {
+			m = ports.Allowance{ClientID: r.ClientID, Application: r.Name, TenantID: r.TenantID, Since: r.Since.Time}
+		}
+		scope, _ := oauth.ParseScopes(r.Scope) // was parsed when it was written
+		m.Scope = m.Scope.Union(scope)
+		m.Offline = m.Offline || r.Offline
+		if r.Since.Before(m.Since) {
+			m.Since = r.Since.Time
+		}
+		merged[key] = m
+	}
+	list := make([]ports.Allowance, 0, len(merged))
+	for _, m := range merged {
+		list = append(list, m)
+	}
+	slices.SortFunc(list, func(a, b ports.Allowance) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a.Application), strings.ToLower(b.Application)),
+			strings.Compare(a.ClientID, b.ClientID), strings.Compare(a.TenantID, b.TenantID))
+	})
+	return list, nil
+}
+
+// Withdraw removes consents and revokes grants. A grant that is revoked ends its
+// refresh tokens, and userinfo and introspection refuse its access tokens.
+func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error) {
+	var changed int64
+	err := s.db.Tx(ctx, "allowances.withdraw", func(tx *database.Tx) error {
+		consents, err := tx.Exec(ctx, "consent.withdraw",
+			`DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3`, userID, clientID, tenantID)
+		if err != nil {
+			return err
+		}
+		revoked, err := tx.Exec(ctx, "grants.withdraw",
+			`UPDATE grants SET revoked_at = $4 WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND revoked_at IS NULL`,
+			userID, clientID, tenantID, database.At(at))
+		changed = consents + revoked
+		return err
+	})
+	return int(changed), err
+}

@@ -1,0 +1,103 @@
+package sqlstore
+
+import (
+	"context"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+var _ ports.Outbox = (*Store)(nil)
+
+// keepUndelivered is how long a notice that was given up can be looked at.
+const keepUndelivered = 7 * 24 * time.Hour
+
+const (
+	due     = `gave_up_at IS NULL AND next_attempt_at <= $1`
+	oldest  = `SELECT id FROM logout_outbox WHERE ` + due + ` ORDER BY next_attempt_at, id LIMIT $3`
+	toClaim = `UPDATE logout_outbox SET attempts = attempts + 1, next_attempt_at = $2 WHERE id `
+	claimed = ` RETURNING id, client_id, user_id, session_id, created_at, attempts`
+
+	// The ids are an array, found and locked once: as a joined subquery they might
+	// be sought anew for each row.
+	claimPostgres = toClaim + `= ANY (ARRAY(` + oldest + ` FOR UPDATE SKIP LOCKED))` + claimed
+	claimSQLite   = toClaim + `IN (` + oldest + `)` + claimed
+)
+
+type noticeRow struct {
+	ID        string        `db:"id"`
+	ClientID  string        `db:"client_id"`
+	UserID    string        `db:"user_id"`
+	SessionID string        `db:"session_id"`
+	CreatedAt database.Time `db:"created_at"`
+	Attempts  int           `db:"attempts"`
+}
+
+// Claim takes notices that are due: one statement on PostgreSQL, where replicas
+// pass over each other's rows; on SQLite one transaction, and none while nothing
+// is due, for it has one writer.
+func (s *Store) Claim(ctx context.Context, now, until time.Time, most int) ([]ports.LogoutNotice, error) {
+	var rows []noticeRow
+	args := []any{database.At(now), database.At(until), most}
+	if s.db.Dialect() == database.Postgres {
+		if err := s.db.Select(ctx, "logout_outbox.claim", &rows, claimPostgres, args...); err != nil {
+			return nil, err
+		}
+		return notices(rows), nil
+	}
+	var some bool
+	if err := s.db.Get(ctx, "logout_outbox.due", &some, `SELECT EXISTS (SELECT 1 FROM logout_outbox WHERE `+due+`)`, args[0]); err != nil || !some {
+		return nil, err
+	}
+	err := s.db.Tx(ctx, "logout_outbox.claim", func(tx *database.Tx) error {
+		return tx.Select(ctx, "logout_outbox.claim", &rows, claimSQLite, args...)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return notices(rows), nil
+}
+
+func notices(rows []noticeRow) []ports.LogoutNotice {
+	list := make([]ports.LogoutNotice, len(rows))
+	for i, r := range rows {
+		list[i] = ports.LogoutNotice{
+			ID: r.ID, ClientID: r.ClientID, UserID: r.UserID, SessionID: r.SessionID, CreatedAt: r.CreatedAt.Time, Attempts: r.Attempts,
+		}
+	}
+	return list
+}
+
+// Remove deletes a notice.
+func (s *Store) Remove(ctx context.Context, id string) (bool, error) {
+	n, err := s.db.Exec(ctx, "logout_outbox.remove", `DELETE FROM logout_outbox WHERE id = $1`, id)
+	return n == 1, err
+}
+
+// The number of attempts tells whether the notice is still the caller's.
+const stillOurs = ` WHERE id = $1 AND attempts = $2 AND gave_up_at IS NULL`
+
+// Postpone moves the next attempt.
+func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, until time.Time) error {
+	_, err := s.db.Exec(ctx, "logout_outbox.postpone", `UPDATE logout_outbox SET next_attempt_at = $3`+stillOurs, n.ID, n.Attempts, database.At(until))
+	return err
+}
+
+// GiveUp marks a notice as undelivered.
+func (s *Store) GiveUp(ctx context.Context, n ports.LogoutNotice, at time.Time) (bool, error) {
+	changed, err := s.db.Exec(ctx, "logout_outbox.give_up", `UPDATE logout_outbox SET gave_up_at = $3`+stillOurs, n.ID, n.Attempts, database.At(at))
+	return changed == 1, err
+}
+
+// Waiting counts the notices to be delivered.
+func (s *Store) Waiting(ctx context.Context) (waiting int, err error) {
+	err = s.db.Get(ctx, "logout_outbox.count", &waiting, `SELECT COUNT(*) FROM logout_outbox WHERE gave_up_at IS NULL`)
+	return waiting, err
+}
+
+// DeleteUndelivered removes at most batch notices that were given up a week ago,
+// and says how many.
+func (s *Store) DeleteUndelivered(ctx context.Context, now time.Time, batch int) (int, error) {
+	return s.db.DeleteDue(ctx, "logout_outbox", "id", "gave_up_at < $1", now.Add(-keepUndelivered), batch)
+}

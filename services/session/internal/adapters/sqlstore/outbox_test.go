@@ -1,0 +1,214 @@
+package sqlstore_test
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+// insertGrant gives an application a token of a session.
+func insertGrant(t *testing.T, db *database.DB, id, clientID, sessionID string, offline bool) {
+	t.Helper()
+	_, err := db.Exec(t.Context(), "test.grant",
+		`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+		VALUES ($1, $2, 'usr_1', 'tnt_1', $3, 'openid', $4, $5, $6)`,
+		id, clientID, sessionID, offline, database.At(at), database.At(at.Add(time.Hour)))
+	require.NoError(t, err)
+}
+
+// ended is a store in which the sessions have ended, each with one application to
+// be told.
+func ended(t *testing.T, db *database.DB, ids ...string) *sqlstore.Store {
+	t.Helper()
+	store := seeded(t, db)
+	saveApplication(t, db, "app_told", "https://told.test/out")
+	for i, id := range ids {
+		require.NoError(t, store.Create(t.Context(), session(id), []byte(id), nil, nil))
+		insertGrant(t, db, "gnt_"+id, "app_told", id, false)
+		require.NoError(t, store.End(t.Context(), id, at.Add(time.Duration(i)*time.Second)))
+	}
+	return store
+}
+
+func saveApplication(t *testing.T, db *database.DB, clientID, uri string) {
+	t.Helper()
+	require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
+		return w.SaveApplication(t.Context(), &directory.Application{
+			ClientID: clientID, Name: clientID, Type: directory.Web, ScopeLevel: directory.Global, Active: true, BackchannelLogoutURI: uri,
+		}, at)
+	}))
+}
+
+func ids(notices []ports.LogoutNotice) []string {
+	list := []string{}
+	for _, n := range notices {
+		list = append(list, n.ID)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := seeded(t, db) // app_1 wants to hear of nothing
+		for _, clientID := range []string{"a", "b", "off", "elsewhere", "gone"} {
+			saveApplication(t, db, clientID, "https://"+clientID+".test/out")
+		}
+		require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
+			return w.DisableApplication(t.Context(), "gone", at)
+		}))
+		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
+		require.NoError(t, store.Create(t.Context(), session("ses_2"), []byte("two"), nil, nil))
+		for i, clientID := range []string{"a", "a", "b", "app_1", "gone", "deleted"} {
+			insertGrant(t, db, "gnt_"+string(rune('0'+i)), clientID, "ses_1", false)
+		}
+		insertGrant(t, db, "gnt_off", "off", "ses_1", true)
+		insertGrant(t, db, "gnt_elsewhere", "elsewhere", "ses_2", false)
+		end := at.Add(time.Minute)
+		require.NoError(t, store.End(t.Context(), "ses_1", end))
+		require.NoError(t, store.End(t.Context(), "ses_1", end.Add(time.Hour)), "nothing more to tell")
+		require.NoError(t, store.End(t.Context(), "ses_unknown", end))
+
+		notices, err := store.Claim(t.Context(), end, end.Add(time.Minute), 10)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:off"}, ids(notices))
+		i := slices.IndexFunc(notices, func(n ports.LogoutNotice) bool { return n.ClientID == "b" })
+		require.Equal(t, ports.LogoutNotice{ID: "ses_1:b", ClientID: "b", UserID: "usr_1", SessionID: "ses_1", CreatedAt: end, Attempts: 1}, notices[i])
+
+		require.NoError(t, store.Create(t.Context(), session("ses_3"), []byte("three"), []string{"ses_2"}, nil))
+		notices, err = store.Claim(t.Context(), end, end.Add(time.Minute), 10)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ses_2:elsewhere"}, ids(notices), "a session that another one replaces ends too")
+	})
+}
+
+func TestAnEndThatIsRolledBackLeavesNoNotice(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := ended(t, db)
+		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
+		insertGrant(t, db, "gnt_1", "app_told", "ses_1", false)
+		require.Error(t, store.Create(t.Context(), session("ses_1"), []byte("two"), []string{"ses_1"}, nil))
+		waiting, err := store.Waiting(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, waiting)
+	})
+}
+
+func TestTheOldestNoticesAreClaimedFirstAndComeBackAfterTheLease(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := ended(t, db, "ses_1", "ses_2", "ses_3")
+		claim := func(after time.Duration, most int) []string {
+			now := at.Add(after)
+			notices, err := store.Claim(t.Context(), now, now.Add(time.Minute), most)
+			require.NoError(t, err)
+			return ids(notices)
+		}
+		require.Empty(t, claim(-time.Second, 9), "none is due yet")
+		require.Equal(t, []string{"ses_1:app_told", "ses_2:app_told"}, claim(time.Minute, 2))
+		require.Equal(t, []string{"ses_3:app_told"}, claim(time.Minute, 2))
+		require.Empty(t, claim(2*time.Minute-time.Second, 9), "they are somebody's")
+		require.Len(t, claim(2*time.Minute, 9), 3, "who has died, it seems")
+		waiting, err := store.Waiting(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, 3, waiting)
+	})
+}
+
+func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := ended(t, db, "ses_1")
+		one := func(now time.Time) ports.LogoutNotice {
+			notices, err := store.Claim(t.Context(), now, now.Add(time.Minute), 1)
+			require.NoError(t, err)
+			require.Len(t, notices, 1)
+			return notices[0]
+		}
+		first := one(at)
+		second := one(at.Add(time.Minute))
+		require.Equal(t, []int{1, 2}, []int{first.Attempts, second.Attempts})
+		require.NoError(t, store.Postpone(t.Context(), first, at))
+		gaveUp, err := store.GiveUp(t.Context(), first, at)
+		require.NoError(t, err)
+		require.False(t, gaveUp)
+
+		require.NoError(t, store.Postpone(t.Context(), second, at.Add(time.Hour)))
+		third := one(at.Add(time.Hour))
+		for _, want := range []bool{true, false} {
+			gaveUp, err = store.GiveUp(t.Context(), third, at.Add(time.Hour))
+			require.NoError(t, err)
+			require.Equal(t, want, gaveUp)
+		}
+		notices, err := store.Claim(t.Context(), at.Add(48*time.Hour), at.Add(72*time.Hour), 9)
+		require.NoError(t, err)
+		require.Empty(t, notices)
+		waiting, err := store.Waiting(t.Context())
+		require.NoError(t, err)
+		require.Zero(t, waiting)
+
+		week := 7 * 24 * time.Hour
+		for _, c := range []struct {
+			now  time.Time
+			want int
+		}{{at.Add(time.Hour + week), 0}, {at.Add(2*time.Hour + week), 1}, {at.Add(2*time.Hour + week), 0}} {
+			n, err := store.DeleteUndelivered(t.Context(), c.now, 10)
+			require.NoError(t, err)
+			require.Equal(t, c.want, n)
+		}
+	})
+}
+
+func TestANoticeIsRemovedOnce(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := ended(t, db, "ses_1")
+		for _, want := range []bool{true, false} {
+			removed, err := store.Remove(t.Context(), "ses_1:app_told")
+			require.NoError(t, err)
+			require.Equal(t, want, removed)
+		}
+	})
+}
+
+func TestOfFiftyClaimsAtOnceEachNoticeGoesToOne(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		var sessions []string
+		for i := range 20 {
+			sessions = append(sessions, "ses_"+strings.Repeat("x", i+1))
+		}
+		store := ended(t, db, sessions...)
+		var mu sync.Mutex
+		var all []ports.LogoutNotice
+		now := at.Add(time.Hour)
+		var wg sync.WaitGroup
+		start := make(chan struct{})
+		for range 50 {
+			wg.Go(func() {
+				<-start
+				notices, err := store.Claim(t.Context(), now, now.Add(time.Minute), 3)
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				all = append(all, notices...)
+			})
+		}
+		close(start)
+		wg.Wait()
+		require.Len(t, all, 20)
+		require.Len(t, slices.Compact(ids(all)), 20)
+		for _, n := range all {
+			require.Equal(t, 1, n.Attempts)
+		}
+	})
+}

@@ -1,0 +1,231 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+// entranceTTL is how long a sign-in to the account page may take, as long as any
+// other.
+const entranceTTL = 30 * time.Minute
+
+// Me is who opened the account page.
+type Me struct {
+	Session *sessions.Session
+	User    *directory.User
+	Tenants []directory.Tenant
+	Browser Browser
+	Now     time.Time
+}
+
+// Profile is what the account page shows.
+type Profile struct {
+	*Me
+	// Devices are the person's live sessions, the one of this browser first.
+	Devices     []*sessions.Session
+	Allowances  []ports.Allowance
+	HasPassword bool
+}
+
+// TenantName is the name of one of the person's tenants; empty for another.
+func (m *Me) TenantName(id string) string {
+	for i := range m.Tenants {
+		if m.Tenants[i].ID == id {
+			return m.Tenants[i].Name
+		}
+	}
+	return ""
+}
+
+// Me finds who the browser's session signs in; ErrSignedOut.
+func (a *App) Me(ctx context.Context, b Browser) (*Me, error) {
+	v := &Visit{Situation: domain.Situation{Now: a.Now()}, Browser: b}
+	var err error
+	if v.Prior, err = a.session(ctx, b); err != nil {
+		return nil, err
+	}
+	if v.Prior != nil {
+		if err := a.person(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	if v.Tenant() == nil {
+		return nil, ErrSignedOut
+	}
+	return &Me{Session: v.Session, User: v.User, Tenants: v.Tenants, Browser: b, Now: v.Now}, nil
+}
+
+// Profile reads what the account page shows.
+func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
+	p := &Profile{Me: me}
+	all, err := a.Lists.OfUser(ctx, me.User.ID)
+	if err != nil {
+		return nil, fmt.Errorf("read the person's sessions: %w", err)
+	}
+	for _, s := range all {
+		switch {
+		case s.ID == me.Session.ID:
+			p.Devices = slices.Insert(p.Devices, 0, s)
+		case s.Authenticated(me.Now, a.Idle):
+			p.Devices = append(p.Devices, s)
+		}
+	}
+	if p.Allowances, err = a.Allowances.Allowed(ctx, me.User.ID, me.Now); err != nil {
+		return nil, fmt.Errorf("read what the person allows: %w", err)
+	}
+	account, err := a.Accounts.Account(ctx, me.User.Email)
+	if err != nil {
+		return nil, fmt.Errorf("read the account: %w", err)
+	}
+	p.HasPassword = account.PasswordHash != ""
+	return p, nil
+}
+
+// EndDevice ends one of the person's sessions; one that is not theirs, or is over
+// already, changes nothing. True when it was the browser's own.
+func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) (own bool, err error) {
+	_, err = a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID })
+	return sessionID == me.Session.ID, err
+}
+
+// EndOthers ends all of the person's sessions but the browser's own, and tells
+// how many.
+func (a *App) EndOthers(ctx context.Context, me *Me) (int, error) {
+	return a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID != me.Session.ID })
+}
+
+func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Session) bool) (ended int, err error) {
+	all, err := a.Lists.OfUser(ctx, me.User.ID)
+	if err != nil {
+		return 0, fmt.Errorf("read the person's sessions: %w", err)
+	}
+	for _, s := range all {
+		if !which(s) {
+			continue
+		}
+		if err := a.end(ctx, s); err != nil {
+			return ended, err
+		}
+		ended++
+		a.record(ctx, me.Browser, audit.Event{
+			Kind: audit.SessionEnded, UserID: me.User.ID, TenantID: s.TenantID, SessionID: s.ID,
+			Detail: map[string]string{"by": me.Session.ID},
+		})
+	}
+	return ended, nil
+}
+
+// Withdraw takes back what the person allows an application in a tenant, and all
+// the access that came of it.
+func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
+	n, err := a.Allowances.Withdraw(ctx, me.User.ID, clientID, tenantID, a.Now())
+	if err != nil {
+		return fmt.Errorf("withdraw the consent: %w", err)
+	}
+	if n > 0 {
+		a.record(ctx, me.Browser, audit.Event{
+			Kind: audit.ConsentWithdrawn, UserID: me.User.ID, ClientID: clientID, TenantID: tenantID, SessionID: me.Session.ID,
+		})
+	}
+	return nil
+}
+
+// PasswordChange is what the form of that name says.
+type PasswordChange struct {
+	Current, New, Repeated string
+	EndOthers              bool
+}
+
+// ChangePassword replaces the person's password. The current one counts as a
+// guess, as it does at sign-in: a session that was left open must not become a
+// place to guess at. Afterwards this browser has a new cookie. *limits.Error when
+// it is too soon to guess again.
+func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange) (domain.PasswordProblem, *NewCookie, error) {
+	if problem := domain.CheckNewPassword(change.New, change.Repeated, me.User.Email); problem != domain.PasswordFine {
+		return problem, nil, nil
+	}
+	if len(change.Current) > domain.MaxPassword {
+		return domain.PasswordCurrent, nil, nil
+	}
+	account, err := a.prove(ctx, me.User.Email, change.Current, me.Browser)
+	if err != nil {
+		return domain.PasswordFine, nil, err
+	}
+	if account == nil || account.User.ID != me.User.ID {
+		return domain.PasswordCurrent, nil, nil
+	}
+	hash, err := a.Passwords.Hash(ctx, change.New)
+	if err != nil {
+		return domain.PasswordFine, nil, fmt.Errorf("hash the password: %w", err)
+	}
+	changed, err := a.Accounts.SetPasswordHash(ctx, me.User.ID, account.PasswordHash, hash, a.Now())
+	if err != nil {
+		return domain.PasswordFine, nil, fmt.Errorf("write the password: %w", err)
+	}
+	if !changed {
+		return domain.PasswordStale, nil, nil
+	}
+	a.record(ctx, me.Browser, audit.Event{Kind: audit.PasswordChanged, UserID: me.User.ID, SessionID: me.Session.ID})
+	if change.EndOthers {
+		if _, err := a.EndOthers(ctx, me); err != nil {
+			return domain.PasswordFine, nil, err
+		}
+	}
+	fresh, err := a.renew(ctx, me.Session)
+	return domain.PasswordFine, fresh, err
+}
+
+// Entrance begins a sign-in that no application asked for.
+type Entrance struct {
+	Browser   Browser
+	Email     string // typed at a tenant's entrance, or empty
+	TenantID  string // whose entrance it is, or empty
+	UILocales string
+}
+
+// Enter stores the sign-in and returns its flow; false when the typed address
+// cannot be one.
+func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err error) {
+	email := ""
+	if e.Email != "" {
+		if email, ok = domain.ParseEmail(e.Email); !ok {
+			return "", false, nil
+		}
+	}
+	id, err := oauth.NewID("flw_", a.Random)
+	if err != nil {
+		return "", false, err
+	}
+	now := a.Now()
+	err = a.Entrances.Start(ctx, &grants.AuthorizationRequest{
+		ID: id, Kind: grants.KindAccount, BrowserHash: e.Browser.Hash, LoginEmail: email, TenantID: e.TenantID,
+		UILocales: e.UILocales, CreatedAt: now, ExpiresAt: now.Add(entranceTTL),
+	})
+	if err != nil {
+		return "", false, fmt.Errorf("store the sign-in: %w", err)
+	}
+	return id, true, nil
+}
+
+// TenantPage is the tenant whose page a slug names; nil when there is none.
+func (a *App) TenantPage(ctx context.Context, slug string) (*directory.Tenant, error) {
+	tenant, err := a.Slugs.TenantBySlug(ctx, slug)
+	if errors.Is(err, directory.ErrNotFound) || err == nil && !tenant.Active {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the tenant: %w", err)
+	}
+	return tenant, nil
+}

@@ -1,0 +1,187 @@
+package session
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+)
+
+// guess sends a password for an address from somewhere, in a browser that nobody
+// knows.
+func (w *world) guess(address, email, password string) *http.Response {
+	w.t.Helper()
+	return w.newBrowser().guess(address, email, password)
+}
+
+// guess sends a password in a flow of its own, with the browser's cookies.
+func (b *visitor) guess(address, email, password string) *http.Response {
+	b.w.t.Helper()
+	b.w.clock.Advance(time.Millisecond) // else a session of just now would answer
+	id, page := b.flow(prompt(oauth.PromptLogin))
+	require.NoError(b.w.t, b.w.login(id, email))
+	body := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {password}}
+	r, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, page+"/password", strings.NewReader(body.Encode()))
+	require.NoError(b.w.t, err)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept", "text/html")
+	for _, c := range b.Cookies(origin) {
+		r.AddCookie(c)
+	}
+	res, err := b.w.from(address, r)
+	require.NoError(b.w.t, err)
+	return res
+}
+
+// signedIn tells whether an answer brought a session.
+func signedIn(res *http.Response) bool {
+	for _, c := range res.Cookies() {
+		if strings.HasSuffix(c.Name, "platform_session") && c.MaxAge > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func TestTooManyWrongPasswordsHaveToWaitLongerAndLonger(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for range 10 {
+			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode)
+		}
+		last := time.Duration(0)
+		for range 6 {
+			before := w.hasher.Work()
+			res := w.guess("192.0.2.1", "ada@acme.test", rightWords)
+			require.Equal(t, http.StatusTooManyRequests, res.StatusCode)
+			require.Equal(t, before, w.hasher.Work(), "nothing is hashed")
+			require.False(t, signedIn(res))
+			seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+			require.NoError(t, err)
+			wait := time.Duration(seconds) * time.Second
+			require.Greater(t, wait, last)
+			last = wait
+			w.clock.Advance(wait)
+			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode, "after the wait one may guess again")
+		}
+		w.clock.Advance(16 * time.Minute)
+		require.True(t, signedIn(w.guess("192.0.2.1", "ada@acme.test", rightWords)), "no lock-out lasts")
+	})
+}
+
+func TestTheLimitPageSaysWhenAndTheTrailFindsItsReference(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for range 14 {
+			w.guess("192.0.2.1", "ada@acme.test", "wrong")
+			w.clock.Advance(time.Second)
+		}
+		b := w.newBrowser()
+		_, page := b.flow(nil)
+		p := b.signIn(page, "ada@acme.test")
+		require.Equal(t, http.StatusTooManyRequests, p.Status)
+		require.Equal(t, "Too many attempts", p.H1())
+		require.Regexp(t, `You can try again in \d+ seconds?\.`, p.Text())
+		require.NotEmpty(t, p.Header.Get("Retry-After"))
+		require.Equal(t, "no-store", p.Header.Get("Cache-Control"))
+		found := false
+		for _, e := range w.trail(audit.SignInBlocked) {
+			require.Empty(t, e.UserID, "the trail names no guess")
+			require.Equal(t, "192.0.2.1", e.Address)
+			found = found || strings.Contains(p.Text(), "Reference "+e.Reference)
+		}
+		require.True(t, found)
+		require.Equal(t, "Sign in to Acme Corp", p.Follow("Try again").H1())
+	})
+}
+
+// Keys are of what was typed: unknown accounts behave alike.
+func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		type answer struct {
+			status   int
+			retry    string
+			location string
+			work     int64
+		}
+		answers := map[string][]answer{}
+		for i, name := range []string{"ada", "unknown", "disabled", "passwordless"} {
+			for range 14 {
+				before := w.hasher.Work()
+				res := w.guess(fmt.Sprintf("198.51.100.%d", i), name+"@acme.test", "wrong")
+				location := res.Header.Get("Location")
+				if at := strings.Index(location, "req_"); at >= 0 {
+					location = location[:at] + location[strings.IndexByte(location, '?'):]
+				}
+				answers[name] = append(answers[name], answer{res.StatusCode, res.Header.Get("Retry-After"), location, w.hasher.Work() - before})
+			}
+			require.Equal(t, answers["ada"], answers[name], name)
+		}
+		require.Equal(t, http.StatusTooManyRequests, answers["ada"][13].status)
+	})
+}
+
+func TestAStrangerLocksNobodyOut(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		home, _ := w.atHome("ada@acme.test") // her browser has a device cookie now
+		const attackers = 8
+		var blocked atomic.Int32
+		stop := make(chan struct{})
+		var wg sync.WaitGroup
+		browsers := make([]*visitor, attackers)
+		for i := range browsers {
+			browsers[i] = w.newBrowser()
+		}
+		for i, b := range browsers {
+			wg.Go(func() {
+				for n := 0; ; n++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					res := b.guess(fmt.Sprintf("203.0.%d.%d", i, n%250), "ada@acme.test", "wrong")
+					if res.StatusCode == http.StatusTooManyRequests {
+						blocked.Add(1)
+					}
+				}
+			})
+		}
+		require.Eventually(t, func() bool { return blocked.Load() > 0 }, time.Minute, time.Millisecond)
+		for range 5 {
+			require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)), "the owner signs in during the attack")
+		}
+		close(stop)
+		wg.Wait()
+		require.Equal(t, http.StatusTooManyRequests, w.guess("192.0.2.1", "ada@acme.test", rightWords).StatusCode, "a browser nobody knows has to wait")
+		require.True(t, signedIn(w.guess("192.0.2.1", "bob@acme.test", rightWords)), "other accounts do not")
+
+		// What the owner's browser is known for is her account only, and only as long
+		// as she does not guess herself.
+		for range 10 {
+			home.guess("192.0.2.9", "ada@acme.test", "wrong")
+		}
+		require.Equal(t, http.StatusTooManyRequests, home.guess("192.0.2.9", "ada@acme.test", rightWords).StatusCode)
+		require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)))
+	})
+}
+
+func TestAnAddressCountsForAllAccountsAndAnIPv6OneAsItsNetwork(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for i := range 100 {
+			res := w.guess(fmt.Sprintf("2001:db8:1:2::%x", i+1), fmt.Sprintf("nobody%d@acme.test", i), "wrong")
+			require.Equal(t, http.StatusSeeOther, res.StatusCode)
+		}
+		require.Equal(t, http.StatusTooManyRequests, w.guess("2001:db8:1:2:ffff::1", "ada@acme.test", rightWords).StatusCode, "the same /64")
+		require.True(t, signedIn(w.guess("2001:db8:1:3::1", "ada@acme.test", rightWords)), "the next /64")
+	})
+}
