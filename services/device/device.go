@@ -4,12 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
+	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
@@ -18,7 +27,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
 )
 
-const name = "device"
+const (
+	name = "device"
+	// keepCodes is how long a code stays after its expiry, so that a device which
+	// polls on hears expired_token and not invalid_grant (RFC 8628 3.5).
+	keepCodes = 24 * time.Hour
+)
 
 // Config is the service's configuration.
 type Config struct {
@@ -26,6 +40,11 @@ type Config struct {
 	Database servicekit.Database
 	Sessions servicekit.Sessions
 	Tokens   servicekit.Tokens
+	Limits   servicekit.Limits
+	// Encryption gives the key of what failures are counted of; nothing is sealed
+	// here.
+	Encryption servicekit.Encryption
+	Outbound   servicekit.Outbound
 }
 
 // Deps is what the service is given.
@@ -33,26 +52,22 @@ type Deps = servicekit.Deps
 
 // New builds the service.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	if deps.DB == nil || deps.Logger == nil || deps.Now == nil || deps.Random == nil {
-		return nil, errors.New("device: DB, Logger, Now and Random are needed")
+	deps, err := deps.Complete()
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	if cfg.Limits.UserCode < 1 || cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
+		return nil, errors.New("device: configuration missing: Limits and Encryption are needed")
 	}
 	ui, err := webui.New()
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	rows := grantstore.NewForDevice(deps.DB)
-	usecases := &app.Device{Config: app.Config{
-		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now}),
-		People:       directorystore.NewPeople(deps.DB),
-		Sessions:     sessionstore.New(deps.DB),
-		Codes:        rows,
-		SignIns:      rows,
-		SessionIdle:  cfg.Sessions.Idle,
-		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
-		Now:          deps.Now,
-		Random:       deps.Random,
-		Logger:       deps.Logger,
-	}}
+	client, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	usecases := newDevice(cfg, deps, client)
 	edge, err := httpapi.New(usecases, cookie.Jar{Secure: cfg.Server.Secure()}, cfg.Server.Origin(), ui)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
@@ -68,7 +83,52 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}
 	return &servicekit.Service{
 		Handler: handler,
-		Run:     func(ctx context.Context) error { return usecases.Sweep(ctx) },
+		Run:     func(ctx context.Context) error { return sweep(ctx, deps) },
 		Ready:   deps.DB.CheckSchema,
 	}, nil
+}
+
+func newDevice(cfg Config, deps Deps, client *outbound.Client) *app.Device {
+	rows, guesses, secret := grantstore.NewForDevice(deps.DB), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
+	return &app.Device{Config: app.Config{
+		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now}),
+		Clients: &clientauth.Authenticator{
+			Issuer:     cfg.Server.Issuer(),
+			Keys:       jwks.New(client, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
+			Assertions: assertionstore.New(deps.DB),
+			Limiter:    guesses,
+			Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),
+			LimitKey:   secret,
+			Now:        deps.Now,
+		},
+		People:      directorystore.NewPeople(deps.DB),
+		Sessions:    sessionstore.New(deps.DB),
+		Codes:       rows,
+		SignIns:     rows,
+		Guesses:     guesses,
+		Trail:       auditstore.New(deps.DB, name, deps.Now, deps.Random),
+		SessionIdle: cfg.Sessions.Idle,
+		CodeTTL:     cfg.Tokens.DeviceCodeTTL,
+		GuessRule:   cfg.Limits.Rule(cfg.Limits.UserCode),
+		GuessSecret: secret,
+		Now:         deps.Now,
+		Random:      deps.Random,
+		Logger:      deps.Logger,
+	}}
+}
+
+// sweep removes what has expired of the tables that this service writes to.
+func sweep(ctx context.Context, deps Deps) error {
+	codes := grantstore.NewForDevice(deps.DB)
+	tasks, ctx := errgroup.WithContext(ctx)
+	for what, remove := range map[string]func(context.Context, time.Time, int) (int, error){
+		"device codes": func(ctx context.Context, now time.Time, batch int) (int, error) {
+			return codes.DeleteExpired(ctx, now.Add(-keepCodes), batch)
+		},
+		"limits":     limitstore.New(deps.DB).DeleteExpired,
+		"assertions": assertionstore.New(deps.DB).DeleteExpired,
+	} {
+		tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, remove) })
+	}
+	return tasks.Wait()
 }

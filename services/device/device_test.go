@@ -339,6 +339,9 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 
 	done := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}}})
 	require.Equal(t, "approved", done.json(http.StatusOK)["status"])
+	w.guess(10, here, session)
+	w.look(code, here, session).blocked(1)
+	require.Equal(t, 2, w.count(`SELECT count(*) FROM audit_events`), "the approval and the block")
 }
 
 // FuzzDecision sends bodies as a stranger would: no answer is a fault of ours.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"testing"
@@ -53,15 +54,24 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 	t.Helper()
 	w := &world{t: t, db: db, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	w.seed()
-	public, err := url.Parse(origin)
-	require.NoError(t, err)
-	w.service, err = device.New(device.Config{
-		Server:   servicekit.Server{PublicURL: public},
-		Sessions: servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
-		Tokens:   servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
-	}, device.Deps{DB: own, Logger: testkit.Logger(t), Now: w.clock.Now, Random: rand.Reader})
-	require.NoError(t, err)
+	w.service = w.replica(own)
 	return w
+}
+
+// replica is the service once more, as another process runs it.
+func (w *world) replica(db *database.DB) *servicekit.Service {
+	w.t.Helper()
+	public, err := url.Parse(origin)
+	require.NoError(w.t, err)
+	service, err := device.New(device.Config{
+		Server:     servicekit.Server{PublicURL: public},
+		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
+		Tokens:     servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
+		Limits:     servicekit.Limits{UserCode: 10, ClientAuth: 20, Window: 15 * time.Minute},
+		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+	}, device.Deps{DB: db, Logger: testkit.Logger(w.t), Now: w.clock.Now, Random: rand.Reader})
+	require.NoError(w.t, err)
+	return service
 }
 
 func (w *world) seed() {
@@ -131,8 +141,9 @@ type visit struct {
 	kind    string // Content-Type of body
 	browser string
 	session string
-	page    bool // the caller is a browser that navigates
-	foreign bool // the request does not come from a page of ours
+	page    bool   // the caller is a browser that navigates
+	foreign bool   // the request does not come from a page of ours
+	from    string // address; httptest's when empty
 	headers http.Header
 }
 
@@ -166,6 +177,9 @@ func (w *world) do(v visit) *reply {
 	}
 	for name, values := range v.headers {
 		r.Header[name] = values
+	}
+	if v.from != "" {
+		r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(v.from), 4711).String()
 	}
 	if v.browser != "" {
 		r.AddCookie(&http.Cookie{Name: browserCookie, Value: v.browser})

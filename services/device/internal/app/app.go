@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/ports"
@@ -23,12 +25,17 @@ const maxDraws = 5
 // Config is what a Device works with; every field is needed.
 type Config struct {
 	Applications ports.Applications
+	Clients      ports.Authenticator
 	People       ports.People
 	Sessions     ports.Sessions
 	Codes        ports.Codes
 	SignIns      ports.SignIns
+	Guesses      ports.Guesses
+	Trail        ports.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
+	GuessRule    limits.Rule // how many wrong codes an address or session may type
+	GuessSecret  []byte      // what the keys of guesses are made with
 	Now          func() time.Time
 	Random       io.Reader
 	Logger       *slog.Logger
@@ -48,8 +55,8 @@ type Issued struct {
 // Authorize gives a device its codes (RFC 8628 3.2). A name alone is enough where
 // the application does not demand more, but credentials that are sent must be
 // right.
-func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentials, request domain.Request) (*Issued, error) {
-	app, err := d.client(ctx, credentials)
+func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentials, from netip.Addr, request domain.Request) (*Issued, error) {
+	app, err := d.client(ctx, credentials, from)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +94,7 @@ func (d *Device) insert(ctx context.Context, code *grants.DeviceCode) error {
 }
 
 // client is the application that asks.
-func (d *Device) client(ctx context.Context, credentials clientauth.Credentials) (*directory.Application, error) {
+func (d *Device) client(ctx context.Context, credentials clientauth.Credentials, from netip.Addr) (*directory.Application, error) {
 	app, err := d.Applications.Application(ctx, credentials.ClientID)
 	if errors.Is(err, directory.ErrNotFound) {
 		app = nil
@@ -95,7 +102,7 @@ func (d *Device) client(ctx context.Context, credentials clientauth.Credentials)
 		return nil, fmt.Errorf("look up the application: %w", err)
 	}
 	if credentials.Method != clientauth.None || app == nil || app.DeviceRequiresAuth && !app.Public() {
-		return app, clientauth.Authenticate(app, credentials, d.Now())
+		return app, d.Clients.Authenticate(ctx, app, credentials, from)
 	}
 	switch {
 	case !app.Active:
@@ -104,36 +111,4 @@ func (d *Device) client(ctx context.Context, credentials clientauth.Credentials)
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application is limited to one tenant and cannot use this endpoint")
 	}
 	return app, nil
-}
-
-// errUnknownCode is the one answer to a user code that does not exist, has
-// expired or was used: a guess learns nothing from it.
-func errUnknownCode() *oauth.Error {
-	return &oauth.Error{
-		Code: oauth.InvalidGrant, StatusOverride: 404,
-		Description: "the code is unknown, has expired or was already used",
-	}
-}
-
-// code is what a person typed, while it waits for them.
-func (d *Device) code(ctx context.Context, typed string) (*grants.DeviceCode, *directory.Application, error) {
-	userCode, ok := oauth.NormalizeUserCode(typed)
-	if !ok {
-		return nil, nil, errUnknownCode()
-	}
-	code, err := d.Codes.DeviceByUserCode(ctx, userCode)
-	if errors.Is(err, grants.ErrNotFound) || err == nil && !domain.Waits(code, d.Now()) {
-		return nil, nil, errUnknownCode()
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("look up the user code: %w", err)
-	}
-	app, err := d.Applications.Application(ctx, code.ClientID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !domain.Serves(app) {
-		return nil, nil, errUnknownCode()
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("look up the application: %w", err)
-	}
-	return code, app, nil
 }

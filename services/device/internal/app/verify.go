@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -22,11 +24,13 @@ const (
 )
 
 // Visitor is the browser that sent a request: the values of its cookies, empty
-// where it has none, and the trace its visit belongs to.
+// where it has none, its address, and where the visit is found in traces and logs.
 type Visitor struct {
 	Browser     string
 	Session     string
+	Address     netip.Addr
 	TraceParent string
+	Reference   string
 }
 
 // Visit is what somebody who typed a code sees.
@@ -39,15 +43,15 @@ type Visit struct {
 }
 
 // Look tells who is looking and what the typed code stands for. The Visit names
-// the person also where the code is the error.
+// the person also where the code is the error; a *limits.Error says that there were
+// too many wrong ones.
 func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visit, error) {
 	visit := &Visit{}
 	var err error
 	if visit.Session, visit.User, err = d.person(ctx, visitor); err != nil {
 		return visit, err
 	}
-	visit.Code, visit.App, err = d.code(ctx, typed)
-	return visit, err
+	return visit, d.find(ctx, typed, visit, visitor)
 }
 
 // person is who is signed in in a browser and still may be; nil for nobody.
@@ -142,14 +146,16 @@ func errSignInGone() *oauth.Error {
 
 // Decide writes down what the person of visit.Session, which must be there, says
 // (RFC 8628 3.3). Of several decisions the first counts.
-func (d *Device) Decide(ctx context.Context, visit *Visit, decision grants.DeviceDecision) error {
+func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, decision grants.DeviceDecision) error {
 	code := *visit.Code
 	code.Decision, code.DecidedAt = decision, d.Now()
+	event := d.event(audit.DeviceDenied, visit, visitor)
 	if decision == grants.DeviceApproved {
 		var err error
 		if code.GrantID, err = oauth.NewID("gnt_", d.Random); err != nil {
 			return err
 		}
+		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
 		code.UserID, code.TenantID, code.AuthTime, code.ACR, code.AMR = s.UserID, s.TenantID, s.AuthTime, s.ACR, s.AMR
 	}
@@ -160,5 +166,6 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, decision grants.Devic
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
 	}
+	d.record(ctx, event)
 	return nil
 }

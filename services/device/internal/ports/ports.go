@@ -4,10 +4,14 @@ package ports
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
@@ -16,6 +20,14 @@ type Applications interface {
 	// Application answers directory.ErrNotFound for an unknown client_id. The
 	// result is shared: nobody writes to it. It may be some seconds old.
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
+}
+
+// Authenticator tells whether credentials are an application's own.
+type Authenticator interface {
+	// Authenticate judges what came from an address; app is nil for an unknown
+	// client. A *clientauth.Error says no, a *limits.Error that this client and
+	// address have failed too often; only failures count.
+	Authenticate(ctx context.Context, app *directory.Application, credentials clientauth.Credentials, from netip.Addr) error
 }
 
 // People tells who signed in, and whether the account still stands.
@@ -45,9 +57,23 @@ type Codes interface {
 	// of callers exactly one succeeds; the others hear grants.ErrDecided,
 	// grants.ErrExpired or grants.ErrNotFound.
 	Decide(ctx context.Context, code *grants.DeviceCode, now time.Time) error
-	// DeleteExpired removes at most batch codes that expired before the given time,
-	// and tells how many went.
-	DeleteExpired(ctx context.Context, before time.Time, batch int) (int, error)
+	// Waiting counts the codes that wait for their person.
+	Waiting(ctx context.Context, now time.Time) (int, error)
+}
+
+// Guesses counts wrong user codes, for all replicas.
+type Guesses interface {
+	// Blocked tells until when one of the keys is blocked; the zero time: none is.
+	Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (time.Time, error)
+	// Fail counts a failure and tells until when its key is blocked now. Concurrent
+	// failures all count.
+	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
+}
+
+// Trail is the audit trail.
+type Trail interface {
+	// Record adds an event with the present time.
+	Record(ctx context.Context, event audit.Event) error
 }
 
 // SignIns sends a browser to the sign-in pages and hears of its return.

@@ -77,7 +77,7 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 		httpkit.Fail(c, refusal)
 		return
 	}
-	err := a.device.Decide(c.Request.Context(), visit, verdict)
+	err := a.device.Decide(c.Request.Context(), visit, visitor, verdict)
 	switch {
 	case err == nil:
 		a.decided(c, visit, verdict)

@@ -89,7 +89,7 @@ func (a *API) authorize(c *gin.Context) {
 		fail(c, err)
 		return
 	}
-	codes, err := a.device.Authorize(c.Request.Context(), credentials, request)
+	codes, err := a.device.Authorize(c.Request.Context(), credentials, httpkit.ClientAddr(c), request)
 	if err != nil {
 		fail(c, err)
 		return
@@ -107,16 +107,16 @@ func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, erro
 	if err != nil {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
-	if err := params.Missing("client_id"); err != nil {
+	if err := params.Missing("client_id"); err != nil && params.Get("client_assertion") == "" { // an assertion names its client
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
 	if params.Repeated("resource") != "" {
 		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
-	if params.Has("client_assertion") || params.Has("client_assertion_type") {
-		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidClient, "client assertions are not supported")
-	}
-	credentials, err := clientauth.Parse(c.Request.Header.Values("Authorization"), params.Get("client_id"), params.Get("client_secret"))
+	credentials, err := clientauth.ParseForm(c.Request.Header.Values("Authorization"), clientauth.Form{
+		ClientID: params.Get("client_id"), ClientSecret: params.Get("client_secret"),
+		AssertionType: params.Get("client_assertion_type"), Assertion: params.Get("client_assertion"),
+	})
 	return credentials, domain.Request{Scope: params.Get("scope"), Resources: params.All("resource")}, err
 }
 
@@ -180,7 +180,10 @@ func csrfToken(visitor app.Visitor, userCode string) string {
 func csrfPurpose(userCode string) string { return "device " + userCode }
 
 func (a *API) visitor(c *gin.Context) app.Visitor {
-	v := app.Visitor{Browser: a.jar.Browser(c.Request), Session: a.jar.Session(c.Request)}
+	v := app.Visitor{
+		Browser: a.jar.Browser(c.Request), Session: a.jar.Session(c.Request),
+		Address: httpkit.ClientAddr(c), Reference: httpkit.Reference(c),
+	}
 	if span := trace.SpanContextFromContext(c.Request.Context()); span.IsValid() {
 		v.TraceParent = "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
 	}
