@@ -47,7 +47,7 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	err := root.ExecuteContext(ctx)
+	err := remedy(root.ExecuteContext(ctx))
 	if err == nil {
 		return exitDone
 	}
@@ -85,7 +85,7 @@ by …_FILE; a flag wins over its variable. "platform up --help" lists them all.
 		}
 		return nil
 	}
-	root.AddCommand(a.up(), a.migrate(), a.apply(), a.version())
+	root.AddCommand(a.up(), a.migrate(), a.apply(), a.applications(), a.tenants(), a.users(), a.sessions(), a.audit(), a.version())
 	return root
 }
 
@@ -104,7 +104,7 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 			names = append(names, c.Name())
 		}
 	}
-	return usageError{fmt.Errorf("there is no command %q; there are %s: see platform --help", args[0], strings.Join(names, ", "))}
+	return usageError{fmt.Errorf("there is no command %q; there are %s: see %s --help", args[0], strings.Join(names, ", "), cmd.CommandPath())}
 }
 
 // printJSON writes v as an indented document.

@@ -17,14 +17,12 @@ type operatorConfig struct {
 	Server   servicekit.Server
 	Database servicekit.Database
 	Signing  servicekit.Signing
+	Sessions servicekit.Sessions
 }
 
-// load reads a configuration with the embedded defaults; overrides are what the
-// flags said.
-func (a *app) load(cfg any, overrides map[string]string) error {
-	return servicekit.Load(cfg, servicekit.LoadOptions{
-		Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: overrides,
-	})
+// load reads a configuration with the embedded defaults.
+func (a *app) load(cfg any) error {
+	return servicekit.Load(cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults()})
 }
 
 // openDatabase opens PostgreSQL, or SQLite in the data folder, which it makes.

@@ -98,7 +98,7 @@ func (d *desk) failed(args ...string) string {
 	return o.err
 }
 
-// up is a `platform up` in the background.
+// up is a command, `platform up` as a rule, in the background.
 type up struct {
 	t        *testing.T
 	out, err *output
@@ -108,11 +108,15 @@ type up struct {
 
 func (d *desk) up(args ...string) *up {
 	d.t.Helper()
+	return d.start(append([]string{"up"}, args...)...)
+}
+
+// start runs a command in the background.
+func (d *desk) start(args ...string) *up {
+	d.t.Helper()
 	ctx, stop := context.WithCancel(d.t.Context())
 	u := &up{t: d.t, out: &output{}, err: &output{}, stop: stop, ended: make(chan int, 1)}
-	go func() {
-		u.ended <- Run(ctx, append([]string{"up"}, args...), Streams{Out: u.out, Err: u.err}, d.environ)
-	}()
+	go func() { u.ended <- Run(ctx, args, Streams{Out: u.out, Err: u.err}, d.environ) }()
 	d.t.Cleanup(stop)
 	return u
 }
@@ -142,6 +146,9 @@ func (u *up) wait() int {
 		return -1
 	}
 }
+
+// lines are those of a text, without the empty one behind the last.
+func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
 
 // freeAddr is a loopback address that nobody listened on a moment ago.
 func freeAddr(t *testing.T) string {

@@ -20,13 +20,14 @@ safe to run many times and at once. Without a URL it is the SQLite file in the
 data folder.
 
 --roles also creates a PostgreSQL group role for each service (platform_token, …)
-and gives it the rights of its own work and no others. Grant one of them to each
-service's login role: GRANT platform_token TO token_login.`,
+and gives it the rights of its own work and no others; platform_operator is for
+the other commands of this binary. Grant one of them to each service's login
+role: GRANT platform_token TO token_login.`,
 		Example: "  platform migrate --roles\n  PLATFORM_DATABASE_URL=postgres://owner@db/platform platform migrate",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var cfg operatorConfig
-			if err := a.load(&cfg, nil); err != nil {
+			if err := a.load(&cfg); err != nil {
 				return err
 			}
 			cfg.Database.URL = cfg.Database.DirectURL

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,8 @@ import (
 type upConfig struct {
 	Platform together.Config
 	Log      servicekit.Log
+
+	encryption encryption
 }
 
 // upFlags are the flags of `up`, by the variable each wins over.
@@ -73,7 +76,11 @@ func (a *app) loadUp(flags upFlags) (upConfig, error) {
 		defaults["PLATFORM_PUBLIC_URL"] = origin
 	}
 	var cfg upConfig
-	err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults, Overrides: overrides})
+	var err error
+	if cfg.encryption, err = a.encryptionKeys(defaults, overrides, rand.Reader); err != nil {
+		return cfg, err
+	}
+	err = servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults, Overrides: overrides})
 	if err != nil {
 		return cfg, err
 	}
@@ -143,6 +150,9 @@ func (a *app) printConfig(cfg upConfig) error {
 // runPlatform opens what the services need, builds them and serves.
 func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) error {
 	p := cfg.Platform
+	if err := cfg.encryption.keep(); err != nil {
+		return err
+	}
 	logger := servicekit.NewLogger(a.streams.Err, cfg.Log)
 	telemetry, err := servicekit.NewTelemetry(ctx, "platform", a.environ)
 	if err != nil {

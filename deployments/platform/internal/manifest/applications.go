@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -34,8 +35,10 @@ func (a *applier) applyApplications(ctx context.Context) error {
 		if byID[app.ClientID] == nil || !app.Active {
 			continue
 		}
-		a.disabled("application", app.ClientID)
 		if err := a.w.DisableApplication(ctx, app.ClientID, a.at); err != nil {
+			return err
+		}
+		if err := a.disabled(ctx, "application", app.ClientID, audit.Event{ClientID: app.ClientID, TenantID: app.TenantID}); err != nil {
 			return err
 		}
 	}
@@ -48,6 +51,7 @@ func (a *applier) applyApplication(ctx context.Context, file *Application, old *
 	if !existed {
 		old = &directory.Application{}
 	}
+	old.JWKS = canonicalKeys(old.JWKS)
 	changed := diff(differences(old, want))
 	secrets, generated, err := a.clientSecrets(file, old.Secrets)
 	if err != nil {
@@ -55,8 +59,9 @@ func (a *applier) applyApplication(ctx context.Context, file *Application, old *
 	}
 	newSecrets := !reflect.DeepEqual(secrets, old.Secrets)
 	changed.field("client_secret", !newSecrets)
-	if !a.note(existed, "application", want.ClientID, changed) {
-		return nil
+	change, err := a.change(existed, "application", want.ClientID, changed)
+	if change == nil {
+		return err
 	}
 	if err := a.w.SaveApplication(ctx, want, a.at); err != nil {
 		return err
@@ -69,7 +74,7 @@ func (a *applier) applyApplication(ctx context.Context, file *Application, old *
 	if generated != "" && !a.opts.DryRun {
 		a.report.Secrets = append(a.report.Secrets, Secret{ClientID: want.ClientID, Secret: generated})
 	}
-	return nil
+	return a.record(ctx, *change, audit.Event{ClientID: want.ClientID, TenantID: want.TenantID})
 }
 
 // application is what the file says, in the directory's words.
@@ -81,7 +86,7 @@ func (a *applier) application(f *Application) *directory.Application {
 		ResourcesServed: f.ResourcesServed, FirstParty: f.FirstParty, AllowLocalhostRedirect: f.AllowLocalhostRedirect,
 		IDTokenClaims: f.IDTokenClaims, DeviceRequiresAuth: f.DeviceRequiresAuth, AccessTokenAlg: f.AccessTokenAlg, IDTokenAlg: f.IDTokenAlg,
 		AccessTokenTTL: time.Duration(f.AccessTokenTTL), RefreshTokenTTL: time.Duration(f.RefreshTokenTTL),
-		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, Active: true,
+		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, JWKS: canonicalKeys(f.JWKS), JWKSURI: f.JWKSURI, Active: true,
 	}
 	for _, name := range f.Grants {
 		app.Grants = append(app.Grants, grantNames[name])
@@ -126,11 +131,11 @@ var fileNames = map[string]string{
 
 // clientSecrets is what the application's secrets shall be. A secret in the file
 // is the only one; none in the file keeps those there are, or generates one for
-// an application that can keep it and has none.
+// an application that can keep it and has none. One with keys of its own has none.
 func (a *applier) clientSecrets(f *Application, old []directory.ApplicationSecret) (secrets []directory.ApplicationSecret, generated string, err error) {
 	var hash []byte
 	switch secret := f.ClientSecret; {
-	case public(f):
+	case public(f), keyed(f):
 		return nil, "", nil
 	case f.ClientSecretHash != "":
 		hash, err = decodeHash(f.ClientSecretHash)

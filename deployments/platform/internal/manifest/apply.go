@@ -3,11 +3,14 @@ package manifest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
@@ -17,9 +20,13 @@ type ApplyOptions struct {
 	Rules  Rules
 	DryRun bool // change nothing, report all the same
 	Prune  bool // disable what the database has and the file does not
+	Create bool // refuse what is there already, as *ExistsError
 	Now    func() time.Time
 	Random io.Reader
 }
+
+// AuditService is in whose name the audit trail tells of administration.
+const AuditService = "operator"
 
 // Actions of a Change.
 const (
@@ -36,6 +43,19 @@ type Change struct {
 	Fields []string `json:"fields,omitempty"`
 }
 
+// Event is the row of the audit trail that tells of the change; subject has the
+// ids of what it is about.
+func (c Change) Event(subject audit.Event) audit.Event {
+	subject.Kind = map[string]audit.Kind{
+		"tenant": audit.TenantChanged, "user": audit.UserChanged, "application": audit.ApplicationChanged,
+	}[c.Kind]
+	subject.Detail = map[string]string{"action": c.Action}
+	if len(c.Fields) > 0 {
+		subject.Detail["fields"] = c.Detail()
+	}
+	return subject
+}
+
 // Detail lists what changed in an update.
 func (c Change) Detail() string { return strings.Join(c.Fields, ", ") }
 
@@ -45,15 +65,17 @@ type Secret struct {
 	Secret   string `json:"client_secret"`
 }
 
+// ExistsError is what was to be created and is there already.
+type ExistsError struct{ Kind, Name string }
+
+func (e *ExistsError) Error() string { return fmt.Sprintf("there is a %s %q already", e.Kind, e.Name) }
+
 // Report says what an application of a file changed, or would.
 type Report struct {
 	Changes   []Change `json:"changes"`
 	Secrets   []Secret `json:"secrets,omitempty"`
 	Unchanged int      `json:"unchanged"`
 }
-
-// errDryRun rolls the transaction back.
-var errDryRun = errors.New("dry run")
 
 // Apply makes the database what the document says, in one transaction, or
 // answers everything that is wrong with it, as Problems. Applying it again
@@ -64,18 +86,20 @@ func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOption
 		return nil, err
 	}
 	var report *Report
-	err = sqlstore.NewOperator(db).Tx(ctx, func(w *sqlstore.Writer) error {
-		a := &applier{w: w, doc: doc, opts: opts, at: opts.Now(), secrets: secrets, report: &Report{Changes: []Change{}}}
-		if err := a.run(ctx); err != nil {
-			return err
+	operator := sqlstore.NewOperator(db)
+	transact := operator.Tx
+	if opts.DryRun {
+		transact = operator.Try
+	}
+	err = transact(ctx, func(w *sqlstore.Writer) error {
+		a := &applier{
+			w: w, doc: doc, opts: opts, at: opts.Now(), secrets: secrets, report: &Report{Changes: []Change{}},
+			trail: auditstore.New(w.Tx(), AuditService, opts.Now, opts.Random),
 		}
 		report = a.report
-		if opts.DryRun {
-			return errDryRun
-		}
-		return nil
+		return a.run(ctx)
 	})
-	if err != nil && !errors.Is(err, errDryRun) {
+	if err != nil {
 		return nil, err
 	}
 	return report, nil
@@ -89,6 +113,7 @@ type applier struct {
 	at      time.Time
 	secrets map[string]string // client secrets from files, by client id
 	report  *Report
+	trail   *auditstore.Store
 
 	tenants map[string]string // ids by slug
 }
@@ -110,23 +135,32 @@ func (a *applier) run(ctx context.Context) error {
 	return a.applyApplications(ctx)
 }
 
-// note records a change, or that there is none.
-func (a *applier) note(existed bool, kind, name string, fields []string) bool {
+// change is what is to be done to something, if anything; it is reported.
+func (a *applier) change(existed bool, kind, name string, fields []string) (*Change, error) {
+	c := Change{Action: Updated, Kind: kind, Name: name, Fields: fields}
 	switch {
+	case existed && a.opts.Create:
+		return nil, &ExistsError{Kind: kind, Name: name}
 	case !existed:
-		a.report.Changes = append(a.report.Changes, Change{Action: Created, Kind: kind, Name: name})
-	case len(fields) > 0:
-		a.report.Changes = append(a.report.Changes, Change{Action: Updated, Kind: kind, Name: name, Fields: fields})
-	default:
+		c.Action, c.Fields = Created, nil
+	case len(fields) == 0:
 		a.report.Unchanged++
-		return false
+		return nil, nil
 	}
-	return true
+	a.report.Changes = append(a.report.Changes, c)
+	return &c, nil
 }
 
-// disabled records what --prune switched off.
-func (a *applier) disabled(kind, name string) {
-	a.report.Changes = append(a.report.Changes, Change{Action: Disabled, Kind: kind, Name: name})
+// disabled reports what --prune switched off.
+func (a *applier) disabled(ctx context.Context, kind, name string, subject audit.Event) error {
+	c := Change{Action: Disabled, Kind: kind, Name: name}
+	a.report.Changes = append(a.report.Changes, c)
+	return a.record(ctx, c, subject)
+}
+
+// record writes a change to the audit trail, in the same transaction.
+func (a *applier) record(ctx context.Context, c Change, subject audit.Event) error {
+	return a.trail.Record(ctx, c.Event(subject))
 }
 
 // located puts the file and line before a conflict.

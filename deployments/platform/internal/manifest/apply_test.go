@@ -147,6 +147,7 @@ func TestAnUpdateNamesWhatChanged(t *testing.T) {
 		for _, c := range []struct{ old, changed, want string }{
 			{"name: Acme Corp", "name: Acme Limited", "updated tenant acme name"},
 			{"domains: [acme.test] ", "domains: [acme.test, acme.example]\n    sso_only: true ", "updated tenant acme sso_only, domains"},
+			{"domains: [acme.test] ", "domains: [acme.test]\n    color: \"#2f4fd0\" ", "updated tenant acme color"},
 			{"given_name: Ada", "given_name: Augusta", "updated user ada@acme.test given_name"},
 			{"family_name: Lovelace\n    email_verified: true", "family_name: King", "updated user ada@acme.test email_verified, family_name"},
 			{"locale: en-GB}", "locale: fr-FR, address: {country: GB}}", "updated user ada@acme.test claims"},

@@ -16,6 +16,7 @@ type Tenant struct {
 	Name             string   `yaml:"name"`
 	Domains          []string `yaml:"domains"`
 	SSOOnly          bool     `yaml:"sso_only"`
+	Color            string   `yaml:"color"`
 	IdentityProvider any      `yaml:"identity_provider"`
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -41,8 +42,10 @@ func (a *applier) applyUsers(ctx context.Context) error {
 		if _, left := byEmail[u.Email]; !left || !u.Active {
 			continue
 		}
-		a.disabled("user", u.Email)
 		if err := a.w.DisableUser(ctx, u.ID, a.at); err != nil {
+			return err
+		}
+		if err := a.disabled(ctx, "user", u.Email, audit.Event{UserID: u.ID}); err != nil {
 			return err
 		}
 	}
@@ -77,16 +80,19 @@ func (a *applier) applyUser(ctx context.Context, i int, old sqlstore.UserRecord,
 			return err
 		}
 	}
-	if !a.note(existed, "user", want.Email, d) {
-		return nil
+	change, err := a.change(existed, "user", want.Email, d)
+	if change == nil {
+		return err
 	}
 	if err := a.w.SaveUser(ctx, want, tenants, a.at); err != nil {
 		return a.located(fmt.Sprintf("users[%d]", i), err)
 	}
-	if same {
-		return nil
+	if !same {
+		if err := a.w.SetPassword(ctx, want.ID, hash, a.at); err != nil {
+			return err
+		}
 	}
-	return a.w.SetPassword(ctx, want.ID, hash, a.at)
+	return a.record(ctx, *change, audit.Event{UserID: want.ID})
 }
 
 // passwordHash is the hash to store, and whether the one that is there will do:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
@@ -60,6 +61,7 @@ type tenantChange struct {
 	tenant  directory.Tenant
 	domains []string
 	kept    []string // the domains that it has already
+	change  *Change
 }
 
 func (a *applier) applyTenants(ctx context.Context, have []sqlstore.TenantRecord) error {
@@ -73,11 +75,11 @@ func (a *applier) applyTenants(ctx context.Context, have []sqlstore.TenantRecord
 	for i, t := range a.doc.Tenants {
 		old, existed := bySlug[t.Slug]
 		delete(bySlug, t.Slug)
-		change, changed, err := a.tenantChange(i, old, existed)
+		change, err := a.tenantChange(i, old, existed)
 		if err != nil {
 			return err
 		}
-		if changed {
+		if change.change != nil {
 			changes = append(changes, change)
 		}
 	}
@@ -91,6 +93,9 @@ func (a *applier) applyTenants(ctx context.Context, have []sqlstore.TenantRecord
 		if err := a.w.SaveTenant(ctx, c.tenant, c.domains, a.at); err != nil {
 			return a.located(c.path, err)
 		}
+		if err := a.record(ctx, *c.change, audit.Event{TenantID: c.tenant.ID}); err != nil {
+			return err
+		}
 	}
 	if !a.opts.Prune || a.doc.Tenants == nil {
 		return nil
@@ -99,19 +104,21 @@ func (a *applier) applyTenants(ctx context.Context, have []sqlstore.TenantRecord
 		if _, left := bySlug[t.Slug]; !left || !t.Active {
 			continue
 		}
-		a.disabled("tenant", t.Slug)
 		if err := a.w.DisableTenant(ctx, t.ID, a.at); err != nil {
+			return err
+		}
+		if err := a.disabled(ctx, "tenant", t.Slug, audit.Event{TenantID: t.ID}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *applier) tenantChange(i int, old sqlstore.TenantRecord, existed bool) (c tenantChange, changed bool, err error) {
+func (a *applier) tenantChange(i int, old sqlstore.TenantRecord, existed bool) (c tenantChange, err error) {
 	t := a.doc.Tenants[i]
 	c = tenantChange{
 		path:    fmt.Sprintf("tenants[%d]", i),
-		tenant:  directory.Tenant{ID: old.ID, Slug: t.Slug, Name: t.Name, SSOOnly: t.SSOOnly, Active: true},
+		tenant:  directory.Tenant{ID: old.ID, Slug: t.Slug, Name: t.Name, SSOOnly: t.SSOOnly, Color: t.Color, Active: true},
 		domains: sorted(t.Domains),
 	}
 	for _, domain := range old.Domains {
@@ -122,13 +129,15 @@ func (a *applier) tenantChange(i int, old sqlstore.TenantRecord, existed bool) (
 	d := diff{}
 	d.field("name", old.Name == t.Name)
 	d.field("sso_only", old.SSOOnly == t.SSOOnly)
+	d.field("color", old.Color == t.Color)
 	d.field("domains", slices.Equal(sorted(old.Domains), c.domains))
 	d.field("enabled", old.Active)
 	if !existed {
 		if c.tenant.ID, err = a.id("tnt_"); err != nil {
-			return c, false, err
+			return c, err
 		}
 		a.tenants[t.Slug] = c.tenant.ID
 	}
-	return c, a.note(existed, "tenant", t.Slug, d), nil
+	c.change, err = a.change(existed, "tenant", t.Slug, d)
+	return c, err
 }

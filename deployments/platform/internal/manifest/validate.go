@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
 var (
@@ -84,6 +85,9 @@ func (c *checker) tenants() {
 				c.refuse(where, "domain %q stands here a second time: it can lead to one tenant only", domain)
 			}
 			domains[domain] = true
+		}
+		if t.Color != "" && !webui.ValidColor(t.Color) {
+			c.refuse(at+".color", "must be a colour such as #2f4fd0, in lower case")
 		}
 		if t.IdentityProvider != nil {
 			c.refuse(at+".identity_provider", "is not supported in this version")

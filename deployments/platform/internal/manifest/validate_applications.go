@@ -34,6 +34,16 @@ var grantNames = map[string]oauth.GrantType{
 	"token_exchange":     oauth.GrantTokenExchange,
 }
 
+// GrantName spells a grant type as the file does.
+func GrantName(grant oauth.GrantType) string {
+	for name, g := range grantNames {
+		if g == grant {
+			return name
+		}
+	}
+	return string(grant)
+}
+
 func (c *checker) applications() {
 	ids := map[string]bool{}
 	for i := range c.doc.Applications {
@@ -103,11 +113,7 @@ func (c *checker) secret(a *Application, at string) {
 			c.refuse(at+".client_secret_hash", "%v", err)
 		}
 	}
-	for key, given := range map[string]bool{".jwks": a.JWKS != nil, ".jwks_uri": a.JWKSURI != ""} {
-		if given {
-			c.refuse(at+key, "private_key_jwt is not supported in this version")
-		}
-	}
+	c.keys(a, at)
 }
 
 // secretFile reads the secret before anything is written.

@@ -18,11 +18,14 @@ import (
 
 // Config is the configuration of all five services: each takes its sections.
 type Config struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Signing  servicekit.Signing
-	Sessions servicekit.Sessions
-	Tokens   servicekit.Tokens
+	Server     servicekit.Server
+	Database   servicekit.Database
+	Signing    servicekit.Signing
+	Encryption servicekit.Encryption
+	Outbound   servicekit.Outbound
+	Sessions   servicekit.Sessions
+	Tokens     servicekit.Tokens
+	Limits     servicekit.Limits
 }
 
 // Platform is the five services behind one handler.
@@ -32,7 +35,8 @@ type Platform struct {
 }
 
 // New builds the five services on one set of dependencies. Only the keys service
-// is given the means to make keys, and only it and token those to sign.
+// is given the means to make keys, and only it, token and session (the tokens of
+// back-channel logout) those to sign.
 func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 	verifying := deps
 	verifying.Signing, verifying.KeyMaker = nil, nil
@@ -57,14 +61,23 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 	add("authorize", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return authorize.New(authorize.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, deps)
 	})
-	add("session", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return session.New(session.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions}, deps)
+	add("session", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
+		return session.New(session.Config{
+			Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions,
+			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound,
+		}, deps)
 	})
 	add("token", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return token.New(token.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
+		return token.New(token.Config{
+			Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens,
+			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound,
+		}, deps)
 	})
 	add("device", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return device.New(device.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, deps)
+		return device.New(device.Config{
+			Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens,
+			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound,
+		}, deps)
 	})
 	if len(failed) > 0 {
 		return nil, errors.Join(failed...)

@@ -1,0 +1,107 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+)
+
+// Desk is where an operator changes things one by one.
+type Desk struct {
+	DB     *database.DB
+	Now    func() time.Time
+	Random io.Reader
+	DryRun bool // change nothing, report all the same
+}
+
+// NotFoundError is what does not exist.
+type NotFoundError struct {
+	Kind string // application, user, tenant, session
+	Name string
+}
+
+func (e *NotFoundError) Error() string { return fmt.Sprintf("there is no %s %q", e.Kind, e.Name) }
+
+// work is one transaction.
+type work struct {
+	*sqlstore.Writer
+	trail  *auditstore.Store
+	report *manifest.Report
+	at     time.Time
+	random io.Reader
+}
+
+func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, error) {
+	operator := sqlstore.NewOperator(d.DB)
+	transact := operator.Tx
+	if d.DryRun {
+		transact = operator.Try
+	}
+	report := &manifest.Report{Changes: []manifest.Change{}}
+	err := transact(ctx, func(writer *sqlstore.Writer) error {
+		return f(&work{
+			Writer: writer, trail: auditstore.New(writer.Tx(), manifest.AuditService, d.Now, d.Random),
+			report: report, at: d.Now(), random: d.Random,
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.DryRun {
+		report.Secrets = nil // they were never stored
+	}
+	return report, nil
+}
+
+// changed reports a change, and records it about the subject.
+func (w *work) changed(ctx context.Context, c manifest.Change, subject audit.Event) error {
+	w.report.Changes = append(w.report.Changes, c)
+	return w.trail.Record(ctx, c.Event(subject))
+}
+
+// Application finds an application; *NotFoundError.
+func Application(ctx context.Context, r *sqlstore.Reader, clientID string) (*directory.Application, error) {
+	all, err := r.Applications(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range all {
+		if app.ClientID == clientID {
+			return app, nil
+		}
+	}
+	return nil, &NotFoundError{Kind: "application", Name: clientID}
+}
+
+// Tenant finds a tenant by slug or id; *NotFoundError.
+func Tenant(ctx context.Context, r *sqlstore.Reader, slugOrID string) (*sqlstore.TenantRecord, error) {
+	all, err := r.Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].Slug == slugOrID || all[i].ID == slugOrID {
+			return &all[i], nil
+		}
+	}
+	return nil, &NotFoundError{Kind: "tenant", Name: slugOrID}
+}
+
+// User finds a person by e-mail address, in any case, or by id; *NotFoundError.
+func User(ctx context.Context, r *sqlstore.Reader, emailOrID string) (*sqlstore.UserRecord, error) {
+	user, err := r.User(ctx, strings.ToLower(emailOrID))
+	if errors.Is(err, directory.ErrNotFound) {
+		return nil, &NotFoundError{Kind: "user", Name: emailOrID}
+	}
+	return user, err
+}

@@ -1,0 +1,121 @@
+package admin
+
+import (
+	"context"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
+)
+
+// SetPassword gives a person a password, and ends their sessions if told to.
+func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endSessions bool) (*manifest.Report, error) {
+	hasher, err := password.New(password.Options{Random: d.Random})
+	if err != nil {
+		return nil, err
+	}
+	hash, err := hasher.Hash(ctx, secret) // slow, so before the transaction
+	if err != nil {
+		return nil, err
+	}
+	return d.do(ctx, func(w *work) error {
+		user, err := User(ctx, &w.Reader, emailOrID)
+		if err != nil {
+			return err
+		}
+		if err := w.SetPassword(ctx, user.ID, hash, w.at); err != nil {
+			return err
+		}
+		c := manifest.Change{Action: manifest.Updated, Kind: "user", Name: user.Email, Fields: []string{"password"}}
+		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil || !endSessions {
+			return err
+		}
+		return w.endAll(ctx, user.ID)
+	})
+}
+
+// DisableUser switches a person off and ends their sessions; applying a file that
+// has them switches them on again.
+func (d Desk) DisableUser(ctx context.Context, emailOrID string) (*manifest.Report, error) {
+	return d.do(ctx, func(w *work) error {
+		user, err := User(ctx, &w.Reader, emailOrID)
+		if err != nil {
+			return err
+		}
+		if !user.Active {
+			w.report.Unchanged++
+			return w.endAll(ctx, user.ID)
+		}
+		if err := w.DisableUser(ctx, user.ID, w.at); err != nil {
+			return err
+		}
+		c := manifest.Change{Action: manifest.Disabled, Kind: "user", Name: user.Email}
+		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil {
+			return err
+		}
+		return w.endAll(ctx, user.ID)
+	})
+}
+
+// EndSessions ends the named sessions; one that has ended already stays as it is,
+// one that never was is a *NotFoundError and nothing happens.
+func (d Desk) EndSessions(ctx context.Context, ids ...string) (*manifest.Report, error) {
+	return d.do(ctx, func(w *work) error {
+		for _, id := range ids {
+			found, err := sqlstore.Find(ctx, w.Tx(), sqlstore.Filter{ID: id})
+			if err != nil {
+				return err
+			}
+			if len(found) == 0 {
+				return &NotFoundError{Kind: "session", Name: id}
+			}
+			if err := w.end(ctx, found[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// EndSessionsOf ends all sessions of a person.
+func (d Desk) EndSessionsOf(ctx context.Context, emailOrID string) (*manifest.Report, error) {
+	return d.do(ctx, func(w *work) error {
+		user, err := User(ctx, &w.Reader, emailOrID)
+		if err != nil {
+			return err
+		}
+		return w.endAll(ctx, user.ID)
+	})
+}
+
+// endAll ends the sessions of a person that have not ended by themselves. Idle
+// ones are among them: their applications may still keep a session of their own.
+func (w *work) endAll(ctx context.Context, userID string) error {
+	found, err := sqlstore.Find(ctx, w.Tx(), sqlstore.Filter{UserID: userID, LiveAt: w.at})
+	if err != nil {
+		return err
+	}
+	for _, s := range found {
+		if err := w.end(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) end(ctx context.Context, s sqlstore.Found) error {
+	ended, err := sqlstore.End(ctx, w.Tx(), s.ID, w.at)
+	if err != nil {
+		return err
+	}
+	if !ended {
+		w.report.Unchanged++
+		return nil
+	}
+	w.report.Changes = append(w.report.Changes, manifest.Change{Action: Ended, Kind: "session", Name: s.ID})
+	return w.trail.Record(ctx, audit.Event{Kind: audit.SessionEnded, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID})
+}
+
+// Ended is the action of a session that was ended.
+const Ended = "ended"

@@ -1,0 +1,249 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+)
+
+// cacheBound is how soon running services notice, for --help.
+const cacheBound = "Running services notice within 5 seconds, for they keep applications in memory so long."
+
+func (a *app) applications() *cobra.Command {
+	return a.group("app", "Create, show and disable applications, and replace their secrets",
+		"Look after applications (OAuth clients). To change one that there is, use `platform apply`.\n\n"+cacheBound,
+		"  platform app list\n  platform app rotate-secret billing-web",
+		a.appCreate(), a.appList(), a.appShow(), a.appRotate(), a.appDisable())
+}
+
+func (a *app) appCreate() *cobra.Command {
+	var f manifest.Application
+	var grace manifest.Duration
+	cmd := &cobra.Command{
+		Use:   "create CLIENT_ID",
+		Short: "Create an application",
+		Long: `Create an application, by the rules of the declarative file. A WEB or SERVICE
+application without --client-secret-file is given a generated secret, which is
+printed once; SPA and NATIVE ones are public and have none.
+
+` + cacheBound,
+		Example: `  platform app create billing-web --name Billing --type WEB --grant authorization_code \
+      --scope openid --scope email --redirect-uri https://billing.test/callback
+  platform app create nightly --name "Nightly job" --type SERVICE --tenant acme --grant client_credentials`,
+		Args: oneArgument("CLIENT_ID"),
+	}
+	fields := []field{
+		{"name", "name", &f.Name, "what people read"},
+		{"type", "type", &f.Type, "WEB, SPA, NATIVE or SERVICE"},
+		{"tenant", "tenant", &f.Tenant, "slug of the one tenant that it serves (default: every tenant)"},
+		{"grants", "grant", &f.Grants, "authorization_code, refresh_token, client_credentials, device_code or token_exchange"},
+		{"scopes", "scope", &f.Scopes, "scope that it may ask for"},
+		{"redirect_uris", "redirect-uri", &f.RedirectURIs, "where codes may be sent"},
+		{"post_logout_redirect_uris", "post-logout-redirect-uri", &f.PostLogoutRedirectURIs, "where a logout may lead"},
+		{"backchannel_logout_uri", "backchannel-logout-uri", &f.BackchannelLogoutURI, "where it hears of logouts"},
+		{"audiences", "audience", &f.Audiences, "resource that it may ask for"},
+		{"default_audience", "default-audience", &f.DefaultAudience, "aud when no resource is asked for (default: the issuer)"},
+		{"resources_served", "resource-served", &f.ResourcesServed, "resource whose tokens it may introspect and exchange"},
+		{"cors_origins", "cors-origin", &f.CORSOrigins, "origin of its pages, for SPA"},
+		{"first_party", "first-party", &f.FirstParty, "ask people for no consent"},
+		{"allow_localhost_redirect", "allow-localhost-redirect", &f.AllowLocalhostRedirect, "a NATIVE application may redirect to any port of localhost, as of 127.0.0.1"},
+		{"id_token_claims", "id-token-claims", &f.IDTokenClaims, "put the claims of scopes into the ID token too"},
+		{"device_requires_auth", "device-requires-auth", &f.DeviceRequiresAuth, "ask it for its secret at device authorization"},
+		{"access_token_alg", "access-token-alg", &f.AccessTokenAlg, "RS256, PS256, ES256 or EdDSA (default: the platform's)"},
+		{"id_token_alg", "id-token-alg", &f.IDTokenAlg, "as --access-token-alg"},
+		{"access_token_ttl", "access-token-ttl", &f.AccessTokenTTL, "life of an access token (default: the platform's)"},
+		{"refresh_token_ttl", "refresh-token-ttl", &f.RefreshTokenTTL, "life of a refresh token family (default: the platform's)"},
+		{"refresh_idle_ttl", "refresh-idle-ttl", &f.RefreshIdleTTL, "a refresh token ends when unused for so long (default: the platform's)"},
+		{"refresh_grace", "refresh-grace", &grace, "how long a rotated refresh token still answers; 0s: not at all (default: the platform's)"},
+		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
+	}
+	bind(cmd, fields)
+	dryRun := dryRunFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		f.ClientID, f.ScopeLevel = args[0], string(directory.Global)
+		if f.Tenant != "" {
+			f.ScopeLevel = string(directory.TenantScoped)
+		}
+		if cmd.Flags().Changed("refresh-grace") {
+			f.RefreshGrace = &grace
+		}
+		return a.create(cmd, manifest.File{Applications: []manifest.Application{f}}, *dryRun, fields)
+	}
+	return cmd
+}
+
+// applicationView is an application as it is shown, by the file's names.
+type applicationView struct {
+	ClientID               string          `json:"client_id"`
+	Name                   string          `json:"name"`
+	Type                   string          `json:"type"`
+	ScopeLevel             string          `json:"scope_level" table:"-"`
+	Tenant                 string          `json:"tenant,omitempty"`
+	Enabled                bool            `json:"enabled"`
+	Grants                 []string        `json:"grants"`
+	Scopes                 []string        `json:"scopes" table:"-"`
+	RedirectURIs           []string        `json:"redirect_uris,omitempty" table:"-"`
+	PostLogoutRedirectURIs []string        `json:"post_logout_redirect_uris,omitempty" table:"-"`
+	BackchannelLogoutURI   string          `json:"backchannel_logout_uri,omitempty" table:"-"`
+	Audiences              []string        `json:"audiences,omitempty" table:"-"`
+	DefaultAudience        string          `json:"default_audience,omitempty" table:"-"`
+	ResourcesServed        []string        `json:"resources_served,omitempty" table:"-"`
+	CORSOrigins            []string        `json:"cors_origins,omitempty" table:"-"`
+	FirstParty             bool            `json:"first_party" table:"-"`
+	AllowLocalhostRedirect bool            `json:"allow_localhost_redirect" table:"-"`
+	IDTokenClaims          bool            `json:"id_token_claims" table:"-"`
+	DeviceRequiresAuth     bool            `json:"device_requires_auth" table:"-"`
+	AccessTokenAlg         string          `json:"access_token_alg,omitempty" table:"-"`
+	IDTokenAlg             string          `json:"id_token_alg,omitempty" table:"-"`
+	AccessTokenTTL         string          `json:"access_token_ttl,omitempty" table:"-"`
+	RefreshTokenTTL        string          `json:"refresh_token_ttl,omitempty" table:"-"`
+	RefreshIdleTTL         string          `json:"refresh_idle_ttl,omitempty" table:"-"`
+	RefreshGrace           string          `json:"refresh_grace,omitempty" table:"-"`
+	JWKS                   json.RawMessage `json:"jwks,omitempty" table:"-"`
+	JWKSURI                string          `json:"jwks_uri,omitempty" table:"-"`
+	Secrets                []secretView    `json:"secrets,omitempty" table:"-"`
+}
+
+// secretView is all that can be shown of a secret.
+type secretView struct {
+	ID        string    `json:"id"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+func viewApplication(app *directory.Application, slugs map[string]string) applicationView {
+	v := applicationView{
+		ClientID: app.ClientID, Name: app.Name, Type: string(app.Type), ScopeLevel: string(app.ScopeLevel), Tenant: slugs[app.TenantID],
+		Enabled: app.Active, Grants: []string{}, Scopes: app.Scopes, RedirectURIs: app.RedirectURIs,
+		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs, BackchannelLogoutURI: app.BackchannelLogoutURI, Audiences: app.Audiences,
+		DefaultAudience: app.DefaultAudience, ResourcesServed: app.ResourcesServed, CORSOrigins: app.CORSOrigins,
+		FirstParty: app.FirstParty, AllowLocalhostRedirect: app.AllowLocalhostRedirect, IDTokenClaims: app.IDTokenClaims,
+		DeviceRequiresAuth: app.DeviceRequiresAuth, AccessTokenAlg: app.AccessTokenAlg, IDTokenAlg: app.IDTokenAlg,
+		AccessTokenTTL: lasting(app.AccessTokenTTL), RefreshTokenTTL: lasting(app.RefreshTokenTTL),
+		RefreshIdleTTL: lasting(app.RefreshIdleTTL), JWKS: app.JWKS, JWKSURI: app.JWKSURI,
+	}
+	for _, g := range app.Grants {
+		v.Grants = append(v.Grants, manifest.GrantName(g))
+	}
+	if app.RefreshGrace != nil {
+		v.RefreshGrace = app.RefreshGrace.String()
+	}
+	for _, s := range app.Secrets {
+		v.Secrets = append(v.Secrets, secretView{ID: s.ID, ExpiresAt: s.ExpiresAt})
+	}
+	return v
+}
+
+// lasting leaves the platform's default out.
+func lasting(d time.Duration) string {
+	if d == 0 {
+		return ""
+	}
+	return d.String()
+}
+
+// slugs are the tenants' names by their ids.
+func (o *operation) slugs(ctx context.Context) (map[string]string, error) {
+	tenants, err := o.reader().Tenants(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slugs := map[string]string{}
+	for _, t := range tenants {
+		slugs[t.ID] = t.Slug
+	}
+	return slugs, nil
+}
+
+func (a *app) appList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List applications", Long: "List all applications, disabled ones included.",
+		Example: "  platform app list --output json", Args: a.noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
+				slugs, err := o.slugs(ctx)
+				if err != nil {
+					return err
+				}
+				apps, err := o.reader().Applications(ctx)
+				if err != nil {
+					return err
+				}
+				views := make([]applicationView, len(apps))
+				for i, app := range apps {
+					views[i] = viewApplication(app, slugs)
+				}
+				return printRows(a, views)
+			})
+		},
+	}
+}
+
+func (a *app) appShow() *cobra.Command {
+	return &cobra.Command{
+		Use: "show CLIENT_ID", Short: "Show an application",
+		Long:    "Show an application by the declarative file's names; of secrets, which ones there are and when they end.",
+		Example: "  platform app show billing-web", Args: oneArgument("CLIENT_ID"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
+				app, err := admin.Application(ctx, o.reader(), args[0])
+				if err != nil {
+					return err
+				}
+				slugs, err := o.slugs(ctx)
+				if err != nil {
+					return err
+				}
+				return a.printRecord(viewApplication(app, slugs))
+			})
+		},
+	}
+}
+
+func (a *app) appRotate() *cobra.Command {
+	var overlap time.Duration
+	cmd := &cobra.Command{
+		Use: "rotate-secret CLIENT_ID", Short: "Give an application a new secret",
+		Long: `Generate a new secret for an application and print it once. The secrets it had
+stay valid for --overlap, so that it can be given the new one without haste.
+
+` + cacheBound,
+		Example: "  platform app rotate-secret billing-web\n  platform app rotate-secret billing-web --overlap 0s    # it leaked",
+		Args:    oneArgument("CLIENT_ID"),
+	}
+	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "how long the secrets it had stay valid; 0s ends them now")
+	dryRun := dryRunFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if overlap < 0 {
+			return usageError{errors.New("--overlap must not be negative: 0s ends the old secrets now")}
+		}
+		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
+			return desk.RotateSecret(ctx, args[0], overlap)
+		})
+	}
+	return cmd
+}
+
+func (a *app) appDisable() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "disable CLIENT_ID", Short: "Switch an application off",
+		Long: `Switch an application off: it authenticates no more and is given no more tokens.
+Nothing is deleted; applying a file that has it switches it on again.
+
+` + cacheBound,
+		Example: "  platform app disable billing-web --dry-run", Args: oneArgument("CLIENT_ID"),
+	}
+	dryRun := dryRunFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
+			return desk.DisableApplication(ctx, args[0])
+		})
+	}
+	return cmd
+}

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+)
+
+// auditFlags are the flags of `audit`.
+type auditFlags struct {
+	user, client, reference, since string
+	limit                          int
+	follow, json                   bool
+}
+
+func (a *app) audit() *cobra.Command {
+	var flags auditFlags
+	cmd := &cobra.Command{
+		Use: "audit", Short: "Print the audit trail",
+		Long: `Print the newest rows of the audit trail, oldest first: sign-ins, refusals and
+decisions, and what operators changed. --follow goes on printing new ones until
+it is interrupted; as JSON it then prints one object a line.`,
+		Example: "  platform audit --since 24h --user ada@acme.test\n  platform audit --follow --json | jq .kind",
+		Args:    a.noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runAudit(cmd.Context(), flags) },
+	}
+	cmd.Flags().StringVar(&flags.user, "user", "", "about this person only, by e-mail address or id")
+	cmd.Flags().StringVar(&flags.client, "app", "", "about this application only, by client id")
+	cmd.Flags().StringVar(&flags.reference, "reference", "", "with the reference that an error page showed")
+	cmd.Flags().StringVar(&flags.since, "since", "", "not older: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
+	cmd.Flags().IntVar(&flags.limit, "limit", 100, "rows at most, before following")
+	cmd.Flags().BoolVar(&flags.follow, "follow", false, "go on with what is added")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "the same as --output json")
+	return cmd
+}
+
+func (a *app) runAudit(ctx context.Context, flags auditFlags) error {
+	if flags.json {
+		a.output = "json"
+	}
+	if err := checkLimit(flags.limit); err != nil {
+		return err
+	}
+	return a.operate(ctx, func(ctx context.Context, o *operation) (err error) {
+		filter := audit.Filter{User: flags.user, Client: flags.client, Reference: flags.reference, Limit: flags.limit}
+		if filter.Since, err = moment(flags.since, o.deps.Now()); err != nil {
+			return err
+		}
+		// Events outlive what they tell of, so an id need not be anybody's.
+		if strings.Contains(flags.user, "@") {
+			if filter.User, err = o.userID(ctx, flags.user); err != nil {
+				return err
+			}
+		}
+		records, err := sqlstore.Read(ctx, o.db, filter)
+		if err != nil {
+			return err
+		}
+		if !flags.follow {
+			return a.printTrail(records)
+		}
+		return a.follow(ctx, o, filter, records)
+	})
+}
+
+// moment reads how far back, or since when.
+func moment(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if at, err := time.Parse(time.RFC3339, s); err == nil {
+		return at, nil
+	}
+	return time.Time{}, usageError{fmt.Errorf("--since %q is neither a duration such as 24h nor a time such as 2026-03-01T09:00:00Z", s)}
+}
+
+// eventView is a row of the trail as it is shown.
+type eventView struct {
+	ID        string            `json:"id"`
+	At        time.Time         `json:"at"`
+	Kind      audit.Kind        `json:"kind"`
+	Service   string            `json:"service"`
+	UserID    string            `json:"user_id,omitempty"`
+	ClientID  string            `json:"client_id,omitempty"`
+	TenantID  string            `json:"tenant_id,omitempty"`
+	SessionID string            `json:"session_id,omitempty"`
+	GrantID   string            `json:"grant_id,omitempty"`
+	Address   string            `json:"address,omitempty"`
+	Reference string            `json:"reference,omitempty"`
+	Detail    map[string]string `json:"detail,omitempty"`
+}
+
+func viewEvent(r audit.Record) eventView {
+	return eventView{
+		ID: r.ID, At: r.At, Kind: r.Kind, Service: r.Service, UserID: r.UserID, ClientID: r.ClientID, TenantID: r.TenantID,
+		SessionID: r.SessionID, GrantID: r.GrantID, Address: r.Address, Reference: r.Reference, Detail: r.Detail,
+	}
+}
+
+func (a *app) printTrail(records []audit.Record) error {
+	if a.output == "json" {
+		views := make([]eventView, len(records))
+		for i, r := range records {
+			views[i] = viewEvent(r)
+		}
+		return a.printJSON(views)
+	}
+	a.trailHead()
+	for _, r := range records {
+		a.trailLine(r)
+	}
+	return nil
+}
+
+// The trail's columns have fixed widths, for with --follow nobody knows what
+// comes.
+const trailFormat = "%-20s  %-27s  %-9s  %s\n"
+
+func (a *app) trailHead() { fmt.Fprintf(a.streams.Out, trailFormat, "AT", "KIND", "SERVICE", "ABOUT") }
+
+func (a *app) trailLine(r audit.Record) {
+	var about []string
+	add := func(name, value string) {
+		if value != "" {
+			about = append(about, name+"="+printable(value))
+		}
+	}
+	add("user", r.UserID)
+	add("app", r.ClientID)
+	add("tenant", r.TenantID)
+	add("session", r.SessionID)
+	add("grant", r.GrantID)
+	add("address", r.Address)
+	add("reference", r.Reference)
+	for _, name := range slices.Sorted(maps.Keys(r.Detail)) {
+		add(name, r.Detail[name])
+	}
+	fmt.Fprintf(a.streams.Out, trailFormat, r.At.Format(time.RFC3339), printable(string(r.Kind)), printable(r.Service), strings.Join(about, " "))
+}
+
+const (
+	followEvery = time.Second
+	// followBack is how late a row may be seen: clocks of replicas differ, and a
+	// transaction takes a while from its row's time to its end.
+	followBack = 30 * time.Second
+	followPage = 1000
+)
+
+// follower prints rows once each, in the order they are seen.
+type follower struct {
+	floor string          // nothing up to this row is looked at again
+	seen  map[string]bool // what was printed after it
+}
+
+func (a *app) follow(ctx context.Context, o *operation, filter audit.Filter, records []audit.Record) error {
+	f := follower{floor: "-", seen: map[string]bool{}} // before every id
+	if len(records) == filter.Limit {
+		f.floor = records[0].ID // there may be older ones, which were not asked for
+	}
+	if a.output != "json" {
+		a.trailHead()
+	}
+	filter.Limit = followPage
+	ticker := time.NewTicker(followEvery)
+	defer ticker.Stop()
+	for {
+		if err := a.printNew(&f, records, o.deps.Now().Add(-followBack)); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil // interrupted is how it ends
+		case <-ticker.C:
+		}
+		var err error
+		if records, err = f.read(ctx, o, filter); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// read is everything after the floor.
+func (f *follower) read(ctx context.Context, o *operation, filter audit.Filter) (all []audit.Record, err error) {
+	filter.AfterID = f.floor
+	for {
+		page, err := sqlstore.Read(ctx, o.db, filter)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page...)
+		if len(page) < filter.Limit {
+			return all, nil
+		}
+		filter.AfterID = page[len(page)-1].ID
+	}
+}
+
+func (a *app) printNew(f *follower, records []audit.Record, settled time.Time) error {
+	for _, r := range records {
+		if f.seen[r.ID] {
+			continue
+		}
+		f.seen[r.ID] = true
+		if a.output != "json" {
+			a.trailLine(r)
+		} else if err := json.NewEncoder(a.streams.Out).Encode(viewEvent(r)); err != nil {
+			return err
+		}
+	}
+	for _, r := range records {
+		if r.At.Before(settled) && r.ID > f.floor {
+			f.floor = r.ID
+		}
+	}
+	maps.DeleteFunc(f.seen, func(id string, _ bool) bool { return id <= f.floor })
+	return nil
+}

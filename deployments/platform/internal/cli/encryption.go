@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// The variable of the encryption keys, and the file in the data folder that `up`
+// keeps them in where nobody set it.
+const (
+	encryptionVariable = "PLATFORM_ENCRYPTION_KEYS"
+	encryptionFile     = "encryption.keys"
+)
+
+// encryption is where the encryption keys come from.
+type encryption struct {
+	path string // of the file to write a new key to; empty: nothing to write
+	key  string
+}
+
+// encryptionKeys puts into defaults what stands for keys that nobody gave: the
+// file of an earlier start, or a new key, which keep writes down.
+func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Reader) (encryption, error) {
+	if a.setting(encryptionVariable, nil) != "" || a.setting(encryptionVariable+"_FILE", nil) != "" {
+		return encryption{}, nil
+	}
+	path := filepath.Join(a.dataFolder(overrides), encryptionFile)
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return encryption{}, fmt.Errorf("encryption keys: %w", err)
+	case info.Mode().Perm()&0o077 != 0:
+		return encryption{}, fmt.Errorf("encryption keys: others may read %s: take that away (chmod 600)", path)
+	default:
+		defaults[encryptionVariable+"_FILE"] = path
+		return encryption{}, nil
+	}
+	var key servicekit.EncryptionKey
+	if _, err := io.ReadFull(random, key[:]); err != nil {
+		return encryption{}, fmt.Errorf("encryption keys: %w", err)
+	}
+	made := encryption{path: path, key: base64.StdEncoding.EncodeToString(key[:])}
+	defaults[encryptionVariable] = made.key
+	return made, nil
+}
+
+// keep writes a new key for the next start. A file that came into being meanwhile
+// is another start's, and stays.
+func (e encryption) keep() error {
+	if e.path == "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
+		return fmt.Errorf("encryption keys: %w", err)
+	}
+	file, err := os.OpenFile(e.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("encryption keys: %w", err)
+	}
+	_, err = file.WriteString(e.key + "\n")
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("encryption keys: %w", errors.Join(err, os.Remove(e.path)))
+	}
+	return nil
+}
+
+// dataFolder is the data folder before the configuration is read.
+func (a *app) dataFolder(overrides map[string]string) string {
+	const variable = "PLATFORM_DATA_DIR"
+	if folder := a.setting(variable, overrides); folder != "" {
+		return folder
+	}
+	for _, v := range servicekit.Table() {
+		if v.Name == variable {
+			return v.Default
+		}
+	}
+	return ""
+}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// operation is one command at work on the database.
+type operation struct {
+	cfg  operatorConfig
+	db   *database.DB
+	deps servicekit.Deps
+}
+
+func (o *operation) reader() *sqlstore.Reader { return sqlstore.NewReader(o.db) }
+
+func (o *operation) desk(dryRun bool) admin.Desk {
+	return admin.Desk{DB: o.db, Now: o.deps.Now, Random: o.deps.Random, DryRun: dryRun}
+}
+
+// operate opens the database for f, when it has the schema of this version.
+func (a *app) operate(ctx context.Context, f func(ctx context.Context, o *operation) error) error {
+	var cfg operatorConfig
+	if err := a.load(&cfg); err != nil {
+		return err
+	}
+	deps := a.deps()
+	db, err := openDatabase(ctx, cfg.Database, cfg.Signing.DataDir, deps)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.CheckSchema(ctx); err != nil {
+		return err
+	}
+	return f(ctx, &operation{cfg: cfg, db: db, deps: deps})
+}
+
+// change runs f at the operator's desk and prints what it changed.
+func (a *app) change(cmd *cobra.Command, dryRun bool, f func(ctx context.Context, desk admin.Desk) (*manifest.Report, error)) error {
+	return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
+		report, err := f(ctx, o.desk(dryRun))
+		if err != nil {
+			return err
+		}
+		return a.printReport(report, dryRun)
+	})
+}
+
+func dryRunFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("dry-run", false, "say what would change and change nothing")
+}
+
+// group is a command that only has others below it.
+func (a *app) group(use, short, long, example string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: use, Short: short, Long: long, Example: example, Args: a.noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// oneArgument refuses everything but one argument, which it calls name.
+func oneArgument(name string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 || args[0] == "" {
+			return usageError{fmt.Errorf("%s takes one %s, but was given %d arguments; see %[1]s --help", cmd.CommandPath(), name, len(args))}
+		}
+		return nil
+	}
+}
+
+// commandOf names the command that handles a kind of thing.
+var commandOf = map[string]string{"application": "app", "tenant": "tenant", "user": "user", "session": "session"}
+
+// remedy adds what to do about it.
+func remedy(err error) error {
+	var missing *admin.NotFoundError
+	var exists *manifest.ExistsError
+	switch {
+	case errors.As(err, &missing) && missing.Kind == "session":
+		return fmt.Errorf("%w: `platform session list --all` shows those that are kept", err)
+	case errors.As(err, &missing):
+		return fmt.Errorf("%w: `platform %s list` shows those there are", err, commandOf[missing.Kind])
+	case errors.As(err, &exists):
+		return fmt.Errorf("%w: `platform %s show` shows it, `platform apply` changes it", err, commandOf[exists.Kind])
+	}
+	return err
+}
