@@ -25,6 +25,7 @@ type relyingParty struct {
 var secrets = map[string]string{
 	"web": "web-secret-that-is-long-enough-123", "first": "first-secret-that-is-long-enough-1",
 	"service": "service-secret-that-is-long-enough", "tenant-only": "tenant-secret-that-is-long-enough1",
+	"portal": "portal-secret-that-is-long-enough1",
 }
 
 func newRelyingParty(t testing.TB, s *system, client, redirect string, scopes ...string) *relyingParty {

@@ -2,5 +2,6 @@
 // databases, a real browser and client libraries that nobody here wrote. Each
 // runs in both ways: together (one process, SQLite, local keys) and apart (five
 // processes on PostgreSQL, each under its own database role, behind an ingress
-// made from the generated routes).
+// made from the generated routes; where a test asks for replicas, several processes
+// of a service in turn).
 package e2e

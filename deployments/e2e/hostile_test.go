@@ -28,10 +28,13 @@ func TestInputOfEveryKindEndsInAClear4xx(t *testing.T) {
 			"control letters": "client_id=%0d%0aSet-Cookie:x&grant_type=%0d%0a&state=%0d%0a",
 		}
 		for _, route := range api.Routes {
-			path := strings.NewReplacer("{flow}", "flw_unknown", "{file}", "unknown.css").Replace(route.Path)
+			path := strings.NewReplacer("{flow}", "flw_unknown", "{file}", "unknown.css", "{slug}", "unknown").Replace(route.Path)
 			for name, input := range inputs {
 				t.Run(route.OperationID+", "+name, func(t *testing.T) {
 					status := send(t, route.Method, s.Origin+path, "application/x-www-form-urlencoded", input)
+					if strings.HasPrefix(route.Path, "/account") && status == http.StatusSeeOther {
+						return // nobody is signed in, which is seen first
+					}
 					if route.Service == "keys" || route.OperationID == "devicePage" || strings.HasPrefix(route.OperationID, "logout") {
 						require.Less(t, status, 500) // these need no input at all
 						return

@@ -69,7 +69,19 @@ func start(t *testing.T, name string, env []string, args ...string) *process {
 // stop asks the process to drain and waits for its end.
 func (p *process) stop(t *testing.T) {
 	t.Helper()
+	p.terminate(t)
+	p.waitForEnd(t)
+}
+
+// terminate asks the process to drain.
+func (p *process) terminate(t *testing.T) {
+	t.Helper()
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+}
+
+// waitForEnd waits for the end of a process that was asked to drain.
+func (p *process) waitForEnd(t *testing.T) {
+	t.Helper()
 	select {
 	case <-p.done:
 	case <-time.After(30 * time.Second):

@@ -53,8 +53,9 @@ func TestAServiceUnderAnothersRoleFails(t *testing.T) {
 		t.Run(service+" as "+role, func(t *testing.T) {
 			s := apartWithRoles(t, map[string]string{service: role})
 			require.NotEmpty(t, journey(t, s))
+			// keys makes an RSA key before it hears that it may not store it.
 			require.Eventually(t, func() bool { return strings.Contains(s.procs[service].out.String(), "permission denied") },
-				30*time.Second, 20*time.Millisecond, "and the log says why")
+				time.Minute, 20*time.Millisecond, "the log says why")
 		})
 	}
 }

@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"cmp"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/sqlite"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -27,6 +31,10 @@ type system struct {
 	procs    map[string]*process
 	restart  func(t *testing.T)
 	together bool
+	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
+
+	addr      map[string]string    // public address by process, when apart
+	balancers map[string]*balancer // by service, when apart
 }
 
 func (s *system) url(path string) string { return s.Origin + prefix + path }
@@ -44,6 +52,13 @@ func together(t *testing.T, args ...string) *system {
 	addr, admin, data := freeAddr(t), freeAddr(t), t.TempDir()
 	s := &system{Origin: "http://" + addr, admin: map[string]string{"platform": admin}, procs: map[string]*process{}, together: true}
 	s.Issuer = s.url("/oauth")
+	s.database = func(t *testing.T) *database.DB {
+		t.Helper()
+		db, err := sqlite.Open(t.Context(), filepath.Join(data, "platform.db"), database.Options{})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
 	args = append([]string{
 		"up", "--apply", seed(t), "--listen", addr, "--admin-listen", admin, "--public-url", s.Origin, "--data", data,
 	}, args...)
@@ -65,34 +80,68 @@ func together(t *testing.T, args ...string) *system {
 // an ingress that knows the route table and nothing else.
 func apart(t *testing.T) *system {
 	t.Helper()
-	return apartWithRoles(t, nil)
+	return deploy(t, fleet{})
 }
 
 // apartWithRoles lets a test start services under another's database role.
 func apartWithRoles(t *testing.T, roles map[string]string) *system {
 	t.Helper()
+	return deploy(t, fleet{roles: roles})
+}
+
+// fleet is how the five services are deployed; the zero value is how apart has it.
+type fleet struct {
+	roles    map[string]string // database role by service, where it is not its own
+	replicas map[string]int    // processes by service, where it is not one
+	env      []string          // more settings, of every process
+}
+
+// deploy starts a fleet. A service's first process goes by the service's name, the
+// second by that name and "-2", and so on; each has a listener of its own, and the
+// ingress takes those that are ready in turn.
+func deploy(t *testing.T, f fleet) *system {
+	t.Helper()
 	server := testkit.PostgresServer(t)
-	database := server.NewDatabase(t)
+	dsn := server.NewDatabase(t)
 	ingress := httptest.NewUnstartedServer(nil)
-	s := &system{Origin: "http://" + ingress.Listener.Addr().String(), admin: map[string]string{}, procs: map[string]*process{}}
+	s := &system{
+		Origin: "http://" + ingress.Listener.Addr().String(), admin: map[string]string{}, procs: map[string]*process{},
+		addr: map[string]string{}, balancers: map[string]*balancer{},
+	}
 	s.Issuer = s.url("/oauth")
+	s.database = func(t *testing.T) *database.DB {
+		t.Helper()
+		db, err := database.Open(t.Context(), database.Options{URL: dsn})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
 
 	keyFolder := t.TempDir()
+	encryption := make([]byte, 32)
+	_, err := rand.Read(encryption)
+	require.NoError(t, err)
 	handlers := map[string]http.Handler{}
 	envs := map[string][]string{}
-	for _, name := range services {
-		role := name
-		if other, ok := roles[name]; ok {
-			role = other
+	binaries := map[string]string{}
+	for _, service := range services {
+		role := cmp.Or(f.roles[service], service)
+		s.balancers[service] = newBalancer(s)
+		for i := range max(1, f.replicas[service]) {
+			name := service
+			if i > 0 {
+				name = fmt.Sprintf("%s-%d", service, i+1)
+			}
+			s.addr[name], s.admin[name], binaries[name] = freeAddr(t), freeAddr(t), service
+			envs[name] = append([]string{
+				"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + s.addr[name], "PLATFORM_ADMIN_LISTEN=" + s.admin[name],
+				"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32", "PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + keyFolder,
+				"PLATFORM_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(encryption),
+				"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_"+role),
+			}, f.env...)
+			s.balancers[service].add(name)
 		}
-		addr := freeAddr(t)
-		s.admin[name] = freeAddr(t)
-		envs[name] = []string{
-			"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + addr, "PLATFORM_ADMIN_LISTEN=" + s.admin[name],
-			"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32", "PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + keyFolder,
-			"PLATFORM_DATABASE_URL=" + server.LoginURL(t, database, "platform_"+role),
-		}
-		handlers[name] = httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
+		handlers[service] = s.balancers[service]
 	}
 	mux, err := api.Mux(handlers, handlers["keys"])
 	require.NoError(t, err)
@@ -100,16 +149,16 @@ func apartWithRoles(t *testing.T, roles map[string]string) *system {
 	ingress.Start()
 	t.Cleanup(ingress.Close)
 
-	operator := server.LoginURL(t, database, "platform_operator")
+	operator := server.LoginURL(t, dsn, "platform_operator")
 	platform(t, []string{"PLATFORM_DATABASE_URL=" + operator, "PLATFORM_PUBLIC_URL=" + s.Origin}, "apply", "-f", seed(t))
 
 	launch := func(t *testing.T) {
 		t.Helper()
-		for _, name := range services {
-			s.procs[name] = start(t, name, envs[name])
+		for name, env := range envs {
+			s.procs[name] = start(t, binaries[name], env)
 		}
-		for _, name := range services {
-			if roles == nil {
+		for name := range envs {
+			if f.roles == nil {
 				s.procs[name].waitFor(t, s.admin[name], "/readyz")
 			} else { // under a wrong role it need not become ready
 				s.procs[name].waitFor(t, s.admin[name], "/livez")
