@@ -251,6 +251,55 @@ func TestASignInThatTookTooLongSaysSoOnAPhone(t *testing.T) {
 		app, p := newNativeApp(t, s), newPhone(t, s)
 		p.open(app.begin(newAttempt()))
 		p.see(emailField)
+		changed, err := s.database(t).Exec(t.Context(), "e2e.expire", `UPDATE authorization_requests SET expires_at = $1`, database.At(time.Now().Add(-time.Second)))
+		require.NoError(t, err)
+		require.Positive(t, changed)
+		p.fill(emailField, "ada@acme.test"+kb.Enter)
+		p.do(chromedp.WaitNotPresent(chromedp.CSS(emailField)))
+		require.Contains(t, p.text(`main`), "This sign-in took too long")
+		p.judge("flow-expired")
+	})
+}
+
+// TestLoggingOutWithAnotherSessionsHintAsks: OpenID Connect RP-Initiated Logout 1.0
+// 2; a link must not be a logout button for strangers.
+func TestLoggingOutWithAnotherSessionsHintAsks(t *testing.T) {
+	onBothWays(t, func(t *testing.T, s *system) {
+		app, p := newNativeApp(t, s), newPhone(t, s)
+		a := newAttempt()
+		p.open(app.begin(a))
+		p.signIn("ada@acme.test")
+		p.allow()
+		first := app.take(t, p, a)
+		a = newAttempt()
+		p.open(app.begin(a, oauth2.SetAuthURLParam("prompt", "login")))
+		p.signIn("ada@acme.test")
+		p.allow()
+		second := app.take(t, p, a)
+		require.NotEqual(t, first.Session, second.Session, "signing in makes a new session")
+
+		p.open(s.url("/oauth/logout") + "?" + url.Values{"id_token_hint": {first.raw}, "state": {"x"}}.Encode())
+		p.see(`form button`)
+		require.Contains(t, p.text(`main`), "Command line asks to sign you out")
+		p.judge("logout-other-session")
+		p.click(`form button`)
+		p.do(chromedp.WaitNotPresent(chromedp.CSS(`form`)))
+		require.Contains(t, p.text(`main`), "You are signed out")
+
+		p.open(app.begin(newAttempt()))
+		p.see(emailField)
+	})
+}
+
+func TestAccountOnAPhone(t *testing.T) {
+	onBothWays(t, func(t *testing.T, s *system) {
+		// Elsewhere: an application that keeps a refresh token.
+		elsewhere := formbrowser.New(t, "https://")
+		portal := newRelyingParty(t, s, "portal", "https://portal.test/callback", "openid", "offline_access")
+		a := newAttempt()
+		tokens, _ := portal.redeem(t, a, portal.code(t, s, a, signIn(elsewhere.Get(portal.begin(a)), "ada@acme.test")))
+		require.NotEmpty(t, tokens.RefreshToken)
+
 		p := newPhone(t, s)
 		p.open(s.Origin + "/account")
 		p.signIn("ada@acme.test")
@@ -293,9 +342,6 @@ func TestASignInThatTookTooLongSaysSoOnAPhone(t *testing.T) {
 // TestATenantsEntranceOnAPhone: its name and colour, and no application behind it.
 func TestATenantsEntranceOnAPhone(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
-		changed, err := s.database(t).Exec(t.Context(), "e2e.colour", `UPDATE tenants SET color = '#0a7d4f' WHERE slug = 'globex'`)
-		require.NoError(t, err)
-		require.Positive(t, changed)
 		p := newPhone(t, s)
 		p.open(s.Origin + "/auth/tenants/globex")
 		p.see(emailField)
