@@ -19,11 +19,13 @@ const (
 	PasswordChanged   Kind = "session.password_changed"   // by the person; by an operator it is UserChanged
 	LogoutDelivered   Kind = "session.logout_delivered"   // an application heard of a logout (back-channel)
 	LogoutUndelivered Kind = "session.logout_undelivered" // and one did not, after all attempts
+	ErrorShown        Kind = "session.error_shown"        // any other error page; detail: error, status
 )
 
-// Refusals and decisions about applications, told by authorize and token.
+// Refusals and decisions about applications, told by authorize and token; how an
+// application did not authenticate, by the device service too.
 const (
-	RequestRefused  Kind = "authorize.refused"      // a request that went to an error page; detail: error
+	RequestRefused  Kind = "authorize.refused"      // a request that went to an error page; detail: error, status
 	CodeReplayed    Kind = "token.code_replayed"    // a code came twice: its grant is revoked
 	RefreshReused   Kind = "token.refresh_reused"   // a rotated refresh token came again: its family is revoked
 	FamilyRevoked   Kind = "token.family_revoked"   // all refresh tokens of a grant; detail: reason
@@ -38,6 +40,7 @@ const (
 const (
 	DeviceApproved  Kind = "device.approved"
 	DeviceDenied    Kind = "device.denied"
+	DeviceRefused   Kind = "device.refused"           // an error page; detail: error, status
 	UserCodeBlocked Kind = "device.user_code_blocked" // too many wrong user codes; detail: limit (address, session, platform)
 )
 

@@ -50,8 +50,10 @@ GRANT SELECT ON goose_db_version, applications, signing_keys
 GRANT INSERT ON audit_events
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
 
--- Failures, counted by those who are guessed at. The keys are keyed hashes.
-GRANT SELECT, INSERT, UPDATE, DELETE ON limits TO platform_token, platform_device, platform_session;
+-- Failures, counted by those who are guessed at, and sign-ins that were started.
+-- The keys are keyed hashes.
+GRANT SELECT, INSERT, UPDATE, DELETE ON limits
+    TO platform_authorize, platform_token, platform_device, platform_session;
 
 -- People, for those who show them or put them into tokens. Hashes of passwords
 -- stand apart, and only the sign-in reads them.
@@ -93,6 +95,11 @@ GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, sc
 GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
+-- Who withdraws what an application may do lets what waits for it expire.
+GRANT SELECT (user_id, client_id, tenant_id, consumed_at, expires_at), UPDATE (expires_at)
+    ON authorization_codes TO platform_session;
+GRANT SELECT (user_id, client_id, tenant_id, decision, consumed_at, expires_at), UPDATE (expires_at)
+    ON device_codes TO platform_session;
 GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
 GRANT UPDATE (last_login_at) ON users TO platform_session;
 

@@ -37,7 +37,7 @@ var matrix = map[string]map[string]rights{
 	"platform_authorize": {
 		"goose_db_version": read, "applications": read, "signing_keys": read,
 		"tenants": read, "users": read, "memberships": read,
-		"audit_events":           add,
+		"limits": own, "audit_events": add,
 		"consents":               read,
 		"sessions":               {verbs: "S", update: []string{"last_seen_at"}},
 		"authorization_requests": {verbs: "SID", update: []string{"consumed_at"}},
@@ -78,6 +78,12 @@ var matrix = map[string]map[string]rights{
 			},
 		},
 		"grants": {verbs: "S", update: []string{"revoked_at"}},
+		"authorization_codes": {
+			read: []string{"client_id", "consumed_at", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+		},
+		"device_codes": {
+			read: []string{"client_id", "consumed_at", "decision", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+		},
 	},
 	"platform_keys": {
 		"goose_db_version": read, "applications": read, "audit_events": add,
@@ -202,7 +208,7 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 		"platform_authorize": {
 			`SELECT hash FROM application_secrets`, `SELECT password_hash FROM credentials`, `UPDATE sessions SET user_id = 'x'`,
 			`UPDATE sessions SET ended_at = NULL`, `INSERT INTO grants (id) VALUES ('x')`, `UPDATE authorization_requests SET decision = 'consented'`,
-			`SELECT key FROM limits`, `SELECT kind FROM audit_events`,
+			`SELECT kind FROM audit_events`,
 		},
 		"platform_token": {
 			`SELECT password_hash FROM credentials`, `INSERT INTO authorization_codes (code_hash) VALUES ('\x00')`, `UPDATE authorization_codes SET user_id = 'x'`,

@@ -192,6 +192,7 @@ type DeviceCode struct {
 	Scope        oauth.Scopes
 	Resource     string
 	Interval     time.Duration // whole seconds; grows with every slow_down
+	Address      string        // where the device asked from; empty: not known
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 	Decision     DeviceDecision

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -39,6 +40,8 @@ type Problem struct {
 	Missing []string
 	// Reference finds this failure in the logs: the trace id, or a random number.
 	Reference string
+	// Address is the client's; see ClientAddr.
+	Address netip.Addr
 }
 
 // problemBody is the JSON form of every failure.
@@ -74,7 +77,7 @@ type validationError struct {
 func Fail(c *gin.Context, err error) {
 	x := exchangeOf(c)
 	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
-	p.Reference = x.ref()
+	p.Reference, p.Address = x.ref(), ClientAddr(c)
 	x.logFailure(c, p, err)
 	c.Abort()
 	if c.Writer.Written() {
@@ -222,5 +225,5 @@ func refuse(c *gin.Context, status int) {
 	x := exchangeOf(c)
 	c.Abort()
 	text := http.StatusText(status)
-	x.answer(c, Problem{Status: status, Description: text, Reference: x.ref()}, problemBody{Detail: text})
+	x.answer(c, Problem{Status: status, Description: text, Reference: x.ref(), Address: ClientAddr(c)}, problemBody{Detail: text})
 }

@@ -71,14 +71,17 @@ func TestErrorPagesSayWhatHappenedWhatToDoAndTheReference(t *testing.T) {
 }
 
 func TestFormPostPagePostsByScriptOrByButton(t *testing.T) {
-	w := httptest.NewRecorder()
-	newUI(t).FormPost(w, get("/x"), "https://rp.test/cb?tenant=a&b=c", url.Values{
-		"state": {`"><script>`}, "code": {"SplxlOBeZQQYbYS6WxSbIA"}, "iss": {"https://op.test"},
-	})
-	require.Equal(t, http.StatusOK, w.Code)
-	require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self' https://rp.test; frame-ancestors 'none'; base-uri 'none'; script-src 'self'",
-		w.Header().Get("Content-Security-Policy"))
-	golden(t, "form_post", w.Body.String())
+	for _, lang := range []string{"en", "de"} {
+		w, r := httptest.NewRecorder(), get("/x")
+		r.Header.Set("Accept-Language", lang)
+		newUI(t).FormPost(w, r, "https://rp.test/cb?tenant=a&b=c", url.Values{
+			"state": {`"><script>`}, "code": {"SplxlOBeZQQYbYS6WxSbIA"}, "iss": {"https://op.test"},
+		})
+		require.Equal(t, http.StatusOK, w.Code)
+		require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self' https://rp.test; frame-ancestors 'none'; base-uri 'none'; script-src 'self'",
+			w.Header().Get("Content-Security-Policy"))
+		golden(t, "form_post."+lang, w.Body.String())
+	}
 }
 
 func TestFormPostRefusesWhatRegistrationRefuses(t *testing.T) {
@@ -88,7 +91,11 @@ func TestFormPostRefusesWhatRegistrationRefuses(t *testing.T) {
 }
 
 func TestEveryPageCarriesStrictHeaders(t *testing.T) {
-	w := httptest.NewRecorder()
+	w, german := httptest.NewRecorder(), httptest.NewRecorder()
+	r := get("/x")
+	r.Header.Set("Accept-Language", "de")
+	newUI(t).Message(german, r, http.StatusNotFound, webui.Message{Title: "Fertig", Lead: "Weg.", Reference: "4bf92f35"}, webui.PageOptions{})
+	golden(t, "message.de", german.Body.String())
 	newUI(t).Message(w, get("/x"), http.StatusOK, webui.Message{
 		Title: "Done", Lead: "You can close this page.", Link: &webui.Link{Href: "com.example.app:/cb", Label: "Return"},
 	}, webui.PageOptions{FormAction: []string{"https://rp.test", "com.example.app:", "https://x.test; script-src *", ""}})
@@ -99,7 +106,7 @@ func TestEveryPageCarriesStrictHeaders(t *testing.T) {
 	require.Equal(t, "nosniff", h.Get("X-Content-Type-Options"))
 	require.Equal(t, "no-referrer", h.Get("Referrer-Policy"))
 	require.Equal(t, "DENY", h.Get("X-Frame-Options"))
-	golden(t, "message", w.Body.String())
+	golden(t, "message.en", w.Body.String())
 }
 
 func TestAMessageLinksOnlyToOursAndToRegisteredURIs(t *testing.T) {

@@ -9,10 +9,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
+	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
@@ -40,6 +45,10 @@ type Config struct {
 	Database servicekit.Database
 	Sessions servicekit.Sessions
 	Tokens   servicekit.Tokens
+	Limits   servicekit.Limits
+	// Encryption gives the key of what started sign-ins are counted by; nothing is
+	// sealed here.
+	Encryption servicekit.Encryption
 }
 
 // Deps is what the service is given.
@@ -49,6 +58,9 @@ type Deps = servicekit.Deps
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if deps.DB == nil || deps.Logger == nil || deps.Now == nil || deps.Random == nil {
 		return nil, errors.New("authorize: DB, Logger, Now and Random are needed")
+	}
+	if cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 || len(cfg.Encryption.Keys) == 0 {
+		return nil, errors.New("authorize: configuration missing: Limits and Encryption are needed")
 	}
 	ui, err := webui.New()
 	if err != nil {
@@ -61,11 +73,12 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Jar:        cookie.Jar{Secure: cfg.Server.Secure()},
 		UI:         ui,
 	}
+	told := refusals.New(audit.RequestRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random), deps.Logger, deps.Now)
 	handler, err := httpkit.NewHandler(httpkit.Options{
 		Service: name, Routes: api.For(name), Handlers: handlers.Handlers(),
 		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
 		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
-		ErrorPage: ui.ErrorPage,
+		ErrorPage: told.Page(ui.ErrorPage),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
@@ -92,13 +105,17 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 		Accounts:     signedIn,
 		Requests:     rows,
 		Codes:        rows,
-		Hints:        &hints.Hints{Keys: ring, Issuer: cfg.Server.Issuer()},
-		Issuer:       cfg.Server.Issuer(),
-		SessionIdle:  cfg.Sessions.Idle,
-		CodeTTL:      cfg.Tokens.CodeTTL,
-		Now:          deps.Now,
-		Random:       deps.Random,
-		Logger:       deps.Logger,
+		Flows: &limits.Flows{
+			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
+			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
+		},
+		Hints:       &hints.Hints{Keys: ring, Issuer: cfg.Server.Issuer()},
+		Issuer:      cfg.Server.Issuer(),
+		SessionIdle: cfg.Sessions.Idle,
+		CodeTTL:     cfg.Tokens.CodeTTL,
+		Now:         deps.Now,
+		Random:      deps.Random,
+		Logger:      deps.Logger,
 	}}
 }
 

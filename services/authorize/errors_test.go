@@ -103,6 +103,7 @@ func TestNothingRedirectsToAnUnregisteredURI(t *testing.T) {
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
 }
 
+// RFC 6749 4.1.2.1, OpenID Connect Core 3.1.2.6, RFC 9207 2.
 func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -146,12 +147,15 @@ func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 	})
 }
 
+// RFC 6749 3.1: parameters without a value are treated as omitted; those that must
+// be there have a code of their own.
 func TestEmptyRequiredQueryValuesFailByTheirOwnCode(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	require.Equal(t, "unsupported_response_type", w.do(visit{params: webParams(url.Values{"response_type": {""}})}).toApplication(callback).Get("error"))
 	require.Equal(t, "invalid_scope", w.do(visit{params: webParams(url.Values{"scope": {""}})}).toApplication(callback).Get("error"))
 }
 
+// RFC 6749 4.1.2.1 and 3.1.
 func TestStateIsEchoedOnlyWhenItIsOne(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	for name, tc := range map[string]struct {
@@ -173,6 +177,7 @@ func TestStateIsEchoedOnlyWhenItIsOne(t *testing.T) {
 	}
 }
 
+// OAuth 2.0 Form Post Response Mode 2.
 func TestFormPostCarriesTheAnswerInAPage(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	res := w.do(visit{params: webParams(url.Values{"response_mode": {"form_post"}, "prompt": {"none"}})})
@@ -206,6 +211,7 @@ func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 	require.Equal(t, "invalid_request", big.refusedHere(http.StatusRequestEntityTooLarge))
 }
 
+// RFC 9110 9.2.1.
 func TestHeadChangesNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	res := w.do(visit{method: http.MethodHead, params: webParams(nil)})

@@ -40,6 +40,7 @@ func (w *world) follow(res *reply, v visit) *reply {
 	return w.do(v)
 }
 
+// RFC 6749 4.1.2, RFC 9700 4.5.
 func TestAFlowEndsInOneCode(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -64,6 +65,7 @@ func TestAFlowEndsInOneCode(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.7: who starts a flow is who ends it.
 func TestTheFlowsCookieBindsTheBrowser(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	res := w.do(visit{params: webParams(nil)})
@@ -136,6 +138,7 @@ func TestARefusalIsAccessDenied(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3.
 func TestWhatTheEndOfAFlowChecksAgain(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	w.consent(ada, "web", "", "openid profile")

@@ -95,6 +95,7 @@ func TestPromptNoneWithSeveralPeopleInOneBrowserAsksWhoIsMeant(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1 and 3.1.2.6.
 func TestWhatPromptNoneAnswersOverHTTP(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	w.consent(ada, "web", "", "openid profile")
@@ -142,6 +143,7 @@ func TestWhatPromptNoneAnswersOverHTTP(t *testing.T) {
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`), "prompt=none never reaches the pages")
 }
 
+// OpenID Connect Core 3.1.2.3 and 3.1.2.4.
 func TestWhatSendsASignedInPersonToThePages(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	w.consent(ada, "web", "", "openid profile")

@@ -33,6 +33,7 @@ const (
 	loopback  = "http://127.0.0.1/callback"
 	private   = "com.example.app:/callback"
 	challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM" // RFC 7636 appendix B
+	mostFlows = 60                                            // of an address in 15 minutes
 	ada       = "usr_ada"
 	bob       = "usr_bob"
 	acme      = "tnt_acme"
@@ -63,9 +64,11 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
 	w.service, err = authorize.New(authorize.Config{
-		Server:   servicekit.Server{PublicURL: public},
-		Sessions: servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
-		Tokens:   servicekit.Tokens{AccessTokenTTL: time.Hour, CodeTTL: time.Minute},
+		Server:     servicekit.Server{PublicURL: public},
+		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
+		Tokens:     servicekit.Tokens{AccessTokenTTL: time.Hour, CodeTTL: time.Minute},
+		Limits:     servicekit.Limits{Flows: mostFlows, Window: 15 * time.Minute},
+		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
 	}, authorize.Deps{DB: own, Logger: testkit.Logger(t), Now: w.clock.Now, Random: rand.Reader})
 	require.NoError(t, err)
 	return w
@@ -166,6 +169,7 @@ type visit struct {
 	json    bool
 	raw     string // the query, instead of params
 	headers http.Header
+	from    string // the address and port, or the usual one
 }
 
 type reply struct {
@@ -192,6 +196,9 @@ func (w *world) do(v visit) *reply {
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	if v.json {
 		r.Header.Set("Accept", "application/json")
+	}
+	if v.from != "" {
+		r.RemoteAddr = v.from
 	}
 	for name, values := range v.headers {
 		r.Header[name] = values

@@ -9,16 +9,18 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
-	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
@@ -56,27 +58,28 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	if cfg.Limits.UserCode < 1 || cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
+	if cfg.Limits.UserCode < 1 || cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("device: configuration missing: Limits and Encryption are needed")
 	}
 	ui, err := webui.New()
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	client, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	clients, err := setup.Authenticator(setup.Config{Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	usecases := newDevice(cfg, deps, client)
+	usecases := newDevice(cfg, deps, clients)
 	edge, err := httpapi.New(usecases, cookie.Jar{Secure: cfg.Server.Secure()}, cfg.Server.Origin(), ui)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
+	told := refusals.New(audit.DeviceRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random), deps.Logger, deps.Now)
 	handler, err := httpkit.NewHandler(httpkit.Options{
 		Service: name, Routes: api.For(name), Handlers: edge.Handlers(),
 		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
 		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
-		ErrorPage: ui.ErrorPage,
+		ErrorPage: told.Page(ui.ErrorPage),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
@@ -88,32 +91,25 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}, nil
 }
 
-func newDevice(cfg Config, deps Deps, client *outbound.Client) *app.Device {
+func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.Device {
 	rows, guesses, secret := grantstore.NewForDevice(deps.DB), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
 	return &app.Device{Config: app.Config{
 		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now}),
-		Clients: &clientauth.Authenticator{
-			Issuer:     cfg.Server.Issuer(),
-			Keys:       jwks.New(client, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
-			Assertions: assertionstore.New(deps.DB),
-			Limiter:    guesses,
-			Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),
-			LimitKey:   secret,
-			Now:        deps.Now,
-		},
-		People:      directorystore.NewPeople(deps.DB),
-		Sessions:    sessionstore.New(deps.DB),
-		Codes:       rows,
-		SignIns:     rows,
-		Guesses:     guesses,
-		Trail:       auditstore.New(deps.DB, name, deps.Now, deps.Random),
-		SessionIdle: cfg.Sessions.Idle,
-		CodeTTL:     cfg.Tokens.DeviceCodeTTL,
-		GuessRule:   cfg.Limits.Rule(cfg.Limits.UserCode),
-		GuessSecret: secret,
-		Now:         deps.Now,
-		Random:      deps.Random,
-		Logger:      deps.Logger,
+		Clients:      clients,
+		People:       directorystore.NewPeople(deps.DB),
+		Sessions:     sessionstore.New(deps.DB),
+		Codes:        rows,
+		SignIns:      rows,
+		Guesses:      guesses,
+		Starts:       &limits.Flows{Counter: guesses, Secret: secret, Most: cfg.Limits.Flows, Window: cfg.Limits.Window},
+		Trail:        auditstore.New(deps.DB, name, deps.Now, deps.Random),
+		SessionIdle:  cfg.Sessions.Idle,
+		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
+		GuessRule:    cfg.Limits.Rule(cfg.Limits.UserCode),
+		GuessSecret:  secret,
+		Now:          deps.Now,
+		Random:       deps.Random,
+		Logger:       deps.Logger,
 	}}
 }
 

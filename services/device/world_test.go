@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -61,15 +62,21 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 // replica is the service once more, as another process runs it.
 func (w *world) replica(db *database.DB) *servicekit.Service {
 	w.t.Helper()
+	return w.logging(db, testkit.Logger(w.t))
+}
+
+// logging is a replica whose logs are kept.
+func (w *world) logging(db *database.DB, logger *slog.Logger) *servicekit.Service {
+	w.t.Helper()
 	public, err := url.Parse(origin)
 	require.NoError(w.t, err)
 	service, err := device.New(device.Config{
 		Server:     servicekit.Server{PublicURL: public},
 		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
 		Tokens:     servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
-		Limits:     servicekit.Limits{UserCode: 10, ClientAuth: 20, Window: 15 * time.Minute},
+		Limits:     servicekit.Limits{UserCode: 10, Flows: 60, ClientAuth: 20, Window: 15 * time.Minute},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
-	}, device.Deps{DB: db, Logger: testkit.Logger(w.t), Now: w.clock.Now, Random: rand.Reader})
+	}, device.Deps{DB: db, Logger: logger, Now: w.clock.Now, Random: rand.Reader})
 	require.NoError(w.t, err)
 	return service
 }

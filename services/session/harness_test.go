@@ -31,6 +31,7 @@ import (
 const (
 	origin     = "http://127.0.0.1:8080"
 	logoutURL  = origin + "/api/v1/platform/oauth/logout"
+	mostFlows  = 100 // of an address in 15 minutes
 	rightWords = "correct horse battery staple"
 )
 
@@ -74,7 +75,7 @@ func testConfig(t testing.TB) Config {
 	return Config{
 		Server:     servicekit.Server{PublicURL: public},
 		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 30 * 24 * time.Hour},
-		Limits:     servicekit.Limits{SignIn: 10, Window: 15 * time.Minute},
+		Limits:     servicekit.Limits{SignIn: 10, Flows: mostFlows, Window: 15 * time.Minute},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1, 2, 3}}},
 	}
 }

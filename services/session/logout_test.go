@@ -68,6 +68,7 @@ func (w *world) ended(id string) bool {
 	return !s.EndedAt.IsZero()
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2 and 3.
 func TestAHintForTheCurrentSessionLogsOutAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		sign := w.signer()
@@ -94,6 +95,7 @@ func TestAHintForTheCurrentSessionLogsOutAtOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2: an expired hint is accepted.
 func TestAValidHintWithoutASessionReturnsAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		p := w.newBrowser().Get(query("id_token_hint", w.signer()("JWT", idToken("ses_gone")), "post_logout_redirect_uri", bye, "state", "s"))
@@ -101,6 +103,7 @@ func TestAValidHintWithoutASessionReturnsAtOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2 and 6: else anybody could log people out.
 func TestOtherwiseThePersonDecides(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		sign := w.signer()
@@ -146,6 +149,7 @@ func TestTheConfirmationMustComeFromOurPage(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2: GET and POST.
 func TestAnApplicationsPostBecomesAGet(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()
@@ -189,6 +193,7 @@ func TestABrowserWithoutItsCookieGetsOneForTheConfirmation(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2, 3 and 4.
 func TestLogoutRequestsThatAreRefused(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		sign := w.signer()

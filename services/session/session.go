@@ -8,12 +8,15 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	routes "github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
@@ -62,6 +65,9 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	if deps.Signing == nil {
 		return nil, errors.New("session: dependencies missing: Signing")
 	}
+	if cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 {
+		return nil, errors.New("session: configuration missing: Limits are needed")
+	}
 	ui, err := webui.New()
 	if err != nil {
 		return nil, err
@@ -76,12 +82,15 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	if a.Backchannel, err = newBackchannel(cfg, deps, a.Applications, ring); err != nil {
 		return nil, err
 	}
-	handlers, err := httpapi.New(httpapi.Options{App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random})
+	told := refusals.New(audit.ErrorShown, auditstore.New(deps.DB, "session", deps.Now, deps.Random), deps.Logger, deps.Now)
+	handlers, err := httpapi.New(httpapi.Options{
+		App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random, Shown: told.Shown,
+	})
 	if err != nil {
 		return nil, err
 	}
-	opts := options(cfg, deps, ui)
-	opts.Handlers = handlers
+	opts := options(cfg, deps)
+	opts.Handlers, opts.ErrorPage = handlers, told.Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(opts)
 	if err != nil {
 		return nil, err
@@ -128,14 +137,18 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Passwords:    passwords,
 		Hints:        ring,
 		Limits:       limitstore.New(deps.DB),
-		Trail:        auditstore.New(deps.DB, "session", deps.Now, deps.Random),
-		Logger:       deps.Logger,
-		Now:          deps.Now,
-		Random:       deps.Random,
+		Starts: &limits.Flows{
+			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
+			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
+		},
+		Trail:  auditstore.New(deps.DB, "session", deps.Now, deps.Random),
+		Logger: deps.Logger,
+		Now:    deps.Now,
+		Random: deps.Random,
 	}
 }
 
-func options(cfg Config, deps Deps, ui *webui.UI) httpkit.Options {
+func options(cfg Config, deps Deps) httpkit.Options {
 	return httpkit.Options{
 		Service:        "session",
 		Routes:         routes.For("session"),
@@ -147,6 +160,5 @@ func options(cfg Config, deps Deps, ui *webui.UI) httpkit.Options {
 		TracerProvider: deps.TracerProvider,
 		MeterProvider:  deps.MeterProvider,
 		Random:         deps.Random,
-		ErrorPage:      ui.ErrorPage,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -211,6 +212,31 @@ func TestRedirectsOfAJWKSURIAreNotFollowed(t *testing.T) {
 	w.service = w.startWith(t, w.db, func(c *token.Config) { c.Outbound.Allow = []string{"127.0.0.1"} })
 	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
 	require.False(t, followed.Load())
+}
+
+// The address is judged when it is dialled, not when the name is read: a name that
+// was bound again to this machine leads nowhere (DNS rebinding).
+func TestTheAddressOfAJWKSURIIsCheckedWhenItIsDialled(t *testing.T) {
+	w := newKeepers(t, testkit.SQLite(t))
+	key := newKeypair(t)
+	var reached atomic.Int64
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { _, _ = out.Write(keySet(t, key)) }))
+	site.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			reached.Add(1)
+		}
+	}
+	site.StartTLS()
+	t.Cleanup(site.Close)
+	_, port, err := net.SplitHostPort(site.Listener.Addr().String())
+	require.NoError(t, err)
+	w.keeps(t, "signer", directory.Web, func(a *directory.Application) { a.JWKSURI = "https://localhost:" + port + "/jwks" })
+	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
+	require.Zero(t, reached.Load(), "no connection was opened, let alone a request sent")
+
+	w.service = w.startWith(t, w.db, func(c *token.Config) { c.Outbound.Allow = []string{"127.0.0.0/8", "::1/128"} })
+	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
+	require.NotZero(t, reached.Load(), "the same name, once the address is allowed; its certificate is nobody's")
 }
 
 func TestTwoSecretsAreGoodWhileOneReplacesTheOther(t *testing.T) {

@@ -116,13 +116,25 @@ func TestAnExchangeForAJWT(t *testing.T) {
 		require.Equal(t, jwtType, got.str("issued_token_type"))
 		token := got.str("access_token")
 		w.verified(t, token, "token-exchange+jwt", "ES256")
-		require.Equal(t, inactive, w.introspect(t, client("edge"), token).body)
+		for _, id := range []string{"edge", "next"} { // its client, and who serves what it is for
+			told := w.introspect(t, client(id), token).body
+			require.Equal(t, true, told["active"], "RFC 7662 2.2, to %s", id)
+			require.Equal(t, "N_A", told["token_type"])
+			require.Equal(t, map[string]any{"sub": "edge"}, told["act"], "RFC 8693 4.1")
+		}
+		require.Equal(t, inactive, w.introspect(t, client("keeper"), token).body)
 		requireError(t, w.userinfo(t, token), 401, oauth.InvalidToken)
 		_, claims := w.exchanged(t, "next", token, form{"subject_token_type": jwtType, "audience": deep})
 		require.Equal(t, map[string]any{"sub": "next", "act": map[string]any{"sub": "edge"}}, claims["act"])
 		requireError(t, w.post(t, exchange("next", token, nil)), 400, oauth.InvalidRequest) // it is no access_token
 		_, claims = w.exchanged(t, "edge", subject, form{"subject_token_type": jwtType})
 		require.Equal(t, "edge", claims["client_id"], "an access token is a jwt")
+
+		w.revoke(t, client("next"), token)
+		require.Equal(t, true, w.introspect(t, client("next"), token).body["active"], "another's is left alone (RFC 7009 2.1)")
+		w.revoke(t, client("edge"), token)
+		require.Equal(t, inactive, w.introspect(t, client("next"), token).body, "RFC 7009 2.2")
+		requireError(t, w.post(t, exchange("next", token, form{"subject_token_type": jwtType, "audience": deep})), 400, oauth.InvalidRequest)
 	})
 }
 

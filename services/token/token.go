@@ -5,18 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/platform-oauth/platform-oauth/api"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
-	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
@@ -24,7 +26,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
 // Config is what the service reads from its environment.
@@ -62,9 +63,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	failures := limitstore.New(deps.DB)
 	assertions := assertionstore.New(deps.DB)
 	registry := directorystore.NewApplicationsWithSecrets(deps.DB)
-	authenticator, err := newAuthenticator(cfg, deps, failures, assertions)
+	authenticator, err := setup.Authenticator(setup.Config{Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("token: %w", err)
 	}
 	cases, err := useCases(cfg, deps, useCaseParts{ring: ring, rows: rows, registry: registry, authenticator: authenticator})
 	if err != nil {
@@ -77,11 +78,14 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	return &servicekit.Service{
 		Handler: handler,
 		Run: func(ctx context.Context) error {
-			tasks := []func(context.Context) error{ring.Run}
-			for _, expired := range []ports.Sweeper{rows, failures, assertions} {
-				tasks = append(tasks, func(ctx context.Context) error { return app.Sweep(ctx, expired, deps.Now, deps.Logger) })
+			tasks, ctx := errgroup.WithContext(ctx)
+			tasks.Go(func() error { return ring.Run(ctx) })
+			for what, remove := range map[string]func(context.Context, time.Time, int) (int, error){
+				"grants and tokens": rows.DeleteExpired, "limits": failures.DeleteExpired, "assertions": assertions.DeleteExpired,
+			} {
+				tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, remove) })
 			}
-			return together(ctx, tasks...)
+			return tasks.Wait()
 		},
 		Ready: func(ctx context.Context) error {
 			if err := ring.Ready(); err != nil {
@@ -89,27 +93,6 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			}
 			return deps.DB.CheckSchema(ctx)
 		},
-	}, nil
-}
-
-// newAuthenticator refuses a configuration without the limits and keys that
-// counting failures needs: with none everybody would be blocked at once, or never.
-func newAuthenticator(cfg Config, deps Deps, failures clientauth.Limiter, assertions clientauth.Assertions) (*clientauth.Authenticator, error) {
-	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
-		return nil, errors.New("token: configuration missing: Limits and Encryption are needed")
-	}
-	fetcher, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
-	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
-	}
-	return &clientauth.Authenticator{
-		Issuer:     cfg.Server.Issuer(),
-		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
-		Assertions: assertions,
-		Limiter:    failures,
-		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),
-		LimitKey:   cfg.Encryption.Derive("limits"),
-		Now:        deps.Now,
 	}, nil
 }
 
@@ -183,25 +166,4 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 		Random:         deps.Random,
 		ErrorPage:      ui.ErrorPage,
 	})
-}
-
-// together runs background tasks until ctx ends or one of them fails.
-func together(ctx context.Context, tasks ...func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	results := make(chan error, len(tasks))
-	for _, task := range tasks {
-		go func() {
-			err := task(ctx)
-			if err != nil {
-				cancel(err)
-			}
-			results <- err
-		}()
-	}
-	var all []error
-	for range tasks {
-		all = append(all, <-results)
-	}
-	return errors.Join(all...)
 }

@@ -11,12 +11,12 @@ import (
 
 // A taken user code is no error: the caller draws another.
 const insertDeviceCode = `
-INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (user_code) DO NOTHING`
 
 const selectDeviceByUserCode = `
-SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, created_at, expires_at, decision, decided_at, consumed_at
+SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at, consumed_at
 FROM device_codes WHERE user_code = $1`
 
 const decideDevice = `
@@ -38,7 +38,7 @@ func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
 // InsertDeviceCode stores a new code; false when its user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
 	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID, c.Scope.String(), c.Resource,
-		wholeSeconds(c.Interval), database.At(c.CreatedAt), database.At(c.ExpiresAt))
+		wholeSeconds(c.Interval), c.Address, database.At(c.CreatedAt), database.At(c.ExpiresAt))
 	return n == 1, err
 }
 
@@ -49,6 +49,7 @@ type deviceCodeRow struct {
 	Scope      string        `db:"scope"`
 	Resource   string        `db:"resource"`
 	Interval   int64         `db:"interval_seconds"`
+	Address    string        `db:"address"`
 	CreatedAt  database.Time `db:"created_at"`
 	ExpiresAt  database.Time `db:"expires_at"`
 	Decision   string        `db:"decision"`
@@ -68,7 +69,7 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 	scope, _ := oauth.ParseScopes(row.Scope)
 	return &grants.DeviceCode{
 		Hash: row.Hash, UserCode: row.UserCode, ClientID: row.ClientID, Scope: scope, Resource: row.Resource,
-		Interval: time.Duration(row.Interval) * time.Second, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time,
+		Interval: time.Duration(row.Interval) * time.Second, Address: row.Address, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time,
 		Decision: grants.DeviceDecision(row.Decision), DecidedAt: row.DecidedAt.Time, ConsumedAt: row.ConsumedAt.Time,
 	}, nil
 }

@@ -21,7 +21,7 @@ var deviceNow = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 func deviceCode(secret, userCode string) *grants.DeviceCode {
 	return &grants.DeviceCode{
 		Hash: oauth.HashSecret(secret), UserCode: userCode, ClientID: "tv", Scope: oauth.Scopes{"openid", "profile"}, Resource: "https://api.test",
-		Interval: 5 * time.Second, CreatedAt: deviceNow, ExpiresAt: deviceNow.Add(10 * time.Minute),
+		Interval: 5 * time.Second, Address: "192.0.2.1", CreatedAt: deviceNow, ExpiresAt: deviceNow.Add(10 * time.Minute),
 	}
 }
 

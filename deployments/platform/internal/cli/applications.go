@@ -30,8 +30,8 @@ func (a *app) appCreate() *cobra.Command {
 		Use:   "create CLIENT_ID",
 		Short: "Create an application",
 		Long: `Create an application, by the rules of the declarative file. A WEB or SERVICE
-application without --client-secret-file is given a generated secret, which is
-printed once; SPA and NATIVE ones are public and have none.
+application without --client-secret-file and --jwks-uri is given a generated
+secret, which is printed once; SPA and NATIVE ones are public and have none.
 
 ` + cacheBound,
 		Example: `  platform app create billing-web --name Billing --type WEB --grant authorization_code \
@@ -62,6 +62,7 @@ printed once; SPA and NATIVE ones are public and have none.
 		{"refresh_token_ttl", "refresh-token-ttl", &f.RefreshTokenTTL, "life of a refresh token family (default: the platform's)"},
 		{"refresh_idle_ttl", "refresh-idle-ttl", &f.RefreshIdleTTL, "a refresh token ends when unused for so long (default: the platform's)"},
 		{"refresh_grace", "refresh-grace", &grace, "how long a rotated refresh token still answers; 0s: not at all (default: the platform's)"},
+		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes the keys that it authenticates with, by private_key_jwt and without a secret"},
 		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
 	}
 	bind(cmd, fields)

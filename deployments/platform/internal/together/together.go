@@ -59,7 +59,10 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
 	})
 	add("authorize", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return authorize.New(authorize.Config{Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens}, deps)
+		return authorize.New(authorize.Config{
+			Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens,
+			Limits: cfg.Limits, Encryption: cfg.Encryption,
+		}, deps)
 	})
 	add("session", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return session.New(session.Config{

@@ -101,3 +101,6 @@ ALTER TABLE authorization_requests ADD CONSTRAINT authorization_requests_kind_ch
 
 -- What a tenant's pages are accented with: '#rrggbb', or empty.
 ALTER TABLE tenants ADD COLUMN color text NOT NULL DEFAULT '';
+
+-- Where a device asked from: the person who approves it is told.
+ALTER TABLE device_codes ADD COLUMN address text NOT NULL DEFAULT '';

@@ -132,3 +132,6 @@ CREATE INDEX authorization_requests_expiry ON authorization_requests (expires_at
 
 -- What a tenant's pages are accented with: '#rrggbb', or empty.
 ALTER TABLE tenants ADD COLUMN color text NOT NULL DEFAULT '';
+
+-- Where a device asked from: the person who approves it is told.
+ALTER TABLE device_codes ADD COLUMN address text NOT NULL DEFAULT '';

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -36,6 +37,7 @@ type Config struct {
 	Accounts     ports.Accounts
 	Requests     ports.Requests
 	Codes        ports.Codes
+	Flows        ports.Flows
 	Hints        ports.Hints
 	Issuer       string
 	SessionIdle  time.Duration
@@ -50,12 +52,13 @@ type Config struct {
 type Authorizer struct{ Config }
 
 // Visitor is the browser that sent a request: the values of its cookies, empty
-// where it has none, and the trace its visit belongs to.
+// where it has none, the trace its visit belongs to, and where it is.
 type Visitor struct {
 	Browser     string
 	Session     string
 	Accounts    string
 	TraceParent string
+	Address     netip.Addr
 }
 
 // Answer says where the browser goes next; exactly one of Reply, Pages and Self
@@ -90,7 +93,7 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 	}
 	row.BrowserHash, row.TraceParent = []byte{}, visitor.TraceParent
 	row.ExpiresAt = row.CreatedAt.Add(postedTTL)
-	if err := a.insert(ctx, row); err != nil {
+	if err := a.insert(ctx, row, visitor.Address); err != nil {
 		return nil, err
 	}
 	return &Answer{Self: row.ID}, nil
@@ -273,14 +276,20 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 	}
 	row.BrowserHash, row.TraceParent = oauth.HashSecret(browser), visitor.TraceParent
 	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
-	if err := a.insert(ctx, row); err != nil {
+	if err := a.insert(ctx, row, visitor.Address); err != nil {
 		return nil, err
 	}
 	answer.Pages = row.ID
 	return answer, nil
 }
 
-func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationRequest) error {
+// insert stores a new request. An address that has started too many hears
+// *limits.Error, here and not at the application: whoever floods the table has no
+// business there.
+func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationRequest, from netip.Addr) error {
+	if err := a.Flows.Start(ctx, row.CreatedAt, from); err != nil {
+		return err
+	}
 	id, err := oauth.NewID("flw_", a.Random)
 	if err != nil {
 		return err

@@ -40,6 +40,7 @@ func query(changes url.Values) domain.Values {
 	return func(name string) []string { return q[name] }
 }
 
+// RFC 6749 4.1.2.1, RFC 9700 4.11.
 func TestFaultsThatAreNeverAnsweredByARedirect(t *testing.T) {
 	for name, changes := range map[string]url.Values{
 		"client_id twice":           {"client_id": {"web", "web"}},
@@ -74,8 +75,8 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 		{"unknown parameters are ignored, doubled ones too (RFC 6749 3.1)", nil, url.Values{"utm": {"a", "b"}}, ""},
 		{"state twice (RFC 6749 3.1)", nil, url.Values{"state": {"a", "b"}}, oauth.InvalidRequest},
 		{"scope twice (RFC 6749 3.1)", nil, url.Values{"scope": {"openid", "openid"}}, oauth.InvalidRequest},
-		{"response_mode twice", nil, url.Values{"response_mode": {"form_post", "form_post"}}, oauth.InvalidRequest},
-		{"request twice", nil, url.Values{"request": {"a", "b"}}, oauth.InvalidRequest},
+		{"response_mode twice (RFC 6749 3.1)", nil, url.Values{"response_mode": {"form_post", "form_post"}}, oauth.InvalidRequest},
+		{"request twice (RFC 6749 3.1)", nil, url.Values{"request": {"a", "b"}}, oauth.InvalidRequest},
 		{"a state of 4 KiB", nil, url.Values{"state": {strings.Repeat("s", 4<<10)}}, ""},
 		{"a state of more than 4 KiB", nil, url.Values{"state": {strings.Repeat("s", 4<<10+1)}}, oauth.InvalidRequest},
 		{"a nonce of more than 4 KiB", nil, url.Values{"nonce": {strings.Repeat("n", 4<<10+1)}}, oauth.InvalidRequest},
@@ -83,35 +84,35 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 		{"request_uri (OpenID Connect Core 6.2)", nil, url.Values{"request_uri": {"https://x.test"}}, oauth.RequestURINotSupported},
 		{"an empty request is absent", nil, url.Values{"request": {""}, "request_uri": {""}}, ""},
 		{"response_type=token (RFC 6749 3.1.1)", nil, url.Values{"response_type": {"token"}}, oauth.UnsupportedResponseType},
-		{"an empty response_type", nil, url.Values{"response_type": {""}}, oauth.UnsupportedResponseType},
-		{"response_type=code id_token", nil, url.Values{"response_type": {"code id_token"}}, oauth.UnsupportedResponseType},
+		{"an empty response_type (RFC 6749 3.1.1)", nil, url.Values{"response_type": {""}}, oauth.UnsupportedResponseType},
+		{"response_type=code id_token (RFC 9700 2.1.2)", nil, url.Values{"response_type": {"code id_token"}}, oauth.UnsupportedResponseType},
 		{"response_mode=fragment", nil, url.Values{"response_mode": {"fragment"}}, oauth.InvalidRequest},
 		{"response_mode=query", nil, url.Values{"response_mode": {"query"}}, ""},
-		{"an application without the grant", noGrant, nil, oauth.UnauthorizedClient},
-		{"an unknown prompt", nil, url.Values{"prompt": {"create"}}, oauth.InvalidRequest},
-		{"prompt=none with another", nil, url.Values{"prompt": {"none login"}}, oauth.InvalidRequest},
-		{"a negative max_age", nil, url.Values{"max_age": {"-1"}}, oauth.InvalidRequest},
+		{"an application without the grant (RFC 6749 4.1.2.1)", noGrant, nil, oauth.UnauthorizedClient},
+		{"an unknown prompt (OpenID Connect Core 3.1.2.1)", nil, url.Values{"prompt": {"create"}}, oauth.InvalidRequest},
+		{"prompt=none with another (OpenID Connect Core 3.1.2.1)", nil, url.Values{"prompt": {"none login"}}, oauth.InvalidRequest},
+		{"a negative max_age (OpenID Connect Core 3.1.2.1)", nil, url.Values{"max_age": {"-1"}}, oauth.InvalidRequest},
 		{"a max_age that is no number", nil, url.Values{"max_age": {"1h"}}, oauth.InvalidRequest},
 		{"a signed max_age", nil, url.Values{"max_age": {"+1"}}, oauth.InvalidRequest},
 		{"an enormous max_age", nil, url.Values{"max_age": {"99999999999999999999"}}, ""},
 		{"an empty max_age is absent", nil, url.Values{"max_age": {""}}, ""},
 		{"PKCE with S256", nil, url.Values{"code_challenge": {challenge}, "code_challenge_method": {"S256"}}, ""},
 		{"a challenge without a method means plain (RFC 7636 4.3)", nil, url.Values{"code_challenge": {challenge}}, oauth.InvalidRequest},
-		{"code_challenge_method=plain", nil, url.Values{"code_challenge": {challenge}, "code_challenge_method": {"plain"}}, oauth.InvalidRequest},
-		{"a method without a challenge", nil, url.Values{"code_challenge_method": {"S256"}}, oauth.InvalidRequest},
+		{"code_challenge_method=plain (RFC 9700 2.1.1)", nil, url.Values{"code_challenge": {challenge}, "code_challenge_method": {"plain"}}, oauth.InvalidRequest},
+		{"a method without a challenge (RFC 7636 4.3)", nil, url.Values{"code_challenge_method": {"S256"}}, oauth.InvalidRequest},
 		{"a challenge of 42 characters (RFC 7636 4.2)", nil, url.Values{"code_challenge": {challenge[:42]}, "code_challenge_method": {"S256"}}, oauth.InvalidRequest},
 		{"a challenge with padding (RFC 7636 4.2)", nil, url.Values{"code_challenge": {challenge + "="}, "code_challenge_method": {"S256"}}, oauth.InvalidRequest},
 		{"a public application without PKCE (RFC 9700 2.1.1)", spaApp(), nil, oauth.InvalidRequest},
 		{"a public application with PKCE", spaApp(), url.Values{"code_challenge": {challenge}, "code_challenge_method": {"S256"}}, ""},
 		{"an empty scope", nil, url.Values{"scope": {""}}, oauth.InvalidScope},
-		{"only unknown scopes", nil, url.Values{"scope": {"admin root"}}, oauth.InvalidScope},
+		{"only unknown scopes (RFC 6749 3.3)", nil, url.Values{"scope": {"admin root"}}, oauth.InvalidScope},
 		{"a scope outside the grammar (RFC 6749 3.3)", nil, url.Values{"scope": {`openid "x"`}}, oauth.InvalidScope},
 		{"offline_access alone without the refresh grant", codeOnly, url.Values{"scope": {"offline_access"}}, oauth.InvalidScope},
 		{"a resource of the application (RFC 8707 2)", nil, url.Values{"resource": {"https://api.test"}}, ""},
 		{"an empty resource is absent", nil, url.Values{"resource": {""}}, ""},
 		{"another resource (RFC 8707 2)", nil, url.Values{"resource": {"https://other.test"}}, oauth.InvalidTarget},
 		{"two resources", nil, url.Values{"resource": {"https://api.test", "https://api.test"}}, oauth.InvalidTarget},
-		{"wishes we do not know", nil, url.Values{
+		{"wishes we do not know (OpenID Connect Core 3.1.2.1, 5.2, 5.5)", nil, url.Values{
 			"acr_values": {"phr"}, "ui_locales": {"xx"}, "claims_locales": {"xx"}, "claims": {"{"}, "display": {"wap"}, "login_hint": {strings.Repeat("a", 5000)},
 		}, ""},
 	} {
@@ -134,6 +135,8 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 	}
 }
 
+// OAuth 2.0 Multiple Response Type Encoding Practices 2.1, OAuth 2.0 Form Post
+// Response Mode 2.
 func TestWhatAnErrorIsAnsweredBy(t *testing.T) {
 	for name, tc := range map[string]struct {
 		changes url.Values
@@ -154,6 +157,7 @@ func TestWhatAnErrorIsAnsweredBy(t *testing.T) {
 	}
 }
 
+// RFC 6749 3.3.
 func TestScopesAreNarrowedToWhatTheApplicationMayHave(t *testing.T) {
 	request, _ := domain.Parse(query(url.Values{"scope": {"openid admin  profile openid offline_access"}}))
 	require.Nil(t, request.Check(webApp()))
@@ -166,6 +170,7 @@ func TestScopesAreNarrowedToWhatTheApplicationMayHave(t *testing.T) {
 	require.Equal(t, oauth.Scopes{"openid"}, request.Row().Scope, "offline_access is dropped without the refresh grant")
 }
 
+// RFC 6749 3.1.2.
 func TestTheRegisteredURIKeepsItsOwnQuery(t *testing.T) {
 	params := url.Values{"code": {"c d"}}
 	for uri, want := range map[string]string{
@@ -181,6 +186,7 @@ func TestTheRegisteredURIKeepsItsOwnQuery(t *testing.T) {
 	}
 }
 
+// RFC 6749 4.1.2.
 func TestTheStateComesBackByteForByte(t *testing.T) {
 	for _, state := range []string{"x", "a b+c%20&d=e#f", "ünïcode…", "line\r\nbreak", `"quoted"\`} {
 		reply := domain.Reply{RedirectURI: callback, State: state}

@@ -28,6 +28,7 @@ func session(change func(*sessions.Session)) *sessions.Session {
 
 func seconds(n int) *int { return &n }
 
+// OpenID Connect Core 3.1.2.1: prompt, max_age, id_token_hint, acr_values.
 func TestWhatASessionStillNeeds(t *testing.T) {
 	row := func(change func(*grants.AuthorizationRequest)) *grants.AuthorizationRequest {
 		r := &grants.AuthorizationRequest{CreatedAt: now}
@@ -69,6 +70,7 @@ func TestWhatASessionStillNeeds(t *testing.T) {
 	}
 }
 
+// OpenID Connect Core 3.1.2.6.
 func TestWhatPromptNoneAnswers(t *testing.T) {
 	native := &directory.Application{Type: directory.Native}
 	web := &directory.Application{Type: directory.Web}

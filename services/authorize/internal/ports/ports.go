@@ -5,6 +5,7 @@ package ports
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -81,6 +82,12 @@ type Sweeper interface {
 // ErrInvalidHint says that an id_token_hint is no ID token of ours for the
 // application.
 var ErrInvalidHint = errors.New("ports: invalid id_token_hint")
+
+// Flows bounds how many requests an address may have stored.
+type Flows interface {
+	// Start counts one; *limits.Error when there were too many.
+	Start(ctx context.Context, now time.Time, from netip.Addr) error
+}
 
 // Hints reads id_token_hint (OpenID Connect Core 3.1.2.1).
 type Hints interface {

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
@@ -31,6 +32,7 @@ type Config struct {
 	Codes        ports.Codes
 	SignIns      ports.SignIns
 	Guesses      ports.Guesses
+	Starts       ports.Starts
 	Trail        ports.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
@@ -70,6 +72,9 @@ func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentia
 	}
 	code.Hash, code.CreatedAt = oauth.HashSecret(secret), d.Now()
 	code.ExpiresAt = code.CreatedAt.Add(d.CodeTTL)
+	if from.IsValid() {
+		code.Address = from.Unmap().WithZone("").String()
+	}
 	if err := d.insert(ctx, code); err != nil {
 		return nil, err
 	}
@@ -102,7 +107,13 @@ func (d *Device) client(ctx context.Context, credentials clientauth.Credentials,
 		return nil, fmt.Errorf("look up the application: %w", err)
 	}
 	if credentials.Method != clientauth.None || app == nil || app.DeviceRequiresAuth && !app.Public() {
-		return app, d.Clients.Authenticate(ctx, app, credentials, from)
+		err := d.Clients.Authenticate(ctx, app, credentials, from)
+		if kind, tell := clientauth.Refusal(err); tell && app != nil { // strangers invent names
+			d.record(ctx, audit.Event{
+				Kind: kind, ClientID: app.ClientID, Address: from.String(), Detail: map[string]string{"method": string(credentials.Method)},
+			})
+		}
+		return app, err
 	}
 	switch {
 	case !app.Active:

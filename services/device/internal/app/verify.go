@@ -84,7 +84,8 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 }
 
 // SignIn sends the browser to the sign-in pages for a code. browser is a new
-// browser cookie to set, or empty.
+// browser cookie to set, or empty. *limits.Error when the address has started too
+// many.
 func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
 	if visitor.Browser == "" {
 		if browser, err = oauth.NewSecret(d.Random); err != nil {
@@ -97,6 +98,9 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		return "", "", err
 	}
 	now := d.Now()
+	if err := d.Starts.Start(ctx, now, visitor.Address); err != nil {
+		return "", "", err
+	}
 	expires := now.Add(signInTTL)
 	if visit.Code.ExpiresAt.Before(expires) {
 		expires = visit.Code.ExpiresAt

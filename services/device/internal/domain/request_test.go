@@ -62,3 +62,25 @@ func TestWhenACodeWaits(t *testing.T) {
 	require.False(t, domain.Waits(&grants.DeviceCode{ExpiresAt: now.Add(1), Decision: grants.DeviceDenied}, now))
 	require.False(t, domain.Waits(&grants.DeviceCode{ExpiresAt: now.Add(1), ConsumedAt: now}, now))
 }
+
+// Whatever is asked for, a code has no more than the application may have.
+func FuzzRequest(f *testing.F) {
+	for _, seed := range []string{"", "openid", "openid  profile", "admin", "offline_access", "openid\x00", "öffentlich"} {
+		f.Add(seed, "https://api.test", true)
+	}
+	f.Fuzz(func(t *testing.T, scope, resource string, sent bool) {
+		request := domain.Request{Scope: scope}
+		if sent {
+			request.Resources = []string{resource}
+		}
+		app := tv()
+		code, refusal := request.Code(app)
+		if refusal != nil {
+			require.Nil(t, code)
+			return
+		}
+		require.NotEmpty(t, code.Scope)
+		require.True(t, app.Scopes.Contains(code.Scope...))
+		require.Contains(t, append(app.Audiences, ""), code.Resource)
+	})
+}

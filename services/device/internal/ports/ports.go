@@ -70,6 +70,12 @@ type Guesses interface {
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
 }
 
+// Starts bounds how many sign-ins an address may start.
+type Starts interface {
+	// Start counts one; *limits.Error when there were too many.
+	Start(ctx context.Context, now time.Time, from netip.Addr) error
+}
+
 // Trail is the audit trail.
 type Trail interface {
 	// Record adds an event with the present time.

@@ -195,7 +195,8 @@ type Entrance struct {
 }
 
 // Enter stores the sign-in and returns its flow; false when the typed address
-// cannot be one.
+// cannot be one. *limits.Error
+// when the address has started too many.
 func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err error) {
 	email := ""
 	if e.Email != "" {
@@ -208,6 +209,9 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 		return "", false, err
 	}
 	now := a.Now()
+	if err = a.Starts.Start(ctx, now, e.Browser.Address); err != nil {
+		return "", false, err
+	}
 	err = a.Entrances.Start(ctx, &grants.AuthorizationRequest{
 		ID: id, Kind: grants.KindAccount, BrowserHash: e.Browser.Hash, LoginEmail: email, TenantID: e.TenantID,
 		UILocales: e.UILocales, CreatedAt: now, ExpiresAt: now.Add(entranceTTL),

@@ -53,6 +53,7 @@ type App struct {
 	Passwords    ports.Passwords
 	Hints        ports.Hints
 	Limits       ports.Limits
+	Starts       ports.Starts
 	Trail        ports.Trail
 	Backchannel  *Backchannel // is woken when a session ends; nil: finds out by itself
 	Logger       *slog.Logger

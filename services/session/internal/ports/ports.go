@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
@@ -163,6 +164,12 @@ type Limits interface {
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
 	// Clear forgets a key's failures.
 	Clear(ctx context.Context, key limits.Key) error
+}
+
+// Starts bounds how many sign-ins an address may start.
+type Starts interface {
+	// Start counts one; *limits.Error when there were too many.
+	Start(ctx context.Context, now time.Time, from netip.Addr) error
 }
 
 // Trail keeps what was decided.

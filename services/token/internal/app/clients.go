@@ -41,22 +41,12 @@ func (s *Clients) authenticate(ctx context.Context, caller Caller) (*directory.A
 // refused tells the trail, save of names that strangers invent and of those who go
 // on while they are blocked: a flood shall not become a flood of rows.
 func (s *Clients) refused(ctx context.Context, app *directory.Application, caller Caller, err error) {
-	event := audit.Event{ClientID: caller.Credentials.ClientID, Address: caller.Address.String(), Detail: map[string]string{
-		"method": string(caller.Credentials.Method),
-	}}
-	limited, isLimited := errors.AsType[*clientauth.Limited](err)
-	refusal, isRefusal := errors.AsType[*clientauth.Error](err)
-	switch {
-	case app == nil:
-		return
-	case isLimited && limited.Counted:
-		event.Kind = audit.ClientBlocked
-	case isRefusal && refusal.Reused:
-		event.Kind = audit.AssertionReused
-	case isRefusal:
-		event.Kind = audit.ClientRefused
-	default:
+	kind, tell := clientauth.Refusal(err)
+	if app == nil || !tell {
 		return
 	}
-	s.Trail.record(ctx, event)
+	s.Trail.record(ctx, audit.Event{
+		Kind: kind, ClientID: caller.Credentials.ClientID, Address: caller.Address.String(),
+		Detail: map[string]string{"method": string(caller.Credentials.Method)},
+	})
 }

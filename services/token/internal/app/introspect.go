@@ -22,7 +22,7 @@ type Introspector struct {
 // Introspect answers a document of the domain: ActiveAccessToken,
 // ActiveRefreshToken or Inactive. Only confidential applications may ask. A token
 // is active only for its client and, an access token, for a server of a resource
-// in its audience; to all others it is as if it did not exist. It costs one read
+// in its audience; so is a jwt of an exchange. To all others it is as if it did not exist. It costs one read
 // at most. Errors are *oauth.Error and what the ports answer.
 func (i *Introspector) Introspect(ctx context.Context, request TokenRequest) (any, error) {
 	app, err := i.Clients.authenticate(ctx, request.Caller)
@@ -47,7 +47,7 @@ func (i *Introspector) Introspect(ctx context.Context, request TokenRequest) (an
 }
 
 func (i *Introspector) accessToken(ctx context.Context, app *directory.Application, token string) (any, error) {
-	claims, err := i.Tokens.verify(token)
+	claims, kind, err := i.Tokens.verifyBearer(token)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (i *Introspector) accessToken(ctx context.Context, app *directory.Applicati
 	if _, err := i.Tokens.honoured(ctx, claims); err != nil {
 		return nil, err
 	}
-	return &domain.ActiveAccessToken{Active: true, TokenType: "Bearer", AccessToken: *claims}, nil
+	return &domain.ActiveAccessToken{Active: true, TokenType: kind, AccessToken: *claims}, nil
 }
 
 func (i *Introspector) refreshToken(ctx context.Context, app *directory.Application, token string) (any, error) {

@@ -31,8 +31,8 @@ type Revoker struct {
 	Trail       *Trail
 }
 
-// Revoke ends the token: of a refresh token the whole grant, of an access token
-// that one alone. A token that is unknown, over or another client's is no error,
+// Revoke ends the token: of a refresh token the whole grant, of an access token,
+// or a jwt of an exchange, that one alone. A token that is unknown, over or another client's is no error,
 // and nothing happens (RFC 7009 2.2): nobody learns whether it exists. Errors are
 // *oauth.Error and what the ports answer.
 func (r *Revoker) Revoke(ctx context.Context, request TokenRequest) error {
@@ -57,7 +57,7 @@ func (r *Revoker) Revoke(ctx context.Context, request TokenRequest) error {
 }
 
 func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID string) error {
-	claims, err := r.Tokens.verify(request.Token)
+	claims, _, err := r.Tokens.verifyBearer(request.Token)
 	switch {
 	case dead(err):
 		return r.refuseIDToken(request.Token, clientID)

@@ -57,6 +57,16 @@ func (t *Tokens) verifyAs(token string, types ...string) (*domain.AccessToken, e
 	return claims, nil
 }
 
+// verifyBearer does so with what may be presented somewhere: an access token, or
+// what an exchange has issued as a jwt. kind is its token_type (RFC 8693 2.2.1).
+func (t *Tokens) verifyBearer(token string) (claims *domain.AccessToken, kind string, err error) {
+	if claims, err = t.verify(token); !dead(err) {
+		return claims, domain.Bearer, err
+	}
+	claims, err = t.verifyAs(token, domain.TypeExchanged)
+	return claims, domain.NotAnAccessToken, err
+}
+
 // signed reads a token of one of the types that we have issued, whenever that was.
 func (t *Tokens) signed(token string, types ...string) (*domain.AccessToken, error) {
 	payload, err := t.Verifier.Verify(token, types...)

@@ -12,6 +12,12 @@ import (
 // takes it for one, nor for an ID token (RFC 8725 3.11).
 const TypeExchanged = "token-exchange+jwt"
 
+// What token_type says of a token (RFC 6749 7.1, RFC 8693 2.2.1).
+const (
+	Bearer           = "Bearer"
+	NotAnAccessToken = "N_A"
+)
+
 // maxActors bounds the chain in act, and so the length of tokens that are
 // exchanged again and again.
 const maxActors = 8

@@ -17,7 +17,7 @@ type Inactive struct {
 // in it (RFC 7662 2.2, RFC 9068 2.2).
 type ActiveAccessToken struct {
 	Active    bool   `json:"active"`
-	TokenType string `json:"token_type"` // RFC 6749 5.1
+	TokenType string `json:"token_type"` // RFC 6749 5.1, RFC 8693 2.2.1
 	AccessToken
 }
 

@@ -91,14 +91,6 @@ type Standings interface {
 	TokenRevoked(ctx context.Context, jti string) (bool, error)
 }
 
-// Sweeper removes what no token needs any more.
-type Sweeper interface {
-	// DeleteExpired removes at most batch each of grants, refresh tokens and
-	// revocations that are over, erases seals past their grace, and tells how many
-	// rows it touched.
-	DeleteExpired(ctx context.Context, now time.Time, batch int) (int, error)
-}
-
 // Signer signs tokens.
 type Signer interface {
 	// Sign returns claims as a compact JWS with the given typ. Any error means

@@ -100,7 +100,7 @@ func parse(params *httpkit.Params) (*domain.Request, error) {
 func (a *API) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
 		Browser: a.Jar.Browser(c.Request), Session: a.Jar.Session(c.Request), Accounts: a.Jar.Accounts(c.Request),
-		TraceParent: traceParent(trace.SpanContextFromContext(c.Request.Context())),
+		TraceParent: traceParent(trace.SpanContextFromContext(c.Request.Context())), Address: httpkit.ClientAddr(c),
 	}
 }
 

@@ -101,8 +101,8 @@ func forbidden(description string) *oauth.Error {
 }
 
 // ownOrigin tells whether a page of ours sent the request. Sec-Fetch-Site decides
-// where the browser sends it: our pages have no referrer, so Origin is null on
-// their forms (Fetch 3.1).
+// where the browser sends it; an older one names our origin, which the page's
+// referrer policy lets it (withOrigin).
 func (a *API) ownOrigin(r *http.Request) bool {
 	if site := r.Header.Values("Sec-Fetch-Site"); len(site) > 0 {
 		return len(site) == 1 && site[0] == "same-origin"

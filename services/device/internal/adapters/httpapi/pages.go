@@ -3,11 +3,13 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
@@ -117,27 +119,53 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 type approveData struct {
 	Action   string
 	UserCode string
+	From     string // empty: not known
 	CSRF     string
 	Account  string
 	Scopes   []webui.ScopeLine
 	Warning  webui.Notice
 }
 
-// askForDecision names the application, what it asks for, and that only who
+// askForDecision names the application, what it asks for, where from, and that only who
 // started this should go on (RFC 8628 5.4): also for a first-party application,
 // and also when the code came with a link.
 func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
 		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit.Code.UserCode), Account: visit.User.Email,
-		Scopes:  texts.Scopes(visit.Code.Scope),
+		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope),
 		Warning: webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
 	}
 	view := webui.View{
 		Title: texts.T("device.approve.title"), Heading: texts.T("device.approve.heading", visit.App.Name),
 		Lead: texts.T("device.approve.lead"), Data: data,
 	}
-	a.ui.Render(c.Writer, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
+	a.ui.Render(withOrigin{c.Writer}, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
+}
+
+// askedFrom says where the device asked from, and whether that is where the person
+// is: a code that somebody sent comes from elsewhere (RFC 8628 5.4). What the device
+// says of itself is left out: an attacker would choose the words.
+func askedFrom(texts webui.Texts, visit *app.Visit, visitor app.Visitor) string {
+	asked, err := netip.ParseAddr(visit.Code.Address)
+	switch {
+	case err != nil:
+		return ""
+	case limits.Address(asked) == limits.Address(visitor.Address):
+		return texts.T("device.approve.same", asked)
+	default:
+		return texts.T("device.approve.other", asked)
+	}
+}
+
+// withOrigin lets a page's form name where it comes from: with no referrer at all
+// Origin is null (Fetch 3.1), and a browser without Sec-Fetch-Site could not say
+// that the page is ours.
+type withOrigin struct{ http.ResponseWriter }
+
+func (w withOrigin) WriteHeader(status int) {
+	w.Header().Set("Referrer-Policy", "same-origin")
+	w.ResponseWriter.WriteHeader(status)
 }
 
 // done tells the person that they can go back to their device.

@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
@@ -243,9 +244,13 @@ func (a *api) fail(c *gin.Context, err error) {
 	case "flow.form":
 		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
 	}
-	if f.status == http.StatusForbidden { // what an attack looks like is in the trail
-		message.Reference = httpkit.Reference(c)
+	message.Reference = httpkit.Reference(c)
+	if f.status == http.StatusForbidden { // what an attack looks like
 		a.App.Refused(c.Request.Context(), a.browser(c), f.key)
+	} else {
+		a.Shown(c.Request.Context(), httpkit.Problem{
+			Status: f.status, Code: oauth.Code(f.key), Reference: message.Reference, Address: httpkit.ClientAddr(c),
+		})
 	}
 	a.UI.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
 }

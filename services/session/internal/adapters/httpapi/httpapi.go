@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io"
@@ -29,6 +30,8 @@ type Options struct {
 	UI     *webui.UI
 	Jar    cookie.Jar
 	Random io.Reader // of the browser cookie, where logout has to set one
+	// Shown tells the trail of an error page.
+	Shown func(ctx context.Context, p httpkit.Problem)
 }
 
 type api struct {

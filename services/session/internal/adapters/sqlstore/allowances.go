@@ -66,21 +66,37 @@ func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]po
 	return list, nil
 }
 
-// Withdraw removes consents and revokes grants. A grant that is revoked ends its
+// withdrawals are what ends an allowance: $1 is the person, $2 the client, $3 the
+// tenant and $4 now. What is about to become a grant comes before the grants: a
+// code that is redeemed meanwhile holds its row until its grant is there, and the
+// last statement sees it.
+var withdrawals = []struct{ name, statement string }{
+	{"consent.withdraw", `DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND updated_at <= $4`},
+	{"authorization_requests.withdraw", `UPDATE authorization_requests SET decision = 'denied', decided_at = $4
+		WHERE client_id = $2 AND tenant_id = $3 AND decision = 'consented' AND consumed_at IS NULL AND expires_at > $4
+		  AND session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = $1)`},
+	{"authorization_codes.withdraw", `UPDATE authorization_codes SET expires_at = $4
+		WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND consumed_at IS NULL AND expires_at > $4`},
+	{"device_codes.withdraw", `UPDATE device_codes SET expires_at = $4
+		WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $4`},
+	{"grants.withdraw", `UPDATE grants SET revoked_at = $4 WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND revoked_at IS NULL`},
+}
+
+// Withdraw removes consents, lets what waits for its application expire (codes,
+// approved device codes) and revokes grants. A grant that is revoked ends its
 // refresh tokens, and userinfo and introspection refuse its access tokens.
 func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error) {
 	var changed int64
 	err := s.db.Tx(ctx, "allowances.withdraw", func(tx *database.Tx) error {
-		consents, err := tx.Exec(ctx, "consent.withdraw",
-			`DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3`, userID, clientID, tenantID)
-		if err != nil {
-			return err
+		changed = 0
+		for _, w := range withdrawals {
+			n, err := tx.Exec(ctx, w.name, w.statement, userID, clientID, tenantID, database.At(at))
+			if err != nil {
+				return err
+			}
+			changed += n
 		}
-		revoked, err := tx.Exec(ctx, "grants.withdraw",
-			`UPDATE grants SET revoked_at = $4 WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND revoked_at IS NULL`,
-			userID, clientID, tenantID, database.At(at))
-		changed = consents + revoked
-		return err
+		return nil
 	})
 	return int(changed), err
 }

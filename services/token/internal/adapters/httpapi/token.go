@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
 // UseCases are what the endpoints drive; every field is needed.
@@ -80,9 +81,9 @@ func token(c *gin.Context, issuer *app.Issuer, origins *app.Origins) {
 // 8693 2.2.1).
 func tokenType(answer *app.Answer) string {
 	if answer.IssuedTokenType != "" && answer.IssuedTokenType != oauth.TokenTypeAccessToken {
-		return "N_A"
+		return domain.NotAnAccessToken
 	}
-	return "Bearer"
+	return domain.Bearer
 }
 
 // parseToken reads a token request (RFC 6749 3.2): no parameter twice, save

@@ -1,0 +1,85 @@
+package refusals
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+)
+
+// Anybody can ask for error pages, and each is a row: a process writes a burst of
+// these and then one a second. What is dropped is still in the log.
+const (
+	burst = 100
+	every = time.Second
+)
+
+// Trail takes events.
+type Trail interface {
+	Record(ctx context.Context, e audit.Event) error
+}
+
+// Refusals tells a trail of error pages.
+type Refusals struct {
+	kind   audit.Kind
+	trail  Trail
+	logger *slog.Logger
+	now    func() time.Time
+
+	mu   sync.Mutex
+	free int
+	last time.Time
+}
+
+// New makes one that tells of pages as of kind.
+func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time) *Refusals {
+	return &Refusals{kind: kind, trail: trail, logger: logger, now: now, free: burst, last: now()}
+}
+
+// Page is next, told of: for [httpkit.Options].
+func (f *Refusals) Page(next func(http.ResponseWriter, *http.Request, httpkit.Problem)) func(http.ResponseWriter, *http.Request, httpkit.Problem) {
+	return func(w http.ResponseWriter, r *http.Request, p httpkit.Problem) {
+		f.Shown(r.Context(), p)
+		next(w, r, p)
+	}
+}
+
+// Shown tells of a page. A trail that cannot be written keeps nobody from it.
+func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
+	if !f.allowed() {
+		return
+	}
+	e := audit.Event{Kind: f.kind, Reference: p.Reference, Detail: map[string]string{"status": strconv.Itoa(p.Status)}}
+	if p.Code != "" {
+		e.Detail["error"] = string(p.Code)
+	}
+	if p.Address.IsValid() {
+		e.Address = p.Address.String()
+	}
+	// The page may be one of a request whose time is over.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if err := f.trail.Record(ctx, e); err != nil {
+		f.logger.WarnContext(ctx, "an error page was not written to the audit trail", "reference", p.Reference, "error", err)
+	}
+}
+
+func (f *Refusals) allowed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	now := f.now()
+	if more := int(now.Sub(f.last) / every); more > 0 {
+		f.free = min(burst, f.free+more)
+		f.last = now
+	}
+	if f.free == 0 {
+		return false
+	}
+	f.free--
+	return true
+}

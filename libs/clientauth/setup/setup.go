@@ -1,0 +1,42 @@
+package setup
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
+	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
+	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/outbound"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// Config is what of a service's configuration concerns client authentication.
+type Config struct {
+	Server     servicekit.Server
+	Limits     servicekit.Limits
+	Encryption servicekit.Encryption
+	Outbound   servicekit.Outbound
+}
+
+// Authenticator refuses a configuration without the limits and keys that counting
+// failures needs: with none everybody would be blocked at once, or never.
+func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator, error) {
+	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
+		return nil, errors.New("configuration missing: Limits and Encryption are needed")
+	}
+	fetcher, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	if err != nil {
+		return nil, fmt.Errorf("client authentication: %w", err)
+	}
+	return &clientauth.Authenticator{
+		Issuer:     cfg.Server.Issuer(),
+		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
+		Assertions: assertionstore.New(deps.DB),
+		Limiter:    limitstore.New(deps.DB),
+		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),
+		LimitKey:   cfg.Encryption.Derive("limits"),
+		Now:        deps.Now,
+	}, nil
+}

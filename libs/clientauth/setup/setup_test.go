@@ -1,0 +1,43 @@
+package setup_test
+
+import (
+	"crypto/rand"
+	"net/netip"
+	"net/url"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/clientauth"
+	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+func TestServicesCountFailuresTogether(t *testing.T) {
+	public, err := url.Parse("https://id.test")
+	require.NoError(t, err)
+	cfg := setup.Config{
+		Server: servicekit.Server{PublicURL: public}, Limits: servicekit.Limits{ClientAuth: 2, Window: time.Minute},
+		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+	}
+	deps := servicekit.Deps{DB: testkit.SQLite(t), Logger: testkit.Logger(t), Now: time.Now, Random: rand.Reader}
+	one, err := setup.Authenticator(cfg, deps)
+	require.NoError(t, err)
+	other, err := setup.Authenticator(cfg, deps)
+	require.NoError(t, err)
+	require.Equal(t, "https://id.test/api/v1/platform/oauth", one.Issuer)
+	from := netip.MustParseAddr("192.0.2.1")
+	unknown := clientauth.Credentials{Method: clientauth.Post, ClientID: "nobody"}
+	var refused *clientauth.Error
+	require.ErrorAs(t, one.Authenticate(t.Context(), nil, unknown, from), &refused)
+	var blocked *limits.Error
+	require.ErrorAs(t, other.Authenticate(t.Context(), nil, unknown, from), &blocked)
+}
+
+func TestAConfigurationThatCannotCountIsRefused(t *testing.T) {
+	_, err := setup.Authenticator(setup.Config{}, servicekit.Deps{})
+	require.ErrorContains(t, err, "Limits and Encryption are needed")
+}

@@ -1,0 +1,87 @@
+package device_test
+
+import (
+	"flag"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+var (
+	assetHash = regexp.MustCompile(`(/auth/assets/\w+)\.[\w-]+\.`)
+	formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
+)
+
+func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
+	for _, lang := range []string{"en", "de"} {
+		t.Run(lang, func(t *testing.T) {
+			w := newWorld(t, testkit.SQLite(t))
+			headers := http.Header{"Accept-Language": {lang + "-XX,fr;q=0.5"}}
+			_, session := w.signIn()
+			show := func(name, code string, v visit) {
+				t.Helper()
+				v.page, v.headers = true, headers
+				page := w.do(v)
+				require.Contains(t, page.body, `<html lang="`+lang+`">`)
+				require.Equal(t, lang, page.Header.Get("Content-Language"))
+				require.NotRegexp(t, `<style|\sstyle=|\son\w+=|<script`, page.body)
+				require.Equal(t, 1, strings.Count(page.body, "<h1>"), "one main heading")
+				require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+					page.Header.Get("Content-Security-Policy"))
+				body := assetHash.ReplaceAllString(formToken.ReplaceAllString(page.body, "${1}TOKEN"), "$1.HASH.")
+				if code != "" {
+					body = strings.ReplaceAll(body, code, "BCDF-GHJK")
+				}
+				file := filepath.Join("testdata", name+"."+lang+".html")
+				if *update {
+					require.NoError(t, os.MkdirAll("testdata", 0o750))
+					require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
+				}
+				want, err := os.ReadFile(file)
+				require.NoError(t, err, "run the test with -update to write it")
+				require.Equal(t, string(want), body)
+			}
+			show("enter", "", visit{path: pagePath})
+			show("enter_unknown", "", visit{path: pagePath, query: url.Values{"user_code": {`"><script>`}}})
+			for _, action := range []string{"approve", "deny"} {
+				code := w.device()
+				if action == "approve" {
+					show(action, code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
+				}
+				show(action+"_done", code, visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{
+					"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)},
+				}})
+			}
+		})
+	}
+}
+
+// RFC 6585 4: what needs no credentials must not fill the store.
+func TestAnAddressStartsSoManySignIns(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	code := w.device()
+	look := func(from string) *reply {
+		return w.do(visit{path: pagePath, page: true, from: from, query: url.Values{"user_code": {code}}})
+	}
+	for range 60 {
+		require.Equal(t, http.StatusSeeOther, look(here).StatusCode)
+	}
+	refused := look(here)
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
+	require.NotEmpty(t, refused.Header.Get("Retry-After"))
+	require.Empty(t, refused.Cookies())
+	require.Equal(t, 60, w.count(`SELECT count(*) FROM authorization_requests`))
+	require.Equal(t, http.StatusSeeOther, look(there).StatusCode)
+	_, session := w.signIn()
+	require.Equal(t, http.StatusOK, w.do(visit{path: pagePath, page: true, session: session, from: here, query: url.Values{"user_code": {code}}}).StatusCode)
+}
