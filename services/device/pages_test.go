@@ -85,3 +85,19 @@ func TestAnAddressStartsSoManySignIns(t *testing.T) {
 	_, session := w.signIn()
 	require.Equal(t, http.StatusOK, w.do(visit{path: pagePath, page: true, session: session, from: here, query: url.Values{"user_code": {code}}}).StatusCode)
 }
+
+// RFC 8628 5.1: whoever knows a public client_id may ask, but not without end.
+func TestAnAddressGetsSoManyDeviceCodes(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	ask := func(from string) *reply {
+		return w.do(visit{method: http.MethodPost, path: authorizePath, from: from, form: url.Values{"client_id": {"tv"}}})
+	}
+	for range 60 {
+		require.Equal(t, http.StatusOK, ask(here).StatusCode)
+	}
+	refused := ask(here)
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
+	require.NotEmpty(t, refused.Header.Get("Retry-After"))
+	require.Equal(t, 60, w.count(`SELECT count(*) FROM device_codes`))
+	require.Equal(t, http.StatusOK, ask(there).StatusCode)
+}

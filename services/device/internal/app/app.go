@@ -66,11 +66,17 @@ func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentia
 	if refusal != nil {
 		return nil, refusal
 	}
+	now := d.Now()
+	if credentials.Method == clientauth.None { // anybody may send a client_id
+		if err := d.Starts.Start(ctx, now, from); err != nil {
+			return nil, err
+		}
+	}
 	secret, err := oauth.NewSecret(d.Random)
 	if err != nil {
 		return nil, err
 	}
-	code.Hash, code.CreatedAt = oauth.HashSecret(secret), d.Now()
+	code.Hash, code.CreatedAt = oauth.HashSecret(secret), now
 	code.ExpiresAt = code.CreatedAt.Add(d.CodeTTL)
 	if from.IsValid() {
 		code.Address = from.Unmap().WithZone("").String()

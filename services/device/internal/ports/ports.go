@@ -70,7 +70,7 @@ type Guesses interface {
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
 }
 
-// Starts bounds how many sign-ins an address may start.
+// Starts bounds how many sign-ins, here or on a device, an address may start.
 type Starts interface {
 	// Start counts one; *limits.Error when there were too many.
 	Start(ctx context.Context, now time.Time, from netip.Addr) error
