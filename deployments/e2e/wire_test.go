@@ -5,11 +5,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
@@ -109,6 +112,44 @@ func TestMetadataIsTheSameInBothPlacesAndTrue(t *testing.T) {
 				require.NotEqual(t, http.StatusNotFound, res.StatusCode, name)
 			}
 		}
+	})
+}
+
+// TestMetadataNamesEveryEndpointAndGrantThatIsServed: RFC 8414 2, and what its
+// successors add; nothing that is there is left out.
+func TestMetadataNamesEveryEndpointAndGrantThatIsServed(t *testing.T) {
+	names := map[string]string{
+		"jwks": "jwks_uri", "authorize": "authorization_endpoint", "token": "token_endpoint", "userinfo": "userinfo_endpoint",
+		"revoke": "revocation_endpoint", "introspect": "introspection_endpoint", // RFC 7009, RFC 7662
+		"deviceAuthorize": "device_authorization_endpoint", // RFC 8628 4
+		"logout":          "end_session_endpoint",          // OpenID Connect RP-Initiated Logout 1.0 2.1
+	}
+	onBothWays(t, func(t *testing.T, s *system) {
+		_, body := exchange(t, http.MethodGet, s.Issuer+"/.well-known/openid-configuration", "", nil)
+		var metadata map[string]any
+		require.NoError(t, json.Unmarshal(body, &metadata))
+		for _, route := range api.Routes {
+			if name, ok := names[route.OperationID]; ok {
+				require.Equal(t, s.Origin+route.Path, metadata[name], name)
+				delete(metadata, name)
+			}
+		}
+		for name := range metadata {
+			require.False(t, strings.HasSuffix(name, "_endpoint"), "%s names no path of the contract", name)
+		}
+		known := 0
+		for _, grant := range []oauth.GrantType{
+			oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode, oauth.GrantTokenExchange, "password",
+		} {
+			form := url.Values{"grant_type": {string(grant)}, "client_id": {"service"}, "client_secret": {secrets["service"]}}
+			_, answer := exchange(t, http.MethodPost, s.url("/oauth/token"), form.Encode(), nil)
+			served := !strings.Contains(string(answer), "unsupported_grant_type")
+			require.Equal(t, served, slices.Contains(metadata["grant_types_supported"].([]any), any(string(grant))), grant)
+			if served {
+				known++
+			}
+		}
+		require.Len(t, metadata["grant_types_supported"], known)
 	})
 }
 
