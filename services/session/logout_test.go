@@ -13,6 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 const (
@@ -251,5 +252,34 @@ func TestLoggingOutTwiceAtOnceEndsOnce(t *testing.T) {
 		require.True(t, w.ended(sid))
 		_, page := b.flow(nil)
 		require.Equal(t, "Sign in", b.Get(page).H1(), "an ended session's cookie signs nobody in")
+	})
+}
+
+// FuzzLogout sends anything as the logout request (RP-Initiated Logout 1.0 2): the
+// answer is a page or a redirect to a registered URI, never a fault.
+func FuzzLogout(f *testing.F) {
+	f.Add("client_id=web&post_logout_redirect_uri=https%3A%2F%2Fevil.test&state=s")
+	f.Add("id_token_hint=a.b.c&id_token_hint=d")
+	f.Add("state=%ff&client_id=%00&post_logout_redirect_uri=javascript:x")
+	db := testkit.SQLite(f)
+	shared := newWorld(f, db, db)
+	f.Fuzz(func(t *testing.T, query string) {
+		own := *shared
+		w := &own
+		w.t = t
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r, err := http.NewRequestWithContext(t.Context(), method, logoutURL, strings.NewReader(query))
+			require.NoError(t, err)
+			if method == http.MethodGet {
+				r.URL.RawQuery, r.Body = query, http.NoBody
+			}
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			res, err := w.RoundTrip(r)
+			require.NoError(t, err)
+			require.Less(t, res.StatusCode, 500)
+			if location := res.Header.Get("Location"); location != "" {
+				require.Contains(t, location, "/oauth/logout", "a stranger's request leads to our own page at most")
+			}
+		}
 	})
 }
