@@ -3,15 +3,11 @@ package e2e
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -129,26 +125,4 @@ func fetch(ctx context.Context, url string) (int, string) {
 	defer func() { _ = res.Body.Close() }()
 	body, _ := io.ReadAll(res.Body)
 	return res.StatusCode, string(body)
-}
-
-// handedOut counts the ports that freeAddr gave away.
-var handedOut atomic.Uint32
-
-// freeAddr is a loopback address that nobody listens on. Each is given once, and
-// all lie below the ports that the kernel takes for connections, so that nobody
-// else gets one before the process that it is meant for.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	const first, many = 10_000, 20_000
-	for range many {
-		port := first + (uint32(os.Getpid())*131+handedOut.Add(1))%many
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			continue
-		}
-		require.NoError(t, l.Close())
-		return l.Addr().String()
-	}
-	require.Fail(t, "no port is free")
-	return ""
 }

@@ -49,7 +49,7 @@ func onBothWays(t *testing.T, f func(t *testing.T, s *system)) {
 // together starts `platform up` on SQLite and local keys.
 func together(t *testing.T, args ...string) *system {
 	t.Helper()
-	addr, admin, data := freeAddr(t), freeAddr(t), t.TempDir()
+	addr, admin, data := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 	s := &system{Origin: "http://" + addr, admin: map[string]string{"platform": admin}, procs: map[string]*process{}, together: true}
 	s.Issuer = s.url("/oauth")
 	s.database = func(t *testing.T) *database.DB {
@@ -132,7 +132,7 @@ func deploy(t *testing.T, f fleet) *system {
 			if i > 0 {
 				name = fmt.Sprintf("%s-%d", service, i+1)
 			}
-			s.addr[name], s.admin[name], binaries[name] = freeAddr(t), freeAddr(t), service
+			s.addr[name], s.admin[name], binaries[name] = testkit.FreeAddr(t), testkit.FreeAddr(t), service
 			envs[name] = append([]string{
 				"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + s.addr[name], "PLATFORM_ADMIN_LISTEN=" + s.admin[name],
 				"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32", "PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + keyFolder,

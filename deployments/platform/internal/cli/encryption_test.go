@@ -10,6 +10,8 @@ import (
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 func TestTheEncryptionKeyIsMadeOnceAndKept(t *testing.T) {
@@ -20,7 +22,7 @@ func TestTheEncryptionKeyIsMadeOnceAndKept(t *testing.T) {
 
 	var kept []byte
 	for range 2 {
-		u := d.up("--listen", freeAddr(t), "--admin-listen", freeAddr(t))
+		u := d.up("--listen", testkit.FreeAddr(t), "--admin-listen", testkit.FreeAddr(t))
 		u.ready("is ready")
 		require.Equal(t, exitDone, u.end(), u.err.String())
 		info, err := os.Stat(path)
@@ -50,7 +52,7 @@ func TestGivenEncryptionKeysLeaveTheFolderAlone(t *testing.T) {
 	for name, entry := range map[string]string{"by the variable": encryptionVariable + "=" + key, "by a file": encryptionVariable + "_FILE=" + file} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, entry)
-			u := d.up("--listen", freeAddr(t), "--admin-listen", freeAddr(t))
+			u := d.up("--listen", testkit.FreeAddr(t), "--admin-listen", testkit.FreeAddr(t))
 			u.ready("is ready")
 			require.Equal(t, exitDone, u.end(), u.err.String())
 			require.NoFileExists(t, filepath.Join(d.data, encryptionFile))

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -149,12 +148,3 @@ func (u *up) wait() int {
 
 // lines are those of a text, without the empty one behind the last.
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
-
-// freeAddr is a loopback address that nobody listened on a moment ago.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}

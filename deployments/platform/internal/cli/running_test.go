@@ -11,6 +11,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 func TestTheTrailIsFollowed(t *testing.T) {
@@ -75,8 +76,8 @@ func tokenStatus(t *testing.T, addr, secret string) int {
 
 func TestARunningPlatformNoticesWithinTheBound(t *testing.T) {
 	d := newDesk(t)
-	addr := freeAddr(t)
-	u := d.up("--listen", addr, "--admin-listen", freeAddr(t))
+	addr := testkit.FreeAddr(t)
+	u := d.up("--listen", addr, "--admin-listen", testkit.FreeAddr(t))
 	u.ready("is ready")
 	becomes := func(want int, secret string) {
 		t.Helper()

@@ -35,7 +35,7 @@ func TestUpServesUntilItIsToldToStop(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d.t = t
-			addr, admin := freeAddr(t), freeAddr(t)
+			addr, admin := testkit.FreeAddr(t), testkit.FreeAddr(t)
 			u := d.up("--listen", addr, "--admin-listen", admin, "--apply", writeFile(t, seed))
 			block := u.ready("is ready")
 			require.Regexp(t, `created +tenant +acme`, block)
@@ -74,9 +74,9 @@ func TestAPortThatIsTakenFails(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = l.Close() }()
 	taken := l.Addr().String()
-	message := newDesk(t).failed("up", "--listen", taken, "--admin-listen", freeAddr(t))
+	message := newDesk(t).failed("up", "--listen", taken, "--admin-listen", testkit.FreeAddr(t))
 	require.Contains(t, message, "platform: PLATFORM_LISTEN: listen tcp "+taken+": bind: address already in use")
-	message = newDesk(t).failed("up", "--listen", freeAddr(t), "--admin-listen", taken)
+	message = newDesk(t).failed("up", "--listen", testkit.FreeAddr(t), "--admin-listen", taken)
 	require.Contains(t, message, "PLATFORM_ADMIN_LISTEN: listen tcp "+taken)
 }
 
@@ -84,7 +84,7 @@ func TestToldToStopBeforeItIsReadyIsNoFailure(t *testing.T) {
 	stopped, stop := context.WithCancelCause(t.Context())
 	stop(errors.New("terminated signal received")) // as signal.NotifyContext does
 	for _, environ := range [][]string{nil, {"PLATFORM_DATABASE_URL=" + testkit.PostgresServer(t).NewDatabase(t)}, {"PLATFORM_DATABASE_URL=postgres://nobody@127.0.0.1:1/x"}} {
-		o := newDesk(t, environ...).runIn(stopped, "up", "--demo", "--listen", freeAddr(t), "--admin-listen", freeAddr(t))
+		o := newDesk(t, environ...).runIn(stopped, "up", "--demo", "--listen", testkit.FreeAddr(t), "--admin-listen", testkit.FreeAddr(t))
 		require.Equal(t, exitDone, o.code, o.err)
 		require.NotContains(t, o.out, "is ready")
 	}
@@ -125,8 +125,8 @@ func TestServe(t *testing.T) {
 
 func TestTheDemosCredentialsAreKept(t *testing.T) {
 	d := newDesk(t)
-	addr := freeAddr(t)
-	args := []string{"--demo", "--listen", addr, "--admin-listen", freeAddr(t)}
+	addr := testkit.FreeAddr(t)
+	args := []string{"--demo", "--listen", addr, "--admin-listen", testkit.FreeAddr(t)}
 	first := d.up(args...)
 	block := first.ready("demo-service")
 	require.Contains(t, block, "  demo      http://"+addr+"/demo\n  sign in   ada@acme.test with the password ")
