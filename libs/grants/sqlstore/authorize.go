@@ -87,7 +87,7 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 	if err != nil || issued == 1 {
 		return err
 	}
-	return s.whyNot(ctx, c.RequestID, now)
+	return whyNot(ctx, s.db, c.RequestID, now, grants.ErrNotFound)
 }
 
 // Consume ends a request without a code; of any number of callers exactly one
@@ -98,21 +98,7 @@ func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.T
 	if err != nil || n == 1 {
 		return err
 	}
-	return s.whyNot(ctx, requestID, now)
-}
-
-func (s *ForAuthorize) whyNot(ctx context.Context, requestID string, now time.Time) error {
-	r, err := s.Request(ctx, requestID)
-	switch {
-	case err != nil:
-		return err
-	case !r.ConsumedAt.IsZero():
-		return grants.ErrConsumed
-	case !now.Before(r.ExpiresAt):
-		return grants.ErrExpired
-	default:
-		return grants.ErrNotFound
-	}
+	return whyNot(ctx, s.db, requestID, now, grants.ErrNotFound)
 }
 
 // DeleteExpired removes at most batch requests and batch codes that are over,

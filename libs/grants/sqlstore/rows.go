@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -119,6 +120,22 @@ func findRequest(ctx context.Context, db database.Runner, id string) (*grants.Au
 		return nil, notFound(err)
 	}
 	return row.request(), nil
+}
+
+// whyNot names the reason why a statement on a request touched no row; otherwise
+// is what is left when the request goes on.
+func whyNot(ctx context.Context, db database.Runner, id string, now time.Time, otherwise error) error {
+	r, err := findRequest(ctx, db, id)
+	switch {
+	case err != nil:
+		return err
+	case !r.ConsumedAt.IsZero():
+		return grants.ErrConsumed
+	case !now.Before(r.ExpiresAt):
+		return grants.ErrExpired
+	default:
+		return otherwise
+	}
 }
 
 func putRequest(ctx context.Context, db *database.DB, r *grants.AuthorizationRequest) error {

@@ -40,7 +40,7 @@ func (s *ForSession) SetLogin(ctx context.Context, id, email string, now time.Ti
 	if err != nil || n == 1 {
 		return err
 	}
-	return s.whyNot(ctx, id, now)
+	return whyNot(ctx, s.db, id, now, grants.ErrDecided)
 }
 
 // Decide writes who signed in and what they said. It may be said again while the
@@ -54,21 +54,7 @@ WHERE id = $2 AND decision <> 'denied' AND consumed_at IS NULL AND expires_at > 
 	if err != nil || n == 1 {
 		return err
 	}
-	return s.whyNot(ctx, id, now)
-}
-
-func (s *ForSession) whyNot(ctx context.Context, id string, now time.Time) error {
-	r, err := s.Request(ctx, id)
-	switch {
-	case err != nil:
-		return err
-	case !r.ConsumedAt.IsZero():
-		return grants.ErrConsumed
-	case !now.Before(r.ExpiresAt):
-		return grants.ErrExpired
-	default:
-		return grants.ErrDecided
-	}
+	return whyNot(ctx, s.db, id, now, grants.ErrDecided)
 }
 
 // RevokeSessionGrants ends the online grants of a session, offline ones outlive
