@@ -1,7 +1,11 @@
 package testkit
 
 import (
+	"context"
+	"errors"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,13 +25,36 @@ func OnEachDatabase(t *testing.T, f func(t *testing.T, db *database.DB)) {
 // SQLite opens a fresh migrated SQLite file.
 func SQLite(t testing.TB) *database.DB {
 	t.Helper()
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "platform.db"), database.Options{})
+	content, err := migratedSQLite()
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "platform.db")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	db, err := sqlite.Open(t.Context(), path, database.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	_, _, err = database.Migrate(t.Context(), db, nil)
-	require.NoError(t, err)
 	return db
 }
+
+// migratedSQLite is a migrated file's content, made once: under the race detector
+// the migrations take longer than most tests.
+var migratedSQLite = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "platform-testkit-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	ctx, path := context.Background(), filepath.Join(dir, "platform.db")
+	db, err := sqlite.Open(ctx, path, database.Options{})
+	if err != nil {
+		return nil, err
+	}
+	_, _, err = database.Migrate(ctx, db, nil)
+	// The last connection to close writes everything into the file.
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path) //nolint:gosec // our own file
+})
 
 // Postgres opens a fresh migrated PostgreSQL database, as its owner.
 func Postgres(t testing.TB) *database.DB {

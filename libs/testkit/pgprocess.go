@@ -160,9 +160,26 @@ func await(pidFile string, ended <-chan struct{}) error {
 	}
 }
 
+// memoryFolder is where Linux keeps files in memory. A server whose files are
+// there makes and drops a database in a tenth of the time.
+const (
+	memoryFolder = "/dev/shm"
+	memoryNeeded = 4 << 30 // bytes; containers often have 64 MiB
+)
+
+// fastFolder is memoryFolder where it is large enough, else "", the system's
+// folder for temporary files.
+func fastFolder() string {
+	var found syscall.Statfs_t
+	if err := syscall.Statfs(memoryFolder, &found); err != nil || found.Bavail*uint64(found.Bsize) < memoryNeeded { //nolint:gosec // a block's size is positive
+		return ""
+	}
+	return memoryFolder
+}
+
 // pgFolder makes a temporary folder that the server's user owns.
 func pgFolder(who *syscall.Credential) (string, error) {
-	dir, err := os.MkdirTemp("", "platform-testkit-postgres-")
+	dir, err := os.MkdirTemp(fastFolder(), "platform-testkit-postgres-")
 	if err != nil || who == nil {
 		return dir, err
 	}
