@@ -28,7 +28,7 @@ var technologies = []name{
 	{path: "github.com/jmoiron/sqlx", home: "libs/database"},
 	{path: "github.com/lib/pq", home: "libs/database"},
 	{path: "go.opentelemetry.io/otel", home: "libs/httpkit"},
-	{path: "github.com/hashicorp/vault", home: "libs/signing/vaulttransit", planned: true},
+	{path: "github.com/hashicorp/vault", home: "libs/signing/vaulttransit"},
 	{path: repository + "/libs/database", home: "libs/testkit"},
 }
 
