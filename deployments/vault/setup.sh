@@ -21,7 +21,7 @@
 #   KUBERNETES_REVIEWER_FILE                       token that may review others, where Vault runs outside
 #   KUBERNETES_NAMESPACE          platform         where the services run
 #   KUBERNETES_SERVICE_ACCOUNTS   platform-oauth-  what their service accounts begin with; the service's name follows
-#   KUBERNETES_AUDIENCE           vault            audience that their tokens must have
+#   KUBERNETES_AUDIENCE           vault            audience that their tokens must have; "" for the API server's own
 set -eu
 umask 077
 
@@ -53,8 +53,11 @@ case "${1-}" in
 --credentials) credentials=${2:?--credentials needs a folder} ;;
 *) fail "what is $1? Usage: setup.sh [--credentials DIR]" ;;
 esac
-case "$mount$prefix" in
-*[!A-Za-z0-9_-]*) fail "PLATFORM_VAULT_TRANSIT_MOUNT and PLATFORM_VAULT_KEY_PREFIX may have letters, digits, - and _" ;;
+case "$mount" in
+*[!A-Za-z0-9_./-]*) fail "PLATFORM_VAULT_TRANSIT_MOUNT is a path of letters, digits, _, . and -" ;;
+esac
+case "$prefix" in
+*[!A-Za-z0-9_.-]*) fail "PLATFORM_VAULT_KEY_PREFIX may have letters, digits, _, . and -" ;;
 esac
 
 cli=${VAULT_CLI-}
@@ -159,7 +162,7 @@ if [ -n "${KUBERNETES_HOST-}" ]; then
     fi
     say "{$config}" | put "auth/$kubernetes/config"
     for service in $services; do
-        say "{$(terms "$service"), \"audience\": \"${KUBERNETES_AUDIENCE:-vault}\",
+        say "{$(terms "$service"), \"audience\": \"${KUBERNETES_AUDIENCE-vault}\",
             \"bound_service_account_names\": [\"$accounts$service\"], \"bound_service_account_namespaces\": [\"${KUBERNETES_NAMESPACE:-platform}\"]}" |
             put "auth/$kubernetes/role/$prefix-$service"
     done

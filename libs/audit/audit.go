@@ -59,6 +59,11 @@ const (
 	SecretRotated      Kind = "operator.secret_rotated"
 )
 
+// ForwardedIgnored is what error pages' events have as the detail "forwarded" when
+// the request had an X-Forwarded-For from a peer that is no trusted proxy, so that
+// the address is that peer's.
+const ForwardedIgnored = "ignored"
+
 // Event is what a service tells; every field but Kind may be empty.
 type Event struct {
 	Kind      Kind

@@ -60,24 +60,7 @@ func checkTransitName(raw string) string {
 // openVault makes the engine and its login, which its Service keeps. Vault need not
 // be there: until it is, the process is not ready.
 func openVault(cfg Vault, deps Deps) (*Keys, error) {
-	config := api.DefaultConfig()
-	if config.Error != nil {
-		return nil, fmt.Errorf("VAULT_…: %w", config.Error)
-	}
-	config.Address = cfg.Address
-	if cfg.CACert != "" {
-		if err := config.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert}); err != nil {
-			return nil, fmt.Errorf("VAULT_CACERT: %w", err)
-		}
-	}
-	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{
-		Config: config, Namespace: cfg.Namespace, Timeout: cfg.Timeout, Connections: cfg.RSASlots + cfg.ECSlots + 2,
-		TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
-	})
-	if err != nil {
-		return nil, err
-	}
-	method, err := cfg.method()
+	client, method, err := VaultClient(cfg, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +75,30 @@ func openVault(cfg Vault, deps Deps) (*Keys, error) {
 		return nil, err
 	}
 	return &Keys{Backend: engine, Maker: engine, Service: &Service{Run: session.Run, Ready: engine.Check}, Close: engine.Close}, nil
+}
+
+// VaultClient makes the client of the configuration, which has no token yet, and its
+// way to log in.
+func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
+	config := api.DefaultConfig()
+	if config.Error != nil {
+		return nil, nil, fmt.Errorf("VAULT_…: %w", config.Error)
+	}
+	config.Address = cfg.Address
+	if cfg.CACert != "" {
+		if err := config.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert}); err != nil {
+			return nil, nil, fmt.Errorf("VAULT_CACERT: %w", err)
+		}
+	}
+	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{
+		Config: config, Namespace: cfg.Namespace, Timeout: cfg.Timeout, Connections: cfg.RSASlots + cfg.ECSlots + 2,
+		TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	method, err := cfg.method()
+	return client, method, err
 }
 
 // method is how to log in.
