@@ -46,7 +46,7 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 	key, err := e.rotate(ctx, name)
 	if errors.Is(err, signing.ErrKeyMissing) {
 		key = transitKey{}
-		err = classify(ctx, e.post(ctx, "keys/"+name, fmt.Appendf(nil, `{"type":%q,"exportable":false,"allow_plaintext_backup":false}`, kind), &key))
+		err = classify(ctx, e.post(ctx, "keys/"+name, fmt.Appendf(nil, `{"type":%q}`, kind), &key))
 		// Vault says so when another replica was first; its version is not ours.
 		if err == nil && len(key.Warnings) > 0 {
 			key, err = e.rotate(ctx, name)
