@@ -91,7 +91,7 @@ type Engine struct {
 	checked sync.Map // version → when a signature of it was last verified
 
 	rsa, ec *queue
-	stop    context.CancelFunc
+	stop    context.CancelCauseFunc
 }
 
 // New makes an engine. It sends nothing before it is asked to.
@@ -112,13 +112,13 @@ func New(o Options) (*Engine, error) {
 		}
 	}
 	e.breaker = e.newBreaker()
-	base, stop := context.WithCancel(context.Background())
+	base, stop := context.WithCancelCause(context.Background())
 	e.stop = stop
 	send := func(v version, batch []*item) { e.send(base, v, batch) }
 	e.rsa, e.ec = newQueue(o.RSA, o.Queue, send), newQueue(o.EC, o.Queue, send)
 	var err error
 	if e.seen, err = newTelemetry(o.TracerProvider, o.MeterProvider, e); err != nil {
-		stop()
+		stop(err)
 		return nil, err
 	}
 	return e, nil
@@ -175,7 +175,7 @@ func (e *Engine) newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 
 // Close refuses what comes later, ends what is under way and waits for it.
 func (e *Engine) Close() error {
-	e.stop()
+	e.stop(&Error{Reason: Closed})
 	e.rsa.close()
 	e.ec.close()
 	return e.seen.close()

@@ -28,15 +28,22 @@ func prepared(t testing.TB) *testkit.BaoServer {
 // client speaks to the server as the services do.
 func client(t testing.TB, bao *testkit.BaoServer, token string, timeout time.Duration) *api.Client {
 	t.Helper()
+	c, _ := gated(t, bao, token, timeout)
+	return c
+}
+
+// gated is such a client whose requests a gate sees.
+func gated(t testing.TB, bao *testkit.BaoServer, token string, timeout time.Duration) (*api.Client, *gate) {
+	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
-	c, err := vaulttransit.NewClient(vaulttransit.ClientOptions{
-		Config:  &api.Config{Address: bao.Addr, HttpClient: &http.Client{Transport: transport}},
-		Timeout: timeout, Connections: 16,
-	})
+	config := &api.Config{Address: bao.Addr, HttpClient: &http.Client{Transport: transport}}
+	c, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: config, Timeout: timeout, Connections: 16})
 	require.NoError(t, err)
 	c.SetToken(token)
-	return c
+	g := &gate{RoundTripper: config.HttpClient.Transport}
+	config.HttpClient.Transport = g
+	return c, g
 }
 
 // open makes an engine on the server, with the root token unless there is a client.
