@@ -83,3 +83,9 @@ func TestARingSignsAndVerifiesAcrossARotation(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// nobody is an address where nobody listens.
+func nobody(t testing.TB) *testkit.BaoServer {
+	t.Helper()
+	return &testkit.BaoServer{Addr: "http://" + testkit.FreeAddr(t)}
+}
