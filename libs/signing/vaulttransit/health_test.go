@@ -49,9 +49,9 @@ func TestEachAnswerHasItsReason(t *testing.T) {
 		want   vaulttransit.Reason
 		gone   bool // as the edge sees it: 500, and not 503
 	}{
-		"a policy that does not allow it": {open(t, bao, vaulttransit.Options{Client: client(t, bao, policyless.Auth.ClientToken, time.Second)}), key, vaulttransit.Denied, false},
-		"a token nobody knows":            {open(t, bao, vaulttransit.Options{Client: client(t, bao, "hvs.unknown", time.Second)}), key, vaulttransit.Denied, false},
-		"no token":                        {open(t, bao, vaulttransit.Options{Client: client(t, bao, "", time.Second)}), key, vaulttransit.Denied, false},
+		"a policy that does not allow it": {open(t, bao, vaulttransit.Options{Client: client(t, bao, policyless.Auth.ClientToken)}), key, vaulttransit.Denied, false},
+		"a token nobody knows":            {open(t, bao, vaulttransit.Options{Client: client(t, bao, "hvs.unknown")}), key, vaulttransit.Denied, false},
+		"no token":                        {open(t, bao, vaulttransit.Options{Client: client(t, bao, "")}), key, vaulttransit.Denied, false},
 		"no such key":                     {root, unknown, vaulttransit.MissingKey, true},
 		"no such version":                 {open(t, bao, vaulttransit.Options{}), later, vaulttransit.BadVersion, true},
 		"no such mount":                   {elsewhere, key, vaulttransit.MissingKey, true},
@@ -97,7 +97,7 @@ func TestReasonsOfAnswersThatASmallServerNeverGives(t *testing.T) {
 func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 3*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	e := open(t, bao, vaulttransit.Options{Client: c})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
 	sign := func() error {
@@ -143,7 +143,7 @@ func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
 func TestAServerThatDiesOrHangsIsUnreachable(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	e := open(t, bao, vaulttransit.Options{Client: client(t, bao, bao.RootToken, 150*time.Millisecond)})
+	e := open(t, bao, vaulttransit.Options{Timeout: 150 * time.Millisecond})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
 	for name, c := range map[string]struct{ away, back func() }{
 		"hangs": {func() { bao.Pause(t) }, func() { bao.Resume(t) }},
@@ -179,7 +179,7 @@ func TestAServerThatDiesOrHangsIsUnreachable(t *testing.T) {
 func TestWithoutALoginNothingIsAsked(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 3*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	s := &session{}
 	e := open(t, bao, vaulttransit.Options{Client: c, Session: s})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())

@@ -90,7 +90,7 @@ func waitFor(t testing.TB, e *vaulttransit.Engine, waiting int) {
 func TestWhatArrivesWhileTheSlotsAreBusyTravelsTogether(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 10*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	e := open(t, bao, vaulttransit.Options{Client: c, EC: vaulttransit.Limits{Batch: 16, Slots: 1}})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
 	other := signingtest.NewKey(t, e, signing.EdDSA, 1, time.Now())
@@ -111,7 +111,7 @@ func TestWhatArrivesWhileTheSlotsAreBusyTravelsTogether(t *testing.T) {
 func TestFamiliesDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 10*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	one := vaulttransit.Limits{Batch: 1, Slots: 1}
 	e := open(t, bao, vaulttransit.Options{Client: c, EC: one, RSA: one})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
@@ -130,7 +130,7 @@ func TestFamiliesDoNotWaitForEachOther(t *testing.T) {
 func TestACallerThatGoesAwayLeavesTheQueue(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 10*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	e := open(t, bao, vaulttransit.Options{Client: c, EC: vaulttransit.Limits{Batch: 64, Slots: 1}})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
 	letGo := g.close()
@@ -199,7 +199,7 @@ func TestCallersThatComeAndGoAreAllAnswered(t *testing.T) {
 func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 10*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	e := open(t, bao, vaulttransit.Options{Client: c, EC: vaulttransit.Limits{Batch: 2, Slots: 2}, Queue: 10})
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
 	letGo := g.close()
@@ -274,7 +274,7 @@ func unavailable(err error) bool {
 func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 	t.Parallel()
 	bao := prepared(t)
-	c, g := gated(t, bao, bao.RootToken, 10*time.Second)
+	c, g := gated(t, bao, bao.RootToken)
 	e, err := vaulttransit.New(vaulttransit.Options{Client: c, EC: vaulttransit.Limits{Batch: 4, Slots: 1}})
 	require.NoError(t, err)
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())

@@ -49,7 +49,8 @@ var (
 
 // Defaults of Options.
 const (
-	DefaultQueue = 1024
+	DefaultQueue   = 1024
+	DefaultTimeout = 3 * time.Second
 )
 
 // Session keeps the client logged in; package login has one.
@@ -71,6 +72,7 @@ type Options struct {
 	EC      Limits      // of ES256 and EdDSA together
 	// Queue is how many signatures of a family may wait for a slot.
 	Queue          int
+	Timeout        time.Duration // of a request
 	Now            func() time.Time
 	Logger         *slog.Logger
 	TracerProvider trace.TracerProvider
@@ -83,6 +85,7 @@ type Engine struct {
 	session Session
 	mount   string
 	prefix  string
+	timeout time.Duration
 	now     func() time.Time
 	log     *slog.Logger
 	seen    *telemetry
@@ -100,7 +103,7 @@ func New(o Options) (*Engine, error) {
 		return nil, errors.New("vault transit: no client given")
 	}
 	o.complete()
-	e := &Engine{client: o.Client, session: o.Session, mount: o.Mount, prefix: o.Prefix, now: o.Now, log: o.Logger}
+	e := &Engine{client: o.Client, session: o.Session, mount: o.Mount, prefix: o.Prefix, timeout: o.Timeout, now: o.Now, log: o.Logger}
 	if !refForm.MatchString(version{name: e.keyName(signing.ES256), number: 1}.ref()) {
 		return nil, fmt.Errorf("vault transit: %q cannot begin the name of a transit key", o.Prefix)
 	}
@@ -139,6 +142,9 @@ func (o *Options) complete() {
 	}
 	if o.Queue == 0 {
 		o.Queue = DefaultQueue
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -26,19 +26,19 @@ func prepared(t testing.TB) *testkit.BaoServer {
 }
 
 // client speaks to the server as the services do.
-func client(t testing.TB, bao *testkit.BaoServer, token string, timeout time.Duration) *api.Client {
+func client(t testing.TB, bao *testkit.BaoServer, token string) *api.Client {
 	t.Helper()
-	c, _ := gated(t, bao, token, timeout)
+	c, _ := gated(t, bao, token)
 	return c
 }
 
 // gated is such a client whose requests a gate sees.
-func gated(t testing.TB, bao *testkit.BaoServer, token string, timeout time.Duration) (*api.Client, *gate) {
+func gated(t testing.TB, bao *testkit.BaoServer, token string) (*api.Client, *gate) {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	t.Cleanup(transport.CloseIdleConnections)
 	config := &api.Config{Address: bao.Addr, HttpClient: &http.Client{Transport: transport}}
-	c, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: config, Timeout: timeout, Connections: 16})
+	c, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: config, Connections: 16})
 	require.NoError(t, err)
 	c.SetToken(token)
 	g := &gate{RoundTripper: config.HttpClient.Transport}
@@ -50,7 +50,7 @@ func gated(t testing.TB, bao *testkit.BaoServer, token string, timeout time.Dura
 func open(t testing.TB, bao *testkit.BaoServer, o vaulttransit.Options) *vaulttransit.Engine {
 	t.Helper()
 	if o.Client == nil {
-		o.Client = client(t, bao, bao.RootToken, 3*time.Second)
+		o.Client = client(t, bao, bao.RootToken)
 	}
 	e, err := vaulttransit.New(o)
 	require.NoError(t, err)
