@@ -1,7 +1,6 @@
 package vaulttransit
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -31,19 +30,18 @@ func NewClient(o ClientOptions) (*api.Client, error) {
 	if o.Config.Error != nil {
 		return nil, o.Config.Error
 	}
-	transport, ok := o.Config.HttpClient.Transport.(*http.Transport)
-	if !ok {
-		return nil, errors.New("vault: the client's transport is not one of net/http")
-	}
 	if o.TracerProvider == nil {
 		o.TracerProvider = tracenoop.NewTracerProvider()
 	}
 	if o.MeterProvider == nil {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
-	transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, o.Connections)
+	// A transport of another kind looks after its connections itself.
+	if transport, ok := o.Config.HttpClient.Transport.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, o.Connections)
+	}
 	o.Config.HttpClient.Transport = otelhttp.NewTransport(
-		transport,
+		o.Config.HttpClient.Transport,
 		otelhttp.WithTracerProvider(o.TracerProvider), otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Path }),

@@ -3,6 +3,8 @@ package vaulttransit
 import (
 	"context"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -32,6 +34,19 @@ func (e *Engine) SendTogether(ctx context.Context, key signing.Key, digests ...[
 		signatures, errs = append(signatures, i.signature), append(errs, i.err)
 	}
 	return signatures, errs
+}
+
+// SendFor signs in one request for callers with these spans.
+func (e *Engine) SendFor(ctx context.Context, key signing.Key, callers []trace.SpanContext) {
+	v, err := parseRef(key)
+	if err != nil {
+		panic(err)
+	}
+	var batch []*item
+	for _, caller := range callers {
+		batch = append(batch, &item{input: make([]byte, 32), caller: caller, since: e.now(), done: make(chan struct{})})
+	}
+	e.send(ctx, v, batch)
 }
 
 // ReasonOf is exported to the test of what answers mean.
