@@ -32,13 +32,10 @@ var technologies = []name{
 	{path: repository + "/libs/database", home: "libs/testkit"},
 }
 
-// name is something a rule speaks of. planned says that it does not exist yet: rot
-// fails when it neither exists nor is planned, and when it exists but is still
-// called planned.
+// name is something a rule speaks of: rot fails when it does not exist.
 type name struct {
-	path    string
-	home    string
-	planned bool
+	path string
+	home string
 }
 
 const (

@@ -177,10 +177,10 @@ func (s Server) Secure() bool { return s.PublicURL.Scheme == "https" }
 // Loopback tells whether the public URL names this machine only.
 func (s Server) Loopback() bool { return loopback(s.PublicURL.Hostname()) }
 
-// Refresh is how often a replica looks for changed keys: far less than a key is
-// published before it signs, and soon enough that a revoked one is not honoured
-// for long.
-func (s Signing) Refresh() time.Duration { return min(time.Minute, s.KeyPublishAhead/4) }
+// Refresh is how often a replica looks for changed keys at least: far less than a
+// key is published before it signs, and soon enough that a revoked one is not
+// honoured for long.
+func (s Signing) Refresh() time.Duration { return min(5*time.Second, s.KeyPublishAhead/4) }
 
 // EmbeddedDefaults is what `platform up` has instead of "required": SQLite in
 // the data folder and local keys.

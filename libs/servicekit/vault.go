@@ -64,12 +64,15 @@ func openVault(cfg Vault, deps Deps) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	session := login.New(client, method, deps.Logger)
+	session, err := login.New(client, method, deps.Logger)
+	if err != nil {
+		return nil, err
+	}
 	engine, err := vaulttransit.New(vaulttransit.Options{
 		Client: client, Session: session, Mount: cfg.TransitMount, Prefix: cfg.KeyPrefix,
 		RSA:   vaulttransit.Limits{Batch: cfg.RSABatch, Slots: cfg.RSASlots},
 		EC:    vaulttransit.Limits{Batch: cfg.ECBatch, Slots: cfg.ECSlots},
-		Queue: cfg.Queue, Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		Queue: cfg.Queue, Timeout: cfg.Timeout, Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
 	})
 	if err != nil {
 		return nil, err
@@ -77,8 +80,8 @@ func openVault(cfg Vault, deps Deps) (*Keys, error) {
 	return &Keys{Backend: engine, Maker: engine, Service: &Service{Run: session.Run, Ready: engine.Check}, Close: engine.Close}, nil
 }
 
-// VaultClient makes the client of the configuration, which has no token yet, and its
-// way to log in.
+// VaultClient makes the client of the configuration, which has no token yet and no
+// timeout of its own, and its way to log in.
 func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
@@ -91,7 +94,7 @@ func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
 		}
 	}
 	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{
-		Config: config, Namespace: cfg.Namespace, Timeout: cfg.Timeout, Connections: cfg.RSASlots + cfg.ECSlots + 2,
+		Config: config, Namespace: cfg.Namespace, Connections: cfg.RSASlots + cfg.ECSlots + 2,
 		TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
 	})
 	if err != nil {

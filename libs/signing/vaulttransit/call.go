@@ -139,11 +139,15 @@ func (e *Engine) note(v version, batch []*item, err error) {
 
 // post writes to a path below the mount and reads the answer, where into is not nil.
 func (e *Engine) post(ctx context.Context, path string, body []byte, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
 	response, err := e.client.Logical().WriteRawWithContext(ctx, e.mount+"/"+path, body)
 	return read(response, err, into)
 }
 
 func (e *Engine) get(ctx context.Context, path string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, e.timeout)
+	defer cancel()
 	response, err := e.client.Logical().ReadRawWithContext(ctx, e.mount+"/"+path)
 	return read(response, err, into)
 }

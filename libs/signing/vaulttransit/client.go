@@ -1,10 +1,8 @@
 package vaulttransit
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/hashicorp/vault/api"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -19,7 +17,6 @@ import (
 type ClientOptions struct {
 	Config    *api.Config
 	Namespace string
-	Timeout   time.Duration // of a request, whole
 	// Connections is how many are kept open: one a slot, and a few.
 	Connections    int
 	TracerProvider trace.TracerProvider
@@ -33,26 +30,25 @@ func NewClient(o ClientOptions) (*api.Client, error) {
 	if o.Config.Error != nil {
 		return nil, o.Config.Error
 	}
-	transport, ok := o.Config.HttpClient.Transport.(*http.Transport)
-	if !ok {
-		return nil, errors.New("vault: the client's transport is not one of net/http")
-	}
 	if o.TracerProvider == nil {
 		o.TracerProvider = tracenoop.NewTracerProvider()
 	}
 	if o.MeterProvider == nil {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
-	transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, o.Connections)
+	// A transport of another kind looks after its connections itself.
+	if transport, ok := o.Config.HttpClient.Transport.(*http.Transport); ok {
+		transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, o.Connections)
+	}
 	o.Config.HttpClient.Transport = otelhttp.NewTransport(
-		transport,
+		o.Config.HttpClient.Transport,
 		otelhttp.WithTracerProvider(o.TracerProvider), otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Path }),
 	)
-	// The client's own timeout ends when the answer begins; this one when it has
-	// been read.
-	o.Config.HttpClient.Timeout, o.Config.Timeout = o.Timeout, 0
+	// The client's own timeout ends before a raw answer has been read, and that of
+	// net/http costs a goroutine a request here. The callers have contexts.
+	o.Config.Timeout = 0
 	// A retry would hold a slot, and the client takes answers for faults that are none.
 	o.Config.MaxRetries = 0
 	client, err := api.NewClient(o.Config)

@@ -85,6 +85,9 @@ func classify(ctx context.Context, err error) error {
 	case errors.As(err, &known):
 		return err
 	case ctx.Err() != nil:
+		if errors.As(context.Cause(ctx), &known) {
+			return known // of Close
+		}
 		return ctx.Err()
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return &Error{Reason: BreakerOpen}

@@ -89,7 +89,9 @@ func (e *Engine) Check(ctx context.Context) error {
 		return err
 	}
 	_, err = e.breaker.Execute(func() (struct{}, error) {
-		_, err := e.client.Auth().Token().LookupSelfWithContext(ctx)
+		limited, cancel := context.WithTimeout(ctx, e.timeout)
+		defer cancel()
+		_, err := e.client.Auth().Token().LookupSelfWithContext(limited)
 		err = classify(ctx, err)
 		if serverAway(err) {
 			e.health.note(version{}, err, e.now())

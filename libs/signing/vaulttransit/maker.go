@@ -23,8 +23,7 @@ const forgotten = time.Hour
 
 // transitKey is what Vault tells of a key.
 type transitKey struct {
-	Warnings []string `json:"warnings"`
-	Data     struct {
+	Data struct {
 		Exportable bool                       `json:"exportable"`
 		Backup     bool                       `json:"allow_plaintext_backup"`
 		Latest     int                        `json:"latest_version"`
@@ -33,7 +32,7 @@ type transitKey struct {
 }
 
 // Create makes the transit key of an algorithm, or its next version. Several
-// replicas that do so at the same time get a version each.
+// replicas that do so at the same time get a version each, but may share the first.
 func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, crypto.PublicKey, error) {
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
@@ -46,9 +45,10 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 	key, err := e.rotate(ctx, name)
 	if errors.Is(err, signing.ErrKeyMissing) {
 		key = transitKey{}
-		err = classify(ctx, e.post(ctx, "keys/"+name, fmt.Appendf(nil, `{"type":%q,"exportable":false,"allow_plaintext_backup":false}`, kind), &key))
-		// Vault says so when another replica was first; its version is not ours.
-		if err == nil && len(key.Warnings) > 0 {
+		err = classify(ctx, e.post(ctx, "keys/"+name, fmt.Appendf(nil, `{"type":%q}`, kind), &key))
+		// Making a key that there is already is no error. The first version may be that
+		// of another replica at this same moment, and then both write its row.
+		if err == nil && key.Data.Latest > 1 {
 			key, err = e.rotate(ctx, name)
 		}
 	}

@@ -49,7 +49,8 @@ var (
 
 // Defaults of Options.
 const (
-	DefaultQueue = 1024
+	DefaultQueue   = 1024
+	DefaultTimeout = 3 * time.Second
 )
 
 // Session keeps the client logged in; package login has one.
@@ -71,6 +72,7 @@ type Options struct {
 	EC      Limits      // of ES256 and EdDSA together
 	// Queue is how many signatures of a family may wait for a slot.
 	Queue          int
+	Timeout        time.Duration // of a request
 	Now            func() time.Time
 	Logger         *slog.Logger
 	TracerProvider trace.TracerProvider
@@ -83,6 +85,7 @@ type Engine struct {
 	session Session
 	mount   string
 	prefix  string
+	timeout time.Duration
 	now     func() time.Time
 	log     *slog.Logger
 	seen    *telemetry
@@ -91,7 +94,7 @@ type Engine struct {
 	checked sync.Map // version → when a signature of it was last verified
 
 	rsa, ec *queue
-	stop    context.CancelFunc
+	stop    context.CancelCauseFunc
 }
 
 // New makes an engine. It sends nothing before it is asked to.
@@ -100,7 +103,7 @@ func New(o Options) (*Engine, error) {
 		return nil, errors.New("vault transit: no client given")
 	}
 	o.complete()
-	e := &Engine{client: o.Client, session: o.Session, mount: o.Mount, prefix: o.Prefix, now: o.Now, log: o.Logger}
+	e := &Engine{client: o.Client, session: o.Session, mount: o.Mount, prefix: o.Prefix, timeout: o.Timeout, now: o.Now, log: o.Logger}
 	if !refForm.MatchString(version{name: e.keyName(signing.ES256), number: 1}.ref()) {
 		return nil, fmt.Errorf("vault transit: %q cannot begin the name of a transit key", o.Prefix)
 	}
@@ -112,13 +115,13 @@ func New(o Options) (*Engine, error) {
 		}
 	}
 	e.breaker = e.newBreaker()
-	base, stop := context.WithCancel(context.Background())
+	base, stop := context.WithCancelCause(context.Background())
 	e.stop = stop
 	send := func(v version, batch []*item) { e.send(base, v, batch) }
 	e.rsa, e.ec = newQueue(o.RSA, o.Queue, send), newQueue(o.EC, o.Queue, send)
 	var err error
 	if e.seen, err = newTelemetry(o.TracerProvider, o.MeterProvider, e); err != nil {
-		stop()
+		stop(err)
 		return nil, err
 	}
 	return e, nil
@@ -139,6 +142,9 @@ func (o *Options) complete() {
 	}
 	if o.Queue == 0 {
 		o.Queue = DefaultQueue
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -175,7 +181,7 @@ func (e *Engine) newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 
 // Close refuses what comes later, ends what is under way and waits for it.
 func (e *Engine) Close() error {
-	e.stop()
+	e.stop(&Error{Reason: Closed})
 	e.rsa.close()
 	e.ec.close()
 	return e.seen.close()

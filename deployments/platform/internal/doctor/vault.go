@@ -62,6 +62,8 @@ func (e *examination) vault(ctx context.Context) {
 // all namespaces.
 func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool {
 	const running = "look at VAULT_ADDR and VAULT_CACERT, and whether Vault runs"
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	asked := e.Deps.Now()
 	response, err := client.WithNamespace("").Logical().ReadRawWithDataWithContext(ctx, "sys/health", url.Values{
 		"standbycode": {"200"}, "sealedcode": {"200"}, "uninitcode": {"200"}, "perfstandbyok": {"true"},

@@ -14,6 +14,7 @@ import (
 )
 
 const (
+	timeout    = 5 * time.Second // of a request
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 10 * time.Second
 	// fileInterval is how often a token's file is looked at.
@@ -27,10 +28,11 @@ var errNotYet = errors.New("not logged in yet")
 // Session is a client's login. Run keeps it; until Run has logged in the client has
 // no token. Safe for concurrent use.
 type Session struct {
-	client *api.Client
-	method api.AuthMethod
-	log    *slog.Logger
-	doubt  chan struct{}
+	client  *api.Client
+	renewer *api.Client // has a timeout, for renewing takes no context
+	method  api.AuthMethod
+	log     *slog.Logger
+	doubt   chan struct{}
 
 	mu    sync.Mutex
 	token string    // in use
@@ -39,11 +41,16 @@ type Session struct {
 }
 
 // New makes a session of a client that nobody else logs in. A nil logger is silent.
-func New(client *api.Client, method api.AuthMethod, logger *slog.Logger) *Session {
+func New(client *api.Client, method api.AuthMethod, logger *slog.Logger) (*Session, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	return &Session{client: client, method: method, log: logger, doubt: make(chan struct{}, 1), err: errNotYet}
+	renewer, err := client.CloneWithHeaders()
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	renewer.SetClientTimeout(timeout)
+	return &Session{client: client, renewer: renewer, method: method, log: logger, doubt: make(chan struct{}, 1), err: errNotYet}, nil
 }
 
 // Err is nil while the client has a token that has not ended, else why logging in
@@ -105,7 +112,9 @@ func (s *Session) Run(ctx context.Context) error {
 // login gets a token and puts it in the place of the old one, in one step. news is
 // false when it is the old one and no longer lives than it did.
 func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err error) {
-	secret, err = s.method.Login(ctx, s.client)
+	limited, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	secret, err = s.method.Login(limited, s.client)
 	if err == nil && (secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "") {
 		err = errors.New("the answer to the login has no token")
 	}
@@ -146,7 +155,8 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 			return
 		case renewal := <-renewed:
 			s.mu.Lock()
-			s.ends = expiry(renewal.Secret, renewal.RenewedAt)
+			// Here no time at all is not for ever.
+			s.ends = renewal.RenewedAt.Add(time.Duration(renewal.Secret.Auth.LeaseDuration) * time.Second)
 			s.mu.Unlock()
 		case <-ticks.C:
 			if file.changed(secret.Auth.ClientToken) {
@@ -171,7 +181,7 @@ func (s *Session) renew(secret *api.Secret) (renewed <-chan *api.RenewOutput, do
 	if secret.Auth.LeaseDuration == 0 {
 		return nil, nil, func() {}
 	}
-	watcher, err := s.client.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
+	watcher, err := s.renewer.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
 	if err != nil { // only without a secret
 		panic(err)
 	}
@@ -189,6 +199,8 @@ func (s *Session) renew(secret *api.Secret) (renewed <-chan *api.RenewOutput, do
 // counts asks the server whether it still knows the token. Where it cannot be
 // asked, it may.
 func (s *Session) counts(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	_, err := s.client.Auth().Token().LookupSelfWithContext(ctx)
 	var answer *api.ResponseError
 	return !errors.As(err, &answer) || answer.StatusCode != http.StatusForbidden

@@ -65,11 +65,11 @@ func (m tokenMethod) Login(ctx context.Context, client *api.Client) (*api.Secret
 		return nil, err
 	}
 	ttl, err := number(found.Data["ttl"])
-	if err != nil {
-		return nil, errors.New("the token's TTL cannot be read")
+	if err != nil || ttl == 0 && found.Data["expire_time"] != nil {
+		return nil, errors.New("the token ends this moment")
 	}
 	renewable, _ := found.Data["renewable"].(bool)
-	return &api.Secret{Auth: &api.SecretAuth{ClientToken: token, LeaseDuration: int(ttl), Renewable: renewable && ttl > 0}}, nil
+	return &api.Secret{Auth: &api.SecretAuth{ClientToken: token, LeaseDuration: int(ttl), Renewable: renewable}}, nil
 }
 
 // changed tells whether the file has another token than that in use.
