@@ -147,6 +147,7 @@ if [ -n "$approle" ]; then
             mkdir -p "$credentials"
             say '{}' | put "$role/secret-id"
             answered secret_id >"$credentials/$service.secret-id"
+            [ -s "$credentials/$service.secret-id" ] || fail "$role/secret-id answered nothing"
         fi
     done
 fi
