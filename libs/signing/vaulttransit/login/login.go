@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -135,7 +136,7 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 	defer s.mu.Unlock()
 	s.err = err
 	if err != nil {
-		s.err = fmt.Errorf("log in: %w", err)
+		s.err = fmt.Errorf("log in: %w", brief(err))
 		return nil, false, s.err
 	}
 	ends := expiry(secret, time.Now())
@@ -143,6 +144,16 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 	s.token, s.ends = secret.Auth.ClientToken, ends
 	s.client.SetToken(s.token)
 	return secret, news, nil
+}
+
+// brief is the status and the server's own words, of an error of the client that
+// has many lines more.
+func brief(err error) error {
+	var answer *api.ResponseError
+	if !errors.As(err, &answer) || answer.RawError {
+		return err
+	}
+	return fmt.Errorf("status %d: %s", answer.StatusCode, strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
 }
 
 // watch renews the token, and returns when it is time to log in again: it reaches
@@ -163,7 +174,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 			return
 		case err := <-done:
 			if err != nil {
-				s.log.WarnContext(ctx, "the vault token could not be renewed", slog.Any("error", err))
+				s.log.WarnContext(ctx, "the vault token could not be renewed", slog.Any("error", brief(err)))
 			}
 			return
 		case renewal := <-renewed:
