@@ -136,7 +136,7 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 		checks["database"] = DatabaseCheck(deps.DB)
 	}
 	if wanted, ok := section[Signing](cfg); ok {
-		keys, err := OpenSigning(wanted, deps)
+		keys, err := OpenSigning(ctx, wanted, deps)
 		if err != nil {
 			return err
 		}

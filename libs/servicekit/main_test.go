@@ -94,7 +94,7 @@ func TestAServiceAloneRefusesWhatIsForPlatformUp(t *testing.T) {
 
 func TestLocalKeysAreInTheDataFolder(t *testing.T) {
 	dir := t.TempDir()
-	keys, err := OpenSigning(Signing{Backend: SigningLocal, DataDir: dir}, Deps{})
+	keys, err := OpenSigning(t.Context(), Signing{Backend: SigningLocal, DataDir: dir}, Deps{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, keys.Close()) }()
 	require.Nil(t, keys.Service)
@@ -105,9 +105,9 @@ func TestLocalKeysAreInTheDataFolder(t *testing.T) {
 	require.NotEmpty(t, files)
 	occupied := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o600))
-	_, err = OpenSigning(Signing{Backend: SigningLocal, DataDir: occupied}, Deps{})
+	_, err = OpenSigning(t.Context(), Signing{Backend: SigningLocal, DataDir: occupied}, Deps{})
 	require.ErrorContains(t, err, "PLATFORM_DATA_DIR: ")
-	_, err = OpenSigning(Signing{Backend: "tpm"}, Deps{})
+	_, err = OpenSigning(t.Context(), Signing{Backend: "tpm"}, Deps{})
 	require.ErrorContains(t, err, "PLATFORM_SIGNING_BACKEND: ")
 }
 
@@ -127,7 +127,7 @@ func serveTest(t *testing.T, databaseURL string, further ...map[string]string) (
 	}
 	p := process{
 		environ: environ(variables),
-		stdout: &out, stderr: &out,
+		stdout:  &out, stderr: &out,
 		onListening: func(p, a net.Addr) {
 			public, admin = "http://"+p.String(), "http://"+a.String()
 			close(listening)

@@ -71,7 +71,7 @@ type Keys struct {
 
 // OpenSigning opens the keys of the configured backend with the logger and
 // telemetry of deps. Local ones are files in the folder keys of the data folder.
-func OpenSigning(cfg Signing, deps Deps) (*Keys, error) {
+func OpenSigning(ctx context.Context, cfg Signing, deps Deps) (*Keys, error) {
 	switch cfg.Backend {
 	case SigningLocal:
 		store, err := localkeys.Open(filepath.Join(cfg.DataDir, "keys"))
@@ -80,7 +80,7 @@ func OpenSigning(cfg Signing, deps Deps) (*Keys, error) {
 		}
 		return &Keys{Backend: store, Maker: store, Close: store.Close}, nil
 	case SigningVault:
-		return openVault(cfg.Vault, deps)
+		return openVault(ctx, cfg.Vault, deps)
 	default:
 		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: no backend has the name %q", cfg.Backend)
 	}

@@ -1,6 +1,7 @@
 package servicekit
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -59,7 +60,7 @@ func checkTransitName(raw string) string {
 
 // openVault makes the engine and its login, which its Service keeps. Vault need not
 // be there: until it is, the process is not ready.
-func openVault(cfg Vault, deps Deps) (*Keys, error) {
+func openVault(ctx context.Context, cfg Vault, deps Deps) (*Keys, error) {
 	client, method, err := VaultClient(cfg, deps)
 	if err != nil {
 		return nil, err
@@ -68,6 +69,7 @@ func openVault(cfg Vault, deps Deps) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
+	session.Begin(ctx)
 	engine, err := vaulttransit.New(vaulttransit.Options{
 		Client: client, Session: session, Mount: cfg.TransitMount, Prefix: cfg.KeyPrefix,
 		RSA:   vaulttransit.Limits{Batch: cfg.RSABatch, Slots: cfg.RSASlots},

@@ -14,7 +14,7 @@
 //
 //	transit/sign/platform-*        update                every service that signs
 //	transit/keys/platform-*        create, update, read  keys
-//	transit/keys/platform-*/rotate create, update        keys
+//	transit/keys/platform-*/rotate update                keys
 //	auth/token/lookup-self         read                  all: readiness
 //	auth/token/renew-self          update                all: renewal
 //

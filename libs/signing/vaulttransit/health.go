@@ -79,10 +79,8 @@ func (h *health) lastAway() error {
 // looks up its own token, which is also what closes the breaker while no traffic
 // comes.
 func (e *Engine) Check(ctx context.Context) error {
-	if e.session != nil {
-		if err := e.session.Err(); err != nil {
-			return &Error{Reason: LoggedOut, cause: err}
-		}
+	if err := e.loggedOut(); err != nil {
+		return err
 	}
 	fine, err := e.health.of(e.now())
 	if fine || err != nil {

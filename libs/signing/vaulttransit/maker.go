@@ -34,7 +34,7 @@ type transitKey struct {
 // Create makes the transit key of an algorithm, or its next version. Several
 // replicas that do so at the same time get a version each, but may share the first.
 func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, crypto.PublicKey, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return "", nil, err
 	}
 	kind, ok := keyTypes[alg]
@@ -74,7 +74,7 @@ func (e *Engine) Delete(ctx context.Context, _ string) error { return ctx.Err() 
 // Reconcile gives back the newest version of a transit key when no row refers to
 // it and it was made within the last hour.
 func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule []signing.Key) (*signing.Key, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return nil, err
 	}
 	name := e.keyName(alg)

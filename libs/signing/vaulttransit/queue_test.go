@@ -210,6 +210,9 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 		_, err := e.Sign(t.Context(), key, []byte("input"))
 		requireReason(t, vaulttransit.QueueFull, err)
 		require.True(t, unavailable(err))
+		var wait interface{ RetryAfter() time.Duration }
+		require.ErrorAs(t, err, &wait)
+		require.Equal(t, time.Second, wait.RetryAfter())
 	}
 	letGo()
 	require.NoError(t, errors.Join(all.wait()...))

@@ -220,13 +220,21 @@ func (e *Engine) Sign(ctx context.Context, key signing.Key, input []byte) ([]byt
 
 // refusal is why nothing can be signed now.
 func (e *Engine) refusal() error {
-	if e.session != nil {
-		if err := e.session.Err(); err != nil {
-			return &Error{Reason: LoggedOut, cause: err}
-		}
+	if err := e.loggedOut(); err != nil {
+		return err
 	}
 	if e.breaker.State() == gobreaker.StateOpen {
 		return &Error{Reason: BreakerOpen, cause: e.health.lastAway()}
+	}
+	return nil
+}
+
+func (e *Engine) loggedOut() error {
+	if e.session == nil {
+		return nil
+	}
+	if err := e.session.Err(); err != nil {
+		return &Error{Reason: LoggedOut, cause: err}
 	}
 	return nil
 }

@@ -163,7 +163,7 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 
 	deps := a.deps()
 	deps.Logger, deps.TracerProvider, deps.MeterProvider = logger, telemetry.TracerProvider, telemetry.MeterProvider
-	keys, err := servicekit.OpenSigning(p.Signing, deps)
+	keys, err := servicekit.OpenSigning(ctx, p.Signing, deps)
 	if err != nil {
 		return err
 	}

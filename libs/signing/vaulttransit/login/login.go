@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,14 +26,15 @@ const (
 
 var errNotYet = errors.New("not logged in yet")
 
-// Session is a client's login. Run keeps it; until Run has logged in the client has
-// no token. Safe for concurrent use.
+// Session is a client's login. Run keeps it; until Begin or Run has logged in the
+// client has no token. Err and Doubt are safe for concurrent use.
 type Session struct {
 	client  *api.Client
 	renewer *api.Client // has a timeout, for renewing takes no context
 	method  api.AuthMethod
 	log     *slog.Logger
 	doubt   chan struct{}
+	begun   *api.Secret // of Begin, for Run
 
 	mu    sync.Mutex
 	token string    // in use
@@ -77,9 +79,21 @@ func (s *Session) Doubt() {
 	}
 }
 
+// Begin logs in once, so that what starts next finds a token. That it cannot is
+// Run's to say and to try again.
+func (s *Session) Begin(ctx context.Context) {
+	if secret, _, err := s.login(ctx); err == nil {
+		s.begun = secret
+	}
+}
+
 // Run logs in, renews the token, and logs in again before it ends, until ctx ends,
 // which is no error. It tries again for ever, and says once that it has to.
 func (s *Session) Run(ctx context.Context) error {
+	if s.begun != nil {
+		s.watch(ctx, s.begun)
+		s.begun = nil
+	}
 	failures := 0
 	for ctx.Err() == nil {
 		secret, news, err := s.login(ctx)
@@ -122,7 +136,7 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 	defer s.mu.Unlock()
 	s.err = err
 	if err != nil {
-		s.err = fmt.Errorf("log in: %w", err)
+		s.err = fmt.Errorf("log in: %w", brief(err))
 		return nil, false, s.err
 	}
 	ends := expiry(secret, time.Now())
@@ -130,6 +144,16 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 	s.token, s.ends = secret.Auth.ClientToken, ends
 	s.client.SetToken(s.token)
 	return secret, news, nil
+}
+
+// brief is the status and the server's own words, of an error of the client that
+// has many lines more.
+func brief(err error) error {
+	var answer *api.ResponseError
+	if !errors.As(err, &answer) || answer.RawError {
+		return err
+	}
+	return fmt.Errorf("status %d: %s", answer.StatusCode, strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
 }
 
 // watch renews the token, and returns when it is time to log in again: it reaches
@@ -150,7 +174,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 			return
 		case err := <-done:
 			if err != nil {
-				s.log.WarnContext(ctx, "the vault token could not be renewed", slog.Any("error", err))
+				s.log.WarnContext(ctx, "the vault token could not be renewed", slog.Any("error", brief(err)))
 			}
 			return
 		case renewal := <-renewed:
@@ -210,7 +234,7 @@ func (s *Session) counts(ctx context.Context) bool {
 // one.
 func (s *Session) pause(ctx context.Context, failures int) {
 	wait := min(lastRetry, firstRetry<<min(failures-1, 16))
-	timer := time.NewTimer(wait/2 + rand.N(wait/2+1))
+	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // only so that replicas come one by one
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
