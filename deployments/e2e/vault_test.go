@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,7 @@ func TestFlowsWithKeysInVault(t *testing.T) {
 		{"client credentials", TestClientCredentials},
 		{"device code", func(t *testing.T) { secondScreen(t, s) }},
 		{"token exchange", TestAServiceExchangesWhatItWasSent},
+		{"doctor", func(t *testing.T) { healthy(t, s) }},
 		{"rotation", func(t *testing.T) { rotation(t, s) }},
 		{"restart", TestRestartKeepsUsersSessionsGrantsAndKeys}, // the last: what it starts ends with it
 	} {
@@ -82,6 +84,20 @@ func machineToken(t *testing.T, s *system) *oauth2.Token {
 	token, err := config.Token(t.Context())
 	require.NoError(t, err)
 	return token
+}
+
+// healthy has the doctor look at every service from that service's own environment,
+// and at the whole from an operator's.
+func healthy(t *testing.T, s *system) {
+	t.Helper()
+	out := platform(t, s.operator, "doctor")
+	require.NotRegexp(t, `(?m)^(warn|fail)`, out)
+	for _, service := range services {
+		out := platform(t, s.procs[service].cmd.Env, "doctor", "--service", service)
+		require.Len(t, regexp.MustCompile(`(?m)^warn`).FindAllString(out, -1), 1, "only what the trail would tell:\n%s", out)
+		require.Regexp(t, `(?m)^warn +forwarded`, out)
+		require.Contains(t, out, "has the rights of platform_"+service+" alone")
+	}
 }
 
 // secondScreen is the device flow (RFC 8628) of a device that asks when it knows

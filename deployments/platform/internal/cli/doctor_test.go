@@ -143,6 +143,7 @@ func TestTheDoctorSeesThatAnybodyIsBelieved(t *testing.T) {
 	w.environ = slices.DeleteFunc(slices.Clone(w.environ), func(s string) bool { return s == trusting })
 	wrong, _ := w.examine()
 	require.Len(t, wrong, 3)
+	require.Equal(t, doctor.Warn, wrong[0].Result, "we may be one of its proxies")
 	require.Contains(t, wrong[0].Finding, "for whomever he says he is")
 }
 

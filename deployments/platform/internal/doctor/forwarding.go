@@ -48,16 +48,16 @@ func (e *examination) forwarding(ctx context.Context, v *visitor) {
 		}
 		claimed, err := e.seen(ctx, v, service, forged)
 		if err == nil && claimed != nil && claimed.Address == forged && !e.trusted(plain.Address) {
-			e.fail("forwarded", "set PLATFORM_TRUSTED_PROXIES of "+service+" to its proxies alone, and let the outermost replace X-Forwarded-For",
-				"%s takes a visitor from %s for whomever he says he is in X-Forwarded-For", service, plain.Address)
+			e.warn("forwarded", "set PLATFORM_TRUSTED_PROXIES of "+service+" to its proxies alone, and let the outermost replace X-Forwarded-For",
+				"%s takes a visitor from %s for whomever he says he is in X-Forwarded-For; right only if that is itself one of its proxies", service, plain.Address)
 			continue
 		}
 		e.ok("forwarded", "%s sees that this request comes from %s", service, plain.Address)
 	}
 }
 
-// trusted tells whether this machine is itself one whose word counts, which then is
-// no fault.
+// trusted tells whether this environment says that the address is one whose word
+// counts, which then is no fault.
 func (e *examination) trusted(address string) bool {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
