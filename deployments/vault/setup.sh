@@ -6,7 +6,8 @@
 #   setup.sh [--credentials DIR]
 #
 # --credentials DIR   also makes a secret id for each AppRole and writes it to DIR/SERVICE.secret-id
-#                     (mode 0600), for local use. Role ids are the roles' names: PREFIX-SERVICE
+#                     (mode 0600), for local use, and a role for `platform up`, which may do what
+#                     they all may. Role ids are the roles' names: PREFIX-SERVICE
 #
 # It speaks through `bao`, `vault` or `curl`, whichever is there first (VAULT_CLI names
 # one), with their own variables: VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE.
@@ -32,9 +33,8 @@ approle=${APPROLE_MOUNT-approle}
 kubernetes=${KUBERNETES_MOUNT:-kubernetes}
 accounts=${KUBERNETES_SERVICE_ACCOUNTS:-platform-oauth-}
 credentials=
-# Whom Vault serves; authorize and device have no access to it. `up` is all
-# services in one process.
-services="keys token session up"
+# Whom Vault serves; authorize and device have no access to it.
+services="keys token session"
 
 # Not echo, which some shells let change backslashes.
 say() { printf '%s\n' "$*"; }
@@ -138,7 +138,7 @@ terms() { # SERVICE
 
 if [ -n "$approle" ]; then
     mounted auth "$approle" approle
-    for service in $services; do
+    for service in $services ${credentials:+up}; do
         role="auth/$approle/role/$prefix-$service"
         say "{$(terms "$service"), \"bind_secret_id\": true}" | put "$role"
         # One name for PLATFORM_VAULT_ROLE, however a service logs in; the secret id is the secret.

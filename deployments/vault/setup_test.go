@@ -40,10 +40,13 @@ func TestOnlyServicesThatNeedVaultHaveARole(t *testing.T) {
 	server := testkit.OpenBao(t)
 	server.SetUp(t, testkit.BaoSetup{Kubernetes: testkit.NewKubernetes(t)})
 	root := server.Client(t, server.RootToken)
-	for _, mount := range []string{"approle", "kubernetes"} {
+	for mount, services := range map[string][]any{
+		"approle":    {"platform-keys", "platform-token", "platform-session", "platform-up"},
+		"kubernetes": {"platform-keys", "platform-token", "platform-session"},
+	} {
 		roles, err := root.Logical().ListWithContext(t.Context(), "auth/"+mount+"/role")
 		require.NoError(t, err)
-		require.ElementsMatch(t, []any{"platform-keys", "platform-token", "platform-session", "platform-up"}, roles.Data["keys"])
+		require.ElementsMatch(t, services, roles.Data["keys"])
 		for _, role := range roles.Data["keys"].([]any) {
 			secret, err := root.Logical().ReadWithContext(t.Context(), "auth/"+mount+"/role/"+role.(string))
 			require.NoError(t, err)
