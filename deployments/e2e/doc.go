@@ -3,5 +3,6 @@
 // runs in both ways: together (one process, SQLite, local keys) and apart (five
 // processes on PostgreSQL, each under its own database role, behind an ingress
 // made from the generated routes; where a test asks for replicas, several processes
-// of a service in turn).
+// of a service in turn). A test of each flow also runs apart with the keys in an
+// OpenBao, each service under its own policy.
 package e2e

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,6 +33,7 @@ type system struct {
 	restart  func(t *testing.T)
 	together bool
 	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
+	operator []string                        // environment of an operator's commands, when apart
 
 	addr      map[string]string    // public address by process, when apart
 	balancers map[string]*balancer // by service, when apart
@@ -39,9 +41,17 @@ type system struct {
 
 func (s *system) url(path string) string { return s.Origin + prefix + path }
 
+// standing is a platform that runs already: while it is set, tests for both ways
+// of running use it instead (see TestFlowsWithKeysInVault).
+var standing *system
+
 // onBothWays runs a test against the platform in one process and in five.
 func onBothWays(t *testing.T, f func(t *testing.T, s *system)) {
 	t.Helper()
+	if standing != nil {
+		f(t, standing)
+		return
+	}
 	t.Run("together", func(t *testing.T) { f(t, together(t)) })
 	t.Run("apart", func(t *testing.T) { f(t, apart(t)) })
 }
@@ -94,6 +104,9 @@ type fleet struct {
 	roles    map[string]string // database role by service, where it is not its own
 	replicas map[string]int    // processes by service, where it is not one
 	env      []string          // more settings, of every process
+	// signing is the settings of who keeps the private keys, by service; nil: files
+	// that all share.
+	signing map[string][]string
 }
 
 // deploy starts a fleet. A service's first process goes by the service's name, the
@@ -133,12 +146,16 @@ func deploy(t *testing.T, f fleet) *system {
 				name = fmt.Sprintf("%s-%d", service, i+1)
 			}
 			s.addr[name], s.admin[name], binaries[name] = testkit.FreeAddr(t), testkit.FreeAddr(t), service
-			envs[name] = append([]string{
+			signing := []string{"PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + keyFolder}
+			if f.signing != nil {
+				signing = f.signing[service]
+			}
+			envs[name] = slices.Concat([]string{
 				"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + s.addr[name], "PLATFORM_ADMIN_LISTEN=" + s.admin[name],
-				"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32", "PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + keyFolder,
+				"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
 				"PLATFORM_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(encryption),
 				"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_"+role),
-			}, f.env...)
+			}, signing, f.env)
 			s.balancers[service].add(name)
 		}
 		handlers[service] = s.balancers[service]
@@ -149,8 +166,8 @@ func deploy(t *testing.T, f fleet) *system {
 	ingress.Start()
 	t.Cleanup(ingress.Close)
 
-	operator := server.LoginURL(t, dsn, "platform_operator")
-	platform(t, []string{"PLATFORM_DATABASE_URL=" + operator, "PLATFORM_PUBLIC_URL=" + s.Origin}, "apply", "-f", seed(t))
+	s.operator = []string{"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_operator"), "PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_TRUSTED_PROXIES=127.0.0.1/32"}
+	platform(t, s.operator, "apply", "-f", seed(t))
 
 	launch := func(t *testing.T) {
 		t.Helper()

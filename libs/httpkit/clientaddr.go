@@ -44,6 +44,13 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return addr
 }
 
+// forwardedIgnored tells whether somebody says whom the request is from who is not
+// believed.
+func forwardedIgnored(r *http.Request, trusted []netip.Prefix) bool {
+	peer, _ := parseHop(r.RemoteAddr)
+	return r.Header.Get("X-Forwarded-For") != "" && !isTrusted(peer, trusted)
+}
+
 func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
 	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }

@@ -1,6 +1,7 @@
 package httpkit
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -49,5 +50,35 @@ func TestClientAddrIsTheRightmostUntrustedHop(t *testing.T) {
 			send(h, r)
 			require.Equal(t, test.want, got.String())
 		})
+	}
+}
+
+func TestAPageKnowsThatAForwardedAddressWasNotBelieved(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		peer, forwarded string
+		want            bool
+	}{
+		"no header":              {"198.51.100.1:1234", "", false},
+		"a peer that is trusted": {"10.0.0.1:1234", "203.0.113.9", false},
+		"even where all are":     {"10.0.0.1:1234", "10.0.0.1", false},
+		"a peer that is not":     {"198.51.100.1:1234", "203.0.113.9", true},
+	} {
+		var shown []Problem
+		h := newTestHandler(t, map[string]gin.HandlerFunc{"query": failWith(errors.New("no"))}, func(o *Options) {
+			o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+			o.ErrorPage = func(_ http.ResponseWriter, _ *http.Request, p Problem) { shown = append(shown, p) }
+		})
+		for _, path := range []string{"/query", "/nothing"} {
+			r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
+			r.RemoteAddr = test.peer
+			r.Header.Set("Accept", browser)
+			r.Header.Set("X-Forwarded-For", test.forwarded)
+			send(h, r)
+		}
+		require.Len(t, shown, 2, name)
+		for _, p := range shown {
+			require.Equal(t, test.want, p.ForwardedIgnored, name)
+		}
 	}
 }

@@ -42,6 +42,9 @@ type Problem struct {
 	Reference string
 	// Address is the client's; see ClientAddr.
 	Address netip.Addr
+	// ForwardedIgnored says that an X-Forwarded-For came from a peer that is no
+	// trusted proxy, so that Address is that peer's.
+	ForwardedIgnored bool
 }
 
 // problemBody is the JSON form of every failure.
@@ -77,7 +80,7 @@ type validationError struct {
 func Fail(c *gin.Context, err error) {
 	x := exchangeOf(c)
 	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
-	p.Reference, p.Address = x.ref(), ClientAddr(c)
+	p.Reference, p.Address, p.ForwardedIgnored = x.ref(), ClientAddr(c), forwardedIgnored(c.Request, x.edge.trusted)
 	x.logFailure(c, p, err)
 	c.Abort()
 	if c.Writer.Written() {
@@ -225,5 +228,6 @@ func refuse(c *gin.Context, status int) {
 	x := exchangeOf(c)
 	c.Abort()
 	text := http.StatusText(status)
-	x.answer(c, Problem{Status: status, Description: text, Reference: x.ref(), Address: ClientAddr(c)}, problemBody{Detail: text})
+	p := Problem{Status: status, Description: text, Reference: x.ref(), Address: ClientAddr(c), ForwardedIgnored: forwardedIgnored(c.Request, x.edge.trusted)}
+	x.answer(c, p, problemBody{Detail: text})
 }

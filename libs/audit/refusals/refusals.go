@@ -61,6 +61,9 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 	if p.Address.IsValid() {
 		e.Address = p.Address.String()
 	}
+	if p.ForwardedIgnored {
+		e.Detail["forwarded"] = audit.ForwardedIgnored
+	}
 	// The page may be one of a request whose time is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

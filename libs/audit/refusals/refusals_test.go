@@ -49,3 +49,9 @@ func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
 	}
 	require.Len(t, told, 102)
 }
+
+func TestAForwardedAddressThatNobodyBelievesIsToldOf(t *testing.T) {
+	told := trail{}
+	refusals.New(audit.ErrorShown, &told, testkit.Logger(t), time.Now).Shown(t.Context(), httpkit.Problem{Status: 404, ForwardedIgnored: true})
+	require.Equal(t, audit.ForwardedIgnored, told[0].Detail["forwarded"])
+}

@@ -21,8 +21,11 @@ type operatorConfig struct {
 }
 
 // load reads a configuration with the embedded defaults.
-func (a *app) load(cfg any) error {
-	return servicekit.Load(cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults()})
+func (a *app) load(cfg any) error { return a.loadWith(cfg, nil) }
+
+// loadWith is load, where what flags say, by variable, wins.
+func (a *app) loadWith(cfg any, flags map[string]string) error {
+	return servicekit.Load(cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: flags})
 }
 
 // openDatabase opens PostgreSQL, or SQLite in the data folder, which it makes.

@@ -86,7 +86,10 @@ func cell(v any) string {
 	case []string:
 		return printable(strings.Join(v, " "))
 	}
-	if rv := reflect.ValueOf(v); rv.Len() == 0 { // lists and claims
+	switch rv := reflect.ValueOf(v); {
+	case rv.Kind() == reflect.String:
+		return printable(rv.String())
+	case rv.Len() == 0: // lists and claims
 		return ""
 	}
 	text, err := json.Marshal(v)

@@ -60,6 +60,23 @@ func TestUpServesUntilItIsToldToStop(t *testing.T) {
 	}
 }
 
+func TestUpSignsWithVault(t *testing.T) {
+	bao := testkit.OpenBao(t)
+	roleID, secretID := bao.SetUp(t, testkit.BaoSetup{}).AppRole(t, "up")
+	d := newDesk(t, "PLATFORM_SIGNING_BACKEND=vault", "VAULT_ADDR="+bao.Addr,
+		"PLATFORM_VAULT_AUTH=approle", "PLATFORM_VAULT_ROLE="+roleID, "PLATFORM_VAULT_SECRET_ID="+secretID)
+	addr, admin := testkit.FreeAddr(t), testkit.FreeAddr(t)
+	u := d.up("--listen", addr, "--admin-listen", admin)
+	u.ready("is ready")
+	status, body := get(t, "http://"+admin+"/readyz")
+	require.Equal(t, http.StatusOK, status)
+	require.Contains(t, body, `"vault":"ok"`)
+	_, err := os.Stat(filepath.Join(d.data, "keys"))
+	require.ErrorIs(t, err, os.ErrNotExist, "no private key outside Vault")
+	require.Equal(t, exitDone, u.end(), u.err.String())
+	require.NotContains(t, u.err.String(), "level=ERROR")
+}
+
 func TestUpOnPostgreSQLAsksForMigrate(t *testing.T) {
 	d := newDesk(t, "PLATFORM_DATABASE_URL="+testkit.PostgresServer(t).EmptyDatabase(t))
 	require.Contains(t, d.failed("up"), "run `platform migrate`", "its role may not change the schema")

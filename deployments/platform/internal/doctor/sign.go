@@ -1,0 +1,60 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
+)
+
+// second is the precision of a Date header.
+const second = time.Second
+
+// probe is what the doctor has signed. It is no token, and no part of one.
+const probe = "platform doctor: can this key sign?"
+
+// sign has each key sign that signs now, as the services would: with the version
+// that the schedule names, against the public half there.
+func (e *examination) sign(ctx context.Context, client *api.Client) {
+	if e.schedule == nil {
+		e.warn("vault.sign", "", "no signature was tried: the schedule is not known")
+		return
+	}
+	engine, err := vaulttransit.New(vaulttransit.Options{
+		Client: client, Mount: e.Signing.Vault.TransitMount, Prefix: e.Signing.Vault.KeyPrefix, Logger: e.Deps.Logger,
+	})
+	if err != nil {
+		e.fail("vault.sign", "", "no signature can be tried: %v", err)
+		return
+	}
+	defer func() { _ = engine.Close() }()
+	var tried []string
+	for _, alg := range e.algorithms() {
+		key, ok := e.signs(alg)
+		if !ok {
+			e.fail("vault.sign", "look at the log of keys", "no key signs %s", alg)
+			return
+		}
+		if _, err := engine.Sign(ctx, key, []byte(probe)); err != nil {
+			e.fail("vault.sign", "look whether Vault has lost keys, or the database is another platform's", "the key %s, which signs %s now, does not: %v", key.Ref, alg, err)
+			return
+		}
+		tried = append(tried, key.Ref)
+	}
+	e.ok("vault.sign", "%s can sign", strings.Join(tried, ", "))
+}
+
+// signs is the key of the schedule that signs now.
+func (e *examination) signs(alg signing.Algorithm) (key signing.Key, ok bool) {
+	now := e.Deps.Now()
+	for _, k := range e.schedule { // by generation
+		if k.Algorithm == alg && k.Signs(now) {
+			key, ok = k, true
+		}
+	}
+	return key, ok
+}

@@ -1,0 +1,299 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+const setupRemedy = "run deployments/vault/setup.sh, with this mount and prefix"
+
+// signing looks at who keeps the private keys.
+func (e *examination) signing(ctx context.Context) {
+	switch {
+	case e.Service == "authorize" || e.Service == "device":
+		if e.Signing.Vault.Token != "" || e.Signing.Vault.SecretID != "" {
+			e.warn("vault", "take the credentials out of its environment", "%s signs nothing and has credentials for Vault", e.Service)
+			return
+		}
+		e.ok("vault", "%s signs nothing and needs no Vault", e.Service)
+	case e.Signing.Backend != servicekit.SigningVault:
+		e.ok("vault", "signing keys are files in %s, not in Vault", e.Signing.DataDir)
+	default:
+		e.vault(ctx)
+	}
+}
+
+func (e *examination) vault(ctx context.Context) {
+	client, method, err := servicekit.VaultClient(e.Signing.Vault, e.Deps)
+	if err != nil {
+		e.fail("vault", "correct the VAULT_… and PLATFORM_VAULT_… variables", "Vault cannot be asked: %v", err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
+	defer cancel()
+	if !e.vaultHealth(ctx, client) {
+		return
+	}
+	secret, err := method.Login(ctx, client)
+	if err != nil {
+		e.fail("vault.login", "look at PLATFORM_VAULT_AUTH, PLATFORM_VAULT_ROLE and its credential; "+setupRemedy, "the login by %s fails: %s", e.Signing.Vault.Auth, oneLine(err))
+		return
+	}
+	client.SetToken(secret.Auth.ClientToken)
+	defer client.ClearToken()
+	if e.vaultToken(ctx, client) {
+		e.policy(ctx, client)
+	}
+}
+
+// vaultHealth asks what Vault answers to anybody. Health is of the server, above
+// all namespaces.
+func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool {
+	const running = "look at VAULT_ADDR and VAULT_CACERT, and whether Vault runs"
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	asked := e.Deps.Now()
+	response, err := client.WithNamespace("").Logical().ReadRawWithDataWithContext(ctx, "sys/health", url.Values{
+		"standbycode": {"200"}, "sealedcode": {"200"}, "uninitcode": {"200"}, "perfstandbyok": {"true"},
+	})
+	if response != nil {
+		defer func() { _ = response.Body.Close() }()
+	}
+	if err != nil {
+		e.fail("vault", running, "%s does not answer: %s", client.Address(), oneLine(err))
+		return false
+	}
+	answered := e.Deps.Now()
+	var health struct {
+		Initialized bool   `json:"initialized"`
+		Sealed      bool   `json:"sealed"`
+		Version     string `json:"version"`
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err = errors.Join(err, json.Unmarshal(body, &health)); err != nil {
+		e.fail("vault", running, "%s answers, but is no Vault: %v", client.Address(), err)
+		return false
+	}
+	switch {
+	case !health.Initialized:
+		e.fail("vault", "initialize it: vault operator init", "Vault at %s is not initialized", client.Address())
+	case health.Sealed:
+		e.fail("vault", "unseal it: vault operator unseal", "Vault at %s is sealed", client.Address())
+	default:
+		e.ok("vault", "Vault at %s answers, version %s", client.Address(), health.Version)
+	}
+	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
+		e.clock("vault", date, asked, answered, second)
+	}
+	return health.Initialized && !health.Sealed
+}
+
+// vaultToken judges the token itself.
+func (e *examination) vaultToken(ctx context.Context, client *api.Client) bool {
+	self, err := client.Auth().Token().LookupSelfWithContext(ctx)
+	if err != nil {
+		e.fail("vault.login", setupRemedy, "the token may not look itself up, so no service would become ready: %s", oneLine(err))
+		return false
+	}
+	policies, err := self.TokenPolicies()
+	if err != nil {
+		e.fail("vault.login", "", "the token's policies cannot be read: %v", err)
+		return false
+	}
+	switch {
+	case slices.Contains(policies, "root"):
+		e.fail("vault.login", "log in by a role of deployments/vault/setup.sh", "the token is a root token, which may do everything")
+		return false
+	case slices.Contains(policies, "default"):
+		e.warn("vault.login", "set token_no_default_policy=true on the role", "the token has the policy default, which makes each signature cost three times as much")
+	default:
+		e.ok("vault.login", "logged in by %s, with the policies %s", e.Signing.Vault.Auth, strings.Join(policies, ", "))
+	}
+	return true
+}
+
+// right is a way into Vault, and what somebody may do there.
+type right struct {
+	path string
+	does []string // capabilities of which one is enough
+	what string
+}
+
+// powers is what the token turns out to be able to do.
+type powers map[string][]string
+
+func (p powers) has(r right) bool {
+	return slices.ContainsFunc(p[r.path], func(c string) bool { return c == "root" || slices.Contains(r.does, c) })
+}
+
+// lacks lists those that the token does not have.
+func (p powers) lacks(rights []right) (lacking []string) {
+	for _, r := range rights {
+		if !p.has(r) {
+			lacking = append(lacking, r.what)
+		}
+	}
+	return lacking
+}
+
+func (p powers) hasOf(rights []right) (having []string) {
+	for _, r := range rights {
+		if p.has(r) {
+			having = append(having, r.what)
+		}
+	}
+	return having
+}
+
+// policy asks what the token may do, and holds it against what it must be able to
+// do and must not.
+func (e *examination) policy(ctx context.Context, client *api.Client) {
+	sign, making, never := e.signRights(), e.keysRights(), e.neverRights()
+	can, err := capabilities(ctx, client, slices.Concat(sign, making, never))
+	if err != nil {
+		e.warn("vault.policy", setupRemedy, "what the token may do cannot be asked: %s", oneLine(err))
+		return
+	}
+	before := len(e.findings)
+	if excess := can.hasOf(never); len(excess) > 0 {
+		e.fail("vault.policy", setupRemedy, "the token can %s, which no service may", strings.Join(excess, ", "))
+	}
+	cannotSign, cannotMake := can.lacks(sign), can.lacks(making)
+	switch e.Service {
+	case "keys":
+		e.must("keys", cannotMake, can.hasOf(sign))
+	case "token", "session":
+		e.must(e.Service, cannotSign, can.hasOf(making))
+	default:
+		switch {
+		case len(cannotSign) == 0 && len(cannotMake) == 0:
+			e.ok("vault.policy", "the token can make keys and sign: what `platform up` needs, and more than any service on its own")
+		case len(cannotSign) == 0:
+			e.must("token and session", nil, can.hasOf(making))
+		case len(cannotMake) == 0:
+			e.must("keys", nil, can.hasOf(sign))
+		default:
+			e.fail("vault.policy", setupRemedy, "the token cannot %s, and so does not do for any service", strings.Join(slices.Concat(cannotSign, cannotMake), ", "))
+		}
+	}
+	if len(e.findings) > before && e.findings[len(e.findings)-1].Result != Fail && len(cannotSign) == 0 {
+		e.sign(ctx, client)
+	}
+}
+
+// must tells whether a service can do its work and nothing else.
+func (e *examination) must(service string, lacking, beyond []string) {
+	switch {
+	case len(lacking) > 0:
+		e.fail("vault.policy", setupRemedy, "for %s the token must be able to %s", service, strings.Join(lacking, ", "))
+	case len(beyond) > 0:
+		e.fail("vault.policy", setupRemedy, "for %s the token must not be able to %s", service, strings.Join(beyond, ", "))
+	default:
+		e.ok("vault.policy", "the token can do what %s does and nothing else that was tried", service)
+	}
+}
+
+// algorithms are those that something is signed with: the platform's own two and
+// those that applications ask for.
+func (e *examination) algorithms() []signing.Algorithm {
+	all := append([]signing.Algorithm{e.Signing.AccessTokenAlg, e.Signing.IDTokenAlg}, e.wanted...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func (e *examination) keyName(alg signing.Algorithm) string {
+	return e.Signing.Vault.KeyPrefix + "-" + strings.ToLower(string(alg))
+}
+
+func (e *examination) signRights() (rights []right) {
+	for _, alg := range e.algorithms() {
+		name := e.keyName(alg)
+		rights = append(rights, right{e.Signing.Vault.TransitMount + "/sign/" + name, []string{"update"}, "sign with " + name})
+	}
+	return rights
+}
+
+func (e *examination) keysRights() (rights []right) {
+	for _, alg := range e.algorithms() {
+		name := e.keyName(alg)
+		path := e.Signing.Vault.TransitMount + "/keys/" + name
+		rights = append(
+			rights,
+			right{path, []string{"create", "update"}, "make " + name},
+			right{path, []string{"read"}, "read " + name},
+			right{path + "/rotate", []string{"create", "update"}, "rotate " + name},
+		)
+	}
+	return rights
+}
+
+// neverRights are what nobody needs who is not an operator of Vault.
+func (e *examination) neverRights() []right {
+	mount, name := e.Signing.Vault.TransitMount, e.keyName(e.Signing.AccessTokenAlg)
+	some := []string{"create", "update", "read", "delete", "list", "patch", "sudo"}
+	return []right{
+		{mount + "/keys/" + name, []string{"delete"}, "delete " + name},
+		{mount + "/keys/" + name + "/config", some, "configure " + name},
+		{mount + "/keys/" + name + "/trim", some, "remove versions of " + name},
+		{mount + "/export/signing-key/" + name, some, "export " + name},
+		{mount + "/backup/" + name, some, "back up " + name},
+		{mount + "/restore/" + name, some, "restore " + name},
+		{mount + "/keys/" + name + "/import", some, "import " + name},
+		{mount + "/keys/" + name + "-doctor", some, "use keys that are not the platform's"},
+		{mount + "/sign/" + name + "-doctor", some, "sign with keys that are not the platform's"},
+		{"auth/token/create", some, "make tokens"},
+		{"sys/policies/acl/" + e.Signing.Vault.KeyPrefix + "-token", some, "change policies"},
+		{"sys/mounts/" + mount, some, "change mounts"},
+		{"sys/auth/approle", some, "change logins"},
+		{"sys/seal", some, "seal Vault"},
+		{"sys/raw/core/keyring", some, "read the storage"},
+	}
+}
+
+// capabilities asks what the client's own token may do at the paths.
+func capabilities(ctx context.Context, client *api.Client, rights []right) (powers, error) {
+	paths := make([]string, len(rights))
+	for i, r := range rights {
+		paths[i] = r.path
+	}
+	answer, err := client.Logical().WriteWithContext(ctx, "sys/capabilities-self", map[string]any{"paths": paths})
+	if err != nil {
+		return nil, err
+	}
+	if answer == nil {
+		return nil, errors.New("an empty answer")
+	}
+	can := powers{}
+	for _, path := range paths {
+		list, _ := answer.Data[path].([]any)
+		if list == nil {
+			return nil, fmt.Errorf("nothing is said about %s", path)
+		}
+		can[path] = nil
+		for _, c := range list {
+			can[path] = append(can[path], fmt.Sprint(c))
+		}
+	}
+	return can, nil
+}
+
+// oneLine is an error of Vault's client, which has many.
+func oneLine(err error) string {
+	var answer *api.ResponseError
+	if errors.As(err, &answer) {
+		return fmt.Sprintf("status %d: %s", answer.StatusCode, strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
+	}
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
