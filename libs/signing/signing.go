@@ -94,7 +94,8 @@ type Maker interface {
 	// its public half.
 	Create(ctx context.Context, alg Algorithm) (ref string, public crypto.PublicKey, err error)
 	// Delete forgets a private key that signs no more, or whose row was never
-	// written; unknown refs are no error.
+	// written; unknown refs are no error. A backend that cannot delete a single key
+	// keeps it, which is none either.
 	Delete(ctx context.Context, ref string) error
 	// Reconcile is told the whole schedule: at the start, before a key is made and
 	// when its row has been written. It looks for private keys of alg that no row
