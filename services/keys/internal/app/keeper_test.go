@@ -32,15 +32,17 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // quick has no RSA: fifty such keys at once would take a while.
 var quick = domain.Policy{
 	Algorithms: []signing.Algorithm{signing.ES256, signing.EdDSA}, Rotation: 2160 * time.Hour, PublishAhead: 24 * time.Hour, TokenTTL: time.Hour,
+	SessionLife: 720 * time.Hour,
 }
 
 // world is a keeper over a real store and real key files.
 type world struct {
-	dir    string
-	maker  *localkeys.Store
-	store  *sqlstore.Store
-	clock  *testkit.Clock
-	keeper *app.Keeper
+	dir     string
+	maker   signing.Maker
+	backend signing.Backend
+	store   *sqlstore.Store
+	clock   *testkit.Clock
+	keeper  *app.Keeper
 }
 
 func newWorld(t *testing.T, db *database.DB) *world {
@@ -49,7 +51,7 @@ func newWorld(t *testing.T, db *database.DB) *world {
 	maker, err := localkeys.Open(w.dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, maker.Close()) })
-	w.maker = maker
+	w.maker, w.backend = maker, maker
 	w.keeper = w.replica(t, db)
 	return w
 }
@@ -223,7 +225,7 @@ func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
 	require.Len(t, keys, 2)
 	require.Equal(t, orphans+2, w.files(t))
 	for _, key := range keys {
-		_, err := w.maker.Sign(t.Context(), key, []byte("input"))
+		_, err := w.backend.Sign(t.Context(), key, []byte("input"))
 		require.NoError(t, err, "every key of the schedule signs")
 	}
 }
@@ -243,7 +245,7 @@ func TestARowWrittenTwiceDoesNotCostTheKey(t *testing.T) {
 	w.keeper.Schedule = twice{w.store}
 	require.NoError(t, w.keeper.Ensure(t.Context()))
 	for _, key := range w.keys(t) {
-		_, err := w.maker.Sign(t.Context(), key, []byte("input"))
+		_, err := w.backend.Sign(t.Context(), key, []byte("input"))
 		require.NoError(t, err)
 	}
 }
