@@ -131,7 +131,9 @@ func parentOf(batch []*item) trace.SpanContext {
 }
 
 // refused counts a signature that was never sent.
-func (t *telemetry) refused(ctx context.Context, alg signing.Algorithm, err error) { t.count(ctx, alg, err) }
+func (t *telemetry) refused(ctx context.Context, alg signing.Algorithm, err error) {
+	t.count(ctx, alg, err)
+}
 
 func (t *telemetry) count(ctx context.Context, alg signing.Algorithm, err error) {
 	t.signatures.Add(ctx, 1, t.counted[outcome{alg, reasonFor(err)}]...)

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"errors"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -78,13 +77,6 @@ func (w *world) keys(t *testing.T) []signing.Key {
 	return keys
 }
 
-func (w *world) files(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir(w.dir)
-	require.NoError(t, err)
-	return len(entries)
-}
-
 // faulty is the real schedule with faults on order.
 type faulty struct {
 	ports.Schedule
@@ -143,12 +135,12 @@ func TestOfFiftyReplicasAtOnceOneMakesTheKey(t *testing.T) {
 		atOnce()
 		keys := w.keys(t)
 		require.Len(t, keys, 2, "one an algorithm")
-		require.Equal(t, 2, w.files(t), "the losers deleted theirs")
+		require.Equal(t, 2, len(files(t, w.dir)), "the losers deleted theirs")
 		require.Equal(t, []time.Time{start, start}, []time.Time{keys[0].ActiveFrom, keys[1].ActiveFrom}, "the first keys sign at once")
 
 		w.clock.Advance(quick.Rotation)
 		atOnce()
-		require.Equal(t, 4, w.files(t))
+		require.Equal(t, 4, len(files(t, w.dir)))
 		for i, key := range w.keys(t) {
 			require.Equal(t, i%2+1, key.Generation)
 			if key.Generation == 1 {
@@ -213,7 +205,7 @@ func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
 	schedule.before.Store(&away)
 	require.ErrorIs(t, w.keeper.Ensure(t.Context()), errBroken)
 	require.Empty(t, w.keys(t))
-	orphans := w.files(t)
+	orphans := len(files(t, w.dir))
 	require.Equal(t, 2, orphans)
 
 	schedule.before.Store(nil)
@@ -223,7 +215,7 @@ func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
 	require.NoError(t, w.keeper.Ensure(t.Context()))
 	keys := w.keys(t)
 	require.Len(t, keys, 2)
-	require.Equal(t, orphans+2, w.files(t))
+	require.Equal(t, orphans+2, len(files(t, w.dir)))
 	for _, key := range keys {
 		_, err := w.backend.Sign(t.Context(), key, []byte("input"))
 		require.NoError(t, err, "every key of the schedule signs")

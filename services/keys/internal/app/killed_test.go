@@ -39,6 +39,8 @@ func (s shared) String() string {
 	}, "\n")
 }
 
+func (s shared) keyFolder() string { return filepath.Join(s.signing.DataDir, "keys") }
+
 func parseShared(t *testing.T, text string) shared {
 	t.Helper()
 	lines := strings.Split(text, "\n")
@@ -117,7 +119,7 @@ func TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration(t *testing.
 	} {
 		t.Run(on+" and local keys", func(t *testing.T) {
 			s := shared{database(t), backend("local", t.TempDir(), "", ""), testkit.NewClock(start)}
-			killed(t, s, s.replica(t).backend, func(_, inUse int) { require.Len(t, files(t, s), inUse, "a file a key") })
+			killed(t, s, s.replica(t).backend, func(_, inUse int) { require.Len(t, files(t, s.keyFolder()), inUse, "a file a key") })
 		})
 		if on == "postgres" {
 			t.Run(on+" and Vault", func(t *testing.T) {
@@ -176,15 +178,15 @@ func kill(t *testing.T, s shared) {
 	require.NoError(t, victim.Process.Kill())
 	require.Error(t, victim.Wait())
 	long := time.Now().Add(-time.Hour) // nobody waits for what is left behind
-	for _, name := range files(t, s) {
+	for _, name := range files(t, s.keyFolder()) {
 		require.NoError(t, os.Chtimes(name, long, long))
 	}
 }
 
 // files are those of the local keys.
-func files(t *testing.T, s shared) []string {
+func files(t *testing.T, dir string) []string {
 	t.Helper()
-	names, err := filepath.Glob(filepath.Join(s.signing.DataDir, "keys", "*"))
+	names, err := filepath.Glob(filepath.Join(dir, "*"))
 	require.NoError(t, err)
 	return names
 }

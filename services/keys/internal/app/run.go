@@ -28,7 +28,7 @@ func (t *Task) Run(ctx context.Context) error {
 	pause := t.Keeper.Policy.Pause()
 	failures := 0
 	for {
-		err := t.tick(ctx)
+		err := t.Tick(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end of the process is no failure
 		}
@@ -54,9 +54,9 @@ func (t *Task) Run(ctx context.Context) error {
 	}
 }
 
-// tick does both parts: a replica that cannot make keys still publishes those
+// Tick does both parts once: a replica that cannot make keys still publishes those
 // that others made.
-func (t *Task) tick(ctx context.Context) error {
+func (t *Task) Tick(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
 	return errors.Join(t.Keeper.Ensure(ctx), t.Publisher.Refresh(ctx))
