@@ -126,7 +126,7 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 	defer func() { telemetry.Flush(logger) }()
 
 	deps := Deps{Logger: logger, Now: Clock, Random: rand.Reader, TracerProvider: telemetry.TracerProvider, MeterProvider: telemetry.MeterProvider}
-	checks := map[string]Check{}
+	checks, services := map[string]Check{}, map[string]*Service{}
 	if wanted, ok := section[Database](cfg); ok {
 		deps.DB, err = OpenDatabase(ctx, wanted, deps)
 		if err != nil {
@@ -134,6 +134,9 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 		}
 		defer func() { err = errors.Join(err, deps.DB.Close()) }()
 		checks["database"] = DatabaseCheck(deps.DB)
+		if services["changes"], err = WatchChanges(wanted, &deps); err != nil {
+			return err
+		}
 	}
 	if wanted, ok := section[Signing](cfg); ok {
 		deps.Signing, deps.KeyMaker, err = OpenSigning(wanted)
@@ -145,8 +148,9 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 	if err != nil {
 		return err
 	}
+	services[name] = service
 	return Serve(ctx, ServeOptions{
-		Server: server, Handler: service.Handler, Services: map[string]*Service{name: service}, Checks: checks,
+		Server: server, Handler: service.Handler, Services: services, Checks: checks,
 		Logger: logger, Metrics: telemetry.Metrics, OnListening: p.onListening,
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -54,6 +55,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Keeper:    &app.Keeper{Schedule: store, Maker: deps.KeyMaker, Policy: policy, Now: deps.Now, Logger: deps.Logger},
 		Publisher: publisher,
 		Logger:    deps.Logger,
+		Changed:   deps.Changes.Signal(changes.SigningKeys, changes.Applications),
 	}
 	edge := &httpapi.API{Publisher: publisher, MaxAge: policy.CacheLifetime()}
 	handler, err := httpkit.NewHandler(httpkit.Options{

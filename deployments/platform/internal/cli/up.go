@@ -175,10 +175,15 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	if err := a.prepare(ctx, p, flags, deps); err != nil {
 		return err
 	}
+	watching, err := servicekit.WatchChanges(p.Database, &deps)
+	if err != nil {
+		return err
+	}
 	platform, err := together.New(p, deps)
 	if err != nil {
 		return err
 	}
+	platform.Services["changes"] = watching
 	ready := newNotice(p)
 	handler := platform.Handler
 	if flags.demo {
