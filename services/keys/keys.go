@@ -64,7 +64,8 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		},
 		Publisher: publisher,
 		Logger:    deps.Logger,
-		Changed:   deps.Changes.Signal(changes.SigningKeys, changes.KeyOrders, changes.Applications),
+		Wished:    deps.Changes.Signal(changes.SigningKeys, changes.KeyOrders, changes.Applications),
+		Changed:   deps.Changes.Signal(changes.SigningKeys),
 	}
 	edge := &httpapi.API{Publisher: publisher}
 	handler, err := httpkit.NewHandler(httpkit.Options{
