@@ -40,6 +40,7 @@ type Options struct {
 	MaxOpen         int           // connections at most; 16 when 0. SQLite: readers beside the one writer
 	MaxIdle         int           // connections kept; MaxOpen when 0
 	ConnMaxLifetime time.Duration // 30 minutes when 0, so that a failover is noticed; SQLite: no limit
+	Lazy            bool          // let the first call connect, and Open not wait for the server; not used by sqlite.Open
 
 	Logger         *slog.Logger // slow statements, by name; nil: none
 	TracerProvider trace.TracerProvider
@@ -91,6 +92,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db, err := New(Handles{Dialect: Postgres, Writer: pool, Reader: pool}, o)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
+	}
+	if o.Lazy {
+		return db, nil
 	}
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

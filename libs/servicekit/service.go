@@ -30,6 +30,10 @@ type Service struct {
 	Run func(ctx context.Context) error
 	// Ready says why the service cannot answer now; nil or a nil error: it can.
 	Ready func(ctx context.Context) error
+	// FromMemory says that the service answers from what it has in memory, so that
+	// its own Ready alone decides: it must not be taken out of service because the
+	// database or the backend of the keys is away. It is for a service on its own.
+	FromMemory bool
 }
 
 // Deps is what a service is built from. DB, Logger, Now and Random are

@@ -85,6 +85,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			_, err := publisher.Documents()
 			return err
 		},
+		FromMemory: true,
 	}, nil
 }
 

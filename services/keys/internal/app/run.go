@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
 const (
@@ -50,7 +52,8 @@ func (t *Task) Tick(ctx context.Context) error {
 // sooner first and then less often, and said once.
 func (t *Task) repeat(ctx context.Context, complaint string, changed <-chan struct{}, look func(context.Context) error) {
 	pause := t.Keeper.Policy.Pause()
-	for failures := 0; ; {
+	failures, said := 0, false
+	for {
 		err := inTime(ctx, look)
 		if ctx.Err() != nil {
 			return // that is no failure
@@ -58,13 +61,16 @@ func (t *Task) repeat(ctx context.Context, complaint string, changed <-chan stru
 		wait := pause
 		switch {
 		case err != nil:
-			if failures == 0 {
+			if !said && !errors.Is(err, signing.ErrNoKey) { // that there is none yet is no failure
+				said = true
 				t.Logger.ErrorContext(ctx, complaint+", trying again", slog.Any("error", err))
 			}
 			wait = min(max(pause, lastRetry), firstRetry<<min(failures, 16))
 			failures++
-		case failures > 0:
+		case said:
 			t.Logger.InfoContext(ctx, "that is over: "+complaint, slog.Int("failures", failures))
+			failures, said = 0, false
+		default:
 			failures = 0
 		}
 		// Replicas that were started together, or lost the same thing, drift apart.
