@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"io"
+	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 // ring gives an office keys, as the keys service makes them.
@@ -127,4 +131,39 @@ func TestARevokedKeyIsNoMoreAndTheTrailTells(t *testing.T) {
 			require.Equal(t, map[string]string{"kid": kid, "algorithm": "ES256"}, events[i].Detail)
 		}
 	})
+}
+
+// keySet is what the platform publishes.
+func keySet(t *testing.T, addr string) string {
+	t.Helper()
+	resp, err := http.Get("http://" + addr + "/api/v1/platform/.well-known/jwks.json")
+	require.NoError(t, err)
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, resp.StatusCode, string(body))
+	return string(body)
+}
+
+func TestARunningPlatformRotatesAndReplacesAsItIsTold(t *testing.T) {
+	d := newDesk(t)
+	addr := testkit.FreeAddr(t)
+	u := d.up("--listen", addr, "--admin-listen", testkit.FreeAddr(t))
+	u.ready("is ready")
+	var next, now, revoked keyReport
+	d.json(&next, "key", "rotate", "--algorithm", "ES256")
+	require.True(t, next.Done)
+	require.Equal(t, "next", next.Keys[0].State)
+	require.Contains(t, keySet(t, addr), next.Keys[0].KID)
+	d.json(&now, "key", "rotate", "--algorithm", "ES256", "--now")
+	require.True(t, now.Done)
+	require.Equal(t, next.Keys[0].KID, now.Keys[0].KID, "the key that is published already")
+	require.Equal(t, "active", now.Keys[0].State)
+
+	d.json(&revoked, "key", "revoke", now.Keys[0].KID)
+	require.True(t, revoked.Done)
+	require.NotEqual(t, now.Keys[0].KID, revoked.Keys[0].KID)
+	require.Eventually(t, func() bool { return !strings.Contains(keySet(t, addr), now.Keys[0].KID) }, patience, 10*time.Millisecond)
+	require.Regexp(t, `(?m)^\S+ +ES256 +active `, d.done("key", "list"))
+	require.Equal(t, exitDone, u.end(), u.err.String())
 }
