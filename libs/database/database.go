@@ -40,6 +40,7 @@ type Options struct {
 	MaxOpen         int           // connections at most; 16 when 0. SQLite: readers beside the one writer
 	MaxIdle         int           // connections kept; MaxOpen when 0
 	ConnMaxLifetime time.Duration // 30 minutes when 0, so that a failover is noticed; SQLite: no limit
+	Lazy            bool          // let the first call connect, and Open not wait for the server; not used by sqlite.Open
 
 	Logger         *slog.Logger // slow statements, by name; nil: none
 	TracerProvider trace.TracerProvider
@@ -76,7 +77,7 @@ var (
 // that it works through a transaction pooler. The error never shows the URL,
 // and has Unavailable() true where the server cannot be reached.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	dsn, err := postgresDSN(o.URL)
+	dsn, err := DSN(o.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +92,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	db, err := New(Handles{Dialect: Postgres, Writer: pool, Reader: pool}, o)
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
+	}
+	if o.Lazy {
+		return db, nil
 	}
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -138,8 +142,9 @@ func (db *DB) Close() error {
 	return errors.Join(err, db.writer.Close())
 }
 
-// postgresDSN forces what the rest of the package relies on into the URL.
-func postgresDSN(raw string) (string, error) {
+// DSN is the URL as Open connects with it: it forces what the rest of the package
+// relies on.
+func DSN(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		// Neither the URL nor url.Error, which repeats it: there is a password in it.

@@ -128,12 +128,15 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 	deps := Deps{Logger: logger, Now: Clock, Random: rand.Reader, TracerProvider: telemetry.TracerProvider, MeterProvider: telemetry.MeterProvider}
 	checks, services := map[string]Check{}, map[string]*Service{}
 	if wanted, ok := section[Database](cfg); ok {
-		deps.DB, err = OpenDatabase(ctx, wanted, deps)
+		deps.DB, err = startDatabase(ctx, wanted, deps)
 		if err != nil {
 			return err
 		}
 		defer func() { failed = errors.Join(failed, deps.DB.Close()) }()
 		checks["database"] = DatabaseCheck(deps.DB)
+		if services["changes"], err = WatchChanges(wanted, &deps); err != nil {
+			return err
+		}
 	}
 	if wanted, ok := section[Signing](cfg); ok {
 		keys, err := OpenSigning(ctx, wanted, deps)
@@ -151,6 +154,14 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 		return err
 	}
 	services[name] = service
+	if service.FromMemory {
+		checks = nil
+		for other, of := range services {
+			if other != name {
+				services[other] = &Service{Run: of.Run}
+			}
+		}
+	}
 	return Serve(ctx, ServeOptions{
 		Server: server, Handler: service.Handler, Services: services, Checks: checks,
 		Logger: logger, Metrics: telemetry.Metrics, OnListening: p.onListening,

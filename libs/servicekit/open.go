@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 )
@@ -21,19 +22,15 @@ const (
 // OpenDatabase opens PostgreSQL with the logger and telemetry of deps, waiting
 // up to half a minute for a server that is away. It refuses SQLite.
 func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
-	if cfg.SQLite() {
-		return nil, errors.New("PLATFORM_DATABASE_URL: a service on its own needs PostgreSQL; SQLite is for `platform up`, which runs all services in one process")
-	}
-	options := database.Options{
-		URL: cfg.URL, MaxOpen: cfg.MaxOpen, MaxIdle: cfg.MaxIdle, ConnMaxLifetime: cfg.ConnMaxLifetime,
-		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+	options, err := databaseOptions(cfg, deps)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, databasePatience)
 	defer cancel()
 	for {
 		db, err := database.Open(ctx, options)
-		var fault interface{ Unavailable() bool }
-		if err == nil || !errors.As(err, &fault) || !fault.Unavailable() {
+		if !away(err) {
 			return db, err
 		}
 		deps.Logger.WarnContext(ctx, "waiting for the database", "error", err)
@@ -45,6 +42,53 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 		case <-timer.C:
 		}
 	}
+}
+
+// startDatabase is OpenDatabase for a process that serves: where the server is away
+// it starts all the same, is not ready, and answers 503 until the server is there.
+func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
+	options, err := databaseOptions(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	db, err := database.Open(ctx, options)
+	if !away(err) {
+		return db, err
+	}
+	deps.Logger.WarnContext(ctx, "the database is away: not ready until it is there", "error", err)
+	options.Lazy = true
+	return database.Open(ctx, options)
+}
+
+func databaseOptions(cfg Database, deps Deps) (database.Options, error) {
+	if cfg.SQLite() {
+		return database.Options{}, errors.New("PLATFORM_DATABASE_URL: a service on its own needs PostgreSQL; SQLite is for `platform up`, which runs all services in one process")
+	}
+	return database.Options{
+		URL: cfg.URL, MaxOpen: cfg.MaxOpen, MaxIdle: cfg.MaxIdle, ConnMaxLifetime: cfg.ConnMaxLifetime,
+		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+	}, nil
+}
+
+// away tells a server that cannot be reached from one that refuses.
+func away(err error) bool {
+	var fault interface{ Unavailable() bool }
+	return errors.As(err, &fault) && fault.Unavailable()
+}
+
+// WatchChanges makes deps.Changes, which listens by the direct URL, and the task
+// that runs it.
+func WatchChanges(cfg Database, deps *Deps) (*Service, error) {
+	options := changes.Options{DB: deps.DB, Now: deps.Now, Logger: deps.Logger, MeterProvider: deps.MeterProvider}
+	if !cfg.SQLite() {
+		options.ListenURL = cfg.DirectURL
+	}
+	watcher, err := changes.New(options)
+	if err != nil {
+		return nil, err
+	}
+	deps.Changes = watcher
+	return &Service{Run: watcher.Run}, nil
 }
 
 // DatabaseCheck makes a process ready only on a database that answers and has

@@ -16,6 +16,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -29,12 +30,19 @@ type Service struct {
 	Run func(ctx context.Context) error
 	// Ready says why the service cannot answer now; nil or a nil error: it can.
 	Ready func(ctx context.Context) error
+	// FromMemory says that the service answers from what it has in memory, so that
+	// its own Ready alone decides: it must not be taken out of service because the
+	// database or the backend of the keys is away. It is for a service on its own.
+	FromMemory bool
 }
 
 // Deps is what a service is built from. DB, Logger, Now and Random are
 // required, Signing and KeyMaker where the service signs.
 type Deps struct {
-	DB       *database.DB
+	DB *database.DB
+	// Changes tells what others changed in DB; nil: nobody does, and what is kept in
+	// memory goes by its own time. Whoever makes the watcher runs it.
+	Changes  *changes.Watcher
 	Signing  signing.Backend
 	KeyMaker signing.Maker
 	Logger   *slog.Logger

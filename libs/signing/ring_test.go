@@ -180,6 +180,101 @@ func TestThePublishedKeysAreThoseBetweenPublicationAndRetirement(t *testing.T) {
 	require.Equal(t, []string{later.KID, current.KID}, kids())
 }
 
+func TestTheAlgorithmIsTheFirstThatIsInUse(t *testing.T) {
+	b := newBench(t)
+	old := signingtest.NewKey(t, b.keys, signing.ES256, 1, start.Add(-time.Hour))
+	lead := signingtest.NewKey(t, b.keys, signing.EdDSA, 1, start)
+	lead.ActiveFrom = start.Add(time.Hour)
+	revoked := signingtest.NewKey(t, b.keys, signing.RS256, 1, start.Add(-time.Hour))
+	revoked.RevokedAt = start
+	b.schedule.Set(old, lead, revoked)
+	require.NoError(t, b.ring.Load(t.Context()))
+	for name, c := range map[string]struct {
+		at   time.Time
+		list []signing.Algorithm
+		want signing.Algorithm
+	}{
+		"one that has a key that signs":                         {start, []signing.Algorithm{signing.ES256, signing.RS256}, signing.ES256},
+		"not one without a key":                                 {start, []signing.Algorithm{signing.PS256, signing.ES256}, signing.ES256},
+		"not one whose first key waits":                         {start.Add(time.Hour - time.Microsecond), []signing.Algorithm{signing.EdDSA, signing.ES256}, signing.ES256},
+		"from the moment that it signs":                         {start.Add(time.Hour), []signing.Algorithm{signing.EdDSA, signing.ES256}, signing.EdDSA},
+		"also one whose key was revoked, for another is coming": {start, []signing.Algorithm{signing.RS256, signing.ES256}, signing.RS256},
+		"the first when none is":                                {start, []signing.Algorithm{signing.PS256, signing.EdDSA}, signing.PS256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.at(c.at)
+			require.Equal(t, c.want, b.ring.Choose(c.list...))
+		})
+	}
+}
+
+func TestARetiredKeyCountsForHintsAlone(t *testing.T) {
+	b := newBench(t, signing.ES256)
+	token, err := b.ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
+	require.NoError(t, err)
+	keys, err := b.schedule.Keys(t.Context())
+	require.NoError(t, err)
+	keys[0].RetireAt = start.Add(time.Hour)
+	b.schedule.Set(keys...)
+	require.NoError(t, b.ring.Load(t.Context()))
+	b.at(start.Add(time.Hour))
+	_, err = b.ring.Verify(token, "JWT")
+	require.ErrorIs(t, err, signing.ErrInvalid)
+	_, err = b.ring.Hints().Verify(token, "JWT")
+	require.NoError(t, err)
+	_, err = b.ring.Hints().Verify(token, "at+jwt")
+	require.ErrorIs(t, err, signing.ErrInvalid, "an access token is no hint")
+	require.ErrorIs(t, b.ring.Hints().Ready(), signing.ErrNoKey)
+
+	keys[0].RevokedAt = start
+	b.schedule.Set(keys...)
+	require.NoError(t, b.ring.Load(t.Context()))
+	_, err = b.ring.Hints().Verify(token, "JWT")
+	require.ErrorIs(t, err, signing.ErrInvalid)
+}
+
+func TestARingThatLostSightOfTheScheduleSaysSo(t *testing.T) {
+	b := newBench(t)
+	require.ErrorIs(t, b.ring.CanSign(), signing.ErrNoKey)
+	waiting := signingtest.NewKey(t, b.keys, signing.ES256, 1, start)
+	waiting.ActiveFrom = start.Add(time.Hour)
+	b.schedule.Set(waiting)
+	require.NoError(t, b.ring.Load(t.Context()))
+	require.ErrorIs(t, b.ring.CanSign(), signing.ErrNoKey, "published, but does not sign")
+	b.at(start.Add(time.Hour))
+	require.NoError(t, b.ring.Load(t.Context()))
+	require.NoError(t, b.ring.CanSign())
+	b.schedule.Fail(errors.New("permission denied"))
+	require.Error(t, b.ring.Load(t.Context()))
+	b.at(start.Add(time.Hour + 65*time.Second))
+	require.NoError(t, b.ring.CanSign())
+	b.at(start.Add(time.Hour + 66*time.Second))
+	require.ErrorContains(t, b.ring.CanSign(), "last read 1m6s ago")
+	_, err := b.ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
+	require.NoError(t, err, "it goes on with what it knows")
+	b.schedule.Fail(nil)
+	require.NoError(t, b.ring.Load(t.Context()))
+	require.NoError(t, b.ring.CanSign())
+}
+
+func TestSigningComesBackSoonAfterTheActiveKeyWasReplaced(t *testing.T) {
+	b := newBench(t, signing.ES256)
+	keys, err := b.schedule.Keys(t.Context())
+	require.NoError(t, err)
+	keys[0].RevokedAt = start
+	b.schedule.Set(keys...)
+	require.NoError(t, b.ring.Load(t.Context()))
+	_, err = b.ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
+	require.ErrorIs(t, err, signing.ErrNoKey)
+	b.schedule.Set(append(keys, signingtest.NewKey(t, b.keys, signing.ES256, 2, start))...)
+	b.at(start.Add(249 * time.Millisecond))
+	_, err = b.ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
+	require.ErrorIs(t, err, signing.ErrNoKey, "a busy service does not ask the database for each token")
+	b.at(start.Add(250 * time.Millisecond))
+	_, err = b.ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
+	require.NoError(t, err)
+}
+
 func TestLoadRefusesARowThatClaimsAnothersName(t *testing.T) {
 	b := newBench(t, signing.ES256)
 	good, err := b.schedule.Keys(t.Context())
@@ -250,6 +345,26 @@ func TestRunKeepsTheLastGoodSetAndComplainsOnce(t *testing.T) {
 		synctest.Wait()
 		require.Greater(t, schedule.Reads(), before, "it does not wait a whole Refresh after a failure")
 		require.Equal(t, 1, strings.Count(log.String(), "can be read again"))
+		stop()
+	})
+}
+
+func TestRunReadsAtOnceWhenSomethingChanged(t *testing.T) {
+	b := newBench(t)
+	key := signingtest.NewKey(t, b.keys, signing.ES256, 1, start)
+	synctest.Test(t, func(t *testing.T) {
+		schedule, changed := signingtest.NewSchedule(key), make(chan struct{}, 1)
+		ring := signing.NewRing(signing.RingOptions{Schedule: schedule, Now: b.now, Refresh: time.Hour, Changed: changed})
+		stop := run(t, ring)
+		synctest.Wait()
+		require.Len(t, ring.Published(), 1)
+		revoked := key
+		revoked.RevokedAt = start
+		schedule.Set(revoked)
+		changed <- struct{}{}
+		synctest.Wait()
+		require.Empty(t, ring.Published())
+		require.Equal(t, 2, schedule.Reads())
 		stop()
 	})
 }

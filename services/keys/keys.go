@@ -8,6 +8,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/api"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -63,6 +64,8 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		},
 		Publisher: publisher,
 		Logger:    deps.Logger,
+		Wished:    deps.Changes.Signal(changes.SigningKeys, changes.KeyOrders, changes.Applications),
+		Changed:   deps.Changes.Signal(changes.SigningKeys),
 	}
 	edge := &httpapi.API{Publisher: publisher}
 	handler, err := httpkit.NewHandler(httpkit.Options{
@@ -82,6 +85,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			_, err := publisher.Documents()
 			return err
 		},
+		FromMemory: true,
 	}, nil
 }
 

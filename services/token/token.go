@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
@@ -58,6 +59,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Now:      deps.Now,
 		Logger:   deps.Logger,
 		Refresh:  cfg.Signing.Refresh(),
+		Changed:  deps.Changes.Signal(changes.SigningKeys),
 	})
 	rows := grantstore.NewForToken(deps.DB)
 	failures := limitstore.New(deps.DB)
@@ -110,7 +112,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 	if err != nil {
 		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
 	}
-	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now})
+	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Changes: deps.Changes})
 	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random), Logger: deps.Logger}
 	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
 	tokens := &app.Tokens{Applications: applications, Standings: rows, Verifier: ring, Issuer: cfg.Server.Issuer(), Now: deps.Now}
@@ -154,7 +156,7 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 		Handlers: httpapi.Handlers(cases),
 		CORS: httpkit.CORS{
 			Registered: httpapi.CORSOperations(),
-			Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now}).Known,
+			Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes}).Known,
 		},
 		TrustedProxies: server.TrustedProxies,
 		MaxBody:        server.HTTP.MaxBody,

@@ -101,6 +101,27 @@ func TestAnApplicationsOwnChoices(t *testing.T) {
 	requireError(t, w.userinfo(t, got.str("access_token")), 401, oauth.InvalidToken)
 }
 
+func TestAnAlgorithmTakesEffectWhenItsFirstKeyDoes(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	w.exec(t, `UPDATE signing_keys SET active_from = $1 WHERE algorithm IN ('PS256', 'EdDSA')`, database.At(start.Add(time.Hour)))
+	require.Equal(t, http.StatusOK, w.post(t, credentials.with(client("web"))).status, "the keys are known")
+	p := w.person(t)
+	redeemed := func() answer {
+		got := w.post(t, redeem(w.code(t, p, func(c *grants.AuthorizationCode) {
+			c.ClientID, c.CreatedAt, c.ExpiresAt = "own", w.clock.Now(), w.clock.Now().Add(time.Minute)
+		})).with(client("own")))
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		return got
+	}
+	got := redeemed()
+	w.verified(t, got.str("access_token"), "at+jwt", "ES256")
+	w.verified(t, got.str("id_token"), "JWT", "RS256")
+	w.clock.Advance(time.Hour)
+	got = redeemed()
+	w.verified(t, got.str("access_token"), "at+jwt", "PS256")
+	w.verified(t, got.str("id_token"), "JWT", "EdDSA")
+}
+
 func TestWhomTokensAreFor(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	p := w.person(t)

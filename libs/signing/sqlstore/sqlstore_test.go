@@ -2,8 +2,10 @@ package sqlstore_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -148,6 +150,110 @@ func TestACanceledContextEndsEveryCall(t *testing.T) {
 	})
 }
 
+func TestOrdersAreKeptUntilTheyAreCarriedOut(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := sqlstore.New(db)
+		order := func(o signing.Order) {
+			require.NoError(t, db.Tx(t.Context(), "test.order", func(tx *database.Tx) error { return sqlstore.NewOperator(tx).Order(t.Context(), o, start) }))
+		}
+		next := signing.Order{Algorithm: signing.ES256, Generation: 2}
+		now := signing.Order{Algorithm: signing.ES256, Generation: 2, Immediate: true}
+		other := signing.Order{Algorithm: signing.RS256, Generation: 2}
+		requireOrders := func(want ...signing.Order) {
+			t.Helper()
+			orders, err := store.Orders(t.Context())
+			require.NoError(t, err)
+			require.ElementsMatch(t, want, orders)
+		}
+		order(next)
+		order(other)
+		order(signing.Order{Algorithm: "ML-DSA-44", Generation: 1})
+		requireOrders(next, other)
+		order(now)
+		order(next)
+		requireOrders(now, other)
+		require.NoError(t, store.RemoveOrder(t.Context(), next))
+		requireOrders(now, other)
+		require.NoError(t, store.RemoveOrder(t.Context(), now))
+		require.NoError(t, store.RemoveOrder(t.Context(), now))
+		requireOrders(other)
+	})
+}
+
+func TestAKeyIsBroughtForwardButNeverPutOff(t *testing.T) {
+	maker := keyStore(t)
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := sqlstore.New(db)
+		key := signingtest.NewKey(t, maker, signing.EdDSA, 1, start)
+		key.ActiveFrom = start.Add(time.Hour)
+		require.NoError(t, store.Insert(t.Context(), key))
+		for _, at := range []time.Duration{2 * time.Hour, time.Minute, 30 * time.Minute} {
+			require.NoError(t, store.BringForward(t.Context(), key.KID, start.Add(at)))
+		}
+		keys, err := store.Keys(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, start.Add(time.Minute), keys[0].ActiveFrom)
+		require.NoError(t, store.Delete(t.Context(), key.KID))
+		require.NoError(t, store.Delete(t.Context(), key.KID))
+		keys, err = store.Keys(t.Context())
+		require.NoError(t, err)
+		require.Empty(t, keys)
+	})
+}
+
+// Two replicas whose clocks differ switch at their own instants, moments apart,
+// and each knows the key of the other all the while.
+func TestEveryReplicaSwitchesAtTheInstantThatTheScheduleSays(t *testing.T) {
+	maker := keyStore(t)
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := sqlstore.New(db)
+		first := signingtest.NewKey(t, maker, signing.ES256, 1, start)
+		second := signingtest.NewKey(t, maker, signing.ES256, 2, start)
+		second.ActiveFrom = start.Add(time.Hour + 250*time.Microsecond) // a microsecond survives both databases
+		first.RetireAt = second.ActiveFrom.Add(25 * time.Hour)
+		for _, key := range []signing.Key{first, second} {
+			require.NoError(t, store.Insert(t.Context(), key))
+		}
+		clocks := []*testkit.Clock{testkit.NewClock(second.ActiveFrom), testkit.NewClock(second.ActiveFrom)}
+		rings := make([]*signing.Ring, len(clocks))
+		for i, clock := range clocks {
+			rings[i] = signing.NewRing(signing.RingOptions{Schedule: store, Backend: maker, Now: clock.Now})
+			require.NoError(t, rings[i].Load(t.Context()))
+		}
+		require.Len(t, rings, 2)
+		// signedBy has both sign and verify what either signed.
+		signedBy := func(ahead time.Duration) (kids [2]string) {
+			clocks[0].Advance(ahead)
+			for i, ring := range rings {
+				token, err := ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
+				require.NoError(t, err)
+				for _, other := range rings {
+					_, err := other.Verify(token, "JWT")
+					require.NoError(t, err)
+				}
+				for _, key := range []signing.Key{first, second} {
+					if digest := strings.Split(token, "."); signingtest.Check(key, []byte(digest[0]+"."+digest[1]), decode(t, digest[2])) == nil {
+						kids[i] = key.KID
+					}
+				}
+			}
+			return kids
+		}
+		require.Equal(t, [2]string{second.KID, second.KID}, signedBy(0), "the very instant")
+		require.Equal(t, [2]string{first.KID, second.KID}, signedBy(-time.Microsecond), "a microsecond behind")
+		require.Equal(t, [2]string{first.KID, second.KID}, signedBy(-5*time.Second), "a clock that is seconds behind")
+		clocks[1].Advance(-time.Microsecond)
+		require.Equal(t, [2]string{first.KID, first.KID}, signedBy(0))
+	})
+}
+
+func decode(t *testing.T, part string) []byte {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(part)
+	require.NoError(t, err)
+	return raw
+}
+
 // The rights of each service's role are in roles.sql: every service reads the
 // schedule, the keys service alone writes it.
 func TestTheKeysServicesRoleWritesAndOthersOnlyRead(t *testing.T) {
@@ -172,6 +278,10 @@ func TestTheKeysServicesRoleWritesAndOthersOnlyRead(t *testing.T) {
 			require.Len(t, keys, 1)
 			require.Error(t, store.Insert(t.Context(), signingtest.NewKey(t, maker, signing.ES256, 2, start)))
 			require.Error(t, store.SetRetire(t.Context(), key.KID, start.Add(2*time.Hour)))
+			require.Error(t, store.BringForward(t.Context(), key.KID, start))
+			require.Error(t, store.Delete(t.Context(), key.KID))
+			_, err = store.Orders(t.Context())
+			require.Error(t, err)
 		})
 	}
 }

@@ -81,7 +81,7 @@ func oneArgument(name string) cobra.PositionalArgs {
 }
 
 // commandOf names the command that handles a kind of thing.
-var commandOf = map[string]string{"application": "app", "tenant": "tenant", "user": "user", "session": "session"}
+var commandOf = map[string]string{"application": "app", "tenant": "tenant", "user": "user", "session": "session", "signing key": "key"}
 
 // remedy adds what to do about it.
 func remedy(err error) error {

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/rand"
 	"errors"
-	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -32,15 +31,17 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // quick has no RSA: fifty such keys at once would take a while.
 var quick = domain.Policy{
 	Algorithms: []signing.Algorithm{signing.ES256, signing.EdDSA}, Rotation: 2160 * time.Hour, PublishAhead: 24 * time.Hour, TokenTTL: time.Hour,
+	SessionLife: 720 * time.Hour,
 }
 
 // world is a keeper over a real store and real key files.
 type world struct {
-	dir    string
-	maker  *localkeys.Store
-	store  *sqlstore.Store
-	clock  *testkit.Clock
-	keeper *app.Keeper
+	dir     string
+	maker   signing.Maker
+	backend signing.Backend
+	store   *sqlstore.Store
+	clock   *testkit.Clock
+	keeper  *app.Keeper
 }
 
 func newWorld(t *testing.T, db *database.DB) *world {
@@ -49,7 +50,7 @@ func newWorld(t *testing.T, db *database.DB) *world {
 	maker, err := localkeys.Open(w.dir)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, maker.Close()) })
-	w.maker = maker
+	w.maker, w.backend = maker, maker
 	w.keeper = w.replica(t, db)
 	return w
 }
@@ -74,13 +75,6 @@ func (w *world) keys(t *testing.T) []signing.Key {
 	keys, err := w.store.Keys(t.Context())
 	require.NoError(t, err)
 	return keys
-}
-
-func (w *world) files(t *testing.T) int {
-	t.Helper()
-	entries, err := os.ReadDir(w.dir)
-	require.NoError(t, err)
-	return len(entries)
 }
 
 // faulty is the real schedule with faults on order.
@@ -141,12 +135,12 @@ func TestOfFiftyReplicasAtOnceOneMakesTheKey(t *testing.T) {
 		atOnce()
 		keys := w.keys(t)
 		require.Len(t, keys, 2, "one an algorithm")
-		require.Equal(t, 2, w.files(t), "the losers deleted theirs")
+		require.Equal(t, 2, len(files(t, w.dir)), "the losers deleted theirs")
 		require.Equal(t, []time.Time{start, start}, []time.Time{keys[0].ActiveFrom, keys[1].ActiveFrom}, "the first keys sign at once")
 
 		w.clock.Advance(quick.Rotation)
 		atOnce()
-		require.Equal(t, 4, w.files(t))
+		require.Equal(t, 4, len(files(t, w.dir)))
 		for i, key := range w.keys(t) {
 			require.Equal(t, i%2+1, key.Generation)
 			if key.Generation == 1 {
@@ -211,7 +205,7 @@ func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
 	schedule.before.Store(&away)
 	require.ErrorIs(t, w.keeper.Ensure(t.Context()), errBroken)
 	require.Empty(t, w.keys(t))
-	orphans := w.files(t)
+	orphans := len(files(t, w.dir))
 	require.Equal(t, 2, orphans)
 
 	schedule.before.Store(nil)
@@ -221,9 +215,9 @@ func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
 	require.NoError(t, w.keeper.Ensure(t.Context()))
 	keys := w.keys(t)
 	require.Len(t, keys, 2)
-	require.Equal(t, orphans+2, w.files(t))
+	require.Equal(t, orphans+2, len(files(t, w.dir)))
 	for _, key := range keys {
-		_, err := w.maker.Sign(t.Context(), key, []byte("input"))
+		_, err := w.backend.Sign(t.Context(), key, []byte("input"))
 		require.NoError(t, err, "every key of the schedule signs")
 	}
 }
@@ -243,7 +237,7 @@ func TestARowWrittenTwiceDoesNotCostTheKey(t *testing.T) {
 	w.keeper.Schedule = twice{w.store}
 	require.NoError(t, w.keeper.Ensure(t.Context()))
 	for _, key := range w.keys(t) {
-		_, err := w.maker.Sign(t.Context(), key, []byte("input"))
+		_, err := w.backend.Sign(t.Context(), key, []byte("input"))
 		require.NoError(t, err)
 	}
 }

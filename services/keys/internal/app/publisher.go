@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,17 +18,25 @@ type Publisher struct {
 	Policy domain.Policy
 	Now    func() time.Time
 
-	current atomic.Pointer[domain.Documents]
+	refreshing sync.Mutex // so that an older reading never replaces a newer one
+	current    atomic.Pointer[domain.Documents]
 }
 
 // Refresh reads the schedule and writes the documents again. When the schedule
 // cannot be read, the last ones stay. When it says that no key is published,
-// nothing is: a revoked key must not live on here.
+// nothing is: a revoked key must not live on here. A new platform's first set is
+// not published before it is complete.
 func (p *Publisher) Refresh(ctx context.Context) error {
+	p.refreshing.Lock()
+	defer p.refreshing.Unlock()
 	if err := p.Ring.Load(ctx); err != nil {
 		return err
 	}
-	documents, err := domain.NewDocuments(p.Origin, p.Ring.Published())
+	published := p.Ring.Published()
+	if p.current.Load() == nil && p.Policy.Incomplete(published, p.Now()) {
+		return signing.ErrNoKey
+	}
+	documents, err := domain.NewDocuments(p.Origin, published)
 	if err == nil || errors.Is(err, signing.ErrNoKey) {
 		p.current.Store(documents)
 	}
