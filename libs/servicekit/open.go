@@ -27,6 +27,7 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 	}
 	options := database.Options{
 		URL: cfg.URL, MaxOpen: cfg.MaxOpen, MaxIdle: cfg.MaxIdle, ConnMaxLifetime: cfg.ConnMaxLifetime,
+		StatementTimeout: cfg.StatementTimeout, LockTimeout: cfg.LockTimeout,
 		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
 	}
 	ctx, cancel := context.WithTimeout(ctx, databasePatience)
