@@ -41,7 +41,11 @@ func portal(more url.Values) url.Values {
 // TestTwoTokenProcessesBehaveAsOne asks one replica and then the other, each time
 // for what must happen once.
 func TestTwoTokenProcessesBehaveAsOne(t *testing.T) {
-	s := deploy(t, fleet{replicas: map[string]int{"token": 2}})
+	behaveAsOne(t, deploy(t, fleet{replicas: map[string]int{"token": 2}}))
+}
+
+func behaveAsOne(t *testing.T, s *system) {
+	t.Helper()
 	rp := newRelyingParty(t, s, "portal", "https://portal.test/callback", "openid", "offline_access", "api:read")
 	browser := formbrowser.New(t, "https://")
 	authorize := func(t *testing.T) url.Values {

@@ -33,7 +33,7 @@ type system struct {
 	restart  func(t *testing.T)
 	together bool
 	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
-	operator []string                        // environment of an operator's commands, when apart
+	operator []string                        // the environment of the operator's commands, when apart
 
 	addr      map[string]string    // public address by process, when apart
 	balancers map[string]*balancer // by service, when apart
@@ -104,18 +104,36 @@ type fleet struct {
 	roles    map[string]string // database role by service, where it is not its own
 	replicas map[string]int    // processes by service, where it is not one
 	env      []string          // more settings, of every process
+	pooled   pooling           // whether PgBouncer stands before PostgreSQL
+	server   *testkit.PGServer // nil: the one that all tests share
 	// signing is the settings of who keeps the private keys, by service; nil: files
 	// that all share.
 	signing map[string][]string
 }
+
+// pooling is how the services reach PostgreSQL.
+type pooling int
+
+const (
+	direct       pooling = iota
+	besidePooler         // through PgBouncer in transaction mode, with a direct URL to listen by
+	behindPooler         // through it alone
+)
 
 // deploy starts a fleet. A service's first process goes by the service's name, the
 // second by that name and "-2", and so on; each has a listener of its own, and the
 // ingress takes those that are ready in turn.
 func deploy(t *testing.T, f fleet) *system {
 	t.Helper()
-	server := testkit.PostgresServer(t)
+	server := f.server
+	if server == nil {
+		server = testkit.PostgresServer(t)
+	}
 	dsn := server.NewDatabase(t)
+	through := func(dbURL string) string { return dbURL }
+	if f.pooled != direct {
+		through = testkit.PgBouncer(t, server)
+	}
 	ingress := httptest.NewUnstartedServer(nil)
 	s := &system{
 		Origin: "http://" + ingress.Listener.Addr().String(), admin: map[string]string{}, procs: map[string]*process{},
@@ -150,12 +168,16 @@ func deploy(t *testing.T, f fleet) *system {
 			if f.signing != nil {
 				signing = f.signing[service]
 			}
+			login := server.LoginURL(t, dsn, "platform_"+role)
 			envs[name] = slices.Concat([]string{
 				"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + s.addr[name], "PLATFORM_ADMIN_LISTEN=" + s.admin[name],
 				"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
 				"PLATFORM_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(encryption),
-				"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_"+role),
+				"PLATFORM_DATABASE_URL=" + through(login),
 			}, signing, f.env)
+			if f.pooled == besidePooler {
+				envs[name] = append(envs[name], "PLATFORM_DATABASE_DIRECT_URL="+login)
+			}
 			s.balancers[service].add(name)
 		}
 		handlers[service] = s.balancers[service]
@@ -166,7 +188,9 @@ func deploy(t *testing.T, f fleet) *system {
 	ingress.Start()
 	t.Cleanup(ingress.Close)
 
-	s.operator = []string{"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_operator"), "PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_TRUSTED_PROXIES=127.0.0.1/32"}
+	s.operator = []string{
+		"PLATFORM_DATABASE_URL=" + through(server.LoginURL(t, dsn, "platform_operator")), "PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
+	}
 	platform(t, s.operator, "apply", "-f", seed(t))
 
 	launch := func(t *testing.T) {

@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 )
@@ -31,7 +31,7 @@ const (
 const (
 	defaultMaxOpen      = 16
 	defaultConnLifetime = 30 * time.Minute
-	connectTimeout      = "5" // seconds
+	connectTimeout      = "3" // seconds
 )
 
 // Options are the settings of a database. Zero values are good.
@@ -41,6 +41,12 @@ type Options struct {
 	MaxIdle         int           // connections kept; MaxOpen when 0
 	ConnMaxLifetime time.Duration // 30 minutes when 0, so that a failover is noticed; SQLite: no limit
 	Lazy            bool          // let the first call connect, and Open not wait for the server; not used by sqlite.Open
+
+	// StatementTimeout bounds every statement, here and on the server; 0: none but
+	// its context's. LockTimeout bounds its wait for a lock, on the server; 0: none.
+	// Through a pooler that refuses them the server's are those of the login role.
+	StatementTimeout time.Duration
+	LockTimeout      time.Duration
 
 	Logger         *slog.Logger // slow statements, by name; nil: none
 	TracerProvider trace.TracerProvider
@@ -81,7 +87,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	connector, err := pq.NewConnector(dsn)
+	connector, err := newPGConnector(dsn, o.withSettings(dsn), o.StatementTimeout)
 	if err != nil {
 		return nil, errors.New("database: the URL has an option that is unknown or malformed")
 	}
@@ -99,7 +105,22 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	if connector.pooled() {
+		db.warnOfNoTimeout(ctx, o)
+	}
 	return db, nil
+}
+
+// warnOfNoTimeout says what to do where a pooler keeps the server's timeouts from
+// us and the login role has none: a statement of a process that died would hold its
+// locks for as long as it likes.
+func (db *DB) warnOfNoTimeout(ctx context.Context, o Options) {
+	var login string
+	err := db.Get(ctx, "database.timeouts", &login, `SELECT current_user WHERE current_setting('statement_timeout') = '0'`)
+	if err == nil && o.Logger != nil {
+		o.Logger.WarnContext(ctx, "the pooler passes on no timeouts and the login role has none: ALTER ROLE … SET statement_timeout, lock_timeout and idle_in_transaction_session_timeout",
+			"role", login, "statement_timeout", o.StatementTimeout, "lock_timeout", o.LockTimeout)
+	}
 }
 
 // New makes a DB from opened handles. Only driver packages call it.
@@ -114,7 +135,7 @@ func New(h Handles, o Options) (*DB, error) {
 		reader = sqlx.NewDb(h.Reader, driverName(h.Dialect))
 	}
 	return &DB{
-		queries: queries{read: reader, write: writer, obs: obs},
+		queries: queries{read: reader, write: writer, obs: obs, again: repeated},
 		dialect: h.Dialect,
 		writer:  writer,
 		reader:  reader,
@@ -163,6 +184,25 @@ func DSN(raw string) (string, error) {
 	}
 	u.RawQuery = query.Encode()
 	return u.String(), nil
+}
+
+// withSettings adds the server's timeouts to a DSN, in milliseconds. A transaction
+// that waits for its client holds its locks, so it has the same bound.
+func (o Options) withSettings(dsn string) string {
+	u, err := url.Parse(dsn)
+	if err != nil { // it comes from DSN
+		return dsn
+	}
+	query := u.Query()
+	for name, limit := range map[string]time.Duration{
+		"statement_timeout": o.StatementTimeout, "idle_in_transaction_session_timeout": o.StatementTimeout, "lock_timeout": o.LockTimeout,
+	} {
+		if limit > 0 && !query.Has(name) {
+			query.Set(name, strconv.FormatInt(limit.Milliseconds(), 10))
+		}
+	}
+	u.RawQuery = query.Encode()
+	return u.String()
 }
 
 func driverName(d Dialect) string {

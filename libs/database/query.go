@@ -13,6 +13,11 @@ import (
 //
 // Errors are of type [*Error]: errors.Is finds [sql.ErrNoRows], and
 // Unavailable() tells faults behind us from mistakes.
+//
+// A DB repeats a statement only when that cannot do its work twice: when nothing
+// was sent, when the server took it back (deadlock, serialization failure), and a
+// SELECT whose connection was lost. Anything else that was lost is the caller's to
+// judge.
 type Runner interface {
 	// Get reads one row into a struct or a scalar; [sql.ErrNoRows] when there is none.
 	Get(ctx context.Context, name string, dest any, query string, args ...any) error
@@ -30,41 +35,52 @@ type queries struct {
 	read  sqlx.QueryerContext
 	write sqlx.ExtContext
 	obs   *observer
+	again func(ctx context.Context, query string, f func() error) error // repeats f where that is safe
 }
 
 func (q queries) Get(ctx context.Context, name string, dest any, query string, args ...any) error {
 	return q.obs.call(ctx, name, func(ctx context.Context) error {
-		return sqlx.GetContext(ctx, q.read, dest, query, args...)
+		return q.again(ctx, query, func() error { return sqlx.GetContext(ctx, q.read, dest, query, args...) })
 	})
 }
 
 func (q queries) Select(ctx context.Context, name string, dest any, query string, args ...any) error {
 	return q.obs.call(ctx, name, func(ctx context.Context) error {
-		return sqlx.SelectContext(ctx, q.read, dest, query, args...)
+		return q.again(ctx, query, func() error { return sqlx.SelectContext(ctx, q.read, dest, query, args...) })
 	})
 }
 
 func (q queries) Exec(ctx context.Context, name, query string, args ...any) (int64, error) {
 	var affected int64
 	err := q.obs.call(ctx, name, func(ctx context.Context) error {
-		result, err := q.write.ExecContext(ctx, query, args...)
-		if err != nil {
+		return q.again(ctx, query, func() error {
+			result, err := q.write.ExecContext(ctx, query, args...)
+			if err != nil {
+				return err
+			}
+			affected, err = result.RowsAffected()
 			return err
-		}
-		affected, err = result.RowsAffected()
-		return err
+		})
 	})
 	return affected, err
 }
 
 func (q queries) Returning(ctx context.Context, name string, dest any, query string, args ...any) error {
 	return q.obs.call(ctx, name, func(ctx context.Context) error {
-		return sqlx.GetContext(ctx, q.write, dest, query, args...)
+		return q.again(ctx, query, func() error { return sqlx.GetContext(ctx, q.write, dest, query, args...) })
 	})
 }
 
 // Tx is a transaction. It is for one goroutine.
 type Tx struct{ queries }
+
+// TxAgain is Tx for an f that may run more than once: when PostgreSQL took the
+// transaction back for a deadlock or a serialization failure, it runs again, at most
+// twice. f must set what it captures anew each time, never add to it, and have no
+// effect outside the transaction.
+func (db *DB) TxAgain(ctx context.Context, name string, f func(tx *Tx) error) error {
+	return again(ctx, takenBack, func() error { return db.Tx(ctx, name, f) })
+}
 
 // Tx runs f in a transaction and commits it if f returns nil; otherwise, also
 // when f panics, nothing of it remains. f's own error comes back as it is.
@@ -80,7 +96,7 @@ func (db *DB) Tx(ctx context.Context, name string, f func(tx *Tx) error) error {
 		}
 		// After Commit this does nothing; it also runs when f panics.
 		defer func() { _ = tx.Rollback() }()
-		if inner = f(&Tx{queries{read: tx, write: tx, obs: db.obs}}); inner != nil {
+		if inner = f(&Tx{queries{read: tx, write: tx, obs: db.obs, again: once}}); inner != nil {
 			return nil
 		}
 		return tx.Commit()

@@ -66,6 +66,7 @@ func databaseOptions(cfg Database, deps Deps) (database.Options, error) {
 	}
 	return database.Options{
 		URL: cfg.URL, MaxOpen: cfg.MaxOpen, MaxIdle: cfg.MaxIdle, ConnMaxLifetime: cfg.ConnMaxLifetime,
+		StatementTimeout: cfg.StatementTimeout, LockTimeout: cfg.LockTimeout,
 		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
 	}, nil
 }

@@ -50,6 +50,10 @@ func (d *Database) relations() []relation {
 		[]string{"PLATFORM_DATABASE_MAX_IDLE", "PLATFORM_DATABASE_MAX_OPEN"},
 		d.MaxIdle > d.MaxOpen,
 		"is more than PLATFORM_DATABASE_MAX_OPEN",
+	}, {
+		[]string{"PLATFORM_DATABASE_LOCK_TIMEOUT", "PLATFORM_DATABASE_STATEMENT_TIMEOUT"},
+		d.LockTimeout >= d.StatementTimeout && d.StatementTimeout > 0,
+		"must be less than PLATFORM_DATABASE_STATEMENT_TIMEOUT, which would come first",
 	}}
 }
 

@@ -35,11 +35,13 @@ type HTTP struct {
 
 // Database is the database a process works on.
 type Database struct {
-	URL             string        `env:"PLATFORM_DATABASE_URL" secret:"url" validate:"required,database_url" example:"postgres://user:password@host:5432/platform" desc:"postgres://…; platform up: sqlite:PATH too, without PATH platform.db in the data folder (its default)"`
-	DirectURL       string        `env:"PLATFORM_DATABASE_DIRECT_URL" secret:"url" validate:"omitempty,database_url" desc:"for LISTEN and migrate where a transaction pooler stands in between; PLATFORM_DATABASE_URL when empty"`
-	MaxOpen         int           `env:"PLATFORM_DATABASE_MAX_OPEN" envDefault:"16" validate:"min=1,max=10000" desc:"most connections a process opens"`
-	MaxIdle         int           `env:"PLATFORM_DATABASE_MAX_IDLE" envDefault:"16" validate:"min=1,max=10000" desc:"most idle connections a process keeps"`
-	ConnMaxLifetime time.Duration `env:"PLATFORM_DATABASE_CONN_MAX_LIFETIME" envDefault:"30m" validate:"gt=0" desc:"age at which a connection is replaced, so that a failover is noticed"`
+	URL              string        `env:"PLATFORM_DATABASE_URL" secret:"url" validate:"required,database_url" example:"postgres://user:password@host:5432/platform" desc:"postgres://…; platform up: sqlite:PATH too, without PATH platform.db in the data folder (its default)"`
+	DirectURL        string        `env:"PLATFORM_DATABASE_DIRECT_URL" secret:"url" validate:"omitempty,database_url" desc:"for LISTEN and migrate where a transaction pooler stands in between; PLATFORM_DATABASE_URL when empty"`
+	MaxOpen          int           `env:"PLATFORM_DATABASE_MAX_OPEN" envDefault:"16" validate:"min=1,max=10000" desc:"most connections a process opens"`
+	MaxIdle          int           `env:"PLATFORM_DATABASE_MAX_IDLE" envDefault:"16" validate:"min=1,max=10000" desc:"most idle connections a process keeps"`
+	ConnMaxLifetime  time.Duration `env:"PLATFORM_DATABASE_CONN_MAX_LIFETIME" envDefault:"30m" validate:"gt=0" desc:"age at which a connection is replaced, so that a failover is noticed"`
+	StatementTimeout time.Duration `env:"PLATFORM_DATABASE_STATEMENT_TIMEOUT" envDefault:"5s" validate:"gte=1ms" desc:"how long a statement may take, and a transaction wait for this process; migrate: no limit"`
+	LockTimeout      time.Duration `env:"PLATFORM_DATABASE_LOCK_TIMEOUT" envDefault:"3s" validate:"gte=1ms" desc:"how long a statement may wait for a lock; less than the statement timeout"`
 }
 
 // Signing backends.

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/url"
@@ -65,7 +66,7 @@ func PgBouncer(t testing.TB, server *PGServer, settings ...string) (through func
 			require.NoError(t, os.Chown(path, int(who.Uid), int(who.Gid)))
 		}
 	}
-	startPgBouncer(t, exec.Command("sh", "-c", pgBouncerSupervisor, program, config), who, addr) //nolint:gosec // a program that we found
+	startPgBouncer(t, exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", pgBouncerSupervisor, program, config), who, addr) //nolint:gosec // a program that we found
 	return func(dbURL string) string {
 		u, err := url.Parse(dbURL)
 		require.NoError(t, err)

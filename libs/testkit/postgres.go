@@ -90,8 +90,9 @@ func (s *PGServer) create(t testing.TB, template string) string {
 }
 
 // LoginURL makes a login role that is a member of the group role, such as
-// platform_token, and returns the URL with which it opens dbURL's database.
-func (s *PGServer) LoginURL(t testing.TB, dbURL, group string) string {
+// platform_token, and returns the URL with which it opens dbURL's database. Settings
+// are what the role has of its own, such as statement_timeout = '1s'.
+func (s *PGServer) LoginURL(t testing.TB, dbURL, group string, settings ...string) string {
 	t.Helper()
 	u, err := url.Parse(dbURL)
 	require.NoError(t, err)
@@ -99,6 +100,10 @@ func (s *PGServer) LoginURL(t testing.TB, dbURL, group string) string {
 	login, password := fmt.Sprintf("%s_%d", group, s.count.Add(1)), rand.Text()
 	_, err = s.admin.ExecContext(t.Context(), fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' IN ROLE %s", login, password, group))
 	require.NoError(t, err)
+	for _, setting := range settings {
+		_, err = s.admin.ExecContext(t.Context(), fmt.Sprintf("ALTER ROLE %s SET %s", login, setting))
+		require.NoError(t, err)
+	}
 	t.Cleanup(func() {
 		_, err := s.admin.ExecContext(context.WithoutCancel(t.Context()), "DROP ROLE "+login)
 		require.NoError(t, err)

@@ -300,3 +300,24 @@ func TestASignalIsOneHoweverMuchChanged(t *testing.T) {
 	stop()
 	require.NoError(t, <-done)
 }
+
+func TestAHungServerHoldsNobodyUp(t *testing.T) {
+	server := testkit.OwnPostgresServer(t)
+	url := server.NewDatabase(t)
+	db := testkit.OpenPostgres(t, url)
+	watcher, err := changes.New(changes.Quick(changes.Options{DB: db, ListenURL: url, Logger: testkit.Logger(t)}))
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- watcher.Run(ctx) }()
+	eventually(t, "notifications", watcher.Listening)
+	server.Pause(t)
+	eventually(t, "that it does not hear", func() bool { return !watcher.Listening() })
+	stop()
+	select {
+	case err := <-done:
+		require.NoError(t, err)
+	case <-time.After(patience):
+		t.Fatal("Run does not end while the server hangs")
+	}
+}

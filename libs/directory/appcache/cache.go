@@ -39,7 +39,7 @@ type Options struct {
 	ToldTTL     time.Duration // how old while Changes tells of changes: 1 min
 	NegativeTTL time.Duration // how long "there is none" is remembered, and how soon a source that is away is asked again: 1 s
 	Stale       time.Duration // how much longer an entry serves while the source is away: 1 min
-	LoadTimeout time.Duration // how long one load may take: 2 s
+	LoadTimeout time.Duration // how long one load may take: 1 s
 	Size        int           // applications kept at most, and as many answers that there is none: 10,000
 	Now         func() time.Time
 	Changes     Changes // nil: nobody tells, entries live for TTL
@@ -87,7 +87,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ToldTTL, time.Minute)
 	setDefault(&o.NegativeTTL, time.Second)
 	setDefault(&o.Stale, time.Minute)
-	setDefault(&o.LoadTimeout, 2*time.Second)
+	setDefault(&o.LoadTimeout, time.Second)
 	setDefault(&o.Size, 10_000)
 	if o.Now == nil {
 		o.Now = time.Now

@@ -87,7 +87,7 @@ var withdrawals = []struct{ name, statement string }{
 // refresh tokens, and userinfo and introspection refuse its access tokens.
 func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error) {
 	var changed int64
-	err := s.db.Tx(ctx, "allowances.withdraw", func(tx *database.Tx) error {
+	err := s.db.TxAgain(ctx, "allowances.withdraw", func(tx *database.Tx) error {
 		changed = 0
 		for _, w := range withdrawals {
 			n, err := tx.Exec(ctx, w.name, w.statement, userID, clientID, tenantID, database.At(at))

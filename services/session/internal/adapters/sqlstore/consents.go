@@ -16,7 +16,7 @@ func (s *Store) Remember(ctx context.Context, k sessions.ConsentKey, scopes oaut
 	if s.db.Dialect() == database.Postgres {
 		lock = " FOR UPDATE"
 	}
-	return s.db.Tx(ctx, "consent.remember", func(tx *database.Tx) error {
+	return s.db.TxAgain(ctx, "consent.remember", func(tx *database.Tx) error {
 		_, err := tx.Exec(ctx, "consent.insert",
 			`INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at)
 			VALUES ($1, $2, $3, $4, '', $5) ON CONFLICT (user_id, tenant_id, client_id, resource) DO NOTHING`,

@@ -30,7 +30,7 @@ const insertSession = `INSERT INTO sessions
 // Create inserts a session, ends those it replaces and takes the others of its
 // browser along.
 func (s *Store) Create(ctx context.Context, n *sessions.Session, cookieHash []byte, ends, keeps []string) error {
-	return s.db.Tx(ctx, "session.create", func(tx *database.Tx) error {
+	return s.db.TxAgain(ctx, "session.create", func(tx *database.Tx) error {
 		for _, id := range ends {
 			if err := end(ctx, tx, id, n.CreatedAt); err != nil {
 				return err
@@ -65,7 +65,7 @@ func (s *Store) ChooseTenant(ctx context.Context, sessionID, tenantID string) (b
 
 // End ends a session and its online grants, and queues who hears of it.
 func (s *Store) End(ctx context.Context, sessionID string, at time.Time) error {
-	return s.db.Tx(ctx, "session.end", func(tx *database.Tx) error { return end(ctx, tx, sessionID, at) })
+	return s.db.TxAgain(ctx, "session.end", func(tx *database.Tx) error { return end(ctx, tx, sessionID, at) })
 }
 
 func end(ctx context.Context, tx *database.Tx, sessionID string, at time.Time) error {

@@ -1,0 +1,66 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// staleness is what an operator is promised of every replica, at the worst.
+const staleness = 5 * time.Second
+
+// TestEveryReplicaHearsOfAChangeAtOnce switches applications on and off while all
+// replicas know them.
+func TestEveryReplicaHearsOfAChangeAtOnce(t *testing.T) {
+	hearsOfChanges(t, deploy(t, fleet{replicas: map[string]int{"token": 2}}), 2*time.Second)
+}
+
+// TestBehindPgBouncer takes the ways that hand over rows from service to service
+// with a transaction pooler between them and the database.
+func TestBehindPgBouncer(t *testing.T) {
+	application, heard := listeningApplication(t)
+	allow := "PLATFORM_OUTBOUND_ALLOW=" + strings.TrimPrefix(application, "http://")
+	t.Run("and beside it to listen", func(t *testing.T) {
+		s := deploy(t, fleet{replicas: map[string]int{"token": 2}, env: []string{allow}, pooled: besidePooler})
+		t.Run("codes, refresh tokens and devices", func(t *testing.T) { behaveAsOne(t, s) })
+		t.Run("logout", func(t *testing.T) { toldOfALogout(t, s, application, heard) })
+		t.Run("changes are heard of at once", func(t *testing.T) { hearsOfChanges(t, s, 2*time.Second) })
+	})
+	t.Run("alone", func(t *testing.T) {
+		s := deploy(t, fleet{replicas: map[string]int{"token": 2}, pooled: behindPooler})
+		hearsOfChanges(t, s, staleness)
+		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must name", "the log says what to do")
+	})
+}
+
+// hearsOfChanges requires that both token replicas refuse an application within
+// the time after it was disabled, and serve it again once it is applied again.
+func hearsOfChanges(t *testing.T, s *system, within time.Duration) {
+	t.Helper()
+	served := func(replica string) bool {
+		status, _ := s.at(t, replica, "/oauth/token", url.Values{
+			"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {"https://api.billing.test"},
+		}, nil)
+		return status == http.StatusOK
+	}
+	everywhere := func(want bool) {
+		t.Helper()
+		for _, replica := range []string{"token", "token-2"} {
+			require.Eventually(t, func() bool { return served(replica) == want }, within, 50*time.Millisecond, "%s serves: %t", replica, want)
+		}
+	}
+	require.Eventually(t, func() bool { // it has begun to listen, or knows that it cannot
+		out := s.procs["token"].out.String() + s.procs["token-2"].out.String()
+		return strings.Count(out, "notified of changes by the database") >= 2
+	}, 30*time.Second, 10*time.Millisecond)
+	for range 2 {
+		everywhere(true)
+		platform(t, s.operator, "app", "disable", "service")
+		everywhere(false)
+		platform(t, s.operator, "apply", "-f", seed(t))
+	}
+}

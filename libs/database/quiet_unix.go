@@ -1,0 +1,29 @@
+//go:build unix
+
+package database
+
+import (
+	"net"
+	"syscall"
+)
+
+// quiet tells whether nothing has arrived on an idle connection. The server says
+// something there only when it ends or has new settings; either way it is time for
+// another connection.
+func quiet(conn net.Conn) bool {
+	raw, ok := conn.(syscall.Conn)
+	if !ok {
+		return true
+	}
+	control, err := raw.SyscallConn()
+	if err != nil {
+		return false
+	}
+	silent := false
+	err = control.Control(func(fd uintptr) {
+		var one [1]byte
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK) // the socket does not block
+		silent = err == syscall.EAGAIN || err == syscall.EINTR           //nolint:errorlint // errors of the kernel are not wrapped
+	})
+	return err == nil && silent
+}
