@@ -69,7 +69,7 @@ func (s shared) replica(t *testing.T) *world {
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	keys, err := servicekit.OpenSigning(s.signing, servicekit.Deps{Logger: testkit.Logger(t)})
+	keys, err := servicekit.OpenSigning(t.Context(), s.signing, servicekit.Deps{Logger: testkit.Logger(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keys.Close()) })
 	if keys.Service != nil {
