@@ -33,6 +33,7 @@ type system struct {
 	together bool
 	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
 
+	operator  []string             // settings of the operator's binary, when apart
 	addr      map[string]string    // public address by process, when apart
 	balancers map[string]*balancer // by service, when apart
 }
@@ -149,8 +150,8 @@ func deploy(t *testing.T, f fleet) *system {
 	ingress.Start()
 	t.Cleanup(ingress.Close)
 
-	operator := server.LoginURL(t, dsn, "platform_operator")
-	platform(t, []string{"PLATFORM_DATABASE_URL=" + operator, "PLATFORM_PUBLIC_URL=" + s.Origin}, "apply", "-f", seed(t))
+	s.operator = []string{"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_operator"), "PLATFORM_PUBLIC_URL=" + s.Origin}
+	s.operate(t, "apply", "-f", seed(t))
 
 	launch := func(t *testing.T) {
 		t.Helper()
