@@ -43,6 +43,8 @@ func (a *API) returned(c *gin.Context, flow string) {
 	}
 	userCode, pages, err := a.device.Return(c.Request.Context(), flow, a.visitor(c))
 	switch {
+	case errors.Is(err, app.ErrSignInGone) && httpkit.WantsHTML(c.Request):
+		a.askForCode(c, http.StatusBadRequest, "", "device.enter.gone")
 	case err != nil:
 		httpkit.Fail(c, err)
 	case pages != "":
