@@ -245,7 +245,7 @@ func (w *world) person(t *testing.T) person {
 	t.Helper()
 	p := person{session: newID(t, "ses_"), user: directory.User{
 		ID: newID(t, "usr_"), EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Active: true,
-		Claims: map[string]any{"locale": "en-GB", "phone_number": "+44 20 7946 0000"},
+		Claims: map[string]any{"locale": "en-GB", "phone_number": "+44 20 7946 0000", "address": map[string]any{"country": "GB"}},
 	}}
 	p.user.Email = p.user.ID[4:] + "@acme.test"
 	w.operate(t, func(out *directorystore.Writer) error {
