@@ -93,6 +93,9 @@ func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
 }
 
+// userCodeForm shows how a user code is written: two groups (RFC 8628 6.1).
+const userCodeForm = "XXXX-XXXX"
+
 type enterData struct {
 	Action string
 	Code   webui.Field
@@ -107,7 +110,7 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 	}
 	field := webui.Field{
 		Name: "user_code", Label: texts.T("device.enter.label"), Hint: texts.T("device.enter.hint"), Value: typed,
-		Autocomplete: "off", Autocapital: "characters", Required: true, Autofocus: true, Code: true,
+		Placeholder: userCodeForm, Autocomplete: "off", Autocapital: "characters", Required: true, Autofocus: true, ErrorAbove: true, Code: true,
 	}
 	view := webui.View{Title: texts.T("device.enter.title"), Lead: texts.T("device.enter.lead")}
 	if problem != "" {
