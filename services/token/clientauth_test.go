@@ -93,6 +93,10 @@ func TestPrivateKeyJWT(t *testing.T) {
 		w.revoke(t, fresh(nil), got.str("access_token"))
 		require.Equal(t, inactive, w.introspect(t, fresh(nil), got.str("access_token")).body)
 
+		w.keeps(t, "lax", directory.Web, func(a *directory.Application) { a.JWKS, a.Secrets, a.TokenEndpointAudience = keySet(t, key), nil, true })
+		endpoint := map[string]any{"aud": issuer + "/token"}
+		require.Equal(t, http.StatusOK, w.post(t, credentials.with(asserting(w.assertion(t, key, "lax", endpoint)))).status, "RFC 7523 3, where the operator allows it")
+
 		for name, tt := range map[string]struct {
 			form   form
 			header http.Header
@@ -102,7 +106,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 			"an assertion and a secret (RFC 6749 2.3)":   {form: fresh(nil).with(client("signer")), status: 400, error: oauth.InvalidRequest},
 			"an assertion and Basic":                     {form: fresh(nil), header: basic("signer", secretWord), status: 400, error: oauth.InvalidRequest},
 			"an assertion and another client_id":         {form: fresh(nil).with(form{"client_id": "web"}), status: 400, error: oauth.InvalidRequest},
-			"an assertion for the token endpoint's URL":  {form: fresh(map[string]any{"aud": issuer + "/token"}), status: 401, error: oauth.InvalidClient},
+			"an assertion for the token endpoint's URL":  {form: fresh(endpoint), status: 401, error: oauth.InvalidClient},
 			"an assertion that has expired":              {form: fresh(map[string]any{"exp": w.clock.Now().Unix()}), status: 401, error: oauth.InvalidClient},
 			"an assertion for ten minutes":               {form: fresh(map[string]any{"exp": w.clock.Now().Add(10 * time.Minute).Unix()}), status: 401, error: oauth.InvalidClient},
 			"an assertion by a stranger's key":           {form: asserting(w.assertion(t, stranger, "signer", nil)), status: 401, error: oauth.InvalidClient},

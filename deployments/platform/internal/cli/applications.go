@@ -70,6 +70,7 @@ none.
 		{"refresh_grace", "refresh-grace", &grace, "how long a rotated refresh token still answers; 0s: not at all (default: the platform's)"},
 		{"jwks", "jwks", &keys, "file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret"},
 		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes such keys"},
+		{"token_endpoint_audience", "token-endpoint-audience", &f.TokenEndpointAudience, "its assertions may name the token endpoint as aud, not only the issuer"},
 		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
 	}
 	bind(cmd, fields)
@@ -137,6 +138,7 @@ type applicationView struct {
 	AllowLocalhostRedirect bool            `json:"allow_localhost_redirect" table:"-"`
 	IDTokenClaims          bool            `json:"id_token_claims" table:"-"`
 	DeviceRequiresAuth     bool            `json:"device_requires_auth" table:"-"`
+	TokenEndpointAudience  bool            `json:"token_endpoint_audience,omitempty" table:"-"`
 	AccessTokenAlg         string          `json:"access_token_alg,omitempty" table:"-"`
 	IDTokenAlg             string          `json:"id_token_alg,omitempty" table:"-"`
 	AccessTokenTTL         string          `json:"access_token_ttl,omitempty" table:"-"`
@@ -161,7 +163,7 @@ func viewApplication(app *directory.Application, slugs map[string]string) applic
 		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs, BackchannelLogoutURI: app.BackchannelLogoutURI, Audiences: app.Audiences,
 		DefaultAudience: app.DefaultAudience, ResourcesServed: app.ResourcesServed, CORSOrigins: app.CORSOrigins,
 		FirstParty: app.FirstParty, AllowLocalhostRedirect: app.AllowLocalhostRedirect, IDTokenClaims: app.IDTokenClaims,
-		DeviceRequiresAuth: app.DeviceRequiresAuth, AccessTokenAlg: app.AccessTokenAlg, IDTokenAlg: app.IDTokenAlg,
+		DeviceRequiresAuth: app.DeviceRequiresAuth, TokenEndpointAudience: app.TokenEndpointAudience, AccessTokenAlg: app.AccessTokenAlg, IDTokenAlg: app.IDTokenAlg,
 		AccessTokenTTL: lasting(app.AccessTokenTTL), RefreshTokenTTL: lasting(app.RefreshTokenTTL),
 		RefreshIdleTTL: lasting(app.RefreshIdleTTL), JWKS: app.JWKS, JWKSURI: app.JWKSURI,
 	}

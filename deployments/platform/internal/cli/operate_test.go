@@ -254,13 +254,14 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 		// The key of RFC 8037 appendix A.2.
 		const jwks = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"one","use":"sig"}]}`
 		require.NoError(t, os.WriteFile(file, []byte(jwks), 0o600))
-		inline := []string{"app", "create", "inline", "--name", "Inline", "--type", "SERVICE", "--grant", "client_credentials", "--jwks", file}
+		inline := []string{"app", "create", "inline", "--name", "Inline", "--type", "SERVICE", "--grant", "client_credentials", "--token-endpoint-audience", "--jwks", file}
 		require.Contains(t, o.done(append(inline, "--dry-run")...), "dry run")
 		require.NotContains(t, o.done(inline...), "shown this once")
 		var kept applicationView
 		o.json(&kept, "app", "show", "inline")
 		require.JSONEq(t, jwks, string(kept.JWKS))
 		require.Empty(t, kept.Secrets)
+		require.True(t, kept.TokenEndpointAudience)
 	})
 }
 
