@@ -106,6 +106,7 @@ func TestOfFiftyPollsAtOnceOneIsTheFirst(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.4: a device code is used once, as a code is (RFC 6749 4.1.2).
 func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)
