@@ -256,6 +256,7 @@ func TestParseFormRefusesTwoMethodsAtOnce(t *testing.T) {
 	}
 }
 
+// RFC 9110 15.6.4.
 func TestKeysThatAreAwayAreNoWrongKeys(t *testing.T) {
 	k, db := testKeys(t), testkit.SQLite(t)
 	app := application(func(a *directory.Application) { a.JWKSURI = "https://app.test/jwks" })
@@ -270,6 +271,7 @@ func TestKeysThatAreAwayAreNoWrongKeys(t *testing.T) {
 	requireRefusal(t, check(t, a, app, asserted(sign(t, k.ec, jose.ES256, kid("e"), good().with(claims{"exp": now.Unix()})))), oauth.InvalidClient, false)
 }
 
+// RFC 6749 2.3.1: the endpoint is protected against brute force.
 func TestFailuresAreCountedPerClientAndAddress(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		k := testKeys(t)

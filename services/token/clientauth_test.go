@@ -129,6 +129,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 	})
 }
 
+// RFC 7523 3: a jti is used once, whichever replica is asked.
 func TestOfFiftyUsesOfAnAssertionAtOnceOneSucceeds(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -156,6 +157,7 @@ func TestOfFiftyUsesOfAnAssertionAtOnceOneSucceeds(t *testing.T) {
 	})
 }
 
+// RFC 7591 2, OpenID Connect Core 10.1.1: keys that roll over are found by their kid.
 func TestKeysOfAJWKSURI(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -200,6 +202,7 @@ func TestKeysOfAJWKSURI(t *testing.T) {
 	})
 }
 
+// RFC 7591 5: what a registration names is not trusted to lead elsewhere.
 func TestRedirectsOfAJWKSURIAreNotFollowed(t *testing.T) {
 	w := newKeepers(t, testkit.SQLite(t))
 	key := newKeypair(t)

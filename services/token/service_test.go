@@ -89,6 +89,7 @@ func TestTheServicesOwnRoleSuffices(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// RFC 9110 12.5.1.
 func TestABrowserGetsThePageOfAFailure(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	r := httptest.NewRequest(http.MethodGet, infoPath, nil)

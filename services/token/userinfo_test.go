@@ -184,6 +184,7 @@ func TestWhichTokensUserInfoTakes(t *testing.T) {
 // fixed is a schedule that never changes.
 type fixed []signing.Key
 
+// RFC 6750 3.1, OpenID Connect Core 5.3.3.
 func TestUserInfoEndsWithWhatTheTokenStandsFor(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

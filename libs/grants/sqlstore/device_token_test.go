@@ -53,6 +53,7 @@ func atOnce(n int, f func() error) []error {
 	return results
 }
 
+// RFC 8628 3.5.
 func TestPollDeviceKeepsTheRulesInTheRow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)
@@ -85,6 +86,7 @@ func TestPollDeviceKeepsTheRulesInTheRow(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.5.
 func TestOfFiftyPollsAtOnceOneIsTheFirst(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)
