@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
-	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 )
@@ -57,12 +56,6 @@ func DatabaseCheck(db *database.DB) Check {
 		}
 		return db.CheckSchema(ctx)
 	}
-}
-
-// Client makes the guarded client of what is fetched because an application or a
-// tenant registered it.
-func (o Outbound) Client(deps Deps) (*outbound.Client, error) {
-	return outbound.New(outbound.Options{Allow: o.Allow, Resolver: deps.Resolver, RootCAs: deps.RootCAs})
 }
 
 // OpenSigning opens the keys of the configured backend; local ones are files in
