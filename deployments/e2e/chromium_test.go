@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -85,6 +86,13 @@ func (b *tab) judge(name string) {
 		require.Equal(b.t, "[]", violations, "axe-core on %s, %s", name, scheme)
 	}
 	b.do(chromedp.EmulateReset())
+}
+
+// speak sets the languages that the browser asks for (RFC 9110 12.5.4).
+func (b *tab) speak(languages string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": languages}})
+	require.NoError(b.t, err)
 }
 
 // shoot keeps a picture where E2E_SCREENSHOTS names a folder.

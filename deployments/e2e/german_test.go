@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
@@ -35,10 +34,7 @@ func TestAGermanReadsGerman(t *testing.T) {
 		p.click(allowButton)
 		app.take(t, p, a)
 
-		_, err := chromedp.Call(p.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{
-			Headers: network.Headers{"Accept-Language": "de-CH,de;q=0.9,en;q=0.5"},
-		})
-		require.NoError(t, err)
+		p.speak("de-CH,de;q=0.9,en;q=0.5")
 		for path, title := range map[string]string{
 			"/account": "Ihr Konto", "/account/password": "Passwort ändern", "/device": "Ein Gerät verbinden",
 			prefix + "/oauth/authorize?" + url.Values{

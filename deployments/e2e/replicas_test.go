@@ -144,6 +144,7 @@ func behaveAsOne(t *testing.T, s *system) {
 		require.Nil(t, errorAt("token"))
 		require.Equal(t, "invalid_grant", errorAt("token-2"))
 	})
+	t.Run("both obey the operator", func(t *testing.T) { operatesReplicas(t, s) })
 }
 
 // codes is the answer to a device (RFC 8628 3.2).

@@ -191,7 +191,7 @@ func deploy(t *testing.T, f fleet) *system {
 	s.operator = []string{
 		"PLATFORM_DATABASE_URL=" + through(server.LoginURL(t, dsn, "platform_operator")), "PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
 	}
-	platform(t, s.operator, "apply", "-f", seed(t))
+	s.operate(t, "apply", "-f", seed(t))
 
 	launch := func(t *testing.T) {
 		t.Helper()

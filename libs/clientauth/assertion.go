@@ -3,6 +3,7 @@ package clientauth
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,15 +102,19 @@ func assertionTyp(header any) bool {
 	return typ == "jwt" || typ == "client-authentication+jwt"
 }
 
-// problem tells what is wrong with the claims, or "" (RFC 7523 3). It concerns
-// only what the sender wrote, so the sender may hear it.
-func (a *assertion) problem(issuer string, now time.Time) string {
+// names tells whether aud is exactly that (RFC 7523 3).
+func (a *assertion) names(audience string) bool { return string(a.claims.Audience) == audience }
+
+// problem tells what is wrong with the claims, or "" (RFC 7523 3), where aud may be
+// one of audiences. It concerns only what the sender wrote, so the sender may hear
+// it.
+func (a *assertion) problem(now time.Time, audiences ...string) string {
 	at := float64(now.UnixMicro()) / 1e6
 	c := &a.claims
 	switch {
 	case c.Issuer != c.Subject:
 		return "iss and sub of client_assertion must both be the client_id"
-	case c.Audience == "" || string(c.Audience) != issuer:
+	case c.Audience == "" || !slices.ContainsFunc(audiences, a.names):
 		return "aud of client_assertion must be the issuer and nothing else"
 	case c.ID == "" || len(c.ID) > maxJTI:
 		return "client_assertion needs a jti of at most 1024 bytes"

@@ -11,6 +11,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
+// tokenPath is where the token endpoint is below the issuer.
+const tokenPath = "/token"
+
 // Keys finds the keys of applications that publish them at a jwks_uri.
 type Keys interface {
 	// Keys returns what the application publishes. It may be some minutes old,
@@ -48,7 +51,9 @@ func (e *Limited) Unwrap() error { return e.cause }
 
 // Authenticator judges credentials of every method. All fields are required.
 type Authenticator struct {
-	Issuer     string // the aud of assertions
+	// Issuer is the aud of assertions; the token endpoint below it may be, of an
+	// application with TokenEndpointAudience.
+	Issuer     string
 	Keys       Keys
 	Assertions Assertions
 	Limiter    Limiter
@@ -102,18 +107,23 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 	}
 	// What only concerns the assertion comes first: it tells nothing about the
 	// application, and keeps strangers from making us fetch keys.
-	if problem := c.assertion.problem(a.Issuer, now); problem != "" {
+	endpoint := a.Issuer + tokenPath
+	if problem := c.assertion.problem(now, a.Issuer, endpoint); problem != "" {
 		return refuse(oauth.InvalidClient, problem, false)
 	}
-	if app == nil || !app.Active || app.Public() {
-		return invalidClient(false)
+	invalid := invalidClient(false)
+	if c.assertion.names(endpoint) { // said to everybody, so that nobody learns who may
+		invalid.Err.Description += "; aud of client_assertion should be the issuer"
+	}
+	if app == nil || !app.Active || app.Public() || c.assertion.names(endpoint) && !app.TokenEndpointAudience {
+		return invalid
 	}
 	set, err := a.keys(ctx, app, c.assertion.kid)
 	switch {
 	case err != nil: // a good assertion must not be called bad because its keys are away
 		return oauth.Unavailable(err)
 	case set == nil || !c.assertion.signedBy(set):
-		return invalidClient(false)
+		return invalid
 	}
 	if err := admitted(app); err != nil {
 		return err

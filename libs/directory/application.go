@@ -49,6 +49,7 @@ type Application struct {
 	AllowLocalhostRedirect bool
 	IDTokenClaims          bool
 	DeviceRequiresAuth     bool
+	TokenEndpointAudience  bool // its client assertions may name the token endpoint as aud
 	AccessTokenAlg         string
 	IDTokenAlg             string
 	AccessTokenTTL         time.Duration

@@ -38,6 +38,7 @@ func TestPollingADeviceCode(t *testing.T) {
 	}
 }
 
+// RFC 8628 3.5.
 func TestAnIntervalBeyondTheLimitIsNotShortened(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	d := grants.DeviceCode{Interval: 2 * time.Minute, LastPolledAt: at}
@@ -45,6 +46,7 @@ func TestAnIntervalBeyondTheLimitIsNotShortened(t *testing.T) {
 	require.Equal(t, 2*time.Minute, d.Interval)
 }
 
+// RFC 8628 3.5.
 func TestOnlyAnUndecidedCodeWaits(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	d := grants.DeviceCode{ExpiresAt: at.Add(time.Minute)}

@@ -78,6 +78,7 @@ func TestAnAuthenticationIsFreshEnough(t *testing.T) {
 	}
 }
 
+// RFC 6749 5.2.
 func TestACodeRedeemsWhileAllStandBehindIt(t *testing.T) {
 	alive := grants.Redeemable{User: directory.User{Active: true}, Tenant: directory.Tenant{Active: true}, Member: true, SessionLive: true}
 	require.True(t, alive.Live())

@@ -9,6 +9,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 )
 
+// RFC 9700 4.14.2, with a grace for a lost answer.
 func TestWhenARotatedTokenMayBeRepeated(t *testing.T) {
 	rotated := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for name, tt := range map[string]struct {

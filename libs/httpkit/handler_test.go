@@ -280,6 +280,7 @@ func TestTheAccessLineHasTheRouteAndNeverThePath(t *testing.T) {
 	require.NotContains(t, log.String(), "s3cret")
 }
 
+// RFC 9110 15.5.14.
 func TestBodiesAreBoundedWhetherDeclaredOrNot(t *testing.T) {
 	t.Parallel()
 	h := newTestHandler(t, map[string]gin.HandlerFunc{"form": func(c *gin.Context) {

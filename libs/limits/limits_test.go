@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
+// RFC 6749 10.10, RFC 8628 5.1.
 func TestTheDelayDoublesAndIsBounded(t *testing.T) {
 	rule := limits.Rule{Failures: 3, Window: time.Hour, MaxDelay: 10 * time.Second}
 	for failures, want := range map[int]time.Duration{
@@ -39,6 +40,7 @@ func TestKeysTellNothingAndAreToldApart(t *testing.T) {
 	}
 }
 
+// RFC 4291 2.5.4: whoever has one address has 2^64.
 func TestAnIPv6AddressCountsAsItsNetwork(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.7":           "192.0.2.7",
@@ -53,6 +55,7 @@ func TestAnIPv6AddressCountsAsItsNetwork(t *testing.T) {
 	require.Empty(t, limits.Address(netip.Addr{}))
 }
 
+// RFC 6585 4, RFC 9110 10.2.3.
 func TestABlockSaysHowLongToWait(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	require.NoError(t, limits.Refuse(time.Time{}, now))

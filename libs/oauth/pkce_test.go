@@ -23,6 +23,7 @@ func TestVerifyS256(t *testing.T) {
 	require.False(t, oauth.VerifyS256(rfcChallenge+"=", rfcVerifier), "padding is not part of it")
 }
 
+// RFC 7636 4.1, 4.2.
 func TestFormOfVerifiersAndChallenges(t *testing.T) {
 	for name, tt := range map[string]struct {
 		value string

@@ -58,6 +58,7 @@ func TestMatchRedirectURI(t *testing.T) {
 	}
 }
 
+// RFC 6749 3.1.2, RFC 8252 7, RFC 9700 2.1.
 func TestValidateRedirectURI(t *testing.T) {
 	for name, tt := range map[string]struct {
 		uri    string

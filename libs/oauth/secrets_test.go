@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
+// RFC 6749 10.10: at most 2^-128, and better 2^-160, to guess one; these have 256 bits.
 func TestNewSecret(t *testing.T) {
 	a, err := oauth.NewSecret(rand.Reader)
 	require.NoError(t, err)
@@ -24,6 +25,7 @@ func TestNewSecret(t *testing.T) {
 	require.True(t, oauth.ValidPKCE(a), "a secret can serve as a code verifier")
 }
 
+// RFC 6749 10.10.
 func TestSecretMatchesOnlyItsOwnHash(t *testing.T) {
 	hash := oauth.HashSecret("right")
 	require.Len(t, hash, 32)

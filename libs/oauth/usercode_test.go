@@ -36,6 +36,7 @@ func TestNewUserCode(t *testing.T) {
 	}
 }
 
+// RFC 8628 5.1, 6.1: the entropy is that of eight even draws.
 func TestUserCodeSkipsBytesThatWouldFavourALetter(t *testing.T) {
 	// 240 … 255 would make the first sixteen letters more likely.
 	in := append(bytes.Repeat([]byte{250}, 16), 0, 1, 2, 3, 4, 5, 6, 239, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -17,7 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/net/dns/dnsmessage"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 // server is one on 127.0.0.1, its URL, and how often it was asked.
@@ -40,52 +40,6 @@ func client(t *testing.T, o Options) *Client {
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
-}
-
-// names is a resolver whose every look-up of a name gets the next of answers, the
-// last one for ever. IPv6 has none.
-func names(t *testing.T, answers ...string) *net.Resolver {
-	t.Helper()
-	var asked atomic.Int64
-	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
-		ours, theirs := net.Pipe()
-		go answer(theirs, func() netip.Addr {
-			i := min(int(asked.Add(1)), len(answers)) - 1
-			return netip.MustParseAddr(answers[i])
-		})
-		return ours, nil
-	}}
-}
-
-// answer speaks DNS as over TCP (RFC 1035 4.2.2), which is what the resolver does
-// on a connection that is no packet connection.
-func answer(c net.Conn, next func() netip.Addr) {
-	defer func() { _ = c.Close() }()
-	length := make([]byte, 2)
-	if _, err := io.ReadFull(c, length); err != nil {
-		return
-	}
-	query := make([]byte, int(length[0])<<8|int(length[1]))
-	if _, err := io.ReadFull(c, query); err != nil {
-		return
-	}
-	var m dnsmessage.Message
-	if err := m.Unpack(query); err != nil || len(m.Questions) != 1 {
-		return
-	}
-	q := m.Questions[0]
-	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
-	if q.Type == dnsmessage.TypeA {
-		m.Answers = []dnsmessage.Resource{{
-			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-			Body:   &dnsmessage.AResource{A: next().As4()},
-		}}
-	}
-	reply, err := m.Pack()
-	if err != nil {
-		return
-	}
-	_, _ = c.Write(append([]byte{byte(len(reply) >> 8), byte(len(reply))}, reply...))
 }
 
 func port(t *testing.T, address string) string {
@@ -176,7 +130,7 @@ func TestANameThatIsBoundAgainIsRefusedAtTheSecondConnection(t *testing.T) {
 	p := port(t, address)
 	c, secureAddress := secure(t, Options{
 		// 127.0.0.1 plays the public address, 127.0.0.2 the private one.
-		Allow: []string{"127.0.0.1/32"}, Resolver: names(t, "127.0.0.1", "127.0.0.2"),
+		Allow: []string{"127.0.0.1/32"}, Resolver: testkit.Names("127.0.0.1", "127.0.0.2"),
 	}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Connection", "close")
 		hello(w, r)
@@ -188,7 +142,7 @@ func TestANameThatIsBoundAgainIsRefusedAtTheSecondConnection(t *testing.T) {
 	require.ErrorIs(t, err, ErrRefused)
 	require.ErrorContains(t, err, "127.0.0.2")
 
-	c = client(t, Options{Allow: []string{"rebound.test"}, Resolver: names(t, "127.0.0.1")})
+	c = client(t, Options{Allow: []string{"rebound.test"}, Resolver: testkit.Names("127.0.0.1")})
 	_, _, err = c.Get(t.Context(), "http://rebound.test:"+p)
 	require.NoError(t, err, "the operator trusts this name")
 	require.EqualValues(t, 1, asked.Load())
@@ -293,7 +247,7 @@ func TestAProxyOfTheEnvironmentIsNotUsed(t *testing.T) {
 	proxy, asked := server(t, hello)
 	t.Setenv("HTTP_PROXY", proxy)
 	t.Setenv("HTTPS_PROXY", proxy)
-	c := client(t, Options{Allow: []string{"away.test"}, Resolver: names(t, "127.0.0.1"), Timeout: time.Second})
+	c := client(t, Options{Allow: []string{"away.test"}, Resolver: testkit.Names("127.0.0.1"), Timeout: time.Second})
 	_, _, _ = c.Get(t.Context(), "http://away.test:1/")
 	require.Zero(t, asked.Load())
 	require.Nil(t, c.http.Transport.(*http.Transport).Proxy) //nolint:forcetypeassert // New made it

@@ -2,9 +2,11 @@ package servicekit
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -52,6 +54,10 @@ type Deps struct {
 	Random         io.Reader
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
+	// Resolver and RootCAs are what the outbound client looks names up with and
+	// whom it believes; nil: the system's.
+	Resolver *net.Resolver
+	RootCAs  *x509.CertPool
 }
 
 // Complete returns the dependencies with no-op telemetry where none is given,

@@ -10,6 +10,7 @@ type Field struct {
 	Hint         string
 	Error        string // why the value was refused; marks the field invalid
 	ErrorAbove   bool   // only the summary shows Error: for forms of one field
+	Placeholder  string // shows the form of a value, never what the hint must say
 	Autocomplete string // WHATWG autofill detail, for password managers
 	InputMode    string // "email", "numeric", …
 	Autocapital  string // autocapitalize: "none", "characters"

@@ -82,6 +82,7 @@ func TestWhoMayAskForCodes(t *testing.T) {
 	require.Equal(t, "invalid_request", res.json(http.StatusBadRequest)["error"])
 }
 
+// RFC 8628 3.3, 6.1: case and punctuation do not matter.
 func TestWhatAUserCodeStandsFor(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -108,6 +109,7 @@ func TestWhatAUserCodeStandsFor(t *testing.T) {
 	require.Equal(t, "invalid_grant", w.do(visit{path: verifyPath, query: url.Values{"user_code": {code}}}).json(http.StatusNotFound)["error"], "expired")
 }
 
+// RFC 8628 3.3.
 func TestAnApprovalTellsWhoApproved(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -133,6 +135,7 @@ func TestAnApprovalTellsWhoApproved(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.3, 3.5.
 func TestADenialNamesNobody(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -142,6 +145,7 @@ func TestADenialNamesNobody(t *testing.T) {
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND decision = 'denied' AND user_id = '' AND grant_id = ''`, code))
 }
 
+// RFC 8628 5.4, RFC 6749 10.12: nobody decides by another site's form.
 func TestADecisionIsRefused(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code, other := w.device(), w.device()
@@ -183,6 +187,7 @@ func TestADecisionIsRefused(t *testing.T) {
 	require.Equal(t, "approved", byOrigin.json(http.StatusOK)["status"], "our own Origin suffices where Sec-Fetch-Site is not sent")
 }
 
+// RFC 8628 3.3.
 func TestAPersonWhoLeftTheTenantDecidesNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -242,6 +247,7 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.3, RFC 9110 15.4.4.
 func TestAFormPostedAfterTheSessionEndedSignsInAgain(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	res := w.do(visit{method: http.MethodPost, path: verifyPath, page: true, form: url.Values{"user_code": {w.device()}, "action": {"approve"}, "csrf_token": {"old"}}})
@@ -249,6 +255,7 @@ func TestAFormPostedAfterTheSessionEndedSignsInAgain(t *testing.T) {
 	require.True(t, strings.HasPrefix(res.Header.Get("Location"), "/auth/flows/flw_"))
 }
 
+// RFC 8628 3.3, RFC 6749 10.15.
 func TestAFlowThatIsNoDevicesIsNoWayIn(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	away := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {w.device()}}})
@@ -264,6 +271,7 @@ func TestAFlowThatIsNoDevicesIsNoWayIn(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}}).StatusCode)
 }
 
+// RFC 9110 9.2.1.
 func TestHeadChangesNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -274,6 +282,7 @@ func TestHeadChangesNothing(t *testing.T) {
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
 }
 
+// RFC 8628 3.3.
 func TestOfFiftyDecisionsOneCounts(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

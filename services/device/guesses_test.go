@@ -66,6 +66,7 @@ func TestWrongCodesOfAnAddressHaveToWaitLongerEachTime(t *testing.T) {
 	})
 }
 
+// RFC 8628 5.1.
 func TestARightCodeResetsNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -84,6 +85,7 @@ func TestARightCodeResetsNothing(t *testing.T) {
 	w.look(code, here, session).blocked(1)
 }
 
+// RFC 8628 5.1.
 func TestASessionIsCountedWhereverItIs(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -97,6 +99,7 @@ func TestASessionIsCountedWhereverItIs(t *testing.T) {
 	w.look(code, there, other).json(http.StatusOK)
 }
 
+// RFC 8628 5.1, RFC 4291 2.5.4: whoever has one address has 2^64.
 func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -107,6 +110,7 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	w.look(code, "2001:db8:1:3::1", "").json(http.StatusOK)
 }
 
+// RFC 8628 5.1.
 func TestWhatIsNoGuessIsNotCounted(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
@@ -128,6 +132,7 @@ func TestWhatIsNoGuessIsNotCounted(t *testing.T) {
 	w.look(w.device(), here, "").blocked(1)
 }
 
+// RFC 8628 5.1.
 func TestReplicasCountTogether(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -151,6 +156,7 @@ func TestReplicasCountTogether(t *testing.T) {
 	})
 }
 
+// RFC 8628 5.1: as rate-limited as it takes for guessing to be hopeless.
 func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -221,6 +227,7 @@ func TestAGuessThatCannotBeCountedGetsNoAnswer(t *testing.T) {
 	require.Equal(t, "server_error", w.look("BBBB-BBBB", here, "").json(http.StatusInternalServerError)["error"])
 }
 
+// RFC 6749 2.3.1.
 func TestARightSecretIsNeverHeldUp(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	ask := func(secret, from string) *reply {

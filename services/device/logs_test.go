@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
+// RFC 8628 5.2: a device code is a secret; RFC 6749 10.3.
 func TestNothingSecretIsLogged(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	var logs bytes.Buffer

@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write the golden files")
 var (
 	assetHash = regexp.MustCompile(`(/auth/assets/\w+)\.[\w-]+\.`)
 	formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
+	reference = regexp.MustCompile(`<code>[0-9a-f]{32}</code>`)
 )
 
 func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
@@ -39,6 +40,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 					page.Header.Get("Content-Security-Policy"))
 				body := assetHash.ReplaceAllString(formToken.ReplaceAllString(page.body, "${1}TOKEN"), "$1.HASH.")
+				body = reference.ReplaceAllString(body, "<code>REFERENCE</code>")
 				if code != "" {
 					body = strings.ReplaceAll(body, code, "BCDF-GHJK")
 				}
@@ -58,10 +60,20 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				if action == "approve" {
 					show(action, code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 				}
+				if action == "approve" { // RFC 8628 5.4: a code that somebody sent comes from elsewhere
+					show("approve_elsewhere", code, visit{path: pagePath, session: session, from: there, query: url.Values{"user_code": {code}}})
+				}
 				show(action+"_done", code, visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{
 					"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)},
 				}})
 			}
+			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
+			code := w.device()
+			show("stale", code, visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{
+				"user_code": {code}, "action": {"approve"}, "csrf_token": {"another page's"},
+			}})
+			w.guess(10, here, "")
+			show("limited", "", visit{path: pagePath, from: here, query: url.Values{"user_code": {"BBBB-BBBB"}}})
 		})
 	}
 }

@@ -67,6 +67,7 @@ func TestTwoPeopleApproveAtOnceAndOneCounts(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.3, 3.5.
 func TestAnApprovalThatComesTooLateOrTwice(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -82,6 +83,7 @@ func TestAnApprovalThatComesTooLateOrTwice(t *testing.T) {
 	})
 }
 
+// RFC 6749 5.2.
 func TestTheTrailTellsWhoDidNotAuthenticate(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

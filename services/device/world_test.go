@@ -204,6 +204,7 @@ func (r *reply) json(status int) map[string]any {
 	r.t.Helper()
 	require.Equal(r.t, status, r.StatusCode, r.body)
 	require.Equal(r.t, "no-store", r.Header.Get("Cache-Control"))
+	require.Equal(r.t, "no-cache", r.Header.Get("Pragma"))
 	var body map[string]any
 	require.NoError(r.t, json.Unmarshal([]byte(r.body), &body))
 	return body

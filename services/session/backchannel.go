@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/backchannel"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
@@ -15,7 +14,7 @@ import (
 
 // newBackchannel wires the task that tells applications of logouts.
 func newBackchannel(cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring) (*app.Backchannel, error) {
-	client, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	client, err := cfg.Outbound.Client(deps)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}

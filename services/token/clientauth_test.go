@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"maps"
 	"net"
@@ -92,6 +93,10 @@ func TestPrivateKeyJWT(t *testing.T) {
 		w.revoke(t, fresh(nil), got.str("access_token"))
 		require.Equal(t, inactive, w.introspect(t, fresh(nil), got.str("access_token")).body)
 
+		w.keeps(t, "lax", directory.Web, func(a *directory.Application) { a.JWKS, a.Secrets, a.TokenEndpointAudience = keySet(t, key), nil, true })
+		endpoint := map[string]any{"aud": issuer + "/token"}
+		require.Equal(t, http.StatusOK, w.post(t, credentials.with(asserting(w.assertion(t, key, "lax", endpoint)))).status, "RFC 7523 3, where the operator allows it")
+
 		for name, tt := range map[string]struct {
 			form   form
 			header http.Header
@@ -101,7 +106,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 			"an assertion and a secret (RFC 6749 2.3)":   {form: fresh(nil).with(client("signer")), status: 400, error: oauth.InvalidRequest},
 			"an assertion and Basic":                     {form: fresh(nil), header: basic("signer", secretWord), status: 400, error: oauth.InvalidRequest},
 			"an assertion and another client_id":         {form: fresh(nil).with(form{"client_id": "web"}), status: 400, error: oauth.InvalidRequest},
-			"an assertion for the token endpoint's URL":  {form: fresh(map[string]any{"aud": issuer + "/token"}), status: 401, error: oauth.InvalidClient},
+			"an assertion for the token endpoint's URL":  {form: fresh(endpoint), status: 401, error: oauth.InvalidClient},
 			"an assertion that has expired":              {form: fresh(map[string]any{"exp": w.clock.Now().Unix()}), status: 401, error: oauth.InvalidClient},
 			"an assertion for ten minutes":               {form: fresh(map[string]any{"exp": w.clock.Now().Add(10 * time.Minute).Unix()}), status: 401, error: oauth.InvalidClient},
 			"an assertion by a stranger's key":           {form: asserting(w.assertion(t, stranger, "signer", nil)), status: 401, error: oauth.InvalidClient},
@@ -124,6 +129,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 	})
 }
 
+// RFC 7523 3: a jti is used once, whichever replica is asked.
 func TestOfFiftyUsesOfAnAssertionAtOnceOneSucceeds(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -151,6 +157,7 @@ func TestOfFiftyUsesOfAnAssertionAtOnceOneSucceeds(t *testing.T) {
 	})
 }
 
+// RFC 7591 2, OpenID Connect Core 10.1.1: keys that roll over are found by their kid.
 func TestKeysOfAJWKSURI(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -195,6 +202,7 @@ func TestKeysOfAJWKSURI(t *testing.T) {
 	})
 }
 
+// RFC 7591 5: what a registration names is not trusted to lead elsewhere.
 func TestRedirectsOfAJWKSURIAreNotFollowed(t *testing.T) {
 	w := newKeepers(t, testkit.SQLite(t))
 	key := newKeypair(t)
@@ -237,6 +245,59 @@ func TestTheAddressOfAJWKSURIIsCheckedWhenItIsDialled(t *testing.T) {
 	w.service = w.startWith(t, w.db, func(c *token.Config) { c.Outbound.Allow = []string{"127.0.0.0/8", "::1/128"} })
 	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
 	require.NotZero(t, reached.Load(), "the same name, once the address is allowed; its certificate is nobody's")
+}
+
+// A name that an application registered while it was public may be bound again to
+// an address that only the platform reaches: each connection is judged anew, and
+// what was fetched before goes on serving.
+func TestAJWKSURIWhoseNameIsBoundAgainLeadsNowhere(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newKeepers(t, db)
+		key, second := newKeypair(t), newKeypair(t)
+		var asked atomic.Int64
+		site := httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+			asked.Add(1)
+			out.Header().Set("Connection", "close")
+			_, _ = out.Write(keySet(t, key, second))
+		}))
+		site.Listener.Close() //nolint:errcheck // replaced by one on every address of this machine
+		var err error
+		site.Listener, err = net.Listen("tcp4", "0.0.0.0:0")
+		require.NoError(t, err)
+		var connections atomic.Int64
+		site.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateNew {
+				connections.Add(1)
+			}
+		}
+		site.StartTLS()
+		t.Cleanup(site.Close)
+		_, port, err := net.SplitHostPort(site.Listener.Addr().String())
+		require.NoError(t, err)
+		// example.com is a name of httptest's certificate.
+		w.keeps(t, "signer", directory.Web, func(a *directory.Application) { a.JWKSURI = "https://example.com:" + port + "/jwks" })
+		w.service = w.build(t, db, func(c *token.Config) {
+			c.Outbound.Allow = []string{"127.0.0.1/32"} // plays the public address, 127.0.0.2 the private one
+		}, func(d *token.Deps) {
+			d.Resolver, d.RootCAs = testkit.Names("127.0.0.1", "127.0.0.2"), x509.NewCertPool()
+			d.RootCAs.AddCert(site.Certificate())
+		})
+		try := func(k keypair) answer {
+			return w.post(t, credentials.with(asserting(w.assertion(t, k, "signer", nil))))
+		}
+		got := try(key)
+		require.Equal(t, http.StatusOK, got.status, got.raw)
+		require.EqualValues(t, 1, connections.Load())
+
+		w.clock.Advance(time.Hour)
+		require.Equal(t, http.StatusOK, try(key).status, "the set that was fetched before")
+		requireError(t, try(newKeypair(t)), 401, oauth.InvalidClient)
+		w.clock.Advance(25 * time.Hour)
+		requireError(t, try(key), 503, oauth.TemporarilyUnavailable)
+		require.EqualValues(t, 1, connections.Load(), "no connection was opened to the other address")
+		require.EqualValues(t, 1, asked.Load())
+		require.Contains(t, w.logs.String(), "127.0.0.2 is not a public address")
+	})
 }
 
 func TestTwoSecretsAreGoodWhileOneReplacesTheOther(t *testing.T) {

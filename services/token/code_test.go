@@ -119,6 +119,7 @@ func TestAReplayedCodeKillsWhatItProduced(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2: a code is used once; the others were replays.
 func TestOfFiftyRedemptionsAtOnceOneSucceeds(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -138,6 +139,7 @@ func TestOfFiftyRedemptionsAtOnceOneSucceeds(t *testing.T) {
 	})
 }
 
+// RFC 6749 5.2: what a code stands for may have ended since.
 func TestACodeDoesNotOutliveWhatItStandsFor(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

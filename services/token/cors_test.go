@@ -70,6 +70,7 @@ func TestPreflightsPassForEveryRegisteredOrigin(t *testing.T) {
 	})
 }
 
+// Fetch 3.2.
 func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newPages(t, db)
@@ -132,6 +133,7 @@ func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 	})
 }
 
+// Fetch 3.2.
 func TestAnAnswerAboutATokenOfNobodyIsReadByNobody(t *testing.T) {
 	w := newPages(t, testkit.SQLite(t))
 	for _, header := range []string{"", "Bearer x", "Bearer x.y.z"} {

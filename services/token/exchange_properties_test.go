@@ -21,6 +21,7 @@ import (
 // Whatever is exchanged in whatever order: the scope never widens, the end never
 // moves back, person, tenant, session and grant never change, everybody who acted
 // is named, and the token is for one resource that its application may ask for.
+// RFC 8693 2.1, 5: whatever is exchanged for whatever, in any order.
 func TestExchangesOnlyEverNarrow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)

@@ -270,6 +270,7 @@ func TestMayActIsHonoured(t *testing.T) {
 	})
 }
 
+// RFC 8693 2.1, 3.
 func TestAnIDTokenIsExchangedForWhatItsGrantAllows(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newExchangers(t, db)
@@ -301,6 +302,7 @@ func TestAnIDTokenIsExchangedForWhatItsGrantAllows(t *testing.T) {
 	})
 }
 
+// RFC 8693 2.1.
 func TestAnApplicationsOwnTokenIsExchanged(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newExchangers(t, db)

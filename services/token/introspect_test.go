@@ -88,6 +88,7 @@ func TestIntrospectingARefreshToken(t *testing.T) {
 	})
 }
 
+// RFC 7662 2.2, 4.
 func TestIntrospectionEndsWithWhatTheTokenStandsFor(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newServers(t, db)
@@ -115,6 +116,7 @@ func TestIntrospectionEndsWithWhatTheTokenStandsFor(t *testing.T) {
 	})
 }
 
+// RFC 7662 2.2.
 func TestIntrospectionEndsWithTheApplication(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newServers(t, db)

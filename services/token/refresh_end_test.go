@@ -15,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
+// RFC 9700 4.14.2: unused ones expire, and all do in the end.
 func TestHowLongRefreshTokensLive(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -79,6 +80,7 @@ func TestARefreshTokenEndsWithWhatItStandsFor(t *testing.T) {
 	})
 }
 
+// RFC 6749 5.2, 6.
 func TestARefreshTokenEndsWithItsApplication(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -96,6 +98,7 @@ func TestARefreshTokenEndsWithItsApplication(t *testing.T) {
 	})
 }
 
+// RFC 9110 15.6.4.
 func TestARefreshBurnsNothingWhileTheKeysAreAway(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -110,6 +113,7 @@ func TestARefreshBurnsNothingWhileTheKeysAreAway(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.4: confidential in storage, too.
 func TestRefreshTokensAreKeptAsHashesAndSealsOnly(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)

@@ -58,6 +58,7 @@ func requireOneFamily(t *testing.T, w *world, answers []answer) (successor strin
 	return successor
 }
 
+// RFC 9700 4.14.2, with a grace.
 func TestFiftyRefreshesAtOnceWithinTheGrace(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -69,6 +70,7 @@ func TestFiftyRefreshesAtOnceWithinTheGrace(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.14.2, with a grace.
 func TestTwoReplicasRotateAsOne(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -109,6 +111,7 @@ func TestFiftyRefreshesAtOnceWithoutAGrace(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.14.2.
 func TestFiftyReusesAfterTheGrace(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)

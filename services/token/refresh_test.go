@@ -218,6 +218,7 @@ func TestLessForOnceIsNotLessForEver(t *testing.T) {
 	})
 }
 
+// RFC 6749 6, 10.4: it is bound to the client that it was issued to.
 func TestARefreshTokenOfAnotherClientIsLeftAlone(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newKeepers(t, db)
@@ -273,6 +274,7 @@ func TestARepeatAfterTheSuccessorWasUsedRevokesTheFamily(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.14.2.
 func TestTheGraceIsTheApplicationsToChoose(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

@@ -69,6 +69,7 @@ func TestClientAuthentication(t *testing.T) {
 	})
 }
 
+// RFC 6749 5.2, RFC 6750 3.1.
 func TestADisabledApplicationIsRefusedOnceTheCacheHasForgotten(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -125,6 +126,7 @@ func TestFormOfTokenRequests(t *testing.T) {
 	})
 }
 
+// RFC 6749 3.2: the client must use POST; RFC 9110 15.5.6.
 func TestOtherMethodsAreRefused(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	got := w.serve(httptest.NewRequest(http.MethodGet, tokenPath, nil))

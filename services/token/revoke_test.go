@@ -23,6 +23,7 @@ func (w *world) revoke(t *testing.T, own form, token string) {
 	require.Equal(t, http.StatusOK, a.status, a.raw)
 	require.Empty(t, a.raw, "RFC 7009 2.2: the answer tells nothing")
 	require.Equal(t, "no-store", a.header.Get("Cache-Control"))
+	require.Equal(t, "no-cache", a.header.Get("Pragma"))
 }
 
 func TestRevokingARefreshTokenEndsTheGrant(t *testing.T) {

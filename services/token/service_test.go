@@ -89,6 +89,7 @@ func TestTheServicesOwnRoleSuffices(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// RFC 9110 12.5.1.
 func TestABrowserGetsThePageOfAFailure(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	r := httptest.NewRequest(http.MethodGet, infoPath, nil)
@@ -100,6 +101,7 @@ func TestABrowserGetsThePageOfAFailure(t *testing.T) {
 	require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
 }
 
+// RFC 6749 10.3, 10.4, 10.5: codes and tokens are confidential in transit and storage, and a log is both.
 func TestNothingSecretIsLogged(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	p := w.person(t)

@@ -71,6 +71,7 @@ func TestTokensSayWhatTheyMust(t *testing.T) {
 	})
 }
 
+// RFC 9068 2.2, RFC 7519 4.1.7.
 func TestNoTwoTokensShareAnID(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	seen := map[any]bool{}
@@ -81,6 +82,7 @@ func TestNoTwoTokensShareAnID(t *testing.T) {
 	require.Len(t, seen, 20)
 }
 
+// OpenID Connect Core 3.1.3.6, 5.4, RFC 9068 2.1.
 func TestAnApplicationsOwnChoices(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	p := w.person(t)
@@ -122,6 +124,7 @@ func TestAnAlgorithmTakesEffectWhenItsFirstKeyDoes(t *testing.T) {
 	w.verified(t, got.str("id_token"), "JWT", "EdDSA")
 }
 
+// RFC 8707 2, RFC 9068 3.
 func TestWhomTokensAreFor(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	p := w.person(t)
@@ -148,6 +151,7 @@ func TestWhomTokensAreFor(t *testing.T) {
 	}
 }
 
+// RFC 9110 15.6.4.
 func TestNothingIsBurntWhileTheKeysAreAway(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

@@ -26,6 +26,7 @@ func TestUserInfoTellsWhatTheScopesAskFor(t *testing.T) {
 			"openid profile": {"name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "locale": "en-GB", "updated_at": float64(start.Unix())},
 			"openid email":   {"email": p.user.Email, "email_verified": true},
 			"openid phone":   {"phone_number": "+44 20 7946 0000"},
+			"openid address": {"address": map[string]any{"country": "GB"}},
 		} {
 			t.Run(scope, func(t *testing.T) {
 				tokens := w.redeemed(t, p, func(c *grants.AuthorizationCode) { c.Scope = strings.Fields(scope) })
@@ -183,6 +184,7 @@ func TestWhichTokensUserInfoTakes(t *testing.T) {
 // fixed is a schedule that never changes.
 type fixed []signing.Key
 
+// RFC 6750 3.1, OpenID Connect Core 5.3.3.
 func TestUserInfoEndsWithWhatTheTokenStandsFor(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

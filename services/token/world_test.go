@@ -145,6 +145,13 @@ func (w *world) start(t *testing.T, db *database.DB) *servicekit.Service {
 // startWith starts the service with another configuration; change may be nil.
 func (w *world) startWith(t *testing.T, db *database.DB, change func(*token.Config)) *servicekit.Service {
 	t.Helper()
+	return w.build(t, db, change, nil)
+}
+
+// build starts the service with another configuration and with other
+// dependencies; both changes may be nil.
+func (w *world) build(t *testing.T, db *database.DB, change func(*token.Config), depend func(*token.Deps)) *servicekit.Service {
+	t.Helper()
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -160,7 +167,11 @@ func (w *world) startWith(t *testing.T, db *database.DB, change func(*token.Conf
 	if change != nil {
 		change(&cfg)
 	}
-	service, err := token.New(cfg, token.Deps{DB: db, Signing: w.keeper, Logger: logger, Now: w.clock.Now, Random: rand.Reader, TracerProvider: w.tracers})
+	deps := token.Deps{DB: db, Signing: w.keeper, Logger: logger, Now: w.clock.Now, Random: rand.Reader, TracerProvider: w.tracers}
+	if depend != nil {
+		depend(&deps)
+	}
+	service, err := token.New(cfg, deps)
 	require.NoError(t, err)
 	return service
 }
@@ -234,7 +245,7 @@ func (w *world) person(t *testing.T) person {
 	t.Helper()
 	p := person{session: newID(t, "ses_"), user: directory.User{
 		ID: newID(t, "usr_"), EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Active: true,
-		Claims: map[string]any{"locale": "en-GB", "phone_number": "+44 20 7946 0000"},
+		Claims: map[string]any{"locale": "en-GB", "phone_number": "+44 20 7946 0000", "address": map[string]any{"country": "GB"}},
 	}}
 	p.user.Email = p.user.ID[4:] + "@acme.test"
 	w.operate(t, func(out *directorystore.Writer) error {

@@ -102,6 +102,7 @@ func TestASetIsKeptForSomeMinutes(t *testing.T) {
 	w.requireAsked(t, 2)
 }
 
+// OpenID Connect Core 10.1.1: who meets an unknown kid asks again.
 func TestAnUnknownKidIsLookedForAtMostOnceAMinute(t *testing.T) {
 	w := newWorld(t)
 	require.True(t, w.has(t, "a"))

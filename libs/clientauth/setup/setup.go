@@ -8,7 +8,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/outbound"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
@@ -26,7 +25,7 @@ func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator,
 	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("configuration missing: Limits and Encryption are needed")
 	}
-	fetcher, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	fetcher, err := cfg.Outbound.Client(deps)
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}

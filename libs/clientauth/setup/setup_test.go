@@ -16,6 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
+// RFC 6749 2.3.1: the endpoint is protected against brute force, by all services together.
 func TestServicesCountFailuresTogether(t *testing.T) {
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)

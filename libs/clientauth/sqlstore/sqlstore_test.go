@@ -15,6 +15,7 @@ import (
 
 var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// RFC 7523 3: a jti is used once.
 func TestOfFiftyAtOnceOneUsesAnAssertion(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		// Two stores, as two replicas have.

@@ -30,7 +30,7 @@ func NewApplicationsWithSecrets(db *database.DB) *Applications {
 const selectApplication = `
 SELECT client_id, name, type, scope_level, COALESCE(tenant_id, '') AS tenant_id, redirect_uris, post_logout_redirect_uris,
        backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
-       allow_localhost_redirect, id_token_claims, device_requires_auth, access_token_alg, id_token_alg, access_token_ttl,
+       allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
        refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, disabled_at IS NULL AS active
 FROM applications`
 
@@ -54,6 +54,7 @@ type applicationRow struct {
 	AllowLocalhostRedirect bool                             `db:"allow_localhost_redirect"`
 	IDTokenClaims          bool                             `db:"id_token_claims"`
 	DeviceRequiresAuth     bool                             `db:"device_requires_auth"`
+	TokenEndpointAudience  bool                             `db:"token_endpoint_audience"`
 	AccessTokenAlg         string                           `db:"access_token_alg"`
 	IDTokenAlg             string                           `db:"id_token_alg"`
 	AccessTokenTTL         int64                            `db:"access_token_ttl"`
@@ -73,7 +74,8 @@ func (r *applicationRow) application() *directory.Application {
 		BackchannelLogoutURI: r.BackchannelLogoutURI, Grants: r.Grants.V, Scopes: r.Scopes.V, Audiences: r.Audiences.V,
 		DefaultAudience: r.DefaultAudience, ResourcesServed: r.ResourcesServed.V, FirstParty: r.FirstParty,
 		AllowLocalhostRedirect: r.AllowLocalhostRedirect, IDTokenClaims: r.IDTokenClaims, DeviceRequiresAuth: r.DeviceRequiresAuth,
-		AccessTokenAlg: r.AccessTokenAlg, IDTokenAlg: r.IDTokenAlg, AccessTokenTTL: microseconds(r.AccessTokenTTL),
+		TokenEndpointAudience: r.TokenEndpointAudience,
+		AccessTokenAlg:        r.AccessTokenAlg, IDTokenAlg: r.IDTokenAlg, AccessTokenTTL: microseconds(r.AccessTokenTTL),
 		RefreshTokenTTL: microseconds(r.RefreshTokenTTL), RefreshIdleTTL: microseconds(r.RefreshIdleTTL),
 		CORSOrigins: r.CORSOrigins.V, JWKS: r.JWKS.V, JWKSURI: r.JWKSURI, Active: r.Active,
 	}

@@ -56,6 +56,7 @@ func TestEachFieldOfAnApplicationIsSavedApart(t *testing.T) {
 			"localhost":     func(a *directory.Application) { a.AllowLocalhostRedirect = true },
 			"claims":        func(a *directory.Application) { a.IDTokenClaims = true },
 			"device":        func(a *directory.Application) { a.DeviceRequiresAuth = true },
+			"assertions":    func(a *directory.Application) { a.TokenEndpointAudience = true },
 			"access":        func(a *directory.Application) { a.AccessTokenTTL = time.Second },
 			"refresh":       func(a *directory.Application) { a.RefreshTokenTTL = time.Second },
 			"idle":          func(a *directory.Application) { a.RefreshIdleTTL = time.Second },

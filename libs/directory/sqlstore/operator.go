@@ -177,9 +177,9 @@ func (w *Writer) SaveApplication(ctx context.Context, a *directory.Application, 
 	const save = `
 INSERT INTO applications (client_id, name, type, scope_level, tenant_id, redirect_uris, post_logout_redirect_uris,
        backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
-       allow_localhost_redirect, id_token_claims, device_requires_auth, access_token_alg, id_token_alg, access_token_ttl,
+       allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
        refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $27)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $28)
 ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type, scope_level = excluded.scope_level,
        tenant_id = excluded.tenant_id, redirect_uris = excluded.redirect_uris,
        post_logout_redirect_uris = excluded.post_logout_redirect_uris, backchannel_logout_uri = excluded.backchannel_logout_uri,
@@ -187,6 +187,7 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
        default_audience = excluded.default_audience, resources_served = excluded.resources_served,
        first_party = excluded.first_party, allow_localhost_redirect = excluded.allow_localhost_redirect,
        id_token_claims = excluded.id_token_claims, device_requires_auth = excluded.device_requires_auth,
+       token_endpoint_audience = excluded.token_endpoint_audience,
        access_token_alg = excluded.access_token_alg, id_token_alg = excluded.id_token_alg,
        access_token_ttl = excluded.access_token_ttl, refresh_token_ttl = excluded.refresh_token_ttl,
        refresh_idle_ttl = excluded.refresh_idle_ttl, refresh_grace = excluded.refresh_grace,
@@ -209,7 +210,7 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
 	return w.exec(ctx, "applications.save", save, a.ClientID, a.Name, string(a.Type), string(a.ScopeLevel), tenant,
 		list(a.RedirectURIs), list(a.PostLogoutRedirectURIs), a.BackchannelLogoutURI, list(grantNames), list(a.Scopes),
 		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty, a.AllowLocalhostRedirect, a.IDTokenClaims,
-		a.DeviceRequiresAuth, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(), a.RefreshTokenTTL.Microseconds(),
+		a.DeviceRequiresAuth, a.TokenEndpointAudience, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(), a.RefreshTokenTTL.Microseconds(),
 		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI, database.At(at))
 }
 

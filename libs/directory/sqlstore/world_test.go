@@ -38,7 +38,7 @@ func fullApplication() *directory.Application {
 		BackchannelLogoutURI: "https://app.test/backchannel", Grants: []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
 		Scopes: oauth.Scopes{"openid", "email"}, Audiences: []string{"https://api.test"}, DefaultAudience: "https://api.test",
 		ResourcesServed: []string{"https://served.test"}, FirstParty: true, AllowLocalhostRedirect: true, IDTokenClaims: true,
-		DeviceRequiresAuth: true, AccessTokenAlg: "EdDSA", IDTokenAlg: "PS256", AccessTokenTTL: 90 * time.Second,
+		DeviceRequiresAuth: true, TokenEndpointAudience: true, AccessTokenAlg: "EdDSA", IDTokenAlg: "PS256", AccessTokenTTL: 90 * time.Second,
 		RefreshTokenTTL: 1440 * time.Hour, RefreshIdleTTL: time.Microsecond, RefreshGrace: &grace, CORSOrigins: []string{"https://app.test"},
 		JWKS: json.RawMessage(`{"keys": []}`), JWKSURI: "https://app.test/jwks", Active: true,
 	}

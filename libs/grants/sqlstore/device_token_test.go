@@ -53,6 +53,7 @@ func atOnce(n int, f func() error) []error {
 	return results
 }
 
+// RFC 8628 3.5.
 func TestPollDeviceKeepsTheRulesInTheRow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)
@@ -85,6 +86,7 @@ func TestPollDeviceKeepsTheRulesInTheRow(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.5.
 func TestOfFiftyPollsAtOnceOneIsTheFirst(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)
@@ -106,6 +108,7 @@ func TestOfFiftyPollsAtOnceOneIsTheFirst(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.4: a device code is used once, as a code is (RFC 6749 4.1.2).
 func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForToken(db)

@@ -25,6 +25,7 @@ func deviceCode(secret, userCode string) *grants.DeviceCode {
 	}
 }
 
+// RFC 8628 3.3.
 func TestADeviceCodeIsFoundByItsUserCode(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForDevice(db)
@@ -44,6 +45,7 @@ func TestADeviceCodeIsFoundByItsUserCode(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.3.
 func TestADeviceIsDecidedOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForDevice(db)

@@ -125,6 +125,7 @@ func TestACodeIsRedeemedOnce(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.3, 5.2.
 func TestACodeIsNotRedeemed(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		for name, tt := range map[string]struct {
@@ -169,6 +170,7 @@ func TestAGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2.
 func TestOfFiftyRedemptionsAtOnceOneSucceeds(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)

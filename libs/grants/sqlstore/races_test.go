@@ -90,6 +90,7 @@ func TestASignInForADeviceIsConsumedByOne(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.2, 6.1.
 func TestAUserCodeIsGivenOutOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForDevice(db)

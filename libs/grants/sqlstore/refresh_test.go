@@ -62,6 +62,7 @@ func TestARefreshTokenIsReadWithEverythingARefreshIsDecidedOn(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.14.2.
 func TestARefreshTokenIsRotatedOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)
@@ -106,6 +107,7 @@ func literal(at time.Time, db *database.DB) string {
 	return strconv.FormatInt(at.UnixMicro(), 10)
 }
 
+// RFC 6749 6.
 func TestARefreshTokenIsNotRotated(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		ended := func(sql string) func(*testing.T) {
@@ -151,6 +153,7 @@ func TestARefreshTokenIsNotRotated(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.14.2.
 func TestOfFiftyRotationsAtOnceOneSucceeds(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)
@@ -215,6 +218,7 @@ func TestAFamilyEndsByAnyOfItsTokens(t *testing.T) {
 	})
 }
 
+// RFC 7009 2.1.
 func TestAnAccessTokenIsRevokedByItself(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)

@@ -38,6 +38,7 @@ func failures(t *testing.T, db *database.DB, k limits.Key) (n int) {
 	return n
 }
 
+// RFC 6749 10.10, RFC 8628 5.1.
 func TestABlockGrowsAndIsBounded(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, k := sqlstore.New(db), key("a")

@@ -84,7 +84,8 @@ func (a *applier) application(f *Application) *directory.Application {
 		TenantID: a.tenants[f.Tenant], RedirectURIs: f.RedirectURIs, PostLogoutRedirectURIs: f.PostLogoutRedirectURIs,
 		BackchannelLogoutURI: f.BackchannelLogoutURI, Scopes: f.Scopes, Audiences: f.Audiences, DefaultAudience: f.DefaultAudience,
 		ResourcesServed: f.ResourcesServed, FirstParty: f.FirstParty, AllowLocalhostRedirect: f.AllowLocalhostRedirect,
-		IDTokenClaims: f.IDTokenClaims, DeviceRequiresAuth: f.DeviceRequiresAuth, AccessTokenAlg: f.AccessTokenAlg, IDTokenAlg: f.IDTokenAlg,
+		IDTokenClaims: f.IDTokenClaims, DeviceRequiresAuth: f.DeviceRequiresAuth,
+		TokenEndpointAudience: f.TokenEndpointAudience, AccessTokenAlg: f.AccessTokenAlg, IDTokenAlg: f.IDTokenAlg,
 		AccessTokenTTL: time.Duration(f.AccessTokenTTL), RefreshTokenTTL: time.Duration(f.RefreshTokenTTL),
 		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, JWKS: canonicalKeys(f.JWKS), JWKSURI: f.JWKSURI, Active: true,
 	}
@@ -124,7 +125,7 @@ var fileNames = map[string]string{
 	"PostLogoutRedirectURIs": "post_logout_redirect_uris", "BackchannelLogoutURI": "backchannel_logout_uri", "Grants": "grants",
 	"Scopes": "scopes", "Audiences": "audiences", "DefaultAudience": "default_audience", "ResourcesServed": "resources_served",
 	"FirstParty": "first_party", "AllowLocalhostRedirect": "allow_localhost_redirect", "IDTokenClaims": "id_token_claims",
-	"DeviceRequiresAuth": "device_requires_auth", "AccessTokenAlg": "access_token_alg", "IDTokenAlg": "id_token_alg",
+	"DeviceRequiresAuth": "device_requires_auth", "TokenEndpointAudience": "token_endpoint_audience", "AccessTokenAlg": "access_token_alg", "IDTokenAlg": "id_token_alg",
 	"AccessTokenTTL": "access_token_ttl", "RefreshTokenTTL": "refresh_token_ttl", "RefreshIdleTTL": "refresh_idle_ttl",
 	"RefreshGrace": "refresh_grace", "CORSOrigins": "cors_origins", "JWKS": "jwks", "JWKSURI": "jwks_uri", "Active": "enabled",
 }

@@ -22,7 +22,7 @@ type ApplyOptions struct {
 	Prune  bool // disable what the database has and the file does not
 	Create bool // refuse what is there already, as *ExistsError
 	Now    func() time.Time
-	Random io.Reader
+	Random io.Reader // safe for concurrent use
 }
 
 // AuditService is in whose name the audit trail tells of administration.
@@ -79,9 +79,14 @@ type Report struct {
 
 // Apply makes the database what the document says, in one transaction, or
 // answers everything that is wrong with it, as Problems. Applying it again
-// changes nothing.
+// changes nothing. Passwords are hashed before the transaction, which nobody then
+// waits for.
 func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOptions) (*Report, error) {
 	secrets, err := doc.validate(opts.Rules)
+	if err != nil {
+		return nil, err
+	}
+	hashes, err := hashPasswords(ctx, sqlstore.NewReader(db), doc.Users, opts.Random)
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +98,7 @@ func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOption
 	}
 	err = transact(ctx, func(w *sqlstore.Writer) error {
 		a := &applier{
-			w: w, doc: doc, opts: opts, at: opts.Now(), secrets: secrets, report: &Report{Changes: []Change{}},
+			w: w, doc: doc, opts: opts, at: opts.Now(), secrets: secrets, hashes: hashes, report: &Report{Changes: []Change{}},
 			trail: auditstore.New(w.Tx(), AuditService, opts.Now, opts.Random),
 		}
 		report = a.report
@@ -112,6 +117,7 @@ type applier struct {
 	opts    ApplyOptions
 	at      time.Time
 	secrets map[string]string // client secrets from files, by client id
+	hashes  map[string]string // of the passwords in the file, by e-mail address
 	report  *Report
 	trail   *auditstore.Store
 

@@ -57,6 +57,7 @@ type Application struct {
 	AllowLocalhostRedirect bool      `yaml:"allow_localhost_redirect"`
 	IDTokenClaims          bool      `yaml:"id_token_claims"`
 	DeviceRequiresAuth     bool      `yaml:"device_requires_auth"`
+	TokenEndpointAudience  bool      `yaml:"token_endpoint_audience"`
 	AccessTokenAlg         string    `yaml:"access_token_alg"`
 	IDTokenAlg             string    `yaml:"id_token_alg"`
 	AccessTokenTTL         Duration  `yaml:"access_token_ttl"`

@@ -20,7 +20,9 @@ func (c *checker) keys(a *Application, at string) {
 	}
 	switch {
 	case !keyed(a):
-		return
+		if a.TokenEndpointAudience {
+			c.refuse(at+".token_endpoint_audience", "is about client assertions: give jwks or jwks_uri too")
+		}
 	case a.JWKS != nil && a.JWKSURI != "":
 		c.refuse(given, "give jwks or jwks_uri, not both")
 	case public(a):

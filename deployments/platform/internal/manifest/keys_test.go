@@ -29,6 +29,11 @@ func TestAnApplicationWithKeysOfItsOwnKeepsNoSecret(t *testing.T) {
 		require.Equal(t, 1, set.Len())
 		require.Empty(t, changes(o.apply(app+jwks)), "however the database writes JSON")
 
+		report = o.apply(app + jwks + "    token_endpoint_audience: true\n")
+		require.Equal(t, []string{"token_endpoint_audience"}, report.Changes[0].Fields)
+		require.True(t, o.state().Applications[0].TokenEndpointAudience)
+		o.apply(app + jwks)
+
 		report = o.apply(app + "    jwks_uri: https://app.test/jwks\n")
 		require.Equal(t, []string{"jwks", "jwks_uri"}, report.Changes[0].Fields)
 		got = o.state().Applications[0]

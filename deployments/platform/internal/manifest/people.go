@@ -3,7 +3,6 @@ package manifest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
-	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -70,12 +68,10 @@ func (a *applier) applyUser(ctx context.Context, i int, old sqlstore.UserRecord,
 	d.field("claims", sameJSON(old.Claims, want.Claims))
 	d.field("tenants", slices.Equal(sorted(old.TenantIDs), sorted(tenants)))
 	d.field("enabled", old.Active)
-	hash, same, err := a.passwordHash(ctx, u, old.PasswordHash)
-	if err != nil {
-		return err
-	}
-	d.field("password", same)
+	hash := a.passwordHash(u, old.PasswordHash)
+	d.field("password", hash == old.PasswordHash)
 	if !existed {
+		var err error
 		if want.ID, err = a.id("usr_"); err != nil {
 			return err
 		}
@@ -87,7 +83,7 @@ func (a *applier) applyUser(ctx context.Context, i int, old sqlstore.UserRecord,
 	if err := a.w.SaveUser(ctx, want, tenants, a.at); err != nil {
 		return a.located(fmt.Sprintf("users[%d]", i), err)
 	}
-	if !same {
+	if hash != old.PasswordHash {
 		if err := a.w.SetPassword(ctx, want.ID, hash, a.at); err != nil {
 			return err
 		}
@@ -95,28 +91,16 @@ func (a *applier) applyUser(ctx context.Context, i int, old sqlstore.UserRecord,
 	return a.record(ctx, *change, audit.Event{UserID: want.ID})
 }
 
-// passwordHash is the hash to store, and whether the one that is there will do:
-// the file says a password, and only hashing tells whether it is the same. No
-// password in the file leaves the person the one they have.
-func (a *applier) passwordHash(ctx context.Context, u User, old string) (hash string, same bool, err error) {
+// passwordHash is the hash that a person shall have. No password in the file
+// leaves them the one they have.
+func (a *applier) passwordHash(u User, old string) string {
 	switch {
 	case u.PasswordHash != "":
-		return u.PasswordHash, u.PasswordHash == old, nil
-	case u.Password == "":
-		return old, true, nil
+		return u.PasswordHash
+	case u.Password != "":
+		return a.hashes[strings.ToLower(u.Email)]
 	}
-	hasher, err := password.New(password.Options{Random: a.opts.Random})
-	if err != nil {
-		return "", false, err
-	}
-	if old != "" {
-		same, err := hasher.Verify(ctx, old, u.Password)
-		if same || err != nil && !errors.Is(err, password.ErrFormat) { // a hash that nobody can use is replaced
-			return old, same, err
-		}
-	}
-	hash, err = hasher.Hash(ctx, u.Password)
-	return hash, false, err
+	return old
 }
 
 // sameJSON compares claims as they are stored: YAML's integers are JSON's

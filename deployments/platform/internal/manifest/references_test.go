@@ -187,7 +187,7 @@ applications:
 		app := reflect.ValueOf(*o.state().Applications[0])
 		for i := range app.NumField() {
 			switch name := app.Type().Field(i).Name; name {
-			case "Secrets", "JWKS", "JWKSURI": // a public application has none
+			case "Secrets", "JWKS", "JWKSURI", "TokenEndpointAudience": // a public application has none
 			default:
 				require.False(t, app.Field(i).IsZero(), "the file cannot set %s, or it is not kept", name)
 			}

@@ -117,6 +117,7 @@ func TestAnApplicationIsRefused(t *testing.T) {
 		"public with keys":                  {of("SPA") + "jwks_uri: https://app.test/jwks", "6 applications[0].jwks_uri: a SPA application is public"},
 		"with keys at no address":           {web + "jwks_uri: keys", "6 applications[0].jwks_uri: must be an https URL"},
 		"with keys at an open address":      {web + "jwks_uri: http://app.test/jwks", "6 applications[0].jwks_uri: must be an https URL"},
+		"with an audience but no keys":      {web + "token_endpoint_audience: true", "6 applications[0].token_endpoint_audience: is about client assertions"},
 		"with keys and a fragment":          {web + "jwks_uri: https://app.test/jwks#1", "6 applications[0].jwks_uri: must be an https URL"},
 		"with a grant nobody knows":         {web + "grants: [password]", "6 applications[0].grants[0]: \"password\" is not a grant"},
 		"with a grant twice":                {web + "grants: [device_code, device_code]", "applications[0].grants[1]: \"device_code\" stands here a second time"},

@@ -117,23 +117,23 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 }
 
 // Return answers a browser that comes back from the sign-in pages: with the user
-// code it left with, or with the flow when it is not done there.
+// code it left with, or with the flow when it is not done there. ErrSignInGone.
 func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (userCode, pages string, err error) {
 	if len(flow) > maxFlowID {
-		return "", "", errSignInGone()
+		return "", "", ErrSignInGone
 	}
 	row, err := d.SignIns.Request(ctx, flow)
 	if errors.Is(err, grants.ErrNotFound) || err == nil && row.Kind != grants.KindDevice {
-		return "", "", errSignInGone()
+		return "", "", ErrSignInGone
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("look up the sign-in: %w", err)
 	}
 	switch {
 	case visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser):
-		return "", "", oauth.Errorf(oauth.InvalidRequest, "this sign-in was started in another browser; enter the code again, with cookies allowed")
+		return "", "", ErrSignInGone
 	case !d.Now().Before(row.ExpiresAt):
-		return "", "", errSignInGone()
+		return "", "", ErrSignInGone
 	case row.Decision == grants.Undecided && row.ConsumedAt.IsZero():
 		return "", row.ID, nil
 	}
@@ -144,9 +144,9 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	return row.UserCode, "", nil
 }
 
-func errSignInGone() *oauth.Error {
-	return oauth.Errorf(oauth.InvalidRequest, "this sign-in has expired; start again on your device")
-}
+// ErrSignInGone is a sign-in for a device that has expired, never was, or was
+// started in another browser: which of them is nobody's business.
+var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest, "there is no such sign-in in this browser, or it has expired; enter the code again, with cookies allowed")
 
 // Decide writes down what the person of visit.Session, which must be there, says
 // (RFC 8628 3.3). Of several decisions the first counts.

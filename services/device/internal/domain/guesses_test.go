@@ -9,6 +9,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 )
 
+// RFC 8628 5.1.
 func TestTheBudgetKeepsGuessingHopeless(t *testing.T) {
 	for _, waiting := range []int{1, 2, 7, 1000, 1_000_000, 25_599_999} {
 		chance := float64(domain.Budget(waiting)) * float64(waiting) / math.Pow(20, 8)

@@ -55,6 +55,7 @@ func TestWhatADeviceMayAskFor(t *testing.T) {
 	}
 }
 
+// RFC 8628 3.2, 3.5: until it expires or is decided about.
 func TestWhenACodeWaits(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	require.True(t, domain.Waits(&grants.DeviceCode{ExpiresAt: now.Add(1)}, now))

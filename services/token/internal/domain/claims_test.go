@@ -36,6 +36,7 @@ func TestAccessTokenHash(t *testing.T) {
 	require.Len(t, domain.AccessTokenHash(signing.EdDSA, token), 43, "half of SHA-512, as Ed25519 hashes")
 }
 
+// OpenID Connect Core 2, 5.4.
 func TestClaimsAboutThePersonReplaceNoneOfTheIDToken(t *testing.T) {
 	b, err := json.Marshal(domain.IDToken{
 		Subject: "usr_1", Audience: domain.Audience{"app"},

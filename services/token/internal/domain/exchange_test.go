@@ -21,6 +21,7 @@ func chosen(bits uint8) (scopes oauth.Scopes) {
 	return scopes
 }
 
+// RFC 8693 2.1.
 func TestTheScopeOfAnExchangeNeverWidens(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, quick.Check(func(held, own, asked uint8) bool {

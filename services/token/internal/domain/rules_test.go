@@ -52,6 +52,7 @@ func TestTarget(t *testing.T) {
 	require.NoError(t, err, "edges leave empty values out; an empty one asks for nothing")
 }
 
+// RFC 9068 3, RFC 8707 2.
 func TestAudienceOf(t *testing.T) {
 	const issuer = "https://id.test"
 	plain := &directory.Application{ClientID: "app"}
@@ -108,6 +109,7 @@ func TestOwnScope(t *testing.T) {
 	}
 }
 
+// RFC 6749 3.3.
 func TestAGrantCoversNoScopeThatTheApplicationHasLost(t *testing.T) {
 	app := &directory.Application{Scopes: oauth.Scopes{"openid", "email"}}
 	got, err := domain.GrantedScope(app, oauth.Scopes{"email", "openid", "api:read"})

@@ -12,6 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
+// RFC 9700 4.14.2: the successor is for whom the rotation was for.
 func TestASealOpensForTheHolderOfTheOldTokenOnly(t *testing.T) {
 	const old, next = "the-old-token", "the-new-token"
 	seal, err := domain.SealSuccessor(old, "gnt_1", next, rand.Reader)

@@ -43,6 +43,8 @@ func (a *API) returned(c *gin.Context, flow string) {
 	}
 	userCode, pages, err := a.device.Return(c.Request.Context(), flow, a.visitor(c))
 	switch {
+	case errors.Is(err, app.ErrSignInGone) && httpkit.WantsHTML(c.Request):
+		a.askForCode(c, http.StatusBadRequest, "", "device.enter.gone")
 	case err != nil:
 		httpkit.Fail(c, err)
 	case pages != "":
@@ -91,6 +93,9 @@ func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
 }
 
+// userCodeForm shows how a user code is written: two groups (RFC 8628 6.1).
+const userCodeForm = "XXXX-XXXX"
+
 type enterData struct {
 	Action string
 	Code   webui.Field
@@ -105,7 +110,7 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 	}
 	field := webui.Field{
 		Name: "user_code", Label: texts.T("device.enter.label"), Hint: texts.T("device.enter.hint"), Value: typed,
-		Autocomplete: "off", Autocapital: "characters", Required: true, Autofocus: true, Code: true,
+		Placeholder: userCodeForm, Autocomplete: "off", Autocapital: "characters", Required: true, Autofocus: true, ErrorAbove: true, Code: true,
 	}
 	view := webui.View{Title: texts.T("device.enter.title"), Lead: texts.T("device.enter.lead")}
 	if problem != "" {
