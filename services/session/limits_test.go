@@ -114,7 +114,7 @@ func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 			work     int64
 		}
 		answers := map[string][]answer{}
-		for i, name := range []string{"ada", "unknown", "disabled", "passwordless"} {
+		for i, name := range []string{"ada", "unknown", "disabled", "upstream"} {
 			for range 14 {
 				before := w.hasher.Work()
 				res := w.guess(fmt.Sprintf("198.51.100.%d", i), name+"@acme.test", "wrong")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
@@ -20,12 +21,12 @@ import (
 func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
-		id, page := b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "hint@acme.test" })
+		id, page := b.flow(nil)
 
 		p := b.Get(page)
 		require.Equal(t, http.StatusOK, p.Status)
 		require.Equal(t, "Sign in", p.H1())
-		require.Equal(t, "hint@acme.test", p.Hidden("email"), "prefilled from login_hint")
+		require.False(t, p.Has("password"), "the address comes first")
 		require.Equal(t, "no-store", p.Header.Get("Cache-Control"))
 		require.Contains(t, p.Header.Get("Content-Security-Policy"), "form-action 'self' https://rp.test;")
 
@@ -54,41 +55,36 @@ func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
 	})
 }
 
-// Strangers learn nothing: Tenant-agnostic login, rule 3.
-func TestUnknownDisabledAndPasswordlessPeopleGetTheSameAnswersAndWork(t *testing.T) {
+// OpenID Connect Core 3.1.2.1, login_hint: it stands for the address where nobody
+// has typed one.
+func TestLoginHintTakesThePlaceOfTheFirstPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		type answer struct {
-			status   int
-			location string
-			header   http.Header
-			page     string
-			work     int64
+		hinted := func(hint string) func(r *grants.AuthorizationRequest) {
+			return func(r *grants.AuthorizationRequest) { r.LoginHint = hint }
 		}
-		answers := map[string]answer{}
-		for _, name := range []string{"ada", "unknown", "disabled", "passwordless", "nobody"} {
+		b := w.newBrowser()
+		id, page := b.flow(hinted("Ada@ACME.test"))
+		p := b.Get(page)
+		require.Equal(t, "Sign in to Acme Corp", p.H1())
+		require.Equal(t, "ada@acme.test", p.Hidden("username"))
+		require.Equal(t, "ada@acme.test", p.Follow("Change").Hidden("email"), "it can be changed")
+		w.returns(p.Submit("Sign in", url.Values{"password": {rightWords}}), id)
+		require.Equal(t, "usr_ada", b.session().UserID)
+
+		w.clock.Advance(time.Minute)
+		id, page = b.flow(hinted("bob@acme.test"))
+		w.returns(b.Get(page), id) // a hint is no reason to sign in again
+
+		for hint, heading := range map[string]string{"x@locked.test": "No password for Locked Ltd", "nobody in particular": "Sign in"} {
 			b := w.newBrowser()
-			id, page := b.flow(nil)
-			p := b.Get(page).Submit("Continue", url.Values{"email": {name + "@acme.test"}})
-			before := w.hasher.Work()
-			b.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			res := p.Submit("Sign in", url.Values{"password": {"not " + rightWords}})
-			work := w.hasher.Work() - before
-			shown := b.Get(res.Location().String())
-			mask := strings.NewReplacer(id, "FLOW", name+"@", "NAME@", shown.Hidden("csrf_token"), "CSRF")
-			length := res.Header.Clone()
-			length.Del("X-Request-Id")
-			answers[name] = answer{res.Status, mask.Replace(res.Location().String()), length, mask.Replace(shown.Body), work}
-			require.Nil(t, b.session())
-			require.Contains(t, shown.Text(), "The email address or the password is not right.")
+			_, page := b.flow(hinted(hint))
+			require.Equal(t, heading, b.Get(page).H1(), hint)
 		}
-		require.EqualValues(t, 1, answers["ada"].work)
-		require.Equal(t, http.StatusSeeOther, answers["ada"].status)
-		for name, got := range answers {
-			want := answers["ada"]
-			want.header.Set("Location", "")
-			got.header.Set("Location", "")
-			require.Equal(t, want, got, name)
-		}
+		b = w.newBrowser()
+		id, page = b.flow(hinted("bob@acme.test"))
+		p = b.Get(page).Follow("Change").Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		w.returns(p.Submit("Sign in", url.Values{"password": {rightWords}}), id)
+		require.Equal(t, "usr_ada", b.session().UserID, "what was typed counts")
 	})
 }
 
@@ -140,6 +136,27 @@ func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
 			require.Equal(t, heading, p.H1())
 			require.Equal(t, email != "whoever@locked.test", p.Has("password"))
 		}
+	})
+}
+
+// A newly claimed domain takes nobody over: its page is shown, but the person is at
+// home where they were.
+func TestAClaimedDomainTakesNobodyOver(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		w.operate(func(ctx context.Context, o *directorystore.Writer) {
+			claims := directory.Tenant{ID: "tnt_claims", Slug: "claims", Name: "Claims Inc", Active: true}
+			require.NoError(t, o.SaveTenant(ctx, claims, []string{"home.test"}, started))
+			require.NoError(t, o.SaveUser(ctx, directory.User{ID: "usr_old", Email: "old@home.test", Active: true}, []string{"tnt_north"}, started))
+			account, err := w.people.Account(ctx, "ada@acme.test")
+			require.NoError(t, err)
+			require.NoError(t, o.SetPassword(ctx, "usr_old", account.PasswordHash, started))
+		})
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		p := b.Get(page).Submit("Continue", url.Values{"email": {"old@home.test"}})
+		require.Equal(t, "Sign in to Claims Inc", p.H1())
+		w.returns(p.Submit("Sign in", url.Values{"password": {rightWords}}), id)
+		require.Equal(t, "tnt_north", b.session().TenantID)
 	})
 }
 
@@ -255,6 +272,20 @@ func TestASessionSignsTheNextFlowInWithoutAPage(t *testing.T) {
 		w.clock.Advance(13 * time.Hour)
 		_, page = b.flow(nil)
 		require.Equal(t, "Sign in", b.Get(page).H1(), "idle too long")
+	})
+}
+
+// OpenID Connect Core 3.1.2.3: a session has an absolute end, however much it is
+// used.
+func TestASessionInConstantUseEndsAfterItsLifetime(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b, _ := w.atHome("ada@acme.test")
+		for range 71 {
+			w.clock.Advance(10 * time.Hour)
+			require.Equal(t, "Your account", b.Get(accountURL).H1())
+		}
+		w.clock.Advance(10 * time.Hour)
+		require.Equal(t, "Sign in", b.Get(accountURL).H1(), "30 days")
 	})
 }
 

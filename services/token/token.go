@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
@@ -148,6 +150,7 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 	if err != nil {
 		return nil, err
 	}
+	told := refusals.New(audit.TokenErrorShown, auditstore.New(deps.DB, "token", deps.Now, deps.Random), deps.Logger, deps.Now)
 	return httpkit.NewHandler(httpkit.Options{
 		Service:  "token",
 		Routes:   api.For("token"),
@@ -164,6 +167,6 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 		TracerProvider: deps.TracerProvider,
 		MeterProvider:  deps.MeterProvider,
 		Random:         deps.Random,
-		ErrorPage:      ui.ErrorPage,
+		ErrorPage:      told.Page(ui.ErrorPage),
 	})
 }

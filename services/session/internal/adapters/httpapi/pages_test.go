@@ -40,7 +40,7 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
+	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}, Refusals: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
 	require.NoError(t, a.load())
 	return a
 }
