@@ -13,6 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
+// The published HTTPValidationError, and RFC 6749 4.1.1 for what is required; scope and
+// redirect_uri are so by the published API.
 func TestAbsentRequiredParametersAnswer422InDeclarationOrder(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	for name, tc := range map[string]struct {
@@ -192,6 +194,8 @@ func TestFormPostCarriesTheAnswerInAPage(t *testing.T) {
 	require.Equal(t, "invalid_request", doubled.toApplication(callback).Get("error"), "a doubled response_mode means query")
 }
 
+// RFC 6749 appendix B: parameters are UTF-8 in application/x-www-form-urlencoded;
+// RFC 9110 15.5.14 where there is too much of it.
 func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	good := webParams(nil).Encode()

@@ -18,6 +18,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
+// OpenID Connect Core 3.1.2.3; acr and amr as 2 and RFC 8176 2 have them.
 func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -88,6 +89,7 @@ func TestLoginHintTakesThePlaceOfTheFirstPage(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.10.
 func TestADisabledPersonsRightPasswordIsAsWrongAsAnother(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -98,6 +100,7 @@ func TestADisabledPersonsRightPasswordIsAsWrongAsAnother(t *testing.T) {
 	})
 }
 
+// NIST SP 800-63B 5.1.1.2, RFC 9106 4: nothing is hashed that cannot be right.
 func TestPasswordsThatAreNotEvenTried(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -110,6 +113,7 @@ func TestPasswordsThatAreNotEvenTried(t *testing.T) {
 	})
 }
 
+// RFC 5321 4.1.2; WCAG 2.2 3.3.1: the error is tied to its field.
 func TestAnAddressThatCannotBeOneIsShownAgain(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -123,6 +127,8 @@ func TestAnAddressThatCannotBeOneIsShownAgain(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3: before it, the domain of the address is all that an answer
+// depends on, not whether somebody has it.
 func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for email, heading := range map[string]string{
@@ -139,8 +145,8 @@ func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
 	})
 }
 
-// A newly claimed domain takes nobody over: its page is shown, but the person is at
-// home where they were.
+// OpenID Connect Core 5.7: an address is no proof of who somebody is. A newly claimed
+// domain shows its page, but the person is at home where they were.
 func TestAClaimedDomainTakesNobodyOver(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
@@ -160,6 +166,7 @@ func TestAClaimedDomainTakesNobodyOver(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3: who signs in upstream has no second way in.
 func TestAnSSOOnlyTenantTakesNoPasswordAtAll(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -179,6 +186,8 @@ func TestAnSSOOnlyTenantTakesNoPasswordAtAll(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3: membership decides after authentication, also that there
+// is none.
 func TestAMemberOfNoTenantIsToldSoAndMayChangeTheAccount(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -199,6 +208,7 @@ func TestAMemberOfNoTenantIsToldSoAndMayChangeTheAccount(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3: people of several tenants choose after authentication.
 func TestAMemberOfSeveralTenantsChoosesOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -217,6 +227,7 @@ func TestAMemberOfSeveralTenantsChoosesOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1, prompt=login, and 2, auth_time; RFC 6265 8.4.
 func TestANewSessionHasANewCookieAndIDAndEndsThePriorOneWithItsOnlineGrants(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -243,6 +254,7 @@ func TestANewSessionHasANewCookieAndIDAndEndsThePriorOneWithItsOnlineGrants(t *t
 	})
 }
 
+// RFC 6265 8.4, session fixation.
 func TestAPlantedSessionCookieIsNeverTakenOver(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -258,6 +270,7 @@ func TestAPlantedSessionCookieIsNeverTakenOver(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3.
 func TestASessionSignsTheNextFlowInWithoutAPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -289,6 +302,7 @@ func TestASessionInConstantUseEndsAfterItsLifetime(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3.
 func TestASessionOfAPersonWhoIsNoLongerWelcomeDoesNotSignIn(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for name, change := range map[string]func(ctx context.Context, o *directorystore.Writer){
@@ -314,6 +328,7 @@ func TestASessionOfAPersonWhoIsNoLongerWelcomeDoesNotSignIn(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1, max_age and id_token_hint.
 func TestMaxAgeAndHintAskAgainOnlyWhenTheSessionDoesNotMeetThem(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -340,6 +355,7 @@ func TestMaxAgeAndHintAskAgainOnlyWhenTheSessionDoesNotMeetThem(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1, select_account.
 func TestSelectAccountGoesOnSwitchesTenantOrSignsInAsAnother(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -371,6 +387,7 @@ func TestSelectAccountGoesOnSwitchesTenantOrSignsInAsAnother(t *testing.T) {
 	})
 }
 
+// RFC 9106 4, NIST SP 800-63B 5.1.1.2: the costs of hashes follow the times.
 func TestAWeakerHashIsUpgradedAtSignIn(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		weak, err := password.New(password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
@@ -393,6 +410,7 @@ func TestAWeakerHashIsUpgradedAtSignIn(t *testing.T) {
 	})
 }
 
+// RFC 8628 3.3: its own page asks. A stored kind decides where the browser returns to.
 func TestADeviceReturnsToItsOwnPageWithoutConsent(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
