@@ -33,6 +33,7 @@ type system struct {
 	together bool
 	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
 
+	operator  []string             // environment of the operator's commands
 	addr      map[string]string    // public address by process, when apart
 	balancers map[string]*balancer // by service, when apart
 }
@@ -52,6 +53,7 @@ func together(t *testing.T, args ...string) *system {
 	addr, admin, data := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 	s := &system{Origin: "http://" + addr, admin: map[string]string{"platform": admin}, procs: map[string]*process{}, together: true}
 	s.Issuer = s.url("/oauth")
+	s.operator = []string{"PLATFORM_DATA_DIR=" + data, "PLATFORM_PUBLIC_URL=" + s.Origin}
 	s.database = func(t *testing.T) *database.DB {
 		t.Helper()
 		db, err := sqlite.Open(t.Context(), filepath.Join(data, "platform.db"), database.Options{})
@@ -149,8 +151,8 @@ func deploy(t *testing.T, f fleet) *system {
 	ingress.Start()
 	t.Cleanup(ingress.Close)
 
-	operator := server.LoginURL(t, dsn, "platform_operator")
-	platform(t, []string{"PLATFORM_DATABASE_URL=" + operator, "PLATFORM_PUBLIC_URL=" + s.Origin}, "apply", "-f", seed(t))
+	s.operator = []string{"PLATFORM_DATABASE_URL=" + server.LoginURL(t, dsn, "platform_operator"), "PLATFORM_PUBLIC_URL=" + s.Origin}
+	platform(t, s.operator, "apply", "-f", seed(t))
 
 	launch := func(t *testing.T) {
 		t.Helper()
