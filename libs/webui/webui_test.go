@@ -275,3 +275,19 @@ func TestEveryTextThatATemplateNamesExists(t *testing.T) {
 		}
 	}
 }
+
+// FuzzLanguages sends anything as ui_locales (OpenID Connect Core 3.1.2.1) and
+// Accept-Language (RFC 9110 12.5.4): the page is in a language that there is.
+func FuzzLanguages(f *testing.F) {
+	f.Add("de en", "fr;q=1, de-CH;q=0.9")
+	f.Add("x-i-default \x00 und-u-", ";;;;q=,*;q=1.5,de;q=-1")
+	ui, err := webui.New()
+	require.NoError(f, err)
+	texts, err := ui.Catalogue(fstest.MapFS{})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, locales, accept string) {
+		r := get("/x")
+		r.Header.Set("Accept-Language", accept)
+		require.Contains(t, []string{"en", "de"}, texts.For(r, locales).Lang())
+	})
+}

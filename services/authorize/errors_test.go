@@ -215,6 +215,20 @@ func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 	require.Equal(t, "invalid_request", big.refusedHere(http.StatusRequestEntityTooLarge))
 }
 
+// RFC 9207 2, RFC 9700 4.13: who we are is configured, and not what Host or a
+// forwarding header says.
+func TestNoURLComesFromTheRequestsHeaders(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	lies := http.Header{
+		"Forwarded": {"host=evil.test;proto=http"}, "X-Forwarded-Host": {"evil.test"}, "X-Forwarded-Proto": {"http"}, "X-Original-Url": {"https://evil.test/"},
+	}
+	refused := w.do(visit{host: "evil.test", headers: lies, params: webParams(url.Values{"prompt": {"none"}})})
+	require.Equal(t, issuer, refused.toApplication(callback).Get("iss"))
+	res := w.do(visit{host: "evil.test", headers: lies, params: webParams(nil)})
+	require.NotContains(t, res.Header.Get("Location"), "evil.test")
+	res.toPages()
+}
+
 // RFC 9110 9.2.1.
 func TestHeadChangesNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
