@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
@@ -102,20 +101,6 @@ func TestAValidHintWithoutASessionReturnsAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		p := w.newBrowser().Get(query("id_token_hint", w.signer()("JWT", idToken("ses_gone")), "post_logout_redirect_uri", bye, "state", "s"))
 		require.Equal(t, bye+"?state=s", p.Location().String())
-	})
-}
-
-// OpenID Connect RP-Initiated Logout 1.0 2: a hint is as old as its session, so the
-// key that signed it may have been retired since.
-func TestAHintOfARetiredKeyIsAHint(t *testing.T) {
-	onEachDatabase(t, func(t *testing.T, w *world) {
-		sign, b := w.signer(), w.signedIn()
-		hint := sign("JWT", idToken(b.session().ID))
-		changed, err := w.db.Exec(t.Context(), "test", `UPDATE signing_keys SET retire_at = $1`, database.At(w.clock.Now().Add(-time.Minute)))
-		require.NoError(t, err)
-		require.EqualValues(t, 1, changed)
-		require.Equal(t, bye, b.Get(query("id_token_hint", hint, "post_logout_redirect_uri", bye)).Location().String())
-		require.Nil(t, b.session())
 	})
 }
 
