@@ -33,7 +33,10 @@ func newTab(t *testing.T) *tab {
 	t.Helper()
 	source, err := os.ReadFile(filepath.Join("node_modules", "axe-core", "axe.min.js"))
 	require.NoError(t, err, "axe-core is missing: make test installs it from npm")
-	ctx, cancel := context.WithTimeout(testkit.Chromium(t), 2*time.Minute)
+	// Pages that Chromium brings back from memory ask nobody, and tell chromedp
+	// nothing; without them the back button is a request.
+	browser := testkit.Chromium(t, testkit.ChromiumFlag("disable-features", "BackForwardCache"))
+	ctx, cancel := context.WithTimeout(browser, 2*time.Minute)
 	t.Cleanup(cancel)
 	return &tab{t: t, ctx: ctx, axe: string(source)}
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
-	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
@@ -253,21 +252,6 @@ func TestFormPostOnAPhone(t *testing.T) {
 	})
 }
 
-func TestASignInThatTookTooLongSaysSoOnAPhone(t *testing.T) {
-	onBothWays(t, func(t *testing.T, s *system) {
-		app, p := newNativeApp(t, s), newPhone(t, s)
-		p.open(app.begin(newAttempt()))
-		p.see(emailField)
-		changed, err := s.database(t).Exec(t.Context(), "e2e.expire", `UPDATE authorization_requests SET expires_at = $1`, database.At(time.Now().Add(-time.Second)))
-		require.NoError(t, err)
-		require.Positive(t, changed)
-		p.fill(emailField, "ada@acme.test"+kb.Enter)
-		p.do(chromedp.WaitNotPresent(chromedp.CSS(emailField)))
-		require.Contains(t, p.text(`main`), "This sign-in took too long")
-		p.judge("flow-expired")
-	})
-}
-
 // TestLoggingOutWithAnotherSessionsHintAsks: OpenID Connect RP-Initiated Logout 1.0
 // 2; a link must not be a logout button for strangers.
 func TestLoggingOutWithAnotherSessionsHintAsks(t *testing.T) {
@@ -362,5 +346,6 @@ func TestATenantsEntranceOnAPhone(t *testing.T) {
 		p.see(`#devices`)
 		require.Contains(t, p.text(`main`), "Globex", "who enters by a tenant's page is not asked which")
 		p.judge("account-of-tenant")
+		otherSitesGetNowhere(t, s, p)
 	})
 }

@@ -44,17 +44,21 @@ func TestPreflights(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		const origin = "https://dashboard.test"
 		newDashboard(t, s, origin)
-		ask := func(path, origin string) http.Header {
-			res, _ := exchange(t, http.MethodOptions, s.url(path), "", http.Header{
+		askAt := func(target, origin string) http.Header {
+			res, _ := exchange(t, http.MethodOptions, target, "", http.Header{
 				"Origin": {origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"},
 			})
-			require.Empty(t, res.Header.Get("Access-Control-Allow-Credentials"), path)
+			require.Empty(t, res.Header.Get("Access-Control-Allow-Credentials"), target)
 			return res.Header
 		}
+		ask := func(path, origin string) http.Header { return askAt(s.url(path), origin) }
 		for _, path := range []string{"/oauth/token", "/oauth/userinfo", "/oauth/revoke"} {
 			require.Equal(t, origin, ask(path, origin).Get("Access-Control-Allow-Origin"), path)
 			require.Contains(t, ask(path, origin).Values("Vary"), "Origin", path)
 			require.Empty(t, ask(path, "https://evil.test").Get("Access-Control-Allow-Origin"), path)
+		}
+		for _, path := range []string{"/account", "/account/sessions", "/auth/flows/flw_x/password", "/auth/tenants/acme", "/device"} {
+			require.Empty(t, askAt(s.Origin+path, origin).Get("Access-Control-Allow-Origin"), path)
 		}
 		for _, path := range []string{"/oauth/introspect", "/oauth/device/authorize", "/oauth/device/verify", "/oauth/authorize", "/oauth/logout"} {
 			require.Empty(t, ask(path, origin).Get("Access-Control-Allow-Origin"), path)

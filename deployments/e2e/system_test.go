@@ -33,7 +33,7 @@ type system struct {
 	restart  func(t *testing.T)
 	together bool
 	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
-	operator []string                        // the environment of the operator's commands, when apart
+	operator []string                        // the environment of the operator's commands
 
 	addr      map[string]string    // public address by process, when apart
 	balancers map[string]*balancer // by service, when apart
@@ -62,6 +62,7 @@ func together(t *testing.T, args ...string) *system {
 	addr, admin, data := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
 	s := &system{Origin: "http://" + addr, admin: map[string]string{"platform": admin}, procs: map[string]*process{}, together: true}
 	s.Issuer = s.url("/oauth")
+	s.operator = []string{"PLATFORM_DATA_DIR=" + data, "PLATFORM_PUBLIC_URL=" + s.Origin}
 	s.database = func(t *testing.T) *database.DB {
 		t.Helper()
 		db, err := sqlite.Open(t.Context(), filepath.Join(data, "platform.db"), database.Options{})

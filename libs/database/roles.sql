@@ -96,8 +96,9 @@ GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, sc
 GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
--- Who withdraws what an application may do lets what waits for it expire.
-GRANT SELECT (user_id, client_id, tenant_id, consumed_at, expires_at), UPDATE (expires_at)
+-- Who withdraws what an application may do, or ends a session, lets what waits for
+-- the application expire.
+GRANT SELECT (user_id, client_id, tenant_id, session_id, created_at, consumed_at, expires_at), UPDATE (expires_at)
     ON authorization_codes TO platform_session;
 GRANT SELECT (user_id, client_id, tenant_id, decision, consumed_at, expires_at), UPDATE (expires_at)
     ON device_codes TO platform_session;
@@ -123,7 +124,9 @@ GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen
     ON sessions TO platform_operator;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_operator;
 GRANT SELECT ON consents TO platform_operator;
--- Who ends a session leaves the notices that applications are sent of it.
+-- Who ends a session lets its codes expire and leaves the notices that applications
+-- are sent of it.
+GRANT SELECT (session_id, created_at, consumed_at, expires_at), UPDATE (expires_at) ON authorization_codes TO platform_operator;
 GRANT INSERT ON logout_outbox TO platform_operator;
 GRANT SELECT, DELETE ON audit_events TO platform_operator;
 -- An operator makes no key and changes no schedule: they revoke, and ask the keys

@@ -79,7 +79,8 @@ var matrix = map[string]map[string]rights{
 		},
 		"grants": {verbs: "S", update: []string{"revoked_at"}},
 		"authorization_codes": {
-			read: []string{"client_id", "consumed_at", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+			read:   []string{"client_id", "consumed_at", "created_at", "expires_at", "session_id", "tenant_id", "user_id"},
+			update: []string{"expires_at"},
 		},
 		"device_codes": {
 			read: []string{"client_id", "consumed_at", "decision", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
@@ -99,7 +100,10 @@ var matrix = map[string]map[string]rights{
 		"sessions": {update: []string{"ended_at"}, read: []string{
 			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "expires_at", "id", "last_seen_at", "tenant_id", "user_agent", "user_id",
 		}},
-		"grants":   {verbs: "S", update: []string{"revoked_at"}},
+		"grants": {verbs: "S", update: []string{"revoked_at"}},
+		"authorization_codes": {
+			read: []string{"consumed_at", "created_at", "expires_at", "session_id"}, update: []string{"expires_at"},
+		},
 		"consents": read, "audit_events": {verbs: "SID"}, "logout_outbox": add,
 	},
 }

@@ -2,12 +2,15 @@ package webui_test
 
 import (
 	"flag"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -46,8 +49,14 @@ func newUI(t *testing.T) *webui.UI {
 
 func get(target string) *http.Request { return httptest.NewRequest(http.MethodGet, target, nil) }
 
+// RFC 9110 15: the page has the answer's status. Each status that there are words
+// for has a page here.
 func TestErrorPagesSayWhatHappenedWhatToDoAndTheReference(t *testing.T) {
-	for name, p := range map[string]httpkit.Problem{
+	pages := map[string]httpkit.Problem{
+		"error_unauthorized":    {Status: 401, Code: oauth.InvalidToken, Description: "the token has expired", Reference: "4bf92f35"},
+		"error_forbidden":       {Status: 403, Code: oauth.InsufficientScope, Description: "openid is needed", Reference: "4bf92f35"},
+		"error_method":          {Status: 405, Description: "Method Not Allowed", Reference: "4bf92f35"},
+		"error_too_large":       {Status: 413, Code: oauth.InvalidRequest, Description: "larger than 32768 bytes", Reference: "4bf92f35"},
 		"error_invalid_request": {Status: 400, Code: oauth.InvalidRequest, Description: "redirect_uri is not registered", Reference: "4bf92f35"},
 		"error_missing":         {Status: 422, Code: oauth.InvalidRequest, Missing: []string{"client_id", "scope"}, Reference: "4bf92f35"},
 		"error_not_found":       {Status: 404},
@@ -55,7 +64,15 @@ func TestErrorPagesSayWhatHappenedWhatToDoAndTheReference(t *testing.T) {
 		"error_server":          {Status: 500, Code: oauth.ServerError, Reference: "4bf92f35"},
 		"error_unavailable":     {Status: 503, Code: oauth.TemporarilyUnavailable, Reference: "4bf92f35"},
 		"error_unknown_status":  {Status: 418, Description: "<script>alert(1)</script>"},
-	} {
+	}
+	texts, err := newUI(t).Catalogue(fstest.MapFS{})
+	require.NoError(t, err)
+	for _, key := range texts.Keys() {
+		if words := regexp.MustCompile(`^error\.(\d+)\.title$`).FindStringSubmatch(key); words != nil {
+			require.True(t, slices.ContainsFunc(slices.Collect(maps.Values(pages)), func(p httpkit.Problem) bool { return strconv.Itoa(p.Status) == words[1] }), key)
+		}
+	}
+	for name, p := range pages {
 		for _, lang := range []string{"en", "de"} {
 			t.Run(name+"."+lang, func(t *testing.T) {
 				r := get("/x")
@@ -257,4 +274,20 @@ func TestEveryTextThatATemplateNamesExists(t *testing.T) {
 			require.Contains(t, c.Keys(), match[1], file)
 		}
 	}
+}
+
+// FuzzLanguages sends anything as ui_locales (OpenID Connect Core 3.1.2.1) and
+// Accept-Language (RFC 9110 12.5.4): the page is in a language that there is.
+func FuzzLanguages(f *testing.F) {
+	f.Add("de en", "fr;q=1, de-CH;q=0.9")
+	f.Add("x-i-default \x00 und-u-", ";;;;q=,*;q=1.5,de;q=-1")
+	ui, err := webui.New()
+	require.NoError(f, err)
+	texts, err := ui.Catalogue(fstest.MapFS{})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, locales, accept string) {
+		r := get("/x")
+		r.Header.Set("Accept-Language", accept)
+		require.Contains(t, []string{"en", "de"}, texts.For(r, locales).Lang())
+	})
 }

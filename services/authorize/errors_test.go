@@ -13,6 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
+// The published HTTPValidationError, and RFC 6749 4.1.1 for what is required; scope and
+// redirect_uri are so by the published API.
 func TestAbsentRequiredParametersAnswer422InDeclarationOrder(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	for name, tc := range map[string]struct {
@@ -192,6 +194,8 @@ func TestFormPostCarriesTheAnswerInAPage(t *testing.T) {
 	require.Equal(t, "invalid_request", doubled.toApplication(callback).Get("error"), "a doubled response_mode means query")
 }
 
+// RFC 6749 appendix B: parameters are UTF-8 in application/x-www-form-urlencoded;
+// RFC 9110 15.5.14 where there is too much of it.
 func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	good := webParams(nil).Encode()
@@ -209,6 +213,20 @@ func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 	}
 	big := w.do(visit{method: http.MethodPost, json: true, params: webParams(url.Values{"login_hint": {strings.Repeat("a", 1<<20)}})})
 	require.Equal(t, "invalid_request", big.refusedHere(http.StatusRequestEntityTooLarge))
+}
+
+// RFC 9207 2, RFC 9700 4.13: who we are is configured, and not what Host or a
+// forwarding header says.
+func TestNoURLComesFromTheRequestsHeaders(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	lies := http.Header{
+		"Forwarded": {"host=evil.test;proto=http"}, "X-Forwarded-Host": {"evil.test"}, "X-Forwarded-Proto": {"http"}, "X-Original-Url": {"https://evil.test/"},
+	}
+	refused := w.do(visit{host: "evil.test", headers: lies, params: webParams(url.Values{"prompt": {"none"}})})
+	require.Equal(t, issuer, refused.toApplication(callback).Get("iss"))
+	res := w.do(visit{host: "evil.test", headers: lies, params: webParams(nil)})
+	require.NotContains(t, res.Header.Get("Location"), "evil.test")
+	res.toPages()
 }
 
 // RFC 9110 9.2.1.

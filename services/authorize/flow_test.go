@@ -94,6 +94,7 @@ func TestTheFlowsCookieBindsTheBrowser(t *testing.T) {
 	require.Equal(t, second.toPages(), w.back(second.toPages(), browser).toPages(), "the other flow goes on")
 }
 
+// RFC 9700 4.11: what cannot be trusted any more leads nowhere.
 func TestAFlowThatCannotGoOnIsAPageAndNoRedirect(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	flow, browser := w.start(webParams(nil))
@@ -115,6 +116,8 @@ func TestAFlowThatCannotGoOnIsAPageAndNoRedirect(t *testing.T) {
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_codes`))
 }
 
+// RFC 6749 4.1.2.1: the redirect URI has to be the application's when it is used, not
+// only when it was sent.
 func TestAnApplicationDisabledMeanwhileGetsNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	flow, browser := w.start(webParams(nil))
@@ -241,6 +244,7 @@ func TestAPostIsAnsweredByItsOwnGet(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2: a flow yields one code.
 func TestOfFiftyWhoContinueAFlowOneGetsTheCode(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -253,6 +257,7 @@ func TestOfFiftyWhoContinueAFlowOneGetsTheCode(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1: a posted request is one request.
 func TestOfFiftyWhoFollowAPostOneGoesOn(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -284,6 +289,7 @@ func (w *world) race(try func() *reply) map[int]int {
 	return statuses
 }
 
+// RFC 6749 4.1.2: a used code is kept for as long as a replay has something to revoke.
 func TestExpiredRequestsAndCodesAreRemoved(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -300,6 +306,7 @@ func TestExpiredRequestsAndCodesAreRemoved(t *testing.T) {
 	})
 }
 
+// RFC 6819 5.1.4.1: each service may do with the tables what it needs and no more.
 func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	address := server.NewDatabase(t)

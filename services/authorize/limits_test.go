@@ -49,6 +49,7 @@ func TestAnAddressStoresSoManyRequests(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2.1: the resource owner is told of the error, and the operator finds it.
 func TestTheTrailFindsTheReferenceOfAnErrorPage(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	page := w.do(visit{params: params("unknown", callback, nil), from: "198.51.100.7:4000"})

@@ -46,6 +46,8 @@ func (w *world) code(value string) code {
 	return c
 }
 
+// OpenID Connect Core 3.1.2.1 (scope, max_age, prompt=none) and 3.1.2.5: a session that
+// suffices answers, with unknown and unallowed scopes dropped (RFC 6749 3.3).
 func TestASessionAnswersAtOnceWithoutAFlow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
@@ -169,6 +171,7 @@ func TestWhatSendsASignedInPersonToThePages(t *testing.T) {
 	}
 }
 
+// OpenID Connect Core 3.1.2.3: using a session keeps it from idling out.
 func TestASessionIsTouchedAtMostOnceAMinute(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	sid, session := w.signIn(ada, nil)
@@ -218,6 +221,7 @@ func TestIDTokenHint(t *testing.T) {
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM authorization_requests WHERE id = $1 AND hint_subject = $2`, flow, bob), "without prompt=none another person signs in")
 }
 
+// OpenID Connect Core 3.1.2.1, id_token_hint.
 func TestAHintThatCannotBeCheckedIsNotIgnored(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t)) // no keys yet
 	res := w.do(visit{json: true, params: webParams(url.Values{"id_token_hint": {"a.b.c"}})})

@@ -169,6 +169,7 @@ type visit struct {
 	json    bool
 	raw     string // the query, instead of params
 	headers http.Header
+	host    string // where the request says it goes to, or the usual one
 	from    string // the address and port, or the usual one
 }
 
@@ -199,6 +200,9 @@ func (w *world) do(v visit) *reply {
 	}
 	if v.from != "" {
 		r.RemoteAddr = v.from
+	}
+	if v.host != "" {
+		r.Host = v.host
 	}
 	for name, values := range v.headers {
 		r.Header[name] = values

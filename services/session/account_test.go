@@ -34,6 +34,7 @@ func (w *world) atHome(email string) (*visitor, *formbrowser.Page) {
 	return b, p
 }
 
+// OpenID Connect Core 3.1.2.3; RFC 9110 9.2.1: looking with HEAD changes nothing.
 func TestTheAccountPageSignsInWithoutAnApplication(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -64,6 +65,8 @@ func (w *world) flows() (n int) {
 	return n
 }
 
+// RFC 9700 4.14.2: a sign-out ends the refresh tokens of its session. Only one's own
+// sessions can be ended.
 func TestDevicesAreListedAndSignedOut(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		w.agent = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Version/17.5 Mobile/15E148 Safari/604.1"
@@ -103,6 +106,7 @@ func TestDevicesAreListedAndSignedOut(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.14.2.
 func TestSigningOutEverywhereElseKeepsThisBrowser(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		one, _ := w.atHome("ada@acme.test")
@@ -117,6 +121,8 @@ func TestSigningOutEverywhereElseKeepsThisBrowser(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.4 and OpenID Connect Core 11: refresh tokens, offline ones too, end with
+// the consent they were given for.
 func TestWithdrawingEndsAllAccessOfAnApplication(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -156,6 +162,8 @@ func TestWithdrawingEndsAllAccessOfAnApplication(t *testing.T) {
 	})
 }
 
+// NIST SP 800-63B 5.1.1.2, and RFC 9700 4.14.2: a changed password can end the other
+// sessions.
 func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 	const fresh = "eight fresh words"
 	onEachDatabase(t, func(t *testing.T, w *world) {
@@ -201,6 +209,7 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.10.
 func TestTheCurrentPasswordCannotBeGuessedFromAnOpenSession(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, _ := w.atHome("ada@acme.test")
@@ -218,6 +227,7 @@ func TestTheCurrentPasswordCannotBeGuessedFromAnOpenSession(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.12: nobody's form but our own page's is taken.
 func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, p := w.atHome("ada@acme.test")
@@ -249,6 +259,8 @@ func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3, by a tenant's own page: it has the tenant's name and
+// colour; the address's domain decides which page comes next, membership where it ends.
 func TestATenantsEntranceLeadsIntoThatTenant(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
@@ -287,6 +299,7 @@ func TestATenantsEntranceLeadsIntoThatTenant(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.10.
 func TestAnEntranceShowsEverybodyTheSame(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		shown := map[string]string{}
@@ -300,6 +313,7 @@ func TestAnEntranceShowsEverybodyTheSame(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1, ui_locales; RFC 9110 12.5.4, Accept-Language.
 func TestPagesSpeakTheLanguageThatUILocalesOrTheBrowserAsksFor(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()

@@ -73,6 +73,8 @@ func TestSeveralPeopleStaySignedInAndOneIsChosen(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1, select_account: among those who are signed in in this
+// browser, and nobody else.
 func TestWhomTheBrowserDoesNotHoldCannotBeChosen(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada, _ := w.both()
@@ -93,6 +95,7 @@ func TestWhomTheBrowserDoesNotHoldCannotBeChosen(t *testing.T) {
 	})
 }
 
+// RFC 6265 8.4: a cookie that somebody noted before a sign-in is worth nothing after it.
 func TestTheAccountsCookieIsRenewedSoThatNobodyLearnsWhoSignsInLater(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, _ := w.atHome("ada@acme.test")
@@ -115,6 +118,7 @@ func TestTheAccountsCookieIsRenewedSoThatNobodyLearnsWhoSignsInLater(t *testing.
 	})
 }
 
+// OpenID Connect Core 3.1.2.1: select_account together with max_age.
 func TestAChosenAccountWhoseSignInDoesNotDoIsAskedForItsPassword(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada, _ := w.both()
@@ -132,6 +136,7 @@ func TestAChosenAccountWhoseSignInDoesNotDoIsAskedForItsPassword(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2: one person's logout is not another's.
 func TestWhoIsSignedInBesideIsOfferedAfterOneHasLeft(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada, bob := w.both()
@@ -150,6 +155,7 @@ func TestWhoIsSignedInBesideIsOfferedAfterOneHasLeft(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.1, select_account: what one browser can fill is bounded.
 func TestABrowserKeepsABoundedNumberOfPeople(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada := w.newBrowser(), ""

@@ -54,6 +54,8 @@ func TestEachApplicationOfTheSessionIsToldWithATokenOfItsOwn(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.4: its typ keeps it from passing for an ID
+// token (RFC 8725 3.11).
 func TestALogoutTokenIsNoHint(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, nil)
@@ -66,6 +68,8 @@ func TestALogoutTokenIsNoHint(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5: in parallel, and again after a pause that
+// doubles.
 func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		away := listen(t, func(w http.ResponseWriter, nth int) {
@@ -98,6 +102,7 @@ func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5 and 2.8.
 func TestAfterADayItIsGivenUpAndAudited(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusBadRequest) })
@@ -123,6 +128,8 @@ func TestAfterADayItIsGivenUpAndAudited(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5 and 4: a registered URI is no way into our
+// own network.
 func TestWhereLogoutTokensAreNotSent(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		inner := listen(t, nil)
@@ -157,6 +164,7 @@ func TestWhereLogoutTokensAreNotSent(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.2.
 func TestTheRegistrationOfNowCounts(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		before, corrected := listen(t, nil), listen(t, nil)
@@ -177,6 +185,7 @@ func TestTheRegistrationOfNowCounts(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.4: what cannot be signed is not sent.
 func TestWithoutAKeyTheNoticeWaits(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, nil)
@@ -191,6 +200,7 @@ func TestWithoutAKeyTheNoticeWaits(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5.
 func TestWhatADeadProcessHadClaimedIsSentAfterItsLease(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, nil)
@@ -210,6 +220,7 @@ func TestWhatADeadProcessHadClaimedIsSentAfterItsLease(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5.
 func TestReplicasDeliverEachNoticeOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, nil)
@@ -236,6 +247,7 @@ func TestReplicasDeliverEachNoticeOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.8: an answer that came is not asked for again.
 func TestWhatIsUnderwayIsFinishedWhenTheProcessStops(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		release := make(chan struct{})
@@ -256,6 +268,7 @@ func TestWhatIsUnderwayIsFinishedWhenTheProcessStops(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5.
 func TestTheServiceDeliversWhatItEndsAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, nil)
@@ -280,6 +293,8 @@ func TestTheServiceDeliversWhatItEndsAtOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.3: whatever ends a session, its applications
+// are told.
 func TestASignInThatReplacesASessionTellsItsApplications(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		l := listen(t, nil)

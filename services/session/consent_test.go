@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,6 +20,8 @@ func (w *world) consented(clientID string) oauth.Scopes {
 	return scopes
 }
 
+// OpenID Connect Core 3.1.2.4: who, by which application, in which tenant, and what it
+// may do, in words (RFC 6749 3.3 has the scopes).
 func TestConsentNamesEverythingThatIsDecided(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -33,6 +36,8 @@ func TestConsentNamesEverythingThatIsDecided(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.4: asked again only for more, or where prompt=consent wants
+// it (3.1.2.1); per resource (RFC 8707 2).
 func TestAllowingIsRememberedAndAddsUp(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -59,6 +64,31 @@ func TestAllowingIsRememberedAndAddsUp(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.4: what one person allowed in one tenant says nothing of
+// another tenant, nor of another person.
+func TestConsentIsOfOnePersonInOneTenant(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		const asks = "Allow Other to use your account?"
+		b := w.newBrowser()
+		id, page := b.flow(client("other"))
+		w.returns(b.signIn(page, "bob@acme.test").Submit("Acme", nil).Submit("Allow", nil), id)
+
+		w.clock.Advance(time.Minute)
+		elsewhere := func(r *grants.AuthorizationRequest) {
+			r.ClientID, r.Prompt = "other", oauth.Prompt{oauth.PromptSelectAccount}
+		}
+		_, page = b.flow(elsewhere)
+		require.Equal(t, asks, b.Get(page).Submit("Northwind", nil).H1())
+		id, page = b.flow(elsewhere)
+		w.returns(b.Get(page).Submit("Acme", nil), id)
+
+		ada := w.newBrowser()
+		_, page = ada.flow(client("other"))
+		require.Equal(t, asks, ada.signIn(page, "ada@acme.test").H1())
+	})
+}
+
+// RFC 6749 4.1.2.1, access_denied.
 func TestDenyingEndsTheFlowAndRemembersNothing(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -74,6 +104,7 @@ func TestDenyingEndsTheFlowAndRemembersNothing(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.4: only what was pressed is an answer.
 func TestAnAnswerThatIsNoneShowsThePageAgain(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -102,6 +133,7 @@ func TestAPublicApplicationOnAPrivateSchemeIsAlwaysAskedFor(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3.
 func TestNotYouOnTheConsentPageLeadsToAnotherAccount(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -114,6 +146,7 @@ func TestNotYouOnTheConsentPageLeadsToAnotherAccount(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2.1, unauthorized_client, on a page of ours: the redirect URI is nobody's.
 func TestAnApplicationThatIsGoneEndsTheFlow(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for _, id := range []string{"gone", "never"} {

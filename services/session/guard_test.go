@@ -17,6 +17,8 @@ import (
 
 var steps = []string{"/email", "/password", "/tenant", "/consent"}
 
+// RFC 6749 10.12, OpenID Connect Core 3.1.2.3: the sign-in pages defend themselves
+// against cross-site posting, and before a password is hashed.
 func TestFormsWithoutTheRightTokenAreRefusedBeforeAnyWork(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, stranger := w.newBrowser(), w.newBrowser()
@@ -40,6 +42,7 @@ func TestFormsWithoutTheRightTokenAreRefusedBeforeAnyWork(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.7.
 func TestAFlowBelongsToTheBrowserThatStartedIt(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, thief := w.newBrowser(), w.newBrowser()
@@ -59,6 +62,7 @@ func TestAFlowBelongsToTheBrowserThatStartedIt(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2.1: unknown, complete or expired, the person is told which.
 func TestFlowsThatCannotGoOnHaveAPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -85,6 +89,8 @@ func TestFlowsThatCannotGoOnHaveAPage(t *testing.T) {
 	})
 }
 
+// RFC 9700 4.12, RFC 9110 15.4.4: each form ends in a 303, so that the back button, a
+// reload and a second click all lead to the step that is due.
 func TestFormsOutOfTurnLeadToTheStepThatIsDue(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -111,6 +117,7 @@ func TestFormsOutOfTurnLeadToTheStepThatIsDue(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.1: state is kept by flow, not by browser.
 func TestTwoFlowsAtOnceInOneBrowserBothEnd(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -123,6 +130,7 @@ func TestTwoFlowsAtOnceInOneBrowserBothEnd(t *testing.T) {
 	})
 }
 
+// RFC 6749 appendix B, RFC 9110 15.5.
 func TestBadInputIsAClear4xx(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -153,6 +161,7 @@ func TestBadInputIsAClear4xx(t *testing.T) {
 	})
 }
 
+// RFC 8246 2: what is named by its hash never changes.
 func TestAssetsAreServed(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -199,6 +208,7 @@ func FuzzForms(f *testing.F) {
 	})
 }
 
+// RFC 6265bis 4.1.3.2 (__Host-), 4.1.2.5 (Secure), 4.1.2.6 (HttpOnly), 4.1.2.7 (SameSite).
 func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		cfg := testConfig(t)

@@ -110,7 +110,8 @@ func (w *world) deps() Deps {
 }
 
 // seed makes the tenants acme (acme.test), north and locked (locked.test, without
-// passwords), the people of the tests, and four applications.
+// passwords), the people of the tests, and four applications. The person upstream
+// has no password here: they sign in at their organisation's own provider.
 func (w *world) seed() {
 	w.t.Helper()
 	hash, err := w.hasher.Hash(w.t.Context(), rightWords)
@@ -125,11 +126,11 @@ func (w *world) seed() {
 		}
 		for name, tenants := range map[string][]string{
 			"ada": {"tnt_acme"}, "bob": {"tnt_acme", "tnt_north"}, "nobody": nil, "locked": {"tnt_locked"},
-			"disabled": {"tnt_acme"}, "passwordless": {"tnt_acme"},
+			"disabled": {"tnt_acme"}, "upstream": {"tnt_acme"},
 		} {
 			user := directory.User{ID: "usr_" + name, Email: name + "@acme.test", Name: "The " + name, Active: true}
 			require.NoError(w.t, o.SaveUser(ctx, user, tenants, started))
-			if name != "passwordless" {
+			if name != "upstream" {
 				require.NoError(w.t, o.SetPassword(ctx, user.ID, hash, started))
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 )
@@ -54,6 +55,7 @@ func signedIn(res *http.Response) bool {
 	return false
 }
 
+// RFC 6749 10.10, RFC 6585 4, RFC 9110 10.2.3.
 func TestTooManyWrongPasswordsHaveToWaitLongerAndLonger(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for range 10 {
@@ -79,6 +81,7 @@ func TestTooManyWrongPasswordsHaveToWaitLongerAndLonger(t *testing.T) {
 	})
 }
 
+// RFC 6585 4.
 func TestTheLimitPageSaysWhenAndTheTrailFindsItsReference(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for range 14 {
@@ -104,7 +107,7 @@ func TestTheLimitPageSaysWhenAndTheTrailFindsItsReference(t *testing.T) {
 	})
 }
 
-// Keys are of what was typed: unknown accounts behave alike.
+// RFC 6749 10.10. Keys are of what was typed: unknown accounts behave alike.
 func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		type answer struct {
@@ -114,7 +117,7 @@ func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 			work     int64
 		}
 		answers := map[string][]answer{}
-		for i, name := range []string{"ada", "unknown", "disabled", "passwordless"} {
+		for i, name := range []string{"ada", "unknown", "disabled", "upstream"} {
 			for range 14 {
 				before := w.hasher.Work()
 				res := w.guess(fmt.Sprintf("198.51.100.%d", i), name+"@acme.test", "wrong")
@@ -130,6 +133,8 @@ func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.10: the limit of an account is no weapon against its owner, whose browser
+// has a signed cookie for it.
 func TestAStrangerLocksNobodyOut(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		home, _ := w.atHome("ada@acme.test") // her browser has a device cookie now
@@ -175,6 +180,50 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.10: what replicas count they count together.
+func TestReplicasCountGuessesTogether(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		other, err := build(testConfig(t), w.deps(), w.hasher)
+		require.NoError(t, err)
+		replicas := []http.Handler{w.handler, other.Handler}
+		for i := range 10 {
+			w.handler = replicas[i%2]
+			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode)
+		}
+		for _, w.handler = range replicas {
+			require.Equal(t, http.StatusTooManyRequests, w.guess("192.0.2.1", "ada@acme.test", rightWords).StatusCode)
+		}
+	})
+}
+
+// RFC 9106 4, RFC 9110 15.6.4: hashing takes memory, so only so many hashes are made
+// at once; a burst waits, or hears 503, and the machine is well.
+func TestABurstOfPasswordsWaitsOrHears503(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		hasher, err := password.New(password.Options{Params: password.Params{Memory: 4096, Time: 1, Threads: 1}, Slots: 1, Queue: 3})
+		require.NoError(t, err)
+		service, err := build(testConfig(t), w.deps(), hasher)
+		require.NoError(t, err)
+		w.handler = service.Handler
+		b := w.newBrowser()
+		id, page := b.flow(nil)
+		require.NoError(t, w.login(id, "unknown@acme.test"))
+		token := cookie.CSRFToken(b.cookie, id)
+		answers := map[int]int{}
+		for _, res := range b.race(page+"/password", func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {"wrong"}} }) {
+			answers[res.StatusCode]++
+			if res.StatusCode == http.StatusServiceUnavailable {
+				require.NotEmpty(t, res.Header.Get("Retry-After"))
+			}
+		}
+		require.Positive(t, answers[http.StatusServiceUnavailable], answers)
+		require.EqualValues(t, answers[http.StatusSeeOther], hasher.Work(), "those who were turned away cost no hash")
+		require.Equal(t, racers, answers[http.StatusServiceUnavailable]+answers[http.StatusSeeOther]+answers[http.StatusTooManyRequests], answers)
+		require.True(t, signedIn(w.guess("192.0.2.9", "bob@acme.test", rightWords)), "and afterwards it goes on")
+	})
+}
+
+// RFC 6749 10.10; RFC 4291 2.5.1: whoever has an IPv6 network has all addresses of it.
 func TestAnAddressCountsForAllAccountsAndAnIPv6OneAsItsNetwork(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for i := range 100 {

@@ -12,6 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 )
 
 // kept redeems a code of a browser's session into an online grant with a refresh
@@ -34,6 +35,62 @@ func (w *world) kept(b *visitor, name string) *grants.RefreshToken {
 		Scope: code.Scope, AuthTime: now, ACR: "1", AMR: code.AMR, CreatedAt: now,
 	}, first, first.ExpiresAt, now))
 	return first
+}
+
+// OpenID Connect Back-Channel Logout 1.0 2.5: of a code that is redeemed in the very
+// instant its session ends, either nothing comes, or its application is told.
+func TestLogoutAgainstFiftyRedemptions(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		names := make([]string, racers)
+		for i := range names {
+			names[i] = fmt.Sprint("app", i)
+			w.listening(names[i], "https://"+names[i]+".test/out", "")
+		}
+		var redeemed, refused int
+		for round := range 10 {
+			b := w.signedIn()
+			s, now := b.session(), w.clock.Now()
+			for _, name := range names {
+				require.NoError(t, grantstore.NewForAuthorize(w.db).Issue(t.Context(), &grants.AuthorizationCode{
+					Hash: oauth.HashSecret(name + s.ID), ClientID: name, RedirectURI: "https://rp.test/cb", Scope: oauth.Scopes{"openid"},
+					GrantID: "gnt_" + name + s.ID, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, AuthTime: now, ACR: "1",
+					AMR: []string{"pwd"}, CreatedAt: now, ExpiresAt: now.Add(time.Minute),
+				}))
+			}
+			tokens := grantstore.NewForToken(w.db)
+			errs := make([]error, racers)
+			var running sync.WaitGroup
+			begun := make(chan struct{}, racers)
+			for i, name := range names {
+				running.Go(func() {
+					begun <- struct{}{}
+					errs[i] = tokens.Redeem(t.Context(), oauth.HashSecret(name+s.ID), grants.Grant{
+						ID: "gnt_" + name + s.ID, ClientID: name, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID,
+						Scope: oauth.Scopes{"openid"}, AuthTime: now, ACR: "1", AMR: []string{"pwd"}, CreatedAt: now,
+					}, nil, now.Add(time.Hour), now)
+				})
+			}
+			for range racers / 10 * round { // a little later each time
+				<-begun
+			}
+			require.NoError(t, sqlstore.New(w.service).End(t.Context(), s.ID, now))
+			running.Wait()
+
+			var told []string
+			require.NoError(t, w.db.Select(t.Context(), "test", &told, `SELECT client_id FROM logout_outbox WHERE session_id = $1`, s.ID))
+			for i, name := range names {
+				if errs[i] == nil {
+					redeemed++
+					require.Contains(t, told, name)
+					require.True(t, w.revoked("gnt_"+name+s.ID))
+				} else {
+					refused++
+					require.ErrorIs(t, errs[i], grants.ErrExpired)
+				}
+			}
+		}
+		t.Logf("%d redeemed, %d refused", redeemed, refused)
+	})
 }
 
 // OpenID Connect RP-Initiated Logout 1.0 2: whoever refreshes while the person

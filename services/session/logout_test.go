@@ -136,6 +136,7 @@ func TestOtherwiseThePersonDecides(t *testing.T) {
 	})
 }
 
+// RFC 6749 10.12, OpenID Connect RP-Initiated Logout 1.0 2.
 func TestTheConfirmationMustComeFromOurPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()
@@ -162,6 +163,7 @@ func TestAnApplicationsPostBecomesAGet(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 3.
 func TestWithoutASessionThereIsNothingToConfirm(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -172,6 +174,7 @@ func TestWithoutASessionThereIsNothingToConfirm(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2: idle or not, its grants end.
 func TestASessionThatWasIdleTooLongStillEnds(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()
@@ -182,6 +185,7 @@ func TestASessionThatWasIdleTooLongStillEnds(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2.
 func TestABrowserWithoutItsCookieGetsOneForTheConfirmation(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()
@@ -231,6 +235,7 @@ func TestLogoutRequestsThatAreRefused(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 4.
 func TestWithoutAnyKeyAHintCannotBeJudged(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		header := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS256","typ":"JWT","kid":"x"}`))
@@ -240,6 +245,7 @@ func TestWithoutAnyKeyAHintCannotBeJudged(t *testing.T) {
 	})
 }
 
+// OpenID Connect RP-Initiated Logout 1.0 2.
 func TestLoggingOutTwiceAtOnceEndsOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()

@@ -43,6 +43,7 @@ func (b *visitor) race(target string, values func(i int) url.Values) []*http.Res
 	return answers
 }
 
+// OpenID Connect Core 3.1.2.3: a double submit, fifty times over.
 func TestFiftyTimesTheSamePasswordIsHarmless(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -69,6 +70,7 @@ func TestFiftyTimesTheSamePasswordIsHarmless(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.3.
 func TestOfFiftyTenantsChosenAtOnceOneIsTheSessions(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -87,6 +89,7 @@ func TestOfFiftyTenantsChosenAtOnceOneIsTheSessions(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.4.
 func TestConsentsGivenAtOnceInTwoFlowsBothCount(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -122,6 +125,7 @@ func TestConsentsGivenAtOnceInTwoFlowsBothCount(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.4, RFC 6749 4.1.2.1.
 func TestAllowAndDenyAtOnceLeaveOneDecision(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()

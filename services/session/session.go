@@ -116,6 +116,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 	flows := grantstore.NewForSession(deps.DB)
 	reader := sessionstore.New(deps.DB)
 	writer := sqlstore.New(deps.DB)
+	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random)
 	return &app.App{
 		Settings: app.Settings{
 			Issuer: cfg.Server.Issuer(), Idle: cfg.Sessions.Idle, Lifetime: cfg.Sessions.Lifetime,
@@ -141,9 +142,10 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
 			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
 		},
-		Trail:  auditstore.New(deps.DB, "session", deps.Now, deps.Random),
-		Logger: deps.Logger,
-		Now:    deps.Now,
-		Random: deps.Random,
+		Trail:    trail,
+		Refusals: refusals.New(audit.FormRefused, trail, deps.Logger, deps.Now),
+		Logger:   deps.Logger,
+		Now:      deps.Now,
+		Random:   deps.Random,
 	}
 }

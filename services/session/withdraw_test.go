@@ -92,6 +92,7 @@ func TestWithdrawingEndsWhatTheApplicationHasNotCollectedYet(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2 and 10.4.
 func TestOfAWithdrawalAndARedemptionAtOnceNothingStaysAlive(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, _ := w.atHome("ada@acme.test")
@@ -151,6 +152,7 @@ func TestAnAddressStartsSoManySignIns(t *testing.T) {
 	})
 }
 
+// RFC 6749 4.1.2.1: the person is told of the error, and the operator finds it.
 func TestTheTrailFindsTheReferenceOfEveryErrorPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()

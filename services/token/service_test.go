@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -99,6 +101,11 @@ func TestABrowserGetsThePageOfAFailure(t *testing.T) {
 	require.Contains(t, got.header.Get("Content-Type"), "text/html")
 	require.Equal(t, "no-store", got.header.Get("Cache-Control"))
 	require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
+	found, err := auditstore.Read(t.Context(), w.db, audit.Filter{Reference: got.header.Get("X-Request-Id")})
+	require.NoError(t, err)
+	require.Len(t, found, 1, "the trail finds the reference on the page")
+	require.Equal(t, audit.TokenErrorShown, found[0].Kind)
+	require.Equal(t, map[string]string{"status": "422", "error": "invalid_request"}, found[0].Detail)
 }
 
 // RFC 6749 10.3, 10.4, 10.5: codes and tokens are confidential in transit and storage, and a log is both.

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
@@ -149,8 +151,9 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 	if err != nil {
 		return nil, err
 	}
+	told := refusals.New(audit.TokenErrorShown, auditstore.New(deps.DB, "token", deps.Now, deps.Random), deps.Logger, deps.Now)
 	options := servicekit.Edge("token", server, deps)
-	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), ui.ErrorPage
+	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), told.Page(ui.ErrorPage)
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
 		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes}).Known,

@@ -4,19 +4,24 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
-// Anybody can ask for error pages, and each is a row: a process writes a burst of
-// these and then one a second. What is dropped is still in the log.
+// Anybody can be refused, and each refusal is a row: a process writes a burst of
+// these and then one a second, and of one address no more than its share in a
+// minute, so that whoever fills the trail does not keep others out of it. What is
+// dropped is still in the log.
 const (
 	burst = 100
 	every = time.Second
+	share = 30
 )
 
 // Trail takes events.
@@ -31,14 +36,16 @@ type Refusals struct {
 	logger *slog.Logger
 	now    func() time.Time
 
-	mu   sync.Mutex
-	free int
-	last time.Time
+	mu    sync.Mutex
+	free  int
+	last  time.Time
+	taken map[string]int // rows by address in the minute that began at since
+	since time.Time
 }
 
 // New makes one that tells of pages as of kind.
 func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time) *Refusals {
-	return &Refusals{kind: kind, trail: trail, logger: logger, now: now, free: burst, last: now()}
+	return &Refusals{kind: kind, trail: trail, logger: logger, now: now, free: burst, last: now(), taken: map[string]int{}, since: now()}
 }
 
 // Page is next, told of: for [httpkit.Options].
@@ -51,9 +58,6 @@ func (f *Refusals) Page(next func(http.ResponseWriter, *http.Request, httpkit.Pr
 
 // Shown tells of a page. A trail that cannot be written keeps nobody from it.
 func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
-	if !f.allowed() {
-		return
-	}
 	e := audit.Event{Kind: f.kind, Reference: p.Reference, Detail: map[string]string{"status": strconv.Itoa(p.Status)}}
 	if p.Code != "" {
 		e.Detail["error"] = string(p.Code)
@@ -64,25 +68,39 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 	if p.ForwardedIgnored {
 		e.Detail["forwarded"] = audit.ForwardedIgnored
 	}
-	// The page may be one of a request whose time is over.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := f.trail.Record(ctx, e); err != nil {
+	if err := f.Record(ctx, e); err != nil {
 		f.logger.WarnContext(ctx, "an error page was not written to the audit trail", "reference", p.Reference, "error", err)
 	}
 }
 
-func (f *Refusals) allowed() bool {
+// Record tells of a refusal of any kind, or drops it where there were too many.
+func (f *Refusals) Record(ctx context.Context, e audit.Event) error {
+	address, _ := netip.ParseAddr(e.Address) // none: all of those share one share
+	if !f.allowed(limits.Address(address)) {
+		return nil
+	}
+	// The refusal may be one of a request whose time is over.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	return f.trail.Record(ctx, e)
+}
+
+func (f *Refusals) allowed(address string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
+	if now.Sub(f.since) >= time.Minute {
+		clear(f.taken)
+		f.since = now
+	}
 	if more := int(now.Sub(f.last) / every); more > 0 {
 		f.free = min(burst, f.free+more)
 		f.last = now
 	}
-	if f.free == 0 {
+	if f.free == 0 || f.taken[address] == share {
 		return false
 	}
 	f.free--
+	f.taken[address]++
 	return true
 }

@@ -27,11 +27,12 @@ func (t *trail) Record(_ context.Context, e audit.Event) error {
 func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
 	told, pages := trail{}, 0
 	clock := testkit.NewClock(time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC))
+	from := netip.MustParseAddr("192.0.2.1")
 	page := refusals.New(audit.ErrorShown, &told, testkit.Logger(t), clock.Now).Page(
 		func(http.ResponseWriter, *http.Request, httpkit.Problem) { pages++ })
 	show := func() {
 		page(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody), httpkit.Problem{
-			Status: 400, Code: "invalid_request", Reference: "4bf9", Description: "what was typed", Address: netip.MustParseAddr("192.0.2.1"),
+			Status: 400, Code: "invalid_request", Reference: "4bf9", Description: "what was typed", Address: from,
 		})
 	}
 	show()
@@ -41,13 +42,31 @@ func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
 	for range 200 {
 		show()
 	}
-	require.Len(t, told, 100)
-	require.Equal(t, 201, pages, "everybody sees the page")
+	require.Len(t, told, 30, "an address has its share")
+	for i := range 200 { // an IPv6 network is one address
+		from = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)})
+		show()
+	}
+	require.Len(t, told, 60)
+	for i := range 200 {
+		from = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
+		show()
+	}
+	require.Len(t, told, 100, "and all together theirs")
+	require.Equal(t, 601, pages, "everybody sees the page")
 	clock.Advance(2500 * time.Millisecond)
 	for range 5 {
 		show()
 	}
 	require.Len(t, told, 102)
+
+	clock.Advance(10 * time.Second)
+	from = netip.MustParseAddr("192.0.2.1")
+	show()
+	require.Len(t, told, 102, "the minute of its share is not over")
+	clock.Advance(time.Minute)
+	show()
+	require.Len(t, told, 103)
 }
 
 func TestAForwardedAddressThatNobodyBelievesIsToldOf(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
@@ -19,8 +20,9 @@ const MaxLength = 1024
 // ErrTooLong is answered for a password of more than MaxLength bytes.
 var ErrTooLong = errors.New("password: longer than 1,024 bytes")
 
-// ErrBusy is answered when every slot is taken and the queue is full. It is a
-// passing condition: Unavailable tells so.
+// ErrBusy is answered when every slot is taken and the queue is full, or half of
+// both by the caller's client alone. It is a passing condition: Unavailable tells
+// so.
 var ErrBusy error = busyError{}
 
 type busyError struct{}
@@ -44,9 +46,12 @@ type Hasher struct {
 	params Params
 	random io.Reader
 	slots  chan struct{}
-	queue  int64
-	inside atomic.Int64 // in slots and queue
+	queue  int // slots included
 	work   atomic.Int64
+
+	mu     sync.Mutex
+	inside int            // in slots and queue
+	share  map[string]int // of them by client
 	dummy  parsed
 }
 
@@ -68,7 +73,8 @@ func New(o Options) (*Hasher, error) {
 		params: o.Params,
 		random: o.Random,
 		slots:  make(chan struct{}, o.Slots),
-		queue:  int64(o.Slots + o.Queue),
+		queue:  o.Slots + o.Queue,
+		share:  map[string]int{},
 		// What it compares with does not matter: Verify never says yes to it.
 		dummy: parsed{Params: o.Params, salt: make([]byte, saltLength), key: make([]byte, keyLength)},
 	}
@@ -78,8 +84,15 @@ func New(o Options) (*Hasher, error) {
 	return h, nil
 }
 
-// Hash makes the PHC string to store. ErrTooLong, ErrBusy, the context's error.
+// Hash is HashFrom for nobody's client, which has no share.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	return h.HashFrom(ctx, "", password)
+}
+
+// HashFrom makes the PHC string to store. A client (its address, say; empty for
+// none) never has more than half of slots and queue, so that it does not keep
+// everybody else out. ErrTooLong, ErrBusy, the context's error.
+func (h *Hasher) HashFrom(ctx context.Context, client, password string) (string, error) {
 	if len(password) > MaxLength {
 		return "", ErrTooLong
 	}
@@ -88,17 +101,23 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 		return "", fmt.Errorf("password: read randomness: %w", err)
 	}
 	var err error
-	if p.key, err = h.derive(ctx, p.Params, password, p.salt, keyLength); err != nil {
+	if p.key, err = h.derive(ctx, client, p, password, keyLength); err != nil {
 		return "", err
 	}
 	return p.String(), nil
 }
 
-// Verify tells whether password hashes to hash, in constant time. An empty hash
+// Verify is VerifyFrom for nobody's client, which has no share.
+func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+	return h.VerifyFrom(ctx, "", hash, password)
+}
+
+// VerifyFrom tells whether password hashes to hash, in constant time, within the
+// share of a client as HashFrom has it. An empty hash
 // stands for somebody without a password, or for nobody: it costs the same work
 // in the same slots and is never right, so that a stranger learns nothing from
 // how long the answer takes. ErrTooLong, ErrFormat, ErrBusy, the context's error.
-func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
+func (h *Hasher) VerifyFrom(ctx context.Context, client, hash, password string) (bool, error) {
 	if len(password) > MaxLength {
 		return false, ErrTooLong
 	}
@@ -109,7 +128,7 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 			return false, err
 		}
 	}
-	key, err := h.derive(ctx, want.Params, password, want.salt, len(want.key))
+	key, err := h.derive(ctx, client, want, password, len(want.key))
 	if err != nil {
 		return false, err
 	}
@@ -130,12 +149,11 @@ func (h *Hasher) NeedsUpgrade(hash string) bool {
 // Work counts the hashes computed so far, dummies included.
 func (h *Hasher) Work() int64 { return h.work.Load() }
 
-func (h *Hasher) derive(ctx context.Context, p Params, password string, salt []byte, length int) ([]byte, error) {
-	if h.inside.Add(1) > h.queue {
-		h.inside.Add(-1)
+func (h *Hasher) derive(ctx context.Context, client string, p parsed, password string, length int) ([]byte, error) {
+	if !h.enter(client) {
 		return nil, ErrBusy
 	}
-	defer h.inside.Add(-1)
+	defer h.leave(client)
 	select {
 	case h.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -146,5 +164,25 @@ func (h *Hasher) derive(ctx context.Context, p Params, password string, salt []b
 		return nil, fmt.Errorf("password: %w", err)
 	}
 	h.work.Add(1)
-	return argon2.IDKey([]byte(password), salt, p.Time, p.Memory, p.Threads, uint32(length)), nil //nolint:gosec // at most 64
+	return argon2.IDKey([]byte(password), p.salt, p.Time, p.Memory, p.Threads, uint32(length)), nil //nolint:gosec // at most 64
+}
+
+func (h *Hasher) enter(client string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inside == h.queue || client != "" && h.share[client] >= h.queue/2 {
+		return false
+	}
+	h.inside++
+	h.share[client]++
+	return true
+}
+
+func (h *Hasher) leave(client string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.inside--
+	if h.share[client]--; h.share[client] == 0 {
+		delete(h.share, client)
+	}
 }

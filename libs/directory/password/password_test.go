@@ -5,8 +5,10 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
@@ -142,6 +144,36 @@ func TestMoreCallersThanSlotsAndQueueHearThatItIsBusy(t *testing.T) {
 	require.Positive(t, busy)
 	require.EqualValues(t, done, h.Work())
 	_, err := h.Verify(t.Context(), "", "x")
+	require.NoError(t, err, "places are given back")
+}
+
+// A client never has more than half of slots and queue, however many it is.
+func TestOneClientLeavesRoomForOthers(t *testing.T) {
+	h := hasher(t, password.Options{Params: password.Params{Memory: 8 * 1024, Time: 2, Threads: 1}, Slots: 1, Queue: 9})
+	var wg sync.WaitGroup
+	var busy atomic.Int32
+	inside := make(chan struct{}, 40)
+	for range cap(inside) {
+		wg.Go(func() {
+			_, err := h.VerifyFrom(t.Context(), "one", "", "x")
+			if errors.Is(err, password.ErrBusy) {
+				busy.Add(1)
+			}
+			inside <- struct{}{}
+		})
+	}
+	for range 30 { // turned away: the queue is as full as that client can make it
+		<-inside
+	}
+	for _, other := range []string{"two", "three", "", ""} {
+		wg.Go(func() {
+			_, err := h.HashFrom(t.Context(), other, "x")
+			assert.NoError(t, err)
+		})
+	}
+	wg.Wait()
+	require.Positive(t, busy.Load())
+	_, err := h.VerifyFrom(t.Context(), "one", "", "x")
 	require.NoError(t, err, "places are given back")
 }
 

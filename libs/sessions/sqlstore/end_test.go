@@ -9,6 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
@@ -30,6 +32,11 @@ func holding(t *testing.T, db *database.DB) {
 	for id, offline := range map[string]bool{"online": false, "offline": true} {
 		change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 			VALUES ($1, $1, $2, $3, 'ses_1', 'openid', $4, $5, $5)`, id, allowed.UserID, allowed.TenantID, offline, database.At(start))
+	}
+	for hash, session := range map[string]string{"own": "ses_1", "another's": "ses_2"} {
+		require.NoError(t, grantstore.NewForAuthorize(db).Issue(ctx, &grants.AuthorizationCode{
+			Hash: []byte(hash), ClientID: "online", GrantID: hash, SessionID: session, AuthTime: start, CreatedAt: start, ExpiresAt: start.Add(time.Hour),
+		}))
 	}
 }
 
@@ -53,6 +60,9 @@ func TestTheEndOfASessionIsEverythingThatBelongsToIt(t *testing.T) {
 		require.Equal(t, []string{"online"}, revoked)
 		require.NoError(t, owner.Select(t.Context(), "test", &queued, `SELECT client_id FROM logout_outbox ORDER BY client_id`))
 		require.Equal(t, []string{"offline", "online"}, queued)
+		var waiting []string
+		require.NoError(t, owner.Select(t.Context(), "test", &waiting, `SELECT grant_id FROM authorization_codes WHERE expires_at > created_at`))
+		require.Equal(t, []string{"another's"}, waiting, "what the session has not given yet it never gives")
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		db := testkit.SQLite(t)

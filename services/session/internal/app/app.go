@@ -55,6 +55,7 @@ type App struct {
 	Limits       ports.Limits
 	Starts       ports.Starts
 	Trail        ports.Trail
+	Refusals     ports.Trail  // for what a stranger can cause as often as they like
 	Backchannel  *Backchannel // is woken when a session ends; nil: finds out by itself
 	Logger       *slog.Logger
 	Now          func() time.Time

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 // addressFactor is how many times more wrong passwords an address may have than
@@ -56,10 +57,10 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 		return nil, fmt.Errorf("look up the limits: %w", err)
 	}
 	if err := limits.Refuse(until, now); err != nil {
-		a.record(ctx, b, audit.Event{Kind: audit.SignInBlocked})
+		a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.SignInBlocked})
 		return nil, err
 	}
-	account, err := a.compare(ctx, email, typed)
+	account, err := a.compare(ctx, email, typed, b)
 	switch {
 	case err != nil:
 		return nil, err
@@ -83,7 +84,7 @@ func (a *App) failed(ctx context.Context, counted []guess, now time.Time, b Brow
 }
 
 // compare is one look-up and one hash for everybody.
-func (a *App) compare(ctx context.Context, email, typed string) (*directory.Account, error) {
+func (a *App) compare(ctx context.Context, email, typed string, b Browser) (*directory.Account, error) {
 	account, err := a.Accounts.Account(ctx, email)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, fmt.Errorf("read the account: %w", err)
@@ -92,7 +93,7 @@ func (a *App) compare(ctx context.Context, email, typed string) (*directory.Acco
 	if err == nil && account.User.Active {
 		hash = account.PasswordHash
 	}
-	ok, err := a.Passwords.Verify(ctx, hash, typed)
+	ok, err := a.Passwords.VerifyFrom(ctx, limits.Address(b.Address), hash, typed)
 	if err != nil {
 		return nil, fmt.Errorf("verify the password: %w", err)
 	}
@@ -103,17 +104,19 @@ func (a *App) compare(ctx context.Context, email, typed string) (*directory.Acco
 }
 
 // record adds to the trail. A trail that cannot be written stops nobody.
-func (a *App) record(ctx context.Context, b Browser, e audit.Event) {
+func (a *App) record(ctx context.Context, b Browser, e audit.Event) { a.tell(ctx, a.Trail, b, e) }
+
+func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Event) {
 	if b.Address.IsValid() {
 		e.Address = b.Address.String()
 	}
 	e.Reference = b.Reference
-	if err := a.Trail.Record(ctx, e); err != nil {
+	if err := trail.Record(ctx, e); err != nil {
 		a.Logger.WarnContext(ctx, "an event was not written to the audit trail", "kind", string(e.Kind), "error", err)
 	}
 }
 
 // Refused notes that a form or flow was refused for not being its browser's.
 func (a *App) Refused(ctx context.Context, b Browser, reason string) {
-	a.record(ctx, b, audit.Event{Kind: audit.FormRefused, Detail: map[string]string{"error": reason}})
+	a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.FormRefused, Detail: map[string]string{"error": reason}})
 }

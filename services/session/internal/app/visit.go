@@ -81,7 +81,21 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 		return nil, err
 	}
 	v.Step = v.Next()
-	return v, nil
+	return v, a.hinted(ctx, v)
+}
+
+// hinted takes login_hint for the address where nobody has typed one (OpenID
+// Connect Core 3.1.2.1). It is not kept in the flow, so it says nothing about a
+// session that would answer.
+func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
+	email, ok := domain.ParseEmail(v.Request.LoginHint)
+	if v.Step != domain.StepEmail || !ok {
+		return nil
+	}
+	v.Request.LoginEmail = email
+	v.Home, err = a.home(ctx, v.Request)
+	v.Step = v.Next()
+	return err
 }
 
 func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.AuthorizationRequest, error) {

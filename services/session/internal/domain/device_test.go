@@ -21,6 +21,7 @@ func remember(t testing.TB, cookie, email string, now time.Time) string {
 	return cookie
 }
 
+// RFC 6749 10.10: who is exempt from an account's limit.
 func TestADeviceIsKnownToWhoSignedInWithItAndNobodyElse(t *testing.T) {
 	cookie := remember(t, "", "ada@acme.test", started)
 	knows := domain.KnowsDevice

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
+// RFC 5321 2.4: in practice nobody tells mailboxes apart by case.
 func TestAddressesAreKeptInLowerCaseWithoutSurroundingSpace(t *testing.T) {
 	for typed, want := range map[string]string{
 		"ada@acme.test":             "ada@acme.test",
@@ -25,6 +26,7 @@ func TestAddressesAreKeptInLowerCaseWithoutSurroundingSpace(t *testing.T) {
 	}
 }
 
+// RFC 5321 4.1.2 and 4.5.3.1.3.
 func TestWhatCannotBeAnAddressIsRefused(t *testing.T) {
 	for _, typed := range []string{
 		"", " ", "ada", "@", "ada@", "@acme.test", "ada@@acme.test", "a@b@c", "ada lovelace@acme.test", "ada@acme..test",

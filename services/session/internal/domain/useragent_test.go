@@ -42,6 +42,7 @@ func FuzzCleanUserAgent(f *testing.F) {
 	})
 }
 
+// NIST SP 800-63B 5.1.1.2.
 func TestNewPasswordsAreJudged(t *testing.T) {
 	for name, c := range map[string]struct {
 		password, repeated string

@@ -139,12 +139,14 @@ type Applications interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// Passwords hashes, a bounded number at a time; an error with Unavailable() true
-// when there are too many.
+// Passwords hashes, a bounded number at a time, of which a client (its address,
+// see limits.Address) has a share; an error with Unavailable() true when there are
+// too many.
 type Passwords interface {
-	// Verify compares; an empty hash costs the same work and is never right.
-	Verify(ctx context.Context, hash, password string) (bool, error)
-	Hash(ctx context.Context, password string) (string, error)
+	// VerifyFrom compares; an empty hash costs the same work and is never right.
+	VerifyFrom(ctx context.Context, client, hash, password string) (bool, error)
+	// HashFrom makes what is stored of a password.
+	HashFrom(ctx context.Context, client, password string) (string, error)
 	// NeedsUpgrade tells whether a hash is weaker than a new one would be.
 	NeedsUpgrade(hash string) bool
 }

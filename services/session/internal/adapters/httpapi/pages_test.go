@@ -40,7 +40,7 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
+	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}, Refusals: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
 	require.NoError(t, a.load())
 	return a
 }
@@ -88,6 +88,8 @@ func testProfile() *app.Profile {
 	}
 }
 
+// RFC 6749 10.13 and RFC 9700 4.16: no page can be framed, none runs script, and forms
+// post to us and the flow's own application only.
 func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 	a := newTestAPI(t)
 	for name, show := range map[string]func(c *gin.Context, v *app.Visit){
@@ -142,6 +144,17 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"new_password_short": func(c *gin.Context, _ *app.Visit) {
 			a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, domain.PasswordShort, false)
 		},
+		"me_done_session":     func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "session") },
+		"me_done_others":      func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "others") },
+		"me_done_application": func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "application") },
+		"logout_plain": func(c *gin.Context, v *app.Visit) {
+			a.confirm(c, &app.Logout{Person: v.User, Session: v.Session}, &httpkit.Params{})
+		},
+		"signed_out_plain":      func(c *gin.Context, _ *app.Visit) { a.signedOutPage(c, &app.Logout{}, &httpkit.Params{}) },
+		"new_password_long":     func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordLong) },
+		"new_password_email":    func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordEmail) },
+		"new_password_repeated": func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordRepeated) },
+		"new_password_stale":    func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordStale) },
 		"new_password_wrong": func(c *gin.Context, _ *app.Visit) {
 			a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, domain.PasswordCurrent, true)
 		},
@@ -165,6 +178,15 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			})
 		}
 	}
+}
+
+func doneWith(a *api, c *gin.Context, what string) {
+	c.Request.URL.RawQuery = queryDone + "=" + what
+	a.profilePage(c, testProfile())
+}
+
+func refusedWith(a *api, c *gin.Context, problem domain.PasswordProblem) {
+	a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, problem, true)
 }
 
 func golden(t *testing.T, name, body string) {

@@ -59,6 +59,7 @@ func ids(notices []ports.LogoutNotice) []string {
 	return list
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.3.
 func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := seeded(t, db) // app_1 wants to hear of nothing
@@ -93,6 +94,7 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5.
 func TestAnEndThatIsRolledBackLeavesNoNotice(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := ended(t, db)
@@ -179,6 +181,7 @@ func TestANoticeIsRemovedOnce(t *testing.T) {
 	})
 }
 
+// OpenID Connect Back-Channel Logout 1.0 2.5.
 func TestOfFiftyClaimsAtOnceEachNoticeGoesToOne(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		var sessions []string

@@ -61,6 +61,7 @@ func TestAFailedCreateLeavesTheReplacedSessionAlive(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 2: a session has one tenant, the tenant_id of its ID tokens.
 func TestATenantIsChosenOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := seeded(t, db)
@@ -100,6 +101,7 @@ func TestTheFirstEndStands(t *testing.T) {
 	})
 }
 
+// OpenID Connect Core 3.1.2.4.
 func TestConsentsAddUp(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
@@ -170,6 +172,7 @@ func TestANewSessionTakesTheBrowsersOthersAlong(t *testing.T) {
 	})
 }
 
+// RFC 6265 8.4.
 func TestARenewedSessionIsFoundByItsNewCookieOnly(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
