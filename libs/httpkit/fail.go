@@ -79,6 +79,9 @@ func Fail(c *gin.Context, err error) {
 	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
 	p.Reference, p.Address = x.ref(), ClientAddr(c)
 	x.logFailure(c, p, err)
+	if p.Status == http.StatusTooManyRequests {
+		Limited(c, err)
+	}
 	c.Abort()
 	if c.Writer.Written() {
 		return

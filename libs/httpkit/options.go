@@ -39,7 +39,7 @@ type Handlers = map[string]gin.HandlerFunc
 // Options are what NewHandler needs. Zero values are good except for Routes and
 // Handlers, which must match each other.
 type Options struct {
-	// Service names the service in spans' scope and in log lines.
+	// Service names the service in errors of NewHandler.
 	Service string
 	// Routes are the operations to serve, api.For(name); none gives a handler that
 	// answers 404 to everything.
@@ -47,7 +47,8 @@ type Options struct {
 	// Handlers has exactly one handler for each operation id in Routes.
 	Handlers Handlers
 
-	// TrustedProxies are the peers whose X-Forwarded-For is believed; none: nobody's.
+	// TrustedProxies are the peers whose X-Forwarded-For is believed and whose trace
+	// is continued; none: nobody's.
 	TrustedProxies []netip.Prefix
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
@@ -205,7 +206,7 @@ func (e *edge) mount(engine *gin.Engine, r api.Route, h gin.HandlerFunc) {
 		methods = append(methods, http.MethodHead)
 	}
 	for _, method := range methods {
-		rt := newRoute(method, r.Path)
+		rt := newRoute(e.scheme(), method, r.Path)
 		engine.Handle(method, path, func(c *gin.Context) { e.serve(c, rt, h) })
 	}
 }
