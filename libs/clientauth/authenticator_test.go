@@ -339,6 +339,8 @@ func TestParseKeySet(t *testing.T) {
 		"keys of unknown kinds (RFC 7517 5)":     {raw: `{"keys":[{"kty":"LATTICE"},5,"x",null,` + public(k.ed.Public()) + `]}`, len: 1},
 		"an RSA key that is too short":           {raw: `{"keys":[` + public(weak.Public()) + `]}`},
 		"a private key":                          {raw: `{"keys":[` + string(private) + `]}`, bad: true},
+		"a private key, malformed beside that":   {raw: `{"keys":[{"kty":"EC","d":"AAAA","key_ops":"sign"}]}`, bad: true},
+		"a private key's factors (RFC 7518 6.3)": {raw: `{"keys":[{"kty":"RSA","n":"AAAA","e":"AQAB","p":"AAAA"}]}`, bad: true},
 		"a symmetric key":                        {raw: `{"keys":[{"kty":"oct","k":"AAAA"}]}`, bad: true},
 		"a point that is not on the curve":       {raw: `{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}`},
 		"more keys than anybody needs":           {raw: `{"keys":[` + string(slices.Repeat([]byte("1,"), 64)) + `1]}`, bad: true},

@@ -44,19 +44,17 @@ func ParseKeySet(raw []byte) (*KeySet, error) {
 	}
 	set := &KeySet{}
 	for i, jwk := range *document.Keys {
+		if secret(jwk) {
+			return nil, fmt.Errorf("clientauth: key %d of the JWK Set is private or symmetric", i)
+		}
 		var key struct {
-			KID     string          `json:"kid"`
-			Alg     string          `json:"alg"`
-			Use     string          `json:"use"`
-			Ops     []string        `json:"key_ops"`
-			Private json.RawMessage `json:"d"`
-			Secret  json.RawMessage `json:"k"`
+			KID string   `json:"kid"`
+			Alg string   `json:"alg"`
+			Use string   `json:"use"`
+			Ops []string `json:"key_ops"`
 		}
 		if err := json.Unmarshal(jwk, &key); err != nil {
 			continue
-		}
-		if key.Private != nil || key.Secret != nil {
-			return nil, fmt.Errorf("clientauth: key %d of the JWK Set is private or symmetric", i)
 		}
 		public, err := signing.ParsePublicJWK(jwk)
 		if err != nil || key.Use != "" && key.Use != "sig" || key.Ops != nil && !slices.Contains(key.Ops, "verify") || !affordable(public) {
@@ -65,6 +63,21 @@ func ParseKeySet(raw []byte) (*KeySet, error) {
 		set.keys = append(set.keys, verifyingKey{kid: key.KID, alg: key.Alg, public: public})
 	}
 	return set, nil
+}
+
+// secret tells whether a key has a member that only its owner may know, however
+// malformed the rest of it is (RFC 7518 6.2.2, 6.3.2, 6.4.1).
+func secret(jwk json.RawMessage) bool {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(jwk, &members) != nil {
+		return false
+	}
+	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
+		if _, there := members[name]; there {
+			return true
+		}
+	}
+	return false
 }
 
 func affordable(public crypto.PublicKey) bool {

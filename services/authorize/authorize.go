@@ -8,7 +8,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/platform-oauth/platform-oauth/api"
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
@@ -74,12 +73,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		UI:         ui,
 	}
 	told := refusals.New(audit.RequestRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random), deps.Logger, deps.Now)
-	handler, err := httpkit.NewHandler(httpkit.Options{
-		Service: name, Routes: api.For(name), Handlers: handlers.Handlers(),
-		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
-		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
-		ErrorPage: told.Page(ui.ErrorPage),
-	})
+	options := servicekit.Edge(name, cfg.Server, deps)
+	options.Handlers, options.ErrorPage = handlers.Handlers(), told.Page(ui.ErrorPage)
+	handler, err := httpkit.NewHandler(options)
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}

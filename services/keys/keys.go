@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/platform-oauth/platform-oauth/api"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -56,13 +55,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Logger:    deps.Logger,
 	}
 	edge := &httpapi.API{Publisher: publisher, MaxAge: policy.CacheLifetime()}
-	handler, err := httpkit.NewHandler(httpkit.Options{
-		Service: name, Routes: api.For(name), Handlers: edge.Handlers(),
-		CORS:           httpkit.CORS{Open: httpapi.CORSOperations()},
-		TrustedProxies: cfg.Server.TrustedProxies, MaxBody: cfg.Server.HTTP.MaxBody, Deadline: cfg.Server.HTTP.RequestDeadline,
-		Secure: cfg.Server.Secure(), Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
-		Random: deps.Random,
-	})
+	options := servicekit.Edge(name, cfg.Server, deps)
+	options.Handlers, options.CORS = edge.Handlers(), httpkit.CORS{Open: httpapi.CORSOperations()}
+	handler, err := httpkit.NewHandler(options)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}

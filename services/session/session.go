@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	routes "github.com/platform-oauth/platform-oauth/api"
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
@@ -89,7 +88,7 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	if err != nil {
 		return nil, err
 	}
-	opts := options(cfg, deps)
+	opts := servicekit.Edge("session", cfg.Server, deps)
 	opts.Handlers, opts.ErrorPage = handlers, told.Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(opts)
 	if err != nil {
@@ -145,20 +144,5 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Logger: deps.Logger,
 		Now:    deps.Now,
 		Random: deps.Random,
-	}
-}
-
-func options(cfg Config, deps Deps) httpkit.Options {
-	return httpkit.Options{
-		Service:        "session",
-		Routes:         routes.For("session"),
-		TrustedProxies: cfg.Server.TrustedProxies,
-		MaxBody:        cfg.Server.HTTP.MaxBody,
-		Deadline:       cfg.Server.HTTP.RequestDeadline,
-		Secure:         cfg.Server.Secure(),
-		Logger:         deps.Logger,
-		TracerProvider: deps.TracerProvider,
-		MeterProvider:  deps.MeterProvider,
-		Random:         deps.Random,
 	}
 }

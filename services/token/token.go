@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/platform-oauth/platform-oauth/api"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
@@ -148,22 +147,11 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 	if err != nil {
 		return nil, err
 	}
-	return httpkit.NewHandler(httpkit.Options{
-		Service:  "token",
-		Routes:   api.For("token"),
-		Handlers: httpapi.Handlers(cases),
-		CORS: httpkit.CORS{
-			Registered: httpapi.CORSOperations(),
-			Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now}).Known,
-		},
-		TrustedProxies: server.TrustedProxies,
-		MaxBody:        server.HTTP.MaxBody,
-		Deadline:       server.HTTP.RequestDeadline,
-		Secure:         server.Secure(),
-		Logger:         deps.Logger,
-		TracerProvider: deps.TracerProvider,
-		MeterProvider:  deps.MeterProvider,
-		Random:         deps.Random,
-		ErrorPage:      ui.ErrorPage,
-	})
+	options := servicekit.Edge("token", server, deps)
+	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), ui.ErrorPage
+	options.CORS = httpkit.CORS{
+		Registered: httpapi.CORSOperations(),
+		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now}).Known,
+	}
+	return httpkit.NewHandler(options)
 }

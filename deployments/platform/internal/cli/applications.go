@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,17 +29,20 @@ func (a *app) applications() *cobra.Command {
 func (a *app) appCreate() *cobra.Command {
 	var f manifest.Application
 	var grace manifest.Duration
+	var keys string
 	cmd := &cobra.Command{
 		Use:   "create CLIENT_ID",
 		Short: "Create an application",
 		Long: `Create an application, by the rules of the declarative file. A WEB or SERVICE
-application without --client-secret-file and --jwks-uri is given a generated
-secret, which is printed once; SPA and NATIVE ones are public and have none.
+application without --client-secret-file, --jwks and --jwks-uri is given a
+generated secret, which is printed once; SPA and NATIVE ones are public and have
+none.
 
 ` + cacheBound,
 		Example: `  platform app create billing-web --name Billing --type WEB --grant authorization_code \
       --scope openid --scope email --redirect-uri https://billing.test/callback
-  platform app create nightly --name "Nightly job" --type SERVICE --tenant acme --grant client_credentials`,
+  platform app create nightly --name "Nightly job" --type SERVICE --tenant acme --grant client_credentials
+  platform app create ledger --name Ledger --type SERVICE --grant client_credentials --jwks ledger.jwks.json`,
 		Args: oneArgument("CLIENT_ID"),
 	}
 	fields := []field{
@@ -62,7 +68,8 @@ secret, which is printed once; SPA and NATIVE ones are public and have none.
 		{"refresh_token_ttl", "refresh-token-ttl", &f.RefreshTokenTTL, "life of a refresh token family (default: the platform's)"},
 		{"refresh_idle_ttl", "refresh-idle-ttl", &f.RefreshIdleTTL, "a refresh token ends when unused for so long (default: the platform's)"},
 		{"refresh_grace", "refresh-grace", &grace, "how long a rotated refresh token still answers; 0s: not at all (default: the platform's)"},
-		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes the keys that it authenticates with, by private_key_jwt and without a secret"},
+		{"jwks", "jwks", &keys, "file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret"},
+		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes such keys"},
 		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
 	}
 	bind(cmd, fields)
@@ -75,9 +82,38 @@ secret, which is printed once; SPA and NATIVE ones are public and have none.
 		if cmd.Flags().Changed("refresh-grace") {
 			f.RefreshGrace = &grace
 		}
+		var err error
+		if f.JWKS, err = readKeySet(keys); err != nil {
+			return err
+		}
 		return a.create(cmd, manifest.File{Applications: []manifest.Application{f}}, *dryRun, fields)
 	}
 	return cmd
+}
+
+// maxKeySet is far more than the 64 keys that an application may have, in bytes.
+const maxKeySet = 256 << 10
+
+// readKeySet reads the file of --jwks, nil without one. What is in it is judged
+// with the other flags, and repeated nowhere: it may be a private key by mistake.
+func readKeySet(file string) (any, error) {
+	if file == "" {
+		return nil, nil
+	}
+	f, err := os.Open(file) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, fmt.Errorf("the key set cannot be read: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	content, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
+	if err != nil {
+		return nil, fmt.Errorf("the key set cannot be read: %w", err)
+	}
+	var set any
+	if len(content) > maxKeySet || json.Unmarshal(content, &set) != nil || set == nil {
+		return nil, usageError{fmt.Errorf("nothing was created:\n  --jwks: %s is not a JSON document of at most %d bytes", file, maxKeySet)}
+	}
+	return set, nil
 }
 
 // applicationView is an application as it is shown, by the file's names.

@@ -135,6 +135,11 @@ func TestWrongFlagsAreSaidByTheirNamesBeforeAnythingIsOpened(t *testing.T) {
 	d := newDesk(t, "PLATFORM_PUBLIC_URL=https://id.example.com")
 	d.in = "correct horse\n"
 	short := filepath.Join(t.TempDir(), "secret")
+	named := func(content string) string {
+		file := filepath.Join(t.TempDir(), "jwks.json")
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		return file
+	}
 	require.NoError(t, os.WriteFile(short, []byte("short\n"), 0o600))
 	for want, args := range map[string][]string{
 		"nothing was created:\n  CLIENT_ID: must be 1 to 128":           {"app", "create", "a b", "--name", "A", "--type", "SPA"},
@@ -142,6 +147,11 @@ func TestWrongFlagsAreSaidByTheirNamesBeforeAnythingIsOpened(t *testing.T) {
 		"\n  --redirect-uri: ":                                          {"app", "create", "a", "--name", "A", "--type", "WEB", "--redirect-uri", "https://a.test/#x"},
 		"\n  --grant: a SPA application is public":                      {"app", "create", "a", "--name", "A", "--type", "SPA", "--grant", "client_credentials"},
 		"\n  --client-secret-file: has fewer than 32 characters":        {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--client-secret-file", short},
+		"\n  --jwks: must be a JWK Set of public keys":                  {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[{"kty":"OKP","crv":"Ed25519","d":"AA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)},
+		"\n  --jwks: has no key to verify RS256":                        {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[]}`)},
+		"\n  --jwks: give jwks or jwks_uri, not both":                   {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[]}`), "--jwks-uri", "https://a.test/jwks"},
+		"\n  --jwks: a NATIVE application is public":                    {"app", "create", "a", "--name", "A", "--type", "NATIVE", "--jwks", named(`{"keys":[]}`)},
+		"is not a JSON document of at most 262144 bytes":                {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named("-----BEGIN PRIVATE KEY-----")},
 		"\n  --refresh-grace: must be between 0s and 1m":                {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--refresh-grace", "2m"},
 		"\n  SLUG: must be 1 to 63":                                     {"tenant", "create", "Acme", "--name", "Acme"},
 		"\n  EMAIL: must be one e-mail address":                         {"user", "create", "ada"},
@@ -240,6 +250,17 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 		keyed := []string{"app", "create", "keyed", "--name", "Keyed", "--type", "SERVICE", "--grant", "client_credentials", "--jwks-uri"}
 		require.NotContains(t, o.done(append(keyed, "https://keyed.test/jwks")...), "shown this once", "a key takes the secret's place (RFC 7591 2)")
 		require.Regexp(t, `(?m)^jwks_uri +https://keyed.test/jwks$`, o.done("app", "show", "keyed"))
+
+		// The key of RFC 8037 appendix A.2.
+		const jwks = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"one","use":"sig"}]}`
+		require.NoError(t, os.WriteFile(file, []byte(jwks), 0o600))
+		inline := []string{"app", "create", "inline", "--name", "Inline", "--type", "SERVICE", "--grant", "client_credentials", "--jwks", file}
+		require.Contains(t, o.done(append(inline, "--dry-run")...), "dry run")
+		require.NotContains(t, o.done(inline...), "shown this once")
+		var kept applicationView
+		o.json(&kept, "app", "show", "inline")
+		require.JSONEq(t, jwks, string(kept.JWKS))
+		require.Empty(t, kept.Secrets)
 	})
 }
 
