@@ -24,6 +24,7 @@ import (
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/httpapi"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
@@ -78,10 +79,13 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 		Refresh: cfg.Signing.Refresh(),
 	})
 	a := newApp(cfg, deps, passwords, ring)
+	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
 	if a.Backchannel, err = newBackchannel(cfg, deps, a.Applications, ring); err != nil {
 		return nil, err
 	}
-	told := refusals.New(audit.ErrorShown, auditstore.New(deps.DB, "session", deps.Now, deps.Random), deps.Logger, deps.Now)
+	told := refusals.New(audit.ErrorShown, auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	handlers, err := httpapi.New(httpapi.Options{
 		App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random, Shown: told.Shown,
 	})
@@ -132,7 +136,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Accounts:     people,
 		People:       people,
 		Slugs:        people,
-		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now}),
+		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Component: "session", MeterProvider: deps.MeterProvider}),
 		Passwords:    passwords,
 		Hints:        ring,
 		Limits:       limitstore.New(deps.DB),
@@ -140,7 +144,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
 			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
 		},
-		Trail:  auditstore.New(deps.DB, "session", deps.Now, deps.Random),
+		Trail:  auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider),
 		Logger: deps.Logger,
 		Now:    deps.Now,
 		Random: deps.Random,

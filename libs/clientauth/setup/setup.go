@@ -14,6 +14,7 @@ import (
 
 // Config is what of a service's configuration concerns client authentication.
 type Config struct {
+	Service    string // which service asks, for its metrics
 	Server     servicekit.Server
 	Limits     servicekit.Limits
 	Encryption servicekit.Encryption
@@ -26,13 +27,13 @@ func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator,
 	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("configuration missing: Limits and Encryption are needed")
 	}
-	fetcher, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow})
+	fetcher, err := outbound.New(outbound.Options{Allow: cfg.Outbound.Allow, TracerProvider: deps.TracerProvider})
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}
 	return &clientauth.Authenticator{
 		Issuer:     cfg.Server.Issuer(),
-		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
+		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger, MeterProvider: deps.MeterProvider, Component: cfg.Service}),
 		Assertions: assertionstore.New(deps.DB),
 		Limiter:    limitstore.New(deps.DB),
 		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),

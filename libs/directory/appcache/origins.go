@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 )
 
 // OriginSource lists the origins of all applications: a store.
@@ -19,6 +21,7 @@ type OriginSource interface {
 type Origins struct {
 	source OriginSource
 	opts   Options
+	stats  cachestats.Stats
 	flight singleflight.Group
 
 	mu         sync.RWMutex
@@ -27,10 +30,17 @@ type Origins struct {
 	staleUntil time.Time
 }
 
-// NewOrigins makes a cache. Of the options TTL, Stale, NegativeTTL, LoadTimeout
-// and Now count.
+// NewOrigins makes a cache. Of the options all but Size count.
 func NewOrigins(source OriginSource, opts Options) *Origins {
-	return &Origins{source: source, opts: opts.withDefaults()}
+	o := &Origins{source: source, opts: opts.withDefaults()}
+	o.stats.Export(opts.of("origins"), o.size)
+	return o
+}
+
+func (o *Origins) size() int {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return len(o.known)
 }
 
 // Known tells whether any application has the origin.
@@ -40,8 +50,10 @@ func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	known, fresh := o.known[origin], now.Before(o.until)
 	o.mu.RUnlock()
 	if fresh {
+		o.stats.Hit()
 		return known, nil
 	}
+	o.stats.Miss()
 	done := o.flight.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.opts.LoadTimeout)
 		defer cancel()
@@ -65,6 +77,7 @@ func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
+		o.stats.Failed()
 		if !away(err) || !now.Before(o.staleUntil) {
 			return nil, err
 		}
