@@ -47,9 +47,11 @@ type Options struct {
 	// Handlers has exactly one handler for each operation id in Routes.
 	Handlers Handlers
 
-	// TrustedProxies are the peers whose X-Forwarded-For is believed and whose trace
-	// is continued; none: nobody's.
+	// TrustedProxies are the peers whose X-Forwarded-For is believed; none: nobody's.
 	TrustedProxies []netip.Prefix
+	// ProxyTraces says that the trusted proxies make traces of their own, which are
+	// continued, and pass on nobody's traceparent. Else every request begins a trace.
+	ProxyTraces bool
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
 	// Deadline is when a request's context ends; 0: DefaultDeadline.
@@ -73,15 +75,16 @@ type Options struct {
 
 // edge is what all requests of one handler share.
 type edge struct {
-	service   string
-	trusted   []netip.Prefix
-	maxBody   int64
-	deadline  time.Duration
-	secure    bool
-	log       *slog.Logger
-	random    io.Reader
-	page      func(http.ResponseWriter, *http.Request, Problem)
-	telemetry *telemetry
+	service     string
+	trusted     []netip.Prefix
+	proxyTraces bool
+	maxBody     int64
+	deadline    time.Duration
+	secure      bool
+	log         *slog.Logger
+	random      io.Reader
+	page        func(http.ResponseWriter, *http.Request, Problem)
+	telemetry   *telemetry
 }
 
 // NewHandler makes the handler of one service. It fails when a route has no
@@ -131,13 +134,14 @@ func NewHandler(o Options) (http.Handler, error) {
 
 func newEdge(o Options) (*edge, error) {
 	e := &edge{
-		service:  o.Service,
-		maxBody:  o.MaxBody,
-		deadline: o.Deadline,
-		secure:   o.Secure,
-		log:      o.Logger,
-		random:   o.Random,
-		page:     o.ErrorPage,
+		service:     o.Service,
+		proxyTraces: o.ProxyTraces,
+		maxBody:     o.MaxBody,
+		deadline:    o.Deadline,
+		secure:      o.Secure,
+		log:         o.Logger,
+		random:      o.Random,
+		page:        o.ErrorPage,
 	}
 	if e.maxBody <= 0 {
 		e.maxBody = DefaultMaxBody

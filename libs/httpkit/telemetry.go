@@ -53,21 +53,22 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry,
 	return &telemetry{tracer: tp.Tracer(scope), duration: duration, active: active, limited: limited}, nil
 }
 
-// start begins the span of a request. A trusted proxy's trace goes on in it, with
-// the proxy's sampling decision. Anybody else's trace context is but a link of a
-// new trace: a stranger must neither have everything recorded nor choose the ids
-// that our logs are searched by. Baggage and a stranger's tracestate are ignored.
+// start begins the span of a request. The trace of a proxy that makes its own goes
+// on in it, with the proxy's sampling decision. Anybody else's trace context is but
+// a link of a new trace: a stranger must neither have everything recorded nor choose
+// the ids that our logs are searched by. Baggage and tracestate, in which anything
+// may stand, are ignored.
 func (e *edge) start(r *http.Request, rt *route) (context.Context, trace.Span) {
 	ctx, options := r.Context(), rt.spanOptions
 	if _, sent := r.Header["Traceparent"]; sent {
-		remote := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
-		caller := trace.SpanContextFromContext(remote)
-		peer, _ := parseHop(r.RemoteAddr)
+		sent := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		caller := trace.SpanContextFromContext(sent).WithTraceState(trace.TraceState{})
 		switch {
-		case isTrusted(peer, e.trusted):
-			ctx = remote
-		case caller.IsRemote():
-			options = slices.Concat(options, []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: caller.WithTraceState(trace.TraceState{})})})
+		case !caller.IsRemote(): // what was sent makes no sense
+		case e.continues(r):
+			ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
+		default:
+			options = slices.Concat(options, []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: caller})})
 		}
 	}
 	return e.telemetry.tracer.Start(ctx, rt.spanName, options...)
@@ -94,6 +95,15 @@ func (t *telemetry) end(ctx context.Context, x *exchange, status int, elapsed ti
 		}
 	}
 	x.span.End()
+}
+
+// continues tells whether a request's trace goes on here.
+func (e *edge) continues(r *http.Request) bool {
+	if !e.proxyTraces {
+		return false
+	}
+	peer, _ := parseHop(r.RemoteAddr)
+	return isTrusted(peer, e.trusted)
 }
 
 // route is one method of one path with everything that can be computed before a

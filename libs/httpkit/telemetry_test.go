@@ -60,27 +60,30 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	require.Equal(t, codes.Unset, spans[2].Status.Code, "the caller's mistakes are not ours")
 }
 
-// TestOnlyATrustedProxysTraceGoesOn: a stranger's is linked to, so that it can
+// TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn: any other is linked to, so that it can
 // neither have everything recorded nor choose our trace ids.
-func TestOnlyATrustedProxysTraceGoesOn(t *testing.T) {
+func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
 	t.Parallel()
 	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	for name, tt := range map[string]struct {
 		peer, flags             string
+		makes                   bool
 		parent, recorded, links bool
 	}{
-		"a proxy's sampled trace goes on":             {"192.0.2.1:9", "01", true, true, false},
-		"a proxy's decision not to record is kept":    {"192.0.2.1:9", "00", true, false, false},
-		"a stranger's sampled trace is linked to":     {"203.0.113.1:9", "01", false, true, true},
-		"a stranger's unsampled trace is linked to":   {"203.0.113.1:9", "00", false, true, true},
-		"a peer without an address is no proxy":       {"@", "01", false, true, true},
-		"a proxy's trace context that makes no sense": {"192.0.2.1:9", "xx", false, true, false},
+		"a proxy's sampled trace goes on":             {"192.0.2.1:9", "01", true, true, true, false},
+		"a proxy's decision not to record is kept":    {"192.0.2.1:9", "00", true, true, false, false},
+		"a stranger's sampled trace is linked to":     {"203.0.113.1:9", "01", true, false, true, true},
+		"a stranger's unsampled trace is linked to":   {"203.0.113.1:9", "00", true, false, true, true},
+		"a peer without an address is no proxy":       {"@", "01", true, false, true, true},
+		"a proxy that makes none passes on another's": {"192.0.2.1:9", "01", false, false, true, true},
+		"a proxy's trace context that makes no sense": {"192.0.2.1:9", "xx", true, false, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			recorder := tracetest.NewInMemoryExporter()
 			h := newTestHandler(t, nil, func(o *Options) {
 				o.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSyncer(recorder))
+				o.ProxyTraces = tt.makes
 				o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 			})
 			r := httptest.NewRequest(http.MethodGet, "/flows/1", nil)
@@ -97,6 +100,7 @@ func TestOnlyATrustedProxysTraceGoesOn(t *testing.T) {
 			require.Len(t, spans, 1)
 			require.Equal(t, tt.parent, spans[0].Parent.SpanID().String() == spanID)
 			require.Equal(t, tt.parent, spans[0].SpanContext.TraceID().String() == traceID)
+			require.Empty(t, spans[0].SpanContext.TraceState().String(), "others write there what they like")
 			if !tt.links {
 				require.Empty(t, spans[0].Links)
 				return
@@ -104,7 +108,7 @@ func TestOnlyATrustedProxysTraceGoesOn(t *testing.T) {
 			require.Len(t, spans[0].Links, 1)
 			require.Equal(t, traceID, spans[0].Links[0].SpanContext.TraceID().String())
 			require.Equal(t, spanID, spans[0].Links[0].SpanContext.SpanID().String())
-			require.Empty(t, spans[0].Links[0].SpanContext.TraceState().String(), "what a stranger writes there is not ours to keep")
+			require.Empty(t, spans[0].Links[0].SpanContext.TraceState().String())
 		})
 	}
 }
