@@ -46,8 +46,9 @@ const (
 
 // Keys, told by the keys service and the operator.
 const (
-	KeyRotated Kind = "keys.rotated" // detail: kid, algorithm
-	KeyRevoked Kind = "keys.revoked" // detail: kid
+	KeyRotated Kind = "keys.rotated" // the keys service made one; detail: kid, algorithm, active_from
+	KeyOrdered Kind = "keys.ordered" // an operator asked for one; detail: algorithm, generation, immediate
+	KeyRevoked Kind = "keys.revoked" // by an operator; detail: kid, algorithm
 )
 
 // Administration, told by the operator's binary; detail names what changed, never

@@ -37,7 +37,7 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox
+       logout_outbox, key_orders
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
@@ -106,6 +106,8 @@ GRANT UPDATE (last_login_at) ON users TO platform_session;
 -- keys: the schedule of the signing keys. A key's kid, generation and public
 -- half never change.
 GRANT INSERT, DELETE, UPDATE (active_from, retire_at, revoked_at) ON signing_keys TO platform_keys;
+-- What the operator asks for is taken away when it is done.
+GRANT SELECT, DELETE ON key_orders TO platform_keys;
 
 -- operator: who may sign in, and to what.
 GRANT SELECT, INSERT, UPDATE, DELETE
@@ -123,3 +125,7 @@ GRANT SELECT ON consents TO platform_operator;
 -- Who ends a session leaves the notices that applications are sent of it.
 GRANT INSERT ON logout_outbox TO platform_operator;
 GRANT SELECT, DELETE ON audit_events TO platform_operator;
+-- An operator makes no key and changes no schedule: they revoke, and ask the keys
+-- service for the next one.
+GRANT UPDATE (revoked_at) ON signing_keys TO platform_operator;
+GRANT SELECT, INSERT, UPDATE (immediate) ON key_orders TO platform_operator;

@@ -88,10 +88,13 @@ var matrix = map[string]map[string]rights{
 	"platform_keys": {
 		"goose_db_version": read, "applications": read, "audit_events": add,
 		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
+		"key_orders":   {verbs: "SD"},
 	},
 	"platform_operator": {
-		"goose_db_version": read, "signing_keys": read,
-		"tenants": own, "tenant_domains": own, "users": own, "memberships": own,
+		"goose_db_version": read,
+		"signing_keys":     {verbs: "S", update: []string{"revoked_at"}},
+		"key_orders":       {verbs: "SI", update: []string{"immediate"}},
+		"tenants":          own, "tenant_domains": own, "users": own, "memberships": own,
 		"credentials": own, "applications": own, "application_secrets": own,
 		"sessions": {update: []string{"ended_at"}, read: []string{
 			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "expires_at", "id", "last_seen_at", "tenant_id", "user_agent", "user_id",
@@ -119,7 +122,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 21, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 22, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)
@@ -224,9 +227,10 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
-		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `SELECT kind FROM audit_events`},
+		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`},
 		"platform_operator": {
 			`SELECT cookie_hash FROM sessions`, `UPDATE sessions SET user_id = 'x'`, `INSERT INTO signing_keys (kid) VALUES ('x')`,
+			`UPDATE signing_keys SET active_from = now()`, `DELETE FROM signing_keys`, `DELETE FROM key_orders`, `UPDATE key_orders SET generation = 1`,
 			`INSERT INTO grants (id) VALUES ('x')`, `SELECT token_hash FROM refresh_tokens`, `UPDATE audit_events SET kind = 'x'`,
 		},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,16 +13,19 @@ import (
 )
 
 const (
-	defaultRefresh = time.Minute
+	defaultRefresh = 5 * time.Second
 	// emptyRetry is how soon Run looks again while there is no key at all: a
 	// service that starts together with the keys service waits no longer.
 	emptyRetry = 250 * time.Millisecond
 	// errorRetry bounds how long Run waits after a failed reading.
 	errorRetry = 5 * time.Second
-	// missReload bounds how often an unknown kid or a missing algorithm may make
-	// the ring read the schedule: a stranger can send any kid.
+	// missReload bounds how often an unknown kid may make the ring read the
+	// schedule: a stranger can send any kid.
 	missReload  = 5 * time.Second
 	loadTimeout = 5 * time.Second
+	// staleAfter is from when on a ring that could not read the schedule says so:
+	// it may have missed a revocation.
+	staleAfter = time.Minute
 )
 
 // RingOptions are what a Ring needs. Schedule is required.
@@ -30,9 +34,9 @@ type RingOptions struct {
 	Backend  Backend          // nil: the ring only verifies
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: silent
-	// Refresh is how long Run waits between two readings; at most a quarter of
-	// the time a key is published ahead, so that no replica misses a rotation.
-	// Zero: one minute.
+	// Refresh is how long Run waits between two readings at most; no more than a
+	// quarter of the time a key is published ahead, so that no replica misses a
+	// rotation. It bounds how long a revoked key is honoured. Zero: five seconds.
 	Refresh time.Duration
 }
 
@@ -49,8 +53,11 @@ type Ring struct {
 
 	loading sync.Mutex // one reading at a time, so that an older one never wins
 
-	missing  sync.Mutex // guards lastMiss, and makes all wait for one reading
-	lastMiss time.Time
+	lastLoaded atomic.Int64 // when, as Unix nanoseconds
+
+	missing   sync.Mutex // guards what follows, and makes all wait for one reading
+	lastMiss  time.Time
+	lastNoKey time.Time
 }
 
 // NewRing makes an empty ring; Load or Run fills it.
@@ -84,6 +91,7 @@ func (r *Ring) Load(ctx context.Context) error {
 		return err
 	}
 	r.current.Store(next)
+	r.lastLoaded.Store(r.now().UnixNano())
 	return nil
 }
 
@@ -113,15 +121,17 @@ func (r *Ring) Run(ctx context.Context) error {
 	}
 }
 
+// pause is up to a tenth shorter than it might be, at random: replicas that were
+// started, or lost the database, together do not come back together for ever.
 func (r *Ring) pause(err error) time.Duration {
+	pause := r.refresh
 	switch {
 	case r.current.Load().empty():
-		return min(r.refresh, emptyRetry)
+		pause = min(pause, emptyRetry)
 	case err != nil:
-		return min(r.refresh, errorRetry)
-	default:
-		return r.refresh
+		pause = min(pause, errorRetry)
 	}
+	return pause - rand.N(pause/10+1)
 }
 
 // Ready is nil once there is a key to publish, else ErrNoKey.
@@ -132,6 +142,20 @@ func (r *Ring) Ready() error {
 	return ErrNoKey
 }
 
+// CanSign is nil while some key signs and the schedule was read within the last
+// minute: a ring that has lost sight of it goes on with what it knows, but may
+// have missed a revocation.
+func (r *Ring) CanSign() error {
+	now := r.now()
+	if !slices.ContainsFunc(r.current.Load().keys, func(k Key) bool { return k.Signs(now) }) {
+		return ErrNoKey
+	}
+	if age := now.Sub(time.Unix(0, r.lastLoaded.Load())); age > r.refresh+staleAfter {
+		return fmt.Errorf("signing: the schedule of keys was last read %s ago", age.Round(time.Second))
+	}
+	return nil
+}
+
 // Published returns the keys that belong into the JWKS now, by algorithm and
 // generation.
 func (r *Ring) Published() []Key {
@@ -139,20 +163,30 @@ func (r *Ring) Published() []Key {
 	return slices.DeleteFunc(slices.Clone(r.current.Load().keys), func(k Key) bool { return !k.Published(now) })
 }
 
-// reloadOnMiss reads the schedule because seen lacks something, unless that was
-// done moments ago, and returns what is current then. Callers that come while a
-// reading is under way wait for it.
+// reloadOnMiss reads the schedule because seen lacks a kid that a token names,
+// unless that was done moments ago, and returns what is current then. Callers
+// that come while a reading is under way wait for it.
 func (r *Ring) reloadOnMiss(ctx context.Context, seen *snapshot) *snapshot {
+	return r.reload(ctx, seen, &r.lastMiss, missReload)
+}
+
+// reloadOnNoKey does so because no key signs, and sooner again: that is our own
+// lack and no stranger's doing, and ends when the keys service has made one.
+func (r *Ring) reloadOnNoKey(ctx context.Context, seen *snapshot) *snapshot {
+	return r.reload(ctx, seen, &r.lastNoKey, emptyRetry)
+}
+
+func (r *Ring) reload(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) *snapshot {
 	r.missing.Lock()
 	defer r.missing.Unlock()
 	if current := r.current.Load(); current != seen {
 		return current
 	}
 	now := r.now()
-	if elapsed := now.Sub(r.lastMiss); elapsed >= 0 && elapsed < missReload {
+	if elapsed := now.Sub(*last); elapsed >= 0 && elapsed < every {
 		return seen
 	}
-	r.lastMiss = now
+	*last = now
 	if err := r.Load(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		r.log.WarnContext(ctx, "signing keys cannot be read", slog.Any("error", err))
 	}

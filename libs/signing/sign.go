@@ -40,13 +40,28 @@ func (r *Ring) Sign(ctx context.Context, alg Algorithm, typ string, claims any) 
 	return string(base64.RawURLEncoding.AppendEncode(input, signature)), nil
 }
 
+// Choose is the first of the algorithms that is in use: it has, or had, a key whose
+// time to sign has come. An algorithm that was configured moments ago is not yet,
+// until verifiers can know its first key; who wants it signs with the next best
+// meanwhile. The first of all when none is in use: Sign says what is wrong.
+func (r *Ring) Choose(algorithms ...Algorithm) Algorithm {
+	current, now := r.current.Load(), r.now()
+	for _, alg := range algorithms {
+		if current.inUse(alg, now) {
+			return alg
+		}
+	}
+	return algorithms[0]
+}
+
 func (r *Ring) activeKey(ctx context.Context, alg Algorithm) (*signer, error) {
 	seen := r.current.Load()
 	if key := seen.active(alg, r.now()); key != nil {
 		return key, nil
 	}
-	// An algorithm that was configured moments ago, or a ring that just started.
-	if key := r.reloadOnMiss(ctx, seen).active(alg, r.now()); key != nil {
+	// A ring that just started, or the active key was revoked and the keys service
+	// has made another.
+	if key := r.reloadOnNoKey(ctx, seen).active(alg, r.now()); key != nil {
 		return key, nil
 	}
 	return nil, ErrNoKey

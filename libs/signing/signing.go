@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -62,6 +63,22 @@ func (k *Key) Verifies(now time.Time) bool {
 	return k.RevokedAt.IsZero() && (k.RetireAt.IsZero() || now.Before(k.RetireAt))
 }
 
+// Order is an operator's wish: that an algorithm has a key of a generation, and
+// that it signs at once if so. It is carried out when the schedule has that key
+// (a revoked one counts), and the key's time has come where it should be at once.
+type Order struct {
+	Algorithm  Algorithm
+	Generation int
+	Immediate  bool
+}
+
+// Done tells whether the order is carried out in a schedule.
+func (o Order) Done(schedule []Key, now time.Time) bool {
+	return slices.ContainsFunc(schedule, func(k Key) bool {
+		return k.Algorithm == o.Algorithm && k.Generation >= o.Generation && (!o.Immediate || !k.RevokedAt.IsZero() || !k.ActiveFrom.After(now))
+	})
+}
+
 // Backend signs with private keys it never gives away.
 type Backend interface {
 	// Sign returns the JWS signature of input, the bytes of RFC 7518 3: r||s for
@@ -76,8 +93,18 @@ type Maker interface {
 	// Create makes a new private key and returns the backend's name for it and
 	// its public half.
 	Create(ctx context.Context, alg Algorithm) (ref string, public crypto.PublicKey, err error)
-	// Delete forgets a key whose row was never written; unknown refs are no error.
+	// Delete forgets a private key that signs no more, or whose row was never
+	// written; unknown refs are no error. A backend that cannot delete a single key
+	// keeps it, which is none either.
 	Delete(ctx context.Context, ref string) error
+	// Reconcile is told the whole schedule: at the start, before a key is made and
+	// when its row has been written. It looks for private keys of alg that no row
+	// refers to, because whoever made them was killed before it wrote one. A
+	// backend that can forget a single key forgets it, but neither one that
+	// somebody may be about to write the row of, nor any that a schedule once
+	// had. Another gives it back, Ref and PublicKey set, for the next row; of
+	// several replicas each may be given the same. Nil when there is none.
+	Reconcile(ctx context.Context, alg Algorithm, schedule []Key) (*Key, error)
 }
 
 // Schedule reads the rows of signing_keys.

@@ -69,6 +69,12 @@ func (s *snapshot) active(alg Algorithm, now time.Time) *signer {
 	return nil
 }
 
+// inUse tells whether a key of the algorithm has ever been due, be it revoked or
+// retired by now.
+func (s *snapshot) inUse(alg Algorithm, now time.Time) bool {
+	return slices.ContainsFunc(s.signers[alg], func(c *signer) bool { return !now.Before(c.key.ActiveFrom) })
+}
+
 func (s *snapshot) empty() bool { return len(s.keys) == 0 }
 
 func newSigner(key Key) *signer {

@@ -16,6 +16,27 @@ const maxToken = 16 << 10
 // payload; its claims, exp among them, are the caller's to check. The error is
 // ErrInvalid, or ErrNoKey while the ring is empty.
 func (r *Ring) Verify(token string, types ...string) ([]byte, error) {
+	return r.verify(token, types, func(key *Key) bool { return key.Verifies(r.now()) })
+}
+
+// Hints verifies what may be older than the keys in use: id_token_hint (OpenID
+// Connect RP-Initiated Logout 2, OpenID Connect Core 3.1.2.1), which counts however
+// long ago it expired. The public halves of retired keys are kept for that as long
+// as a session may live; revoked ones count nowhere.
+type Hints struct{ ring *Ring }
+
+// Hints is the ring as it verifies hints.
+func (r *Ring) Hints() *Hints { return &Hints{r} }
+
+// Verify is as the ring's, and lets retired keys count.
+func (h *Hints) Verify(token string, types ...string) ([]byte, error) {
+	return h.ring.verify(token, types, func(key *Key) bool { return key.RevokedAt.IsZero() })
+}
+
+// Ready is the ring's.
+func (h *Hints) Ready() error { return h.ring.Ready() }
+
+func (r *Ring) verify(token string, types []string, counts func(*Key) bool) ([]byte, error) {
 	if !wellFormed(token) {
 		return nil, ErrInvalid
 	}
@@ -27,7 +48,7 @@ func (r *Ring) Verify(token string, types ...string) ([]byte, error) {
 	if !typeIn(header, types) || header.KeyID == "" {
 		return nil, ErrInvalid
 	}
-	key, err := r.verifyingKey(header.KeyID)
+	key, err := r.verifyingKey(header.KeyID, counts)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +64,7 @@ func (r *Ring) Verify(token string, types ...string) ([]byte, error) {
 	return payload, nil
 }
 
-func (r *Ring) verifyingKey(kid string) (*Key, error) {
+func (r *Ring) verifyingKey(kid string, counts func(*Key) bool) (*Key, error) {
 	current := r.current.Load()
 	key, ok := current.byKID[kid]
 	if !ok {
@@ -52,7 +73,7 @@ func (r *Ring) verifyingKey(kid string) (*Key, error) {
 		key, ok = current.byKID[kid]
 	}
 	switch {
-	case ok && key.Verifies(r.now()):
+	case ok && counts(key):
 		return key, nil
 	case current.empty():
 		return nil, ErrNoKey

@@ -30,9 +30,6 @@ import (
 
 const (
 	name = "authorize"
-	// keysEvery is how often the public keys are read again, for id_token_hint
-	// alone: a key is published long before it signs.
-	keysEvery = time.Minute
 	// minKeepCodes is how long a used code is remembered at least, whatever the
 	// platform's access-token lifetime: an application may have a longer one.
 	minKeepCodes = 24 * time.Hour
@@ -66,7 +63,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
-	ring := signing.NewRing(signing.RingOptions{Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Refresh: keysEvery})
+	ring := signing.NewRing(signing.RingOptions{Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger})
 	rows := grantstore.NewForAuthorize(deps.DB)
 	handlers := &httpapi.API{
 		Authorizer: authorizer(cfg, deps, rows, ring),
@@ -106,7 +103,7 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
 			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
 		},
-		Hints:       &hints.Hints{Keys: ring, Issuer: cfg.Server.Issuer()},
+		Hints:       &hints.Hints{Keys: ring.Hints(), Issuer: cfg.Server.Issuer()},
 		Issuer:      cfg.Server.Issuer(),
 		SessionIdle: cfg.Sessions.Idle,
 		CodeTTL:     cfg.Tokens.CodeTTL,

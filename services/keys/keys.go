@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -18,7 +19,11 @@ import (
 
 const name = "keys"
 
-var _ ports.Schedule = (*keystore.Store)(nil)
+var (
+	_ ports.Schedule = (*keystore.Store)(nil)
+	_ ports.Wishes   = (*keystore.Store)(nil)
+	_ ports.Trail    = (*auditstore.Store)(nil)
+)
 
 // Config is the service's configuration.
 type Config struct {
@@ -26,6 +31,7 @@ type Config struct {
 	Database servicekit.Database
 	Signing  servicekit.Signing
 	Tokens   servicekit.Tokens
+	Sessions servicekit.Sessions
 }
 
 // Deps is what the service is given; KeyMaker is required here.
@@ -47,14 +53,17 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	store := keystore.New(deps.DB)
 	publisher := &app.Publisher{
 		Ring:   signing.NewRing(signing.RingOptions{Schedule: store, Now: deps.Now, Logger: deps.Logger}),
-		Origin: cfg.Server.Origin(),
+		Origin: cfg.Server.Origin(), Policy: policy, Now: deps.Now,
 	}
 	task := &app.Task{
-		Keeper:    &app.Keeper{Schedule: store, Maker: deps.KeyMaker, Policy: policy, Now: deps.Now, Logger: deps.Logger},
+		Keeper: &app.Keeper{
+			Schedule: store, Wishes: store, Maker: deps.KeyMaker, Trail: auditstore.New(deps.DB, name, deps.Now, deps.Random),
+			Policy: policy, Now: deps.Now, Logger: deps.Logger,
+		},
 		Publisher: publisher,
 		Logger:    deps.Logger,
 	}
-	edge := &httpapi.API{Publisher: publisher, MaxAge: policy.CacheLifetime()}
+	edge := &httpapi.API{Publisher: publisher}
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.CORS = edge.Handlers(), httpkit.CORS{Open: httpapi.CORSOperations()}
 	handler, err := httpkit.NewHandler(options)
@@ -81,6 +90,7 @@ func policyOf(cfg Config) (domain.Policy, error) {
 		Rotation:     cfg.Signing.KeyRotation,
 		PublishAhead: cfg.Signing.KeyPublishAhead,
 		TokenTTL:     cfg.Tokens.AccessTokenTTL,
+		SessionLife:  cfg.Sessions.Lifetime,
 	}
 	return policy, policy.Validate()
 }

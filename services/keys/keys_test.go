@@ -41,7 +41,8 @@ func config(t *testing.T) keys.Config {
 		Signing: servicekit.Signing{
 			AccessTokenAlg: signing.ES256, IDTokenAlg: signing.RS256, KeyRotation: 2160 * time.Hour, KeyPublishAhead: 24 * time.Hour,
 		},
-		Tokens: servicekit.Tokens{AccessTokenTTL: time.Hour},
+		Tokens:   servicekit.Tokens{AccessTokenTTL: time.Hour},
+		Sessions: servicekit.Sessions{Lifetime: 720 * time.Hour},
 	}
 }
 
@@ -57,7 +58,12 @@ func deps(t *testing.T, db *database.DB) keys.Deps {
 // with stop.
 func started(t *testing.T, db *database.DB) (service *servicekit.Service, stop func()) {
 	t.Helper()
-	service, err := keys.New(config(t), deps(t, db))
+	return startedWith(t, deps(t, db))
+}
+
+func startedWith(t *testing.T, deps keys.Deps) (service *servicekit.Service, stop func()) {
+	t.Helper()
+	service, err := keys.New(config(t), deps)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -124,7 +130,12 @@ func TestTheMetadataPointsToRoutesThatExist(t *testing.T) {
 }
 
 func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
-	service, _ := started(t, testkit.SQLite(t))
+	given, clock := deps(t, testkit.SQLite(t)), testkit.NewClock(time.Now())
+	given.Now = clock.Now
+	service, _ := startedWith(t, given)
+	fresh := get(t, service.Handler, http.MethodGet, jwksPath, nil)
+	require.Equal(t, "public, max-age=0", fresh.Header().Get("Cache-Control"), "first keys sign at once, so nobody may hold a set without them")
+	clock.Advance(6 * time.Minute)
 	for _, path := range everyPath {
 		t.Run(path, func(t *testing.T) {
 			w := get(t, service.Handler, http.MethodGet, path, nil)

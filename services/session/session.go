@@ -138,7 +138,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Slugs:        people,
 		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Component: "session", MeterProvider: deps.MeterProvider}),
 		Passwords:    passwords,
-		Hints:        ring,
+		Hints:        ring.Hints(),
 		Limits:       limitstore.New(deps.DB),
 		Starts: &limits.Flows{
 			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),

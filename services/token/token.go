@@ -87,7 +87,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			return tasks.Wait()
 		},
 		Ready: func(ctx context.Context) error {
-			if err := ring.Ready(); err != nil {
+			if err := ring.CanSign(); err != nil {
 				return err
 			}
 			return deps.DB.CheckSchema(ctx)

@@ -25,13 +25,18 @@ func newRef(alg signing.Algorithm) string {
 	return strings.ToLower(string(alg) + "-" + rand.Text() + ".pem")
 }
 
+const (
+	unsettled       = ".new" // how the name of a file ends until the schedule has its key
+	temporarySuffix = ".tmp" // and while it is being written
+)
+
 // write makes the file under another name, syncs it and renames it.
 func (s *Store) write(ref string, signer crypto.Signer) (err error) {
 	der, err := x509.MarshalPKCS8PrivateKey(signer)
 	if err != nil {
 		return fmt.Errorf("local signing keys: encode: %w", err)
 	}
-	temporary := "." + ref + ".tmp"
+	temporary := "." + ref + temporarySuffix
 	defer func() {
 		if err != nil {
 			_ = s.root.Remove(temporary)
@@ -49,7 +54,7 @@ func (s *Store) write(ref string, signer crypto.Signer) (err error) {
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	if err = s.root.Rename(temporary, ref); err != nil {
+	if err = s.root.Rename(temporary, ref+unsettled); err != nil {
 		return err
 	}
 	return s.syncFolder()
@@ -69,7 +74,7 @@ func (s *Store) read(ref string) (crypto.Signer, error) {
 	if !refForm.MatchString(ref) {
 		return nil, fmt.Errorf("%w: no local key has such a name", signing.ErrKeyMissing)
 	}
-	file, err := s.root.Open(ref)
+	file, err := s.open(ref)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no file %s", signing.ErrKeyMissing, filepath.Join(s.dir, ref))
 	}
@@ -89,6 +94,17 @@ func (s *Store) read(ref string) (crypto.Signer, error) {
 		return nil, fmt.Errorf("local signing keys: read: %w", err)
 	}
 	return decode(filepath.Join(s.dir, ref), content)
+}
+
+// open finds a file under its name, or under the one it has at first. That may
+// change at the same moment, and only once.
+func (s *Store) open(ref string) (file *os.File, err error) {
+	for _, name := range []string{ref, ref + unsettled, ref} {
+		if file, err = s.root.Open(name); !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	return file, err
 }
 
 // decode never quotes the content: it is a private key.

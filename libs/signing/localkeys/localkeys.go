@@ -95,8 +95,10 @@ func (s *Store) Delete(ctx context.Context, ref string) error {
 		return nil
 	}
 	s.keys.Delete(ref)
-	if err := s.root.Remove(ref); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("local signing keys: delete: %w", err)
+	for _, name := range []string{ref, ref + unsettled} {
+		if err := s.root.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("local signing keys: delete: %w", err)
+		}
 	}
 	return nil
 }

@@ -26,10 +26,24 @@ func TestContract(t *testing.T) {
 	signingtest.Run(t, func(*testing.T) signingtest.BackendAndMaker { return store })
 }
 
+func TestADeletedKeyIsGone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	store := open(t, dir)
+	key := signingtest.NewKey(t, store, signing.ES256, 1, time.Now())
+	require.NoError(t, store.Delete(t.Context(), key.Ref))
+	_, err := store.Sign(t.Context(), key, []byte("input"))
+	require.ErrorIs(t, err, signing.ErrKeyMissing)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
 func TestFilesAreForTheOwnerAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "keys")
 	store := open(t, dir)
 	key := signingtest.NewKey(t, store, signing.ES256, 1, time.Now())
+	_, err := store.Reconcile(t.Context(), signing.ES256, []signing.Key{key})
+	require.NoError(t, err)
 	for path, mode := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, key.Ref): 0o600} {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
@@ -64,6 +78,10 @@ func TestAFileThatCannotBeTrustedIsNotUsed(t *testing.T) {
 	key := signingtest.NewKey(t, maker, signing.ES256, 1, time.Now())
 	swapped := signingtest.NewKey(t, maker, signing.ES256, 2, time.Now())
 	rsa := signingtest.NewKey(t, maker, signing.RS256, 1, time.Now())
+	for _, alg := range []signing.Algorithm{signing.ES256, signing.RS256} {
+		_, err := maker.Reconcile(t.Context(), alg, []signing.Key{key, swapped, rsa})
+		require.NoError(t, err)
+	}
 	path := filepath.Join(dir, key.Ref)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -105,5 +123,43 @@ func TestAFileThatCannotBeTrustedIsNotUsed(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	_, err = open(t, dir).Sign(t.Context(), key, []byte("input"))
+	require.NoError(t, err)
+}
+
+func TestWhatAKilledAttemptLeftBehindIsRemovedWhenItIsOldEnough(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	store, starting := open(t, dir), open(t, dir)
+	names := func() (list []string) {
+		entries, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		for _, entry := range entries {
+			list = append(list, entry.Name())
+		}
+		return list
+	}
+	reconcile := func(schedule ...signing.Key) {
+		left, err := starting.Reconcile(t.Context(), signing.ES256, schedule)
+		require.NoError(t, err)
+		require.Nil(t, left, "files can be forgotten one by one, so none is given back")
+	}
+	known := signingtest.NewKey(t, store, signing.ES256, 1, time.Now())
+	orphan := signingtest.NewKey(t, store, signing.ES256, 2, time.Now())
+	other := signingtest.NewKey(t, store, signing.EdDSA, 1, time.Now())
+	half := "." + orphan.Ref + ".tmp"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, half), []byte("-----BEGIN"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "README.new"), nil, 0o600))
+
+	reconcile(known)
+	require.ElementsMatch(t, []string{known.Ref, orphan.Ref + ".new", other.Ref + ".new", half, "README.new"}, names(), "somebody may be about to write the row")
+
+	long := time.Now().Add(-time.Hour)
+	for _, name := range names() {
+		require.NoError(t, os.Chtimes(filepath.Join(dir, name), long, long))
+	}
+	reconcile(known)
+	require.ElementsMatch(t, []string{known.Ref, other.Ref + ".new", "README.new"}, names())
+	reconcile()
+	require.Contains(t, names(), known.Ref, "what a schedule once had stays, whatever this one says")
+	_, err := open(t, dir).Sign(t.Context(), known, []byte("input"))
 	require.NoError(t, err)
 }

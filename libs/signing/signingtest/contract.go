@@ -36,7 +36,8 @@ func Run(t *testing.T, open func(t *testing.T) BackendAndMaker) {
 		require.Error(t, err)
 	})
 	t.Run("a key that does not exist is missing", func(t *testing.T) { missing(t, open(t)) })
-	t.Run("a deleted key is missing, and deleting it again is no error", func(t *testing.T) { deleted(t, open(t)) })
+	t.Run("a deleted key is missing where one can be deleted alone, deleting it again is no error, and the others stay", func(t *testing.T) { deleted(t, open(t)) })
+	t.Run("what nothing refers to yet, and what something does, signs after reconciling", func(t *testing.T) { reconciled(t, open(t)) })
 	t.Run("a caller that went away gets no signature", func(t *testing.T) { canceled(t, open(t)) })
 }
 
@@ -117,10 +118,37 @@ func deleted(t *testing.T, b BackendAndMaker) {
 	other := newKey(t, b, signing.ES256)
 	require.NoError(t, b.Delete(t.Context(), key.Ref))
 	require.NoError(t, b.Delete(t.Context(), key.Ref))
-	_, err := b.Sign(t.Context(), key, []byte("input"))
-	require.ErrorIs(t, err, signing.ErrKeyMissing)
-	_, err = b.Sign(t.Context(), other, []byte("input"))
+	if _, err := b.Sign(t.Context(), key, []byte("input")); err != nil {
+		require.ErrorIs(t, err, signing.ErrKeyMissing)
+	}
+	_, err := b.Sign(t.Context(), other, []byte("input"))
 	require.NoError(t, err)
+}
+
+func reconciled(t *testing.T, b BackendAndMaker) {
+	known, other := newKey(t, b, signing.EdDSA), newKey(t, b, signing.ES256)
+	unknown := newKey(t, b, signing.EdDSA)
+	for _, schedule := range [][]signing.Key{{known, other}, {known, other, unknown}, {unknown}} {
+		left, err := b.Reconcile(t.Context(), signing.EdDSA, schedule)
+		require.NoError(t, err)
+		for _, key := range []signing.Key{known, other, unknown} {
+			_, err := b.Sign(t.Context(), key, []byte("input"))
+			require.NoError(t, err, "generation %d of %s", key.Generation, key.Algorithm)
+		}
+		if left == nil {
+			continue
+		}
+		require.NotContains(t, refs(schedule), left.Ref)
+		require.Equal(t, unknown.Ref, left.Ref, "the newest")
+		require.Equal(t, unknown.PublicKey, left.PublicKey)
+	}
+}
+
+func refs(schedule []signing.Key) (list []string) {
+	for _, key := range schedule {
+		list = append(list, key.Ref)
+	}
+	return list
 }
 
 func canceled(t *testing.T, b BackendAndMaker) {
@@ -131,5 +159,7 @@ func canceled(t *testing.T, b BackendAndMaker) {
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, signing.ErrKeyMissing)
 	_, _, err = b.Create(ctx, signing.ES256)
+	require.ErrorIs(t, err, context.Canceled)
+	_, err = b.Reconcile(ctx, signing.ES256, nil)
 	require.ErrorIs(t, err, context.Canceled)
 }

@@ -44,9 +44,11 @@ type row struct {
 // Keys returns every key, retired and revoked ones included, by algorithm and
 // generation. Rows of algorithms this version does not know are
 // left out.
-func (s *Store) Keys(ctx context.Context) ([]signing.Key, error) {
+func (s *Store) Keys(ctx context.Context) ([]signing.Key, error) { return keys(ctx, s.db) }
+
+func keys(ctx context.Context, db database.Runner) ([]signing.Key, error) {
 	var rows []row
-	err := s.db.Select(ctx, "signing.keys", &rows, `
+	err := db.Select(ctx, "signing.keys", &rows, `
 		SELECT kid, algorithm, generation, ref, public_jwk, published_at, active_from, retire_at, revoked_at
 		FROM signing_keys
 		ORDER BY algorithm, generation`)
@@ -113,6 +115,18 @@ func (s *Store) SetRetire(ctx context.Context, kid string, at time.Time) error {
 		return ErrNotFound
 	}
 	return nil
+}
+
+// BringForward lets a key sign from at on, if it would do so later only.
+func (s *Store) BringForward(ctx context.Context, kid string, at time.Time) error {
+	_, err := s.db.Exec(ctx, "signing.bring_forward", `UPDATE signing_keys SET active_from = $2 WHERE kid = $1 AND active_from > $2`, kid, database.At(at))
+	return err
+}
+
+// Delete removes a key's row; one that is not there is no error.
+func (s *Store) Delete(ctx context.Context, kid string) error {
+	_, err := s.db.Exec(ctx, "signing.delete", `DELETE FROM signing_keys WHERE kid = $1`, kid)
+	return err
 }
 
 // Wanted lists the algorithms that applications in use ask for, beside the

@@ -56,7 +56,7 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 		p.Services[name], handlers[name] = service, service.Handler
 	}
 	add("keys", deps, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens}, deps)
+		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens, Sessions: cfg.Sessions}, deps)
 	})
 	add("authorize", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return authorize.New(authorize.Config{

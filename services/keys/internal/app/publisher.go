@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
-// Publisher holds the published documents in memory. Ring and Origin are
-// required.
+// Publisher holds the published documents in memory. All fields are required.
 type Publisher struct {
 	Ring   *signing.Ring
 	Origin string // of the platform's public URL
+	Policy domain.Policy
+	Now    func() time.Time
 
 	current atomic.Pointer[domain.Documents]
 }
@@ -30,6 +32,11 @@ func (p *Publisher) Refresh(ctx context.Context) error {
 		p.current.Store(documents)
 	}
 	return err
+}
+
+// MaxAge is how long others may keep the published documents.
+func (p *Publisher) MaxAge(d *domain.Documents) time.Duration {
+	return p.Policy.MaxAge(d.Since, p.Now())
 }
 
 // Documents are the published ones; signing.ErrNoKey until there is a key.

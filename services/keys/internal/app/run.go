@@ -4,16 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"time"
-
-	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
 const (
-	longestPause = time.Minute
-	firstRetry   = 250 * time.Millisecond
-	lastRetry    = 15 * time.Second
-	tickTimeout  = 30 * time.Second
+	firstRetry  = 250 * time.Millisecond
+	lastRetry   = 15 * time.Second
+	tickTimeout = 30 * time.Second
 )
 
 // Task is the service's background task. All fields are required.
@@ -27,14 +25,14 @@ type Task struct {
 // error. A failure is tried again, sooner first and then less often, and said
 // once.
 func (t *Task) Run(ctx context.Context) error {
-	pause := Pause(t.Keeper.Policy)
+	pause := t.Keeper.Policy.Pause()
 	failures := 0
 	for {
 		err := t.tick(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the end of the process is no failure
 		}
-		wait := pause
+		wait := pause - rand.N(pause/10+1) // replicas that were started together drift apart
 		switch {
 		case err != nil:
 			if failures == 0 {
@@ -62,10 +60,4 @@ func (t *Task) tick(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, tickTimeout)
 	defer cancel()
 	return errors.Join(t.Keeper.Ensure(ctx), t.Publisher.Refresh(ctx))
-}
-
-// Pause is how long Run waits between two looks: far less than a key is
-// published ahead, so that every replica publishes it in time.
-func Pause(p domain.Policy) time.Duration {
-	return min(longestPause, max(p.PublishAhead/4, time.Second))
 }

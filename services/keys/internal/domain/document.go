@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
@@ -21,6 +23,7 @@ type Document struct {
 type Documents struct {
 	JWKS     Document
 	Metadata Document
+	Since    time.Time // when the oldest of the keys was published
 }
 
 // NewDocuments writes the documents for the keys published at a moment. It fails
@@ -48,7 +51,8 @@ func NewDocuments(origin string, published []signing.Key) (*Documents, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Documents{JWKS: jwks, Metadata: metadata}, nil
+	oldest := slices.MinFunc(published, func(a, b signing.Key) int { return a.PublishedAt.Compare(b.PublishedAt) })
+	return &Documents{JWKS: jwks, Metadata: metadata, Since: oldest.PublishedAt}, nil
 }
 
 func newDocument(v any) (Document, error) {

@@ -177,12 +177,12 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 	if err != nil {
 		return "", err
 	}
-	alg := b.IDTokenAlg
+	algorithms := []signing.Algorithm{b.IDTokenAlg, signing.RS256} // as for ID tokens (Back-Channel Logout 2.4)
 	if app.IDTokenAlg != "" {
-		alg = signing.Algorithm(app.IDTokenAlg)
+		algorithms = append([]signing.Algorithm{signing.Algorithm(app.IDTokenAlg)}, algorithms...)
 	}
 	claims := domain.NewLogoutToken(b.Issuer, n.ClientID, n.UserID, n.SessionID, id, b.Now())
-	return b.Signer.Sign(ctx, alg, domain.TypeLogoutToken, claims)
+	return b.Signer.Sign(ctx, b.Signer.Choose(algorithms...), domain.TypeLogoutToken, claims)
 }
 
 // settle writes what came of an attempt.

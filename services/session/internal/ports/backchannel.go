@@ -62,6 +62,9 @@ var LogoutOutcomes = []LogoutOutcome{
 
 // LogoutSigner signs logout tokens.
 type LogoutSigner interface {
+	// Choose is the first of the algorithms that is in use: one that was configured
+	// moments ago is not yet, until verifiers can know its key.
+	Choose(algorithms ...signing.Algorithm) signing.Algorithm
 	// Sign makes a compact JWS with the active key of an algorithm.
 	Sign(ctx context.Context, alg signing.Algorithm, typ string, claims any) (string, error)
 }

@@ -20,7 +20,7 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	if i.exchanged != nil && i.exchanged.issued == oauth.TokenTypeJWT {
 		typ = domain.TypeExchanged
 	}
-	access, err := s.Signer.Sign(ctx, algorithm(c.app.AccessTokenAlg, s.AccessTokenAlg), typ, claims)
+	access, err := s.Signer.Sign(ctx, s.Signer.Choose(accessTokenAlgorithms(c.app.AccessTokenAlg, s.AccessTokenAlg)...), typ, claims)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
@@ -32,7 +32,7 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	if i.person == nil || !i.scope.Has(oauth.ScopeOpenID) {
 		return answer, nil
 	}
-	alg := algorithm(c.app.IDTokenAlg, s.IDTokenAlg)
+	alg := s.Signer.Choose(idTokenAlgorithms(c.app.IDTokenAlg, s.IDTokenAlg)...)
 	answer.IDToken, err = s.Signer.Sign(ctx, alg, domain.TypeIDToken, s.idClaims(c, i, domain.AccessTokenHash(alg, access)))
 	if err != nil {
 		return nil, oauth.Unavailable(err)
@@ -40,11 +40,24 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	return answer, nil
 }
 
-func algorithm(own string, platform signing.Algorithm) signing.Algorithm {
-	if own != "" {
-		return signing.Algorithm(own)
+// accessTokenAlgorithms are what an access token may be signed with, best first:
+// the application's own, the platform's; and while those are not in use yet, what
+// is likely to have been either, the cheapest first.
+func accessTokenAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
+	return algorithms(own, platform, signing.ES256, signing.EdDSA, signing.RS256)
+}
+
+// idTokenAlgorithms does so for an ID token: RS256 is what every client of OpenID
+// Connect understands (Core 15.1).
+func idTokenAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
+	return algorithms(own, platform, signing.RS256)
+}
+
+func algorithms(own string, others ...signing.Algorithm) []signing.Algorithm {
+	if own == "" {
+		return others
 	}
-	return platform
+	return append([]signing.Algorithm{signing.Algorithm(own)}, others...)
 }
 
 func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {

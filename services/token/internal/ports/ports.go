@@ -93,6 +93,9 @@ type Standings interface {
 
 // Signer signs tokens.
 type Signer interface {
+	// Choose is the first of the algorithms that is in use: one that was configured
+	// moments ago is not yet, until verifiers can know its key.
+	Choose(algorithms ...signing.Algorithm) signing.Algorithm
 	// Sign returns claims as a compact JWS with the given typ. Any error means
 	// that no signature can be had at the moment.
 	Sign(ctx context.Context, alg signing.Algorithm, typ string, claims any) (string, error)

@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
 
-// Verifier is what a signing.Ring does here.
+// Verifier is what a signing.Hints does here.
 type Verifier interface {
 	Verify(token string, types ...string) (payload []byte, err error)
 	Ready() error

@@ -13,10 +13,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
-// API turns the published documents into answers. All fields are required.
+// API turns the published documents into answers. Its field is required.
 type API struct {
 	Publisher *app.Publisher
-	MaxAge    time.Duration // how long a cache may keep an answer
 }
 
 // CORSOperations are the operations whose answers any page may read: all, for they
@@ -37,7 +36,6 @@ func (a *API) Handlers() map[string]gin.HandlerFunc {
 }
 
 func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFunc {
-	cacheControl := fmt.Sprintf("public, max-age=%d", a.MaxAge/time.Second)
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
 		documents, err := a.Publisher.Documents()
@@ -48,7 +46,7 @@ func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFun
 		}
 		document := pick(documents)
 		header.Set("Content-Type", "application/json")
-		header.Set("Cache-Control", cacheControl)
+		header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", a.Publisher.MaxAge(documents)/time.Second))
 		header.Set("ETag", document.ETag)
 		// ServeContent answers If-None-Match (RFC 9110 13.1.2) and HEAD. Half a
 		// document is of no use to anybody.

@@ -1,0 +1,225 @@
+package vaulttransit_test
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
+	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
+)
+
+// session is a login whose state a test says.
+type session struct {
+	err    atomic.Pointer[error]
+	doubts atomic.Int32
+}
+
+func (s *session) Err() error {
+	if err := s.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+func (s *session) Doubt() { s.doubts.Add(1) }
+
+func TestEachAnswerHasItsReason(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	root := open(t, bao, vaulttransit.Options{})
+	key := signingtest.NewKey(t, root, signing.ES256, 1, time.Now())
+	policyless, err := bao.Client(t, bao.RootToken).Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{Policies: []string{"default"}})
+	require.NoError(t, err)
+	unknown := key
+	unknown.Ref = "platform2-es256:v1"
+	later := key
+	later.Ref = "platform-es256:v2"
+	elsewhere := open(t, bao, vaulttransit.Options{Mount: "nowhere"})
+	closed := nobody(t)
+	for name, c := range map[string]struct {
+		engine *vaulttransit.Engine
+		key    signing.Key
+		want   vaulttransit.Reason
+		gone   bool // as the edge sees it: 500, and not 503
+	}{
+		"a policy that does not allow it": {open(t, bao, vaulttransit.Options{Client: client(t, bao, policyless.Auth.ClientToken)}), key, vaulttransit.Denied, false},
+		"a token nobody knows":            {open(t, bao, vaulttransit.Options{Client: client(t, bao, "hvs.unknown")}), key, vaulttransit.Denied, false},
+		"no token":                        {open(t, bao, vaulttransit.Options{Client: client(t, bao, "")}), key, vaulttransit.Denied, false},
+		"no such key":                     {root, unknown, vaulttransit.MissingKey, true},
+		"no such version":                 {open(t, bao, vaulttransit.Options{}), later, vaulttransit.BadVersion, true},
+		"no such mount":                   {elsewhere, key, vaulttransit.MissingKey, true},
+		"nobody there":                    {open(t, closed, vaulttransit.Options{}), key, vaulttransit.Unreachable, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := c.engine.Sign(t.Context(), c.key, []byte("input"))
+			requireReason(t, c.want, err)
+			require.Equal(t, !c.gone, unavailable(err))
+			requireReason(t, c.want, c.engine.Check(t.Context()))
+			_, err = root.Sign(t.Context(), key, []byte("input"))
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestReasonsOfAnswersThatASmallServerNeverGives(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status int
+		text   string
+		want   vaulttransit.Reason
+	}{
+		"a quota":                               {http.StatusTooManyRequests, "request path \"transit/sign\": rate limit quota exceeded", vaulttransit.Unreachable},
+		"a standby":                             {472, "", vaulttransit.Unreachable},
+		"a server that lags behind":             {http.StatusPreconditionFailed, "required index state not present", vaulttransit.Unreachable},
+		"no leader":                             {http.StatusInternalServerError, "local node not active but active cluster node not found", vaulttransit.Fault},
+		"sealed":                                {http.StatusServiceUnavailable, "Vault is sealed", vaulttransit.Sealed},
+		"a proxy without a server":              {http.StatusBadGateway, "", vaulttransit.Fault},
+		"a version that was archived":           {http.StatusBadRequest, "requested version for signing does not contain a private part", vaulttransit.BadVersion},
+		"a key that has been deleted":           {http.StatusBadRequest, "signing key not found", vaulttransit.MissingKey},
+		"something about the input":             {http.StatusBadRequest, "unable to decode input as base64", vaulttransit.Fault},
+		"a permission":                          {http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n", vaulttransit.Denied},
+		"a request without a token (OpenBao 2)": {http.StatusBadRequest, "missing client token", vaulttransit.Denied},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, c.want, vaulttransit.ReasonOf(c.status, c.text))
+		})
+	}
+}
+
+func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	c, g := gated(t, bao, bao.RootToken)
+	e := open(t, bao, vaulttransit.Options{Client: c})
+	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
+	sign := func() error {
+		_, err := e.Sign(t.Context(), key, []byte("input"))
+		return err
+	}
+	require.NoError(t, sign())
+	bao.Seal(t)
+	for range 3 {
+		requireReason(t, vaulttransit.Sealed, sign())
+	}
+	require.Equal(t, "open", e.BreakerState())
+	before := g.requests.Load()
+	for range 100 {
+		err := sign()
+		requireReason(t, vaulttransit.BreakerOpen, err)
+		require.ErrorContains(t, err, "sealed", "it says why")
+		require.True(t, unavailable(err))
+	}
+	require.ErrorContains(t, e.Check(t.Context()), "sealed")
+	require.Equal(t, before, g.requests.Load(), "nobody asks the server")
+
+	// Half-open: of all who come at once one asks.
+	require.Eventually(t, func() bool { return e.BreakerState() == "half-open" }, 10*time.Second, 10*time.Millisecond)
+	letGo := g.close()
+	var all crowd
+	all.sign(t.Context(), e, key, 1)
+	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond)
+	for range 20 {
+		requireReason(t, vaulttransit.BreakerOpen, sign())
+	}
+	letGo()
+	requireReason(t, vaulttransit.Sealed, all.wait()[0])
+	require.Equal(t, before+1, g.requests.Load())
+	require.Equal(t, "open", e.BreakerState())
+
+	bao.Unseal(t)
+	require.Eventually(t, func() bool { return sign() == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Equal(t, "closed", e.BreakerState())
+	require.NoError(t, e.Check(t.Context()))
+}
+
+func TestAServerThatDiesOrHangsIsUnreachable(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	e := open(t, bao, vaulttransit.Options{Timeout: 150 * time.Millisecond})
+	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
+	for name, c := range map[string]struct{ away, back func() }{
+		"hangs": {func() { bao.Pause(t) }, func() { bao.Resume(t) }},
+		"dies":  {func() { bao.Kill(t) }, func() { bao.Start(t); bao.Unseal(t) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.away()
+			for e.BreakerState() == "closed" {
+				_, err := e.Sign(t.Context(), key, []byte("input"))
+				requireReason(t, vaulttransit.Unreachable, err)
+			}
+			start := time.Now()
+			var all sync.WaitGroup
+			for range 64 {
+				all.Go(func() {
+					if _, err := e.Sign(t.Context(), key, []byte("input")); err == nil {
+						t.Error("nobody is there to sign")
+					}
+				})
+			}
+			all.Wait()
+			require.Less(t, time.Since(start), 140*time.Millisecond, "nobody waits for a server that is away")
+			require.Error(t, e.Check(t.Context()))
+			c.back()
+			// No signature is asked for: readiness itself is the probe.
+			require.Eventually(t, func() bool { return e.Check(t.Context()) == nil }, 20*time.Second, 20*time.Millisecond)
+			_, err := e.Sign(t.Context(), key, []byte("input"))
+			require.NoError(t, err)
+		})
+	}
+}
+
+func TestWithoutALoginNothingIsAsked(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	c, g := gated(t, bao, bao.RootToken)
+	s := &session{}
+	e := open(t, bao, vaulttransit.Options{Client: c, Session: s})
+	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
+	why := http.ErrNoCookie
+	s.err.Store(&why)
+	before := g.requests.Load()
+	_, err := e.Sign(t.Context(), key, []byte("input"))
+	requireReason(t, vaulttransit.LoggedOut, err)
+	require.ErrorIs(t, err, why)
+	requireReason(t, vaulttransit.LoggedOut, e.Check(t.Context()))
+	require.Equal(t, before, g.requests.Load())
+	s.err.Store(nil)
+	c.SetToken("hvs.revoked")
+	_, err = e.Sign(t.Context(), key, []byte("input"))
+	requireReason(t, vaulttransit.Denied, err)
+	require.EqualValues(t, 1, s.doubts.Load(), "the session is told")
+	require.Equal(t, "closed", e.BreakerState(), "the server is there")
+}
+
+func TestAKeyThatWasMadeAgainIsNoticed(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	now := time.Now()
+	var shift atomic.Int64
+	e := open(t, bao, vaulttransit.Options{Now: func() time.Time { return now.Add(time.Duration(shift.Load())) }})
+	for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
+		key := signingtest.NewKey(t, e, alg, 1, now)
+		_, err := e.Sign(t.Context(), key, []byte("input"))
+		require.NoError(t, err)
+		name := key.Ref[:len(key.Ref)-len(":v1")]
+		configure(t, bao, name, map[string]any{"deletion_allowed": true})
+		_, err = bao.Client(t, bao.RootToken).Logical().DeleteWithContext(t.Context(), "transit/keys/"+name)
+		require.NoError(t, err)
+		again := signingtest.NewKey(t, e, alg, 1, now)
+		require.Equal(t, key.Ref, again.Ref)
+		shift.Add(int64(time.Minute))
+		_, err = e.Sign(t.Context(), key, []byte("input"))
+		requireReason(t, vaulttransit.MissingKey, err)
+		require.ErrorIs(t, err, signing.ErrKeyMissing)
+		_, err = e.Sign(t.Context(), again, []byte("input"))
+		require.NoError(t, err)
+	}
+}
