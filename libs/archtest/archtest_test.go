@@ -172,8 +172,8 @@ func TestNamesThatNoLongerExistAreFound(t *testing.T) {
 		change  func(fstest.MapFS)
 		problem string
 	}{
-		"a plain package has moved": {func(m fstest.MapFS) { delete(m, "libs/grants/g.go") }, "libs/grants does not exist"},
-		"a plain package is gone":   {func(m fstest.MapFS) { delete(m, "libs/limits/l.go") }, "libs/limits does not exist"},
+		"a plain package has moved":       {func(m fstest.MapFS) { delete(m, "libs/grants/g.go") }, "libs/grants does not exist"},
+		"a plain package is gone":         {func(m fstest.MapFS) { delete(m, "libs/limits/l.go") }, "libs/limits does not exist"},
 		"a library is no longer required": {func(m fstest.MapFS) { m["libs/go.mod"].Data = []byte("module x\n") }, "does not import github.com/lib/pq"},
 		"a library is no longer used":     {func(m fstest.MapFS) { m["libs/httpkit/h.go"] = m["libs/oauth/o.go"] }, "libs/httpkit does not import github.com/gin-gonic/gin"},
 		"SQLite has moved":                {func(m fstest.MapFS) { delete(m, "libs/database/sqlite/s.go") }, "libs/database/sqlite does not exist"},

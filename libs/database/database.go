@@ -76,7 +76,7 @@ var (
 // that it works through a transaction pooler. The error never shows the URL,
 // and has Unavailable() true where the server cannot be reached.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	dsn, err := postgresDSN(o.URL)
+	dsn, err := DSN(o.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -138,8 +138,9 @@ func (db *DB) Close() error {
 	return errors.Join(err, db.writer.Close())
 }
 
-// postgresDSN forces what the rest of the package relies on into the URL.
-func postgresDSN(raw string) (string, error) {
+// DSN is the URL as Open connects with it: it forces what the rest of the package
+// relies on.
+func DSN(raw string) (string, error) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
 		// Neither the URL nor url.Error, which repeats it: there is a password in it.

@@ -37,12 +37,13 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox, key_orders
+       logout_outbox, key_orders, change_versions
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
--- Everybody: what version is this, who are the applications, which keys verify.
-GRANT SELECT ON goose_db_version, applications, signing_keys
+-- Everybody: what version is this, who are the applications, which keys verify, and
+-- has any of that changed.
+GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
 
 -- The trail: everybody adds to it, and nobody whom a stranger talks to reads,

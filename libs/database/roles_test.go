@@ -35,7 +35,7 @@ var (
 // is not named is refused.
 var matrix = map[string]map[string]rights{
 	"platform_authorize": {
-		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "users": read, "memberships": read,
 		"limits": own, "audit_events": add,
 		"consents":               read,
@@ -44,7 +44,7 @@ var matrix = map[string]map[string]rights{
 		"authorization_codes":    {verbs: "SID", update: []string{"consumed_at"}},
 	},
 	"platform_token": {
-		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
@@ -54,7 +54,7 @@ var matrix = map[string]map[string]rights{
 		"used_assertions": used, "limits": own, "audit_events": add,
 	},
 	"platform_device": {
-		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
@@ -63,7 +63,7 @@ var matrix = map[string]map[string]rights{
 		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
 	},
 	"platform_session": {
-		"goose_db_version": read, "applications": read, "signing_keys": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "tenant_domains": read, "memberships": read,
 		"users":         {verbs: "S", update: []string{"last_login_at"}},
 		"credentials":   {verbs: "S", update: []string{"password_hash", "updated_at"}},
@@ -86,15 +86,15 @@ var matrix = map[string]map[string]rights{
 		},
 	},
 	"platform_keys": {
-		"goose_db_version": read, "applications": read, "audit_events": add,
+		"goose_db_version": read, "applications": read, "audit_events": add, "change_versions": read,
 		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
 		"key_orders":   {verbs: "SD"},
 	},
 	"platform_operator": {
-		"goose_db_version": read,
-		"signing_keys":     {verbs: "S", update: []string{"revoked_at"}},
-		"key_orders":       {verbs: "SI", update: []string{"immediate"}},
-		"tenants":          own, "tenant_domains": own, "users": own, "memberships": own,
+		"goose_db_version": read, "change_versions": read,
+		"signing_keys": {verbs: "S", update: []string{"revoked_at"}},
+		"key_orders":   {verbs: "SI", update: []string{"immediate"}},
+		"tenants":      own, "tenant_domains": own, "users": own, "memberships": own,
 		"credentials": own, "applications": own, "application_secrets": own,
 		"sessions": {update: []string{"ended_at"}, read: []string{
 			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "expires_at", "id", "last_seen_at", "tenant_id", "user_agent", "user_id",

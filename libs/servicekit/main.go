@@ -134,6 +134,9 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 		}
 		defer func() { failed = errors.Join(failed, deps.DB.Close()) }()
 		checks["database"] = DatabaseCheck(deps.DB)
+		if services["changes"], err = WatchChanges(wanted, &deps); err != nil {
+			return err
+		}
 	}
 	if wanted, ok := section[Signing](cfg); ok {
 		keys, err := OpenSigning(wanted, deps)

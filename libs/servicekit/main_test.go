@@ -127,7 +127,7 @@ func serveTest(t *testing.T, databaseURL string, further ...map[string]string) (
 	}
 	p := process{
 		environ: environ(variables),
-		stdout: &out, stderr: &out,
+		stdout:  &out, stderr: &out,
 		onListening: func(p, a net.Addr) {
 			public, admin = "http://"+p.String(), "http://"+a.String()
 			close(listening)

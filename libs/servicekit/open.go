@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 )
@@ -45,6 +46,21 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 		case <-timer.C:
 		}
 	}
+}
+
+// WatchChanges makes deps.Changes, which listens by the direct URL, and the task
+// that runs it.
+func WatchChanges(cfg Database, deps *Deps) (*Service, error) {
+	options := changes.Options{DB: deps.DB, Now: deps.Now, Logger: deps.Logger, MeterProvider: deps.MeterProvider}
+	if !cfg.SQLite() {
+		options.ListenURL = cfg.DirectURL
+	}
+	watcher, err := changes.New(options)
+	if err != nil {
+		return nil, err
+	}
+	deps.Changes = watcher
+	return &Service{Run: watcher.Run}, nil
 }
 
 // DatabaseCheck makes a process ready only on a database that answers and has

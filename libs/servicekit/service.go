@@ -16,6 +16,7 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -34,7 +35,10 @@ type Service struct {
 // Deps is what a service is built from. DB, Logger, Now and Random are
 // required, Signing and KeyMaker where the service signs.
 type Deps struct {
-	DB       *database.DB
+	DB *database.DB
+	// Changes tells what others changed in DB; nil: nobody does, and what is kept in
+	// memory goes by its own time. Whoever makes the watcher runs it.
+	Changes  *changes.Watcher
 	Signing  signing.Backend
 	KeyMaker signing.Maker
 	Logger   *slog.Logger

@@ -38,6 +38,9 @@ type RingOptions struct {
 	// quarter of the time a key is published ahead, so that no replica misses a
 	// rotation. It bounds how long a revoked key is honoured. Zero: five seconds.
 	Refresh time.Duration
+	// Changed has Run read at once when it receives, for a key may have been
+	// revoked; nil: never.
+	Changed <-chan struct{}
 }
 
 // Ring holds the keys of the schedule in memory, signs with the active one and
@@ -48,6 +51,7 @@ type Ring struct {
 	now      func() time.Time
 	log      *slog.Logger
 	refresh  time.Duration
+	changed  <-chan struct{}
 
 	current atomic.Pointer[snapshot]
 
@@ -62,7 +66,7 @@ type Ring struct {
 
 // NewRing makes an empty ring; Load or Run fills it.
 func NewRing(o RingOptions) *Ring {
-	r := &Ring{schedule: o.Schedule, backend: o.Backend, now: o.Now, log: o.Logger, refresh: o.Refresh}
+	r := &Ring{schedule: o.Schedule, backend: o.Backend, now: o.Now, log: o.Logger, refresh: o.Refresh, changed: o.Changed}
 	if r.now == nil {
 		r.now = time.Now
 	}
@@ -95,7 +99,8 @@ func (r *Ring) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run reads the schedule every Refresh until ctx ends, which is no error. While
+// Run reads the schedule every Refresh, and when Changed says so, until ctx ends,
+// which is no error. While
 // the ring is empty it tries again at once; when the schedule cannot be read it
 // keeps the last good set and says so once.
 func (r *Ring) Run(ctx context.Context) error {
@@ -116,6 +121,8 @@ func (r *Ring) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
+		case <-r.changed:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}

@@ -254,6 +254,26 @@ func TestRunKeepsTheLastGoodSetAndComplainsOnce(t *testing.T) {
 	})
 }
 
+func TestRunReadsAtOnceWhenSomethingChanged(t *testing.T) {
+	b := newBench(t)
+	key := signingtest.NewKey(t, b.keys, signing.ES256, 1, start)
+	synctest.Test(t, func(t *testing.T) {
+		schedule, changed := signingtest.NewSchedule(key), make(chan struct{}, 1)
+		ring := signing.NewRing(signing.RingOptions{Schedule: schedule, Now: b.now, Refresh: time.Hour, Changed: changed})
+		stop := run(t, ring)
+		synctest.Wait()
+		require.Len(t, ring.Published(), 1)
+		revoked := key
+		revoked.RevokedAt = start
+		schedule.Set(revoked)
+		changed <- struct{}{}
+		synctest.Wait()
+		require.Empty(t, ring.Published())
+		require.Equal(t, 2, schedule.Reads())
+		stop()
+	})
+}
+
 // run starts the ring's task and returns what ends it.
 func run(t *testing.T, ring *signing.Ring) func() {
 	ctx, cancel := context.WithCancel(t.Context())

@@ -22,13 +22,22 @@ import (
 
 // pgSupervisor runs the server ($2…) and ends it when our end of the pipe, its
 // standard input, closes: that happens however the test binary dies, and no
-// exit hook is needed. SIGQUIT stops at once; nobody wants the data, so they go.
+// exit hook is needed. SIGQUIT stops at once; nobody wants the data, so they go. A
+// server that ends while there is a file hold makes it held, and starts again when
+// that is gone.
 const pgSupervisor = `
 dir=$1; shift
 exec 3<&0
-"$@" >"$dir/log" 2>&1 </dev/null 3<&- & server=$!
-(while read -r _; do :; done <&3; kill -QUIT "$server") 2>/dev/null & watch=$!
-wait "$server"
+while :; do
+    "$@" >"$dir/log" 2>&1 </dev/null 3<&- & server=$!
+    (while read -r _; do :; done <&3; : >"$dir/over"; kill -QUIT "$server") 2>/dev/null & watch=$!
+    wait "$server"
+    [ -e "$dir/hold" ] || break
+    mv "$dir/hold" "$dir/held"
+    while [ -e "$dir/held" ] && ! [ -e "$dir/over" ]; do sleep 0.02; done
+    [ -e "$dir/over" ] && break
+    kill "$watch" 2>/dev/null
+done
 kill "$watch" 2>/dev/null
 tail -n 20 "$dir/log" >&2
 cd / && rm -rf "$dir"
@@ -36,6 +45,7 @@ cd / && rm -rf "$dir"
 
 type pgProcess struct {
 	host     string // 127.0.0.1:port
+	dir      string
 	password string
 	keep     io.Closer     // the pipe; closing it ends the server
 	ended    chan struct{} // closed when the supervisor has cleaned up
@@ -106,7 +116,7 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	if err != nil {
 		return err
 	}
-	p.host = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
+	p.host, p.dir = net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir
 	args := []string{"-c", pgSupervisor, "platform-testkit", dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port)}
 	for _, setting := range []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400",
@@ -130,7 +140,7 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	}
 	p.ended = make(chan struct{})
 	go func() { defer close(p.ended); _ = cmd.Wait() }()
-	if err := await(filepath.Join(dir, "data", "postmaster.pid"), p.ended); err != nil {
+	if err := p.await(); err != nil {
 		p.stop()
 		return fmt.Errorf("postgres: %w\n%s", err, last.Bytes())
 	}
@@ -138,18 +148,18 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 }
 
 // await waits until the server accepts connections: it says so in its pid file.
-func await(pidFile string, ended <-chan struct{}) error {
+func (p *pgProcess) await() error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	deadline := time.After(60 * time.Second)
 	for {
 		select {
-		case <-ended:
+		case <-p.ended:
 			return errors.New("the server stopped")
 		case <-deadline:
 			return errors.New("not ready after 60 seconds")
 		case <-ticker.C:
-			content, err := os.ReadFile(pidFile) //nolint:gosec // our own file
+			content, err := os.ReadFile(p.pidFile())
 			if err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
@@ -63,7 +64,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
-	ring := signing.NewRing(signing.RingOptions{Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger})
+	ring := signing.NewRing(signing.RingOptions{
+		Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Changed: deps.Changes.Signal(changes.SigningKeys),
+	})
 	rows := grantstore.NewForAuthorize(deps.DB)
 	handlers := &httpapi.API{
 		Authorizer: authorizer(cfg, deps, rows, ring),
@@ -114,5 +117,5 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 }
 
 func applications(deps Deps) *appcache.Cache {
-	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Component: name, MeterProvider: deps.MeterProvider})
+	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider})
 }

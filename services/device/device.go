@@ -90,7 +90,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.Device {
 	rows, guesses, secret := grantstore.NewForDevice(deps.DB), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
 	return &app.Device{Config: app.Config{
-		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now, Component: name, MeterProvider: deps.MeterProvider}),
+		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider}),
 		Clients:      clients,
 		People:       directorystore.NewPeople(deps.DB),
 		Sessions:     sessionstore.New(deps.DB),

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -57,11 +58,12 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}
 	task := &app.Task{
 		Keeper: &app.Keeper{
-			Schedule: store, Wishes: store, Maker: deps.KeyMaker, Trail: auditstore.New(deps.DB, name, deps.Now, deps.Random),
+			Schedule: store, Wishes: store, Maker: deps.KeyMaker, Trail: auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
 			Policy: policy, Now: deps.Now, Logger: deps.Logger,
 		},
 		Publisher: publisher,
 		Logger:    deps.Logger,
+		Changed:   deps.Changes.Signal(changes.SigningKeys, changes.Applications),
 	}
 	edge := &httpapi.API{Publisher: publisher}
 	options := servicekit.Edge(name, cfg.Server, deps)

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -76,7 +77,7 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	// that a hint never names a key unknown here.
 	ring := signing.NewRing(signing.RingOptions{
 		Schedule: signingstore.New(deps.DB), Backend: deps.Signing, Now: deps.Now, Logger: deps.Logger,
-		Refresh: cfg.Signing.Refresh(),
+		Refresh: cfg.Signing.Refresh(), Changed: deps.Changes.Signal(changes.SigningKeys),
 	})
 	a := newApp(cfg, deps, passwords, ring)
 	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
@@ -136,7 +137,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Accounts:     people,
 		People:       people,
 		Slugs:        people,
-		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Component: "session", MeterProvider: deps.MeterProvider}),
+		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "session", MeterProvider: deps.MeterProvider}),
 		Passwords:    passwords,
 		Hints:        ring.Hints(),
 		Limits:       limitstore.New(deps.DB),

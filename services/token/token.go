@@ -13,6 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
@@ -57,6 +58,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Now:      deps.Now,
 		Logger:   deps.Logger,
 		Refresh:  cfg.Signing.Refresh(),
+		Changed:  deps.Changes.Signal(changes.SigningKeys),
 	})
 	rows := grantstore.NewForToken(deps.DB)
 	failures := limitstore.New(deps.DB)
@@ -109,7 +111,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 	if err != nil {
 		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
 	}
-	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Component: "token", MeterProvider: deps.MeterProvider})
+	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider})
 	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider), Logger: deps.Logger}
 	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
 	tokens := &app.Tokens{Applications: applications, Standings: rows, Verifier: ring, Issuer: cfg.Server.Issuer(), Now: deps.Now}
@@ -151,7 +153,7 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), ui.ErrorPage
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
-		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Component: "token", MeterProvider: deps.MeterProvider}).Known,
+		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider}).Known,
 	}
 	return httpkit.NewHandler(options)
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/platform-oauth/platform-oauth/libs/cachestats"
+	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
@@ -26,9 +27,18 @@ type Source interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
+// Changes tells which applications change: a [changes.Watcher].
+type Changes interface {
+	// Subscribe has f called with the client_id of what changed, "" for any.
+	Subscribe(topic changes.Topic, f func(clientID string))
+	// Told is the time up to which every change has been told.
+	Told() time.Time
+}
+
 // Options are the cache's bounds; zero values are replaced by the defaults named.
 type Options struct {
 	TTL         time.Duration // how old an entry may be: 5 s
+	ToldTTL     time.Duration // how old while Changes tells of changes: 1 min
 	NegativeTTL time.Duration // how long "there is none" is remembered, and how soon a source that is away is asked again: 1 s
 	Stale       time.Duration // how much longer an entry serves while the source is away: 1 min
 	LoadTimeout time.Duration // how long one load may take: 2 s
@@ -37,6 +47,7 @@ type Options struct {
 	// Component and MeterProvider are those of cachestats.Of.
 	Component     string
 	MeterProvider metric.MeterProvider
+	Changes       Changes // nil: nobody tells, entries live for TTL
 }
 
 // Cache is a bounded cache before a Source. Many callers that miss at once make
@@ -55,9 +66,9 @@ type Cache struct {
 }
 
 type entry struct {
-	app        *directory.Application
-	until      time.Time // served without asking before then
-	staleUntil time.Time // served while the source is away before then
+	app *directory.Application
+	age
+	until time.Time // served without asking before then, because the source is away
 }
 
 // New makes a cache. The applications it returns are shared: callers must not
@@ -68,6 +79,13 @@ func New(source Source, opts Options) *Cache {
 		known: map[string]entry{}, unknown: map[string]time.Time{},
 	}
 	c.stats.Export(opts.of("applications"), c.size)
+	c.opts.subscribe(func(clientID string) {
+		if clientID == "" {
+			c.InvalidateAll()
+		} else {
+			c.Invalidate(clientID)
+		}
+	})
 	return c
 }
 
@@ -83,6 +101,7 @@ func (c *Cache) size() int {
 
 func (o Options) withDefaults() Options {
 	setDefault(&o.TTL, 5*time.Second)
+	setDefault(&o.ToldTTL, time.Minute)
 	setDefault(&o.NegativeTTL, time.Second)
 	setDefault(&o.Stale, time.Minute)
 	setDefault(&o.LoadTimeout, 2*time.Second)
@@ -109,7 +128,7 @@ func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Ap
 	flight := c.flight
 	c.mu.RUnlock()
 	switch {
-	case known && now.Before(e.until):
+	case known && (e.fresh(&c.opts, now) || now.Before(e.until)):
 		c.stats.Hit()
 		return e.app, nil
 	case unknown && now.Before(until):
@@ -175,8 +194,7 @@ func (c *Cache) read(ctx context.Context, clientID string) (*directory.Applicati
 func (c *Cache) keep(clientID string, app *directory.Application, now time.Time) {
 	delete(c.unknown, clientID)
 	makeRoom(c.known, clientID, c.opts.Size)
-	until := now.Add(c.opts.TTL)
-	c.known[clientID] = entry{app: app, until: until, staleUntil: until.Add(c.opts.Stale)}
+	c.known[clientID] = entry{app: app, age: age{read: now}}
 }
 
 func (c *Cache) keepUnknown(clientID string, now time.Time) {
@@ -192,12 +210,10 @@ func (c *Cache) keepUnknown(clientID string, now time.Time) {
 // callers another try for a moment.
 func (c *Cache) stale(clientID string, now time.Time, cause error) (*directory.Application, error) {
 	e, ok := c.known[clientID]
-	if !ok || !now.Before(e.staleUntil) {
+	if !ok || !now.Before(e.end(&c.opts)) {
 		return nil, cause
 	}
-	if e.until = now.Add(c.opts.NegativeTTL); e.until.After(e.staleUntil) {
-		e.until = e.staleUntil
-	}
+	e.until = earlier(now.Add(c.opts.NegativeTTL), e.end(&c.opts))
 	c.known[clientID] = e
 	return e.app, nil
 }

@@ -24,17 +24,30 @@ type Origins struct {
 	stats  cachestats.Stats
 	flight singleflight.Group
 
-	mu         sync.RWMutex
-	known      map[string]bool
-	until      time.Time
-	staleUntil time.Time
+	mu    sync.RWMutex
+	known map[string]bool // nil: nothing is known
+	age   age
+	until time.Time // served without asking before then, because the source is away
+	epoch uint64    // counts invalidations: what was read before one is not kept
 }
 
-// NewOrigins makes a cache. Of the options all but Size count.
+// NewOrigins makes a cache. Of the options Size does not count.
 func NewOrigins(source OriginSource, opts Options) *Origins {
 	o := &Origins{source: source, opts: opts.withDefaults()}
 	o.stats.Export(opts.of("origins"), o.size)
+	// Which application it was does not matter.
+	o.opts.subscribe(func(string) { o.Invalidate() })
 	return o
+}
+
+// Invalidate forgets what is known: the next look-up reads anew.
+func (o *Origins) Invalidate() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.epoch++
+	o.known = nil
+	// Nobody from now on joins a reading that began before.
+	o.flight.Forget("")
 }
 
 func (o *Origins) size() int {
@@ -47,7 +60,7 @@ func (o *Origins) size() int {
 func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	now := o.opts.Now()
 	o.mu.RLock()
-	known, fresh := o.known[origin], now.Before(o.until)
+	known, fresh := o.known[origin], o.known != nil && (o.age.fresh(&o.opts, now) || now.Before(o.until))
 	o.mu.RUnlock()
 	if fresh {
 		o.stats.Hit()
@@ -72,23 +85,27 @@ func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 
 // read replaces what is known, or keeps it a while where the source is away.
 func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
+	o.mu.RLock()
+	epoch := o.epoch
+	o.mu.RUnlock()
 	list, err := o.source.Origins(ctx)
 	now := o.opts.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
 		o.stats.Failed()
-		if !away(err) || !now.Before(o.staleUntil) {
+		if !away(err) || o.known == nil || !now.Before(o.age.end(&o.opts)) {
 			return nil, err
 		}
-		o.until = now.Add(o.opts.NegativeTTL)
+		o.until = earlier(now.Add(o.opts.NegativeTTL), o.age.end(&o.opts))
 		return o.known, nil
 	}
-	o.known = make(map[string]bool, len(list))
+	fresh := make(map[string]bool, len(list))
 	for _, origin := range list {
-		o.known[origin] = true
+		fresh[origin] = true
 	}
-	o.until = now.Add(o.opts.TTL)
-	o.staleUntil = o.until.Add(o.opts.Stale)
-	return o.known, nil
+	if epoch == o.epoch { // else good for those who asked before, not from now on
+		o.known, o.age = fresh, age{read: now}
+	}
+	return fresh, nil
 }

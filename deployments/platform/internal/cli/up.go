@@ -177,6 +177,10 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	if err := a.prepare(ctx, p, flags, deps); err != nil {
 		return err
 	}
+	watching, err := servicekit.WatchChanges(p.Database, &deps)
+	if err != nil {
+		return err
+	}
 	platform, err := together.New(p, deps)
 	if err != nil {
 		return err
@@ -184,6 +188,7 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	if keys.Service != nil {
 		platform.Services[p.Signing.Backend] = keys.Service
 	}
+	platform.Services["changes"] = watching
 	ready := newNotice(p)
 	handler := platform.Handler
 	if flags.demo {

@@ -14,11 +14,14 @@ const (
 	tickTimeout = 30 * time.Second
 )
 
-// Task is the service's background task. All fields are required.
+// Task is the service's background task. All fields but Changed are required.
 type Task struct {
 	Keeper    *Keeper
 	Publisher *Publisher
 	Logger    *slog.Logger
+	// Changed has it look at once when it receives: another replica made a key, one
+	// was revoked, or an application asks for another algorithm. Nil: never.
+	Changed <-chan struct{}
 }
 
 // Run keeps the keys and the documents up to date until ctx ends, which is no
@@ -49,6 +52,8 @@ func (t *Task) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
+		case <-t.Changed:
+			timer.Stop()
 		case <-timer.C:
 		}
 	}

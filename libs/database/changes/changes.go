@@ -1,0 +1,242 @@
+package changes
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+)
+
+// Topic is a kind of what processes keep in memory.
+type Topic string
+
+// Topics; the migrations have their triggers.
+const (
+	Applications Topic = "applications" // and their secrets; the key is the client_id
+	SigningKeys  Topic = "signing_keys" // the key is the kid
+)
+
+// Bound is how old at most what was told may be: a change that was committed so
+// long ago has been told to every subscriber, or [Watcher.Told] says that it need
+// not have been. It is the pause between two looks, the time a look may take, and a
+// second for a busy machine.
+const Bound = lookEvery + lookTimeout + time.Second
+
+const (
+	lookEvery       = 2 * time.Second
+	lookEverySQLite = 500 * time.Millisecond // it costs microseconds there, and nothing notifies
+	lookTimeout     = 2 * time.Second
+	beatEvery       = 30 * time.Second // how often a listener makes sure that it hears
+	beatTimeout     = 2 * time.Second
+	firstRetry      = 250 * time.Millisecond // of a listener that was lost
+	lastRetry       = 15 * time.Second
+	deafRetry       = time.Minute // of one that hears nothing: somebody has to change a setting first
+)
+
+// Options are what a Watcher needs. DB is required.
+type Options struct {
+	DB *database.DB
+	// ListenURL is where to listen for notifications: PostgreSQL itself, for a
+	// transaction pooler forwards none. Empty: nowhere, as with SQLite.
+	ListenURL     string
+	Now           func() time.Time // nil: time.Now
+	Logger        *slog.Logger     // nil: silent
+	MeterProvider metric.MeterProvider
+
+	pace pace // zero: that of the constants, which tests have no time for
+}
+
+// pace is how often things are done.
+type pace struct {
+	look, beat, beatTimeout, firstRetry, deafRetry time.Duration
+}
+
+// Watcher tells its subscribers of changes while it runs. It is safe for
+// concurrent use. A nil Watcher tells nothing, and says so.
+type Watcher struct {
+	db     *database.DB
+	url    string
+	now    func() time.Time
+	logger *slog.Logger
+	pace   pace
+	id     string // what its own heartbeats are known by
+
+	told      atomic.Int64 // microseconds since 1970; 0: nothing yet
+	listening atomic.Bool
+	look      chan struct{} // asks for a look now
+
+	mu          sync.Mutex // guards what follows; held while subscribers are told
+	versions    map[Topic]int64
+	subscribers map[Topic][]func(key string)
+}
+
+// New makes a watcher. It does nothing until Run.
+func New(o Options) (*Watcher, error) {
+	w := &Watcher{
+		db: o.DB, url: o.ListenURL, now: o.Now, logger: o.Logger, pace: o.pace, id: rand.Text(),
+		look: make(chan struct{}, 1), versions: map[Topic]int64{}, subscribers: map[Topic][]func(string){},
+	}
+	if w.now == nil {
+		w.now = time.Now
+	}
+	if w.logger == nil {
+		w.logger = slog.New(slog.DiscardHandler)
+	}
+	if w.pace == (pace{}) {
+		w.pace = pace{
+			look: lookEvery, beat: beatEvery, beatTimeout: beatTimeout, firstRetry: firstRetry, deafRetry: deafRetry,
+		}
+		if o.DB.Dialect() == database.SQLite {
+			w.pace.look = lookEverySQLite
+		}
+	}
+	if o.MeterProvider == nil {
+		o.MeterProvider = metricnoop.NewMeterProvider()
+	}
+	return w, w.observe(o.MeterProvider)
+}
+
+// observe exports how well the watcher is told.
+func (w *Watcher) observe(provider metric.MeterProvider) error {
+	meter := provider.Meter("github.com/platform-oauth/platform-oauth/libs/database/changes")
+	_, err := meter.Int64ObservableGauge("platform.changes.listening",
+		metric.WithDescription("1 while notifications of the database arrive; 0: changes are looked for every few seconds."),
+		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+			n := int64(0)
+			if w.listening.Load() {
+				n = 1
+			}
+			o.Observe(n)
+			return nil
+		}))
+	if err != nil {
+		return err
+	}
+	_, err = meter.Float64ObservableGauge("platform.changes.age", metric.WithUnit("s"),
+		metric.WithDescription("How old the last certain knowledge of changes is."),
+		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
+			if told := w.Told(); !told.IsZero() {
+				o.Observe(w.now().Sub(told).Seconds())
+			}
+			return nil
+		}))
+	return err
+}
+
+// Subscribe has f called with the key of what changed, or "" when it may be
+// anything of the topic. Calls come one after the other and must return soon. One
+// with "" comes when the watcher begins to run.
+func (w *Watcher) Subscribe(topic Topic, f func(key string)) {
+	if w == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.subscribers[topic] = append(w.subscribers[topic], f)
+}
+
+// Signal is a channel that receives when anything of a topic changed; what changes
+// before it is read is one signal. It never closes. A nil Watcher's is nil: it
+// never receives.
+func (w *Watcher) Signal(topics ...Topic) <-chan struct{} {
+	if w == nil {
+		return nil
+	}
+	signal := make(chan struct{}, 1)
+	for _, topic := range topics {
+		w.Subscribe(topic, func(string) {
+			select {
+			case signal <- struct{}{}:
+			default:
+			}
+		})
+	}
+	return signal
+}
+
+// Told is the time up to which every change has been told; zero when there is
+// none. It is older than [Bound] when the database cannot be asked.
+func (w *Watcher) Told() time.Time {
+	if w == nil {
+		return time.Time{}
+	}
+	at := w.told.Load()
+	if at == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(at)
+}
+
+// Run watches until ctx ends, which is no error. A database that is away is asked
+// again and again.
+func (w *Watcher) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	if w.url != "" {
+		running.Go(func() { w.keepListening(ctx) })
+	}
+	w.keepLooking(ctx)
+	running.Wait()
+	return nil
+}
+
+// keepLooking compares the versions, whether notifications arrive or not.
+func (w *Watcher) keepLooking(ctx context.Context) {
+	failing := false
+	for {
+		err := w.lookOnce(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !failing:
+			w.logger.WarnContext(ctx, "the database cannot be asked for changes; what is kept in memory goes by its own time", "error", err)
+		case err == nil && failing:
+			w.logger.InfoContext(ctx, "the database can be asked for changes again")
+		}
+		failing = err != nil
+		timer := time.NewTimer(w.pace.look)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-w.look:
+		}
+		timer.Stop()
+	}
+}
+
+// lookOnce reads the versions and tells what differs from what is known.
+func (w *Watcher) lookOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	began := w.now()
+	var rows []struct {
+		Topic   Topic `db:"topic"`
+		Version int64 `db:"version"`
+	}
+	if err := w.db.Select(ctx, "changes.look", &rows, `SELECT topic, version FROM change_versions`); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, row := range rows {
+		if known, ok := w.versions[row.Topic]; !ok || known != row.Version {
+			w.tell(row.Topic, "", row.Version)
+		}
+	}
+	w.told.Store(began.UnixMicro())
+	return nil
+}
+
+// tell calls the subscribers; w.mu is held.
+func (w *Watcher) tell(topic Topic, key string, version int64) {
+	w.versions[topic] = version
+	for _, f := range w.subscribers[topic] {
+		f(key)
+	}
+}

@@ -1,0 +1,228 @@
+package changes
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lib/pq"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+)
+
+const (
+	channel   = "platform_changes"
+	heartbeat = "heartbeat" // in a topic's place
+)
+
+// errDeaf says that a listener does not hear what is sent through the pool.
+var errDeaf = errors.New("notifications do not arrive: PLATFORM_DATABASE_DIRECT_URL must name the same database, past any transaction pooler")
+
+// keepListening listens, again and again, until ctx ends.
+func (w *Watcher) keepListening(ctx context.Context) {
+	retry, failing := w.pace.firstRetry, false
+	for {
+		heard, err := w.listen(ctx)
+		w.listening.Store(false)
+		w.lookNow() // at what was not heard
+		if ctx.Err() != nil {
+			return
+		}
+		if heard {
+			retry, failing = w.pace.firstRetry, false
+		}
+		if !failing {
+			w.logger.WarnContext(ctx, "not notified of changes by the database; they are seen within seconds all the same", "error", err)
+		}
+		failing = true
+		pause := retry
+		if !heard && errors.Is(err, errDeaf) {
+			pause = w.pace.deafRetry
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		retry = min(2*retry, lastRetry)
+	}
+}
+
+// listen does so on one connection, until that is lost or found to be deaf. heard
+// tells whether it ever heard anything.
+func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ear, err := w.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer ear.close()
+	pulse := newPulse(w.pace)
+	defer pulse.stop()
+	sent := make(chan error, 1) // by a goroutine, so that what is heard meanwhile waits for nobody
+	for {
+		select {
+		case <-ctx.Done():
+			return heard, ctx.Err()
+		case n, ok := <-ear.heard:
+			switch {
+			case !ok:
+				return heard, ear.conn.Err()
+			case n.Extra == heartbeat+" "+w.id:
+				pulse.felt()
+				if !heard {
+					heard = true
+					w.hears(ctx)
+				}
+			default:
+				w.hear(n.Extra)
+			}
+		case <-pulse.due.C:
+			pulse.expect()
+			go func() { sent <- w.beat(ctx) }()
+		case err := <-sent:
+			if err != nil {
+				return heard, err
+			}
+		case <-pulse.late:
+			return heard, errDeaf
+		}
+	}
+}
+
+// hears says that the listener works. What changed before it did is found by a
+// look.
+func (w *Watcher) hears(ctx context.Context) {
+	w.listening.Store(true)
+	w.lookNow()
+	w.logger.InfoContext(ctx, "notified of changes by the database")
+}
+
+func (w *Watcher) lookNow() {
+	select {
+	case w.look <- struct{}{}:
+	default:
+	}
+}
+
+// beat sends a heartbeat as changes are sent: through the pool. The listener's
+// own connection would prove nothing: a pooler hands that to the same server
+// process now and then.
+func (w *Watcher) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, w.pace.beatTimeout)
+	defer cancel()
+	_, err := w.db.Exec(ctx, "changes.heartbeat", `SELECT pg_notify($1, $2)`, channel, heartbeat+" "+w.id)
+	return err
+}
+
+// hear tells what a notification says: topic, version and key.
+func (w *Watcher) hear(text string) {
+	topic, rest, _ := strings.Cut(text, " ")
+	number, key, _ := strings.Cut(rest, " ")
+	version, err := strconv.ParseInt(number, 10, 64)
+	if err != nil { // another's heartbeat
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tell(Topic(topic), key, version)
+}
+
+// ear is a connection that listens.
+type ear struct {
+	conn  *pq.ListenerConn
+	heard chan *pq.Notification // closed when the connection is lost
+}
+
+// close also takes what still arrives, which nobody else would.
+func (e ear) close() {
+	_ = e.conn.Close()
+	for range e.heard {
+		continue // until it is closed
+	}
+}
+
+// connect opens a connection and listens on it. The driver's own Listener cannot
+// be stopped while a server that accepts connections says nothing.
+func (w *Watcher) connect(ctx context.Context) (ear, error) {
+	dsn, err := database.DSN(w.url)
+	if err != nil {
+		return ear{}, err
+	}
+	type result struct {
+		ear ear
+		err error
+	}
+	made := make(chan result, 1)
+	go func() { // it ends after connect_timeout
+		heard := make(chan *pq.Notification, 64)
+		conn, err := pq.NewListenerConn(dsn, heard)
+		made <- result{ear{conn, heard}, err}
+	}()
+	select {
+	case <-ctx.Done():
+		go func() {
+			if late := <-made; late.err == nil {
+				late.ear.close()
+			}
+		}()
+		return ear{}, ctx.Err()
+	case r := <-made:
+		if r.err != nil {
+			return ear{}, r.err
+		}
+		return r.ear, r.ear.listen(ctx, w.pace.beatTimeout)
+	}
+}
+
+// listen asks for notifications and closes the connection when no answer comes.
+func (e ear) listen(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { _ = e.conn.Close() })()
+	if _, err := e.conn.Listen(channel); err != nil {
+		e.close()
+		return errors.Join(ctx.Err(), err)
+	}
+	return nil
+}
+
+// pulse is when the next heartbeat is due and whether the last one is late.
+type pulse struct {
+	pace  pace
+	due   *time.Timer
+	timer *time.Timer // behind late
+	late  <-chan time.Time
+}
+
+// newPulse has the first one due at once.
+func newPulse(p pace) *pulse { return &pulse{pace: p, due: time.NewTimer(0)} }
+
+// expect waits for the heartbeat that is sent now; sending may take as long again.
+func (p *pulse) expect() {
+	p.timer = time.NewTimer(2 * p.pace.beatTimeout)
+	p.late = p.timer.C
+}
+
+// felt is the heartbeat's arrival: the next is due some time later, not for all
+// replicas at the same moment.
+func (p *pulse) felt() {
+	if p.timer != nil {
+		p.timer.Stop()
+		p.late = nil
+	}
+	p.due.Reset(p.pace.beat*3/4 + rand.N(p.pace.beat/2)) //nolint:gosec // no secret
+}
+
+func (p *pulse) stop() {
+	p.due.Stop()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}

@@ -1,0 +1,150 @@
+package testkit
+
+import (
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Proxy passes TCP connections on to a server until a test tells it otherwise.
+type Proxy struct {
+	listener net.Listener
+	target   string
+
+	mu    sync.Mutex
+	open  map[net.Conn]bool
+	gate  chan struct{} // closed while bytes pass
+	cut   bool
+	ended bool
+}
+
+// NewProxy makes a proxy before the server of a URL. It ends with the test.
+func NewProxy(t testing.TB, targetURL string) *Proxy {
+	t.Helper()
+	u, err := url.Parse(targetURL)
+	require.NoError(t, err)
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // on loopback
+	require.NoError(t, err)
+	p := &Proxy{listener: listener, target: u.Host, open: map[net.Conn]bool{}, gate: make(chan struct{})}
+	close(p.gate)
+	var serving sync.WaitGroup
+	serving.Go(func() { p.serve(&serving) })
+	t.Cleanup(func() {
+		p.mu.Lock()
+		p.ended = true
+		p.mu.Unlock()
+		_ = listener.Close()
+		p.Heal() // whoever waits at the gate leaves
+		p.Cut()
+		serving.Wait()
+	})
+	return p
+}
+
+// URL is the URL with the proxy in the server's place.
+func (p *Proxy) URL(t testing.TB, targetURL string) string {
+	t.Helper()
+	u, err := url.Parse(targetURL)
+	require.NoError(t, err)
+	u.Host = p.listener.Addr().String()
+	return u.String()
+}
+
+// Cut closes every connection, and each that comes, until Heal.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = true
+	for conn := range p.open {
+		_ = conn.Close()
+	}
+}
+
+// Hang passes no byte on until Heal, and closes nothing: a black hole.
+func (p *Proxy) Hang() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.gate = make(chan struct{})
+}
+
+// Heal undoes Cut and Hang.
+func (p *Proxy) Heal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = false
+	select {
+	case <-p.gate:
+	default:
+		close(p.gate)
+	}
+}
+
+func (p *Proxy) serve(serving *sync.WaitGroup) {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		serving.Go(func() { p.pass(client) })
+	}
+}
+
+func (p *Proxy) pass(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	server, err := net.Dial("tcp", p.target) //nolint:noctx // to loopback
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	if !p.admit(client, server) {
+		return
+	}
+	defer p.forget(client, server)
+	var both sync.WaitGroup
+	for from, to := range map[net.Conn]net.Conn{client: server, server: client} {
+		both.Go(func() {
+			_, _ = io.Copy(gated{to, p}, from)
+			_ = client.Close()
+			_ = server.Close()
+		})
+	}
+	both.Wait()
+}
+
+func (p *Proxy) admit(conns ...net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cut || p.ended {
+		return false
+	}
+	for _, conn := range conns {
+		p.open[conn] = true
+	}
+	return true
+}
+
+func (p *Proxy) forget(conns ...net.Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, conn := range conns {
+		delete(p.open, conn)
+	}
+}
+
+// gated waits at the gate before it writes.
+type gated struct {
+	io.Writer
+	proxy *Proxy
+}
+
+func (g gated) Write(b []byte) (int, error) {
+	g.proxy.mu.Lock()
+	gate := g.proxy.gate
+	g.proxy.mu.Unlock()
+	<-gate
+	return g.Writer.Write(b)
+}
