@@ -50,7 +50,8 @@ func observe(t *testing.T, launch func(t *testing.T, env []string) *system) *obs
 	o.application = httptest.NewServer(mux)
 	t.Cleanup(o.application.Close)
 	o.system = launch(t, []string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT=" + o.collector.URL, "OTEL_TRACES_SAMPLER=always_on", "OTEL_BSP_SCHEDULE_DELAY=50", "PLATFORM_LOG_LEVEL=debug", "PLATFORM_LOG_FORMAT=json",
+		"OTEL_EXPORTER_OTLP_ENDPOINT=" + o.collector.URL, "OTEL_TRACES_SAMPLER=always_on", "OTEL_BSP_SCHEDULE_DELAY=50", "OTEL_METRIC_EXPORT_INTERVAL=2000",
+		"PLATFORM_LOG_LEVEL=debug", "PLATFORM_LOG_FORMAT=json",
 		"PLATFORM_OUTBOUND_ALLOW=" + strings.TrimPrefix(o.application.URL, "http://"), "PLATFORM_LIMIT_SIGN_IN=3",
 	})
 	return o

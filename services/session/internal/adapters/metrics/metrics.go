@@ -62,7 +62,9 @@ func watchOutbox(meter metric.Meter, state func(ctx context.Context) (ports.Outb
 	_, err = meter.RegisterCallback(func(ctx context.Context, observe metric.Observer) error {
 		held, err := state(ctx)
 		if err != nil {
-			return err
+			// Without them while the database is away, and after it was closed: an error
+			// here would keep every other metric from being exported too.
+			return nil //nolint:nilerr // the failed statement is a metric itself
 		}
 		age := 0.0
 		if !held.Oldest.IsZero() {

@@ -64,7 +64,7 @@ func TestAttemptsAreCountedByOutcomeAndWhatWaitsIsMeasured(t *testing.T) {
 
 	away = errors.New("the database is away")
 	_, gauges, err = collect()
-	require.ErrorContains(t, err, "the database is away")
+	require.NoError(t, err, "all other metrics are exported")
 	require.Empty(t, gauges)
 }
 
