@@ -44,7 +44,7 @@ type process struct {
 
 // start runs a binary with nothing in its environment but env. It is killed, if
 // it still runs, when the test ends; its output is shown when the test failed.
-func start(t *testing.T, name string, env []string, args ...string) *process {
+func start(t testing.TB, name string, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, out: &output{}, done: make(chan struct{})}
 	p.cmd = exec.Command(filepath.Join(bin, name), args...)
@@ -90,7 +90,7 @@ func (p *process) waitForEnd(t *testing.T) {
 }
 
 // waitFor polls a path of the admin listener until it answers 200.
-func (p *process) waitFor(t *testing.T, admin, path string) {
+func (p *process) waitFor(t testing.TB, admin, path string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -28,12 +28,14 @@ type system struct {
 	Origin string
 	Issuer string
 
-	admin    map[string]string // admin address by process
-	procs    map[string]*process
-	restart  func(t *testing.T)
-	together bool
-	database func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
-	operator []string                        // the environment of the operator's commands
+	admin   map[string]string // admin address by process
+	procs   map[string]*process
+	restart func(t *testing.T)
+	// launchOne starts a process that has ended, when apart; it need not be ready yet.
+	launchOne func(t *testing.T, name string)
+	together  bool
+	database  func(t *testing.T) *database.DB // the tables, for what takes too long to wait for
+	operator  []string                        // the environment of the operator's commands
 
 	addr      map[string]string    // public address by process, when apart
 	balancers map[string]*balancer // by service, when apart
@@ -194,10 +196,14 @@ func deploy(t *testing.T, f fleet) *system {
 	}
 	s.operate(t, "apply", "-f", seed(t))
 
+	s.launchOne = func(t *testing.T, name string) {
+		t.Helper()
+		s.procs[name] = start(t, binaries[name], envs[name])
+	}
 	launch := func(t *testing.T) {
 		t.Helper()
-		for name, env := range envs {
-			s.procs[name] = start(t, binaries[name], env)
+		for name := range envs {
+			s.launchOne(t, name)
 		}
 		for name := range envs {
 			if f.roles == nil {
@@ -228,7 +234,7 @@ func platform(t *testing.T, env []string, args ...string) string {
 	return string(out)
 }
 
-func seed(t *testing.T) string {
+func seed(t testing.TB) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", "seed.yaml"))
 	require.NoError(t, err)

@@ -95,7 +95,7 @@ func (a *Authenticator) count(ctx context.Context, clientID string, from netip.A
 	if err != nil {
 		return err
 	}
-	if err := limits.Refuse(until, now); err != nil {
+	if err := limits.Refuse(limits.ClientAuth, until, now); err != nil {
 		return &Limited{cause: err, Counted: counted}
 	}
 	return nil

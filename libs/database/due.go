@@ -18,5 +18,8 @@ func (db *DB) DeleteDue(ctx context.Context, table, key, due string, at time.Tim
 		keys = "IN (" + keys + ")"
 	}
 	n, err := db.Exec(ctx, table+".expire", "DELETE FROM "+table+" WHERE "+key+" "+keys, At(at), batch)
+	if err == nil {
+		db.obs.expired(ctx, table, n, batch)
+	}
 	return int(n), err
 }

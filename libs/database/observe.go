@@ -28,7 +28,8 @@ type observer struct {
 	duration metric.Float64Histogram
 	logger   *slog.Logger
 	system   attribute.KeyValue
-	pools    []metric.Registration
+	expiry   expiry
+	watched  []metric.Registration
 	series   sync.Map // series → metric.MeasurementOption, made once
 }
 
@@ -61,6 +62,9 @@ func newObserver(h Handles, o Options) (*observer, error) {
 		logger:   o.Logger,
 		system:   attribute.String("db.system.name", string(h.Dialect)),
 	}
+	if err := obs.watchExpiry(meter); err != nil {
+		return nil, err
+	}
 	if err := obs.watchPool(meter, "writer", h.Writer); err != nil {
 		return nil, err
 	}
@@ -78,7 +82,7 @@ func (o *observer) call(ctx context.Context, name string, f func(ctx context.Con
 	inner := ctx
 	var span trace.Span
 	if trace.SpanFromContext(ctx).IsRecording() {
-		inner, span = o.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(o.system))
+		inner, span = o.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(o.system, attribute.String("db.operation.name", name)))
 		// Deferred, so that a panic in a transaction leaves no open span.
 		defer span.End()
 	}
@@ -150,12 +154,12 @@ func (o *observer) watchPool(meter metric.Meter, name string, pool *sql.DB) erro
 	if err != nil {
 		return err
 	}
-	o.pools = append(o.pools, registration)
+	o.watched = append(o.watched, registration)
 	return nil
 }
 
 func (o *observer) close() error {
-	for _, registration := range o.pools {
+	for _, registration := range o.watched {
 		if err := registration.Unregister(); err != nil {
 			return err
 		}

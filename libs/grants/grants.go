@@ -64,7 +64,6 @@ type AuthorizationRequest struct {
 	Resource      string // RFC 8707, or empty
 	HintSubject   string // sub of a valid id_token_hint, or empty
 	UserCode      string // KindDevice: the code the person typed, normalized
-	TraceParent   string // W3C trace context of the request that made the row
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 

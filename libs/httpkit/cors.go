@@ -70,7 +70,7 @@ func (o *CORS) wrap(id string, h gin.HandlerFunc) gin.HandlerFunc {
 func (e *edge) mountPreflights(engine *gin.Engine, o *CORS, routes []api.Route) {
 	for _, p := range preflights(o, routes) {
 		path, _ := ginPath(p.path) // checkRoutes has seen it
-		rt := newRoute(http.MethodOptions, p.path)
+		rt := newRoute(e.scheme(), http.MethodOptions, p.path)
 		engine.Handle(http.MethodOptions, path, func(c *gin.Context) { e.serve(c, rt, p.serve) })
 	}
 }

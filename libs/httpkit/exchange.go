@@ -15,7 +15,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -43,18 +42,15 @@ func exchangeOf(c *gin.Context) *exchange {
 		return x
 	}
 	e, _ := newEdge(Options{}) // cannot fail with no-op providers
-	return &exchange{edge: e, route: newRoute(c.Request.Method, ""), span: trace.SpanFromContext(c.Request.Context()), start: time.Now()}
+	return &exchange{edge: e, route: newRoute(e.scheme(), c.Request.Method, ""), span: trace.SpanFromContext(c.Request.Context()), start: time.Now()}
 }
 
 // serve is everything around a handler, in one layer so that it costs little:
 // observe, protect, admit, then the handler.
 func (e *edge) serve(c *gin.Context, rt *route, h gin.HandlerFunc) {
 	x := &exchange{edge: e, route: rt, start: time.Now()}
-	ctx := c.Request.Context()
-	if _, ok := c.Request.Header["Traceparent"]; ok {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(c.Request.Header))
-	}
-	ctx, x.span = e.telemetry.tracer.Start(ctx, rt.spanName, rt.spanOptions...)
+	var ctx context.Context
+	ctx, x.span = e.start(c.Request, rt)
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, x), e.deadline)
 	defer cancel()
 	c.Request = c.Request.WithContext(ctx)

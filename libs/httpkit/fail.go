@@ -82,6 +82,9 @@ func Fail(c *gin.Context, err error) {
 	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
 	p.Reference, p.Address, p.ForwardedIgnored = x.ref(), ClientAddr(c), forwardedIgnored(c.Request, x.edge.trusted)
 	x.logFailure(c, p, err)
+	if p.Status == http.StatusTooManyRequests {
+		Limited(c, err)
+	}
 	c.Abort()
 	if c.Writer.Written() {
 		return

@@ -39,7 +39,7 @@ type Handlers = map[string]gin.HandlerFunc
 // Options are what NewHandler needs. Zero values are good except for Routes and
 // Handlers, which must match each other.
 type Options struct {
-	// Service names the service in spans' scope and in log lines.
+	// Service names the service in errors of NewHandler.
 	Service string
 	// Routes are the operations to serve, api.For(name); none gives a handler that
 	// answers 404 to everything.
@@ -49,6 +49,9 @@ type Options struct {
 
 	// TrustedProxies are the peers whose X-Forwarded-For is believed; none: nobody's.
 	TrustedProxies []netip.Prefix
+	// ProxyTraces says that the trusted proxies make traces of their own, which are
+	// continued, and pass on nobody's traceparent. Else every request begins a trace.
+	ProxyTraces bool
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
 	// Deadline is when a request's context ends; 0: DefaultDeadline.
@@ -72,15 +75,16 @@ type Options struct {
 
 // edge is what all requests of one handler share.
 type edge struct {
-	service   string
-	trusted   []netip.Prefix
-	maxBody   int64
-	deadline  time.Duration
-	secure    bool
-	log       *slog.Logger
-	random    io.Reader
-	page      func(http.ResponseWriter, *http.Request, Problem)
-	telemetry *telemetry
+	service     string
+	trusted     []netip.Prefix
+	proxyTraces bool
+	maxBody     int64
+	deadline    time.Duration
+	secure      bool
+	log         *slog.Logger
+	random      io.Reader
+	page        func(http.ResponseWriter, *http.Request, Problem)
+	telemetry   *telemetry
 }
 
 // NewHandler makes the handler of one service. It fails when a route has no
@@ -130,13 +134,14 @@ func NewHandler(o Options) (http.Handler, error) {
 
 func newEdge(o Options) (*edge, error) {
 	e := &edge{
-		service:  o.Service,
-		maxBody:  o.MaxBody,
-		deadline: o.Deadline,
-		secure:   o.Secure,
-		log:      o.Logger,
-		random:   o.Random,
-		page:     o.ErrorPage,
+		service:     o.Service,
+		proxyTraces: o.ProxyTraces,
+		maxBody:     o.MaxBody,
+		deadline:    o.Deadline,
+		secure:      o.Secure,
+		log:         o.Logger,
+		random:      o.Random,
+		page:        o.ErrorPage,
 	}
 	if e.maxBody <= 0 {
 		e.maxBody = DefaultMaxBody
@@ -205,7 +210,7 @@ func (e *edge) mount(engine *gin.Engine, r api.Route, h gin.HandlerFunc) {
 		methods = append(methods, http.MethodHead)
 	}
 	for _, method := range methods {
-		rt := newRoute(method, r.Path)
+		rt := newRoute(e.scheme(), method, r.Path)
 		engine.Handle(method, path, func(c *gin.Context) { e.serve(c, rt, h) })
 	}
 }

@@ -2,6 +2,7 @@ package httpkit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -9,20 +10,23 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
 )
 
 const scope = "github.com/platform-oauth/platform-oauth/libs/httpkit"
 
 // telemetry holds the instruments; names, units and buckets are OpenTelemetry's
-// semantic conventions for HTTP servers.
+// semantic conventions for HTTP servers, where these have one.
 type telemetry struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
 	active   metric.Int64UpDownCounter
+	limited  metric.Int64Counter
 }
 
 func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry, error) {
@@ -40,7 +44,34 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry,
 	if err != nil {
 		return nil, fmt.Errorf("httpkit: make the counter of active requests: %w", err)
 	}
-	return &telemetry{tracer: tp.Tracer(scope), duration: duration, active: active}, nil
+	limited, err := meter.Int64Counter("platform.limits.refusals",
+		metric.WithUnit("{request}"),
+		metric.WithDescription("Requests that were refused with 429, by the limit that they met."))
+	if err != nil {
+		return nil, fmt.Errorf("httpkit: make the counter of refused requests: %w", err)
+	}
+	return &telemetry{tracer: tp.Tracer(scope), duration: duration, active: active, limited: limited}, nil
+}
+
+// start begins the span of a request. The trace of a proxy that makes its own goes
+// on in it, with the proxy's sampling decision. Anybody else's trace context is but
+// a link of a new trace: a stranger must neither have everything recorded nor choose
+// the ids that our logs are searched by. Baggage and tracestate, in which anything
+// may stand, are ignored.
+func (e *edge) start(r *http.Request, rt *route) (context.Context, trace.Span) {
+	ctx, options := r.Context(), rt.spanOptions
+	if _, sent := r.Header["Traceparent"]; sent {
+		sent := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		caller := trace.SpanContextFromContext(sent).WithTraceState(trace.TraceState{})
+		switch {
+		case !caller.IsRemote(): // what was sent makes no sense
+		case e.continues(r):
+			ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
+		default:
+			options = slices.Concat(options, []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: caller})})
+		}
+	}
+	return e.telemetry.tracer.Start(ctx, rt.spanName, options...)
 }
 
 func (t *telemetry) begin(ctx context.Context, rt *route) {
@@ -59,10 +90,20 @@ func (t *telemetry) end(ctx context.Context, x *exchange, status int, elapsed ti
 	if x.span.IsRecording() {
 		x.span.SetAttributes(attribute.Int("http.response.status_code", status))
 		if status >= http.StatusInternalServerError {
+			x.span.SetAttributes(attribute.String("error.type", strconv.Itoa(status)))
 			x.span.SetStatus(codes.Error, "")
 		}
 	}
 	x.span.End()
+}
+
+// continues tells whether a request's trace goes on here.
+func (e *edge) continues(r *http.Request) bool {
+	if !e.proxyTraces {
+		return false
+	}
+	peer, _ := parseHop(r.RemoteAddr)
+	return isTrusted(peer, e.trusted)
 }
 
 // route is one method of one path with everything that can be computed before a
@@ -78,14 +119,18 @@ type route struct {
 	byStatus      [500]atomic.Pointer[[]metric.RecordOption] // status 100 to 599
 }
 
-func newRoute(method, path string) *route {
+func newRoute(scheme, method, path string) *route {
 	rt := &route{method: method, path: path, spanName: method}
-	rt.attrs = []attribute.KeyValue{attribute.String("http.request.method", method)}
+	rt.attrs = []attribute.KeyValue{attribute.String("http.request.method", method), attribute.String("url.scheme", scheme)}
+	ofSpan := rt.attrs
 	if path != "" {
 		rt.spanName = method + " " + path
 		rt.attrs = append(rt.attrs, attribute.String("http.route", path))
+		// The template stands for the path, which may name a flow. There is no
+		// url.query: codes are in it.
+		ofSpan = append(slices.Clone(rt.attrs), attribute.String("url.path", path))
 	}
-	rt.spanOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(rt.attrs...)}
+	rt.spanOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(ofSpan...)}
 	rt.activeOptions = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(rt.attrs...))}
 	return rt
 }
@@ -117,12 +162,12 @@ type unmatched struct {
 }
 
 func (e *edge) unmatchedRoutes() unmatched {
-	u := unmatched{known: map[string]*route{}, other: newRoute("_OTHER", "")}
+	u := unmatched{known: map[string]*route{}, other: newRoute(e.scheme(), "_OTHER", "")}
 	for _, m := range []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace,
 	} {
-		u.known[m] = newRoute(m, "")
+		u.known[m] = newRoute(e.scheme(), m, "")
 	}
 	return u
 }
@@ -132,4 +177,25 @@ func (u unmatched) of(method string) *route {
 		return rt
 	}
 	return u.other
+}
+
+// scheme is how browsers reach us: behind an ingress the connection does not tell.
+func (e *edge) scheme() string {
+	if e.secure {
+		return "https"
+	}
+	return "http"
+}
+
+// Limited counts a request that is refused with 429 because of err; Fail does so
+// itself. What is counted of is the Limit of a *limits.Error.
+func Limited(c *gin.Context, err error) {
+	limit := "other"
+	if named, ok := errors.AsType[interface {
+		error
+		LimitName() string
+	}](err); ok {
+		limit = named.LimitName()
+	}
+	exchangeOf(c).edge.telemetry.limited.Add(c.Request.Context(), 1, metric.WithAttributes(attribute.String("limit", limit)))
 }

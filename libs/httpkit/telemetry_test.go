@@ -2,9 +2,12 @@ package httpkit
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
@@ -16,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
@@ -29,9 +33,7 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 		"form": failWith(oauth.Unavailable(nil)),
 	}, func(o *Options) { o.TracerProvider = provider })
 
-	r := httptest.NewRequest(http.MethodGet, "/flows/flw_secret?code=s3cret", nil)
-	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	send(h, r)
+	send(h, httptest.NewRequest(http.MethodGet, "/flows/flw_secret?code=s3cret", nil))
 	failed := send(h, httptest.NewRequest(http.MethodPost, "/form", nil))
 	send(h, httptest.NewRequest("BREW", "/nope/flw_secret", nil))
 
@@ -39,22 +41,105 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	require.Len(t, spans, 3)
 	require.Equal(t, "GET /flows/{flow}", spans[0].Name)
 	require.Equal(t, trace.SpanKindServer, spans[0].SpanKind)
-	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", spans[0].SpanContext.TraceID().String())
-	require.Equal(t, "b7ad6b7169203331", spans[0].Parent.SpanID().String())
 	require.Equal(t, spans[0].SpanContext.SpanID(), inside.SpanID())
 	require.ElementsMatch(t, []attribute.KeyValue{
 		attribute.String("http.request.method", "GET"),
+		attribute.String("url.scheme", "http"),
 		attribute.String("http.route", "/flows/{flow}"),
+		attribute.String("url.path", "/flows/{flow}"), // never the path itself
 		attribute.Int("http.response.status_code", 200),
 	}, spans[0].Attributes)
 
 	require.Equal(t, "POST /form", spans[1].Name)
 	require.Equal(t, codes.Error, spans[1].Status.Code)
 	require.Contains(t, spans[1].Attributes, attribute.String("oauth.error", "temporarily_unavailable"))
+	require.Contains(t, spans[1].Attributes, attribute.String("error.type", "503"))
 	require.Equal(t, spans[1].SpanContext.TraceID().String(), failed.Header.Get("X-Request-Id"), "the reference is the trace id")
 
 	require.Equal(t, "_OTHER", spans[2].Name)
 	require.Equal(t, codes.Unset, spans[2].Status.Code, "the caller's mistakes are not ours")
+}
+
+// TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn: any other is linked to, so that it can
+// neither have everything recorded nor choose our trace ids.
+func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
+	t.Parallel()
+	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	for name, tt := range map[string]struct {
+		peer, flags             string
+		makes                   bool
+		parent, recorded, links bool
+	}{
+		"a proxy's sampled trace goes on":             {"192.0.2.1:9", "01", true, true, true, false},
+		"a proxy's decision not to record is kept":    {"192.0.2.1:9", "00", true, true, false, false},
+		"a stranger's sampled trace is linked to":     {"203.0.113.1:9", "01", true, false, true, true},
+		"a stranger's unsampled trace is linked to":   {"203.0.113.1:9", "00", true, false, true, true},
+		"a peer without an address is no proxy":       {"@", "01", true, false, true, true},
+		"a proxy that makes none passes on another's": {"192.0.2.1:9", "01", false, false, true, true},
+		"a proxy's trace context that makes no sense": {"192.0.2.1:9", "xx", true, false, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			recorder := tracetest.NewInMemoryExporter()
+			h := newTestHandler(t, nil, func(o *Options) {
+				o.TracerProvider = sdktrace.NewTracerProvider(sdktrace.WithSyncer(recorder))
+				o.ProxyTraces = tt.makes
+				o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+			})
+			r := httptest.NewRequest(http.MethodGet, "/flows/1", nil)
+			r.RemoteAddr = tt.peer
+			r.Header.Set("Traceparent", "00-"+traceID+"-"+spanID+"-"+tt.flags)
+			r.Header.Set("Tracestate", "vendor=s3cret")
+			r.Header.Set("Baggage", "user=s3cret")
+			send(h, r)
+			spans := recorder.GetSpans()
+			if !tt.recorded {
+				require.Empty(t, spans)
+				return
+			}
+			require.Len(t, spans, 1)
+			require.Equal(t, tt.parent, spans[0].Parent.SpanID().String() == spanID)
+			require.Equal(t, tt.parent, spans[0].SpanContext.TraceID().String() == traceID)
+			require.Empty(t, spans[0].SpanContext.TraceState().String(), "others write there what they like")
+			if !tt.links {
+				require.Empty(t, spans[0].Links)
+				return
+			}
+			require.Len(t, spans[0].Links, 1)
+			require.Equal(t, traceID, spans[0].Links[0].SpanContext.TraceID().String())
+			require.Equal(t, spanID, spans[0].Links[0].SpanContext.SpanID().String())
+			require.Empty(t, spans[0].Links[0].SpanContext.TraceState().String())
+		})
+	}
+}
+
+func TestRefusalsAreCountedByTheLimitThatWasMet(t *testing.T) {
+	t.Parallel()
+	reader := sdkmetric.NewManualReader()
+	errs := []error{
+		&limits.Error{Limit: limits.UserCode, After: time.Minute},
+		fmt.Errorf("wrapped: %w", &limits.Error{Limit: limits.UserCode, After: time.Minute}),
+		&oauth.Error{Code: oauth.TooManyRequests, StatusOverride: http.StatusTooManyRequests},
+		oauth.Unavailable(nil),
+	}
+	h := newTestHandler(t, map[string]gin.HandlerFunc{"form": func(c *gin.Context) {
+		Fail(c, errs[0])
+		errs = errs[1:]
+	}}, func(o *Options) { o.MeterProvider = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)) })
+	for range len(errs) {
+		send(h, httptest.NewRequest(http.MethodPost, "/form", nil))
+	}
+	var all metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &all))
+	counts := map[string]int64{}
+	for _, m := range all.ScopeMetrics[0].Metrics {
+		if data, ok := m.Data.(metricdata.Sum[int64]); ok && m.Name == "platform.limits.refusals" {
+			for _, p := range data.DataPoints {
+				counts[p.Attributes.Encoded(attribute.DefaultEncoder())] = p.Value
+			}
+		}
+	}
+	require.Equal(t, map[string]int64{"limit=user_code": 2, "limit=other": 1}, counts)
 }
 
 func TestMetricsAreByRouteAndStatus(t *testing.T) {
@@ -91,16 +176,16 @@ func TestMetricsAreByRouteAndStatus(t *testing.T) {
 		}
 	}
 	require.Equal(t, map[string]uint64{
-		"http.request.method=GET,http.response.status_code=204,http.route=/flows/{flow}":         3,
-		"error.type=500,http.request.method=POST,http.response.status_code=500,http.route=/form": 1,
-		"http.request.method=GET,http.response.status_code=404":                                  2,
+		"http.request.method=GET,http.response.status_code=204,http.route=/flows/{flow},url.scheme=http":         3,
+		"error.type=500,http.request.method=POST,http.response.status_code=500,http.route=/form,url.scheme=http": 1,
+		"http.request.method=GET,http.response.status_code=404,url.scheme=http":                                  2,
 	}, counts)
 	require.Equal(t, []int64{0, 0, 0}, active)
 }
 
 func TestStatusesOutsideTheRangeAreCountedAsOurs(t *testing.T) {
 	t.Parallel()
-	rt := newRoute(http.MethodGet, "/a")
+	rt := newRoute("https", http.MethodGet, "/a")
 	require.Equal(t, rt.measured(500), rt.measured(999))
 	require.Equal(t, rt.measured(500), rt.measured(0))
 }

@@ -42,5 +42,5 @@ func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error
 	if err != nil {
 		return fmt.Errorf("count a started sign-in: %w", err)
 	}
-	return Refuse(until, now)
+	return Refuse(Flow, until, now)
 }

@@ -90,22 +90,38 @@ func Address(addr netip.Addr) string {
 
 // Error says that a key is blocked: the answer is 429 with Retry-After.
 type Error struct {
+	// Limit is which limit it was, one of the constants.
+	Limit Limit
 	// After is how long to wait.
 	After time.Duration
 }
 
+// Limit names what is counted, for the operator: the value of a metric's attribute.
+type Limit string
+
+// Limits.
+const (
+	SignIn     Limit = "sign_in"     // wrong passwords
+	Flow       Limit = "flow"        // started sign-ins
+	UserCode   Limit = "user_code"   // wrong user codes (RFC 8628 5.1)
+	ClientAuth Limit = "client_auth" // failed authentications of applications
+)
+
 // Refuse makes the error of a block, and nil where there is none: until is what a
 // store answered, zero or past meaning not blocked.
-func Refuse(until, now time.Time) error {
+func Refuse(limit Limit, until, now time.Time) error {
 	if !until.After(now) {
 		return nil
 	}
-	return &Error{After: until.Sub(now)}
+	return &Error{Limit: limit, After: until.Sub(now)}
 }
 
 func (e *Error) Error() string {
 	return fmt.Sprintf("too many failures: blocked for %s", e.After)
 }
+
+// LimitName is the limit's name.
+func (e *Error) LimitName() string { return string(e.Limit) }
 
 // RetryAfter is how long to wait before trying again.
 func (e *Error) RetryAfter() time.Duration { return e.After }

@@ -58,9 +58,9 @@ func TestAnIPv6AddressCountsAsItsNetwork(t *testing.T) {
 // RFC 6585 4, RFC 9110 10.2.3.
 func TestABlockSaysHowLongToWait(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	require.NoError(t, limits.Refuse(time.Time{}, now))
-	require.NoError(t, limits.Refuse(now, now))
-	blocked, ok := errors.AsType[*limits.Error](limits.Refuse(now.Add(90*time.Second), now))
+	require.NoError(t, limits.Refuse(limits.SignIn, time.Time{}, now))
+	require.NoError(t, limits.Refuse(limits.SignIn, now, now))
+	blocked, ok := errors.AsType[*limits.Error](limits.Refuse(limits.SignIn, now.Add(90*time.Second), now))
 	require.True(t, ok)
 	require.Equal(t, 90*time.Second, blocked.RetryAfter())
 	require.EqualError(t, blocked, "too many failures: blocked for 1m30s")

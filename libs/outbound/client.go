@@ -14,6 +14,10 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
 // Defaults and bounds.
@@ -45,6 +49,8 @@ type Options struct {
 	// Resolver looks names up; nil: the system's. What it answers is checked when
 	// we connect, each time.
 	Resolver *net.Resolver
+	// TracerProvider makes a span of each exchange; nil: there are none.
+	TracerProvider trace.TracerProvider
 }
 
 // Client makes guarded requests. It is safe for concurrent use.
@@ -54,6 +60,7 @@ type Client struct {
 	maxBody int64
 	dialer  net.Dialer
 	http    *http.Client
+	tracer  trace.Tracer
 }
 
 // New makes a Client. The error names the exceptions that cannot be read.
@@ -69,6 +76,10 @@ func New(o Options) (*Client, error) {
 	if c.maxBody <= 0 {
 		c.maxBody = defaultMaxBody
 	}
+	if o.TracerProvider == nil {
+		o.TracerProvider = tracenoop.NewTracerProvider()
+	}
+	c.tracer = o.TracerProvider.Tracer("github.com/platform-oauth/platform-oauth/libs/outbound")
 	c.dialer = net.Dialer{Timeout: c.timeout, Resolver: o.Resolver}
 	c.http = &http.Client{
 		Transport: &http.Transport{
@@ -126,13 +137,15 @@ func (c *Client) PostForm(ctx context.Context, rawURL string, form url.Values) (
 // Close closes the connections that wait to be used again.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func (c *Client) exchange(ctx context.Context, method, rawURL string, form url.Values, use func(*http.Response) error) error {
+func (c *Client) exchange(ctx context.Context, method, rawURL string, form url.Values, use func(*http.Response) error) (err error) {
 	u, err := c.target(rawURL)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
+	ctx, span := c.start(ctx, method, u)
+	defer func() { finish(span, err) }()
 	request, err := http.NewRequestWithContext(ctx, method, u.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return fmt.Errorf("%w: the URL cannot be requested", ErrRefused)
@@ -142,10 +155,12 @@ func (c *Client) exchange(ctx context.Context, method, rawURL string, form url.V
 	if method == http.MethodPost {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+	propagate(ctx, request.Header)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return classify(u.Host, err)
 	}
+	span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
 	defer response.Body.Close() //nolint:errcheck // nothing is to be learnt from it
 	if 300 <= response.StatusCode && response.StatusCode < 400 {
 		return fmt.Errorf("%s: %w: status %d, and redirects are not followed", u.Host, ErrAnswer, response.StatusCode)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/pprof"
 	"sync/atomic"
 	"time"
 )
@@ -20,6 +21,7 @@ type Check func(ctx context.Context) error
 // admin answers the admin listener.
 type admin struct {
 	checks   map[string]Check
+	pprof    bool
 	draining atomic.Bool
 }
 
@@ -29,6 +31,13 @@ func (a *admin) handler(metrics http.Handler) http.Handler {
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
+	}
+	if a.pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // arguments are nobody's business
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
 	return mux
 }

@@ -17,7 +17,9 @@ type Server struct {
 	PublicURL      *url.URL       `env:"PLATFORM_PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"required" desc:"origin that the browser sees; the issuer is this and /api/v1/platform/oauth; https needed unless loopback"`
 	Listen         string         `env:"PLATFORM_LISTEN" envDefault:"127.0.0.1:8080" validate:"listen" desc:"address of the public listener"`
 	AdminListen    string         `env:"PLATFORM_ADMIN_LISTEN" envDefault:"127.0.0.1:9090" validate:"listen" desc:"address of the admin listener: /livez, /readyz, /metrics"`
+	AdminPprof     bool           `env:"PLATFORM_ADMIN_PPROF" envDefault:"false" desc:"serve profiles at /debug/pprof/ of the admin listener; they show what is in memory, so only for as long as somebody looks"`
 	TrustedProxies []netip.Prefix `env:"PLATFORM_TRUSTED_PROXIES" desc:"CIDRs, comma separated, whose X-Forwarded-For is believed"`
+	ProxyTraces    bool           `env:"PLATFORM_PROXY_TRACES" envDefault:"false" desc:"the trusted proxies make traces of their own, so continue them; they must pass on nobody else's traceparent, or strangers decide what is recorded"`
 	HTTP           HTTP
 }
 

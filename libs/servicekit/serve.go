@@ -17,6 +17,8 @@ const (
 	maxHeader = 64 << 10
 	// tasksPatience is how long background tasks may take to stop.
 	tasksPatience = 10 * time.Second
+	// profilePatience is how long taking a profile may last.
+	profilePatience = 5 * time.Minute
 )
 
 // ServeOptions is what Serve runs. Logger, Handler and a loaded Server are
@@ -55,9 +57,12 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	defer stop(nil)
 	group, running := errgroup.WithContext(base)
 
-	a := &admin{checks: checksOf(o.Services, o.Checks)}
+	a := &admin{checks: checksOf(o.Services, o.Checks), pprof: o.Server.AdminPprof}
 	server := o.server(requests, o.Handler)
 	adminServer := o.server(requests, a.handler(o.Metrics))
+	if a.pprof {
+		adminServer.WriteTimeout = max(adminServer.WriteTimeout, profilePatience)
+	}
 	group.Go(func() error { return serving("public listener", server.Serve(public)) })
 	group.Go(func() error { return serving("admin listener", adminServer.Serve(adminListener)) })
 	for name, service := range o.Services {

@@ -240,3 +240,19 @@ func TestServersHaveEveryLimit(t *testing.T) {
 		require.Positive(t, limit)
 	}
 }
+
+func TestProfilesAreServedWhereTheyAreAskedForAndNeverInPublic(t *testing.T) {
+	without := start(t, ServeOptions{Server: testServer(t), Handler: http.NotFoundHandler()})
+	with := start(t, ServeOptions{Server: testServer(t, "PLATFORM_ADMIN_PPROF=true"), Handler: http.NotFoundHandler()})
+	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine", "/debug/pprof/trace?seconds=0.01", "/debug/pprof/symbol"} {
+		status, _ := without.get(without.admin + path)
+		require.Equal(t, http.StatusNotFound, status, path)
+		status, _ = with.get(with.public + path)
+		require.Equal(t, http.StatusNotFound, status, path)
+		status, body := with.get(with.admin + path)
+		require.Equal(t, http.StatusOK, status, path)
+		require.NotEmpty(t, body, path)
+	}
+	status, _ := with.get(with.admin + "/debug/pprof/cmdline")
+	require.Equal(t, http.StatusNotFound, status)
+}

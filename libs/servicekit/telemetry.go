@@ -2,10 +2,14 @@ package servicekit
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -40,9 +44,15 @@ type Telemetry struct {
 // those (headers, certificates, sampler) from the process's environment.
 func NewTelemetry(ctx context.Context, service string, environ []string) (*Telemetry, error) {
 	vars := otelVariables(environ)
+	if err := checkSampler(vars); err != nil {
+		return nil, err
+	}
 	about, err := resource.New(
 		ctx, resource.WithTelemetrySDK(),
-		resource.WithAttributes(attribute.String("service.name", service), attribute.String("service.version", Version())),
+		resource.WithAttributes(
+			attribute.String("service.name", service), attribute.String("service.version", Version()),
+			attribute.String("service.instance.id", rand.Text()), // so that replicas' metrics are told apart
+		),
 		resource.WithFromEnv(), // last, so that it wins
 	)
 	if err != nil {
@@ -58,10 +68,11 @@ func NewTelemetry(ctx context.Context, service string, environ []string) (*Telem
 	return t, nil
 }
 
-// Install makes W3C trace context the process's propagation and sends what
-// OpenTelemetry complains of to logger. It touches globals: for main only.
+// Install makes W3C trace context the process's propagation, without baggage, in
+// which others might have put anything, and sends what OpenTelemetry complains of
+// to logger. It touches globals: for main only.
 func (t *Telemetry) Install(logger *slog.Logger) {
-	otel.SetTextMapPropagator(propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{}))
+	otel.SetTextMapPropagator(propagation.TraceContext{})
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("telemetry", "error", err) }))
 }
 
@@ -112,6 +123,30 @@ func (t *Telemetry) metrics(ctx context.Context, vars map[string]string, about *
 	t.MeterProvider = provider
 	t.Metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	t.shutdown = append(t.shutdown, provider.Shutdown)
+	return nil
+}
+
+// samplers are those that the SDK knows, and whether they take a ratio as
+// OTEL_TRACES_SAMPLER_ARG. With parentbased ones the decision of a trusted proxy
+// counts, and a request that begins a trace is decided upon here.
+var samplers = map[string]bool{
+	"always_on": false, "always_off": false, "traceidratio": true,
+	"parentbased_always_on": false, "parentbased_always_off": false, "parentbased_traceidratio": true,
+}
+
+// checkSampler refuses what the SDK would only complain of, to then record
+// everything.
+func checkSampler(vars map[string]string) error {
+	name := strings.ToLower(strings.TrimSpace(vars["OTEL_TRACES_SAMPLER"]))
+	takesRatio, known := samplers[name]
+	if name != "" && !known {
+		return fmt.Errorf("OTEL_TRACES_SAMPLER: %q is none of %s", name, strings.Join(slices.Sorted(maps.Keys(samplers)), ", "))
+	}
+	if arg := strings.TrimSpace(vars["OTEL_TRACES_SAMPLER_ARG"]); takesRatio && arg != "" {
+		if ratio, err := strconv.ParseFloat(arg, 64); err != nil || !(0 <= ratio && ratio <= 1) {
+			return errors.New("OTEL_TRACES_SAMPLER_ARG: the ratio must be a number from 0 to 1")
+		}
+	}
 	return nil
 }
 

@@ -7,12 +7,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 // otlpSink notes the paths of what is exported to it.
@@ -128,4 +131,62 @@ func TestLogLinesCarryTheirTrace(t *testing.T) {
 	NewLogger(&out, Log{Level: "debug", Format: "text"}).WithGroup("g").Debug("outside", "a", 1)
 	require.Contains(t, out.String(), "level=DEBUG msg=outside g.a=1")
 	require.NotContains(t, out.String(), "trace_id")
+}
+
+// TestSpansAndMetricsArriveAtACollector reads what a collector understands.
+func TestSpansAndMetricsArriveAtACollector(t *testing.T) {
+	collector := testkit.NewOTLP(t)
+	telemetry, err := NewTelemetry(t.Context(), "token", []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL})
+	require.NoError(t, err)
+	record(t, telemetry)
+	require.NoError(t, telemetry.Shutdown(t.Context()))
+	spans := collector.Spans()
+	require.Len(t, spans, 1)
+	require.Equal(t, "work", spans[0].Name)
+	require.Equal(t, "token", spans[0].Service)
+	require.Contains(t, collector.Metrics(), "flows.started")
+}
+
+func TestTheSamplerIsTheOperators(t *testing.T) {
+	remote := func(flags trace.TraceFlags) context.Context {
+		return trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: flags, Remote: true,
+		}))
+	}
+	for _, tt := range []struct {
+		sampler, arg                 string
+		root, ofSampled, ofUnsampled bool
+	}{
+		{"", "", true, true, false},
+		{"always_on", "", true, true, true},
+		{"always_off", "", false, false, false},
+		{"parentbased_always_off", "", false, true, false},
+		{"parentbased_traceidratio", "0", false, true, false},
+		{"parentbased_traceidratio", "1", true, true, false},
+	} {
+		t.Run(tt.sampler+" "+tt.arg, func(t *testing.T) {
+			t.Setenv("OTEL_TRACES_SAMPLER", tt.sampler)
+			t.Setenv("OTEL_TRACES_SAMPLER_ARG", tt.arg)
+			telemetry, err := NewTelemetry(t.Context(), "token", append(os.Environ(), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="+newOTLPSink(t).URL))
+			require.NoError(t, err)
+			defer func() { require.NoError(t, telemetry.Shutdown(context.Background())) }()
+			recorded := func(ctx context.Context) bool {
+				_, span := telemetry.TracerProvider.Tracer("test").Start(ctx, "work")
+				defer span.End()
+				return span.IsRecording()
+			}
+			require.Equal(t, tt.root, recorded(t.Context()))
+			require.Equal(t, tt.ofSampled, recorded(remote(trace.FlagsSampled)))
+			require.Equal(t, tt.ofUnsampled, recorded(remote(0)))
+		})
+	}
+}
+
+func TestASamplerThatNobodyKnowsStopsTheStart(t *testing.T) {
+	_, err := NewTelemetry(t.Context(), "token", []string{"OTEL_TRACES_SAMPLER=one_percent"})
+	require.ErrorContains(t, err, "parentbased_traceidratio")
+	for _, arg := range []string{"1%", "2", "-1", "NaN"} {
+		_, err = NewTelemetry(t.Context(), "token", []string{"OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + arg})
+		require.ErrorContains(t, err, "from 0 to 1", arg)
+	}
 }

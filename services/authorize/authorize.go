@@ -53,8 +53,9 @@ type Deps = servicekit.Deps
 
 // New builds the service.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	if deps.DB == nil || deps.Logger == nil || deps.Now == nil || deps.Random == nil {
-		return nil, errors.New("authorize: DB, Logger, Now and Random are needed")
+	deps, err := deps.Complete()
+	if err != nil {
+		return nil, fmt.Errorf("authorize: %w", err)
 	}
 	if cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("authorize: configuration missing: Limits and Encryption are needed")
@@ -72,7 +73,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Jar:        cookie.Jar{Secure: cfg.Server.Secure()},
 		UI:         ui,
 	}
-	told := refusals.New(audit.RequestRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random), deps.Logger, deps.Now)
+	told := refusals.New(audit.RequestRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.ErrorPage = handlers.Handlers(), told.Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(options)
@@ -116,5 +117,5 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 }
 
 func applications(deps Deps) *appcache.Cache {
-	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes})
+	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider})
 }

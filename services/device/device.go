@@ -64,7 +64,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	clients, err := setup.Authenticator(setup.Config{Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
+	clients, err := setup.Authenticator(setup.Config{Service: name, Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
@@ -73,7 +73,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	told := refusals.New(audit.DeviceRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random), deps.Logger, deps.Now)
+	told := refusals.New(audit.DeviceRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.ErrorPage = edge.Handlers(), told.Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(options)
@@ -90,7 +90,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.Device {
 	rows, guesses, secret := grantstore.NewForDevice(deps.DB), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
 	return &app.Device{Config: app.Config{
-		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes}),
+		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider}),
 		Clients:      clients,
 		People:       directorystore.NewPeople(deps.DB),
 		Sessions:     sessionstore.New(deps.DB),
@@ -98,7 +98,7 @@ func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.De
 		SignIns:      rows,
 		Guesses:      guesses,
 		Starts:       &limits.Flows{Counter: guesses, Secret: secret, Most: cfg.Limits.Flows, Window: cfg.Limits.Window},
-		Trail:        auditstore.New(deps.DB, name, deps.Now, deps.Random),
+		Trail:        auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
 		SessionIdle:  cfg.Sessions.Idle,
 		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
 		GuessRule:    cfg.Limits.Rule(cfg.Limits.UserCode),

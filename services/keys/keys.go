@@ -58,7 +58,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}
 	task := &app.Task{
 		Keeper: &app.Keeper{
-			Schedule: store, Wishes: store, Maker: deps.KeyMaker, Trail: auditstore.New(deps.DB, name, deps.Now, deps.Random),
+			Schedule: store, Wishes: store, Maker: deps.KeyMaker, Trail: auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
 			Policy: policy, Now: deps.Now, Logger: deps.Logger,
 		},
 		Publisher: publisher,

@@ -19,7 +19,7 @@ func newBackchannel(cfg Config, deps Deps, applications ports.Applications, ring
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	outbox := sqlstore.New(deps.DB)
-	observer, err := metrics.NewBackchannel(deps.MeterProvider, outbox.Waiting)
+	observer, err := metrics.NewBackchannel(deps.MeterProvider, outbox.State, deps.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func newBackchannel(cfg Config, deps Deps, applications ports.Applications, ring
 		Applications: applications,
 		Signer:       ring,
 		Sender:       backchannel.New(client),
-		Trail:        auditstore.New(deps.DB, "session", deps.Now, deps.Random),
+		Trail:        auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider),
 		Observer:     observer,
 		Logger:       deps.Logger,
 		Now:          deps.Now,

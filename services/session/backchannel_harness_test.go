@@ -157,9 +157,9 @@ func (w *world) leave(clientIDs ...string) (sid string) {
 
 func (w *world) waiting() int {
 	w.t.Helper()
-	n, err := sqlstore.New(w.service).Waiting(w.t.Context())
+	state, err := sqlstore.New(w.service).State(w.t.Context())
 	require.NoError(w.t, err)
-	return n
+	return state.Waiting
 }
 
 // settled waits until so many notices are left.

@@ -25,6 +25,7 @@ import (
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/httpapi"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
@@ -79,10 +80,13 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 		Refresh: cfg.Signing.Refresh(), Changed: deps.Changes.Signal(changes.SigningKeys),
 	})
 	a := newApp(cfg, deps, passwords, ring)
+	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
 	if a.Backchannel, err = newBackchannel(cfg, deps, a.Applications, ring); err != nil {
 		return nil, err
 	}
-	told := refusals.New(audit.ErrorShown, auditstore.New(deps.DB, "session", deps.Now, deps.Random), deps.Logger, deps.Now)
+	told := refusals.New(audit.ErrorShown, auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	handlers, err := httpapi.New(httpapi.Options{
 		App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random, Shown: told.Shown,
 	})
@@ -116,7 +120,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 	flows := grantstore.NewForSession(deps.DB)
 	reader := sessionstore.New(deps.DB)
 	writer := sqlstore.New(deps.DB)
-	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random)
+	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider)
 	return &app.App{
 		Settings: app.Settings{
 			Issuer: cfg.Server.Issuer(), Idle: cfg.Sessions.Idle, Lifetime: cfg.Sessions.Lifetime,
@@ -134,7 +138,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Accounts:     people,
 		People:       people,
 		Slugs:        people,
-		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes}),
+		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "session", MeterProvider: deps.MeterProvider}),
 		Passwords:    passwords,
 		Hints:        ring.Hints(),
 		Limits:       limitstore.New(deps.DB),

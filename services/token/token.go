@@ -66,7 +66,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	failures := limitstore.New(deps.DB)
 	assertions := assertionstore.New(deps.DB)
 	registry := directorystore.NewApplicationsWithSecrets(deps.DB)
-	authenticator, err := setup.Authenticator(setup.Config{Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
+	authenticator, err := setup.Authenticator(setup.Config{Service: "token", Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
@@ -113,8 +113,8 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 	if err != nil {
 		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
 	}
-	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Changes: deps.Changes})
-	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random), Logger: deps.Logger}
+	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider})
+	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider), Logger: deps.Logger}
 	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
 	tokens := &app.Tokens{Applications: applications, Standings: rows, Verifier: ring, Issuer: cfg.Server.Issuer(), Now: deps.Now}
 	issuer := app.NewIssuer(app.Config{
@@ -151,12 +151,12 @@ func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, reg
 	if err != nil {
 		return nil, err
 	}
-	told := refusals.New(audit.TokenErrorShown, auditstore.New(deps.DB, "token", deps.Now, deps.Random), deps.Logger, deps.Now)
+	told := refusals.New(audit.TokenErrorShown, auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge("token", server, deps)
 	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), told.Page(ui.ErrorPage)
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
-		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes}).Known,
+		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider}).Known,
 	}
 	return httpkit.NewHandler(options)
 }

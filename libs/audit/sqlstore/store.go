@@ -8,6 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -22,12 +26,25 @@ type Store struct {
 	service string
 	now     func() time.Time
 	random  io.Reader
+	written metric.Int64Counter // nil: nobody counts
 }
 
 // New makes a store. db is a transaction where the event must be written if, and
 // only if, what it tells of happens.
 func New(db database.Runner, service string, now func() time.Time, random io.Reader) *Store {
 	return &Store{db: db, service: service, now: now, random: random}
+}
+
+// Counting makes the store count what it writes by kind, as platform.audit.events.
+func (s *Store) Counting(provider metric.MeterProvider) *Store {
+	written, err := provider.Meter("github.com/platform-oauth/platform-oauth/libs/audit").Int64Counter("platform.audit.events",
+		metric.WithUnit("{event}"), metric.WithDescription("Events written to the audit trail, by kind."))
+	if err != nil { // only for a name that OpenTelemetry does not allow
+		otel.Handle(err)
+		return s
+	}
+	s.written = written
+	return s
 }
 
 const columns = `id, at, kind, service, user_id, client_id, tenant_id, session_id, grant_id, address, reference, detail`
@@ -43,6 +60,9 @@ func (s *Store) Record(ctx context.Context, e audit.Event) error {
 	}
 	_, err = s.db.Exec(ctx, "audit.record", insert, id, database.At(at), string(e.Kind), s.service, e.UserID, e.ClientID,
 		e.TenantID, e.SessionID, e.GrantID, e.Address, e.Reference, database.JSON[map[string]string]{V: e.Detail})
+	if err == nil && s.written != nil {
+		s.written.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", string(e.Kind))))
+	}
 	return err
 }
 

@@ -1,6 +1,7 @@
 package sqlstore_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"slices"
@@ -9,6 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/attribute"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
@@ -141,4 +145,20 @@ func TestFiftyAtOnceAreFiftyRows(t *testing.T) {
 		require.Len(t, records, 50)
 		require.True(t, slices.IsSortedFunc(records, func(a, b audit.Record) int { return a.At.Compare(b.At) }))
 	})
+}
+
+func TestEventsAreCountedByKindOnceTheyAreWritten(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	store := sqlstore.New(testkit.SQLite(t), "token", time.Now, rand.Reader).Counting(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+	require.NoError(t, store.Record(t.Context(), audit.Event{Kind: audit.CodeReplayed}))
+	require.NoError(t, store.Record(t.Context(), audit.Event{Kind: audit.CodeReplayed}))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.Error(t, store.Record(over, audit.Event{Kind: audit.CodeReplayed}))
+	var all metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &all))
+	points := all.ScopeMetrics[0].Metrics[0].Data.(metricdata.Sum[int64]).DataPoints
+	require.Len(t, points, 1)
+	require.EqualValues(t, 2, points[0].Value)
+	require.Equal(t, attribute.NewSet(attribute.String("kind", "token.code_replayed")), points[0].Attributes)
 }

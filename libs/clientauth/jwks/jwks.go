@@ -9,8 +9,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
@@ -33,6 +35,9 @@ type Options struct {
 	Size    int           // sets kept at most: 1000
 	Now     func() time.Time
 	Logger  *slog.Logger // nil: nothing is logged
+	// MeterProvider and Component are those of cachestats.Of.
+	MeterProvider metric.MeterProvider
+	Component     string
 }
 
 // Cache is a bounded cache of key sets. Many callers that need the same set make
@@ -40,6 +45,7 @@ type Options struct {
 type Cache struct {
 	fetcher Fetcher
 	opts    Options
+	stats   cachestats.Stats
 	flight  singleflight.Group
 
 	mu      sync.Mutex
@@ -73,7 +79,15 @@ func New(fetcher Fetcher, opts Options) *Cache {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Cache{fetcher: fetcher, opts: opts, entries: map[string]*entry{}}
+	c := &Cache{fetcher: fetcher, opts: opts, entries: map[string]*entry{}}
+	c.stats.Export(cachestats.Of{Cache: "jwks", Component: opts.Component, MeterProvider: opts.MeterProvider}, c.size)
+	return c
+}
+
+func (c *Cache) size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.entries)
 }
 
 // Keys implements clientauth.Keys.
@@ -84,8 +98,10 @@ func (c *Cache) Keys(ctx context.Context, app *directory.Application, kid string
 	now := c.opts.Now()
 	e := c.entry(name)
 	if e.serves(now, c.opts.TTL, kid) {
+		c.stats.Hit()
 		return e.answer(now, c.opts.Stale)
 	}
+	c.stats.Miss()
 	name = strings.Clone(name)
 	done := c.flight.DoChan(name, func() (any, error) {
 		// Somebody else's fetch may have ended between our look and our turn.
@@ -117,6 +133,7 @@ func (c *Cache) fetch(ctx context.Context, name, clientID, uri string) *entry {
 	now := c.opts.Now()
 	next := &entry{set: set, fetchedAt: now, nextAt: now.Add(c.opts.Refetch)}
 	if err != nil {
+		c.stats.Failed()
 		c.opts.Logger.WarnContext(ctx, "could not fetch the keys of an application", "client_id", clientID, "error", err)
 		next = &entry{nextAt: now.Add(c.opts.Retry), err: err}
 		if old := c.entry(name); old != nil && old.set != nil {

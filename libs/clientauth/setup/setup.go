@@ -13,6 +13,7 @@ import (
 
 // Config is what of a service's configuration concerns client authentication.
 type Config struct {
+	Service    string // which service asks, for its metrics
 	Server     servicekit.Server
 	Limits     servicekit.Limits
 	Encryption servicekit.Encryption
@@ -31,7 +32,7 @@ func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator,
 	}
 	return &clientauth.Authenticator{
 		Issuer:     cfg.Server.Issuer(),
-		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger}),
+		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger, MeterProvider: deps.MeterProvider, Component: cfg.Service}),
 		Assertions: assertionstore.New(deps.DB),
 		Limiter:    limitstore.New(deps.DB),
 		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),

@@ -7,8 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/sync/singleflight"
 
+	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
@@ -42,7 +44,10 @@ type Options struct {
 	LoadTimeout time.Duration // how long one load may take: 1 s
 	Size        int           // applications kept at most, and as many answers that there is none: 10,000
 	Now         func() time.Time
-	Changes     Changes // nil: nobody tells, entries live for TTL
+	// Component and MeterProvider are those of cachestats.Of.
+	Component     string
+	MeterProvider metric.MeterProvider
+	Changes       Changes // nil: nobody tells, entries live for TTL
 }
 
 // Cache is a bounded cache before a Source. Many callers that miss at once make
@@ -50,6 +55,7 @@ type Options struct {
 type Cache struct {
 	source Source
 	opts   Options
+	stats  cachestats.Stats
 
 	mu sync.RWMutex
 	// Apart, so that no number of invented ids can push out applications.
@@ -72,6 +78,7 @@ func New(source Source, opts Options) *Cache {
 		source: source, opts: opts.withDefaults(), flight: &singleflight.Group{},
 		known: map[string]entry{}, unknown: map[string]time.Time{},
 	}
+	c.stats.Export(opts.of("applications"), c.size)
 	c.opts.subscribe(func(clientID string) {
 		if clientID == "" {
 			c.InvalidateAll()
@@ -80,6 +87,16 @@ func New(source Source, opts Options) *Cache {
 		}
 	})
 	return c
+}
+
+func (o Options) of(cache string) cachestats.Of {
+	return cachestats.Of{Cache: cache, Component: o.Component, MeterProvider: o.MeterProvider}
+}
+
+func (c *Cache) size() int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return len(c.known) + len(c.unknown)
 }
 
 func (o Options) withDefaults() Options {
@@ -112,10 +129,13 @@ func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Ap
 	c.mu.RUnlock()
 	switch {
 	case known && (e.fresh(&c.opts, now) || now.Before(e.until)):
+		c.stats.Hit()
 		return e.app, nil
 	case unknown && now.Before(until):
+		c.stats.Hit()
 		return nil, directory.ErrNotFound
 	default:
+		c.stats.Miss()
 		return c.load(ctx, flight, clientID)
 	}
 }
@@ -147,6 +167,9 @@ func (c *Cache) read(ctx context.Context, clientID string) (*directory.Applicati
 	c.mu.RUnlock()
 	app, err := c.source.Application(ctx, clientID)
 	now := c.opts.Now()
+	if err != nil && !errors.Is(err, directory.ErrNotFound) {
+		c.stats.Failed()
+	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()

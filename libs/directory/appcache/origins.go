@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 )
 
 // OriginSource lists the origins of all applications: a store.
@@ -19,6 +21,7 @@ type OriginSource interface {
 type Origins struct {
 	source OriginSource
 	opts   Options
+	stats  cachestats.Stats
 	flight singleflight.Group
 
 	mu    sync.RWMutex
@@ -31,6 +34,7 @@ type Origins struct {
 // NewOrigins makes a cache. Of the options Size does not count.
 func NewOrigins(source OriginSource, opts Options) *Origins {
 	o := &Origins{source: source, opts: opts.withDefaults()}
+	o.stats.Export(opts.of("origins"), o.size)
 	// Which application it was does not matter.
 	o.opts.subscribe(func(string) { o.Invalidate() })
 	return o
@@ -46,6 +50,12 @@ func (o *Origins) Invalidate() {
 	o.flight.Forget("")
 }
 
+func (o *Origins) size() int {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return len(o.known)
+}
+
 // Known tells whether any application has the origin.
 func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	now := o.opts.Now()
@@ -53,8 +63,10 @@ func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	known, fresh := o.known[origin], o.known != nil && (o.age.fresh(&o.opts, now) || now.Before(o.until))
 	o.mu.RUnlock()
 	if fresh {
+		o.stats.Hit()
 		return known, nil
 	}
+	o.stats.Miss()
 	done := o.flight.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.opts.LoadTimeout)
 		defer cancel()
@@ -81,6 +93,7 @@ func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {
+		o.stats.Failed()
 		if !away(err) || o.known == nil || !now.Before(o.age.end(&o.opts)) {
 			return nil, err
 		}

@@ -15,11 +15,11 @@ type ForAuthorize struct{ db *database.DB }
 func NewForAuthorize(db *database.DB) *ForAuthorize { return &ForAuthorize{db} }
 
 const codeColumns = `code_hash, request_id, client_id, redirect_uri, code_challenge, scope, nonce, resource, grant_id, offline,
-       user_id, tenant_id, session_id, auth_time, acr, amr, created_at, expires_at`
+       user_id, tenant_id, session_id, auth_time, acr, amr, created_at, expires_at, trace_parent`
 
 const insertCode = `
 INSERT INTO authorization_codes (` + codeColumns + `)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
 // A request ends in a code only for the session that answered it.
 const consumeForCode = `
@@ -31,7 +31,7 @@ const issueFromRequestPostgres = `
 WITH consumed AS (` + consumeForCode + ` RETURNING id)
 INSERT INTO authorization_codes (` + codeColumns + `)
 SELECT $4::bytea, id, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::boolean,
-       $13::text, $14::text, $3, $15::timestamptz, $16::text, $17::jsonb, $18::timestamptz, $19::timestamptz FROM consumed`
+       $13::text, $14::text, $3, $15::timestamptz, $16::text, $17::jsonb, $18::timestamptz, $19::timestamptz, $20::text FROM consumed`
 
 // InsertRequest stores a request that waits for a person.
 func (s *ForAuthorize) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
@@ -45,11 +45,11 @@ func (s *ForAuthorize) Request(ctx context.Context, id string) (*grants.Authoriz
 
 // Issue stores a code for a request that a session answered at once.
 func (s *ForAuthorize) Issue(ctx context.Context, c *grants.AuthorizationCode) error {
-	_, err := s.db.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(c)...)
+	_, err := s.db.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(ctx, c)...)
 	return err
 }
 
-func codeArgs(c *grants.AuthorizationCode) []any {
+func codeArgs(ctx context.Context, c *grants.AuthorizationCode) []any {
 	var request *string
 	if c.RequestID != "" {
 		request = &c.RequestID
@@ -58,7 +58,7 @@ func codeArgs(c *grants.AuthorizationCode) []any {
 		c.Hash, request, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce, c.Resource, c.GrantID, c.Offline,
 		c.UserID, c.TenantID, c.SessionID, database.At(c.AuthTime), c.ACR,
 		database.JSON[[]string]{V: c.AMR},
-		database.At(c.CreatedAt), database.At(c.ExpiresAt),
+		database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx),
 	}
 }
 
@@ -72,7 +72,8 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 	if s.db.Dialect() == database.Postgres {
 		issued, err = s.db.Exec(ctx, "authorization_codes.issue", issueFromRequestPostgres, database.At(now), c.RequestID, c.SessionID,
 			c.Hash, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce, c.Resource, c.GrantID, c.Offline,
-			c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, database.At(c.CreatedAt), database.At(c.ExpiresAt))
+			c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, database.At(c.CreatedAt), database.At(c.ExpiresAt),
+			madeIn(ctx))
 	} else {
 		err = s.db.Tx(ctx, "authorization_codes.issue", func(tx *database.Tx) error {
 			var err error
@@ -80,7 +81,7 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 			if err != nil || issued == 0 {
 				return err
 			}
-			_, err = tx.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(c)...)
+			_, err = tx.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(ctx, c)...)
 			return err
 		})
 	}

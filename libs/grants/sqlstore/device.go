@@ -11,12 +11,12 @@ import (
 
 // A taken user code is no error: the caller draws another.
 const insertDeviceCode = `
-INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, trace_parent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (user_code) DO NOTHING`
 
 const selectDeviceByUserCode = `
-SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at, consumed_at
+SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at, consumed_at, trace_parent
 FROM device_codes WHERE user_code = $1`
 
 const decideDevice = `
@@ -38,23 +38,24 @@ func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
 // InsertDeviceCode stores a new code; false when its user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
 	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID, c.Scope.String(), c.Resource,
-		wholeSeconds(c.Interval), c.Address, database.At(c.CreatedAt), database.At(c.ExpiresAt))
+		wholeSeconds(c.Interval), c.Address, database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx))
 	return n == 1, err
 }
 
 type deviceCodeRow struct {
-	Hash       []byte        `db:"device_code_hash"`
-	UserCode   string        `db:"user_code"`
-	ClientID   string        `db:"client_id"`
-	Scope      string        `db:"scope"`
-	Resource   string        `db:"resource"`
-	Interval   int64         `db:"interval_seconds"`
-	Address    string        `db:"address"`
-	CreatedAt  database.Time `db:"created_at"`
-	ExpiresAt  database.Time `db:"expires_at"`
-	Decision   string        `db:"decision"`
-	DecidedAt  database.Time `db:"decided_at"`
-	ConsumedAt database.Time `db:"consumed_at"`
+	Hash        []byte        `db:"device_code_hash"`
+	UserCode    string        `db:"user_code"`
+	ClientID    string        `db:"client_id"`
+	Scope       string        `db:"scope"`
+	Resource    string        `db:"resource"`
+	Interval    int64         `db:"interval_seconds"`
+	Address     string        `db:"address"`
+	CreatedAt   database.Time `db:"created_at"`
+	ExpiresAt   database.Time `db:"expires_at"`
+	Decision    string        `db:"decision"`
+	DecidedAt   database.Time `db:"decided_at"`
+	ConsumedAt  database.Time `db:"consumed_at"`
+	TraceParent string        `db:"trace_parent"`
 }
 
 // DeviceByUserCode finds a code by its user code (XXXX-XXXX), in whatever state
@@ -66,6 +67,7 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 	if err != nil {
 		return nil, notFound(err)
 	}
+	linkToMaker(ctx, "device_codes", row.TraceParent)
 	scope, _ := oauth.ParseScopes(row.Scope)
 	return &grants.DeviceCode{
 		Hash: row.Hash, UserCode: row.UserCode, ClientID: row.ClientID, Scope: scope, Resource: row.Resource,

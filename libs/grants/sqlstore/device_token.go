@@ -17,7 +17,7 @@ const pollAttempts = 3
 
 const selectDevicePoll = `
 SELECT c.user_code, c.client_id, c.scope, c.resource, c.interval_seconds, c.created_at, c.expires_at, c.decision, c.decided_at,
-       c.grant_id, c.user_id, c.tenant_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at,` + whoColumns + `
+       c.grant_id, c.user_id, c.tenant_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at, c.trace_parent,` + whoColumns + `
 FROM device_codes c` + whoJoins + `
 WHERE c.device_code_hash = $1`
 
@@ -50,6 +50,7 @@ type devicePollRow struct {
 	AMR          database.JSON[[]string] `db:"amr"`
 	LastPolledAt database.Time           `db:"last_polled_at"`
 	ConsumedAt   database.Time           `db:"consumed_at"`
+	TraceParent  string                  `db:"trace_parent"`
 	who
 }
 
@@ -117,6 +118,7 @@ func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string)
 	case row.ClientID != clientID:
 		return nil, grants.ErrNotFound
 	}
+	linkToMaker(ctx, "device_codes", row.TraceParent)
 	return row.poll(codeHash), nil
 }
 

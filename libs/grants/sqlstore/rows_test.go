@@ -76,7 +76,7 @@ func newRequest(id string) *grants.AuthorizationRequest {
 		RedirectURI: "https://app.test/cb?a=1", ResponseMode: oauth.ResponseModeFormPost, Scope: oauth.Scopes{"openid", "email"},
 		State: "st\"ate ü", Nonce: "n", CodeChallenge: "c", Prompt: oauth.Prompt{"login", "consent"}, MaxAge: &maxAge,
 		LoginHint: "ada@acme.test", ACRValues: "2 1", UILocales: "de en", Resource: "https://api.test", HintSubject: "usr_ada",
-		TraceParent: "00-1-2-01", CreatedAt: flowStart, ExpiresAt: flowStart.Add(30 * time.Minute),
+		CreatedAt: flowStart, ExpiresAt: flowStart.Add(30 * time.Minute),
 	}
 }
 

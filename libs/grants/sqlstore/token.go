@@ -18,7 +18,7 @@ func NewForToken(db *database.DB) *ForToken { return &ForToken{db} }
 const selectRedeemable = `
 SELECT COALESCE(c.request_id, '') AS request_id, c.client_id, c.redirect_uri, c.code_challenge, c.scope, c.nonce, c.resource,
        c.grant_id, c.offline, c.user_id, c.tenant_id, c.session_id, c.auth_time, c.acr, c.amr, c.created_at, c.expires_at,
-       c.consumed_at,` + whoColumns + `,` + sessionColumn + `
+       c.consumed_at, c.trace_parent,` + whoColumns + `,` + sessionColumn + `
 FROM authorization_codes c` + whoJoins + sessionJoin + `
 WHERE c.code_hash = $1`
 
@@ -41,6 +41,7 @@ type redeemableRow struct {
 	CreatedAt     database.Time           `db:"created_at"`
 	ExpiresAt     database.Time           `db:"expires_at"`
 	ConsumedAt    database.Time           `db:"consumed_at"`
+	TraceParent   string                  `db:"trace_parent"`
 	who
 	SessionLive bool `db:"session_live"`
 }
@@ -52,6 +53,7 @@ func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Tim
 	if err := s.db.Get(ctx, "authorization_codes.find", &row, selectRedeemable, codeHash, database.At(now)); err != nil {
 		return nil, notFound(err)
 	}
+	linkToMaker(ctx, "authorization_codes", row.TraceParent)
 	scope, _ := oauth.ParseScopes(row.Scope)
 	return &grants.Redeemable{
 		AuthorizationCode: grants.AuthorizationCode{

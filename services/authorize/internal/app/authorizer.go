@@ -52,13 +52,12 @@ type Config struct {
 type Authorizer struct{ Config }
 
 // Visitor is the browser that sent a request: the values of its cookies, empty
-// where it has none, the trace its visit belongs to, and where it is.
+// where it has none, and where it is.
 type Visitor struct {
-	Browser     string
-	Session     string
-	Accounts    string
-	TraceParent string
-	Address     netip.Addr
+	Browser  string
+	Session  string
+	Accounts string
+	Address  netip.Addr
 }
 
 // Answer says where the browser goes next; exactly one of Reply, Pages and Self
@@ -91,7 +90,7 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 	if refused != nil || err != nil {
 		return refused, err
 	}
-	row.BrowserHash, row.TraceParent = []byte{}, visitor.TraceParent
+	row.BrowserHash = []byte{}
 	row.ExpiresAt = row.CreatedAt.Add(postedTTL)
 	if err := a.insert(ctx, row, visitor.Address); err != nil {
 		return nil, err
@@ -274,7 +273,7 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 		}
 		answer.Browser = browser
 	}
-	row.BrowserHash, row.TraceParent = oauth.HashSecret(browser), visitor.TraceParent
+	row.BrowserHash = oauth.HashSecret(browser)
 	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
 	if err := a.insert(ctx, row, visitor.Address); err != nil {
 		return nil, err

@@ -94,7 +94,7 @@ func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) er
 	if err != nil {
 		return fmt.Errorf("look up wrong user codes: %w", err)
 	}
-	return limits.Refuse(until, now)
+	return limits.Refuse(limits.UserCode, until, now)
 }
 
 // countGuess counts a wrong guess of a visitor, and among everybody's.

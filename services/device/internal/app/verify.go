@@ -26,11 +26,10 @@ const (
 // Visitor is the browser that sent a request: the values of its cookies, empty
 // where it has none, its address, and where the visit is found in traces and logs.
 type Visitor struct {
-	Browser     string
-	Session     string
-	Address     netip.Addr
-	TraceParent string
-	Reference   string
+	Browser   string
+	Session   string
+	Address   netip.Addr
+	Reference string
 }
 
 // Visit is what somebody who typed a code sees.
@@ -108,7 +107,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 	err = d.SignIns.InsertRequest(ctx, &grants.AuthorizationRequest{
 		ID: flow, Kind: grants.KindDevice, BrowserHash: oauth.HashSecret(visitor.Browser),
 		ClientID: visit.App.ClientID, Scope: visit.Code.Scope, Resource: visit.Code.Resource, UserCode: visit.Code.UserCode,
-		ResponseMode: oauth.ResponseModeQuery, TraceParent: visitor.TraceParent, CreatedAt: now, ExpiresAt: expires,
+		ResponseMode: oauth.ResponseModeQuery, CreatedAt: now, ExpiresAt: expires,
 	})
 	if err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)

@@ -56,7 +56,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	if err != nil {
 		return nil, fmt.Errorf("look up the limits: %w", err)
 	}
-	if err := limits.Refuse(until, now); err != nil {
+	if err := limits.Refuse(limits.SignIn, until, now); err != nil {
 		a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.SignInBlocked})
 		return nil, err
 	}

@@ -35,6 +35,13 @@ type Outbox interface {
 	GiveUp(ctx context.Context, n LogoutNotice, at time.Time) (bool, error)
 }
 
+// OutboxState is what the outbox holds, for the operator.
+type OutboxState struct {
+	Waiting     int       // to be delivered
+	Oldest      time.Time // when the session of the oldest of them ended; zero for none
+	Undelivered int       // given up within the last week
+}
+
 // LogoutOutcome is what came of one attempt: the value of a metric's attribute.
 type LogoutOutcome string
 

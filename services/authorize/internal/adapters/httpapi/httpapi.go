@@ -5,7 +5,6 @@ import (
 	"net/url"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -100,17 +99,8 @@ func parse(params *httpkit.Params) (*domain.Request, error) {
 func (a *API) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
 		Browser: a.Jar.Browser(c.Request), Session: a.Jar.Session(c.Request), Accounts: a.Jar.Accounts(c.Request),
-		TraceParent: traceParent(trace.SpanContextFromContext(c.Request.Context())), Address: httpkit.ClientAddr(c),
+		Address: httpkit.ClientAddr(c),
 	}
-}
-
-// traceParent is the W3C header of a span, so that the rest of a flow can link to
-// where it began; empty when nothing traces.
-func traceParent(span trace.SpanContext) string {
-	if !span.IsValid() {
-		return ""
-	}
-	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
 }
 
 // write answers an outcome; without one there is nothing to tell (HEAD).

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
@@ -180,12 +179,8 @@ func csrfToken(visitor app.Visitor, userCode string) string {
 func csrfPurpose(userCode string) string { return "device " + userCode }
 
 func (a *API) visitor(c *gin.Context) app.Visitor {
-	v := app.Visitor{
+	return app.Visitor{
 		Browser: a.jar.Browser(c.Request), Session: a.jar.Session(c.Request),
 		Address: httpkit.ClientAddr(c), Reference: httpkit.Reference(c),
 	}
-	if span := trace.SpanContextFromContext(c.Request.Context()); span.IsValid() {
-		v.TraceParent = "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
-	}
-	return v
 }

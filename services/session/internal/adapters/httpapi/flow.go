@@ -227,6 +227,7 @@ var failures = []failure{
 // is httpkit's.
 func (a *api) fail(c *gin.Context, err error) {
 	if blocked := (*limits.Error)(nil); errors.As(err, &blocked) && httpkit.WantsHTML(c.Request) {
+		httpkit.Limited(c, blocked)
 		a.blocked(c, blocked.RetryAfter())
 		return
 	}

@@ -1,9 +1,10 @@
-// Package metrics counts back-channel logouts with OpenTelemetry.
+// Package metrics counts sign-ins and back-channel logouts with OpenTelemetry.
 package metrics
 
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
@@ -15,16 +16,16 @@ const scopeName = "github.com/platform-oauth/platform-oauth/services/session"
 
 var _ ports.LogoutObserver = (*Backchannel)(nil)
 
-// Backchannel is the counter platform.session.backchannel.attempts and the gauge
-// platform.session.backchannel.waiting.
+// Backchannel is the counter platform.session.backchannel.attempts, and the gauges
+// platform.session.backchannel.waiting, .oldest_age and .undelivered.
 type Backchannel struct {
 	attempts metric.Int64Counter
 	sets     map[ports.LogoutOutcome][]metric.AddOption
 }
 
-// NewBackchannel makes the instruments; waiting counts the notices that are to be
-// delivered, whenever the gauge is read.
-func NewBackchannel(provider metric.MeterProvider, waiting func(ctx context.Context) (int, error)) (*Backchannel, error) {
+// NewBackchannel makes the instruments; state tells what the outbox holds, whenever
+// the gauges are read, and now the time.
+func NewBackchannel(provider metric.MeterProvider, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time) (*Backchannel, error) {
 	meter := provider.Meter(scopeName)
 	attempts, err := meter.Int64Counter("platform.session.backchannel.attempts",
 		metric.WithUnit("{attempt}"),
@@ -32,24 +33,49 @@ func NewBackchannel(provider metric.MeterProvider, waiting func(ctx context.Cont
 	if err != nil {
 		return nil, fmt.Errorf("make the counter of back-channel logouts: %w", err)
 	}
-	_, err = meter.Int64ObservableGauge("platform.session.backchannel.waiting",
-		metric.WithUnit("{notice}"),
-		metric.WithDescription("Notices of logouts to be delivered, of all replicas together."),
-		metric.WithInt64Callback(func(ctx context.Context, o metric.Int64Observer) error {
-			n, err := waiting(ctx)
-			if err == nil {
-				o.Observe(int64(n))
-			}
-			return err
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("make the gauge of back-channel logouts: %w", err)
+	if err := watchOutbox(meter, state, now); err != nil {
+		return nil, fmt.Errorf("make the gauges of back-channel logouts: %w", err)
 	}
 	b := &Backchannel{attempts: attempts, sets: map[ports.LogoutOutcome][]metric.AddOption{}}
 	for _, outcome := range ports.LogoutOutcomes {
 		b.sets[outcome] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(outcome))))}
 	}
 	return b, nil
+}
+
+func watchOutbox(meter metric.Meter, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time) error {
+	waiting, err := meter.Int64ObservableGauge("platform.session.backchannel.waiting", metric.WithUnit("{notice}"),
+		metric.WithDescription("Notices of logouts to be delivered, of all replicas together."))
+	if err != nil {
+		return err
+	}
+	oldest, err := meter.Float64ObservableGauge("platform.session.backchannel.oldest_age", metric.WithUnit("s"),
+		metric.WithDescription("Age of the oldest notice to be delivered; 0 without one."))
+	if err != nil {
+		return err
+	}
+	undelivered, err := meter.Int64ObservableGauge("platform.session.backchannel.undelivered", metric.WithUnit("{notice}"),
+		metric.WithDescription("Notices that were given up, a week long, of all replicas together."))
+	if err != nil {
+		return err
+	}
+	_, err = meter.RegisterCallback(func(ctx context.Context, observe metric.Observer) error {
+		held, err := state(ctx)
+		if err != nil {
+			// Without them while the database is away, and after it was closed: an error
+			// here would keep every other metric from being exported too.
+			return nil //nolint:nilerr // the failed statement is a metric itself
+		}
+		age := 0.0
+		if !held.Oldest.IsZero() {
+			age = max(0, now().Sub(held.Oldest).Seconds())
+		}
+		observe.ObserveInt64(waiting, int64(held.Waiting))
+		observe.ObserveFloat64(oldest, age)
+		observe.ObserveInt64(undelivered, int64(held.Undelivered))
+		return nil
+	}, waiting, oldest, undelivered)
+	return err
 }
 
 // Attempted implements ports.LogoutObserver.

@@ -90,10 +90,19 @@ func (s *Store) GiveUp(ctx context.Context, n ports.LogoutNotice, at time.Time) 
 	return changed == 1, err
 }
 
-// Waiting counts the notices to be delivered.
-func (s *Store) Waiting(ctx context.Context) (waiting int, err error) {
-	err = s.db.Get(ctx, "logout_outbox.count", &waiting, `SELECT COUNT(*) FROM logout_outbox WHERE gave_up_at IS NULL`)
-	return waiting, err
+type stateRow struct {
+	Waiting     int           `db:"waiting"`
+	Oldest      database.Time `db:"oldest"`
+	Undelivered int           `db:"undelivered"`
+}
+
+// State tells what the outbox holds.
+func (s *Store) State(ctx context.Context) (ports.OutboxState, error) {
+	const count = `SELECT count(*) FILTER (WHERE gave_up_at IS NULL) AS waiting, min(created_at) FILTER (WHERE gave_up_at IS NULL) AS oldest,
+       count(gave_up_at) AS undelivered FROM logout_outbox`
+	var row stateRow
+	err := s.db.Get(ctx, "logout_outbox.state", &row, count)
+	return ports.OutboxState{Waiting: row.Waiting, Oldest: row.Oldest.Time, Undelivered: row.Undelivered}, err
 }
 
 // DeleteUndelivered removes at most batch notices that were given up a week ago,

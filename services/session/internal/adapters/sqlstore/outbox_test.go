@@ -101,9 +101,9 @@ func TestAnEndThatIsRolledBackLeavesNoNotice(t *testing.T) {
 		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
 		insertGrant(t, db, "gnt_1", "app_told", "ses_1", false)
 		require.Error(t, store.Create(t.Context(), session("ses_1"), []byte("two"), []string{"ses_1"}, nil))
-		waiting, err := store.Waiting(t.Context())
+		state, err := store.State(t.Context())
 		require.NoError(t, err)
-		require.Zero(t, waiting)
+		require.Zero(t, state)
 	})
 }
 
@@ -121,9 +121,10 @@ func TestTheOldestNoticesAreClaimedFirstAndComeBackAfterTheLease(t *testing.T) {
 		require.Equal(t, []string{"ses_3:app_told"}, claim(time.Minute, 2))
 		require.Empty(t, claim(2*time.Minute-time.Second, 9), "they are somebody's")
 		require.Len(t, claim(2*time.Minute, 9), 3, "who has died, it seems")
-		waiting, err := store.Waiting(t.Context())
+		state, err := store.State(t.Context())
 		require.NoError(t, err)
-		require.Equal(t, 3, waiting)
+		require.Equal(t, 3, state.Waiting)
+		require.True(t, at.Equal(state.Oldest), "%s", state.Oldest)
 	})
 }
 
@@ -154,9 +155,9 @@ func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
 		notices, err := store.Claim(t.Context(), at.Add(48*time.Hour), at.Add(72*time.Hour), 9)
 		require.NoError(t, err)
 		require.Empty(t, notices)
-		waiting, err := store.Waiting(t.Context())
+		state, err := store.State(t.Context())
 		require.NoError(t, err)
-		require.Zero(t, waiting)
+		require.Equal(t, ports.OutboxState{Undelivered: 1}, state)
 
 		week := 7 * 24 * time.Hour
 		for _, c := range []struct {

@@ -1,0 +1,69 @@
+package database
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+)
+
+// expiry counts what [DB.DeleteDue] removes, and tells since when a table may hold
+// rows that are over.
+type expiry struct {
+	removed metric.Int64Counter
+	mu      sync.Mutex
+	done    map[string]caughtUp // by table
+}
+
+// caughtUp is when this process last left no row in a table that was over.
+type caughtUp struct {
+	at time.Time
+	of metric.MeasurementOption
+}
+
+func (o *observer) watchExpiry(meter metric.Meter) error {
+	o.expiry.done = map[string]caughtUp{}
+	var err error
+	o.expiry.removed, err = meter.Int64Counter("platform.expiry.rows",
+		metric.WithUnit("{row}"),
+		metric.WithDescription("Rows removed because they had expired, by table."))
+	if err != nil {
+		return err
+	}
+	since, err := meter.Float64ObservableGauge("platform.expiry.backlog_age", metric.WithUnit("s"),
+		metric.WithDescription("Time since this process last left no expired row in a table: it grows while there is a backlog."))
+	if err != nil {
+		return err
+	}
+	registration, err := meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
+		o.expiry.mu.Lock()
+		defer o.expiry.mu.Unlock()
+		for _, done := range o.expiry.done {
+			observe.ObserveFloat64(since, time.Since(done.at).Seconds(), done.of)
+		}
+		return nil
+	}, since)
+	if err != nil {
+		return err
+	}
+	o.watched = append(o.watched, registration)
+	return nil
+}
+
+// expired notes that n rows were removed by a batch of at most that many. A full
+// one may have left some.
+func (o *observer) expired(ctx context.Context, table string, n int64, batch int) {
+	o.expiry.mu.Lock()
+	defer o.expiry.mu.Unlock()
+	done, known := o.expiry.done[table]
+	if !known {
+		done.at, done.of = time.Now(), metric.WithAttributeSet(attribute.NewSet(o.system, attribute.String("db.collection.name", table)))
+	}
+	if n < int64(batch) {
+		done.at = time.Now()
+	}
+	o.expiry.done[table] = done
+	o.expiry.removed.Add(ctx, n, done.of)
+}

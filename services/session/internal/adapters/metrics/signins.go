@@ -1,0 +1,52 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
+)
+
+// results are the values of the attribute result, by what the trail is told.
+var results = map[audit.Kind]string{
+	audit.SignedIn:      "signed_in",
+	audit.SignInFailed:  "failed",
+	audit.SignInBlocked: "blocked",
+}
+
+var _ ports.Trail = (*SignIns)(nil)
+
+// SignIns is the counter platform.session.sign_ins. It stands before the audit
+// trail, which hears of every sign-in.
+type SignIns struct {
+	trail   ports.Trail
+	signIns metric.Int64Counter
+	sets    map[audit.Kind][]metric.AddOption
+}
+
+// NewSignIns counts what is told to trail.
+func NewSignIns(provider metric.MeterProvider, trail ports.Trail) (*SignIns, error) {
+	signIns, err := provider.Meter(scopeName).Int64Counter("platform.session.sign_ins",
+		metric.WithUnit("{sign_in}"),
+		metric.WithDescription("Attempts to prove who one is, by result: signed_in, failed, or blocked because of earlier failures."))
+	if err != nil {
+		return nil, fmt.Errorf("make the counter of sign-ins: %w", err)
+	}
+	s := &SignIns{trail: trail, signIns: signIns, sets: map[audit.Kind][]metric.AddOption{}}
+	for kind, result := range results {
+		s.sets[kind] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("result", result)))}
+	}
+	return s, nil
+}
+
+// Record implements ports.Trail.
+func (s *SignIns) Record(ctx context.Context, e audit.Event) error {
+	if set, ok := s.sets[e.Kind]; ok {
+		s.signIns.Add(ctx, 1, set...)
+	}
+	return s.trail.Record(ctx, e)
+}
