@@ -124,17 +124,24 @@ func decode(v version, text string) ([]byte, error) {
 // token when it was denied.
 func (e *Engine) note(v version, batch []*item, err error) {
 	if err == nil {
-		for _, i := range batch {
-			if err == nil {
-				err = i.err
-			}
-		}
+		err = ofVersion(batch)
 	}
 	e.health.note(v, err, e.now())
 	var known *Error
 	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
 		e.session.Doubt()
 	}
+}
+
+// ofVersion is what is wrong with the version that all of a batch share; one bad
+// input says nothing about it.
+func ofVersion(batch []*item) error {
+	for _, i := range batch {
+		if errors.Is(i.err, signing.ErrKeyMissing) {
+			return i.err
+		}
+	}
+	return nil
 }
 
 // post writes to a path below the mount and reads the answer, where into is not nil.

@@ -83,7 +83,7 @@ func TestReasonsOfAnswersThatASmallServerNeverGives(t *testing.T) {
 		"a proxy without a server":              {http.StatusBadGateway, "", vaulttransit.Fault},
 		"a version that was archived":           {http.StatusBadRequest, "requested version for signing does not contain a private part", vaulttransit.BadVersion},
 		"a key that has been deleted":           {http.StatusBadRequest, "signing key not found", vaulttransit.MissingKey},
-		"something about the input":             {http.StatusBadRequest, "unable to decode input as base64", vaulttransit.Fault},
+		"something about the input":             {http.StatusBadRequest, "unable to decode input as base64", vaulttransit.Refused},
 		"a permission":                          {http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n", vaulttransit.Denied},
 		"a request without a token (OpenBao 2)": {http.StatusBadRequest, "missing client token", vaulttransit.Denied},
 	} {
@@ -92,6 +92,22 @@ func TestReasonsOfAnswersThatASmallServerNeverGives(t *testing.T) {
 			require.Equal(t, c.want, vaulttransit.ReasonOf(c.status, c.text))
 		})
 	}
+}
+
+func TestAKeyThatDoesNotSignCostsTheOthersNothing(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	e := open(t, bao, vaulttransit.Options{})
+	key := signingtest.NewKey(t, e, signing.EdDSA, 1, time.Now())
+	_, err := bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(), "transit/keys/platform-es256", map[string]any{"type": "aes256-gcm96"})
+	require.NoError(t, err)
+	for range 5 {
+		_, err := e.Sign(t.Context(), signing.Key{Algorithm: signing.ES256, Ref: "platform-es256:v1"}, []byte("input"))
+		requireReason(t, vaulttransit.Refused, err)
+	}
+	require.ErrorContains(t, e.Check(t.Context()), "key platform-es256:v1: vault: refused", "readiness names it")
+	_, err = e.Sign(t.Context(), key, []byte("input"))
+	require.NoError(t, err)
 }
 
 func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
