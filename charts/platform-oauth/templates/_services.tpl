@@ -73,12 +73,23 @@ while they live, and a setting that only the new version knows stops none of the
 {{- end }}
 - name: PLATFORM_VAULT_AUTH
   value: {{ $vault.auth }}
+{{- with $vault.authMount }}
+- name: PLATFORM_VAULT_AUTH_MOUNT
+  value: {{ . | quote }}
+{{- end }}
 {{- if eq $vault.auth "kubernetes" }}
 - name: PLATFORM_VAULT_ROLE
   value: {{ $vault.rolePrefix }}{{ .component }}
+- name: PLATFORM_VAULT_JWT_FILE
+  value: /var/run/secrets/vault/token
+{{- else if eq $vault.auth "approle" }}
+- name: PLATFORM_VAULT_ROLE
+  valueFrom: {secretKeyRef: {name: {{ $vault.secretPrefix }}{{ .component }}, key: role-id}}
+- name: PLATFORM_VAULT_SECRET_ID_FILE
+  value: /var/run/secrets/vault/secret-id
 {{- else }}
-- name: VAULT_TOKEN
-  valueFrom: {secretKeyRef: {name: {{ required "vault.tokenSecret.name is missing: vault.auth is token" $vault.tokenSecret.name }}, key: {{ $vault.tokenSecret.key }}}}
+- name: PLATFORM_VAULT_TOKEN_FILE
+  value: /var/run/secrets/vault/token
 {{- end }}
 - name: PLATFORM_VAULT_TRANSIT_MOUNT
   value: {{ $vault.transitMount | quote }}
@@ -86,11 +97,11 @@ while they live, and a setting that only the new version knows stops none of the
   value: {{ $vault.keyPrefix | quote }}
 {{- end -}}
 
-{{/* What a service's container mounts, and the volumes: its database URL, the encryption keys, its token for Vault. */}}
+{{/* What a service's container mounts, and the volumes: its database URL, the encryption keys, what it logs in to Vault with. */}}
 {{- define "platform.mounts" -}}
 - {name: secrets, mountPath: /var/run/secrets/platform, readOnly: true}
-{{- if and .is.signs (eq .ctx.Values.vault.auth "kubernetes") }}
-- {name: vault-token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- if .is.signs }}
+- {name: vault, mountPath: /var/run/secrets/vault, readOnly: true}
 {{- end }}
 {{- include "platform.caMount" .ctx }}
 {{- end -}}
@@ -107,12 +118,22 @@ while they live, and a setting that only the new version knows stops none of the
           items:
             - {key: {{ .ctx.Values.encryption.key }}, path: encryption-keys}
       {{- end }}
-{{- if and .is.signs (eq .ctx.Values.vault.auth "kubernetes") }}
-- name: vault-token
+{{- if .is.signs }}
+{{- with .ctx.Values.vault }}
+- name: vault
   projected:
     defaultMode: 0440
     sources:
-      - serviceAccountToken: {path: token, audience: {{ .ctx.Values.vault.audience | quote }}, expirationSeconds: 3600}
+      {{- if eq .auth "kubernetes" }}
+      - serviceAccountToken: {path: token, audience: {{ .audience | quote }}, expirationSeconds: 3600}
+      {{- else }}
+      {{- $key := ternary "secret-id" "token" (eq .auth "approle") }}
+      - secret:
+          name: {{ .secretPrefix }}{{ $.component }}
+          items:
+            - {key: {{ $key }}, path: {{ $key }}}
+      {{- end }}
+{{- end }}
 {{- end }}
 {{- include "platform.caVolume" .ctx }}
 {{- end -}}
