@@ -74,7 +74,8 @@ chart: bin/tools/helm bin/tools/kubeconform bin/tools/helm-unittest bin/kube ## 
 	bin/tools/helm lint --strict --quiet --kube-version 1.29.0 -f $(CHART)/examples/$$e.yaml $(CHART); \
 	bin/tools/helm template login $(CHART) -n identity --kube-version 1.29.0 -f $(CHART)/examples/$$e.yaml >bin/chart/$$e.yaml; done
 	@for v in $(KUBE_VERSIONS); do echo "kubeconform $$v"; bin/tools/kubeconform -strict -summary -kubernetes-version $$v \
-	-schema-location 'bin/kube/{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.json' $(EXAMPLES:%=bin/chart/%.yaml); done
+	-schema-location 'bin/kube/{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.json' \
+	$(EXAMPLES:%=bin/chart/%.yaml) deployments/e2e/testdata/cluster/dependencies.yaml; done
 	bin/tools/helm-unittest --strict $(CHART)
 	go test -count=1 -tags nomsgpack ./deployments/charttest
 
