@@ -15,7 +15,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/api"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/services/authorize"
 	"github.com/platform-oauth/platform-oauth/services/device"
@@ -42,35 +41,6 @@ func has[S any](service string) bool {
 		}
 	}
 	return false
-}
-
-// The ingress, the OpenAPI document and the process that holds all five services
-// route by one list: api.Ingress is what api.Mux is made of, and Routes is held
-// against openapi.yaml where it is generated.
-func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
-	t.Parallel()
-	for _, example := range []string{"minimal", "production"} {
-		var ingress []object
-		for _, o := range render(t, example) {
-			if o.Kind == "Ingress" {
-				ingress = append(ingress, o)
-			}
-		}
-		require.Len(t, ingress, 1)
-		require.Len(t, ingress[0].Spec.Rules, 1)
-		rule := ingress[0].Spec.Rules[0]
-		require.Equal(t, "login.example.test", rule.Host)
-		require.Len(t, ingress[0].Spec.TLS, 1)
-		require.Equal(t, []string{rule.Host}, ingress[0].Spec.TLS[0].Hosts)
-		var routed []api.Entry
-		for _, p := range rule.HTTP.Paths {
-			require.Contains(t, []string{"Exact", "Prefix"}, p.PathType)
-			service, found := strings.CutPrefix(p.Backend.Service.Name, release+"-platform-oauth-")
-			require.True(t, found, p.Backend.Service.Name)
-			routed = append(routed, api.Entry{Path: p.Path, Prefix: p.PathType == "Prefix", Service: service})
-		}
-		require.Equal(t, api.Ingress(), routed)
-	}
 }
 
 // environment is what a container finds, with a file or value made up for what

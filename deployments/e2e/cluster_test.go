@@ -70,7 +70,7 @@ func TestOnACluster(t *testing.T) {
 		}, 2*time.Minute, time.Second, "the ingress routes to the release")
 	})
 	step("helm test", func(t *testing.T) {
-		require.Contains(t, c.helm(t, "test", clusterRelease, "--logs", "--timeout", helmPatience), "ok  token")
+		require.Contains(t, c.helm(t, "test", clusterRelease, "--timeout", helmPatience), "ok  token")
 	})
 	step("sign in", func(t *testing.T) {
 		rp := newRelyingParty(t, s, "web", webCallback, "openid", "profile", "email")

@@ -44,6 +44,7 @@ metadata:
   {{- include "platform.metadata" . | nindent 2 }}
   annotations:
     {{- include "platform.hook" (dict "hooks" .hooks "weight" 0) | nindent 4 }}
+    helm.sh/hook-output-log-policy: hook-failed
 spec:
   backoffLimit: 3
   activeDeadlineSeconds: {{ .ctx.Values.migrate.deadlineSeconds }}
