@@ -1,15 +1,15 @@
-{{/*
-A Job of the operator's binary, with the hook annotations of its event: (dict "ctx" $ "component" "migrate" "role"
-"owner" "name" … "hooks" "pre-install,pre-upgrade" "args" (list …) "volumes" … "mounts" …). A Job that failed stays, to
-be looked at, until the next attempt. Before an installation nothing of the release exists, so it brings its own
-ServiceAccount and NetworkPolicy.
-*/}}
+{{/* Of a hook's object: gone when all went well; when not it stays, to be looked at, until the next attempt. */}}
 {{- define "platform.hook" -}}
 helm.sh/hook: {{ .hooks }}
 helm.sh/hook-weight: {{ .weight | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
+{{/*
+A Job of the operator's binary, with the hook annotations of its event: (dict "ctx" $ "component" "migrate" "role"
+"owner" "name" … "hooks" "pre-install,pre-upgrade" "args" (list …) "volumes" … "mounts" …). Before an installation
+nothing of the release exists, so it brings its own ServiceAccount and NetworkPolicy.
+*/}}
 {{- define "platform.job" -}}
 apiVersion: v1
 kind: ServiceAccount
