@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -170,10 +169,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	s := deploy(t, fleet{replicas: map[string]int{"token": 2}, env: []string{
 		"PLATFORM_HTTP_DRAIN_DELAY=1s", "PLATFORM_HTTP_READ_TIMEOUT=60s", "PLATFORM_HTTP_REQUEST_DEADLINE=60s", "PLATFORM_HTTP_WRITE_TIMEOUT=90s",
 	}})
-	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {"https://api.billing.test"},
-	}.Encode()
-
+	form := serviceForm()
 	eventually := func(what string, condition func() bool) {
 		t.Helper()
 		require.Eventually(t, condition, 30*time.Second, 5*time.Millisecond, what)
@@ -186,40 +182,16 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	service := s.balancers["token"]
 	eventually("the halves have arrived", func() bool { return service.inFlight("token") > 0 && service.inFlight("token-2") > 0 })
 
-	var answered, lost atomic.Int64
-	stop := make(chan struct{})
-	var load sync.WaitGroup
-	for range 4 {
-		load.Go(func() {
-			tick := time.NewTicker(10 * time.Millisecond)
-			defer tick.Stop()
-			for {
-				select {
-				case <-stop:
-					return
-				case <-tick.C:
-				}
-				res, err := http.Post(s.url("/oauth/token"), "application/x-www-form-urlencoded", strings.NewReader(form))
-				if err != nil || res.StatusCode != http.StatusOK {
-					lost.Add(1)
-				}
-				if err == nil {
-					_, _ = io.Copy(io.Discard, res.Body)
-					_ = res.Body.Close()
-				}
-				answered.Add(1)
-			}
-		})
-	}
-	eventually("the load has begun", func() bool { return answered.Load() > 20 })
+	load := startLoad(s, form)
+	eventually("the load has begun", func() bool { return load.answered.Load() > 20 })
 
 	s.procs["token-2"].terminate(t)
 	eventually("it says that it leaves", func() bool {
 		status, _ := fetch(t.Context(), "http://"+s.admin["token-2"]+"/readyz")
 		return status != http.StatusOK
 	})
-	seen := answered.Load()
-	eventually("the load goes on", func() bool { return answered.Load() > seen+50 })
+	seen := load.answered.Load()
+	eventually("the load goes on", func() bool { return load.answered.Load() > seen+50 })
 	eventually("it no longer listens", func() bool {
 		c, err := net.Dial("tcp", s.addr["token-2"])
 		if err == nil {
@@ -236,11 +208,9 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 		require.Contains(t, string(answer), "access_token")
 	}
 	s.procs["token-2"].waitForEnd(t)
-	seen = answered.Load()
-	eventually("the other serves alone", func() bool { return answered.Load() > seen+20 })
-	close(stop)
-	load.Wait()
-	require.Zero(t, lost.Load(), "of %d requests", answered.Load())
+	seen = load.answered.Load()
+	eventually("the other serves alone", func() bool { return load.answered.Load() > seen+20 })
+	require.Zero(t, load.end(), "of %d requests; the first: %s", load.answered.Load(), load.said)
 }
 
 // half opens a connection to the ingress and sends the first half of a request.
