@@ -5,6 +5,7 @@ package docker
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,7 @@ func docker(t *testing.T, args ...string) string {
 	program := os.Getenv("DOCKER")
 	require.NotEmpty(t, program, "these tests are run by `make images-check`")
 	var complaint bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), program, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), program, args...) // cleanups call it too
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
 	require.NoError(t, err, "docker %v:\n%s%s", args, out, complaint.String())
