@@ -38,7 +38,7 @@ func run(t *testing.T, name string, args []string, env map[string]string, comman
 	c.id = docker(t, append(append(line, image(name)), command...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			logs, _ := exec.Command(os.Getenv("DOCKER"), "logs", c.id).CombinedOutput() //nolint:gosec // the client we were given
+			logs, _ := exec.Command(os.Getenv("DOCKER"), "logs", c.id).CombinedOutput()
 			t.Logf("--- %s said:\n%s", name, logs)
 		}
 		docker(t, "rm", "--force", c.id)
@@ -76,7 +76,7 @@ func folder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for at := dir; at != os.TempDir(); at = filepath.Dir(at) {
-		require.NoError(t, os.Chmod(at, 0o755)) //nolint:gosec // on the way to the folder others must get through
+		require.NoError(t, os.Chmod(at, 0o755))
 	}
 	inner := filepath.Join(dir, "data")
 	require.NoError(t, os.Mkdir(inner, 0o700))
@@ -110,7 +110,7 @@ func TestTheFiveServicesRunInFiveContainers(t *testing.T) {
     client_secret: a-secret-that-only-this-test-knows-of
     grants: [client_credentials]
     scopes: ["api:read"]
-`), 0o644)) //nolint:gosec // the container's user reads it
+`), 0o644))
 	entrance := addresses(t)["PLATFORM_LISTEN"]
 	settings := func(role string) map[string]string {
 		env := addresses(t)
