@@ -34,7 +34,7 @@ run: ## build and start everything in one process, with a demo sign-in to click 
 
 .PHONY: test
 # go vet is part of make lint.
-test: deployments/e2e/node_modules ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
+test: deployments/e2e/node_modules bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
 	CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
 deployments/e2e/node_modules: deployments/e2e/package-lock.json
@@ -50,8 +50,9 @@ fmt: bin/tools/golangci-lint ## format every Go file (gofumpt, grouped imports)
 	@for m in $(MODULES); do (cd $$m && $(CURDIR)/bin/tools/golangci-lint fmt --config $(CURDIR)/.golangci.yml ./...); done
 
 .PHONY: generate
-generate: ## write the generated files anew (the route table)
+generate: bin/tools/helm ## write the generated files anew (the route table, the settings that the chart's values know)
 	go run ./api/internal/routegen -dir api
+	go test -count=1 -tags nomsgpack -run TestTheSchemaKnowsTheSettings ./deployments/charttest -update
 
 .PHONY: verify
 verify: ## generated files, go.mod, go.sum and go.work are what they would become; every module builds alone
@@ -61,8 +62,28 @@ verify: ## generated files, go.mod, go.sum and go.work are what they would becom
 	after=$$(cat go.work* $(MODULES:%=%/go.mod) | sha256sum); \
 	[ "$$before" = "$$after" ] || { echo "go work sync changed a file: commit what it wrote"; exit 1; }
 
+CHART    := charts/platform-oauth
+EXAMPLES := minimal production dev
+# The oldest and the newest Kubernetes that deployments/tools/chart/kubeschemas writes schemas of.
+KUBE_VERSIONS := 1.29.15 1.37.0
+
+.PHONY: chart
+chart: bin/tools/helm bin/tools/kubeconform bin/tools/helm-unittest bin/kube ## lint, render, validate and test the Helm chart
+	@mkdir -p bin/chart
+	@for e in $(EXAMPLES); do echo "chart $$e"; \
+	bin/tools/helm lint --strict --quiet --kube-version 1.29.0 -f $(CHART)/examples/$$e.yaml $(CHART); \
+	bin/tools/helm template login $(CHART) -n identity --kube-version 1.29.0 -f $(CHART)/examples/$$e.yaml >bin/chart/$$e.yaml; done
+	@for v in $(KUBE_VERSIONS); do echo "kubeconform $$v"; bin/tools/kubeconform -strict -summary -kubernetes-version $$v \
+	-schema-location 'bin/kube/{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.json' $(EXAMPLES:%=bin/chart/%.yaml); done
+	bin/tools/helm-unittest --strict $(CHART)
+	go test -count=1 -tags nomsgpack ./deployments/charttest
+
+.PHONY: verify-cluster
+verify-cluster: bin/tools/helm ## install the chart on the cluster of your kubeconfig, use it, scale, upgrade, remove it (deployments/e2e/cluster_test.go says what it needs)
+	go test -count=1 -v -tags nomsgpack,cluster -timeout 40m -run '^TestOnACluster$$' ./deployments/e2e
+
 .PHONY: check
-check: test lint verify ## test, lint and verify
+check: test lint verify chart ## test, lint, verify and chart
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (10s)
@@ -99,3 +120,25 @@ clean: ## remove what was built
 bin/tools/golangci-lint: deployments/tools/go.mod deployments/tools/go.sum
 	@mkdir -p bin/tools
 	cd deployments/tools && GOWORK=off go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+# What the chart is checked with, in another module for the same reason: Helm's dependencies are many.
+CHART_TOOLS := deployments/tools/chart/go.mod deployments/tools/chart/go.sum
+HELM_FLAGS   = -X helm.sh/helm/v3/internal/version.version=$$(GOWORK=off go list -m -f '{{.Version}}' helm.sh/helm/v3)
+bin/tools/helm: PACKAGE := helm.sh/helm/v3/cmd/helm
+bin/tools/kubeconform: PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
+bin/tools/helm-unittest: PACKAGE := github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+bin/tools/helm bin/tools/kubeconform bin/tools/helm-unittest: $(CHART_TOOLS)
+	@mkdir -p bin/tools
+	cd deployments/tools/chart && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags "-s -w $(if $(filter %/helm,$@),$(HELM_FLAGS))" -o $(CURDIR)/$@ $(PACKAGE)
+
+bin/kube: deployments/tools/chart/kubeschemas/main.go
+	rm -rf $@
+	cd deployments/tools/chart && GOWORK=off go run ./kubeschemas $(CURDIR)/$@
+
+# The Vault that tests start: OpenBao, in a module of its own for the same reason.
+# Two minutes of compiling the first time, afterwards from Go's cache; test
+# packages run side by side and must find it built.
+bin/openbao: $(shell find deployments/openbao -type f)
+	@mkdir -p bin
+	cd deployments/openbao && GOWORK=off GOFLAGS= CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \
+	-ldflags '-s -w -X github.com/openbao/openbao/version.fullVersion=2.4.0' -o $(CURDIR)/$@ .

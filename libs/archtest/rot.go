@@ -8,7 +8,7 @@ import (
 )
 
 // rot tells which names of the rules have no counterpart in the repository any
-// more, or have one that the rules still call planned.
+// more.
 func rot(repo fs.FS) []string {
 	var problems []string
 	complain := func(format string, args ...any) {
@@ -30,10 +30,7 @@ func rot(repo fs.FS) []string {
 	}
 	for _, n := range append(slices.Clone(technologies), name{path: sqliteDriver, home: "libs/database/sqlite"}) {
 		exists := strings.HasPrefix(n.path, repository) || requires(string(goMod), n.path)
-		switch {
-		case n.planned && exists:
-			complain("libs/go.mod requires %s: it is no longer planned", n.path)
-		case !n.planned && (!exists || !uses(libs, n.home, n.path)):
+		if !exists || !uses(libs, n.home, n.path) {
 			complain("%s does not import %s: the rule against it guards nothing, correct it", n.home, n.path)
 		}
 	}

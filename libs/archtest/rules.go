@@ -28,17 +28,14 @@ var technologies = []name{
 	{path: "github.com/jmoiron/sqlx", home: "libs/database"},
 	{path: "github.com/lib/pq", home: "libs/database"},
 	{path: "go.opentelemetry.io/otel", home: "libs/httpkit"},
-	{path: "github.com/hashicorp/vault", home: "libs/signing/vaulttransit", planned: true},
+	{path: "github.com/hashicorp/vault", home: "libs/signing/vaulttransit"},
 	{path: repository + "/libs/database", home: "libs/testkit"},
 }
 
-// name is something a rule speaks of. planned says that it does not exist yet: rot
-// fails when it neither exists nor is planned, and when it exists but is still
-// called planned.
+// name is something a rule speaks of: rot fails when it does not exist.
 type name struct {
-	path    string
-	home    string
-	planned bool
+	path string
+	home string
 }
 
 const (

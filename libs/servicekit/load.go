@@ -65,7 +65,7 @@ func (l *loader) gather(opts LoadOptions) {
 	environment := map[string]string{}
 	for _, entry := range opts.Environ {
 		name, value, _ := strings.Cut(entry, "=")
-		if strings.HasPrefix(name, prefix) && value != "" && !injectedByKubernetes(name, value) {
+		if (strings.HasPrefix(name, prefix) || known[name]) && value != "" && !injectedByKubernetes(name, value) {
 			environment[name] = value
 		}
 	}
@@ -91,7 +91,7 @@ func (l *loader) gather(opts LoadOptions) {
 func (l *loader) files(overrides map[string]string) {
 	for _, f := range l.fields {
 		path := l.values[f.Name+fileSuffix]
-		if f.Secret == "" || path == "" {
+		if !f.fromFile() || path == "" {
 			continue
 		}
 		if _, wins := overrides[f.Name]; wins {

@@ -113,7 +113,7 @@ Example:
 }
 
 // serveOne runs one service from its configuration to its end.
-func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build func(C, Deps) (*Service, error), logger *slog.Logger) (err error) {
+func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build func(C, Deps) (*Service, error), logger *slog.Logger) (failed error) {
 	server, ok := section[Server](cfg)
 	if !ok {
 		return errors.New("the configuration of the service has no Server section")
@@ -126,27 +126,33 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 	defer func() { telemetry.Flush(logger) }()
 
 	deps := Deps{Logger: logger, Now: Clock, Random: rand.Reader, TracerProvider: telemetry.TracerProvider, MeterProvider: telemetry.MeterProvider}
-	checks := map[string]Check{}
+	checks, services := map[string]Check{}, map[string]*Service{}
 	if wanted, ok := section[Database](cfg); ok {
 		deps.DB, err = OpenDatabase(ctx, wanted, deps)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, deps.DB.Close()) }()
+		defer func() { failed = errors.Join(failed, deps.DB.Close()) }()
 		checks["database"] = DatabaseCheck(deps.DB)
 	}
 	if wanted, ok := section[Signing](cfg); ok {
-		deps.Signing, deps.KeyMaker, err = OpenSigning(wanted)
+		keys, err := OpenSigning(wanted, deps)
 		if err != nil {
 			return err
+		}
+		defer func() { failed = errors.Join(failed, keys.Close()) }()
+		deps.Signing, deps.KeyMaker = keys.Backend, keys.Maker
+		if keys.Service != nil {
+			services[wanted.Backend] = keys.Service
 		}
 	}
 	service, err := build(*cfg, deps)
 	if err != nil {
 		return err
 	}
+	services[name] = service
 	return Serve(ctx, ServeOptions{
-		Server: server, Handler: service.Handler, Services: map[string]*Service{name: service}, Checks: checks,
+		Server: server, Handler: service.Handler, Services: services, Checks: checks,
 		Logger: logger, Metrics: telemetry.Metrics, OnListening: p.onListening,
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -91,38 +92,41 @@ func TestAServiceAloneRefusesWhatIsForPlatformUp(t *testing.T) {
 	require.Contains(t, stderr, "a service on its own needs PostgreSQL")
 }
 
-func TestVaultIsNotAvailableYet(t *testing.T) {
-	_, _, err := OpenSigning(Signing{Backend: SigningVault})
-	require.EqualError(t, err, "PLATFORM_SIGNING_BACKEND: vault is not available in this version; set it to local")
-}
-
 func TestLocalKeysAreInTheDataFolder(t *testing.T) {
 	dir := t.TempDir()
-	_, maker, err := OpenSigning(Signing{Backend: SigningLocal, DataDir: dir})
+	keys, err := OpenSigning(Signing{Backend: SigningLocal, DataDir: dir}, Deps{})
 	require.NoError(t, err)
-	_, _, err = maker.Create(t.Context(), signing.ES256)
+	defer func() { require.NoError(t, keys.Close()) }()
+	require.Nil(t, keys.Service)
+	_, _, err = keys.Maker.Create(t.Context(), signing.ES256)
 	require.NoError(t, err)
 	files, err := os.ReadDir(filepath.Join(dir, "keys"))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	occupied := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o600))
-	_, _, err = OpenSigning(Signing{Backend: SigningLocal, DataDir: occupied})
+	_, err = OpenSigning(Signing{Backend: SigningLocal, DataDir: occupied}, Deps{})
 	require.ErrorContains(t, err, "PLATFORM_DATA_DIR: ")
+	_, err = OpenSigning(Signing{Backend: "tpm"}, Deps{})
+	require.ErrorContains(t, err, "PLATFORM_SIGNING_BACKEND: ")
 }
 
 // serveTest runs a whole service against a real database until stop.
-func serveTest(t *testing.T, databaseURL string) (public, admin string, ended <-chan int, stop context.CancelFunc) {
+func serveTest(t *testing.T, databaseURL string, further ...map[string]string) (public, admin string, ended <-chan int, stop context.CancelFunc) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	listening, code := make(chan struct{}), make(chan int, 1)
 	var out output
+	variables := map[string]string{
+		"PLATFORM_DATABASE_URL": databaseURL, "PLATFORM_SIGNING_BACKEND": "local", "PLATFORM_DATA_DIR": t.TempDir(),
+		"PLATFORM_LISTEN": "127.0.0.1:0", "PLATFORM_ADMIN_LISTEN": "127.0.0.1:0",
+	}
+	for _, f := range further {
+		maps.Copy(variables, f)
+	}
 	p := process{
-		environ: environ(map[string]string{
-			"PLATFORM_DATABASE_URL": databaseURL, "PLATFORM_SIGNING_BACKEND": "local", "PLATFORM_DATA_DIR": t.TempDir(),
-			"PLATFORM_LISTEN": "127.0.0.1:0", "PLATFORM_ADMIN_LISTEN": "127.0.0.1:0",
-		}),
+		environ: environ(variables),
 		stdout: &out, stderr: &out,
 		onListening: func(p, a net.Addr) {
 			public, admin = "http://"+p.String(), "http://"+a.String()

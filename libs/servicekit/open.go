@@ -58,15 +58,30 @@ func DatabaseCheck(db *database.DB) Check {
 	}
 }
 
-// OpenSigning opens the keys of the configured backend; local ones are files in
-// the folder keys of the data folder.
-func OpenSigning(cfg Signing) (signing.Backend, signing.Maker, error) {
-	if cfg.Backend != SigningLocal {
-		return nil, nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: %s is not available in this version; set it to %s", cfg.Backend, SigningLocal)
+// Keys are the opened private keys. Close is for the end, after what uses them.
+type Keys struct {
+	Backend signing.Backend
+	Maker   signing.Maker
+	// Service is the background task and the readiness of the backend, which has no
+	// Handler; nil when it needs neither. Among the services of Serve its name is
+	// that of the backend.
+	Service *Service
+	Close   func() error
+}
+
+// OpenSigning opens the keys of the configured backend with the logger and
+// telemetry of deps. Local ones are files in the folder keys of the data folder.
+func OpenSigning(cfg Signing, deps Deps) (*Keys, error) {
+	switch cfg.Backend {
+	case SigningLocal:
+		store, err := localkeys.Open(filepath.Join(cfg.DataDir, "keys"))
+		if err != nil {
+			return nil, fmt.Errorf("PLATFORM_DATA_DIR: %w", err)
+		}
+		return &Keys{Backend: store, Maker: store, Close: store.Close}, nil
+	case SigningVault:
+		return openVault(cfg.Vault, deps)
+	default:
+		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: no backend has the name %q", cfg.Backend)
 	}
-	store, err := localkeys.Open(filepath.Join(cfg.DataDir, "keys"))
-	if err != nil {
-		return nil, nil, fmt.Errorf("PLATFORM_DATA_DIR: %w", err)
-	}
-	return store, store, nil
 }

@@ -117,7 +117,7 @@ func Markdown(w io.Writer, variables []Variable) error {
 }
 
 func (v Variable) label() string {
-	if v.Secret != "" {
+	if v.fromFile() {
 		return v.Name + "[" + fileSuffix + "]"
 	}
 	return v.Name

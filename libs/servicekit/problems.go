@@ -71,7 +71,7 @@ func unreadable(f field, value string, bad env.ParseError) string {
 
 // textRules are the validate tags that only this package knows, by what they say
 // of a text: nothing when it is in order.
-var textRules = map[string]func(string) string{"listen": checkListen, "database_url": checkDatabaseURL}
+var textRules = map[string]func(string) string{"listen": checkListen, "database_url": checkDatabaseURL, "vault_path": checkVaultPath, "transit_name": checkTransitName}
 
 // validate applies the validate tags.
 func (l *loader) validate(cfg any) {
@@ -103,6 +103,8 @@ func refusal(f field, b validator.FieldError) string {
 	switch b.Tag() {
 	case "required":
 		return "missing; " + strings.TrimSpace("set it, for example to "+f.Example)
+	case "http_url":
+		return "the value is not an http:// or https:// URL"
 	case "oneof":
 		return fmt.Sprintf("%q is not one of %s", fmt.Sprint(b.Value()), strings.Join(strings.Fields(param), ", "))
 	case "gt":
@@ -122,7 +124,7 @@ func knownNames(own []field) map[string]bool {
 	known := map[string]bool{}
 	for _, f := range append(fields(&everything{}), own...) {
 		known[f.Name] = true
-		if f.Secret != "" {
+		if f.fromFile() {
 			known[f.Name+fileSuffix] = true
 		}
 	}

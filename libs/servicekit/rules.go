@@ -84,18 +84,17 @@ func (d Database) SQLitePath(dataDir string) string {
 }
 
 func (s *Signing) relations() []relation {
-	return []relation{
+	list := []relation{
 		{
 			[]string{"PLATFORM_KEY_PUBLISH_AHEAD", "PLATFORM_KEY_ROTATION"},
 			s.KeyPublishAhead >= s.KeyRotation,
 			"must be less than PLATFORM_KEY_ROTATION, or the next key is published before its predecessor signs",
 		},
-		{
-			[]string{"PLATFORM_VAULT_ROLE", "PLATFORM_VAULT_AUTH", "PLATFORM_SIGNING_BACKEND"},
-			s.Backend == SigningVault && s.Vault.Auth != "token" && s.Vault.Role == "",
-			"missing; PLATFORM_VAULT_AUTH=" + s.Vault.Auth + " needs the name of a role",
-		},
 	}
+	if s.Backend == SigningVault {
+		list = append(list, s.Vault.relations()...)
+	}
+	return list
 }
 
 func (o *Outbound) relations() []relation {

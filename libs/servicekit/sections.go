@@ -59,13 +59,29 @@ type Signing struct {
 	Vault           Vault
 }
 
-// Vault is the Vault transit backend; address, CA and namespace come by Vault's
-// own VAULT_* variables. Checked, but not available in this version.
+// Vault is the Vault transit backend. The variables without PLATFORM_ are Vault's
+// own; those that are not here (a client certificate, a proxy) Vault's client reads
+// from the process's environment itself.
 type Vault struct {
-	Auth         string `env:"PLATFORM_VAULT_AUTH" envDefault:"token" validate:"oneof=token approle kubernetes" desc:"how to log in to Vault: token, approle or kubernetes"`
-	Role         string `env:"PLATFORM_VAULT_ROLE" desc:"Vault role of approle and kubernetes"`
-	TransitMount string `env:"PLATFORM_VAULT_TRANSIT_MOUNT" envDefault:"transit" validate:"required" desc:"mount of the transit engine"`
-	KeyPrefix    string `env:"PLATFORM_VAULT_KEY_PREFIX" envDefault:"platform" validate:"required" desc:"what the names of the transit keys begin with"`
+	Address      string        `env:"VAULT_ADDR" validate:"omitempty,http_url" desc:"address of Vault or OpenBao; required with PLATFORM_SIGNING_BACKEND=vault"`
+	CACert       string        `env:"VAULT_CACERT" desc:"PEM file of the CA that Vault's certificate is checked against; the system's when empty"`
+	Namespace    string        `env:"VAULT_NAMESPACE" desc:"Vault namespace"`
+	Auth         string        `env:"PLATFORM_VAULT_AUTH" envDefault:"token" validate:"oneof=token approle kubernetes" desc:"how to log in to Vault: token, approle or kubernetes"`
+	AuthMount    string        `env:"PLATFORM_VAULT_AUTH_MOUNT" validate:"vault_path" desc:"mount of the auth method; its name when empty"`
+	Role         string        `env:"PLATFORM_VAULT_ROLE" desc:"role of kubernetes, role id of approle"`
+	Token        string        `env:"VAULT_TOKEN" secret:"masked" desc:"token of PLATFORM_VAULT_AUTH=token; renewed while it can be"`
+	TokenFile    string        `env:"PLATFORM_VAULT_TOKEN_FILE" desc:"file with that token instead, read again when it changes"`
+	SecretID     string        `env:"PLATFORM_VAULT_SECRET_ID" secret:"masked" desc:"secret id of approle"`
+	SecretIDFile string        `env:"PLATFORM_VAULT_SECRET_ID_FILE" desc:"file with the secret id instead, read at each login"`
+	JWTFile      string        `env:"PLATFORM_VAULT_JWT_FILE" envDefault:"/var/run/secrets/kubernetes.io/serviceaccount/token" validate:"required" desc:"file with the service account's token for kubernetes, read at each login"`
+	TransitMount string        `env:"PLATFORM_VAULT_TRANSIT_MOUNT" envDefault:"transit" validate:"required,vault_path" desc:"mount of the transit engine"`
+	KeyPrefix    string        `env:"PLATFORM_VAULT_KEY_PREFIX" envDefault:"platform" validate:"required,transit_name" desc:"what the names of the transit keys begin with; of one platform only"`
+	Timeout      time.Duration `env:"PLATFORM_VAULT_TIMEOUT" envDefault:"3s" validate:"gt=0" desc:"how long a request to Vault may take"`
+	RSABatch     int           `env:"PLATFORM_VAULT_RSA_BATCH" envDefault:"8" validate:"min=1,max=128" desc:"most RS256 and PS256 signatures in a request to Vault"`
+	RSASlots     int           `env:"PLATFORM_VAULT_RSA_SLOTS" envDefault:"4" validate:"min=1,max=64" desc:"most such requests at a time, of a process"`
+	ECBatch      int           `env:"PLATFORM_VAULT_EC_BATCH" envDefault:"64" validate:"min=1,max=256" desc:"most ES256 and EdDSA signatures in a request to Vault"`
+	ECSlots      int           `env:"PLATFORM_VAULT_EC_SLOTS" envDefault:"2" validate:"min=1,max=64" desc:"most such requests at a time, of a process"`
+	Queue        int           `env:"PLATFORM_VAULT_QUEUE" envDefault:"1024" validate:"min=1,max=100000" desc:"most signatures of RSA, and as many of the others, that wait for such a request; beyond it the answer is 503"`
 }
 
 // Encryption is the keys that seal secrets which must be readable again, and that

@@ -12,7 +12,8 @@ type Variable struct {
 	Description string
 	Required    bool // there is no default, and the process needs it
 	// Secret variables may come as NAME_FILE and are never printed: "true", or
-	// "url" when only the password inside is secret.
+	// "url" when only the password inside is secret. "masked" ones are only not
+	// printed: their file is read again later, and so is a variable of its own.
 	Secret string
 }
 
@@ -22,6 +23,9 @@ type field struct {
 	Example string
 	index   []int
 }
+
+// fromFile tells whether the value may come as NAME_FILE.
+func (v Variable) fromFile() bool { return v.Secret != "" && v.Secret != "masked" }
 
 // Table is every variable that a process of the platform knows.
 func Table() []Variable { return Variables(&everything{}) }

@@ -76,7 +76,8 @@ type Maker interface {
 	// Create makes a new private key and returns the backend's name for it and
 	// its public half.
 	Create(ctx context.Context, alg Algorithm) (ref string, public crypto.PublicKey, err error)
-	// Delete forgets a key whose row was never written; unknown refs are no error.
+	// Delete forgets a key whose row was never written; unknown refs are no error. A
+	// backend that cannot delete a single key keeps it, which is none either.
 	Delete(ctx context.Context, ref string) error
 }
 

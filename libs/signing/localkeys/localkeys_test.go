@@ -26,6 +26,18 @@ func TestContract(t *testing.T) {
 	signingtest.Run(t, func(*testing.T) signingtest.BackendAndMaker { return store })
 }
 
+func TestADeletedKeyIsGone(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	store := open(t, dir)
+	key := signingtest.NewKey(t, store, signing.ES256, 1, time.Now())
+	require.NoError(t, store.Delete(t.Context(), key.Ref))
+	_, err := store.Sign(t.Context(), key, []byte("input"))
+	require.ErrorIs(t, err, signing.ErrKeyMissing)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
 func TestFilesAreForTheOwnerAlone(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "keys")
 	store := open(t, dir)

@@ -163,10 +163,12 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 
 	deps := a.deps()
 	deps.Logger, deps.TracerProvider, deps.MeterProvider = logger, telemetry.TracerProvider, telemetry.MeterProvider
-	deps.Signing, deps.KeyMaker, err = servicekit.OpenSigning(p.Signing)
+	keys, err := servicekit.OpenSigning(p.Signing, deps)
 	if err != nil {
 		return err
 	}
+	defer func() { _ = keys.Close() }()
+	deps.Signing, deps.KeyMaker = keys.Backend, keys.Maker
 	deps.DB, err = openDatabase(ctx, p.Database, p.Signing.DataDir, deps)
 	if err != nil {
 		return err
@@ -178,6 +180,9 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	platform, err := together.New(p, deps)
 	if err != nil {
 		return err
+	}
+	if keys.Service != nil {
+		platform.Services[p.Signing.Backend] = keys.Service
 	}
 	ready := newNotice(p)
 	handler := platform.Handler

@@ -1,0 +1,2 @@
+// Package impersonate is empty: the JWT login that needs it is not built.
+package impersonate

@@ -1,0 +1,81 @@
+// Package okta has the shape of the Okta client, whose push factor the server
+// could ask for at a login; every call of it refuses.
+package okta
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/okta/okta-sdk-golang/v2/okta/query"
+)
+
+var errAbsent = errors.New("this server is built without Okta")
+
+// What the client answers with.
+type (
+	Response                 struct{}
+	User                     struct{ Id string }
+	Factor                   interface{ IsUserFactorInstance() bool }
+	UserFactor               struct{ Id, FactorType string }
+	VerifyFactorRequest      struct{}
+	VerifyUserFactorResponse struct {
+		FactorResult string
+		Links        any
+	}
+)
+
+// IsUserFactorInstance makes UserFactor a Factor.
+func (*UserFactor) IsUserFactorInstance() bool { return true }
+
+// ConfigSetter changes nothing.
+type ConfigSetter func()
+
+// The settings that the server gives.
+func WithToken(string) ConfigSetter  { return nil }
+func WithOrgUrl(string) ConfigSetter { return nil }
+func WithCache(bool) ConfigSetter    { return nil }
+
+// Client refuses.
+type Client struct {
+	User       users
+	UserFactor factors
+}
+
+// NewClient refuses.
+func NewClient(ctx context.Context, _ ...ConfigSetter) (context.Context, *Client, error) {
+	return ctx, nil, errAbsent
+}
+
+// CloneRequestExecutor returns an executor that refuses.
+func (*Client) CloneRequestExecutor() *RequestExecutor { return new(RequestExecutor) }
+
+type users struct{}
+
+func (users) ListUsers(context.Context, *query.Params) ([]*User, *Response, error) {
+	return nil, nil, errAbsent
+}
+
+type factors struct{}
+
+func (factors) ListFactors(context.Context, string) ([]Factor, *Response, error) {
+	return nil, nil, errAbsent
+}
+
+func (factors) VerifyFactor(context.Context, string, string, VerifyFactorRequest, Factor, *query.Params) (*VerifyUserFactorResponse, *Response, error) {
+	return nil, nil, errAbsent
+}
+
+// RequestExecutor refuses.
+type RequestExecutor struct{}
+
+func (e *RequestExecutor) WithAccept(string) *RequestExecutor      { return e }
+func (e *RequestExecutor) WithContentType(string) *RequestExecutor { return e }
+
+func (*RequestExecutor) NewRequest(string, string, any) (*http.Request, error) {
+	return nil, errAbsent
+}
+
+func (*RequestExecutor) Do(context.Context, *http.Request, any) (*Response, error) {
+	return nil, errAbsent
+}

@@ -1,0 +1,147 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/probe"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+const (
+	probeTimeout = 10 * time.Second // of one request
+	probeAgain   = time.Second      // between two attempts
+)
+
+// probeFlags is what the command line says.
+type probeFlags struct {
+	publicURL, clientID, secretFile, resource, connectTo, caFile string
+	wait                                                         time.Duration
+}
+
+func (a *app) probe() *cobra.Command {
+	var f probeFlags
+	cmd := &cobra.Command{
+		Use:   "probe",
+		Short: "Ask a running platform what an application asks",
+		Long: `Ask the platform at PLATFORM_PUBLIC_URL what an application asks, the way it
+does, through the ingress: its configuration, its keys and, as an application
+with the client_credentials grant, a token that those keys verify. It needs no
+database.`,
+		Example: "  platform probe --public-url https://login.example.com\n" +
+			"  platform probe --client-id smoke-test --client-secret-file /run/secrets/smoke-test --wait 1m",
+		Args: a.noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			options, err := a.probeOptions(f)
+			if err != nil {
+				return err
+			}
+			found, err := probeUntil(cmd.Context(), options, f.wait)
+			if a.output == "json" {
+				return errors.Join(a.printJSON(found), err)
+			}
+			for _, finding := range found {
+				fmt.Fprintf(a.streams.Out, "ok  %-10s %s\n", finding.Step, finding.Detail)
+			}
+			return err
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.publicURL, "public-url", "", "origin of the platform; PLATFORM_PUBLIC_URL when empty")
+	flags.StringVar(&f.clientID, "client-id", "", "application to ask for a token as; none is asked for when empty")
+	flags.StringVar(&f.secretFile, "client-secret-file", "", "file with that application's secret")
+	flags.StringVar(&f.resource, "resource", "", "resource that the token is for; the application's own audience when empty")
+	flags.StringVar(&f.connectTo, "connect-to", "", "host:port to connect to instead of the public URL's")
+	flags.StringVar(&f.caFile, "ca-file", "", "PEM certificates of authorities to trust beside the system's")
+	flags.DurationVar(&f.wait, "wait", 0, "how long to try again while a step fails")
+	return cmd
+}
+
+func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
+	var cfg struct{ Server servicekit.Server }
+	overrides := map[string]string{}
+	if f.publicURL != "" {
+		overrides["PLATFORM_PUBLIC_URL"] = f.publicURL
+	}
+	if err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Overrides: overrides}); err != nil {
+		return probe.Options{}, err
+	}
+	if (f.clientID == "") != (f.secretFile == "") {
+		return probe.Options{}, usageError{errors.New("--client-id and --client-secret-file belong together: give both or none")}
+	}
+	o := probe.Options{Origin: cfg.Server.Origin(), Issuer: cfg.Server.Issuer(), ClientID: f.clientID, Resource: f.resource, Now: time.Now}
+	if f.secretFile != "" {
+		secret, err := os.ReadFile(f.secretFile)
+		if err != nil {
+			return probe.Options{}, fmt.Errorf("the application's secret cannot be read: %w", err)
+		}
+		o.ClientSecret = strings.TrimSpace(string(secret))
+	}
+	transport, err := probeTransport(f)
+	if err != nil {
+		return probe.Options{}, err
+	}
+	o.Client = &http.Client{
+		Transport: transport, Timeout: probeTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return o, nil
+}
+
+// probeTransport connects where it is told; the certificate must still be that of
+// the public URL's host.
+func probeTransport(f probeFlags) (*http.Transport, error) {
+	dialer := &net.Dialer{Timeout: probeTimeout}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, DisableKeepAlives: true}
+	if f.connectTo != "" {
+		transport.Proxy = nil
+		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, network, f.connectTo)
+		}
+	}
+	if f.caFile != "" {
+		pem, err := os.ReadFile(f.caFile)
+		if err != nil {
+			return nil, fmt.Errorf("the authorities cannot be read: %w", err)
+		}
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			roots = x509.NewCertPool()
+		}
+		if !roots.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("%s has no PEM certificate", f.caFile)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	}
+	return transport, nil
+}
+
+// probeUntil tries again until it succeeds or the time is up, and returns the
+// last outcome.
+func probeUntil(ctx context.Context, o probe.Options, wait time.Duration) ([]probe.Finding, error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	for {
+		found, err := probe.Run(ctx, o)
+		if err == nil {
+			return found, nil
+		}
+		timer := time.NewTimer(probeAgain)
+		select {
+		case <-waiting.Done():
+			timer.Stop()
+			return found, err
+		case <-timer.C:
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// maxAnswer bounds what is read of one answer, in bytes.
+const maxAnswer = 1 << 20
+
+// Options is what is asked, and as whom.
+type Options struct {
+	// Origin is the platform's public URL without a trailing slash, and Issuer its
+	// issuer identifier.
+	Origin, Issuer string
+	// ClientID is a confidential application with the client credentials grant;
+	// empty: no token is asked for.
+	ClientID, ClientSecret string
+	// Resource is what the token is for (RFC 8707); empty: the application's own.
+	Resource string
+	// Client asks; it must not follow redirects.
+	Client *http.Client
+	Now    func() time.Time
+}
+
+// Finding is what one step found out.
+type Finding struct {
+	Step   string `json:"step"`
+	Detail string `json:"detail"`
+}
+
+// metadata is the part of the configuration that is looked at (OpenID Connect
+// Discovery 1.0 3, RFC 8414 2).
+type metadata struct {
+	Issuer        string `json:"issuer"`
+	JWKSURI       string `json:"jwks_uri"`
+	TokenEndpoint string `json:"token_endpoint"`
+}
+
+// Run goes through the steps and returns what each found, up to the first that
+// fails, whose error says what to look at.
+func Run(ctx context.Context, o Options) ([]Finding, error) {
+	var found []Finding
+	add := func(step, format string, args ...any) {
+		found = append(found, Finding{Step: step, Detail: fmt.Sprintf(format, args...)})
+	}
+	m, err := o.discover(ctx)
+	if err != nil {
+		return found, err
+	}
+	add("discovery", "issuer %s", m.Issuer)
+	keys, err := o.keys(ctx, m.JWKSURI)
+	if err != nil {
+		return found, err
+	}
+	add("keys", "%s", describe(keys))
+	if o.ClientID == "" {
+		return found, nil
+	}
+	token, err := o.token(ctx, m.TokenEndpoint)
+	if err != nil {
+		return found, err
+	}
+	key, err := o.verify(token, keys)
+	if err != nil {
+		return found, fmt.Errorf("the token of %s: %w", o.ClientID, err)
+	}
+	add("token", "client credentials of %s, signed with %s by key %s", o.ClientID, key.Algorithm, key.KeyID)
+	return found, nil
+}
+
+// discover reads the configuration at both its places; they must agree.
+func (o Options) discover(ctx context.Context) (metadata, error) {
+	var openid, rfc8414 metadata
+	if err := o.get(ctx, o.Issuer+"/.well-known/openid-configuration", &openid); err != nil {
+		return metadata{}, err
+	}
+	if openid.Issuer != o.Issuer {
+		return metadata{}, fmt.Errorf("the configuration names the issuer %q, not %q: PLATFORM_PUBLIC_URL of the services is not this URL", openid.Issuer, o.Issuer)
+	}
+	for _, endpoint := range []string{openid.JWKSURI, openid.TokenEndpoint} {
+		if !strings.HasPrefix(endpoint, o.Origin+"/") {
+			return metadata{}, fmt.Errorf("the configuration names %q, which is not under %s", endpoint, o.Origin)
+		}
+	}
+	// RFC 8414 3.1: the well-known part goes between host and path.
+	if err := o.get(ctx, o.Origin+"/.well-known/oauth-authorization-server"+strings.TrimPrefix(o.Issuer, o.Origin), &rfc8414); err != nil {
+		return metadata{}, err
+	}
+	if rfc8414 != openid {
+		return metadata{}, errors.New("the authorization server's metadata (RFC 8414) and the OpenID configuration disagree: two versions answer, or two platforms")
+	}
+	return openid, nil
+}
+
+func (o Options) keys(ctx context.Context, at string) (*jose.JSONWebKeySet, error) {
+	var set jose.JSONWebKeySet
+	if err := o.get(ctx, at, &set); err != nil {
+		return nil, err
+	}
+	if len(set.Keys) == 0 {
+		return nil, fmt.Errorf("%s has no keys: the keys service has not made any, see its log", at)
+	}
+	for _, key := range set.Keys {
+		if !key.IsPublic() || key.KeyID == "" {
+			return nil, fmt.Errorf("%s has a key that is private or has no kid", at)
+		}
+	}
+	return &set, nil
+}
+
+func describe(set *jose.JSONWebKeySet) string {
+	var algorithms []string
+	for _, key := range set.Keys {
+		algorithms = append(algorithms, key.Algorithm)
+	}
+	slices.Sort(algorithms)
+	return fmt.Sprintf("%d, for %s", len(set.Keys), strings.Join(slices.Compact(algorithms), ", "))
+}
+
+// token asks for one (RFC 6749 4.4.2), as client_secret_basic (2.3.1).
+func (o Options) token(ctx context.Context, endpoint string) (string, error) {
+	form := url.Values{"grant_type": {"client_credentials"}}
+	if o.Resource != "" {
+		form.Set("resource", o.Resource)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return "", err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(o.ClientSecret))
+	var answer struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := o.do(r, &answer); err != nil {
+		return "", err
+	}
+	if answer.AccessToken == "" {
+		return "", fmt.Errorf("%s answered without an access_token", endpoint)
+	}
+	return answer.AccessToken, nil
+}
+
+// verify checks a token as a resource server does (RFC 9068 4).
+func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey, error) {
+	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
+	if err != nil || len(jws.Signatures) != 1 {
+		return jose.JSONWebKey{}, errors.New("it is no signed JWT")
+	}
+	header := jws.Signatures[0].Protected
+	if header.ExtraHeaders[jose.HeaderType] != "at+jwt" {
+		return jose.JSONWebKey{}, errors.New("its typ is not at+jwt")
+	}
+	matching := keys.Key(header.KeyID)
+	if len(matching) != 1 {
+		return jose.JSONWebKey{}, fmt.Errorf("its key %q is not among the published ones", header.KeyID)
+	}
+	payload, err := jws.Verify(matching[0])
+	if err != nil {
+		return jose.JSONWebKey{}, fmt.Errorf("its signature is not of key %s", header.KeyID)
+	}
+	var claims struct {
+		Issuer    string `json:"iss"`
+		NotBefore int64  `json:"nbf"`
+		Expires   int64  `json:"exp"`
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		return jose.JSONWebKey{}, errors.New("its claims are not JSON")
+	}
+	now := o.Now().Unix()
+	switch {
+	case claims.Issuer != o.Issuer:
+		return jose.JSONWebKey{}, fmt.Errorf("its issuer is %q", claims.Issuer)
+	case claims.Expires <= now:
+		return jose.JSONWebKey{}, fmt.Errorf("it expired %d s ago by this machine's clock: one of the clocks is wrong", now-claims.Expires)
+	case claims.NotBefore > now+60:
+		return jose.JSONWebKey{}, fmt.Errorf("it is good in %d s only by this machine's clock: one of the clocks is wrong", claims.NotBefore-now)
+	}
+	return matching[0], nil
+}
+
+func (o Options) get(ctx context.Context, target string, into any) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return err
+	}
+	return o.do(r, into)
+}
+
+// do reads a JSON answer. What another answer says is shown in part: it is the
+// platform's or the ingress's own words, and no secret.
+func (o Options) do(r *http.Request, into any) error {
+	res, err := o.Client.Do(r)
+	if err != nil {
+		return err // net/http names the URL
+	}
+	defer func() { _ = res.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.URL, err)
+	}
+	if res.StatusCode != http.StatusOK {
+		said := strings.Join(strings.Fields(string(body)), " ")
+		return fmt.Errorf("%s answered %s: %.200s", r.URL, res.Status, said)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		return fmt.Errorf("%s answered something that is not the platform's JSON: does the ingress send this path to another service?", r.URL)
+	}
+	return nil
+}

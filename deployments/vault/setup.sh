@@ -1,0 +1,168 @@
+#!/bin/sh
+# Prepares a Vault or OpenBao for the platform: the transit engine, a policy a
+# service, and roles to log in with. It may be repeated; what is there is brought
+# to what these files say, and no key is touched.
+#
+#   setup.sh [--credentials DIR]
+#
+# --credentials DIR   also makes a secret id for each AppRole and writes SERVICE.role-id
+#                     and SERVICE.secret-id into DIR (mode 0600), for local use
+#
+# It speaks through `bao`, `vault` or `curl`, whichever is there first (VAULT_CLI names
+# one), with their own variables: VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE.
+# The token must be one that may mount engines and write policies.
+#
+#   PLATFORM_VAULT_TRANSIT_MOUNT  transit          as the services have it
+#   PLATFORM_VAULT_KEY_PREFIX     platform         as the services have it; roles and policies are PREFIX-SERVICE
+#   APPROLE_MOUNT                 approle          "" for none
+#   KUBERNETES_HOST                                URL of the Kubernetes API; without it no Kubernetes roles
+#   KUBERNETES_MOUNT              kubernetes
+#   KUBERNETES_CA_FILE                             CA of the Kubernetes API, where Vault runs outside the cluster
+#   KUBERNETES_REVIEWER_FILE                       token that may review others, where Vault runs outside
+#   KUBERNETES_NAMESPACE          platform         where the services run
+#   KUBERNETES_SERVICE_ACCOUNTS   platform-oauth-  what their service accounts begin with; the service's name follows
+#   KUBERNETES_AUDIENCE           vault            audience that their tokens must have
+set -eu
+umask 077
+
+here=$(cd "$(dirname "$0")" && pwd)
+mount=${PLATFORM_VAULT_TRANSIT_MOUNT:-transit}
+prefix=${PLATFORM_VAULT_KEY_PREFIX:-platform}
+approle=${APPROLE_MOUNT-approle}
+kubernetes=${KUBERNETES_MOUNT:-kubernetes}
+accounts=${KUBERNETES_SERVICE_ACCOUNTS:-platform-oauth-}
+credentials=
+# Whom Vault serves; authorize and device have no access to it. `up` is all
+# services in one process.
+services="keys token session up"
+
+# Not echo, which some shells let change backslashes.
+say() { printf '%s\n' "$*"; }
+
+fail() {
+    say "setup.sh: $*" >&2
+    exit 1
+}
+
+case "${1-}" in
+'') ;;
+--help | -h)
+    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "$0"
+    exit 0
+    ;;
+--credentials) credentials=${2:?--credentials needs a folder} ;;
+*) fail "what is $1? Usage: setup.sh [--credentials DIR]" ;;
+esac
+case "$mount$prefix" in
+*[!A-Za-z0-9_-]*) fail "PLATFORM_VAULT_TRANSIT_MOUNT and PLATFORM_VAULT_KEY_PREFIX may have letters, digits, - and _" ;;
+esac
+
+cli=${VAULT_CLI-}
+for candidate in bao vault curl; do
+    [ -n "$cli" ] || ! command -v "$candidate" >/dev/null || cli=$candidate
+done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+case "$cli" in
+*curl)
+    : "${VAULT_ADDR:?where is Vault? Set VAULT_ADDR}" "${VAULT_TOKEN:?who are you? Set VAULT_TOKEN}"
+    # In a file, for arguments are seen by everybody on the machine.
+    {
+        printf 'X-Vault-Token: %s\nX-Vault-Request: true\n' "$VAULT_TOKEN"
+        [ -z "${VAULT_NAMESPACE-}" ] || printf 'X-Vault-Namespace: %s\n' "$VAULT_NAMESPACE"
+    } >"$work/headers"
+    ;;
+'') fail "there is neither bao nor vault nor curl" ;;
+esac
+
+get() { # PATH; false when there is nothing, or when we may not look
+    case "$cli" in
+    *curl) [ "$(call GET "$1")" = 200 ] ;;
+    *) "$cli" read -format=json "$1" >"$work/answer" 2>/dev/null ;;
+    esac
+}
+
+put() { # PATH, JSON on standard input
+    case "$cli" in
+    *curl)
+        status=$(call POST "$1" --data-binary @-)
+        case "$status" in
+        2??) ;;
+        *) fail "$1: status $status: $(cat "$work/answer")" ;;
+        esac
+        ;;
+    *) "$cli" write -format=json "$1" - >"$work/answer" ;;
+    esac
+}
+
+call() { # METHOD PATH and what else curl needs to know; prints the status
+    method=$1 path=$2
+    shift 2
+    : >"$work/answer"
+    curl --silent --show-error --max-time 30 ${VAULT_CACERT:+--cacert "$VAULT_CACERT"} --header "@$work/headers" \
+        --request "$method" --output "$work/answer" --write-out '%{http_code}' "$@" "$VAULT_ADDR/v1/$path"
+}
+
+answered() { # FIELD: its value in the last answer
+    sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' "$work/answer"
+}
+
+json() { # standard input as a JSON string, line by line
+    sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' | awk 'BEGIN { printf "\"" } { printf "%s\\n", $0 } END { printf "\"" }'
+}
+
+mounted() { # KIND (mounts or auth) PATH TYPE
+    get "sys/$1/$2" || say "{\"type\": \"$3\"}" | put "sys/$1/$2"
+}
+
+mounted mounts "$mount" transit
+for file in "$here"/policies/*.hcl; do
+    service=$(basename "$file" .hcl)
+    policy=$(sed -e "s|\"transit/|\"$mount/|" -e "s|/platform-|/$prefix-|" "$file" | json)
+    say "{\"policy\": $policy}" | put "sys/policies/acl/$prefix-$service"
+done
+
+# What every token has: none of the policy named default, an hour to renew in,
+# and an end after a day, when its service logs in again.
+terms() { # SERVICE
+    case "$1" in
+    up) policies="\"$prefix-keys\", \"$prefix-token\", \"$prefix-session\"" ;;
+    *) policies="\"$prefix-$1\"" ;;
+    esac
+    say "\"token_policies\": [$policies], \"token_no_default_policy\": true, \"token_type\": \"service\", \"token_ttl\": \"1h\", \"token_max_ttl\": \"24h\""
+}
+
+if [ -n "$approle" ]; then
+    mounted auth "$approle" approle
+    for service in $services; do
+        role="auth/$approle/role/$prefix-$service"
+        say "{$(terms "$service"), \"bind_secret_id\": true}" | put "$role"
+        if [ -n "$credentials" ]; then
+            mkdir -p "$credentials"
+            get "$role/role-id" || fail "$role/role-id cannot be read"
+            answered role_id >"$credentials/$service.role-id"
+            say '{}' | put "$role/secret-id"
+            answered secret_id >"$credentials/$service.secret-id"
+        fi
+    done
+fi
+
+if [ -n "${KUBERNETES_HOST-}" ]; then
+    mounted auth "$kubernetes" kubernetes
+    config="\"kubernetes_host\": \"$KUBERNETES_HOST\""
+    if [ -n "${KUBERNETES_CA_FILE-}" ]; then
+        config="$config, \"kubernetes_ca_cert\": $(json <"$KUBERNETES_CA_FILE"), \"disable_local_ca_jwt\": true"
+    fi
+    if [ -n "${KUBERNETES_REVIEWER_FILE-}" ]; then
+        config="$config, \"token_reviewer_jwt\": \"$(tr -d '\n' <"$KUBERNETES_REVIEWER_FILE")\""
+    fi
+    say "{$config}" | put "auth/$kubernetes/config"
+    for service in $services; do
+        say "{$(terms "$service"), \"audience\": \"${KUBERNETES_AUDIENCE:-vault}\",
+            \"bound_service_account_names\": [\"$accounts$service\"], \"bound_service_account_namespaces\": [\"${KUBERNETES_NAMESPACE:-platform}\"]}" |
+            put "auth/$kubernetes/role/$prefix-$service"
+    done
+fi
+
+say "transit at $mount/, policies and roles $prefix-{$(say "$services" | tr ' ' ',')}${KUBERNETES_HOST:+, for AppRole and Kubernetes}"

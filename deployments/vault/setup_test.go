@@ -1,0 +1,95 @@
+package vault_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+func TestSetupMayBeRepeatedAndTouchesNoKey(t *testing.T) {
+	server := testkit.OpenBao(t)
+	first := server.SetUp(t, testkit.BaoSetup{})
+	makeKeys(t, server)
+	root := server.Client(t, server.RootToken)
+	before, err := root.Logical().ReadWithContext(t.Context(), "transit/keys/platform-es256")
+	require.NoError(t, err)
+	token := first.Token(t, "token")
+	require.NoError(t, root.Sys().PutPolicyWithContext(t.Context(), "platform-token", `path "*" { capabilities = ["read"] }`))
+	require.NoError(t, do(t, server.Client(t, token), request{"READ", "sys/mounts", nil}))
+
+	second := server.SetUp(t, testkit.BaoSetup{})
+	after, err := root.Logical().ReadWithContext(t.Context(), "transit/keys/platform-es256")
+	require.NoError(t, err)
+	require.Equal(t, before.Data, after.Data)
+	require.True(t, refused(do(t, server.Client(t, token), request{"READ", "sys/mounts", nil})), "the policy is what its file says again")
+	firstRole, firstSecret := first.AppRole(t, "keys")
+	secondRole, secondSecret := second.AppRole(t, "keys")
+	require.Equal(t, firstRole, secondRole)
+	require.NotEqual(t, firstSecret, secondSecret)
+	require.NotEmpty(t, first.Token(t, "keys"), "a secret id that was handed out still counts")
+}
+
+func TestOnlyServicesThatNeedVaultHaveARole(t *testing.T) {
+	server := testkit.OpenBao(t)
+	server.SetUp(t, testkit.BaoSetup{Kubernetes: testkit.NewKubernetes(t)})
+	root := server.Client(t, server.RootToken)
+	for _, mount := range []string{"approle", "kubernetes"} {
+		roles, err := root.Logical().ListWithContext(t.Context(), "auth/"+mount+"/role")
+		require.NoError(t, err)
+		require.ElementsMatch(t, []any{"platform-keys", "platform-token", "platform-session", "platform-up"}, roles.Data["keys"])
+		for _, role := range roles.Data["keys"].([]any) {
+			secret, err := root.Logical().ReadWithContext(t.Context(), "auth/"+mount+"/role/"+role.(string))
+			require.NoError(t, err)
+			require.Equal(t, true, secret.Data["token_no_default_policy"], "%s %s", mount, role)
+			require.Equal(t, "service", secret.Data["token_type"])
+		}
+	}
+}
+
+func TestSetupSaysWhatItMisses(t *testing.T) {
+	server := testkit.OpenBao(t)
+	environment := []string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl"}
+	there := slices.Concat(environment, []string{"VAULT_ADDR=" + server.Addr})
+	for name, c := range map[string]struct {
+		env  []string
+		args []string
+		says string
+	}{
+		"no address":      {environment, nil, "Set VAULT_ADDR"},
+		"no token":        {there, nil, "Set VAULT_TOKEN"},
+		"a token of none": {slices.Concat(there, []string{"VAULT_TOKEN=wrong"}), nil, "sys/mounts/transit: status 403"},
+		"a strange mount": {slices.Concat(there, []string{"VAULT_TOKEN=" + server.RootToken, "PLATFORM_VAULT_TRANSIT_MOUNT=a|b"}), nil, "PLATFORM_VAULT_TRANSIT_MOUNT"},
+		"a strange flag":  {there, []string{"--force"}, "Usage: setup.sh"},
+		"no folder":       {there, []string{"--credentials"}, "needs a folder"},
+	} {
+		cmd := exec.CommandContext(t.Context(), "./setup.sh", c.args...)
+		cmd.Env = c.env
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err, name)
+		require.Contains(t, string(out), c.says, name)
+	}
+}
+
+func TestCredentialsAreForTheirOwnerOnly(t *testing.T) {
+	server := testkit.OpenBao(t)
+	dir := filepath.Join(t.TempDir(), "credentials")
+	cmd := exec.CommandContext(t.Context(), "./setup.sh", "--credentials", dir)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 8)
+	for _, entry := range entries {
+		info, err := entry.Info()
+		require.NoError(t, err)
+		require.EqualValues(t, 0o600, info.Mode().Perm(), entry.Name())
+		require.Positive(t, info.Size())
+	}
+}

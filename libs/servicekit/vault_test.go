@@ -1,0 +1,94 @@
+package servicekit
+
+import (
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
+)
+
+func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
+	const elsewhere = "https://vault.example.com:8200"
+	for name, c := range map[string]struct {
+		env  map[string]string
+		want map[string]string // variable → part of the problem
+	}{
+		"nothing": {nil, map[string]string{"VAULT_ADDR": "missing", "VAULT_TOKEN": "PLATFORM_VAULT_TOKEN_FILE"}},
+		"two tokens": {
+			map[string]string{"VAULT_ADDR": elsewhere, "VAULT_TOKEN": "t", "PLATFORM_VAULT_TOKEN_FILE": "/token"},
+			map[string]string{"VAULT_TOKEN": "keep one of them"},
+		},
+		"approle": {
+			map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "approle"},
+			map[string]string{"PLATFORM_VAULT_ROLE": "needs the name of a role", "PLATFORM_VAULT_SECRET_ID": "missing"},
+		},
+		"kubernetes": {
+			map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "kubernetes"},
+			map[string]string{"PLATFORM_VAULT_ROLE": "needs the name of a role"},
+		},
+		"names that leave their place": {
+			map[string]string{"VAULT_ADDR": "vault:8200", "VAULT_TOKEN": "t", "PLATFORM_VAULT_TRANSIT_MOUNT": "/a/../b", "PLATFORM_VAULT_KEY_PREFIX": "a/b", "PLATFORM_VAULT_AUTH_MOUNT": "x/"},
+			map[string]string{"VAULT_ADDR": "http", "PLATFORM_VAULT_TRANSIT_MOUNT": "mount", "PLATFORM_VAULT_KEY_PREFIX": "name of a transit key", "PLATFORM_VAULT_AUTH_MOUNT": "mount"},
+		},
+		"in order, by token":      {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_TOKEN_FILE": "/token"}, nil},
+		"in order, by approle":    {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "approle", "PLATFORM_VAULT_ROLE": "r", "PLATFORM_VAULT_SECRET_ID": "s"}, nil},
+		"in order, by kubernetes": {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "kubernetes", "PLATFORM_VAULT_ROLE": "r"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := map[string]string{"PLATFORM_SIGNING_BACKEND": "vault"}
+			maps.Copy(env, c.env)
+			found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), env)})
+			require.Len(t, found, len(c.want), "%v", found)
+			for variable, part := range c.want {
+				require.Contains(t, found[variable], part)
+			}
+		})
+	}
+	local := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_VAULT_AUTH": "approle"})})
+	require.Empty(t, local, "nobody asks for Vault")
+}
+
+func TestVaultSecretsAreNotPrinted(t *testing.T) {
+	env := valid()
+	env["VAULT_TOKEN"], env["PLATFORM_VAULT_SECRET_ID"] = "hvs.token", "secret-id"
+	code, stdout, _ := exit(t, []string{"--print-config"}, env)
+	require.Equal(t, ExitDone, code)
+	require.Contains(t, stdout, "VAULT_TOKEN")
+	require.NotContains(t, stdout, "hvs.token")
+	require.NotContains(t, stdout, "secret-id")
+	_, stdout, _ = exit(t, []string{"--help"}, nil)
+	require.NotContains(t, stdout, "VAULT_TOKEN[_FILE]", "there is PLATFORM_VAULT_TOKEN_FILE")
+}
+
+func TestAServiceSignsWithVaultAndSaysWhenItCannot(t *testing.T) {
+	bao := testkit.OpenBao(t)
+	roleID, secretID := bao.SetUp(t, testkit.BaoSetup{}).AppRole(t, "up")
+	secretFile := filepath.Join(t.TempDir(), "secret-id")
+	require.NoError(t, os.WriteFile(secretFile, []byte(secretID+"\n"), 0o600))
+	_, admin, ended, stop := serveTest(t, testkit.PostgresServer(t).NewDatabase(t), map[string]string{
+		"PLATFORM_SIGNING_BACKEND": "vault", "VAULT_ADDR": bao.Addr, "PLATFORM_VAULT_AUTH": "approle",
+		"PLATFORM_VAULT_ROLE": roleID, "PLATFORM_VAULT_SECRET_ID_FILE": secretFile,
+	})
+	readiness := func(status int, body string) {
+		t.Helper()
+		require.EventuallyWithT(t, func(c *assert.CollectT) {
+			got, text := (&running{t: t}).get(admin + "/readyz")
+			require.Equal(c, status, got, text)
+			require.Regexp(c, body, text)
+		}, 10*time.Second, 20*time.Millisecond)
+	}
+	readiness(http.StatusOK, `"vault":"ok"`)
+	bao.Seal(t)
+	readiness(http.StatusServiceUnavailable, `"database":"ok".*"vault":"vault: .*sealed`)
+	bao.Unseal(t)
+	readiness(http.StatusOK, `"vault":"ok"`)
+	stop()
+	require.Equal(t, ExitDone, <-ended)
+}

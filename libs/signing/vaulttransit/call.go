@@ -1,0 +1,166 @@
+package vaulttransit
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+// maxAnswer bounds what is read of an answer, in bytes; a batch of 128 RSA
+// signatures has 60,000.
+const maxAnswer = 1 << 20
+
+// parameters are what a request says beside its inputs, for every algorithm.
+var parameters = map[signing.Algorithm]string{
+	signing.RS256: `"prehashed":true,"hash_algorithm":"sha2-256","signature_algorithm":"pkcs1v15","marshaling_algorithm":"jws"`,
+	// RFC 7518 3.5: the salt is as long as the hash.
+	signing.PS256: `"prehashed":true,"hash_algorithm":"sha2-256","signature_algorithm":"pss","salt_length":"hash","marshaling_algorithm":"jws"`,
+	signing.ES256: `"prehashed":true,"hash_algorithm":"sha2-256","marshaling_algorithm":"jws"`,
+	signing.EdDSA: `"marshaling_algorithm":"jws"`,
+}
+
+// send makes one request of a batch and finishes every item of it.
+func (e *Engine) send(ctx context.Context, v version, batch []*item) {
+	ctx, end := e.seen.begin(ctx, v, batch, e.now())
+	_, err := e.breaker.Execute(func() (struct{}, error) {
+		err := classify(ctx, e.sign(ctx, v, batch))
+		e.note(v, batch, err)
+		return struct{}{}, err
+	})
+	if err != nil {
+		err = e.explain(classify(ctx, err))
+		for _, i := range batch {
+			i.signature, i.err = nil, err
+		}
+	}
+	end(batch, err)
+	for _, i := range batch {
+		i.finish()
+	}
+}
+
+// explain says why the breaker is open.
+func (e *Engine) explain(err error) error {
+	var known *Error
+	if errors.As(err, &known) && known.Reason == BreakerOpen && known.cause == nil {
+		return &Error{Reason: BreakerOpen, cause: e.health.lastAway()}
+	}
+	return err
+}
+
+// sign asks for the signatures. The error is of the request as a whole; each item
+// has its own else.
+func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
+	var answer struct {
+		Data struct {
+			Results []struct {
+				Signature string `json:"signature"`
+				Error     string `json:"error"`
+			} `json:"batch_results"`
+		} `json:"data"`
+	}
+	if err := e.post(ctx, "sign/"+v.name, request(v, batch), &answer); err != nil {
+		return err
+	}
+	if len(answer.Data.Results) != len(batch) {
+		return &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(answer.Data.Results), len(batch))}
+	}
+	for n, result := range answer.Data.Results {
+		if result.Error != "" {
+			batch[n].err = &Error{Reason: reasonOf(http.StatusBadRequest, result.Error), cause: errors.New(result.Error)}
+			continue
+		}
+		batch[n].signature, batch[n].err = decode(v, result.Signature)
+	}
+	return e.verify(v, batch)
+}
+
+// request is the body of a request. Base64 needs no escaping.
+func request(v version, batch []*item) []byte {
+	size := 256
+	for _, i := range batch {
+		size += len(`{"input":""},`) + base64.StdEncoding.EncodedLen(len(i.input))
+	}
+	body := append(make([]byte, 0, size), `{"batch_input":[`...)
+	for n, i := range batch {
+		if n > 0 {
+			body = append(body, ',')
+		}
+		body = append(body, `{"input":"`...)
+		body = base64.StdEncoding.AppendEncode(body, i.input)
+		body = append(body, `"}`...)
+	}
+	body = append(body, `],"key_version":`...)
+	body = strconv.AppendInt(body, int64(v.number), 10)
+	body = append(body, ',')
+	body = append(body, parameters[v.alg]...)
+	return append(body, '}')
+}
+
+// decode reads vault:v3:SIGNATURE, which must be of the version that was asked for.
+func decode(v version, text string) ([]byte, error) {
+	encoded, ok := strings.CutPrefix(text, "vault:v"+strconv.Itoa(v.number)+":")
+	if !ok {
+		return nil, &Error{Reason: Fault, cause: errors.New("a signature of another version than was asked for")}
+	}
+	signature, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil || len(signature) == 0 {
+		return nil, &Error{Reason: Fault, cause: errors.New("a signature that is not base64url")}
+	}
+	return signature, nil
+}
+
+// note remembers for readiness how a request ended, and lets the session doubt its
+// token when it was denied.
+func (e *Engine) note(v version, batch []*item, err error) {
+	if err == nil {
+		for _, i := range batch {
+			if err == nil {
+				err = i.err
+			}
+		}
+	}
+	e.health.note(v, err, e.now())
+	var known *Error
+	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
+		e.session.Doubt()
+	}
+}
+
+// post writes to a path below the mount and reads the answer, where into is not nil.
+func (e *Engine) post(ctx context.Context, path string, body []byte, into any) error {
+	response, err := e.client.Logical().WriteRawWithContext(ctx, e.mount+"/"+path, body)
+	return read(response, err, into)
+}
+
+func (e *Engine) get(ctx context.Context, path string, into any) error {
+	response, err := e.client.Logical().ReadRawWithContext(ctx, e.mount+"/"+path)
+	return read(response, err, into)
+}
+
+func read(response *api.Response, err error, into any) error {
+	if response != nil && response.Body != nil {
+		defer func() { _ = response.Body.Close() }()
+	}
+	if err != nil {
+		return err
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return &Error{Reason: Fault, cause: errors.New("an answer that is not the JSON it should be")}
+	}
+	return nil
+}

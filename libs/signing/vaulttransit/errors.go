@@ -1,0 +1,128 @@
+package vaulttransit
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+// Reason says what stands between a caller and its signature.
+type Reason string
+
+// Reasons. MissingKey and BadVersion are signing.ErrKeyMissing, for waiting does
+// not bring a key back; all others go away, and have a method Unavailable that
+// returns true.
+const (
+	Denied      Reason = "denied"      // the token is not valid, or its policy does not allow it
+	Sealed      Reason = "sealed"      // the server is sealed
+	MissingKey  Reason = "missing_key" // no such transit key or mount
+	BadVersion  Reason = "bad_version" // the transit key has no such version, or no longer signs with it
+	Unreachable Reason = "unreachable" // no answer, no answer in time, or not from an active server
+	Fault       Reason = "fault"       // the server failed, or answered what nobody expects
+	LoggedOut   Reason = "logged_out"  // there is no token yet, or none any more
+	QueueFull   Reason = "queue_full"  // as many signatures wait as may
+	BreakerOpen Reason = "breaker_open"
+	Closed      Reason = "closed" // the process is ending
+)
+
+// shortly is after how long trying again may help, in general.
+const shortly = time.Second
+
+// Error is why there is no signature, or no key.
+type Error struct {
+	Reason Reason
+	cause  error
+}
+
+func (e *Error) Error() string {
+	text := "vault: " + strings.ReplaceAll(string(e.Reason), "_", " ")
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Unwrap gives the cause, for errors.Is.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Is tells a key that is gone from a server that is away.
+func (e *Error) Is(target error) bool { return target == signing.ErrKeyMissing && e.keyMissing() }
+
+// Unavailable marks the error for the edge, which answers 503.
+func (e *Error) Unavailable() bool { return !e.keyMissing() }
+
+// RetryAfter is the edge's header of that name.
+func (*Error) RetryAfter() time.Duration { return shortly }
+
+func (e *Error) keyMissing() bool { return e.Reason == MissingKey || e.Reason == BadVersion }
+
+// serverAway tells whether the breaker counts an error: one of the server as a
+// whole, not of a key, a policy or a caller.
+func serverAway(err error) bool {
+	var known *Error
+	if !errors.As(err, &known) {
+		return false
+	}
+	return known.Reason == Sealed || known.Reason == Unreachable || known.Reason == Fault
+}
+
+// classify gives an error of the client its reason. Vault answers 500 where the
+// caller was wrong, 400 for a key it does not have, and 503 both when it is sealed
+// and when another server is the active one, so that the text has to tell. The end
+// of the caller's own context is no error of Vault.
+func classify(ctx context.Context, err error) error {
+	var known *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
+		return &Error{Reason: BreakerOpen}
+	}
+	var answer *api.ResponseError
+	if !errors.As(err, &answer) {
+		return &Error{Reason: Unreachable, cause: err}
+	}
+	return &Error{Reason: reasonOf(answer.StatusCode, strings.Join(answer.Errors, "; ")), cause: answered(answer)}
+}
+
+func reasonOf(status int, text string) Reason {
+	text = strings.ToLower(text)
+	switch {
+	case status == http.StatusForbidden, strings.Contains(text, "missing client token"):
+		return Denied
+	case strings.Contains(text, "sealed"):
+		return Sealed
+	case strings.Contains(text, "requested version"), strings.Contains(text, "key version"):
+		return BadVersion
+	case status == http.StatusBadRequest && strings.Contains(text, "key not found"), status == http.StatusNotFound:
+		return MissingKey
+	case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
+		return Fault
+	case status == http.StatusBadRequest:
+		return Fault
+	default:
+		// 429 of a quota, 412 and 47x of servers that are not the active one, 503.
+		return Unreachable
+	}
+}
+
+// answered keeps status and text of an answer and drops the rest of a
+// ResponseError, which has several lines.
+func answered(answer *api.ResponseError) error {
+	text := http.StatusText(answer.StatusCode)
+	if len(answer.Errors) > 0 && !answer.RawError {
+		text = strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " ")
+	}
+	return errors.New(text)
+}

@@ -1,0 +1,142 @@
+package vaulttransit
+
+import (
+	"context"
+	"crypto"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
+)
+
+// forgotten is how old a version without a row may be to be given the next one.
+// An older one stays where it is: a new key should be new.
+const forgotten = time.Hour
+
+// transitKey is what Vault tells of a key.
+type transitKey struct {
+	Warnings []string `json:"warnings"`
+	Data     struct {
+		Exportable bool                       `json:"exportable"`
+		Backup     bool                       `json:"allow_plaintext_backup"`
+		Latest     int                        `json:"latest_version"`
+		Versions   map[string]json.RawMessage `json:"keys"`
+	} `json:"data"`
+}
+
+// Create makes the transit key of an algorithm, or its next version. Several
+// replicas that do so at the same time get a version each.
+func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, crypto.PublicKey, error) {
+	if err := ctx.Err(); err != nil {
+		return "", nil, err
+	}
+	kind, ok := keyTypes[alg]
+	if !ok {
+		return "", nil, fmt.Errorf("vault transit: unknown algorithm %q", alg)
+	}
+	name := e.keyName(alg)
+	key, err := e.rotate(ctx, name)
+	if errors.Is(err, signing.ErrKeyMissing) {
+		key = transitKey{}
+		err = classify(ctx, e.post(ctx, "keys/"+name, fmt.Appendf(nil, `{"type":%q}`, kind), &key))
+		// Vault says so when another replica was first; its version is not ours.
+		if err == nil && len(key.Warnings) > 0 {
+			key, err = e.rotate(ctx, name)
+		}
+	}
+	if err == nil && key.Data.Latest == 0 {
+		// Servers that answer nothing here: a later version than ours is as good.
+		key, err = e.read(ctx, name)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("make a version of %s: %w", name, err)
+	}
+	public, _, err := key.newest(alg, name)
+	if err != nil {
+		return "", nil, err
+	}
+	return version{name: name, number: key.Data.Latest}.ref(), public, nil
+}
+
+// Delete does nothing: Vault cannot delete one version of a transit key, only all
+// below one, by rights over the configuration of keys that no service should have.
+// A version that no row refers to is what Reconcile gives back.
+func (e *Engine) Delete(ctx context.Context, _ string) error { return ctx.Err() }
+
+// Reconcile gives back the newest version of a transit key when no row refers to
+// it and it was made within the last hour.
+func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule []signing.Key) (*signing.Key, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	name := e.keyName(alg)
+	key, err := e.read(ctx, name)
+	switch {
+	case errors.Is(err, signing.ErrKeyMissing):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for versions of %s: %w", name, err)
+	}
+	ref := version{name: name, number: key.Data.Latest}.ref()
+	if slices.ContainsFunc(schedule, func(k signing.Key) bool { return k.Ref == ref }) {
+		return nil, nil
+	}
+	public, made, err := key.newest(alg, name)
+	if err != nil || e.now().Sub(made) > forgotten {
+		return nil, err
+	}
+	return &signing.Key{KID: signing.Thumbprint(public), Algorithm: alg, Ref: ref, PublicKey: public}, nil
+}
+
+func (e *Engine) rotate(ctx context.Context, name string) (key transitKey, err error) {
+	return key, classify(ctx, e.post(ctx, "keys/"+name+"/rotate", []byte("{}"), &key))
+}
+
+func (e *Engine) read(ctx context.Context, name string) (key transitKey, err error) {
+	return key, classify(ctx, e.get(ctx, "keys/"+name, &key))
+}
+
+// newest is the public half of the newest version, and when it was made. A key
+// that Vault would give away is refused.
+func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKey, time.Time, error) {
+	if k.Data.Exportable || k.Data.Backup {
+		return nil, time.Time{}, fmt.Errorf("vault transit: the private key %s may be exported or backed up in plain text: choose another PLATFORM_VAULT_KEY_PREFIX, or delete it, for that cannot be taken back", name)
+	}
+	var of struct {
+		PublicKey string    `json:"public_key"`
+		Made      time.Time `json:"creation_time"`
+	}
+	if err := json.Unmarshal(k.Data.Versions[strconv.Itoa(k.Data.Latest)], &of); err != nil {
+		return nil, time.Time{}, fmt.Errorf("vault transit: version %d of %s is not a signing key", k.Data.Latest, name)
+	}
+	public, err := parsePublic(alg, of.PublicKey)
+	if err != nil || !alg.Fits(public) {
+		return nil, time.Time{}, fmt.Errorf("vault transit: version %d of %s is not a key that signs %s", k.Data.Latest, name, alg)
+	}
+	return public, of.Made, nil
+}
+
+// parsePublic reads what Vault writes: PKIX in PEM, or the 32 bytes of an Ed25519
+// key in base64.
+func parsePublic(alg signing.Algorithm, text string) (crypto.PublicKey, error) {
+	if alg == signing.EdDSA {
+		raw, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(raw) != ed25519.PublicKeySize {
+			return nil, errors.New("not an Ed25519 key")
+		}
+		return ed25519.PublicKey(raw), nil
+	}
+	block, _ := pem.Decode([]byte(text))
+	if block == nil {
+		return nil, errors.New("not PEM")
+	}
+	return x509.ParsePKIXPublicKey(block.Bytes)
+}

@@ -1,0 +1,133 @@
+package testkit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	pauseSignal  = syscall.SIGSTOP
+	resumeSignal = syscall.SIGCONT
+
+	// baoPatience bounds the start, and the end, of a server on a busy machine.
+	baoPatience = 60 * time.Second
+)
+
+// baoProcess is a running deployments/openbao. It ends with its standard input,
+// which is a pipe of ours, so that it never outlives the test binary.
+type baoProcess struct {
+	cmd   *exec.Cmd
+	keep  io.Closer
+	ended chan struct{}
+	err   error // how it ended, once it has
+}
+
+// baoLine is what the server says once it serves.
+type baoLine struct {
+	Sealed     bool     `json:"sealed"`
+	RootToken  string   `json:"root_token"`
+	UnsealKeys []string `json:"unseal_keys"`
+}
+
+func startBao(program, addr, dir string) (*baoProcess, baoLine, error) {
+	cmd := exec.Command(program, "-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level", "error") //nolint:gosec,noctx // a program that we found; it ends with its input
+	cmd.Env = []string{}                                                                                             // Vault's variables are for clients
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	keep, inErr := cmd.StdinPipe()
+	out, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		return nil, baoLine{}, err
+	}
+	p := &baoProcess{cmd: cmd, keep: keep, ended: make(chan struct{})}
+	line, err := firstLine(out)
+	go func() { defer close(p.ended); p.err = cmd.Wait() }()
+	if err != nil {
+		_ = p.kill()
+		return nil, line, fmt.Errorf("openbao did not start: %w\n%s", err, said.Bytes())
+	}
+	return p, line, nil
+}
+
+// firstLine waits for the server's word, or for the end of its output.
+func firstLine(out io.Reader) (line baoLine, err error) {
+	type pipe interface{ SetReadDeadline(t time.Time) error }
+	if p, ok := out.(pipe); ok {
+		_ = p.SetReadDeadline(time.Now().Add(baoPatience))
+	}
+	err = json.NewDecoder(out).Decode(&line)
+	return line, err
+}
+
+func (p *baoProcess) signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
+
+// kill ends the process whatever it does; also a paused one.
+func (p *baoProcess) kill() error {
+	err := p.signal(os.Kill)
+	<-p.ended
+	return errors.Join(err, ignoreClosed(p.keep.Close()))
+}
+
+func (p *baoProcess) stop() error {
+	err := p.keep.Close()
+	select {
+	case <-p.ended:
+		return errors.Join(err, p.err)
+	case <-time.After(baoPatience):
+		return errors.Join(err, p.kill(), errors.New("openbao does not stop when its input ends"))
+	}
+}
+
+// ignoreClosed forgives that Wait closes the pipe too.
+func ignoreClosed(err error) error {
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// openBaoBinary is the program that the variable names, or the one that make
+// builds. It is not built here: test binaries run side by side, and it takes
+// minutes the first time.
+func openBaoBinary(named string) (string, error) {
+	const remedy = "run `make bin/openbao`, or name the program in " + OpenBaoVariable
+	program := named
+	if program == "" {
+		root, err := repositoryRoot()
+		if err != nil {
+			return "", fmt.Errorf("%w; %s", err, remedy)
+		}
+		program = filepath.Join(root, "bin", "openbao")
+	}
+	if _, err := exec.LookPath(program); err != nil {
+		return "", fmt.Errorf("there is no program %s; %s", program, remedy)
+	}
+	return program, nil
+}
+
+// repositoryRoot is the folder of go.work, upwards from the package under test.
+func repositoryRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("the test does not run in the repository")
+		}
+		dir = parent
+	}
+}

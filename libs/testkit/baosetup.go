@@ -1,0 +1,73 @@
+package testkit
+
+import (
+	"cmp"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// BaoSetup is how a server is prepared; the zero value is what the services have
+// by default, without Kubernetes.
+type BaoSetup struct {
+	TransitMount string      // transit
+	KeyPrefix    string      // platform
+	Kubernetes   *Kubernetes // the cluster whose service accounts may log in
+}
+
+// BaoLogins is how the services log in to a prepared server.
+type BaoLogins struct {
+	server *BaoServer
+	dir    string
+}
+
+// SetUp prepares the server by deployments/vault/setup.sh, as an operator does:
+// the transit engine, and a policy and roles for each service.
+func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
+	t.Helper()
+	root, err := repositoryRoot()
+	require.NoError(t, err)
+	if _, err := exec.LookPath("curl"); err != nil {
+		require.NoError(t, install("curl", "curl"))
+	}
+	logins := &BaoLogins{server: s, dir: t.TempDir()}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "deployments", "vault", "setup.sh"), "--credentials", logins.dir) //nolint:gosec // ours
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.RootToken,
+		"PLATFORM_VAULT_TRANSIT_MOUNT=" + cmp.Or(setup.TransitMount, "transit"), "PLATFORM_VAULT_KEY_PREFIX=" + cmp.Or(setup.KeyPrefix, "platform"),
+	}
+	if k := setup.Kubernetes; k != nil {
+		cmd.Env = append(cmd.Env, "KUBERNETES_HOST="+k.URL, "KUBERNETES_CA_FILE="+k.caFile, "KUBERNETES_REVIEWER_FILE="+k.reviewerFile)
+	}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "setup.sh: %s", out)
+	return logins
+}
+
+// AppRole is the role id and the secret id with which the service (keys, token,
+// session, or up for all of them) logs in.
+func (l *BaoLogins) AppRole(t testing.TB, service string) (roleID, secretID string) {
+	t.Helper()
+	return l.read(t, service+".role-id"), l.read(t, service+".secret-id")
+}
+
+// Token logs the service in and returns its token.
+func (l *BaoLogins) Token(t testing.TB, service string) string {
+	t.Helper()
+	roleID, secretID := l.AppRole(t, service)
+	secret, err := l.server.Client(t, "").Logical().WriteWithContext(t.Context(), "auth/approle/login",
+		map[string]any{"role_id": roleID, "secret_id": secretID})
+	require.NoError(t, err)
+	return secret.Auth.ClientToken
+}
+
+func (l *BaoLogins) read(t testing.TB, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(l.dir, name)) //nolint:gosec // a file of ours
+	require.NoError(t, err)
+	return strings.TrimSpace(string(content))
+}
