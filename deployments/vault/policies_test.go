@@ -177,9 +177,13 @@ func makeKeys(t *testing.T, server *testkit.BaoServer) {
 func TestAKeyIsMadeOfItsTypeAndNeverLeaves(t *testing.T) {
 	server := testkit.OpenBao(t)
 	client := server.Client(t, server.SetUp(t, testkit.BaoSetup{}).Token(t, "keys"))
+	allowed := func(kind string) map[string]any {
+		return map[string]any{"type": kind, "exportable": false, "allow_plaintext_backup": false}
+	}
 	for name, kind := range keyTypes {
 		for _, body := range []map[string]any{
-			{"type": "aes256-gcm96"},
+			allowed("aes256-gcm96"),
+			allowed("rsa-4096"),
 			{"type": kind, "exportable": true},
 			{"type": kind, "allow_plaintext_backup": true},
 			{"type": kind, "derived": true},
@@ -187,7 +191,7 @@ func TestAKeyIsMadeOfItsTypeAndNeverLeaves(t *testing.T) {
 		} {
 			require.True(t, refused(do(t, client, request{"WRITE", "transit/keys/" + name, body})), "%s %v", name, body)
 		}
-		require.NoError(t, do(t, client, request{"WRITE", "transit/keys/" + name, map[string]any{"type": kind}}))
+		require.NoError(t, do(t, client, request{"WRITE", "transit/keys/" + name, allowed(kind)}))
 	}
 }
 

@@ -5,8 +5,8 @@
 #
 #   setup.sh [--credentials DIR]
 #
-# --credentials DIR   also makes a secret id for each AppRole and writes SERVICE.role-id
-#                     and SERVICE.secret-id into DIR (mode 0600), for local use
+# --credentials DIR   also makes a secret id for each AppRole and writes it to DIR/SERVICE.secret-id
+#                     (mode 0600), for local use. Role ids are the roles' names: PREFIX-SERVICE
 #
 # It speaks through `bao`, `vault` or `curl`, whichever is there first (VAULT_CLI names
 # one), with their own variables: VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE.
@@ -138,10 +138,10 @@ if [ -n "$approle" ]; then
     for service in $services; do
         role="auth/$approle/role/$prefix-$service"
         say "{$(terms "$service"), \"bind_secret_id\": true}" | put "$role"
+        # One name for PLATFORM_VAULT_ROLE, however a service logs in; the secret id is the secret.
+        say "{\"role_id\": \"$prefix-$service\"}" | put "$role/role-id"
         if [ -n "$credentials" ]; then
             mkdir -p "$credentials"
-            get "$role/role-id" || fail "$role/role-id cannot be read"
-            answered role_id >"$credentials/$service.role-id"
             say '{}' | put "$role/secret-id"
             answered secret_id >"$credentials/$service.secret-id"
         fi

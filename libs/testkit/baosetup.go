@@ -22,6 +22,7 @@ type BaoSetup struct {
 // BaoLogins is how the services log in to a prepared server.
 type BaoLogins struct {
 	server *BaoServer
+	prefix string
 	dir    string
 }
 
@@ -34,11 +35,11 @@ func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	if _, err := exec.LookPath("curl"); err != nil {
 		require.NoError(t, install("curl", "curl"))
 	}
-	logins := &BaoLogins{server: s, dir: t.TempDir()}
+	logins := &BaoLogins{server: s, prefix: cmp.Or(setup.KeyPrefix, "platform"), dir: t.TempDir()}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "deployments", "vault", "setup.sh"), "--credentials", logins.dir) //nolint:gosec // ours
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.RootToken,
-		"PLATFORM_VAULT_TRANSIT_MOUNT=" + cmp.Or(setup.TransitMount, "transit"), "PLATFORM_VAULT_KEY_PREFIX=" + cmp.Or(setup.KeyPrefix, "platform"),
+		"PLATFORM_VAULT_TRANSIT_MOUNT=" + cmp.Or(setup.TransitMount, "transit"), "PLATFORM_VAULT_KEY_PREFIX=" + logins.prefix,
 	}
 	if k := setup.Kubernetes; k != nil {
 		cmd.Env = append(cmd.Env, "KUBERNETES_HOST="+k.URL, "KUBERNETES_CA_FILE="+k.caFile, "KUBERNETES_REVIEWER_FILE="+k.reviewerFile)
@@ -48,11 +49,13 @@ func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	return logins
 }
 
-// AppRole is the role id and the secret id with which the service (keys, token,
+// AppRole is the role id, the role's name, and the secret id with which the service (keys, token,
 // session, or up for all of them) logs in.
 func (l *BaoLogins) AppRole(t testing.TB, service string) (roleID, secretID string) {
 	t.Helper()
-	return l.read(t, service+".role-id"), l.read(t, service+".secret-id")
+	secret, err := os.ReadFile(filepath.Join(l.dir, service+".secret-id")) //nolint:gosec // a file of ours
+	require.NoError(t, err)
+	return l.prefix + "-" + service, strings.TrimSpace(string(secret))
 }
 
 // Token logs the service in and returns its token.
@@ -63,11 +66,4 @@ func (l *BaoLogins) Token(t testing.TB, service string) string {
 		map[string]any{"role_id": roleID, "secret_id": secretID})
 	require.NoError(t, err)
 	return secret.Auth.ClientToken
-}
-
-func (l *BaoLogins) read(t testing.TB, name string) string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(l.dir, name)) //nolint:gosec // a file of ours
-	require.NoError(t, err)
-	return strings.TrimSpace(string(content))
 }

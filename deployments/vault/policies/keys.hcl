@@ -6,8 +6,12 @@
 # (PLATFORM_VAULT_KEY_PREFIX): setup.sh puts yours in their places.
 
 path "transit/keys/platform-rs256" {
-  capabilities       = ["create", "read", "update"]
-  allowed_parameters = { "type" = ["rsa-2048"] }
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["rsa-2048"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
 }
 
 path "transit/keys/platform-rs256/rotate" {
@@ -15,8 +19,12 @@ path "transit/keys/platform-rs256/rotate" {
 }
 
 path "transit/keys/platform-ps256" {
-  capabilities       = ["create", "read", "update"]
-  allowed_parameters = { "type" = ["rsa-2048"] }
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["rsa-2048"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
 }
 
 path "transit/keys/platform-ps256/rotate" {
@@ -24,8 +32,12 @@ path "transit/keys/platform-ps256/rotate" {
 }
 
 path "transit/keys/platform-es256" {
-  capabilities       = ["create", "read", "update"]
-  allowed_parameters = { "type" = ["ecdsa-p256"] }
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["ecdsa-p256"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
 }
 
 path "transit/keys/platform-es256/rotate" {
@@ -33,8 +45,12 @@ path "transit/keys/platform-es256/rotate" {
 }
 
 path "transit/keys/platform-eddsa" {
-  capabilities       = ["create", "read", "update"]
-  allowed_parameters = { "type" = ["ed25519"] }
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["ed25519"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
 }
 
 path "transit/keys/platform-eddsa/rotate" {
