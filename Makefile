@@ -37,6 +37,10 @@ run: ## build and start everything in one process, with a demo sign-in to click 
 test: deployments/e2e/node_modules bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
 	CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(PACKAGES)
 
+.PHONY: e2e
+e2e: ## run the end-to-end tests alone
+	@$(MAKE) --no-print-directory test PACKAGES=./deployments/e2e
+
 deployments/e2e/node_modules: deployments/e2e/package-lock.json
 	cd deployments/e2e && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
@@ -97,6 +101,12 @@ IMAGE_TAG   ?= $(VERSION)
 DOCKER      ?= docker
 GO_IMAGE    ?= golang:1.26
 DOCKERFLAGS ?=
+
+# One program for the development loop: of this machine's architecture, for Linux.
+bin/local/%: FORCE
+	@mkdir -p bin/local
+	GOOS=linux $(BUILD) -o $@ $(if $(filter platform,$*),./deployments/platform,./services/$*/cmd/$*)
+FORCE:
 
 .PHONY: images
 images: ## build the container images of platform and the five services
