@@ -11,7 +11,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
 KIT     := github.com/platform-oauth/platform-oauth/libs/servicekit
 export CGO_ENABLED ?= 0
-BUILD   := go build -trimpath -tags nomsgpack -ldflags '-s -w -X $(KIT).version=$(VERSION) -X $(KIT).commit=$(COMMIT)'
+BUILD   := go build -trimpath -buildvcs=false -tags nomsgpack -ldflags '-s -w -X $(KIT).version=$(VERSION) -X $(KIT).commit=$(COMMIT)'
 
 # The race detector needs a C compiler; where there is none the tests run
 # without it, except in CI, where that would hide what must be seen.
@@ -36,6 +36,10 @@ run: ## build and start everything in one process, with a demo sign-in to click 
 # go vet is part of make lint.
 test: deployments/e2e/node_modules bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
 	CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(PACKAGES)
+
+.PHONY: e2e
+e2e: ## run the end-to-end tests alone
+	@$(MAKE) --no-print-directory test PACKAGES=./deployments/e2e
 
 deployments/e2e/node_modules: deployments/e2e/package-lock.json
 	cd deployments/e2e && npm ci --ignore-scripts --no-audit --no-fund
@@ -91,6 +95,29 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@for m in $(MODULES); do (cd $$m && for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
 	for f in $$(grep -rhoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | sed 's/func //'); do \
 	echo "$$m/$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$p; done; done); done
+
+# The name of an image is IMAGES and the service's name, its tag the version.
+IMAGES      ?= platform-oauth/
+IMAGE_TAG   ?= $(VERSION)
+DOCKER      ?= docker
+GO_IMAGE    ?= golang:1.26
+DOCKERFLAGS ?=
+
+# One program for the development loop: of this machine's architecture, for Linux.
+bin/local/%: FORCE
+	@mkdir -p bin/local
+	GOOS=linux $(BUILD) -o $@ $(if $(filter platform,$*),./deployments/platform,./services/$*/cmd/$*)
+FORCE:
+
+.PHONY: images
+images: ## build the container images of platform and the five services
+	@for image in platform $(SERVICES); do echo "image $(IMAGES)$$image:$(IMAGE_TAG)"; \
+	DOCKER_BUILDKIT=1 $(DOCKER) build $(DOCKERFLAGS) -f deployments/docker/Dockerfile --target $$image --build-arg GO_IMAGE=$(GO_IMAGE) \
+	--build-arg VERSION=$(VERSION) --build-arg COMMIT=$(COMMIT) -t $(IMAGES)$$image:$(IMAGE_TAG) .; done
+
+.PHONY: images-check
+images-check: ## build the images with a real engine (started if need be) and try them
+	deployments/docker/check.sh
 
 .PHONY: bench
 bench: ## run every benchmark once

@@ -18,8 +18,8 @@ func serviceForm() string {
 	}.Encode()
 }
 
-// load is an application that asks for tokens all the time, from four places.
-type load struct {
+// tokenLoad is an application that asks for tokens all the time, from four places.
+type tokenLoad struct {
 	answered atomic.Int64
 	lost     atomic.Int64 // of those: not answered, or not with a token
 	said     string       // what became of the first lost one
@@ -29,8 +29,8 @@ type load struct {
 	workers sync.WaitGroup
 }
 
-func startLoad(s *system, form string) *load {
-	l := &load{stop: make(chan struct{})}
+func startLoad(s *system, form string) *tokenLoad {
+	l := &tokenLoad{stop: make(chan struct{})}
 	for range 4 {
 		l.workers.Go(func() {
 			tick := time.NewTicker(10 * time.Millisecond)
@@ -48,7 +48,7 @@ func startLoad(s *system, form string) *load {
 	return l
 }
 
-func (l *load) ask(target, form string) {
+func (l *tokenLoad) ask(target, form string) {
 	defer l.answered.Add(1)
 	res, err := http.Post(target, "application/x-www-form-urlencoded", strings.NewReader(form))
 	if err != nil {
@@ -65,13 +65,13 @@ func (l *load) ask(target, form string) {
 	}
 }
 
-func (l *load) lose(why string) {
+func (l *tokenLoad) lose(why string) {
 	l.lost.Add(1)
 	l.once.Do(func() { l.said = why })
 }
 
 // end stops the load and tells how many requests were lost.
-func (l *load) end() int64 {
+func (l *tokenLoad) end() int64 {
 	close(l.stop)
 	l.workers.Wait()
 	return l.lost.Load()

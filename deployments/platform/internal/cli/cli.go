@@ -85,7 +85,7 @@ by …_FILE; a flag wins over its variable. "platform up --help" lists them all.
 		}
 		return nil
 	}
-	root.AddCommand(a.up(), a.migrate(), a.apply(), a.applications(), a.tenants(), a.users(), a.sessions(), a.keys(), a.audit(), a.doctor(), a.probe(), a.version())
+	root.AddCommand(a.up(), a.migrate(), a.apply(), a.applications(), a.tenants(), a.users(), a.sessions(), a.keys(), a.audit(), a.doctor(), a.probe(), a.demo(), a.version())
 	return root
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
@@ -22,18 +23,34 @@ type demoNotice struct {
 	ServiceSecret string `json:"service_client_secret"`
 }
 
-// demo loads the demo set and puts the demo application before the platform's
+// String is what `up` and `demo` print.
+func (d *demoNotice) String() string {
+	return fmt.Sprintf("  demo      %s\n  sign in   %s with the password %s\n  service   %s with the secret %s\n",
+		d.URL, d.Email, d.Password, d.ServiceClient, d.ServiceSecret)
+}
+
+// withDemo loads the demo set and puts the demo application before the platform's
 // handler.
-func (a *app) demo(ctx context.Context, p together.Config, deps servicekit.Deps, next http.Handler) (http.Handler, *demoNotice, error) {
-	if err := os.MkdirAll(p.Signing.DataDir, 0o700); err != nil {
-		return nil, nil, err
-	}
-	credentials, err := demo.LoadCredentials(p.Signing.DataDir, deps.Random)
+func (a *app) withDemo(ctx context.Context, p together.Config, deps servicekit.Deps, next http.Handler) (http.Handler, *demoNotice, error) {
+	app, notice, err := newDemo(ctx, p.Server.Origin(), p.Server, p.Signing.DataDir, deps)
 	if err != nil {
 		return nil, nil, err
 	}
-	set := manifest.New("the demo set", demo.Set(p.Server.Origin(), credentials))
-	if _, err := applyFile(ctx, deps.DB, set, p.Server, manifest.ApplyOptions{}, deps); err != nil {
+	return before(app, next), notice, nil
+}
+
+// newDemo applies the demo set and makes the demo application that lives at
+// origin.
+func newDemo(ctx context.Context, origin string, platform servicekit.Server, dataDir string, deps servicekit.Deps) (http.Handler, *demoNotice, error) {
+	if err := os.MkdirAll(dataDir, 0o700); err != nil {
+		return nil, nil, err
+	}
+	credentials, err := demo.LoadCredentials(dataDir, deps.Random)
+	if err != nil {
+		return nil, nil, err
+	}
+	set := manifest.New("the demo set", demo.Set(origin, credentials))
+	if _, err := applyFile(ctx, deps.DB, set, platform, manifest.ApplyOptions{}, deps); err != nil {
 		return nil, nil, err
 	}
 	ui, err := webui.New()
@@ -41,14 +58,14 @@ func (a *app) demo(ctx context.Context, p together.Config, deps servicekit.Deps,
 		return nil, nil, err
 	}
 	app, err := demo.New(demo.Options{
-		Origin: p.Server.Origin(), Issuer: p.Server.Issuer(), Credentials: credentials, UI: ui,
+		Origin: origin, Issuer: platform.Issuer(), Credentials: credentials, UI: ui,
 		Logger: deps.Logger, Now: deps.Now, Random: deps.Random,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	return before(app.Handler(), next), &demoNotice{
-		URL: p.Server.Origin() + demo.Path, Email: demo.Email, Password: credentials.Password,
+	return app.Handler(), &demoNotice{
+		URL: origin + demo.Path, Email: demo.Email, Password: credentials.Password,
 		ServiceClient: demo.ServiceClient, ServiceSecret: credentials.ServiceSecret,
 	}, nil
 }

@@ -65,8 +65,7 @@ func (a *app) printReady(n notice) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nplatform %s is ready\n\n  URL       %s\n  issuer    %s\n  data      %s\n", n.Version, n.URL, n.Issuer, n.Data)
 	if d := n.Demo; d != nil {
-		fmt.Fprintf(&b, "\n  demo      %s\n  sign in   %s with the password %s\n  service   %s with the secret %s\n",
-			d.URL, d.Email, d.Password, d.ServiceClient, d.ServiceSecret)
+		b.WriteString("\n" + d.String())
 	}
 	_, err := fmt.Fprintln(a.streams.Out, b.String())
 	return err

@@ -192,7 +192,7 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	ready := newNotice(p)
 	handler := platform.Handler
 	if flags.demo {
-		handler, ready.Demo, err = a.demo(ctx, p, deps, handler)
+		handler, ready.Demo, err = a.withDemo(ctx, p, deps, handler)
 		if err != nil {
 			return err
 		}
