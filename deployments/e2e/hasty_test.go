@@ -23,14 +23,11 @@ func (b *tab) back() { b.t.Helper(); b.do(chromedp.NavigateBack()) }
 // gone waits until the page without what sel names is there.
 func (b *tab) gone(sel string) { b.t.Helper(); b.do(chromedp.WaitNotPresent(chromedp.CSS(sel))) }
 
-// pressTwice clicks as somebody does who double-clicks everything: the second click
-// comes while the first is on its way.
+// pressTwice clicks twice before the browser has left the page.
 func (b *tab) pressTwice(sel string) {
 	b.t.Helper()
 	b.see(sel)
-	at := read(b, chromedp.Evaluate[[]float64](fmt.Sprintf(
-		`(r => [r.x + r.width / 2, r.y + r.height / 2])((e => (e.scrollIntoView({block: "center"}), e.getBoundingClientRect()))(document.querySelector(%q)))`, sel)))
-	b.do(chromedp.MouseClickXY(at[0], at[1]), chromedp.MouseClickXY(at[0], at[1]))
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(e => { e.click(); e.click() })(document.querySelector(%q))`, sel)))
 }
 
 // another is a second tab of the same browser.
