@@ -77,7 +77,7 @@ type Vault struct {
 	TransitMount string        `env:"PLATFORM_VAULT_TRANSIT_MOUNT" envDefault:"transit" validate:"required,vault_path" desc:"mount of the transit engine"`
 	KeyPrefix    string        `env:"PLATFORM_VAULT_KEY_PREFIX" envDefault:"platform" validate:"required,transit_name" desc:"what the names of the transit keys begin with; of one platform only"`
 	Timeout      time.Duration `env:"PLATFORM_VAULT_TIMEOUT" envDefault:"3s" validate:"gt=0" desc:"how long a request to Vault may take"`
-	RSABatch     int           `env:"PLATFORM_VAULT_RSA_BATCH" envDefault:"8" validate:"min=1,max=128" desc:"most RS256 and PS256 signatures in a request to Vault"`
+	RSABatch     int           `env:"PLATFORM_VAULT_RSA_BATCH" envDefault:"4" validate:"min=1,max=128" desc:"most RS256 and PS256 signatures in a request to Vault"`
 	RSASlots     int           `env:"PLATFORM_VAULT_RSA_SLOTS" envDefault:"4" validate:"min=1,max=64" desc:"most such requests at a time, of a process"`
 	ECBatch      int           `env:"PLATFORM_VAULT_EC_BATCH" envDefault:"64" validate:"min=1,max=256" desc:"most ES256 and EdDSA signatures in a request to Vault"`
 	ECSlots      int           `env:"PLATFORM_VAULT_EC_SLOTS" envDefault:"2" validate:"min=1,max=64" desc:"most such requests at a time, of a process"`

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -53,6 +54,16 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 	}
 	local := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_VAULT_AUTH": "approle"})})
 	require.Empty(t, local, "nobody asks for Vault")
+}
+
+func TestTheDefaultsOfVaultAreThoseOfItsEngine(t *testing.T) {
+	var cfg everything
+	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(valid())}))
+	v := cfg.Signing.Vault
+	require.Equal(t, vaulttransit.DefaultRSA, vaulttransit.Limits{Batch: v.RSABatch, Slots: v.RSASlots})
+	require.Equal(t, vaulttransit.DefaultEC, vaulttransit.Limits{Batch: v.ECBatch, Slots: v.ECSlots})
+	require.Equal(t, vaulttransit.DefaultQueue, v.Queue)
+	require.Equal(t, vaulttransit.DefaultTimeout, v.Timeout)
 }
 
 func TestVaultSecretsAreNotPrinted(t *testing.T) {

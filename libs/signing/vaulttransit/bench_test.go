@@ -27,9 +27,10 @@ import (
 var concurrencies = []int{1, 16, 64, 256}
 
 // BenchmarkSign compares the engine with one request a signature, as the official
-// client makes it, in one run on one server. It reports signatures a second, the
-// median wait of a caller, signatures per CPU-second of this process and of the
-// server, and how many times what one-by-one reaches at the same concurrency.
+// client makes it, in one run on one server and by turns, so that what else the
+// machine does weighs on both alike. It reports of both (the latter with "1by1-")
+// signatures a second, the median wait of a caller, and signatures per CPU-second of
+// this process and of the server; and how many times what one-by-one does.
 func BenchmarkSign(b *testing.B) {
 	bao := prepared(b)
 	token := leastToken(b, bao)
@@ -39,41 +40,67 @@ func BenchmarkSign(b *testing.B) {
 		single := oneByOne(benchClient(b, bao, token), key)
 		engine := open(b, bao, vaulttransit.Options{Client: benchClient(b, bao, token)})
 		for _, n := range concurrencies {
-			var base rates
-			b.Run(fmt.Sprintf("%s/%d/one-by-one", alg, n), func(b *testing.B) { base = measure(b, bao, n, single) })
-			b.Run(fmt.Sprintf("%s/%d/engine", alg, n), func(b *testing.B) {
-				got := measure(b, bao, n, func(ctx context.Context, input []byte) error {
-					_, err := engine.Sign(ctx, key, input)
-					return err
-				})
-				if base.perSecond > 0 {
-					b.ReportMetric(got.perSecond/base.perSecond, "×sig/s")
-					b.ReportMetric(float64(got.median)/float64(base.median), "×p50")
+			b.Run(fmt.Sprintf("%s/%d", alg, n), func(b *testing.B) {
+				var one, together tally
+				// Long turns, so that the first and the last of each count little.
+				const turns = 4
+				signatures := max(b.N/turns, 8*n)
+				for range turns {
+					one.measure(b, bao, n, signatures, single)
+					together.measure(b, bao, n, signatures, engineOf(engine, key))
 				}
+				one.report(b, "1by1-")
+				together.report(b, "")
+				b.ReportMetric(together.perSecond()/one.perSecond(), "×sig/s")
+				b.ReportMetric(float64(together.median())/float64(one.median()), "×p50")
+				b.ReportMetric(one.theirs.Seconds()/max(together.theirs, clockTick).Seconds(), "×sig/server-cpu-s")
 			})
 		}
 	}
 }
 
-// BenchmarkLimits is what the default limits were chosen by: 64 callers.
+func engineOf(e *vaulttransit.Engine, key signing.Key) func(ctx context.Context, input []byte) error {
+	return func(ctx context.Context, input []byte) error {
+		_, err := e.Sign(ctx, key, input)
+		return err
+	}
+}
+
+// BenchmarkLimits is what the default limits were chosen by: 64 callers, and every
+// pair of limits by turns. It reports signatures a second by batch and slots.
 func BenchmarkLimits(b *testing.B) {
 	bao := prepared(b)
 	token := leastToken(b, bao)
 	maker := open(b, bao, vaulttransit.Options{})
-	for _, alg := range []signing.Algorithm{signing.ES256, signing.RS256} {
-		key := signingtest.NewKey(b, maker, alg, 1, time.Now())
-		for _, batch := range []int{4, 8, 16, 32, 64, 128} {
-			for _, slots := range []int{1, 2, 4, 8} {
-				l := vaulttransit.Limits{Batch: batch, Slots: slots}
-				engine := open(b, bao, vaulttransit.Options{Client: benchClient(b, bao, token), RSA: l, EC: l})
-				b.Run(fmt.Sprintf("%s/batch-%d/slots-%d", alg, batch, slots), func(b *testing.B) {
-					measure(b, bao, 64, func(ctx context.Context, input []byte) error {
-						_, err := engine.Sign(ctx, key, input)
-						return err
-					})
-				})
+	for _, family := range []struct {
+		alg      signing.Algorithm
+		batches  []int
+		slots    []int
+		oneRound int // signatures
+	}{
+		{signing.ES256, []int{8, 32, 64, 128}, []int{1, 2, 4, 8}, 1024},
+		{signing.RS256, []int{1, 4, 8, 16}, []int{2, 4, 8, 64}, 256},
+	} {
+		key := signingtest.NewKey(b, maker, family.alg, 1, time.Now())
+		b.Run(string(family.alg), func(b *testing.B) {
+			engines, tallies := map[vaulttransit.Limits]*vaulttransit.Engine{}, map[vaulttransit.Limits]*tally{}
+			for _, batch := range family.batches {
+				for _, slots := range family.slots {
+					l := vaulttransit.Limits{Batch: batch, Slots: slots}
+					engines[l], tallies[l] = open(b, bao, vaulttransit.Options{Client: benchClient(b, bao, token), RSA: l, EC: l}), &tally{}
+				}
 			}
-		}
+			for range b.N {
+				for l, engine := range engines {
+					tallies[l].measure(b, bao, 64, family.oneRound, engineOf(engine, key))
+				}
+			}
+			for l, t := range tallies {
+				b.ReportMetric(t.perSecond(), fmt.Sprintf("b%03d-s%02d-sig/s", l.Batch, l.Slots))
+				b.ReportMetric(float64(t.signed)/max(t.theirs, clockTick).Seconds(), fmt.Sprintf("b%03d-s%02d-sig/server-cpu-s", l.Batch, l.Slots))
+			}
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
 
@@ -122,20 +149,40 @@ func oneByOne(c *api.Client, key signing.Key) func(ctx context.Context, input []
 	}
 }
 
-type rates struct {
-	perSecond float64
-	median    time.Duration
+// clockTick is what the server's CPU time is counted in.
+const clockTick = 10 * time.Millisecond
+
+// tally is what some turns of a method have cost.
+type tally struct {
+	signed                int
+	elapsed, ours, theirs time.Duration
+	waits                 []time.Duration
 }
 
-// measure lets n callers sign b.N times together.
-func measure(b *testing.B, bao *testkit.BaoServer, n int, sign func(ctx context.Context, input []byte) error) rates {
+func (t *tally) perSecond() float64 { return float64(t.signed) / t.elapsed.Seconds() }
+
+func (t *tally) median() time.Duration {
+	slices.Sort(t.waits)
+	return t.waits[len(t.waits)/2]
+}
+
+func (t *tally) report(b *testing.B, prefix string) {
+	b.Helper()
+	b.ReportMetric(t.perSecond(), prefix+"sig/s")
+	b.ReportMetric(float64(t.median().Microseconds()), prefix+"p50-µs")
+	b.ReportMetric(float64(t.signed)/t.ours.Seconds(), prefix+"sig/client-cpu-s")
+	b.ReportMetric(float64(t.signed)/max(t.theirs, clockTick).Seconds(), prefix+"sig/server-cpu-s")
+	b.ReportMetric(0, "ns/op")
+}
+
+// measure lets n callers make that many signatures together.
+func (t *tally) measure(b *testing.B, bao *testkit.BaoServer, n, signatures int, sign func(ctx context.Context, input []byte) error) {
 	b.Helper()
 	input := []byte(strings.Repeat("e", 700)) // an access token's length
 	var left, failed atomic.Int64
-	left.Store(int64(b.N))
+	left.Store(int64(signatures))
 	waits := make([][]time.Duration, n)
-	ours, theirs := cpuTime(b), bao.CPUTime(b)
-	b.ResetTimer()
+	ours, theirs, start := cpuTime(b), bao.CPUTime(b), time.Now()
 	var all sync.WaitGroup
 	for caller := range n {
 		all.Go(func() {
@@ -149,18 +196,12 @@ func measure(b *testing.B, bao *testkit.BaoServer, n int, sign func(ctx context.
 		})
 	}
 	all.Wait()
-	b.StopTimer()
-	ours, theirs = cpuTime(b)-ours, bao.CPUTime(b)-theirs
 	require.Zero(b, failed.Load())
-	every := slices.Concat(waits...)
-	slices.Sort(every)
-	got := rates{float64(b.N) / b.Elapsed().Seconds(), every[len(every)/2]}
-	b.ReportMetric(got.perSecond, "sig/s")
-	b.ReportMetric(float64(got.median.Microseconds()), "p50-µs")
-	b.ReportMetric(float64(b.N)/ours.Seconds(), "sig/client-cpu-s")
-	b.ReportMetric(float64(b.N)/max(theirs, 10*time.Millisecond).Seconds(), "sig/server-cpu-s")
-	b.ReportMetric(0, "ns/op")
-	return got
+	t.elapsed += time.Since(start)
+	t.ours += cpuTime(b) - ours
+	t.theirs += bao.CPUTime(b) - theirs
+	t.signed += signatures
+	t.waits = append(t.waits, slices.Concat(waits...)...)
 }
 
 // cpuTime is how long this process has computed.

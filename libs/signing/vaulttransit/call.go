@@ -58,53 +58,72 @@ func (e *Engine) explain(err error) error {
 	return err
 }
 
+// result is what Vault answers to one input.
+type result struct {
+	Signature string `json:"signature"`
+	Error     string `json:"error"`
+}
+
 // sign asks for the signatures. The error is of the request as a whole; each item
 // has its own else.
 func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	var answer struct {
 		Data struct {
-			Results []struct {
-				Signature string `json:"signature"`
-				Error     string `json:"error"`
-			} `json:"batch_results"`
+			result           // of one input that came alone
+			Results []result `json:"batch_results"`
 		} `json:"data"`
 	}
 	if err := e.post(ctx, "sign/"+v.name, request(v, batch), &answer); err != nil {
 		return err
 	}
-	if len(answer.Data.Results) != len(batch) {
-		return &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(answer.Data.Results), len(batch))}
+	results := answer.Data.Results
+	if len(batch) == 1 {
+		results = []result{answer.Data.result}
 	}
-	for n, result := range answer.Data.Results {
-		if result.Error != "" {
-			batch[n].err = &Error{Reason: reasonOf(http.StatusBadRequest, result.Error), cause: errors.New(result.Error)}
+	if len(results) != len(batch) {
+		return &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(results), len(batch))}
+	}
+	for n, r := range results {
+		if r.Error != "" {
+			batch[n].err = &Error{Reason: reasonOf(http.StatusBadRequest, r.Error), cause: errors.New(r.Error)}
 			continue
 		}
-		batch[n].signature, batch[n].err = decode(v, result.Signature)
+		batch[n].signature, batch[n].err = decode(v, r.Signature)
 	}
 	return e.verify(v, batch)
 }
 
-// request is the body of a request. Base64 needs no escaping.
+// request is the body of a request. Base64 needs no escaping. One input goes alone,
+// for a batch of one costs the server more.
 func request(v version, batch []*item) []byte {
 	size := 256
 	for _, i := range batch {
 		size += len(`{"input":""},`) + base64.StdEncoding.EncodedLen(len(i.input))
 	}
-	body := append(make([]byte, 0, size), `{"batch_input":[`...)
-	for n, i := range batch {
-		if n > 0 {
-			body = append(body, ',')
+	body := append(make([]byte, 0, size), '{')
+	if len(batch) == 1 {
+		body = appendInput(body, batch[0])
+	} else {
+		body = append(body, `"batch_input":[`...)
+		for n, i := range batch {
+			if n > 0 {
+				body = append(body, ',')
+			}
+			body = append(appendInput(append(body, '{'), i), '}')
 		}
-		body = append(body, `{"input":"`...)
-		body = base64.StdEncoding.AppendEncode(body, i.input)
-		body = append(body, `"}`...)
+		body = append(body, ']')
 	}
-	body = append(body, `],"key_version":`...)
+	body = append(body, `,"key_version":`...)
 	body = strconv.AppendInt(body, int64(v.number), 10)
 	body = append(body, ',')
 	body = append(body, parameters[v.alg]...)
 	return append(body, '}')
+}
+
+func appendInput(body []byte, i *item) []byte {
+	body = append(body, `"input":"`...)
+	body = base64.StdEncoding.AppendEncode(body, i.input)
+	return append(body, '"')
 }
 
 // decode reads vault:v3:SIGNATURE, which must be of the version that was asked for.
@@ -124,17 +143,24 @@ func decode(v version, text string) ([]byte, error) {
 // token when it was denied.
 func (e *Engine) note(v version, batch []*item, err error) {
 	if err == nil {
-		for _, i := range batch {
-			if err == nil {
-				err = i.err
-			}
-		}
+		err = ofVersion(batch)
 	}
 	e.health.note(v, err, e.now())
 	var known *Error
 	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
 		e.session.Doubt()
 	}
+}
+
+// ofVersion is what is wrong with the version that all of a batch share; one bad
+// input says nothing about it.
+func ofVersion(batch []*item) error {
+	for _, i := range batch {
+		if errors.Is(i.err, signing.ErrKeyMissing) {
+			return i.err
+		}
+	}
+	return nil
 }
 
 // post writes to a path below the mount and reads the answer, where into is not nil.

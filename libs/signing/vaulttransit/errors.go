@@ -26,6 +26,7 @@ const (
 	BadVersion  Reason = "bad_version" // the transit key has no such version, or no longer signs with it
 	Unreachable Reason = "unreachable" // no answer, no answer in time, or not from an active server
 	Fault       Reason = "fault"       // the server failed, or answered what nobody expects
+	Refused     Reason = "refused"     // the server takes the request, or one input, for a wrong one
 	LoggedOut   Reason = "logged_out"  // there is no token yet, or none any more
 	QueueFull   Reason = "queue_full"  // as many signatures wait as may
 	BreakerOpen Reason = "breaker_open"
@@ -113,7 +114,7 @@ func reasonOf(status int, text string) Reason {
 	case status >= http.StatusInternalServerError && status != http.StatusServiceUnavailable:
 		return Fault
 	case status == http.StatusBadRequest:
-		return Fault
+		return Refused
 	default:
 		// 429 of a quota, 412 and 47x of servers that are not the active one, 503.
 		return Unreachable

@@ -18,6 +18,9 @@ func (e *Engine) Waiting() (n int) {
 	return n
 }
 
+// BreakerState is "closed", "half-open" or "open".
+func (e *Engine) BreakerState() string { return e.breaker.State().String() }
+
 // SendTogether sends digests as they are in one request.
 func (e *Engine) SendTogether(ctx context.Context, key signing.Key, digests ...[]byte) (signatures [][]byte, errs []error) {
 	v, err := parseRef(key)

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 )
 
 const (
@@ -26,7 +24,7 @@ type health struct {
 	trouble map[version]trouble
 }
 
-// trouble is of one key: denied, missing, of a bad version.
+// trouble is of one key: denied, missing, of a bad version, refused.
 type trouble struct {
 	err error
 	at  time.Time
@@ -102,8 +100,3 @@ func (e *Engine) Check(ctx context.Context) error {
 	}
 	return e.explain(classify(ctx, err))
 }
-
-// BreakerState is "closed", "half-open" or "open".
-func (e *Engine) BreakerState() string { return e.state().String() }
-
-func (e *Engine) state() gobreaker.State { return e.breaker.State() }

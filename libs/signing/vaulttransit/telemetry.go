@@ -34,7 +34,7 @@ type outcome struct {
 }
 
 // outcomes are the values of the attribute outcome.
-var outcomes = []Reason{"signed", "canceled", Denied, Sealed, MissingKey, BadVersion, Unreachable, Fault, LoggedOut, QueueFull, BreakerOpen, Closed}
+var outcomes = []Reason{"signed", "canceled", Denied, Sealed, MissingKey, BadVersion, Unreachable, Fault, Refused, LoggedOut, QueueFull, BreakerOpen, Closed}
 
 func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider, e *Engine) (*telemetry, error) {
 	t := &telemetry{tracer: tp.Tracer(scope), measured: map[signing.Algorithm]metric.MeasurementOption{}, counted: map[outcome][]metric.AddOption{}}
@@ -72,7 +72,7 @@ func (t *telemetry) instruments(meter metric.Meter, e *Engine) error {
 		return err
 	}
 	t.observing, errs[5] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
-		o.ObserveInt64(state, int64(e.state()))
+		o.ObserveInt64(state, int64(e.breaker.State()))
 		waiting := make(map[signing.Algorithm]int, len(keyTypes))
 		for _, q := range []*queue{e.rsa, e.ec} {
 			for v, n := range q.depth() {

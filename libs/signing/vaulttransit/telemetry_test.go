@@ -135,7 +135,7 @@ func TestWhatIsCountedAndMeasured(t *testing.T) {
 		_, err := e.Sign(t.Context(), key, []byte("input"))
 		require.Error(t, err)
 	}
-	require.EqualValues(t, 2, gauge(t, collect(t, reader), "platform.signing.vault.breaker.state", attribute.NewSet()))
+	require.NotZero(t, gauge(t, collect(t, reader), "platform.signing.vault.breaker.state", attribute.NewSet()), "open, or half-open when a second has passed")
 }
 
 func collect(t *testing.T, reader *sdkmetric.ManualReader) map[string]metricdata.Aggregation {

@@ -43,7 +43,7 @@ type Limits struct {
 // one of RSA keeps everybody in it waiting for the last (about 1 ms each), while
 // one of ECDSA costs less than the request (about 50 µs each); see BenchmarkSign.
 var (
-	DefaultRSA = Limits{Batch: 8, Slots: 4}
+	DefaultRSA = Limits{Batch: 4, Slots: 4}
 	DefaultEC  = Limits{Batch: 64, Slots: 2}
 )
 
