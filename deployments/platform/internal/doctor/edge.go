@@ -153,7 +153,7 @@ func (e *examination) routes(ctx context.Context, v *visitor) {
 	for _, path := range servedPaths() {
 		paths++
 		owner, methods := path.service, strings.Join(path.methods, ", ")
-		a, err := v.ask(ctx, http.MethodDelete, path.example, accept("application/json"))
+		a, err := v.ask(ctx, path.unused(), path.example, accept("application/json"))
 		says := ""
 		switch {
 		case err != nil:
@@ -180,6 +180,16 @@ func (e *examination) routes(ctx context.Context, v *visitor) {
 type servedPath struct {
 	path, example, service string
 	methods                []string // sorted
+}
+
+// unused is a method that the path does not have, and that proxies let through.
+func (p servedPath) unused() string {
+	for _, method := range []string{http.MethodDelete, http.MethodPut} {
+		if !slices.Contains(p.methods, method) {
+			return method
+		}
+	}
+	return http.MethodPatch
 }
 
 // servedPaths is the route table by path.
