@@ -74,7 +74,7 @@ func (t *Task) repeat(ctx context.Context, complaint string, changed <-chan stru
 			failures = 0
 		}
 		// Replicas that were started together, or lost the same thing, drift apart.
-		timer := time.NewTimer(wait - rand.N(wait/10+1))
+		timer := time.NewTimer(wait - rand.N(wait/10+1)) //nolint:gosec // no secret
 		select {
 		case <-ctx.Done():
 			timer.Stop()
