@@ -68,7 +68,7 @@ func (r *resource) accept(ctx context.Context, token string) (kid string, err er
 	if err != nil {
 		return "", err
 	}
-	jws, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.ES256})
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return "", err
 	}

@@ -138,7 +138,7 @@ func (r *Ring) pause(err error) time.Duration {
 	case err != nil:
 		pause = min(pause, errorRetry)
 	}
-	return pause - rand.N(pause/10+1)
+	return pause - rand.N(pause/10+1) //nolint:gosec // no secret
 }
 
 // Ready is nil once there is a key to publish, else ErrNoKey.

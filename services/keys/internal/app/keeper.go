@@ -128,7 +128,7 @@ func (k *Keeper) create(ctx context.Context, next domain.NewKey, keys []signing.
 	case err != nil:
 		return err // the row may be there all the same, so the key stays
 	}
-	k.tidied[key.Algorithm] = time.Time{} // the backend is told of the row in the next round
+	delete(k.tidied, key.Algorithm) // the backend is told of the row in the next round
 	k.Logger.InfoContext(ctx, "signing key made", slog.String("kid", key.KID), slog.String("algorithm", string(key.Algorithm)),
 		slog.Int("generation", key.Generation), slog.Time("active_from", key.ActiveFrom))
 	k.record(ctx, audit.KeyRotated, *key)

@@ -76,7 +76,10 @@ func (s shared) replica(t *testing.T) *world {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- keys.Service.Run(ctx) }()
-		t.Cleanup(func() { cancel(); <-done })
+		t.Cleanup(func() {
+			cancel()
+			require.NoError(t, <-done)
+		})
 		require.Eventually(t, func() bool { return keys.Service.Ready(t.Context()) == nil }, 20*time.Second, 5*time.Millisecond)
 	}
 	w := &world{store: sqlstore.New(db), clock: s.clock, maker: keys.Maker, backend: keys.Backend}
@@ -165,7 +168,7 @@ func killed(t *testing.T, s shared, token signing.Backend, leaves func(made, inU
 // kill starts a replica and kills it when it has made a private key.
 func kill(t *testing.T, s shared) {
 	t.Helper()
-	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration$") //nolint:gosec // this very test
+	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration$")
 	victim.Env = append(os.Environ(), victimVariable+"="+s.String())
 	out, err := victim.StdoutPipe()
 	require.NoError(t, err)

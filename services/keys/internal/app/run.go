@@ -45,7 +45,12 @@ func (t *Task) Run(ctx context.Context) error {
 // Tick looks once: a replica that cannot make keys still publishes those that
 // others made.
 func (t *Task) Tick(ctx context.Context) error {
-	return errors.Join(t.Keeper.Ensure(ctx), t.Publisher.Refresh(ctx))
+	err := t.Keeper.Ensure(ctx)
+	// That nothing is published yet has its reason in the keeper's failure, if any.
+	if refresh := t.Publisher.Refresh(ctx); !errors.Is(refresh, signing.ErrNoKey) {
+		err = errors.Join(err, refresh)
+	}
+	return err
 }
 
 // repeat does something again and again, until ctx ends. A failure is tried again,
@@ -74,7 +79,7 @@ func (t *Task) repeat(ctx context.Context, complaint string, changed <-chan stru
 			failures = 0
 		}
 		// Replicas that were started together, or lost the same thing, drift apart.
-		timer := time.NewTimer(wait - rand.N(wait/10+1))
+		timer := time.NewTimer(wait - rand.N(wait/10+1)) //nolint:gosec // no secret
 		select {
 		case <-ctx.Done():
 			timer.Stop()

@@ -63,8 +63,10 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{other, key("first", 1, at(day+policy.Lead()))}, at(day), domain.Plan{}, nil,
 		},
 		"unless an operator wants it at once": {
-			[]signing.Key{other, key("first", 1, at(day+policy.Lead()))}, at(day),
-			domain.Plan{BringForward: []domain.Moment{{KID: "first", At: at(day)}}}, []signing.Order{now(1)},
+			[]signing.Key{other, key("first", 1, at(day+policy.Lead()))},
+			at(day),
+			domain.Plan{BringForward: []domain.Moment{{KID: "first", At: at(day)}}},
+			[]signing.Order{now(1)},
 		},
 		"a young key is left alone": {
 			[]signing.Key{first}, at(90*day - time.Microsecond), domain.Plan{}, nil,
@@ -97,12 +99,16 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, []signing.Order{now(2)},
 		},
 		"and takes the key that is published already": {
-			[]signing.Key{retired(first, endOfFirst), second}, at(90*day + time.Hour),
-			domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(90*day + time.Hour)}}}, []signing.Order{now(2)},
+			[]signing.Key{retired(first, endOfFirst), second},
+			at(90*day + time.Hour),
+			domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(90*day + time.Hour)}}},
+			[]signing.Order{now(2)},
 		},
 		"also in its last moments": {
-			[]signing.Key{retired(first, endOfFirst), second}, at(91*day - time.Second),
-			domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(91*day - time.Second)}}}, []signing.Order{now(2)},
+			[]signing.Key{retired(first, endOfFirst), second},
+			at(91*day - time.Second),
+			domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(91*day - time.Second)}}},
+			[]signing.Order{now(2)},
 		},
 		"an order that is carried out does nothing": {
 			[]signing.Key{retired(first, endOfFirst), second}, at(92 * day), domain.Plan{}, []signing.Order{now(2), next(2), next(1)},
@@ -117,18 +123,22 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, []signing.Order{next(2), now(2)},
 		},
 		"an order for a key whose successor was revoked waits for nothing longer": {
-			[]signing.Key{retired(first, endOfFirst), revoked(second, at(90*day))}, at(90 * day),
-			domain.Plan{Create: create(3, at(90*day), at(90*day))}, []signing.Order{now(3)},
+			[]signing.Key{retired(first, endOfFirst), revoked(second, at(90*day))},
+			at(90 * day),
+			domain.Plan{Create: create(3, at(90*day), at(90*day))},
+			[]signing.Order{now(3)},
 		},
 		"when the successor was revoked another one comes": {
 			[]signing.Key{retired(first, endOfFirst), revoked(second, at(90*day))},
 			at(90 * day),
-			domain.Plan{Create: create(3, at(90*day), at(91*day))}, nil,
+			domain.Plan{Create: create(3, at(90*day), at(91*day))},
+			nil,
 		},
 		"when the successor was revoked late the next takes over while the old one's tokens can live out": {
 			[]signing.Key{retired(first, endOfFirst), revoked(second, second.ActiveFrom)},
 			second.ActiveFrom,
-			domain.Plan{Create: create(3, second.ActiveFrom, second.ActiveFrom)}, nil,
+			domain.Plan{Create: create(3, second.ActiveFrom, second.ActiveFrom)},
+			nil,
 		},
 		"a retired key does not sign": {
 			[]signing.Key{retired(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, nil,
