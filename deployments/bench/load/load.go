@@ -40,14 +40,13 @@ func Run(ctx context.Context, workers []Step) Result {
 			for ctx.Err() == nil {
 				begin := time.Now()
 				err := step(context.WithoutCancel(ctx))
-				switch {
-				case err == nil:
+				if err == nil {
 					s.took = append(s.took, time.Since(begin))
-				default:
-					s.errors++
-					if s.first == nil {
-						s.first = err
-					}
+					continue
+				}
+				s.errors++
+				if s.first == nil {
+					s.first = err
 				}
 			}
 		})
