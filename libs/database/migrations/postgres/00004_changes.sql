@@ -55,3 +55,6 @@ CREATE TRIGGER signing_keys_changed AFTER INSERT OR UPDATE OR DELETE ON signing_
     FOR EACH ROW EXECUTE FUNCTION announce_change('signing_keys', 'kid');
 CREATE TRIGGER signing_keys_emptied AFTER TRUNCATE ON signing_keys
     FOR EACH STATEMENT EXECUTE FUNCTION announce_change('signing_keys', 'kid');
+
+-- What was given up is removed by this.
+CREATE INDEX logout_outbox_given_up ON logout_outbox (gave_up_at) WHERE gave_up_at IS NOT NULL;

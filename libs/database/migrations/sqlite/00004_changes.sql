@@ -57,3 +57,6 @@ CREATE TRIGGER signing_keys_deleted AFTER DELETE ON signing_keys BEGIN
     UPDATE change_versions SET version = version + 1 WHERE topic = 'signing_keys';
 END;
 -- +goose StatementEnd
+
+-- What was given up is removed by this.
+CREATE INDEX logout_outbox_given_up ON logout_outbox (gave_up_at) WHERE gave_up_at IS NOT NULL;
