@@ -90,9 +90,14 @@ func together(t *testing.T, args ...string) *system {
 }
 
 // apart starts the five services on PostgreSQL, each under its own role, behind
-// an ingress that knows the route table and nothing else.
+// an ingress that knows the route table and nothing else. With the variable
+// E2E_PGBOUNCER they reach the database through PgBouncer: the whole suite then
+// passes as well, and TestBehindPgBouncer has the part of it that runs each time.
 func apart(t *testing.T) *system {
 	t.Helper()
+	if os.Getenv("E2E_PGBOUNCER") != "" {
+		return deploy(t, fleet{pooled: besidePooler})
+	}
 	return deploy(t, fleet{})
 }
 

@@ -2,22 +2,30 @@ package database
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
-// DeleteDue removes at most batch rows of a table for which due, a condition on
-// $1, holds at the given time, and says how many it was; key is the table's
-// primary key. On PostgreSQL rows that another replica removes at the same moment
-// are skipped, so neither waits; and the keys are an array, found once: as a
-// joined subquery they might be sought anew for each row, and the batch grow.
-func (db *DB) DeleteDue(ctx context.Context, table, key, due string, at time.Time, batch int) (int, error) {
-	keys := "SELECT " + key + " FROM " + table + " WHERE " + due + " LIMIT $2"
+// Due is a condition on a key of a table, such as IN (…), that holds for at most $2
+// rows for which due holds. due is a condition on $1 that begins with the column of
+// an index, the oldest first: in no order the server would read the table from its
+// beginning, past all that has been removed before. On PostgreSQL the rows are
+// locked, and those that another replica has locked skipped, so neither waits; and
+// the keys are an array, found once: as a joined subquery they might be sought anew
+// for each row, and the batch grow.
+func (db *DB) Due(table, key, due string) string {
+	column, _, _ := strings.Cut(due, " ")
+	keys := "SELECT " + key + " FROM " + table + " WHERE " + due + " ORDER BY " + column + " LIMIT $2"
 	if db.dialect == Postgres {
-		keys = "= ANY (ARRAY(" + keys + " FOR UPDATE SKIP LOCKED))"
-	} else {
-		keys = "IN (" + keys + ")"
+		return "= ANY (ARRAY(" + keys + " FOR UPDATE SKIP LOCKED))"
 	}
-	n, err := db.Exec(ctx, table+".expire", "DELETE FROM "+table+" WHERE "+key+" "+keys, At(at), batch)
+	return "IN (" + keys + ")"
+}
+
+// DeleteDue removes at most batch rows of a table for which due (see [DB.Due])
+// holds at the given time, and says how many it was; key is the table's primary key.
+func (db *DB) DeleteDue(ctx context.Context, table, key, due string, at time.Time, batch int) (int, error) {
+	n, err := db.Exec(ctx, table+".expire", "DELETE FROM "+table+" WHERE "+key+" "+db.Due(table, key, due), At(at), batch)
 	if err == nil {
 		db.obs.expired(ctx, table, n, batch)
 	}

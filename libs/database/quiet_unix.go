@@ -23,7 +23,7 @@ func quiet(conn net.Conn) bool {
 	err = control.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK) // the socket does not block
-		silent = err == syscall.EAGAIN || err == syscall.EINTR           //nolint:errorlint // errors of the kernel are not wrapped
+		silent = err == syscall.EAGAIN || err == syscall.EINTR
 	})
 	return err == nil && silent
 }

@@ -32,7 +32,8 @@ import (
 const (
 	name = "authorize"
 	// minKeepCodes is how long a used code is remembered at least, whatever the
-	// platform's access-token lifetime: an application may have a longer one.
+	// platform's access-token lifetime, for an application may have a longer one: a
+	// replay is recognized as one while tokens of it may live (RFC 6749 4.1.2).
 	minKeepCodes = 24 * time.Hour
 )
 
@@ -86,7 +87,11 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Run: func(ctx context.Context) error {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return ring.Run(ctx) })
-			group.Go(func() error { return app.Sweep(ctx, rows, keep, deps.Now, deps.Logger) })
+			group.Go(func() error {
+				return servicekit.Sweep(ctx, deps, "requests and codes", func(ctx context.Context, now time.Time, batch int) (int, error) {
+					return rows.DeleteExpired(ctx, now, keep, batch)
+				})
+			})
 			return group.Wait()
 		},
 		Ready: deps.DB.CheckSchema,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +30,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
+
+// keepExpired is how long a session's row outlives it: grants look at it while
+// their last tokens are alive.
+const keepExpired = 7 * 24 * time.Hour
 
 // Config is the service's configuration. It signs logout tokens, with the
 // algorithm of ID tokens, and verifies hints.
@@ -104,7 +109,11 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 		Run: func(ctx context.Context) error {
 			tasks, ctx := errgroup.WithContext(ctx)
 			tasks.Go(func() error { return ring.Run(ctx) })
-			tasks.Go(func() error { return a.Expire(ctx) })
+			tasks.Go(func() error {
+				return servicekit.Sweep(ctx, deps, "sessions", func(ctx context.Context, now time.Time, batch int) (int, error) {
+					return sqlstore.New(deps.DB).DeleteExpired(ctx, now.Add(-keepExpired), batch)
+				})
+			})
 			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })
 			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
 			tasks.Go(func() error {
@@ -134,7 +143,6 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		Writer:       writer,
 		Renewals:     writer,
 		Allowances:   writer,
-		Expiry:       writer,
 		Accounts:     people,
 		People:       people,
 		Slugs:        people,

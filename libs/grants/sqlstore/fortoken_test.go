@@ -16,7 +16,7 @@ import (
 )
 
 // issued stores a code for the person of seedPeople.
-func issued(t *testing.T, db *database.DB, secret string, alter func(*grants.AuthorizationCode)) *grants.AuthorizationCode {
+func issued(t testing.TB, db *database.DB, secret string, alter func(*grants.AuthorizationCode)) *grants.AuthorizationCode {
 	t.Helper()
 	code := newCode(secret, "")
 	if alter != nil {

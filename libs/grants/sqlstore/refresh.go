@@ -196,9 +196,8 @@ func (s *ForToken) TokenRevoked(ctx context.Context, jti string) (revoked bool, 
 // eraseSeals takes the successors off at most batch rows that no grace covers any
 // more.
 func (s *ForToken) eraseSeals(ctx context.Context, now time.Time, batch int) (int, error) {
-	const erase = `
-UPDATE refresh_tokens SET successor_seal = NULL
-WHERE token_hash IN (SELECT token_hash FROM refresh_tokens WHERE successor_seal IS NOT NULL AND rotated_at <= $1 LIMIT $2)`
+	erase := `UPDATE refresh_tokens SET successor_seal = NULL
+WHERE token_hash ` + s.db.Due("refresh_tokens", "token_hash", "rotated_at <= $1 AND successor_seal IS NOT NULL")
 	n, err := s.db.Exec(ctx, "refresh_tokens.erase", erase, database.At(now.Add(-grants.MaxRefreshGrace)), batch)
 	return int(n), err
 }

@@ -25,7 +25,7 @@ func revoke(t *testing.T, store *sqlstore.ForToken, grantID string, at time.Time
 }
 
 // family redeems a code into a grant whose first refresh token is secret.
-func family(t *testing.T, db *database.DB, secret string, offline bool) *grants.RefreshToken {
+func family(t testing.TB, db *database.DB, secret string, offline bool) *grants.RefreshToken {
 	t.Helper()
 	code := issued(t, db, "code-"+secret, func(c *grants.AuthorizationCode) { c.Offline = offline })
 	first := &grants.RefreshToken{

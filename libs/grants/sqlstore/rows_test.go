@@ -34,7 +34,7 @@ var (
 )
 
 // seedPeople makes a person in a tenant, signed in by session ses_1 for an hour.
-func seedPeople(t *testing.T, db *database.DB) {
+func seedPeople(t testing.TB, db *database.DB) {
 	t.Helper()
 	require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
 		return errors.Join(
@@ -49,7 +49,7 @@ VALUES ('ses_1', $1, $2, $3, $4, '1', '["pwd"]', $4, $4, $5)`
 }
 
 // change does to the database what another service would have done.
-func change(t *testing.T, db *database.DB, query string, args ...any) {
+func change(t testing.TB, db *database.DB, query string, args ...any) {
 	t.Helper()
 	_, err := db.Exec(t.Context(), "test.change", query, args...)
 	require.NoError(t, err)

@@ -58,3 +58,6 @@ CREATE TRIGGER signing_keys_emptied AFTER TRUNCATE ON signing_keys
 -- What is taken away was carried out: nobody need know.
 CREATE TRIGGER key_orders_changed AFTER INSERT OR UPDATE ON key_orders
     FOR EACH ROW EXECUTE FUNCTION announce_change('key_orders', 'algorithm');
+
+-- What was given up is removed by this.
+CREATE INDEX logout_outbox_given_up ON logout_outbox (gave_up_at) WHERE gave_up_at IS NOT NULL;

@@ -68,3 +68,6 @@ CREATE TRIGGER key_orders_updated AFTER UPDATE ON key_orders BEGIN
     UPDATE change_versions SET version = version + 1 WHERE topic = 'key_orders';
 END;
 -- +goose StatementEnd
+
+-- What was given up is removed by this.
+CREATE INDEX logout_outbox_given_up ON logout_outbox (gave_up_at) WHERE gave_up_at IS NOT NULL;

@@ -72,13 +72,6 @@ type Codes interface {
 	IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error
 }
 
-// Sweeper removes what nobody asks for any more.
-type Sweeper interface {
-	// DeleteExpired removes at most batch requests past their expiry, and codes
-	// that expired more than keepCodes ago, and tells how many rows went.
-	DeleteExpired(ctx context.Context, now time.Time, keepCodes time.Duration, batch int) (int, error)
-}
-
 // ErrInvalidHint says that an id_token_hint is no ID token of ours for the
 // application.
 var ErrInvalidHint = errors.New("ports: invalid id_token_hint")

@@ -45,7 +45,6 @@ type App struct {
 	Writer       ports.SessionWriter
 	Renewals     ports.Renewals
 	Allowances   ports.Allowances
-	Expiry       ports.Expiry
 	Accounts     ports.Accounts
 	People       ports.People
 	Slugs        ports.Slugs

@@ -95,13 +95,6 @@ type Allowances interface {
 	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
 }
 
-// Expiry removes what nobody can use any more.
-type Expiry interface {
-	// DeleteExpired removes at most batch sessions whose absolute end was before
-	// then, and tells how many.
-	DeleteExpired(ctx context.Context, before time.Time, batch int) (int, error)
-}
-
 // Accounts is what proving who one is needs.
 type Accounts interface {
 	// Account finds a person, disabled ones included, and their password's hash,

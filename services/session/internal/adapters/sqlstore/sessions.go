@@ -15,7 +15,6 @@ type Store struct{ db *database.DB }
 
 var (
 	_ ports.SessionWriter = (*Store)(nil)
-	_ ports.Expiry        = (*Store)(nil)
 	_ ports.Renewals      = (*Store)(nil)
 	_ ports.Allowances    = (*Store)(nil)
 )
