@@ -5,7 +5,8 @@ SHELL := /bin/bash
 
 SERVICES := authorize token device session keys
 MODULES  := api libs $(SERVICES:%=services/%) deployments
-PACKAGES := $(MODULES:%=./%/...)
+# The end-to-end tests take longest and wait most, so they begin first.
+PACKAGES := ./deployments/e2e $(MODULES:%=./%/...)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -68,10 +69,18 @@ func (b *tab) fill(sel, keys string) { b.t.Helper(); b.do(chromedp.SendKeys(chro
 
 func (b *tab) text(sel string) string { b.t.Helper(); return read(b, chromedp.Text(chromedp.CSS(sel))) }
 
+// judged has the names of the pages that were judged.
+var judged sync.Map
+
 // judge holds the page that is shown against what every page promises: axe-core
 // finds nothing, in light and in dark, and nothing sticks out at 320 pixels.
+//
+// A page is judged once a run: both ways of running show the same one.
 func (b *tab) judge(name string) {
 	b.t.Helper()
+	if _, judged := judged.LoadOrStore(name, true); judged {
+		return
+	}
 	for _, scheme := range []string{"light", "dark"} {
 		_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},

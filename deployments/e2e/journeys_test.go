@@ -186,6 +186,7 @@ func TestConnectingADeviceOnAPhone(t *testing.T) {
 		}}
 		device, err := config.DeviceAuth(t.Context())
 		require.NoError(t, err)
+		device.Interval = 1 // the first poll is never too fast
 		const codeField, approveButton, denyButton = `input[name="user_code"]`, `button[value="approve"]`, `button[value="deny"]`
 		p := newPhone(t, s)
 		p.open(device.VerificationURI)
@@ -211,6 +212,7 @@ func TestConnectingADeviceOnAPhone(t *testing.T) {
 
 		device, err = config.DeviceAuth(t.Context())
 		require.NoError(t, err)
+		device.Interval = 1
 		p.speak("de-CH,de;q=0.9,en;q=0.5")
 		p.open(s.Origin + "/device?user_code=wrong")
 		p.see(`[aria-invalid="true"]`)

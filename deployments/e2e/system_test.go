@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/base64"
@@ -47,15 +48,16 @@ func (s *system) url(path string) string { return s.Origin + prefix + path }
 // of running use it instead (see TestFlowsWithKeysInVault).
 var standing *system
 
-// onBothWays runs a test against the platform in one process and in five.
+// onBothWays runs a test against the platform in one process and in five, side by
+// side: much of the time is waiting.
 func onBothWays(t *testing.T, f func(t *testing.T, s *system)) {
 	t.Helper()
 	if standing != nil {
 		f(t, standing)
 		return
 	}
-	t.Run("together", func(t *testing.T) { f(t, together(t)) })
-	t.Run("apart", func(t *testing.T) { f(t, apart(t)) })
+	t.Run("together", func(t *testing.T) { t.Parallel(); f(t, together(t)) })
+	t.Run("apart", func(t *testing.T) { t.Parallel(); f(t, apart(t)) })
 }
 
 // together starts `platform up` on SQLite and local keys.
@@ -232,11 +234,11 @@ func deploy(t *testing.T, f fleet) *system {
 // platform runs an operator's command and returns what it printed.
 func platform(t *testing.T, env []string, args ...string) string {
 	t.Helper()
+	var printed, logged bytes.Buffer
 	cmd := exec.Command(filepath.Join(bin, "platform"), args...)
-	cmd.Env, cmd.Dir = env, t.TempDir()
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "platform %v:\n%s", args, out)
-	return string(out)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, t.TempDir(), &printed, &logged
+	require.NoError(t, cmd.Run(), "platform %v:\n%s%s", args, &printed, &logged)
+	return printed.String()
 }
 
 func seed(t testing.TB) string {

@@ -161,7 +161,10 @@ func (o *observed) everythingElse(t *testing.T) {
 	_, err := o.database(t).Exec(t.Context(), "test", `UPDATE applications SET backchannel_logout_uri = $1 WHERE client_id = 'portal'`, o.application.URL+"/out")
 	require.NoError(t, err)
 	a := newAttempt()
-	wrong := browser.Get(rp.begin(a, oauth2.SetAuthURLParam("login_hint", "marked-hint@acme.test"))).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+	hinted := browser.Get(rp.begin(a, oauth2.SetAuthURLParam("login_hint", "marked-hint@acme.test")))
+	require.True(t, hinted.Has("password"), "the hint takes the place of the first page")
+	a = newAttempt()
+	wrong := browser.Get(rp.begin(a)).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
 	page := wrong.Submit("Sign in", url.Values{"password": {"a-marked-wrong-password"}}).Submit("Sign in", url.Values{"password": {password}})
 	for page.Status == http.StatusOK && page.Has("action") {
 		page = page.Submit("Allow", nil)

@@ -120,7 +120,7 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	args := []string{"-c", pgSupervisor, "platform-testkit", dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port)}
 	for _, setting := range []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400",
-		"fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
+		"fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
 		// Not UTC: the platform must say itself which zone it speaks.
 		"timezone=Asia/Kathmandu",
 	} {
