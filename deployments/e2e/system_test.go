@@ -91,16 +91,13 @@ func together(t *testing.T, args ...string) *system {
 	return s
 }
 
-// apart starts the five services on PostgreSQL, each under its own role, behind
-// an ingress that knows the route table and nothing else. With the variable
-// E2E_PGBOUNCER they reach the database through PgBouncer: the whole suite then
-// passes as well, and TestBehindPgBouncer has the part of it that runs each time.
+// apart starts the five services on PostgreSQL, through PgBouncer in transaction
+// mode as large installations have it, each under its own role, behind an ingress
+// that knows the route table and nothing else. Fleets of other shapes reach
+// PostgreSQL directly.
 func apart(t *testing.T) *system {
 	t.Helper()
-	if os.Getenv("E2E_PGBOUNCER") != "" {
-		return deploy(t, fleet{pooled: besidePooler})
-	}
-	return deploy(t, fleet{})
+	return deploy(t, fleet{pooled: besidePooler})
 }
 
 // apartWithRoles lets a test start services under another's database role.

@@ -147,6 +147,7 @@ func (o *observed) deviceOnce(t *testing.T) {
 	}}
 	code, err := device.DeviceAuth(t.Context())
 	require.NoError(t, err)
+	code.Interval = 1 // the first poll is never too fast
 	page := formbrowser.New(t).Get(code.VerificationURIComplete)
 	page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}}).Submit("Allow", nil)
 	_, err = device.DeviceAccessToken(t.Context(), code)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +50,8 @@ func onVault(t *testing.T, env ...string) *system {
 // what else there is to try does not depend on who keeps the keys.
 func TestFlowsWithKeysInVault(t *testing.T) {
 	// A new key signs two seconds after it was made.
-	s := onVault(t, "PLATFORM_OUTBOUND_ALLOW=127.0.0.1", "PLATFORM_KEY_PUBLISH_AHEAD=2s", "PLATFORM_KEY_ROTATION=1h")
+	collector := testkit.NewOTLP(t)
+	s := onVault(t, "PLATFORM_OUTBOUND_ALLOW=127.0.0.1", "PLATFORM_KEY_PUBLISH_AHEAD=2s", "PLATFORM_KEY_ROTATION=1h", "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
 	standing = s
 	t.Cleanup(func() { standing = nil })
 	for _, service := range []string{"authorize", "device"} {
@@ -69,6 +71,7 @@ func TestFlowsWithKeysInVault(t *testing.T) {
 		{"client credentials", TestClientCredentials},
 		{"device code", func(t *testing.T) { secondScreen(t, s) }},
 		{"token exchange", TestAServiceExchangesWhatItWasSent},
+		{"what is seen of it", func(t *testing.T) { seesVault(t, s, collector) }},
 		{"doctor", func(t *testing.T) { healthy(t, s) }},
 		{"rotation", func(t *testing.T) { rotation(t, s) }},
 		{"restart", TestRestartKeepsUsersSessionsGrantsAndKeys}, // the last: what it starts ends with it
@@ -84,6 +87,30 @@ func machineToken(t *testing.T, s *system) *oauth2.Token {
 	token, err := config.Token(t.Context())
 	require.NoError(t, err)
 	return token
+}
+
+// seesVault requires the metrics of signing, and the spans from a request to what
+// Vault was asked for it.
+func seesVault(t *testing.T, s *system, collector *testkit.OTLP) {
+	t.Helper()
+	_, text := fetch(t.Context(), "http://"+s.admin["token"]+"/metrics")
+	there, _ := families(map[string]string{"token": text})
+	for name := range declared(t) {
+		if strings.HasPrefix(name, notHere) {
+			require.True(t, there[name], "%s is not at /metrics", name)
+		}
+	}
+	collector.WaitFor(t, "a token request, its signature and Vault's answer", func(spans []testkit.Span) bool {
+		byID := map[string]testkit.Span{}
+		for _, span := range spans {
+			byID[string(span.SpanId)] = span
+		}
+		return slices.ContainsFunc(spans, func(span testkit.Span) bool {
+			sign := byID[string(span.GetParentSpanId())]
+			request := byID[string(sign.GetParentSpanId())]
+			return strings.Contains(span.GetName(), "/v1/transit/sign/platform-") && sign.GetName() == "vault sign" && request.GetName() == "POST "+prefix+"/oauth/token"
+		})
+	})
 }
 
 // healthy has the doctor look at every service from that service's own environment,
