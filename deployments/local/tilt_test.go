@@ -102,7 +102,7 @@ func TestTiltCompilesEachProgramFromFoldersThatExist(t *testing.T) {
 			require.NoError(t, err, c.subject())
 		}
 		if command, ok := starlark.AsString(second(c.args)); ok && strings.HasPrefix(command, "make ") {
-			out, err := exec.Command("make", append([]string{"-n", "-C", root}, strings.Fields(command)[1:]...)...).CombinedOutput() //nolint:gosec // the Tiltfile's own
+			out, err := exec.Command("make", append([]string{"-n", "-C", root}, strings.Fields(command)[1:]...)...).CombinedOutput()
 			require.NoError(t, err, "%s: %s", command, out)
 		}
 	}
@@ -119,7 +119,7 @@ func second(args starlark.Tuple) starlark.Value {
 func TestTheProgramThatTiltBuildsRuns(t *testing.T) {
 	out, err := exec.Command("make", "-s", "-C", root, "bin/local/keys").CombinedOutput()
 	require.NoError(t, err, string(out))
-	said, err := exec.Command(filepath.Join(root, "bin", "local", "keys"), "--version").CombinedOutput() //nolint:gosec // just built
+	said, err := exec.Command(filepath.Join(root, "bin", "local", "keys"), "--version").CombinedOutput()
 	require.NoError(t, err)
 	require.Contains(t, string(said), "keys ")
 }
@@ -168,7 +168,7 @@ func applied(t *testing.T, calls []call) []object {
 	for _, file := range chart[0].list("values") {
 		line = append(line, "-f", file)
 	}
-	cmd := exec.Command("bin/tools/helm", line...) //nolint:gosec // the Tiltfile's own
+	cmd := exec.Command("bin/tools/helm", line...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "helm (`make bin/tools/helm` builds it): %s", out)
