@@ -48,8 +48,7 @@ func (s *BaoServer) Client(t testing.TB, token string) *api.Client {
 
 // transport has connections of its own, none of which outlives the test.
 func (*BaoServer) transport(t testing.TB) *http.Transport {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil
+	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return transport
 }

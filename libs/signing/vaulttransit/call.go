@@ -82,7 +82,7 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 		}
 		batch[n].signature, batch[n].err = decode(v, result.Signature)
 	}
-	return e.verify(v, batch)
+	return verify(v, batch)
 }
 
 // request is the body of a request. Base64 needs no escaping.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -91,7 +90,6 @@ type Engine struct {
 	seen    *telemetry
 	breaker *gobreaker.CircuitBreaker[struct{}]
 	health  health
-	checked sync.Map // version → when a signature of it was last verified
 
 	rsa, ec *queue
 	stop    context.CancelCauseFunc
