@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/stretchr/testify/require"
@@ -108,6 +109,7 @@ func (s *BaoServer) Pause(t testing.TB) {
 	t.Helper()
 	require.NotNil(t, s.process, "the server does not run")
 	require.NoError(t, s.process.signal(pauseSignal))
+	require.Eventually(t, s.process.paused, baoPatience, time.Millisecond, "the server goes on")
 }
 
 // Resume ends a pause.
