@@ -95,8 +95,11 @@ func (m *mixture) suffers(t *testing.T, f fault) *result {
 		return time.Since(begun) >= f.lasts
 	}
 	within(t, faultPatience, "the fault shows", heard)
-	if away, _ := p.unavailable(); len(away) > 0 && !f.slow {
-		require.Less(t, away[len(away)/2], time.Second, "half of those who cannot be served hear so at once")
+	if !f.slow {
+		within(t, faultPatience, "half of those who cannot be served hear so at once", func() bool {
+			away, _ := p.unavailable()
+			return len(away) == 0 || away[len(away)/2] < faultNoise/10
+		})
 	}
 	if f.dependency != "" {
 		within(t, faultPatience, "readiness names "+f.dependency, func() bool {
