@@ -18,7 +18,6 @@ import (
 	"reflect"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
@@ -121,21 +120,19 @@ func contains(audience jwt.ClaimStrings, want any) bool {
 }
 
 // key is the key of the kid that a token names: one that is unknown has the set
-// fetched again. A key that an operator wanted at once signs when it is made, and
-// may be in the set a moment later.
+// fetched again, once, as careful clients do.
 func (v *verifier) key(token *jwt.Token) (any, error) {
 	kid, _ := token.Header["kid"].(string)
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		if key, ok := v.keys[kid]; ok {
-			return key, nil
-		}
-		if time.Since(begun) > staleness {
-			return nil, fmt.Errorf("the key set has no key %s", kid)
-		}
-		if err := v.fetch(); err != nil {
-			return nil, err
-		}
+	if key, ok := v.keys[kid]; ok {
+		return key, nil
 	}
+	if err := v.fetch(); err != nil {
+		return nil, err
+	}
+	if key, ok := v.keys[kid]; ok {
+		return key, nil
+	}
+	return nil, fmt.Errorf("the key set has no key %s", kid)
 }
 
 // fetch goes from the issuer to its keys (OpenID Connect Discovery 4, RFC 7517 5).
