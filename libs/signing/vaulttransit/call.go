@@ -130,7 +130,7 @@ func (e *Engine) note(v version, batch []*item, err error) {
 			}
 		}
 	}
-	e.health.note(v, err, e.now())
+	e.health.note(v, batch[0].public, err, e.now())
 	var known *Error
 	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
 		e.session.Doubt()
