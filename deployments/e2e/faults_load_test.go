@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,92 +18,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
-
-// Kinds of requests.
-const (
-	kindMachine    = "client_credentials"
-	kindAuthorize  = "authorize"
-	kindCode       = "authorization_code"
-	kindRefresh    = "refresh_token"
-	kindUserinfo   = "userinfo"
-	kindIntrospect = "introspection"
-	kindJWKS       = "jwks"
-)
-
-var kinds = []string{kindMachine, kindAuthorize, kindCode, kindRefresh, kindUserinfo, kindIntrospect, kindJWKS}
-
-// reply is the answer to one request as its client saw it.
-type reply struct {
-	kind   string
-	began  time.Time
-	took   time.Duration
-	status int
-	away   bool   // 503 temporarily_unavailable, or a redirect that says so (RFC 6749 4.1.2.1)
-	broken string // what may never be
-	body   map[string]any
-	header http.Header
-}
-
-// ok tells whether the client has what it asked for.
-func (a *reply) ok() bool { return a.broken == "" && !a.away && a.status < http.StatusBadRequest }
-
-func (a *reply) text(name string) string { s, _ := a.body[name].(string); return s }
-
-// period is the time from one fault to the next, and what was answered in it.
-type period struct {
-	name string
-
-	mu      sync.Mutex
-	answers []reply
-	lost    []string // grants that should be there and are not
-	burnt   int      // codes whose redemption was carried out and whose answer was lost
-}
-
-func (p *period) note(a *reply) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.answers = append(p.answers, *a)
-}
-
-func (p *period) loses(format string, args ...any) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lost = append(p.lost, fmt.Sprintf(format, args...))
-}
-
-// count counts the answers to requests of a kind ("" for all) that began after a
-// moment.
-func (p *period) count(kind string, since time.Time, is func(*reply) bool) (n int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range p.answers {
-		if a := &p.answers[i]; (kind == "" || a.kind == kind) && a.began.After(since) && is(a) {
-			n++
-		}
-	}
-	return n
-}
-
-// well tells whether the last few requests of every kind, all begun after a
-// moment, have succeeded, and when the last one before them had not.
-func (p *period) well(since time.Time) (well bool, after time.Duration) {
-	const inARow = 3
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	streak := map[string]int{}
-	for i := range p.answers {
-		a := &p.answers[i]
-		switch {
-		case !a.began.After(since):
-		case a.ok():
-			streak[a.kind]++
-		default:
-			streak[a.kind] = 0
-			after = max(after, a.began.Add(a.took).Sub(since))
-		}
-	}
-	return !slices.ContainsFunc(kinds, func(kind string) bool { return streak[kind] < inARow }), after
-}
 
 // person is somebody who has signed in with a browser, and what an application
 // holds for them.
@@ -165,7 +78,7 @@ func newMixture(t *testing.T, s *system) *mixture {
 	return m
 }
 
-// enter begins a period.
+// enter begins a period. A request counts in the one in which it was answered.
 func (m *mixture) enter(name string) *period {
 	p := &period{name: name}
 	m.periods = append(m.periods, p)
@@ -285,10 +198,10 @@ func (m *mixture) send(a *reply, r *http.Request) {
 }
 
 func (m *mixture) machine() {
-	p := m.now.Load()
 	a := m.ask(kindMachine, "token", http.MethodPost, "/oauth/token", url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {billingAPI},
 	}, nil)
+	p := m.now.Load()
 	if a.ok() {
 		m.witness.hears(testimony{p.name, "at+jwt", a.text("access_token"), map[string]any{
 			"sub": "service", "client_id": "service", "aud": billingAPI, "scope": "api:read api:write", "platform_token": true,
@@ -298,8 +211,8 @@ func (m *mixture) machine() {
 }
 
 func (m *mixture) jwks() {
-	p := m.now.Load()
 	a := m.ask(kindJWKS, "keys", http.MethodGet, "/.well-known/jwks.json", nil, nil)
+	p := m.now.Load()
 	if keys, _ := a.body["keys"].([]any); a.ok() && len(keys) < 2 {
 		a.broken = fmt.Sprintf("a set of %d keys", len(keys))
 	}
@@ -308,7 +221,7 @@ func (m *mixture) jwks() {
 
 // authorize goes for a code, which the session and the consent give at once.
 func (m *mixture) authorize(ctx context.Context, who *person) {
-	p, try := m.now.Load(), newAttempt()
+	try := newAttempt()
 	begin, err := url.Parse(who.rp.begin(try))
 	if err != nil {
 		panic(err) // our own URL
@@ -318,6 +231,7 @@ func (m *mixture) authorize(ctx context.Context, who *person) {
 			r.AddCookie(cookie)
 		}
 	})
+	p := m.now.Load()
 	redemption := redemption{person: who, a: try}
 	if a.ok() {
 		back, err := url.Parse(a.header.Get("Location"))
@@ -346,8 +260,8 @@ func (m *mixture) later(r redemption) {
 
 // redeem presents a code. What is not answered is for later.
 func (m *mixture) redeem(r redemption, later func(redemption)) *reply {
-	p := m.now.Load()
 	a := m.ask(kindCode, "token", http.MethodPost, "/oauth/token", r.form(), nil)
+	p := m.now.Load()
 	if a.ok() {
 		m.tokens(p, r.person, a, r.a.nonce)
 		m.mu.Lock()
@@ -363,8 +277,8 @@ func (m *mixture) redeem(r redemption, later func(redemption)) *reply {
 
 // refresh rotates, and tries again the next time where there was no answer.
 func (m *mixture) refresh(h *holding) *reply {
-	p := m.now.Load()
 	a := m.ask(kindRefresh, "token", http.MethodPost, "/oauth/token", portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}}), nil)
+	p := m.now.Load()
 	if a.ok() {
 		m.tokens(p, h.person, a, nil)
 		if a.text("refresh_token") == h.refresh || a.text("refresh_token") == "" {
@@ -388,8 +302,8 @@ func (m *mixture) tokens(p *period, who *person, a *reply, nonce any) {
 }
 
 func (m *mixture) userinfo(who *person, token string) *reply {
-	p := m.now.Load()
 	a := m.ask(kindUserinfo, "token", http.MethodGet, "/oauth/userinfo", nil, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
+	p := m.now.Load()
 	if a.ok() && a.text("sub") != who.subject {
 		a.broken = "userinfo of another"
 	}
@@ -398,8 +312,8 @@ func (m *mixture) userinfo(who *person, token string) *reply {
 }
 
 func (m *mixture) introspect(who *person) {
-	p := m.now.Load()
 	a := m.ask(kindIntrospect, "token", http.MethodPost, "/oauth/introspect", portal(url.Values{"token": {who.access.Load().(string)}}), nil)
+	p := m.now.Load()
 	if a.ok() && (a.body["active"] != true || a.text("sub") != who.subject) {
 		a.broken = fmt.Sprintf("introspection says %v", a.body)
 	}

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -35,6 +34,7 @@ type fault struct {
 	dependency string             // what /readyz must name; "": readiness does not depend on it
 	slow       bool               // nothing tells at once that the dependency is away
 	mayBurn    bool               // a code may be redeemed and the answer lost
+	abrupt     bool               // begin cuts connections, which is not the fault meant
 }
 
 // Who can do without what.
@@ -80,7 +80,10 @@ type result struct{ recovery time.Duration }
 func (m *mixture) suffers(t *testing.T, f fault) *result {
 	p := m.enter(f.name)
 	f.begin(t)
-	begun := time.Now()
+	begun, first := time.Now(), time.Time{}
+	if f.abrupt {
+		first = begun
+	}
 	heard := func() bool {
 		for _, kind := range f.fails {
 			if p.count(kind, time.Time{}, func(a *reply) bool { return a.away }) == 0 {
@@ -118,7 +121,7 @@ func (m *mixture) suffers(t *testing.T, f fault) *result {
 	}
 	m.again(t, p, f)
 	for _, kind := range f.goesOn {
-		require.Zero(t, p.count(kind, time.Time{}, func(a *reply) bool { return !a.ok() }), "%s must not notice", kind)
+		require.Zero(t, p.count(kind, first, func(a *reply) bool { return !a.ok() }), "%s must not notice", kind)
 	}
 	return r
 }
@@ -158,18 +161,6 @@ func (m *mixture) consumed(t *testing.T, code string) (consumed bool) {
 	require.NoError(t, m.db.Get(t.Context(), "test.consumed", &consumed,
 		`SELECT consumed_at IS NOT NULL FROM authorization_codes WHERE code_hash = $1`, oauth.HashSecret(code)))
 	return consumed
-}
-
-// burns takes note that an answer was lost, which is not the answer's fault.
-func (p *period) burns(a *reply) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.burnt++
-	for i := range p.answers {
-		if p.answers[i].began.Equal(a.began) {
-			p.answers[i].broken = ""
-		}
-	}
 }
 
 // keepsEverything uses every grant that a redemption has given, once the load is over.
@@ -241,43 +232,4 @@ func (s *system) neverComplained(t *testing.T) {
 			}
 		}
 	}
-}
-
-// table is the figures.
-func table(periods []*period, results map[string]*result, said verdict) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d tokens verified by another process with %d keys, which fetched the key set %d times\n", said.Tokens, said.Keys, said.Fetched)
-	fmt.Fprintf(&b, "%-34s %8s %6s %5s %10s %9s %-24s %9s %5s %5s %5s\n", "fault", "requests", "2xx", "503", "median 503", "max 503", "longest", "recovery", "lost", "burnt", "wrong")
-	ms := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
-	for _, p := range periods {
-		away, longest := p.unavailable()
-		recovery := "-"
-		if r := results[p.name]; r != nil {
-			recovery = ms(r.recovery)
-		}
-		median, most := time.Duration(0), time.Duration(0)
-		if len(away) > 0 {
-			median, most = away[len(away)/2], away[len(away)-1]
-		}
-		fmt.Fprintf(&b, "%-34s %8d %6d %5d %10s %9s %-24s %9s %5d %5d %5d\n", p.name, len(p.answers), p.count("", time.Time{}, (*reply).ok), len(away),
-			ms(median), ms(most), ms(longest.took)+" "+longest.kind, recovery, len(p.lost), p.burnt, len(said.Wrong[p.name]))
-	}
-	return b.String()
-}
-
-// unavailable is how long each 503 took, the shortest first, and how long the
-// longest of all requests.
-func (p *period) unavailable() (away []time.Duration, longest reply) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range p.answers {
-		if p.answers[i].took > longest.took {
-			longest = p.answers[i]
-		}
-		if p.answers[i].away {
-			away = append(away, p.answers[i].took)
-		}
-	}
-	slices.Sort(away)
-	return away, longest
 }

@@ -43,7 +43,7 @@ func newFaultyWorld(t *testing.T) *faultyWorld {
 		server: w.server, through: func(dbURL string) string { return w.onServer.URL(t, dbURL) }, signing: signing,
 		env: []string{
 			"PLATFORM_HTTP_REQUEST_DEADLINE=" + faultDeadline.String(),
-			"PLATFORM_DATABASE_STATEMENT_TIMEOUT=1s", "PLATFORM_DATABASE_LOCK_TIMEOUT=900ms",
+			"PLATFORM_DATABASE_STATEMENT_TIMEOUT=2s", "PLATFORM_DATABASE_LOCK_TIMEOUT=1s",
 			"PLATFORM_DATABASE_MAX_OPEN=4", "PLATFORM_DATABASE_MAX_IDLE=4",
 			// Longer than a fault lasts, however busy the machine.
 			"PLATFORM_CODE_TTL=10m", "PLATFORM_REFRESH_GRACE=1m",
@@ -152,7 +152,7 @@ func (w *faultyWorld) databaseFaults() []fault {
 		},
 		{
 			// What only reads goes on, so the services stay ready.
-			name: "PostgreSQL: read-only", fails: []string{kindAuthorize, kindCode, kindRefresh}, goesOn: append(withoutDatabase, kindUserinfo, kindIntrospect), lasts: time.Second, mayBurn: true,
+			name: "PostgreSQL: read-only", fails: []string{kindAuthorize, kindCode, kindRefresh}, goesOn: append(withoutDatabase, kindUserinfo, kindIntrospect), lasts: time.Second, mayBurn: true, abrupt: true,
 			begin: func(t *testing.T) {
 				w.alter(t, "SET default_transaction_read_only = on")
 				w.onServer.Cut()
