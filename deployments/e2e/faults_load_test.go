@@ -71,11 +71,27 @@ func newMixture(t *testing.T, s *system) *mixture {
 	t.Helper()
 	m := &mixture{s: s, witness: newWitness(t, s.Issuer), client: &http.Client{
 		Timeout:       time.Minute, // what hangs is to be seen
+		Transport:     &sampling{every: 8, contract: http.DefaultTransport, rest: &http.Transport{MaxIdleConnsPerHost: 32}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 	m.enter("none")
 	m.people = []*person{m.arrives(t, "ada@acme.test", "acme"), m.arrives(t, "grace@globex.test", "globex")}
 	return m
+}
+
+// sampling has one request in so many held to the contract, which costs more than
+// all the rest of it.
+type sampling struct {
+	every          uint64
+	contract, rest http.RoundTripper
+	count          atomic.Uint64
+}
+
+func (s *sampling) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.count.Add(1)%s.every == 0 {
+		return s.contract.RoundTrip(r)
+	}
+	return s.rest.RoundTrip(r)
 }
 
 // enter begins a period. A request counts in the one in which it was answered.
@@ -123,7 +139,7 @@ func (m *mixture) run(ctx context.Context) (wait func()) {
 			}
 		})
 	}
-	const often, seldom = 25 * time.Millisecond, 100 * time.Millisecond
+	const often, seldom = 40 * time.Millisecond, 160 * time.Millisecond
 	for range 2 {
 		worker(often, m.machine)
 	}
