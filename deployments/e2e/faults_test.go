@@ -20,6 +20,8 @@ const (
 	faultDeadline = 3 * time.Second
 	// faultNoise is what a busy machine may add to it, between client and service.
 	faultNoise = 3 * time.Second
+	// faultQuick is how soon most of those must hear of it who cannot be served.
+	faultQuick = 500 * time.Millisecond
 	// faultPatience is how long anything may take to show on a busy machine.
 	faultPatience = 30 * time.Second
 )
@@ -98,10 +100,10 @@ func (m *mixture) suffers(t *testing.T, f fault) *result {
 		return time.Since(begun) >= f.lasts
 	}
 	within(t, faultPatience, "the fault shows", heard)
-	if !f.slow {
+	if !f.slow && len(f.fails) > 0 {
 		within(t, faultPatience, "half of those who cannot be served hear so at once", func() bool {
 			away, _ := p.unavailable()
-			return len(away) == 0 || away[len(away)/2] < faultNoise/10
+			return len(away) == 0 || away[len(away)/2] < faultQuick
 		})
 	}
 	if f.dependency != "" {

@@ -28,8 +28,11 @@ func newFaultyWorld(t *testing.T) *faultyWorld {
 	logins := w.vault.SetUp(t, testkit.BaoSetup{})
 	w.onVault, w.onServer = testkit.NewProxy(t, w.vault.Addr), testkit.NewProxy(t, w.server.URL("postgres"))
 	// What is committed must survive a crash of the server, as it does outside tests.
-	_, err := testkit.OpenPostgres(t, w.server.URL("postgres")).Exec(t.Context(), "test.durable", `ALTER ROLE ALL SET synchronous_commit = on`)
+	db, err := database.Open(t.Context(), database.Options{URL: w.server.URL("postgres")})
 	require.NoError(t, err)
+	_, err = db.Exec(t.Context(), "test.durable", `ALTER ROLE ALL SET synchronous_commit = on`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close()) // before the server dies
 
 	signing := map[string][]string{"authorize": nil, "device": nil}
 	for _, service := range []string{"token", "keys", "session"} {
