@@ -4,5 +4,7 @@
 // processes on PostgreSQL, each under its own database role, behind an ingress
 // made from the generated routes; where a test asks for replicas, several processes
 // of a service in turn). A test of each flow also runs apart with the keys in an
-// OpenBao, each service under its own policy.
+// OpenBao, each service under its own policy. And there is one load of everything
+// during which Vault and PostgreSQL fail in every way that we know, with another
+// process as the judge of the tokens.
 package e2e

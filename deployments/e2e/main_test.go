@@ -17,7 +17,12 @@ var services = []string{"authorize", "token", "device", "session", "keys"}
 // bin is the folder with the freshly built binaries.
 var bin string
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+func TestMain(m *testing.M) {
+	if issuer := os.Getenv(verifierVariable); issuer != "" {
+		os.Exit(verifierMain(issuer, os.Stdin, os.Stdout))
+	}
+	os.Exit(run(m))
+}
 
 // run builds the binaries once. The process of the together way is built with
 // the race detector when the tests are; the five of the apart way never, so that

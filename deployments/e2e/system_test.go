@@ -108,11 +108,12 @@ func apartWithRoles(t *testing.T, roles map[string]string) *system {
 
 // fleet is how the five services are deployed; the zero value is how apart has it.
 type fleet struct {
-	roles    map[string]string // database role by service, where it is not its own
-	replicas map[string]int    // processes by service, where it is not one
-	env      []string          // more settings, of every process
-	pooled   pooling           // whether PgBouncer stands before PostgreSQL
-	server   *testkit.PGServer // nil: the one that all tests share
+	roles    map[string]string         // database role by service, where it is not its own
+	replicas map[string]int            // processes by service, where it is not one
+	env      []string                  // more settings, of every process
+	pooled   pooling                   // whether PgBouncer stands before PostgreSQL
+	server   *testkit.PGServer         // nil: the one that all tests share
+	through  func(dbURL string) string // what stands before PostgreSQL; nil: what pooled says
 	// signing is the settings of who keeps the private keys, by service; nil: files
 	// that all share.
 	signing map[string][]string
@@ -138,7 +139,10 @@ func deploy(t *testing.T, f fleet) *system {
 	}
 	dsn := server.NewDatabase(t)
 	through := func(dbURL string) string { return dbURL }
-	if f.pooled != direct {
+	switch {
+	case f.through != nil:
+		through = f.through
+	case f.pooled != direct:
 		through = testkit.PgBouncer(t, server)
 	}
 	ingress := httptest.NewUnstartedServer(nil)

@@ -149,11 +149,16 @@ func (l *loader) finish(cfg any) {
 			s.fill()
 		}
 		if s, ok := value.(interface{ relations() []relation }); ok {
-			for _, r := range s.relations() {
-				if r.broken && !slices.ContainsFunc(r.variables, l.bad) {
-					l.problem(r.variables[0], r.message)
-				}
-			}
+			l.relate(s.relations())
+		}
+	}
+	l.relate(across(cfg))
+}
+
+func (l *loader) relate(list []relation) {
+	for _, r := range list {
+		if r.broken && !slices.ContainsFunc(r.variables, l.bad) {
+			l.problem(r.variables[0], r.message)
 		}
 	}
 }

@@ -101,6 +101,20 @@ func (s *Signing) relations() []relation {
 	return list
 }
 
+// across are the rules between sections of a configuration.
+func across(cfg any) []relation {
+	server, serves := section[Server](cfg)
+	signing, signs := section[Signing](cfg)
+	if !serves || !signs || signing.Backend != SigningVault {
+		return nil
+	}
+	return []relation{{
+		[]string{"PLATFORM_VAULT_TIMEOUT", "PLATFORM_HTTP_REQUEST_DEADLINE"},
+		signing.Vault.Timeout >= server.HTTP.RequestDeadline,
+		"must be less than PLATFORM_HTTP_REQUEST_DEADLINE, or every request waits for it when Vault hangs, and none is refused at once",
+	}}
+}
+
 func (o *Outbound) relations() []relation {
 	_, err := outbound.ParseAllow(o.Allow)
 	if err == nil {

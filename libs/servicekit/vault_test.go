@@ -38,6 +38,10 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 			map[string]string{"VAULT_ADDR": "vault:8200", "VAULT_TOKEN": "t", "PLATFORM_VAULT_TRANSIT_MOUNT": "/a/../b", "PLATFORM_VAULT_KEY_PREFIX": "a/b", "PLATFORM_VAULT_AUTH_MOUNT": "x/"},
 			map[string]string{"VAULT_ADDR": "http", "PLATFORM_VAULT_TRANSIT_MOUNT": "mount", "PLATFORM_VAULT_KEY_PREFIX": "name of a transit key", "PLATFORM_VAULT_AUTH_MOUNT": "mount"},
 		},
+		"a timeout that no request lives to see": {
+			map[string]string{"VAULT_ADDR": elsewhere, "VAULT_TOKEN": "t", "PLATFORM_VAULT_TIMEOUT": "2s", "PLATFORM_HTTP_REQUEST_DEADLINE": "2s"},
+			map[string]string{"PLATFORM_VAULT_TIMEOUT": "less than PLATFORM_HTTP_REQUEST_DEADLINE"},
+		},
 		"in order, by token":      {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_TOKEN_FILE": "/token"}, nil},
 		"in order, by approle":    {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "approle", "PLATFORM_VAULT_ROLE": "r", "PLATFORM_VAULT_SECRET_ID": "s"}, nil},
 		"in order, by kubernetes": {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "kubernetes", "PLATFORM_VAULT_ROLE": "r"}, nil},

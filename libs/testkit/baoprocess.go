@@ -70,6 +70,22 @@ func firstLine(out io.Reader) (line baoLine, err error) {
 
 func (p *baoProcess) signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
 
+// paused tells whether no thread runs any more: a signal takes its time.
+func (p *baoProcess) paused() bool {
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
+	if err != nil || len(threads) == 0 {
+		return false
+	}
+	for _, name := range threads {
+		content, err := os.ReadFile(name) //nolint:gosec // of the kernel
+		// tid (name) state …; the name may hold anything.
+		if state := content[bytes.LastIndexByte(content, ')')+1:]; err != nil || !bytes.HasPrefix(state, []byte(" T")) {
+			return false
+		}
+	}
+	return true
+}
+
 // kill ends the process whatever it does; also a paused one.
 func (p *baoProcess) kill() error {
 	err := p.signal(os.Kill)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/stretchr/testify/require"
@@ -48,8 +49,7 @@ func (s *BaoServer) Client(t testing.TB, token string) *api.Client {
 
 // transport has connections of its own, none of which outlives the test.
 func (*BaoServer) transport(t testing.TB) *http.Transport {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.Proxy = nil
+	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return transport
 }
@@ -109,6 +109,7 @@ func (s *BaoServer) Pause(t testing.TB) {
 	t.Helper()
 	require.NotNil(t, s.process, "the server does not run")
 	require.NoError(t, s.process.signal(pauseSignal))
+	require.Eventually(t, s.process.paused, baoPatience, time.Millisecond, "the server goes on")
 }
 
 // Resume ends a pause.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,6 +19,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	open  map[net.Conn]bool
 	gate  chan struct{} // closed while bytes pass
+	delay time.Duration // of what passes
 	cut   bool
 	ended bool
 }
@@ -71,11 +73,18 @@ func (p *Proxy) Hang() {
 	p.gate = make(chan struct{})
 }
 
-// Heal undoes Cut and Hang.
+// Delay holds up whatever passes, each way, for so long, until Heal.
+func (p *Proxy) Delay(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+// Heal undoes Cut, Hang and Delay.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.cut = false
+	p.cut, p.delay = false, 0
 	select {
 	case <-p.gate:
 	default:
@@ -143,8 +152,9 @@ type gated struct {
 
 func (g gated) Write(b []byte) (int, error) {
 	g.proxy.mu.Lock()
-	gate := g.proxy.gate
+	gate, delay := g.proxy.gate, g.proxy.delay
 	g.proxy.mu.Unlock()
 	<-gate
+	time.Sleep(delay)
 	return g.Writer.Write(b)
 }

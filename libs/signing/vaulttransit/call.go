@@ -145,7 +145,10 @@ func (e *Engine) note(v version, batch []*item, err error) {
 	if err == nil {
 		err = ofVersion(batch)
 	}
-	e.health.note(v, err, e.now())
+	if err != nil {
+		e.checked.Delete(v) // it may be another key by the next request
+	}
+	e.health.note(v, batch[0].public, err, e.now())
 	var known *Error
 	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
 		e.session.Doubt()

@@ -18,6 +18,10 @@
 //	auth/token/lookup-self         read                  all: readiness
 //	auth/token/renew-self          update                all: renewal
 //
+// One signature of each request is verified with the schedule's public key: a key
+// that was deleted and made again has the name and version of the one that is gone,
+// and must not sign under its kid.
+//
 // Nothing is ever deleted, exported or configured, so no policy needs more. A role
 // should set token_no_default_policy: the default policy triples what a request
 // costs the server.

@@ -2,8 +2,10 @@ package vaulttransit
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 )
@@ -11,8 +13,8 @@ import (
 const (
 	// fresh is how long a request that went well speaks for the server.
 	fresh = 5 * time.Second
-	// troubled is how long one that did not speaks against a key: it may have been
-	// the last that anybody wanted of it.
+	// troubled is how long one that did not speaks against a key, unless a probe
+	// shows that it is over: it may have been the last that anybody wanted of it.
 	troubled = time.Minute
 )
 
@@ -26,12 +28,13 @@ type health struct {
 
 // trouble is of one key: denied, missing, of a bad version, refused.
 type trouble struct {
-	err error
-	at  time.Time
+	err    error
+	at     time.Time
+	public crypto.PublicKey
 }
 
 // note takes down how a request ended. That a caller went away means nothing.
-func (h *health) note(v version, err error, now time.Time) {
+func (h *health) note(v version, public crypto.PublicKey, err error, now time.Time) {
 	var known *Error
 	if err != nil && !errors.As(err, &known) {
 		return
@@ -48,22 +51,23 @@ func (h *health) note(v version, err error, now time.Time) {
 		if h.trouble == nil {
 			h.trouble = map[version]trouble{}
 		}
-		h.trouble[v] = trouble{err, now}
+		h.trouble[v] = trouble{err, now, public}
 	}
 }
 
-// of is the trouble with any key, and whether the server was fine moments ago.
-func (h *health) of(now time.Time) (fine bool, err error) {
+// fine tells whether the server was moments ago.
+func (h *health) fine(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for v, t := range h.trouble {
-		if now.Sub(t.at) > troubled {
-			delete(h.trouble, v)
-			continue
-		}
-		err = fmt.Errorf("key %s: %w", v.ref(), t.err)
-	}
-	return !h.good.IsZero() && now.Sub(h.good) < fresh, err
+	return !h.good.IsZero() && now.Sub(h.good) < fresh
+}
+
+// troubles are those there are with keys.
+func (h *health) troubles(now time.Time) map[version]trouble {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	maps.DeleteFunc(h.trouble, func(_ version, t trouble) bool { return now.Sub(t.at) > troubled })
+	return maps.Clone(h.trouble)
 }
 
 func (h *health) lastAway() error {
@@ -80,17 +84,21 @@ func (e *Engine) Check(ctx context.Context) error {
 	if err := e.loggedOut(); err != nil {
 		return err
 	}
-	fine, err := e.health.of(e.now())
-	if fine || err != nil {
-		return err
+	for v, t := range e.health.troubles(e.now()) {
+		if err := e.probe(ctx, v, t); err != nil {
+			return fmt.Errorf("key %s: %w", v.ref(), err)
+		}
 	}
-	_, err = e.breaker.Execute(func() (struct{}, error) {
+	if e.health.fine(e.now()) {
+		return nil
+	}
+	_, err := e.breaker.Execute(func() (struct{}, error) {
 		limited, cancel := context.WithTimeout(ctx, e.timeout)
 		defer cancel()
 		_, err := e.client.Auth().Token().LookupSelfWithContext(limited)
 		err = classify(ctx, err)
 		if serverAway(err) {
-			e.health.note(version{}, err, e.now())
+			e.health.note(version{}, nil, err, e.now())
 		}
 		return struct{}{}, err
 	})
@@ -99,4 +107,22 @@ func (e *Engine) Check(ctx context.Context) error {
 		e.session.Doubt()
 	}
 	return e.explain(classify(ctx, err))
+}
+
+// probe is what is wrong with a key that there was trouble with. After some moments
+// without a request it asks for a signature that nobody uses: a process that is not
+// ready gets no traffic that could show it is over.
+func (e *Engine) probe(ctx context.Context, v version, t trouble) error {
+	if e.now().Sub(t.at) < fresh {
+		return t.err
+	}
+	i := &item{input: toSign(v.alg, []byte("is the key there again?")), public: t.public}
+	_, err := e.breaker.Execute(func() (struct{}, error) {
+		return struct{}{}, classify(ctx, e.sign(ctx, v, []*item{i}))
+	})
+	if errors.Join(err, i.err) != nil {
+		return t.err // of then: that it was asked for now is no news
+	}
+	e.health.note(v, nil, nil, e.now())
+	return nil
 }

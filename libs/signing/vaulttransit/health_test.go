@@ -69,6 +69,45 @@ func TestEachAnswerHasItsReason(t *testing.T) {
 	}
 }
 
+func TestReadinessSeesWithoutTrafficThatATroubleIsOver(t *testing.T) {
+	t.Parallel()
+	bao := prepared(t)
+	root := bao.Client(t, bao.RootToken)
+	allow := func(path string) {
+		require.NoError(t, root.Sys().PutPolicyWithContext(t.Context(), "sign", `path "auth/token/lookup-self" { capabilities = ["read"] } path "`+path+`" { capabilities = ["update"] }`))
+	}
+	allow("nothing")
+	secret, err := root.Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{Policies: []string{"sign"}})
+	require.NoError(t, err)
+	start := time.Now()
+	var passed atomic.Int64
+	e := open(t, bao, vaulttransit.Options{
+		Client: client(t, bao, secret.Auth.ClientToken), Now: func() time.Time { return start.Add(time.Duration(passed.Load())) },
+	})
+	for _, alg := range []signing.Algorithm{signing.RS256, signing.ES256, signing.EdDSA} {
+		key := signingtest.NewKey(t, open(t, bao, vaulttransit.Options{}), alg, 1, start)
+		name := key.Ref[:len(key.Ref)-len(":v1")]
+		_, err = e.Sign(t.Context(), key, []byte("input"))
+		requireReason(t, vaulttransit.Denied, err)
+		passed.Add(int64(10 * time.Second))
+		requireReason(t, vaulttransit.Denied, e.Check(t.Context()))
+		allow("transit/sign/" + name)
+		require.NoError(t, e.Check(t.Context()))
+
+		remove(t, bao, name)
+		_, err = e.Sign(t.Context(), key, []byte("input"))
+		requireReason(t, vaulttransit.MissingKey, err)
+		again := signingtest.NewKey(t, open(t, bao, vaulttransit.Options{}), alg, 2, start)
+		require.Equal(t, key.Ref, again.Ref)
+		passed.Add(int64(10 * time.Second))
+		requireReason(t, vaulttransit.MissingKey, e.Check(t.Context()))
+		_, err = e.Sign(t.Context(), again, []byte("input"))
+		require.NoError(t, err)
+		require.NoError(t, e.Check(t.Context()))
+		allow("nothing")
+	}
+}
+
 func TestReasonsOfAnswersThatASmallServerNeverGives(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -226,21 +265,31 @@ func TestAKeyThatWasMadeAgainIsNoticed(t *testing.T) {
 	now := time.Now()
 	var shift atomic.Int64
 	e := open(t, bao, vaulttransit.Options{Now: func() time.Time { return now.Add(time.Duration(shift.Load())) }})
-	for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
-		key := signingtest.NewKey(t, e, alg, 1, now)
-		_, err := e.Sign(t.Context(), key, []byte("input"))
-		require.NoError(t, err)
-		name := key.Ref[:len(key.Ref)-len(":v1")]
-		configure(t, bao, name, map[string]any{"deletion_allowed": true})
-		_, err = bao.Client(t, bao.RootToken).Logical().DeleteWithContext(t.Context(), "transit/keys/"+name)
-		require.NoError(t, err)
-		again := signingtest.NewKey(t, e, alg, 1, now)
-		require.Equal(t, key.Ref, again.Ref)
-		shift.Add(int64(time.Minute))
-		_, err = e.Sign(t.Context(), key, []byte("input"))
-		requireReason(t, vaulttransit.MissingKey, err)
-		require.ErrorIs(t, err, signing.ErrKeyMissing)
-		_, err = e.Sign(t.Context(), again, []byte("input"))
-		require.NoError(t, err)
+	for name, between := range map[string]func(t *testing.T, key signing.Key){
+		"by who found it missing": func(t *testing.T, key signing.Key) {
+			_, err := e.Sign(t.Context(), key, []byte("input"))
+			requireReason(t, vaulttransit.MissingKey, err)
+		},
+		"by who did not ask meanwhile": func(*testing.T, signing.Key) { shift.Add(int64(100 * time.Millisecond)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
+				key := signingtest.NewKey(t, e, alg, 1, now)
+				_, err := e.Sign(t.Context(), key, []byte("input"))
+				require.NoError(t, err)
+				remove(t, bao, key.Ref[:len(key.Ref)-len(":v1")])
+				between(t, key)
+				again := signingtest.NewKey(t, e, alg, 1, now)
+				require.Equal(t, key.Ref, again.Ref)
+				for range 2 {
+					_, err = e.Sign(t.Context(), key, []byte("input"))
+					requireReason(t, vaulttransit.MissingKey, err)
+					require.ErrorIs(t, err, signing.ErrKeyMissing)
+				}
+				_, err = e.Sign(t.Context(), again, []byte("input"))
+				require.NoError(t, err)
+				remove(t, bao, key.Ref[:len(key.Ref)-len(":v1")])
+			}
+		})
 	}
 }

@@ -86,10 +86,13 @@ func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule 
 		return nil, fmt.Errorf("look for versions of %s: %w", name, err)
 	}
 	ref := version{name: name, number: key.Data.Latest}.ref()
-	if slices.ContainsFunc(schedule, func(k signing.Key) bool { return k.Ref == ref }) {
+	public, made, err := key.newest(alg, name)
+	// A key that was deleted and made again has the ref of the one that is gone.
+	if slices.ContainsFunc(schedule, func(k signing.Key) bool {
+		return k.Ref == ref && (err != nil || k.KID == signing.Thumbprint(public))
+	}) {
 		return nil, nil
 	}
-	public, made, err := key.newest(alg, name)
 	if err != nil || e.now().Sub(made) > forgotten {
 		return nil, err
 	}

@@ -261,6 +261,14 @@ func configure(t testing.TB, bao *testkit.BaoServer, name string, settings map[s
 	require.NoError(t, err)
 }
 
+// remove deletes a transit key with all its versions, which must be allowed first.
+func remove(t testing.TB, bao *testkit.BaoServer, name string) {
+	t.Helper()
+	configure(t, bao, name, map[string]any{"deletion_allowed": true})
+	_, err := bao.Client(t, bao.RootToken).Logical().DeleteWithContext(t.Context(), "transit/keys/"+name)
+	require.NoError(t, err)
+}
+
 func requireReason(t testing.TB, want vaulttransit.Reason, err error) {
 	t.Helper()
 	var known *vaulttransit.Error

@@ -106,7 +106,8 @@ it signed has expired. Nothing fails in between. Where the next key is published
 already, there is nothing to do.
 
 With --now it signs at once, for a key that may have leaked: the next key if it is
-published already, which most verifiers know by then, or a new one. A verifier
+published already, which most verifiers know by then, or a new one, a second after
+it was published, so that who does not know it finds it. A verifier
 that keeps the key set for as long as it may (an hour), and does not fetch it
 again for a key it does not know, refuses tokens of a new key for up to that time.
 The former key still verifies: to refuse what was signed with it, revoke it then.

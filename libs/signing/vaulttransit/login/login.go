@@ -99,6 +99,7 @@ func (s *Session) Run(ctx context.Context) error {
 		secret, news, err := s.login(ctx)
 		switch {
 		case ctx.Err() != nil:
+			return nil //nolint:nilerr // the end of the process is no failure
 		case err != nil:
 			if failures == 0 {
 				s.log.ErrorContext(ctx, "cannot log in to vault, trying again", slog.Any("error", err))

@@ -246,6 +246,27 @@ func TestALoginCanBeBegunBeforeItIsKept(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// leaving is a login during which the process is told to end.
+type leaving struct{ end func() }
+
+func (l leaving) Login(ctx context.Context, _ *api.Client) (*api.Secret, error) {
+	l.end()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestAnEndDuringALoginIsNoFailure(t *testing.T) {
+	t.Parallel()
+	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: &api.Config{Address: "http://127.0.0.1:1", HttpClient: &http.Client{}}})
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	log := &syncBuffer{}
+	session, err := login.New(client, leaving{cancel}, slog.New(slog.NewTextHandler(log, nil)))
+	require.NoError(t, err)
+	require.NoError(t, session.Run(ctx))
+	require.Empty(t, log.String())
+}
+
 func TestAServerThatComesLateIsLoggedInTo(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -15,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
 // operator does something as `platform key …` does.
@@ -48,30 +49,35 @@ func TestOfFiftyReplicasAtOnceOneCarriesOutAnOrder(t *testing.T) {
 			}
 			all.Wait()
 			require.NoError(t, errors.Join(errs...))
+			w.clock.Advance(domain.Notice)
+			require.NoError(t, w.keeper.Ensure(t.Context()))
 			left, err := w.store.Orders(t.Context())
 			require.NoError(t, err)
 			require.Empty(t, left, "what is carried out is taken away")
 		}
 
+		began := w.clock.Now()
 		atOnce(signing.Order{Algorithm: signing.ES256, Generation: 2})
 		keys := w.of(t, signing.ES256)
 		require.Len(t, keys, 2)
-		require.Equal(t, w.clock.Now().Add(quick.PublishAhead), keys[1].ActiveFrom, "published ahead, as by the calendar")
+		require.Equal(t, began.Add(quick.PublishAhead), keys[1].ActiveFrom, "published ahead, as by the calendar")
 		require.Equal(t, keys[1].ActiveFrom.Add(quick.Overlap()), keys[0].RetireAt)
 
 		w.clock.Advance(time.Hour)
+		began = w.clock.Now()
 		atOnce(signing.Order{Algorithm: signing.ES256, Generation: 2, Immediate: true})
 		keys = w.of(t, signing.ES256)
 		require.Len(t, keys, 2, "the key that was published already")
-		require.Equal(t, w.clock.Now(), keys[1].ActiveFrom)
+		require.Equal(t, began, keys[1].ActiveFrom)
 
 		w.clock.Advance(time.Hour)
+		began = w.clock.Now()
 		atOnce(signing.Order{Algorithm: signing.ES256, Generation: 3, Immediate: true})
 		keys = w.of(t, signing.ES256)
 		require.Len(t, keys, 3)
-		require.Equal(t, w.clock.Now(), keys[2].PublishedAt)
-		require.Equal(t, w.clock.Now(), keys[2].ActiveFrom)
-		require.Equal(t, w.clock.Now().Add(quick.Overlap()), keys[1].RetireAt, "its tokens live out their time")
+		require.Equal(t, began, keys[2].PublishedAt)
+		require.Equal(t, began.Add(domain.Notice), keys[2].ActiveFrom)
+		require.Equal(t, keys[2].ActiveFrom.Add(quick.Overlap()), keys[1].RetireAt, "its tokens live out their time")
 		require.Len(t, w.of(t, signing.EdDSA), 1, "nobody ordered one")
 
 		told, err := auditstore.Read(t.Context(), db, audit.Filter{})

@@ -15,6 +15,9 @@ const (
 	// clockSkew is how far the clocks of two replicas may be apart. A key that is
 	// due within it counts as active, so that a second replica makes no second one.
 	clockSkew = 5 * time.Second
+	// Notice is how long a key is published at least before it signs, also one that
+	// is wanted at once: until every replica that is told of changes serves it.
+	Notice = time.Second
 	// retireMargin is added to a key's last use: clocks, and signatures under way.
 	retireMargin = 5 * time.Minute
 	// longestCache bounds how long others may keep the JWKS.

@@ -46,7 +46,10 @@ func (p Policy) Plan(alg signing.Algorithm, schedule []signing.Key, orders []sig
 		}
 		wish := now.Add(p.PublishAhead)
 		if order.Immediate {
-			wish = now
+			wish = line.soonest(now)
+			if waiting := line.waiting(now); waiting != nil && waiting.Generation >= order.Generation && !wish.Before(waiting.ActiveFrom) {
+				continue // it is being carried out
+			}
 		}
 		if !due || wish.Before(at) {
 			at, due = wish, true
@@ -105,6 +108,21 @@ func (l *line) waiting(now time.Time) *signing.Key {
 	return nil
 }
 
+// soonest is when a key can sign at the earliest: one that waits, once it has been
+// published for the notice, or one that is made now. A key that signed sooner would
+// not be in the set that a verifier fetches because it does not know it, and many
+// do not fetch it a second time for a while.
+func (l *line) soonest(now time.Time) time.Time {
+	at := now.Add(Notice)
+	if waiting := l.waiting(now); waiting != nil {
+		at = waiting.PublishedAt.Add(Notice)
+	}
+	if at.Before(now) {
+		return now
+	}
+	return at
+}
+
 // nextActive tells whether a key must start to sign, and when, whatever operators
 // ask for.
 func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activeFrom time.Time, must bool) {
@@ -135,7 +153,7 @@ func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activ
 func (p Policy) firstActive(l line, schedule []signing.Key, now time.Time) (activeFrom time.Time, must bool) {
 	switch {
 	case l.begun: // what signed was revoked
-		return now, true
+		return l.soonest(now), true
 	case len(l.live) > 0: // the algorithm's first key, in its lead
 		return time.Time{}, false
 	case p.founding(schedule, now):

@@ -22,6 +22,9 @@ func key(kid string, generation int, activeFrom time.Time) signing.Key {
 	return signing.Key{KID: kid, Algorithm: signing.ES256, Generation: generation, PublishedAt: activeFrom, ActiveFrom: activeFrom}
 }
 
+// ahead is a key that was published before it signs.
+func ahead(k signing.Key, published time.Time) signing.Key { k.PublishedAt = published; return k }
+
 func retired(k signing.Key, at time.Time) signing.Key { k.RetireAt = at; return k }
 
 func revoked(k signing.Key, at time.Time) signing.Key { k.RevokedAt = at; return k }
@@ -29,7 +32,7 @@ func revoked(k signing.Key, at time.Time) signing.Key { k.RevokedAt = at; return
 func TestPlan(t *testing.T) {
 	const day = 24 * time.Hour
 	first := key("first", 1, start)
-	second := key("second", 2, start.Add(91*day))
+	second := ahead(key("second", 2, start.Add(91*day)), start.Add(90*day))
 	create := func(generation int, published, active time.Time) *domain.NewKey {
 		return &domain.NewKey{Algorithm: signing.ES256, Generation: generation, PublishedAt: published, ActiveFrom: active}
 	}
@@ -63,7 +66,7 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{other, key("first", 1, at(day+policy.Lead()))}, at(day), domain.Plan{}, nil,
 		},
 		"unless an operator wants it at once": {
-			[]signing.Key{other, key("first", 1, at(day+policy.Lead()))},
+			[]signing.Key{other, ahead(key("first", 1, at(day+policy.Lead())), at(day-time.Hour))},
 			at(day),
 			domain.Plan{BringForward: []domain.Moment{{KID: "first", At: at(day)}}},
 			[]signing.Order{now(1)},
@@ -87,16 +90,31 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(1000 * day), domain.Plan{Create: create(2, at(1000*day), at(1001*day))}, nil,
 		},
 		"a revoked key is replaced at once, and its generation is not used again": {
-			[]signing.Key{revoked(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, nil,
+			[]signing.Key{revoked(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, nil,
 		},
 		"a revoked key whose successor waits is replaced by that at once: verifiers know it": {
-			[]signing.Key{revoked(first, at(90*day)), second}, at(90 * day), domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(90 * day)}}}, nil,
+			[]signing.Key{revoked(first, at(90*day)), second},
+			at(91*day - time.Hour),
+			domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(91*day - time.Hour)}}},
+			nil,
 		},
 		"an operator's order makes the next key, published ahead": {
 			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(2*day))}, []signing.Order{next(2)},
 		},
-		"or signing at once": {
-			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, []signing.Order{now(2)},
+		"or signing as soon as who does not know it finds it": {
+			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, []signing.Order{now(2)},
+		},
+		"until when there is nothing more to do": {
+			[]signing.Key{retired(first, endOfFirst), ahead(key("second", 2, at(day+domain.Notice)), at(day))},
+			at(day + domain.Notice/2),
+			domain.Plan{},
+			[]signing.Order{now(2), next(2)},
+		},
+		"a key that was published a moment ago is brought forward to the same": {
+			[]signing.Key{retired(first, endOfFirst), ahead(key("second", 2, at(2*day)), at(day))},
+			at(day + domain.Notice/2),
+			domain.Plan{BringForward: []domain.Moment{{KID: "second", At: at(day + domain.Notice)}}},
+			[]signing.Order{now(2)},
 		},
 		"and takes the key that is published already": {
 			[]signing.Key{retired(first, endOfFirst), second},
@@ -120,12 +138,12 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(day), domain.Plan{}, []signing.Order{{Algorithm: signing.RS256, Generation: 8}},
 		},
 		"of two orders the sooner one counts": {
-			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, []signing.Order{next(2), now(2)},
+			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, []signing.Order{next(2), now(2)},
 		},
 		"an order for a key whose successor was revoked waits for nothing longer": {
 			[]signing.Key{retired(first, endOfFirst), revoked(second, at(90*day))},
 			at(90 * day),
-			domain.Plan{Create: create(3, at(90*day), at(90*day))},
+			domain.Plan{Create: create(3, at(90*day), at(90*day+domain.Notice))},
 			[]signing.Order{now(3)},
 		},
 		"when the successor was revoked another one comes": {
@@ -141,7 +159,7 @@ func TestPlan(t *testing.T) {
 			nil,
 		},
 		"a retired key does not sign": {
-			[]signing.Key{retired(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day))}, nil,
+			[]signing.Key{retired(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, nil,
 		},
 		"a key of a replica whose clock is a little ahead counts": {
 			[]signing.Key{first}, at(-5 * time.Second), domain.Plan{}, nil,
