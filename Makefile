@@ -5,8 +5,7 @@ SHELL := /bin/bash
 
 SERVICES := authorize token device session keys
 MODULES  := api libs $(SERVICES:%=services/%) deployments
-# The end-to-end tests take longest and wait most, so they begin first.
-PACKAGES := ./deployments/e2e $(MODULES:%=./%/...)
+PACKAGES := $(MODULES:%=./%/...)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 COMMIT  ?= $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
@@ -34,13 +33,23 @@ run: ## build and start everything in one process, with a demo sign-in to click 
 	bin/platform up --demo
 
 .PHONY: test
-# go vet is part of make lint.
-test: deployments/e2e/node_modules bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
-	CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(PACKAGES)
+test: ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
+	@$(MAKE) --no-print-directory -j2 e2e test-packages
 
+# What the tests start and no package manager has.
+TOOLS := bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube
+
+# go vet is part of make lint.
+.PHONY: test-packages
+test-packages: $(TOOLS)
+	@echo "go test $(RACE), all packages but deployments/e2e"
+	@CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(filter-out %/deployments/e2e,$(shell go list -tags nomsgpack $(MODULES:%=./%/...)))
+
+# They take longest and wait most, so they run beside the others. Of what they start
+# the process that holds all five services is built with the race detector.
 .PHONY: e2e
-e2e: ## run the end-to-end tests alone
-	@$(MAKE) --no-print-directory test PACKAGES=./deployments/e2e
+e2e: deployments/e2e/node_modules $(TOOLS) ## run the end-to-end tests alone
+	CGO_ENABLED=$(if $(RACE),1,0) E2E_RACE=$(RACE) go test -vet=off -tags nomsgpack -timeout 20m $(TESTFLAGS) ./deployments/e2e
 
 deployments/e2e/node_modules: deployments/e2e/package-lock.json
 	cd deployments/e2e && npm ci --ignore-scripts --no-audit --no-fund

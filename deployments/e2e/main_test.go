@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"net/http"
@@ -25,8 +26,8 @@ func TestMain(m *testing.M) {
 }
 
 // run builds the binaries once. The process of the together way is built with
-// the race detector when the tests are; the five of the apart way never, so that
-// what is shipped is what runs.
+// the race detector when the tests are, or where E2E_RACE is "-race"; the five of
+// the apart way never, so that what is shipped is what runs.
 func run(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "platform-e2e")
 	if err != nil {
@@ -41,7 +42,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
-	if err := build(root, raceFlag, "./deployments/platform"); err != nil {
+	if err := build(root, cmp.Or(os.Getenv("E2E_RACE"), raceFlag), "./deployments/platform"); err != nil {
 		return 1
 	}
 	watcher, err := newContract()
