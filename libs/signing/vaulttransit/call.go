@@ -78,17 +78,17 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	}
 	results := answer.Data.Results
 	if len(batch) == 1 {
-		results = []result{answer.Data.result}
+		results = append(results, answer.Data.result)
 	}
 	if len(results) != len(batch) {
 		return &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(results), len(batch))}
 	}
-	for n, r := range results {
-		if r.Error != "" {
-			batch[n].err = &Error{Reason: reasonOf(http.StatusBadRequest, r.Error), cause: errors.New(r.Error)}
+	for n, i := range batch {
+		if said := results[n].Error; said != "" {
+			i.err = &Error{Reason: reasonOf(http.StatusBadRequest, said), cause: errors.New(said)}
 			continue
 		}
-		batch[n].signature, batch[n].err = decode(v, r.Signature)
+		i.signature, i.err = decode(v, results[n].Signature)
 	}
 	return e.verify(v, batch)
 }
