@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,7 +45,7 @@ func (e usageError) Unwrap() error { return e.error }
 func Run(ctx context.Context, args []string, streams Streams, environ []string) int {
 	a := &app{streams: streams, environ: environ}
 	root := a.root()
-	root.SetArgs(args)
+	root.SetArgs(thumbprintsLast(args))
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
@@ -58,6 +60,29 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// thumbprintForm is the form of a kid (RFC 7638 3.1) that looks like a flag: one in
+// sixty-four begins with a dash.
+var thumbprintForm = regexp.MustCompile(`^-[A-Za-z0-9_-]{42}$`)
+
+// thumbprintsLast moves such arguments behind "--", where nothing is a flag.
+func thumbprintsLast(args []string) []string {
+	if slices.Contains(args, "--") {
+		return args
+	}
+	var others, thumbprints []string
+	for _, arg := range args {
+		if thumbprintForm.MatchString(arg) {
+			thumbprints = append(thumbprints, arg)
+		} else {
+			others = append(others, arg)
+		}
+	}
+	if thumbprints == nil {
+		return args
+	}
+	return slices.Concat(others, []string{"--"}, thumbprints)
 }
 
 func (a *app) root() *cobra.Command {

@@ -37,15 +37,15 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestWrongUsageNamesTheThingAndTheRemedy(t *testing.T) {
 	d := newDesk(t)
 	for want, args := range map[string][]string{
-		`platform: there is no command "serve"; there are app, apply, audit, key, migrate, session, tenant, up, user, version: see platform --help`: {"serve"},
-		`platform: unknown flag: --migrate; see platform up --help`:                                                                                 {"up", "--migrate"},
-		`platform: platform version takes no arguments, but was given "now"; see platform version --help`:                                           {"version", "now"},
-		`platform: flag needs an argument: 'f' in -f; see platform apply --help`:                                                                    {"apply", "-f"},
-		`platform: say which file to apply: -f FILE, or -f - for standard input`:                                                                    {"apply"},
-		`platform: --output is table or json, not "yaml"`:                                                                                           {"version", "-o", "yaml"},
-		`platform: --roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATA`:                                 {"migrate", "--roles"},
-		`platform: --demo is for a loopback address, and PLATFORM_PUBLIC_URL is https://id.example.com: leave one`:                                  {"up", "--demo", "--public-url", "https://id.example.com"},
-		`platform: PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a po`:                                 {"up", "--listen", "127.0.0.1:0"},
+		`platform: there is no command "serve"; there are app, apply, audit, demo, doctor, key, migrate, probe, session, tenant, up, user, version: see platform --help`: {"serve"},
+		`platform: unknown flag: --migrate; see platform up --help`:                                                 {"up", "--migrate"},
+		`platform: platform version takes no arguments, but was given "now"; see platform version --help`:           {"version", "now"},
+		`platform: flag needs an argument: 'f' in -f; see platform apply --help`:                                    {"apply", "-f"},
+		`platform: say which file to apply: -f FILE, or -f - for standard input`:                                    {"apply"},
+		`platform: --output is table or json, not "yaml"`:                                                           {"version", "-o", "yaml"},
+		`platform: --roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATA`: {"migrate", "--roles"},
+		`platform: --demo is for a loopback address, and PLATFORM_PUBLIC_URL is https://id.example.com: leave one`:  {"up", "--demo", "--public-url", "https://id.example.com"},
+		`platform: PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a po`: {"up", "--listen", "127.0.0.1:0"},
 	} {
 		require.Contains(t, d.wrong(args...), want)
 	}
@@ -153,4 +153,14 @@ func TestADatabaseThatCannotBeOpenedFails(t *testing.T) {
 	d := newDesk(t)
 	require.NoError(t, os.WriteFile(d.data, nil, 0o600))
 	require.Contains(t, d.failed("migrate"), "make the folder of the database")
+}
+
+func TestAKidThatLooksLikeAFlagIsNone(t *testing.T) {
+	d := newDesk(t)
+	d.done("migrate")
+	kid := "-gNYWO5gIkUdzI7Yv_gsoilb__wSBHQXkFSXvux3HZI"
+	o := d.run("key", "revoke", kid, "--dry-run")
+	require.Equal(t, exitFailed, o.code)
+	require.Contains(t, o.err, kid, "it is looked for, and is not there")
+	require.NotContains(t, o.err, "flag")
 }

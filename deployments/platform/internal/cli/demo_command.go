@@ -27,7 +27,7 @@ The application speaks to the platform at PLATFORM_PUBLIC_URL as any other would
 
 The demo credentials are kept (0600) in the data folder and printed again at the
 next start. Everything is for loopback addresses only.`,
-		Example: "  PLATFORM_DATABASE_URL=postgres://operator@127.0.0.1/platform platform demo --listen 127.0.0.1:8090",
+		Example: "  platform demo --listen 127.0.0.1:8090\n  PLATFORM_DATABASE_URL=postgres://operator@127.0.0.1/platform platform demo --apply-only",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			origin, ok := loopbackOrigin(listen)
