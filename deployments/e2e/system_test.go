@@ -94,9 +94,14 @@ func together(t *testing.T, args ...string) *system {
 // apart starts the five services on PostgreSQL, through PgBouncer in transaction
 // mode as large installations have it, each under its own role, behind an ingress
 // that knows the route table and nothing else. Fleets of other shapes reach
-// PostgreSQL directly.
+// PostgreSQL directly. With the variable E2E_VAULT their keys are in Vault: the
+// whole suite then passes as well, and TestFlowsWithKeysInVault has the part of it
+// that runs each time.
 func apart(t *testing.T) *system {
 	t.Helper()
+	if os.Getenv("E2E_VAULT") != "" {
+		return deploy(t, fleet{pooled: besidePooler, signing: vaultLogins(t)})
+	}
 	return deploy(t, fleet{pooled: besidePooler})
 }
 

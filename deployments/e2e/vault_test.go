@@ -22,11 +22,16 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// onVault starts the five services with their keys in an OpenBao that was prepared
-// by deployments/vault/setup.sh: each logs in under its own policy, the token
-// service by its Kubernetes service account, keys and session by AppRole, and
-// authorize and device know of no Vault.
+// onVault starts the five services on PostgreSQL with their keys in Vault.
 func onVault(t *testing.T, env ...string) *system {
+	t.Helper()
+	return deploy(t, fleet{signing: vaultLogins(t), env: env})
+}
+
+// vaultLogins starts OpenBao, set up by deployments/vault/setup.sh, and gives each
+// service the settings of its own login: the token service by its Kubernetes service
+// account, keys and session by AppRole, and authorize and device know of no Vault.
+func vaultLogins(t *testing.T) map[string][]string {
 	t.Helper()
 	vault, cluster := testkit.OpenBao(t), testkit.NewKubernetes(t)
 	logins := vault.SetUp(t, testkit.BaoSetup{Kubernetes: cluster})
@@ -43,7 +48,7 @@ func onVault(t *testing.T, env ...string) *system {
 	for _, service := range []string{"token", "keys", "session"} {
 		signing[service] = append(signing[service], "PLATFORM_SIGNING_BACKEND=vault", "VAULT_ADDR="+vault.Addr)
 	}
-	return deploy(t, fleet{signing: signing, env: env})
+	return signing
 }
 
 // TestFlowsWithKeysInVault is the third way of running, for one test of each flow:
