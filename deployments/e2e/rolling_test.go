@@ -68,7 +68,7 @@ func TestARollingRestartOfEveryServiceLosesNoRequest(t *testing.T) {
 	running.Wait()
 	for name, result := range results {
 		require.Zero(t, result.Errors, "%s: %s", name, result.FirstError)
-		require.Greater(t, result.Requests, 10, name)
+		require.Positive(t, result.Requests, name)
 	}
 }
 
