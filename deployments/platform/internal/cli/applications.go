@@ -16,12 +16,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// cacheBound is how soon running services notice, for --help.
-const cacheBound = "Running services notice within 5 seconds, for they keep applications in memory so long."
+// noticeBound is how soon running services notice, for --help: changes.Bound.
+const noticeBound = "Running services notice at once where the database can tell them, and within 5 seconds in any case."
 
 func (a *app) applications() *cobra.Command {
 	return a.group("app", "Create, show and disable applications, and replace their secrets",
-		"Look after applications (OAuth clients). To change one that there is, use `platform apply`.\n\n"+cacheBound,
+		"Look after applications (OAuth clients). To change one that there is, use `platform apply`.\n\n"+noticeBound,
 		"  platform app list\n  platform app rotate-secret billing-web",
 		a.appCreate(), a.appList(), a.appShow(), a.appRotate(), a.appDisable())
 }
@@ -38,7 +38,7 @@ application without --client-secret-file, --jwks and --jwks-uri is given a
 generated secret, which is printed once; SPA and NATIVE ones are public and have
 none.
 
-` + cacheBound,
+` + noticeBound,
 		Example: `  platform app create billing-web --name Billing --type WEB --grant authorization_code \
       --scope openid --scope email --redirect-uri https://billing.test/callback
   platform app create nightly --name "Nightly job" --type SERVICE --tenant acme --grant client_credentials
@@ -252,7 +252,7 @@ func (a *app) appRotate() *cobra.Command {
 		Long: `Generate a new secret for an application and print it once. The secrets it had
 stay valid for --overlap, so that it can be given the new one without haste.
 
-` + cacheBound,
+` + noticeBound,
 		Example: "  platform app rotate-secret billing-web\n  platform app rotate-secret billing-web --overlap 0s    # it leaked",
 		Args:    oneArgument("CLIENT_ID"),
 	}
@@ -275,7 +275,7 @@ func (a *app) appDisable() *cobra.Command {
 		Long: `Switch an application off: it authenticates no more and is given no more tokens.
 Nothing is deleted; applying a file that has it switches it on again.
 
-` + cacheBound,
+` + noticeBound,
 		Example: "  platform app disable billing-web --dry-run", Args: oneArgument("CLIENT_ID"),
 	}
 	dryRun := dryRunFlag(cmd)

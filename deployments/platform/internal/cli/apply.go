@@ -29,7 +29,8 @@ which is printed once. --prune disables what the database has and the file does
 not, of each kind that the file has a section for.
 
 Each change leaves a row in the audit trail. Running services see people and
-tenants at once, applications within 5 seconds.`,
+tenants at once, applications too where the database can tell them, and within 5
+seconds in any case.`,
 		Example: "  platform apply -f platform.yaml --dry-run\n  platform apply -f - < platform.yaml",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -13,12 +13,9 @@ import (
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 )
 
-// keysBound is how soon running services notice, for --help.
-const keysBound = "Running services notice within 5 seconds, for they read the keys so often at least."
-
 func (a *app) keys() *cobra.Command {
 	return a.group("key", "List, rotate and revoke signing keys",
-		"Look after the keys that tokens are signed with. The keys service makes them and rotates them by itself; an operator can ask it for the next one, and revoke.\n\n"+keysBound,
+		"Look after the keys that tokens are signed with. The keys service makes them and rotates them by itself; an operator can ask it for the next one, and revoke.\n\n"+noticeBound,
 		"  platform key list\n  platform key rotate --algorithm ES256",
 		a.keyList(), a.keyRotate(), a.keyRevoke())
 }
@@ -112,7 +109,7 @@ that keeps the key set for as long as it may (an hour), and does not fetch it
 again for a key it does not know, refuses tokens of a new key for up to that time.
 The former key still verifies: to refuse what was signed with it, revoke it then.
 
-` + keysBound,
+` + noticeBound,
 		Example: "  platform key rotate\n  platform key rotate --algorithm ES256 --now", Args: a.noArguments,
 	}
 	cmd.Flags().StringVar(&alg, "algorithm", "", "of this algorithm only: RS256, PS256, ES256 or EdDSA")
@@ -163,7 +160,7 @@ and sessions are not concerned.
 A resource that verifies tokens by itself accepts those of a revoked key, and may
 refuse those of a new one, for as long as it keeps the key set: an hour at most.
 
-` + keysBound,
+` + noticeBound,
 		Example: "  platform key revoke 5Wm1_Zp8uF0cQ0rJx7bqk4q8XnX3s8mO1r2t3u4v5w6 --dry-run", Args: oneArgument("KID"),
 	}
 	wait, dryRun := waitFlag(cmd), dryRunFlag(cmd)
