@@ -29,8 +29,12 @@ type userRow struct {
 }
 
 // selectAccount reads people together with their passwords' hashes.
-const selectAccount = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
+const (
+	accountColumns = userColumns + `, COALESCE(c.password_hash, '') AS password_hash`
+	fromAccounts   = `
 FROM users u LEFT JOIN credentials c ON c.user_id = u.id`
+	selectAccount = `SELECT ` + accountColumns + fromAccounts
+)
 
 type accountRow struct {
 	userRow
@@ -63,11 +67,15 @@ func (r *tenantRow) tenant() directory.Tenant {
 // hash, in one statement for everybody: who exists must not show in the work.
 // Disabled people are found too; directory.ErrNotFound.
 func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
-	var row accountRow
-	if err := p.db.Get(ctx, "users.account", &row, selectAccount+` WHERE u.email = $1`, email); err != nil {
+	var row struct {
+		accountRow
+		AccessEnds int64 `db:"access_ends"`
+	}
+	query := `SELECT ` + accountColumns + `, ` + AccessEnds("u.id", "", "") + ` AS access_ends` + fromAccounts + ` WHERE u.email = $1`
+	if err := p.db.Get(ctx, "users.account", &row, query, email); err != nil {
 		return nil, notFound(err)
 	}
-	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
+	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash, AccessEnds: row.AccessEnds}, nil
 }
 
 // User finds a person by id, disabled ones included; directory.ErrNotFound.
