@@ -87,7 +87,7 @@ GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_c
 GRANT SELECT, INSERT, UPDATE, DELETE ON grants, refresh_tokens, revoked_tokens TO platform_token;
 
 -- device: owns the device codes; asks for sign-ins as authorize does.
-GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, auth_time, acr, amr)
+GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, auth_time, acr, amr, ends)
     ON device_codes TO platform_device;
 GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
 

@@ -65,7 +65,7 @@ var matrix = map[string]map[string]rights{
 		"application_secrets": read,
 		"used_assertions":     used, "limits": own, "audit_events": add,
 		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
-		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
+		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "ends", "grant_id", "tenant_id", "user_id"}},
 	},
 	"platform_session": {
 		"access_ends":      counts,

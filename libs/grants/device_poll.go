@@ -22,13 +22,13 @@ type DevicePoll struct {
 	DeviceCode
 	User   directory.User
 	Tenant directory.Tenant
-	Member bool
+	Behind
 	// TooFast says that this poll came before the interval had passed.
 	TooFast bool
 }
 
-// Live tells whether the person behind an approval still may grant anything.
-func (p *DevicePoll) Live() bool { return p.User.Active && p.Tenant.Active && p.Member }
+// Live reports whether the person behind an approval still may grant anything.
+func (p *DevicePoll) Live() bool { return p.stands(&p.User, &p.Tenant, p.AMR) }
 
 // Waiting tells whether polling rules apply at now: nobody has decided, and the
 // code can still be used.

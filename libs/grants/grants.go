@@ -101,19 +101,39 @@ type AuthorizationCode struct {
 	ConsumedAt    time.Time // zero: not yet
 }
 
+// Behind is what else the rule of who may go on (directory.Entry) is asked of, beside
+// the person and the tenant.
+type Behind struct {
+	Member      bool // the person, of the tenant
+	AppActive   bool // the application is there and not disabled
+	AccessEnded bool // access was ended since (see libs/ending)
+}
+
+// stands asks the rule.
+func (b Behind) stands(user *directory.User, tenant *directory.Tenant, amr []string) bool {
+	entry := directory.Entry{
+		User:        user,
+		Tenant:      tenant,
+		Member:      b.Member,
+		Application: &directory.Application{Active: b.AppActive},
+		AMR:         amr,
+	}
+	return !b.AccessEnded && entry.Stands()
+}
+
 // Redeemable is a code with everything that its redemption decides on, read in
 // one statement.
 type Redeemable struct {
 	AuthorizationCode
-	User        directory.User
-	Tenant      directory.Tenant
-	Member      bool
+	User   directory.User
+	Tenant directory.Tenant
+	Behind
 	SessionLive bool // not ended and not past its absolute end
 }
 
-// Live tells whether the people and the session behind the code still allow it.
+// Live reports whether what is behind the code, and its session, still allow it.
 func (r *Redeemable) Live() bool {
-	return r.User.Active && r.Tenant.Active && r.Member && r.SessionLive
+	return r.SessionLive && r.stands(&r.User, &r.Tenant, r.AMR)
 }
 
 // Grant is what a person allowed an application once; every token of it carries
@@ -139,20 +159,21 @@ type Grant struct {
 // Standing is a grant with what userinfo tells and decides on, read in one
 // statement.
 type Standing struct {
-	Grant       Grant
-	User        directory.User
-	Tenant      directory.Tenant
-	Member      bool
+	Grant  Grant
+	User   directory.User
+	Tenant directory.Tenant
+	Behind
 	SessionLive bool
 	// TokenRevoked says that the one access token asked about was revoked by
 	// itself (RFC 7009); its grant may go on.
 	TokenRevoked bool
 }
 
-// Live tells whether the tokens asked about are still honoured: an online grant
+// Live reports whether the tokens asked about are still honoured: an online grant
 // ends with its session, an offline one outlives it.
 func (s *Standing) Live() bool {
-	return !s.TokenRevoked && s.Grant.RevokedAt.IsZero() && s.User.Active && s.Tenant.Active && s.Member && (s.Grant.Offline || s.SessionLive)
+	return !s.TokenRevoked && s.Grant.RevokedAt.IsZero() && (s.Grant.Offline || s.SessionLive) &&
+		s.stands(&s.User, &s.Tenant, s.Grant.AMR)
 }
 
 // ConsentNeeded tells whether the consent page must be shown for a request:
@@ -185,23 +206,25 @@ func Fresh(s *sessions.Session, prompt oauth.Prompt, maxAge *int, started, now t
 
 // DeviceCode is a device authorization request (RFC 8628 3.1) in its table.
 type DeviceCode struct {
-	Hash         []byte // SHA-256 of the device code
-	UserCode     string // XXXX-XXXX
-	ClientID     string
-	Scope        oauth.Scopes
-	Resource     string
-	Interval     time.Duration // whole seconds; grows with every slow_down
-	Address      string        // where the device asked from; empty: not known
-	CreatedAt    time.Time
-	ExpiresAt    time.Time
-	Decision     DeviceDecision
-	DecidedAt    time.Time
-	GrantID      string // the rest is set by an approval
-	UserID       string
-	TenantID     string
-	AuthTime     time.Time
-	ACR          string
-	AMR          []string
+	Hash      []byte // SHA-256 of the device code
+	UserCode  string // XXXX-XXXX
+	ClientID  string
+	Scope     oauth.Scopes
+	Resource  string
+	Interval  time.Duration // whole seconds; grows with every slow_down
+	Address   string        // where the device asked from; empty: not known
+	CreatedAt time.Time
+	ExpiresAt time.Time
+	Decision  DeviceDecision
+	DecidedAt time.Time
+	GrantID   string // the rest is set by an approval
+	UserID    string
+	TenantID  string
+	AuthTime  time.Time
+	ACR       string
+	AMR       []string
+	// SessionEnds is sessions.Session.Ends of the session that approved.
+	SessionEnds  int64
 	LastPolledAt time.Time // zero: not polled yet
 	ConsumedAt   time.Time // zero: not yet
 }

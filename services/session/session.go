@@ -15,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/ending"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -112,6 +113,11 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 			tasks.Go(func() error {
 				return servicekit.Sweep(ctx, deps, "sessions", func(ctx context.Context, now time.Time, batch int) (int, error) {
 					return sqlstore.New(deps.DB).DeleteExpired(ctx, now.Add(-keepExpired), batch)
+				})
+			})
+			tasks.Go(func() error {
+				return servicekit.Sweep(ctx, deps, "access that was ended", func(ctx context.Context, now time.Time, batch int) (int, error) {
+					return ending.FinishSome(ctx, deps.DB, now, batch)
 				})
 			})
 			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -15,7 +16,7 @@ import (
 // the same code came in between. Who loses so often is too fast by any measure.
 const pollAttempts = 3
 
-const selectDevicePoll = `
+var selectDevicePoll = `
 SELECT c.user_code, c.client_id, c.scope, c.resource, c.interval_seconds, c.created_at, c.expires_at, c.decision, c.decided_at,
        c.grant_id, c.user_id, c.tenant_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at, c.trace_parent,` + whoColumns + `
 FROM device_codes c` + whoJoins + `
@@ -28,9 +29,10 @@ UPDATE device_codes SET interval_seconds = $2, last_polled_at = $3
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL
   AND interval_seconds = $4 AND last_polled_at IS NOT DISTINCT FROM $5`
 
-const consumeDevice = `
+var consumeDevice = `
 UPDATE device_codes SET consumed_at = $2
-WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2`
+WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2
+  AND ` + directorystore.Stands("device_codes")
 
 type devicePollRow struct {
 	UserCode     string                  `db:"user_code"`
@@ -65,7 +67,7 @@ func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
 			LastPolledAt: r.LastPolledAt.Time, ConsumedAt: r.ConsumedAt.Time,
 		},
 		User: r.user(r.UserID), Tenant: r.tenant(r.TenantID),
-		Member: r.Member,
+		Behind: r.behind(),
 	}
 }
 

@@ -56,11 +56,3 @@ WHERE id = $2 AND decision <> 'denied' AND consumed_at IS NULL AND expires_at > 
 	}
 	return whyNot(ctx, s.db, id, now, grants.ErrDecided)
 }
-
-// RevokeSessionGrants ends the online grants of a session, offline ones outlive
-// it, and says how many it ended.
-func (s *ForSession) RevokeSessionGrants(ctx context.Context, sessionID string, now time.Time) (int, error) {
-	const revoke = `UPDATE grants SET revoked_at = $1 WHERE session_id = $2 AND NOT offline AND revoked_at IS NULL`
-	n, err := s.db.Exec(ctx, "grants.revoke_session", revoke, database.At(now), sessionID)
-	return int(n), err
-}

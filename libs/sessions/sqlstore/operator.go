@@ -31,7 +31,10 @@ type Filter struct {
 	ClientID  string    // sessions that gave this application a grant, ended ones included
 	LiveAt    time.Time // neither ended nor past the absolute end at that time
 	SeenAfter time.Time // and used since
-	Limit     int       // rows at most; 0: all
+	// UnmarkedAt chooses sessions that no row says the end of at that time: those of
+	// LiveAt, and those whose access has ended but which are not marked.
+	UnmarkedAt time.Time
+	Limit      int // rows at most; 0: all
 }
 
 // Find lists sessions for the operator, the last used first.
@@ -70,6 +73,9 @@ func (f Filter) statement() (query string, args []any) {
 	}
 	if !f.LiveAt.IsZero() {
 		and("s.ended_at IS NULL AND s.ends = "+currentEnds("s.")+" AND s.expires_at > $%d", database.At(f.LiveAt))
+	}
+	if !f.UnmarkedAt.IsZero() {
+		and("s.ended_at IS NULL AND s.expires_at > $%d", database.At(f.UnmarkedAt))
 	}
 	if !f.SeenAfter.IsZero() {
 		and("s.last_seen_at > $%d", database.At(f.SeenAfter))

@@ -106,7 +106,7 @@ func (a *Authorizer) finish(ctx context.Context, app *directory.Application, row
 	case row.HintSubject != "" && row.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
 		return a.end(ctx, row, oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
 	}
-	stands, err := a.stands(ctx, session)
+	stands, err := a.stands(ctx, app, session)
 	if err != nil {
 		return nil, err
 	}

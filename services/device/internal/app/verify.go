@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
@@ -66,7 +65,7 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 		return nil, nil, fmt.Errorf("look up the session: %w", err)
 	}
 	user, err := d.People.User(ctx, session.UserID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+	if errors.Is(err, directory.ErrNotFound) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -76,7 +75,8 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	if err != nil {
 		return nil, nil, fmt.Errorf("look up the memberships: %w", err)
 	}
-	if !slices.ContainsFunc(tenants, func(t directory.Tenant) bool { return t.ID == session.TenantID }) {
+	// The application is not known yet: find asks for it.
+	if !directory.EntryTo(session.TenantID, user, tenants, nil, session.AMR).Stands() {
 		return nil, nil, nil
 	}
 	return session, user, nil
@@ -161,6 +161,7 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
 		code.UserID, code.TenantID, code.AuthTime, code.ACR, code.AMR = s.UserID, s.TenantID, s.AuthTime, s.ACR, s.AMR
+		code.SessionEnds = s.Ends
 	}
 	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
 	if errors.Is(err, grants.ErrDecided) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {

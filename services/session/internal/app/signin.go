@@ -65,7 +65,7 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if err := a.Accounts.RecordLogin(ctx, account.User.ID, now); err != nil {
 		return nil, fmt.Errorf("record the sign-in: %w", err)
 	}
-	tenants, err := a.tenants(ctx, account.User.ID)
+	tenants, err := a.tenants(ctx, &account.User, v.App, []string{oauth.AMRPassword})
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -158,7 +157,7 @@ func (a *App) person(ctx context.Context, v *Visit) error {
 	if err != nil {
 		return fmt.Errorf("read the person: %w", err)
 	}
-	if v.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+	if v.Tenants, err = a.tenants(ctx, user, v.App, v.Prior.AMR); err != nil {
 		return err
 	}
 	v.Session, v.User = v.Prior, user
@@ -170,14 +169,14 @@ func (a *App) person(ctx context.Context, v *Visit) error {
 	return nil
 }
 
-// tenants are those a password opens: the people of an sso_only tenant have none
-// here, so a password from elsewhere does not lead into it either.
-func (a *App) tenants(ctx context.Context, userID string) ([]directory.Tenant, error) {
-	all, err := a.People.Tenants(ctx, userID)
+// tenants are those that are open to a person who signed in by amr, by the rule of all
+// services.
+func (a *App) tenants(ctx context.Context, user *directory.User, app *directory.Application, amr []string) ([]directory.Tenant, error) {
+	all, err := a.People.Tenants(ctx, user.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read the tenants: %w", err)
 	}
-	return slices.DeleteFunc(all, func(t directory.Tenant) bool { return t.SSOOnly }), nil
+	return directory.Enterable(user, all, app, amr), nil
 }
 
 // home is the tenant whose page asks for the password: the one that verified the
@@ -225,7 +224,7 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 			return fmt.Errorf("read the person: %w", err)
 		}
 		other := domain.Account{Session: s, User: user}
-		if other.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+		if other.Tenants, err = a.tenants(ctx, user, v.App, s.AMR); err != nil {
 			return err
 		}
 		if other.Tenant() != nil {

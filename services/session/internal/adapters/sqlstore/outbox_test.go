@@ -83,7 +83,7 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 
 		notices, err := store.Claim(t.Context(), end, end.Add(time.Minute), 10)
 		require.NoError(t, err)
-		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:off"}, ids(notices))
+		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:gone", "ses_1:off"}, ids(notices), "a disabled application hears of what it held until now")
 		i := slices.IndexFunc(notices, func(n ports.LogoutNotice) bool { return n.ClientID == "b" })
 		require.Equal(t, ports.LogoutNotice{ID: "ses_1:b", ClientID: "b", UserID: "usr_1", SessionID: "ses_1", CreatedAt: end, Attempts: 1}, notices[i])
 
