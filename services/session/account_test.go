@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
@@ -192,11 +193,30 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 		require.Equal(t, before, w.hasher.Work(), "nothing is hashed for a password that will not do")
 		require.Contains(t, change("wrong", fresh, fresh).Text(), "The current password is not right.")
 
+		// What applications hold: of this session, of another one, and of a device.
+		for id, of := range map[string]struct {
+			session string
+			offline bool
+		}{
+			"gnt_own":     {b.session().ID, false},
+			"gnt_offline": {b.session().ID, true},
+			"gnt_other":   {other.session().ID, false},
+			"gnt_device":  {"", true},
+		} {
+			_, err := w.db.Exec(t.Context(), "test.grant", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+				VALUES ($1, 'billing', $2, $3, $4, 'openid', $5, $6, $7)`, id, b.session().UserID, b.session().TenantID, of.session, of.offline,
+				database.At(started), database.At(started.Add(time.Hour)))
+			require.NoError(t, err)
+		}
+
 		old := b.sessionCookie()
 		p = p.Submit("Change password", url.Values{"current_password": {rightWords}, "new_password": {fresh}, "repeat_password": {fresh}, "sign_out_others": {"yes"}})
 		require.Contains(t, p.Text(), "Your password is changed.")
 		require.True(t, w.ended(other.session().ID))
 		require.False(t, w.ended(b.session().ID))
+		var alive []string
+		require.NoError(t, w.db.Select(t.Context(), "test.grants", &alive, `SELECT id FROM grants WHERE revoked_at IS NULL`))
+		require.Equal(t, []string{"gnt_own"}, alive, "everywhere else is where applications and devices hold access, too")
 		require.NotEqual(t, old, b.sessionCookie(), "the cookie is new")
 		_, err := w.sessions.ByCookie(t.Context(), cookie.Hash(old))
 		require.ErrorIs(t, err, sessions.ErrNotFound, "the old one is worth nothing")

@@ -127,6 +127,48 @@ func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Sessi
 	return ended, nil
 }
 
+// Holders are the names of the applications that keep access to the person's account
+// while nobody is signed in, and would lose it with EndElsewhere.
+func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
+	allowed, err := a.Allowances.Allowed(ctx, me.User.ID, me.Now)
+	if err != nil {
+		return nil, fmt.Errorf("read what the person allows: %w", err)
+	}
+	var names []string
+	for _, one := range allowed {
+		if one.Offline && !slices.Contains(names, one.Application) {
+			names = append(names, one.Application)
+		}
+	}
+	return names, nil
+}
+
+// endElsewhere ends all of the person's access but the browser's own session: other
+// sessions, and what applications and devices hold.
+func (a *App) endElsewhere(ctx context.Context, me *Me) error {
+	all, err := a.Lists.OfUser(ctx, me.User.ID)
+	if err != nil {
+		return fmt.Errorf("read the person's sessions: %w", err)
+	}
+	if err := a.Allowances.EndElsewhere(ctx, me.User.ID, me.Session.ID, a.Now()); err != nil {
+		return fmt.Errorf("end the access elsewhere: %w", err)
+	}
+	a.Backchannel.Wake()
+	for _, s := range all {
+		if s.ID == me.Session.ID {
+			continue
+		}
+		a.record(ctx, me.Browser, audit.Event{
+			Kind:      audit.SessionEnded,
+			UserID:    me.User.ID,
+			TenantID:  s.TenantID,
+			SessionID: s.ID,
+			Detail:    map[string]string{"by": me.Session.ID},
+		})
+	}
+	return nil
+}
+
 // Withdraw takes back what the person allows an application in a tenant, and all
 // the access that came of it.
 func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
@@ -145,7 +187,7 @@ func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) e
 // PasswordChange is what the form of that name says.
 type PasswordChange struct {
 	Current, New, Repeated string
-	EndOthers              bool
+	EndOthers              bool // sessions elsewhere, and what applications and devices hold
 }
 
 // ChangePassword replaces the person's password. The current one counts as a
@@ -179,7 +221,7 @@ func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange)
 	}
 	a.record(ctx, me.Browser, audit.Event{Kind: audit.PasswordChanged, UserID: me.User.ID, SessionID: me.Session.ID})
 	if change.EndOthers {
-		if _, err := a.EndOthers(ctx, me); err != nil {
+		if err := a.endElsewhere(ctx, me); err != nil {
 			return domain.PasswordFine, nil, err
 		}
 	}

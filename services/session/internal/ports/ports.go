@@ -93,6 +93,9 @@ type Allowances interface {
 	// Withdraw removes the consents of a client in a tenant and revokes its grants
 	// there, offline ones too, in one transaction; the number of rows it changed.
 	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
+	// EndElsewhere ends all access of a person but one session with its online grants,
+	// in one transaction.
+	EndElsewhere(ctx context.Context, userID, exceptSession string, at time.Time) error
 }
 
 // Accounts is what proving who one is needs.

@@ -266,6 +266,7 @@ type newPassword struct {
 	Action, CSRF, Address, Back string
 	Fields                      []webui.Field
 	Others                      bool
+	Holders                     []string // applications that lose their access with Others
 }
 
 func (a *api) passwordForm(c *gin.Context) {
@@ -291,6 +292,11 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 		httpkit.Fail(c, err)
 		return
 	}
+	holders, err := a.App.Holders(c.Request.Context(), me)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
 	t := a.texts.For(c.Request, "")
 	fields := []webui.Field{
 		{Name: "current_password", Label: t.T("new_password.current"), Autocomplete: "current-password"},
@@ -306,7 +312,15 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 			view.Invalid = append(view.Invalid, *f)
 		}
 	}
-	view.Data = &newPassword{Action: accountPasswordPath, CSRF: csrf, Address: me.User.Email, Back: accountPath, Fields: fields, Others: others}
+	view.Data = &newPassword{
+		Action:  accountPasswordPath,
+		CSRF:    csrf,
+		Address: me.User.Email,
+		Back:    accountPath,
+		Fields:  fields,
+		Others:  others,
+		Holders: holders,
+	}
 	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view, webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
 }
 

@@ -40,9 +40,20 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}, Refusals: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
+	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}, Refusals: noTrail{}, Allowances: holders{}}, Shown: func(context.Context, httpkit.Problem) {}}}
 	require.NoError(t, a.load())
 	return a
+}
+
+// holders is a person who allows two applications access while they are away.
+type holders struct{ ports.Allowances }
+
+func (holders) Allowed(context.Context, string, time.Time) ([]ports.Allowance, error) {
+	return []ports.Allowance{
+		{Application: "Notes <i>", Offline: true},
+		{Application: "Television", Offline: true},
+		{Application: "Billing"},
+	}, nil
 }
 
 type noTrail struct{}
