@@ -37,13 +37,13 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox, key_orders, change_versions
+       logout_outbox, key_orders, change_versions, change_keys
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
 -- Everybody: what version is this, who are the applications, which keys verify, and
 -- has any of that changed.
-GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions
+GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions, change_keys
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
 
 -- The trail: everybody adds to it, and nobody whom a stranger talks to reads,
@@ -82,7 +82,7 @@ GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_c
 GRANT SELECT, INSERT, UPDATE, DELETE ON grants, refresh_tokens, revoked_tokens TO platform_token;
 
 -- device: owns the device codes; asks for sign-ins as authorize does.
-GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, auth_time, acr, amr)
+GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, session_id, auth_time, acr, amr)
     ON device_codes TO platform_device;
 GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
 

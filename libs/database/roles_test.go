@@ -35,7 +35,7 @@ var (
 // is not named is refused.
 var matrix = map[string]map[string]rights{
 	"platform_authorize": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"limits": own, "audit_events": add,
 		"consents":               read,
@@ -44,7 +44,7 @@ var matrix = map[string]map[string]rights{
 		"authorization_codes":    {verbs: "SID", update: []string{"consumed_at"}},
 	},
 	"platform_token": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
@@ -54,16 +54,16 @@ var matrix = map[string]map[string]rights{
 		"used_assertions": used, "limits": own, "audit_events": add,
 	},
 	"platform_device": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
 		"used_assertions":     used, "limits": own, "audit_events": add,
 		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
-		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
+		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "session_id", "tenant_id", "user_id"}},
 	},
 	"platform_session": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "tenant_domains": read, "memberships": read,
 		"users":         {verbs: "S", update: []string{"last_login_at"}},
 		"credentials":   {verbs: "S", update: []string{"password_hash", "updated_at"}},
@@ -87,12 +87,12 @@ var matrix = map[string]map[string]rights{
 		},
 	},
 	"platform_keys": {
-		"goose_db_version": read, "applications": read, "audit_events": add, "change_versions": read,
+		"goose_db_version": read, "applications": read, "audit_events": add, "change_versions": read, "change_keys": read,
 		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
 		"key_orders":   {verbs: "SD"},
 	},
 	"platform_operator": {
-		"goose_db_version": read, "change_versions": read,
+		"goose_db_version": read, "change_versions": read, "change_keys": read,
 		"signing_keys": {verbs: "S", update: []string{"revoked_at"}},
 		"key_orders":   {verbs: "SI", update: []string{"immediate"}},
 		"tenants":      own, "tenant_domains": own, "users": own, "memberships": own,
@@ -126,7 +126,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 23, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 24, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)

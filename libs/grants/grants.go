@@ -108,7 +108,9 @@ type Redeemable struct {
 	User        directory.User
 	Tenant      directory.Tenant
 	Member      bool
-	SessionLive bool // not ended and not past its absolute end
+	// SessionLive reports whether the session is neither ended nor past its absolute
+	// end, and the person, tenant and sign-in of the code are its own.
+	SessionLive bool
 }
 
 // Live tells whether the people and the session behind the code still allow it.
@@ -199,6 +201,7 @@ type DeviceCode struct {
 	GrantID      string // the rest is set by an approval
 	UserID       string
 	TenantID     string
+	SessionID    string // the session that approved; the grant has none
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string

@@ -27,7 +27,7 @@ func (w *world) uncollected(b *visitor, name, userID, clientID string) (code, de
 	code, device = oauth.HashSecret("code "+name), oauth.HashSecret("device "+name)
 	require.NoError(w.t, grantstore.NewForAuthorize(w.db).Issue(ctx, &grants.AuthorizationCode{
 		Hash: code, ClientID: clientID, RedirectURI: "https://rp.test/cb", Scope: oauth.Scopes{"openid"}, GrantID: "gnt_code_" + name,
-		UserID: userID, TenantID: "tnt_acme", SessionID: b.session().ID, AuthTime: now, ACR: "1", AMR: []string{"pwd"},
+		UserID: userID, TenantID: "tnt_acme", SessionID: b.session().ID, AuthTime: b.session().AuthTime, ACR: "1", AMR: []string{"pwd"},
 		CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}))
 	devices := grantstore.NewForDevice(w.db)
@@ -38,7 +38,7 @@ func (w *world) uncollected(b *visitor, name, userID, clientID string) (code, de
 	_, err := devices.InsertDeviceCode(ctx, d)
 	require.NoError(w.t, err)
 	d.Decision, d.DecidedAt, d.GrantID, d.UserID, d.TenantID = grants.DeviceApproved, now, "gnt_device_"+name, userID, "tnt_acme"
-	d.AuthTime, d.ACR, d.AMR = now, "1", []string{"pwd"}
+	d.SessionID, d.AuthTime, d.ACR, d.AMR = b.session().ID, b.session().AuthTime, "1", []string{"pwd"}
 	require.NoError(w.t, devices.Decide(ctx, d, now))
 	flow, _ = b.flow(client(clientID))
 	require.NoError(w.t, grantstore.NewForSession(w.db).Decide(ctx, flow, grants.Consented, b.session().ID, "tnt_acme", now))

@@ -21,7 +21,7 @@ FROM device_codes WHERE user_code = $1`
 
 const decideDevice = `
 UPDATE device_codes
-SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9
+SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9, session_id = $10
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL AND expires_at > $2`
 
 const selectDeviceDecision = `SELECT decision FROM device_codes WHERE device_code_hash = $1`
@@ -81,7 +81,7 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 // grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
 func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.Time) error {
 	n, err := s.db.Exec(ctx, "device_codes.decide", decideDevice, c.Hash, database.At(now), string(c.Decision),
-		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR})
+		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, c.SessionID)
 	if err != nil || n == 1 {
 		return err
 	}

@@ -29,6 +29,20 @@ LEFT JOIN memberships m ON m.user_id = c.user_id AND m.tenant_id = c.tenant_id`
        s.id IS NOT NULL AND s.ended_at IS NULL AND s.expires_at > $2 AS session_live`
 	sessionJoin = `
 LEFT JOIN sessions s ON s.id = c.session_id`
+
+	// signedIn holds where session s at $2 bears out what a code or device code c says
+	// of the person and their sign-in. The services that write codes may not write
+	// sessions, so whoever holds their role alone can name no person who is not signed
+	// in, nor a better or later sign-in than theirs. A session that was authenticated
+	// anew since has a later auth_time, and then c keeps its own, of which the session
+	// tells no more.
+	signedIn = `s.ended_at IS NULL AND s.expires_at > $2
+  AND s.user_id = c.user_id AND s.tenant_id = c.tenant_id AND s.auth_time >= c.auth_time AND s.acr >= c.acr
+  AND (s.auth_time > c.auth_time OR (s.acr = c.acr AND s.amr = c.amr))`
+	signedInColumn = `
+       COALESCE(` + signedIn + `, false) AS session_live`
+	behindCode = `
+  AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = c.session_id AND ` + signedIn + `)`
 )
 
 // who is whoColumns.

@@ -18,7 +18,7 @@ func NewForToken(db *database.DB) *ForToken { return &ForToken{db} }
 const selectRedeemable = `
 SELECT COALESCE(c.request_id, '') AS request_id, c.client_id, c.redirect_uri, c.code_challenge, c.scope, c.nonce, c.resource,
        c.grant_id, c.offline, c.user_id, c.tenant_id, c.session_id, c.auth_time, c.acr, c.amr, c.created_at, c.expires_at,
-       c.consumed_at, c.trace_parent,` + whoColumns + `,` + sessionColumn + `
+       c.consumed_at, c.trace_parent,` + whoColumns + `,` + signedInColumn + `
 FROM authorization_codes c` + whoJoins + sessionJoin + `
 WHERE c.code_hash = $1`
 
@@ -68,9 +68,9 @@ func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Tim
 
 // A code whose session ended between the reading and now does not redeem.
 const consumeCode = `
-UPDATE authorization_codes SET consumed_at = $2
-WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2
-  AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = authorization_codes.session_id AND s.ended_at IS NULL AND s.expires_at > $2)`
+UPDATE authorization_codes AS c SET consumed_at = $2
+WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
+`
 
 // Redeem consumes a code and stores its grant, and with it the first refresh
 // token where refresh is not nil, in one step: of any number of callers exactly

@@ -160,7 +160,8 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		}
 		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
-		code.UserID, code.TenantID, code.AuthTime, code.ACR, code.AMR = s.UserID, s.TenantID, s.AuthTime, s.ACR, s.AMR
+		code.UserID, code.TenantID, code.SessionID = s.UserID, s.TenantID, s.ID
+		code.AuthTime, code.ACR, code.AMR = s.AuthTime, s.ACR, s.AMR
 	}
 	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
 	if errors.Is(err, grants.ErrDecided) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
