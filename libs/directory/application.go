@@ -77,6 +77,16 @@ type ApplicationSecret struct {
 // cannot use client_credentials.
 func (a *Application) Public() bool { return a.Type == SPA || a.Type == Native }
 
+// ResourceFor is the resource (RFC 8707) that an authorization request is for which
+// names one, or none: then that of DefaultAudience, and empty where there is none. It is
+// what a person is asked to consent to.
+func (a *Application) ResourceFor(named string) string {
+	if named == "" {
+		return a.DefaultAudience
+	}
+	return named
+}
+
 // AllowsGrant tells whether the application may use a grant type.
 func (a *Application) AllowsGrant(g oauth.GrantType) bool { return slices.Contains(a.Grants, g) }
 

@@ -146,8 +146,8 @@ type Standing struct {
 	Tenant      directory.Tenant
 	Member      bool
 	SessionLive bool
-	// TokenRevoked says that the one access token asked about was revoked by
-	// itself (RFC 7009); its grant may go on.
+	// TokenRevoked reports whether the access token asked about, or one that it was
+	// exchanged from, was revoked by itself (RFC 7009); its grant may go on.
 	TokenRevoked bool
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
@@ -123,6 +124,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 		Codes:           rows,
 		Devices:         rows,
 		RefreshTokens:   rows,
+		Consents:        sessionstore.New(deps.DB),
 		Trail:           trail,
 		Signer:          ring,
 		Observer:        counter,

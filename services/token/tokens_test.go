@@ -142,7 +142,13 @@ func TestWhomTokensAreFor(t *testing.T) {
 		"neither: the issuer":                {code: func(c *grants.AuthorizationCode) { c.Scope = api }, want: issuer, info: 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := w.post(t, redeem(w.code(t, p, tt.code)).with(form{"resource": tt.resource}))
+			code := func(c *grants.AuthorizationCode) {
+				c.Resource = tt.resource
+				if tt.code != nil {
+					tt.code(c)
+				}
+			}
+			got := w.post(t, redeem(w.code(t, p, code)).with(form{"resource": tt.resource}))
 			require.Equal(t, http.StatusOK, got.status, got.raw)
 			require.Equal(t, tt.want, w.verified(t, got.str("access_token"), "at+jwt", "ES256")["aud"])
 			require.Equal(t, tt.info, w.userinfo(t, got.str("access_token")).status)

@@ -93,7 +93,7 @@ func TestADeviceGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 		require.Equal(t, database.KindConflict, database.Classify(t.Context(), err))
 		change(t, db, `DELETE FROM grants`)
 		require.NoError(t, store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart))
-		standing, err := store.Standing(t.Context(), "grt_a", "", flowStart)
+		standing, err := store.Standing(t.Context(), "grt_a", nil, flowStart)
 		require.NoError(t, err)
 		require.Equal(t, deviceGrant(code), standing.Grant)
 		require.True(t, standing.Live())

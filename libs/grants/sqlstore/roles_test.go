@@ -42,7 +42,7 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart))
 	require.ErrorIs(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart), grants.ErrConsumed)
-	_, err = token.Standing(t.Context(), first.GrantID, "", flowStart)
+	_, err = token.Standing(t.Context(), first.GrantID, nil, flowStart)
 	require.NoError(t, err)
 	n, err := session.RevokeSessionGrants(t.Context(), "ses_1", flowStart)
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestAServiceCannotDoWhatIsAnothers(t *testing.T) {
 		},
 		"platform_keys": {
 			"read": func(db *database.DB) error {
-				_, err := sqlstore.NewForToken(db).Standing(t.Context(), "g", "", flowStart)
+				_, err := sqlstore.NewForToken(db).Standing(t.Context(), "g", nil, flowStart)
 				return err
 			},
 		},

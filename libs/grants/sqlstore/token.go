@@ -163,8 +163,11 @@ func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Tim
 const standingColumns = `c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.auth_time, c.acr, c.amr,
        c.created_at, c.revoked_at,` + whoColumns + `,` + sessionColumn
 
+// selectStanding lacks the list of tokens that may be revoked, which comes between.
 const selectStanding = `
-SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti = $3) AS token_revoked
+SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `
+
+const selectStandingOf = `) AS token_revoked
 FROM grants c` + whoJoins + sessionJoin + `
 WHERE c.id = $1`
 
@@ -201,11 +204,12 @@ func (row *standingRow) standing() grants.Standing {
 }
 
 // Standing reads a grant with the person, tenant and session behind it, and
-// whether the access token jti (empty: none in particular) was revoked by itself;
-// grants.ErrNotFound.
-func (s *ForToken) Standing(ctx context.Context, grantID, jti string, now time.Time) (*grants.Standing, error) {
+// whether one of the access tokens jtis was revoked by itself; grants.ErrNotFound.
+func (s *ForToken) Standing(ctx context.Context, grantID string, jtis []string, now time.Time) (*grants.Standing, error) {
+	in, ids := listed(jtis, 2)
+	args := append([]any{grantID, database.At(now)}, ids...)
 	var row standingRow
-	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding, grantID, database.At(now), jti); err != nil {
+	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding+in+selectStandingOf, args...); err != nil {
 		return nil, notFound(err)
 	}
 	standing := row.standing()

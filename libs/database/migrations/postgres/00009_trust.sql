@@ -83,3 +83,12 @@ CREATE TRIGGER device_codes_stay_decided BEFORE UPDATE OF decision, grant_id, us
     WHEN (OLD.decision <> '' AND (NEW.decision, NEW.grant_id, NEW.user_id, NEW.tenant_id, NEW.session_id, NEW.auth_time, NEW.acr, NEW.amr)
         IS DISTINCT FROM (OLD.decision, OLD.grant_id, OLD.user_id, OLD.tenant_id, OLD.session_id, OLD.auth_time, OLD.acr, OLD.amr))
     EXECUTE FUNCTION refuse_revival('decision');
+
+-- What a person allowed without naming a resource was for the application's default
+-- audience; it is looked for under that name now, so that it does not cover another
+-- default. The version before goes on reading the row without one.
+INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at)
+SELECT c.user_id, c.tenant_id, c.client_id, a.default_audience, c.scope, c.updated_at
+FROM consents c JOIN applications a ON a.client_id = c.client_id
+WHERE c.resource = '' AND a.default_audience <> ''
+ON CONFLICT (user_id, tenant_id, client_id, resource) DO NOTHING;

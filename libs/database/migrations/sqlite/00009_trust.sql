@@ -163,3 +163,12 @@ CREATE TRIGGER device_codes_stay_decided BEFORE UPDATE OF decision, grant_id, us
     SELECT RAISE(ABORT, 'decision of device_codes is set once and never changes');
 END;
 -- +goose StatementEnd
+
+-- What a person allowed without naming a resource was for the application's default
+-- audience; it is looked for under that name now, so that it does not cover another
+-- default. The version before goes on reading the row without one.
+INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at)
+SELECT c.user_id, c.tenant_id, c.client_id, a.default_audience, c.scope, c.updated_at
+FROM consents c JOIN applications a ON a.client_id = c.client_id
+WHERE c.resource = '' AND a.default_audience <> ''
+ON CONFLICT (user_id, tenant_id, client_id, resource) DO NOTHING;

@@ -254,7 +254,7 @@ func (a *Authorizer) consentNeeded(ctx context.Context, app *directory.Applicati
 		return false, nil
 	}
 	remembered, err := a.Sessions.Consented(ctx, sessions.ConsentKey{
-		UserID: session.UserID, TenantID: session.TenantID, ClientID: app.ClientID, Resource: row.Resource,
+		UserID: session.UserID, TenantID: session.TenantID, ClientID: app.ClientID, Resource: app.ResourceFor(row.Resource),
 	})
 	if err != nil {
 		return false, fmt.Errorf("look up the consent: %w", err)

@@ -249,7 +249,7 @@ func (a *App) remembered(ctx context.Context, v *Visit) error {
 func consentKey(v *Visit) sessions.ConsentKey {
 	return sessions.ConsentKey{
 		UserID: v.Session.UserID, TenantID: v.Session.TenantID,
-		ClientID: v.Request.ClientID, Resource: v.Request.Resource,
+		ClientID: v.Request.ClientID, Resource: v.App.ResourceFor(v.Request.Resource),
 	}
 }
 

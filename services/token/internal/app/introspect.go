@@ -51,7 +51,7 @@ func (i *Introspector) accessToken(ctx context.Context, app *directory.Applicati
 	if err != nil {
 		return nil, err
 	}
-	if !domain.MayIntrospect(app, claims) {
+	if !domain.MayIntrospect(app, claims, i.Tokens.Issuer) {
 		return nil, errToken()
 	}
 	if _, err := i.Tokens.honoured(ctx, claims); err != nil {

@@ -84,7 +84,7 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 		claims.TenantID, claims.TenantSlug = p.tenant.ID, p.tenant.Slug
 	}
 	if e := i.exchanged; e != nil {
-		claims.Actor, claims.MayAct = e.actor, e.mayAct
+		claims.Actor, claims.MayAct, claims.ExchangedFrom = e.actor, e.mayAct, e.from
 	}
 	return claims, nil
 }

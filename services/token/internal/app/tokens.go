@@ -87,8 +87,8 @@ func (t *Tokens) signed(token string, types ...string) (*domain.AccessToken, err
 }
 
 // honoured decides whether a token that verify let pass is still good, by one
-// read: neither it nor its grant was revoked, and the application, and whoever is
-// behind the grant, are still there. The standing is nil where there is no grant:
+// read: neither it, nor a token that it was exchanged from, nor its grant was revoked,
+// and the application, and the person behind the grant, are still there. The standing is nil where there is no grant:
 // an application acted in its own name.
 func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
 	if err := t.active(ctx, claims.ClientID); err != nil {
@@ -100,13 +100,13 @@ func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*gra
 				return nil, err
 			}
 		}
-		revoked, err := t.Standings.TokenRevoked(ctx, claims.ID)
+		revoked, err := t.Standings.TokenRevoked(ctx, claims.Lineage()...)
 		if revoked {
 			return nil, errToken()
 		}
 		return nil, err
 	}
-	standing, err := t.Standings.Standing(ctx, claims.GrantID, claims.ID, t.Now())
+	standing, err := t.Standings.Standing(ctx, claims.GrantID, claims.Lineage(), t.Now())
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
 		return nil, errToken()

@@ -128,6 +128,7 @@ type approveData struct {
 	CSRF     string
 	Account  string
 	Scopes   []webui.ScopeLine
+	Resource string // that they are for, or empty
 	Warning  webui.Notice
 }
 
@@ -138,7 +139,7 @@ func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visit
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
 		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit.Code.UserCode), Account: visit.User.Email,
-		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope),
+		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope), Resource: visit.App.ResourceFor(visit.Code.Resource),
 		Warning: webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
 	}
 	view := webui.View{

@@ -27,6 +27,7 @@ type form struct {
 	Field    webui.Field
 	Choices  []choice
 	Scopes   []webui.ScopeLine
+	Resource string // that they are for, or empty
 	ReturnTo string // host that the browser goes to after consent
 	SignOut  string
 }
@@ -133,7 +134,7 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, "consent")
 	f.Address, f.Name, f.Tenant = v.User.Email, nameOf(v.User), v.Tenant().Name
-	f.Scopes = t.Scopes(v.Request.Scope)
+	f.Scopes, f.Resource = t.Scopes(v.Request.Scope), v.App.ResourceFor(v.Request.Resource)
 	f.ReturnTo = t.T("consent.device")
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
 		f.ReturnTo = strings.TrimPrefix(webui.FormActionSource(v.Request.RedirectURI), "https://")

@@ -105,6 +105,10 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"tenant":         a.tenantPage,
 		"account":        a.accountPage,
 		"consent":        a.consentPage,
+		"consent_resource": func(c *gin.Context, v *app.Visit) {
+			v.Request.Resource = "https://api.billing.test/<v1>"
+			a.consentPage(c, v)
+		},
 		"consent_native": func(c *gin.Context, v *app.Visit) {
 			v.Request.RedirectURI, v.App.Type, v.App.Name = "com.example.notes:/cb", directory.Native, "Notes <i>"
 			a.consentPage(c, v)
