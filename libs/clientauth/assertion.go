@@ -17,8 +17,8 @@ const (
 	maxAssertion = 16 << 10
 	// maxJTI bounds the jti of an assertion, in bytes.
 	maxJTI = 1024
-	// assertionLifetime is how far ahead the end of an assertion may be: used ones
-	// are remembered until then.
+	// assertionLifetime is how far ahead the end of an assertion may be, by the clock of
+	// its application: used ones are remembered until then.
 	assertionLifetime = 5 * time.Minute
 	// assertionAge is how long ago an assertion may have been made.
 	assertionAge = time.Hour
@@ -120,7 +120,7 @@ func (a *assertion) problem(now time.Time, audiences ...string) string {
 		return "client_assertion needs a jti of at most 1024 bytes"
 	case c.ExpiresAt == nil || *c.ExpiresAt <= at:
 		return "client_assertion has expired, or has no exp"
-	case *c.ExpiresAt > at+assertionLifetime.Seconds():
+	case *c.ExpiresAt > at+(assertionLifetime+assertionSkew).Seconds():
 		return "exp of client_assertion is more than 5 minutes ahead"
 	case c.NotBefore != nil && *c.NotBefore > at+assertionSkew.Seconds():
 		return "client_assertion is not valid yet"

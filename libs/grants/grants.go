@@ -105,9 +105,9 @@ type AuthorizationCode struct {
 // one statement.
 type Redeemable struct {
 	AuthorizationCode
-	User        directory.User
-	Tenant      directory.Tenant
-	Member      bool
+	User   directory.User
+	Tenant directory.Tenant
+	Member bool
 	// SessionLive reports whether the session is neither ended nor past its absolute
 	// end, and the person, tenant and sign-in of the code are its own.
 	SessionLive bool

@@ -148,7 +148,7 @@ type Passwords interface {
 type Hints interface {
 	// Verify returns the payload of a token of one of the types that a key of ours
 	// signed; signing.ErrInvalid. It does not look at times.
-	Verify(token string, types ...string) ([]byte, error)
+	Verify(ctx context.Context, token string, types ...string) ([]byte, error)
 }
 
 // Limits counts failures across replicas.

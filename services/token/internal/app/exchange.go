@@ -180,7 +180,7 @@ func (g *tokenExchange) read(
 	case oauth.TokenTypeJWT:
 		types = append(types, domain.TypeExchanged)
 	}
-	claims, err := g.tokens.verifyAs(token, types...)
+	claims, err := g.tokens.verifyAs(ctx, token, types...)
 	switch {
 	case dead(err) && kind == oauth.TokenTypeJWT:
 		return g.readIDToken(ctx, c, token)
@@ -197,7 +197,7 @@ func (g *tokenExchange) read(
 // one in its aud who somebody is, and entitles nobody else. What it may be
 // exchanged for, its grant says.
 func (g *tokenExchange) readIDToken(ctx context.Context, c *call, token string) (*domain.AccessToken, *grants.Standing, error) {
-	claims, err := g.tokens.verifyAs(token, domain.TypeIDToken)
+	claims, err := g.tokens.verifyAs(ctx, token, domain.TypeIDToken)
 	switch {
 	case err != nil:
 		return nil, nil, err

@@ -47,7 +47,7 @@ func (i *Introspector) Introspect(ctx context.Context, request TokenRequest) (an
 }
 
 func (i *Introspector) accessToken(ctx context.Context, app *directory.Application, token string) (any, error) {
-	claims, kind, err := i.Tokens.verifyBearer(token)
+	claims, kind, err := i.Tokens.verifyBearer(ctx, token)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ func (o *Origins) Client(ctx context.Context, clientID string) []string {
 // Bearer gives the origins of the application that an access token was issued to,
 // one that is over included, so that its page can read why it is refused.
 func (o *Origins) Bearer(ctx context.Context, token string) []string {
-	claims, err := o.Tokens.signed(token, domain.TypeAccessToken)
+	claims, err := o.Tokens.signed(ctx, token, domain.TypeAccessToken)
 	if err != nil {
 		return nil
 	}

@@ -113,8 +113,8 @@ type Verifier interface {
 	// Verify returns the payload of a JWS of one of the types that a key of ours
 	// has signed, whatever its claims say. signing.ErrInvalid when there is
 	// something wrong with the token; any other error means that the keys cannot
-	// be had.
-	Verify(token string, types ...string) ([]byte, error)
+	// be had, or not before ctx ended.
+	Verify(ctx context.Context, token string, types ...string) ([]byte, error)
 }
 
 // Observer counts what the token endpoint answers.
