@@ -82,7 +82,7 @@ func (a *app) parse(file string) (*manifest.Document, error) {
 
 // rules are laxer where nobody else reaches the platform.
 func rules(server servicekit.Server) manifest.Rules {
-	return manifest.Rules{Loopback: server.Loopback()}
+	return manifest.Rules{Loopback: server.Loopback(), Issuer: server.Issuer()}
 }
 
 func applyFile(ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server, opts manifest.ApplyOptions, deps servicekit.Deps) (*manifest.Report, error) {

@@ -21,6 +21,8 @@ type Rules struct {
 	// Loopback: the platform's public URL is a loopback address, so that short
 	// secrets may be used to try things out.
 	Loopback bool
+	// Issuer is the platform's own name as it stands in tokens; empty: not known.
+	Issuer string
 }
 
 // checker collects problems instead of stopping at the first.

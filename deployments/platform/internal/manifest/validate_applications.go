@@ -214,6 +214,9 @@ func (c *checker) permissions(a *Application, at string) {
 			if u, err := url.Parse(uri); err != nil || !u.IsAbs() || strings.Contains(uri, "#") {
 				c.refuse(where, "must be an absolute URI without a fragment (RFC 8707 2)")
 			}
+			if key == ".resources_served" && c.rules.Issuer != "" && strings.TrimSuffix(uri, "/") == c.rules.Issuer {
+				c.refuse(where, "must not be the issuer: no application serves it, and its name is in the tokens of all others")
+			}
 		}
 		if key != ".default_audience" {
 			c.twice(at+key, uris)

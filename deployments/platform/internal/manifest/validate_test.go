@@ -200,6 +200,13 @@ func TestAClientSecretIsRefused(t *testing.T) {
 		"hashed by nobody knows what": {web + "client_secret_hash: " + long + long, "6 applications[0].client_secret_hash: must be sha256:"},
 		"hashed too short":            {web + "client_secret_hash: sha256:abcd", "6 applications[0].client_secret_hash: must be sha256:"},
 	})
+	const issuer = "https://id.test/api/v1/platform/oauth"
+	for _, served := range []string{issuer, issuer + "/"} {
+		require.Contains(t, strings.Join(refusals(t, web+"resources_served: ["+served+"]", manifest.Rules{Issuer: issuer}), "\n"),
+			"6 applications[0].resources_served[0]: must not be the issuer")
+	}
+	require.Empty(t, refusals(t, web+"audiences: ["+issuer+"]", manifest.Rules{Issuer: issuer}))
+
 	short := web + "client_secret: short"
 	require.Empty(t, refusals(t, short, manifest.Rules{Loopback: true}), "to try things out")
 	for _, p := range refusals(t, short, public) {
