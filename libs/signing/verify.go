@@ -53,9 +53,9 @@ func (r *Ring) verify(ctx context.Context, token string, types []string, counts 
 	if err != nil {
 		return nil, err
 	}
-	// With the algorithm pinned to the key's, go-jose's own choice by header is
-	// no choice.
-	if header.Algorithm != string(key.Algorithm) {
+	// With the algorithm pinned to the key's, go-jose's own choice by header leaves
+	// nothing to choose.
+	if header.Algorithm != string(key.Algorithm.JWS()) || !key.maySign(typ(header)) {
 		return nil, ErrInvalid
 	}
 	payload, err := jws.Verify(key.PublicKey)
@@ -103,14 +103,25 @@ func wellFormed(token string) bool {
 // typeIn compares media types as RFC 7515 4.1.9 says: without regard to case,
 // and "application/" may be left out where no other slash follows.
 func typeIn(header jose.Header, types []string) bool {
-	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
-	typ = shortType(typ)
+	is := typ(header)
 	for _, want := range types {
-		if typ != "" && strings.EqualFold(typ, shortType(want)) {
+		if is != "" && strings.EqualFold(is, shortType(want)) {
 			return true
 		}
 	}
 	return false
+}
+
+// typ is the short form of a header's media type.
+func typ(header jose.Header) string {
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	return shortType(typ)
+}
+
+// maySign reports whether tokens of a type are what the key is for: a key for logout
+// tokens makes no other token good, in whatever hands it is.
+func (k *Key) maySign(typ string) bool {
+	return !k.Algorithm.ForLogout() || strings.EqualFold(typ, TypeLogoutToken)
 }
 
 func shortType(typ string) string {

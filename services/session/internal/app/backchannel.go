@@ -177,12 +177,24 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 	if err != nil {
 		return "", err
 	}
-	algorithms := []signing.Algorithm{b.IDTokenAlg, signing.RS256} // as for ID tokens (Back-Channel Logout 2.4)
-	if app.IDTokenAlg != "" {
-		algorithms = append([]signing.Algorithm{signing.Algorithm(app.IDTokenAlg)}, algorithms...)
-	}
 	claims := domain.NewLogoutToken(b.Issuer, n.ClientID, n.UserID, n.SessionID, id, b.Now())
-	return b.Signer.Sign(ctx, b.Signer.Choose(algorithms...), domain.TypeLogoutToken, claims)
+	return b.Signer.Sign(ctx, b.Signer.Choose(logoutAlgorithms(app.IDTokenAlg, b.IDTokenAlg)...), domain.TypeLogoutToken, claims)
+}
+
+// logoutAlgorithms are what a logout token may be signed with, best first: as an ID
+// token is (Back-Channel Logout 2.4), with a key that signs nothing else. While the
+// platform has no such key in use, because it is of a version that made none, the keys
+// of ID tokens sign.
+func logoutAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
+	as := []signing.Algorithm{platform, signing.RS256}
+	if own != "" {
+		as = append([]signing.Algorithm{signing.Algorithm(own)}, as...)
+	}
+	var algorithms []signing.Algorithm
+	for _, alg := range as {
+		algorithms = append(algorithms, alg.Logout())
+	}
+	return append(algorithms, as...)
 }
 
 // settle writes what came of an attempt.
