@@ -268,6 +268,26 @@ func TestWhatIsUnderwayIsFinishedWhenTheProcessStops(t *testing.T) {
 	})
 }
 
+// A platform of a version that had none gets its first keys for logout tokens in a
+// while: until then those of ID tokens sign, and afterwards they do no more.
+func TestWithoutKeysForLogoutTokensThoseOfIDTokensSign(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.keyOf(signing.RS256)
+		w.listening("billing", l.URL, "")
+		stop := w.replica(backchannelConfig(t))
+		w.leave("billing")
+		w.opened(l.next(t), signing.RS256)
+		w.settled(0)
+		stop()
+
+		w.key(signing.RS256)
+		w.replica(backchannelConfig(t))
+		w.leave("billing")
+		w.opened(l.next(t), signing.RS256)
+	})
+}
+
 // OpenID Connect Back-Channel Logout 1.0 2.5.
 func TestTheServiceDeliversWhatItEndsAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {

@@ -178,7 +178,14 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 		return "", err
 	}
 	claims := domain.NewLogoutToken(b.Issuer, n.ClientID, n.UserID, n.SessionID, id, b.Now())
-	return b.Signer.Sign(ctx, b.Signer.Choose(logoutAlgorithms(app.IDTokenAlg, b.IDTokenAlg)...), domain.TypeLogoutToken, claims)
+	algorithms := logoutAlgorithms(app.IDTokenAlg, b.IDTokenAlg)
+	alg := b.Signer.Choose(algorithms...)
+	token, err := b.Signer.Sign(ctx, alg, domain.TypeLogoutToken, claims)
+	if again := b.Signer.Choose(algorithms...); errors.Is(err, signing.ErrNoKey) && again != alg {
+		// The signer knew no keys until it looked for one.
+		return b.Signer.Sign(ctx, again, domain.TypeLogoutToken, claims)
+	}
+	return token, err
 }
 
 // logoutAlgorithms are what a logout token may be signed with, best first: as an ID

@@ -133,6 +133,7 @@ type verification struct {
 	ApplicationName string   `json:"application_name"`
 	ClientID        string   `json:"client_id"`
 	Scopes          []string `json:"scopes"`
+	Resource        string   `json:"resource,omitempty"`
 	UserCode        string   `json:"user_code"`
 	ExpiresIn       int      `json:"expires_in"` // seconds
 	CSRFToken       string   `json:"csrf_token,omitempty"`
@@ -162,7 +163,8 @@ func (a *API) info(c *gin.Context) {
 		return
 	}
 	answer := verification{
-		ApplicationName: visit.App.Name, ClientID: visit.App.ClientID, Scopes: visit.Code.Scope, UserCode: visit.Code.UserCode,
+		ApplicationName: visit.App.Name, ClientID: visit.App.ClientID, Scopes: visit.Code.Scope,
+		Resource: visit.App.ResourceFor(visit.Code.Resource), UserCode: visit.Code.UserCode,
 		ExpiresIn: int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
 	}
 	if visit.Session != nil {
