@@ -125,7 +125,9 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{tt.name: tt.value})})
+			found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{
+				"PLATFORM_HTTP_READ_TIMEOUT": "15s", "PLATFORM_HTTP_WRITE_TIMEOUT": "30s", // their defaults, said
+			}, map[string]string{tt.name: tt.value})})
 			if tt.name == "PLATFORM_DATABASE_URL_FILE" {
 				require.Contains(t, found["PLATFORM_DATABASE_URL"], "keep one of them")
 				return
@@ -246,7 +248,7 @@ func TestProxiesAreRead(t *testing.T) {
 
 func TestKeysAreReadInBothAlphabets(t *testing.T) {
 	key := EncryptionKey{0xfb, 0xff, 31: 7}
-	list, err := parseKeys(base64.StdEncoding.EncodeToString(key[:]) + " , " + base64.RawURLEncoding.EncodeToString(key[:]))
+	list, err := ParseEncryptionKeys(base64.StdEncoding.EncodeToString(key[:]) + " , " + base64.RawURLEncoding.EncodeToString(key[:]))
 	require.NoError(t, err)
 	require.Equal(t, []EncryptionKey{key, key}, list)
 }
@@ -298,7 +300,7 @@ func FuzzParsers(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, list, again)
 		}
-		if list, err := parseKeys(raw); err == nil {
+		if list, err := ParseEncryptionKeys(raw); err == nil {
 			require.NotEmpty(t, list)
 		}
 		_ = checkDatabaseURL(raw)

@@ -19,7 +19,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	return map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[url.URL]():         func(s string) (any, error) { return parseOrigin(s) },
 		reflect.TypeFor[[]netip.Prefix]():  func(s string) (any, error) { return parsePrefixes(s) },
-		reflect.TypeFor[[]EncryptionKey](): func(s string) (any, error) { return parseKeys(s) },
+		reflect.TypeFor[[]EncryptionKey](): func(s string) (any, error) { return ParseEncryptionKeys(s) },
 	}
 }
 
@@ -99,9 +99,9 @@ func (EncryptionKey) String() string { return "***" }
 // GoString hides the key.
 func (EncryptionKey) GoString() string { return "***" }
 
-// parseKeys reads keys in base64, of either alphabet, separated by commas. Its
-// errors never repeat what it was given.
-func parseKeys(raw string) ([]EncryptionKey, error) {
+// ParseEncryptionKeys reads keys in base64, of either alphabet, separated by commas.
+// Its errors never repeat what it was given.
+func ParseEncryptionKeys(raw string) ([]EncryptionKey, error) {
 	var list []EncryptionKey
 	for part := range strings.SplitSeq(raw, ",") {
 		part = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(part), "="))

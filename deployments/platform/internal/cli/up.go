@@ -149,10 +149,10 @@ func (a *app) printConfig(cfg upConfig) error {
 
 // runPlatform opens what the services need, builds them and serves.
 func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) error {
-	p := cfg.Platform
-	if err := cfg.encryption.keep(); err != nil {
+	if err := cfg.encryption.keep(&cfg.Platform.Encryption); err != nil {
 		return err
 	}
+	p := cfg.Platform
 	logger := servicekit.NewLogger(a.streams.Err, cfg.Log)
 	telemetry, err := servicekit.NewTelemetry(ctx, "platform", a.environ)
 	if err != nil {
