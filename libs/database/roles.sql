@@ -37,7 +37,7 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox, key_orders, change_versions
+       logout_outbox, key_orders, change_versions, audit_seals
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
@@ -46,10 +46,22 @@ REVOKE ALL
 GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
 
--- The trail: everybody adds to it, and nobody whom a stranger talks to reads,
--- changes or shortens it.
+-- The trail: every role adds to it. Services that strangers talk to read none of it,
+-- and no role changes or deletes a row.
 GRANT INSERT ON audit_events
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+
+-- keys: seals what was added in a day, of which it reads no more than the chains,
+-- and removes what is too old, by functions that take nothing younger than a month.
+GRANT SELECT (at, service, chain, seq, hash) ON audit_events TO platform_keys;
+GRANT SELECT, INSERT ON audit_seals TO platform_keys;
+DO $$
+BEGIN
+    REVOKE ALL ON FUNCTION audit_months(), keep_audit_months(integer), drop_audit_events(timestamptz, integer)
+        FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+    GRANT EXECUTE ON FUNCTION keep_audit_months(integer), drop_audit_events(timestamptz, integer) TO platform_keys;
+END
+$$;
 
 -- Failures, counted by those who are guessed at, and sign-ins that were started.
 -- The keys are keyed hashes.
@@ -116,9 +128,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE
     ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets
     TO platform_operator;
 
--- and who is signed in, what they allowed and what happened: to look at, to end,
--- and in the case of the trail to shorten when it is old. Hashes of cookies are
--- no business of an operator's.
+-- and who is signed in, what they allowed and what happened: to look at and to end.
+-- Hashes of cookies are no business of an operator's.
 GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, user_agent, address),
       UPDATE (ended_at)
     ON sessions TO platform_operator;
@@ -128,7 +139,7 @@ GRANT SELECT ON consents TO platform_operator;
 -- are sent of it.
 GRANT SELECT (session_id, created_at, consumed_at, expires_at), UPDATE (expires_at) ON authorization_codes TO platform_operator;
 GRANT INSERT ON logout_outbox TO platform_operator;
-GRANT SELECT, DELETE ON audit_events TO platform_operator;
+GRANT SELECT ON audit_events, audit_seals TO platform_operator;
 -- An operator makes no key and changes no schedule: they revoke, and ask the keys
 -- service for the next one.
 GRANT UPDATE (revoked_at) ON signing_keys TO platform_operator;

@@ -87,7 +87,9 @@ var matrix = map[string]map[string]rights{
 		},
 	},
 	"platform_keys": {
-		"goose_db_version": read, "applications": read, "audit_events": add, "change_versions": read,
+		"goose_db_version": read, "applications": read, "change_versions": read,
+		"audit_events": {verbs: "I", read: []string{"at", "chain", "hash", "seq", "service"}},
+		"audit_seals":  {verbs: "SI"},
 		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
 		"key_orders":   {verbs: "SD"},
 	},
@@ -104,7 +106,7 @@ var matrix = map[string]map[string]rights{
 		"authorization_codes": {
 			read: []string{"consumed_at", "created_at", "expires_at", "session_id"}, update: []string{"expires_at"},
 		},
-		"consents": read, "audit_events": {verbs: "SID"}, "logout_outbox": add,
+		"consents": read, "audit_events": {verbs: "SI"}, "audit_seals": read, "logout_outbox": add,
 	},
 }
 
@@ -126,7 +128,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 23, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 24, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)
@@ -229,11 +231,14 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
-		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`},
+		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`,
+			`DELETE FROM audit_events`, `DROP TABLE audit_events_default`, `DELETE FROM audit_seals`, `UPDATE audit_seals SET events = 0`},
 		"platform_operator": {
 			`SELECT cookie_hash FROM sessions`, `UPDATE sessions SET user_id = 'x'`, `INSERT INTO signing_keys (kid) VALUES ('x')`,
 			`UPDATE signing_keys SET active_from = now()`, `DELETE FROM signing_keys`, `DELETE FROM key_orders`, `UPDATE key_orders SET generation = 1`,
 			`INSERT INTO grants (id) VALUES ('x')`, `SELECT token_hash FROM refresh_tokens`, `UPDATE audit_events SET kind = 'x'`,
+			`DELETE FROM audit_events`, `DELETE FROM audit_events_before`, `SELECT * FROM audit_events_default`, `UPDATE audit_seals SET events = 0`,
+			`INSERT INTO audit_seals (day) VALUES ('x')`, `SELECT drop_audit_events(now(), 1)`, `SELECT keep_audit_months(1)`,
 		},
 	}
 	require.Len(t, tests, len(matrix))
