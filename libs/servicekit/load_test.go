@@ -116,6 +116,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 		"a pool keeps no more than it opens":           {"PLATFORM_DATABASE_MAX_IDLE", "17", "more than PLATFORM_DATABASE_MAX_OPEN"},
 		"a key has 32 bytes":                           {"PLATFORM_ENCRYPTION_KEYS", "aHVzaA==", "key 1 is not 32 bytes in base64"},
 		"a level is known":                             {"PLATFORM_LOG_LEVEL", "loud", "debug, info, warn, error"},
+		"the trail lasts a month at least":             {"PLATFORM_AUDIT_RETENTION", "719h", "the least is 720h, or 0"},
 		"a limit is a number":                          {"PLATFORM_LIMIT_SIGN_IN", "many", "not a whole number"},
 		"a name with a letter wrong is suggested":      {"PLATFORM_PUBLIC_ULR", "x", "did you mean PLATFORM_PUBLIC_URL?"},
 		"a name like no other is refused":              {"PLATFORM_COLOUR_SCHEME", "x", "unknown; remove it"},

@@ -1,6 +1,7 @@
 package servicekit
 
 import (
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
@@ -209,5 +210,16 @@ func (t *Tokens) relations() []relation {
 		[]string{"PLATFORM_REFRESH_IDLE_TTL", "PLATFORM_REFRESH_TOKEN_TTL"},
 		t.RefreshIdleTTL > t.RefreshTokenTTL,
 		"is more than PLATFORM_REFRESH_TOKEN_TTL, so it would never count",
+	}}
+}
+
+// leastRetention is the age that every row of the audit trail reaches.
+const leastRetention = 720 * time.Hour
+
+func (a *Audit) relations() []relation {
+	return []relation{{
+		[]string{"PLATFORM_AUDIT_RETENTION"},
+		a.Retention != 0 && a.Retention < leastRetention,
+		fmt.Sprintf("%v is too little; the least is 720h, or 0 to keep all rows", a.Retention),
 	}}
 }

@@ -149,6 +149,12 @@ func (l Limits) Rule(failures int) limits.Rule {
 	return limits.Rule{Failures: failures, Window: l.Window, MaxDelay: l.Window}
 }
 
+// Audit is how much of the audit trail there is, and for how long.
+type Audit struct {
+	Retention      time.Duration `env:"PLATFORM_AUDIT_RETENTION" envDefault:"9600h" validate:"gte=0" desc:"rows of the audit trail are removed by the keys service when they are older, on PostgreSQL by whole months; 720h at least; 0: never"`
+	ExchangeSample int           `env:"PLATFORM_AUDIT_EXCHANGE_SAMPLE" envDefault:"100" validate:"min=1,max=1000000" desc:"of the token exchanges between the same applications in an hour, the audit trail has the first and each so-manieth, with the count; 1: all"`
+}
+
 // Log is how the process logs; every process has it beside its sections.
 type Log struct {
 	Level  string `env:"PLATFORM_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" desc:"least level that is logged: debug, info, warn or error"`
@@ -165,6 +171,7 @@ type everything struct {
 	Sessions   Sessions
 	Tokens     Tokens
 	Limits     Limits
+	Audit      Audit
 	Log        Log
 }
 

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
@@ -33,6 +36,7 @@ type Config struct {
 	Signing  servicekit.Signing
 	Tokens   servicekit.Tokens
 	Sessions servicekit.Sessions
+	Audit    servicekit.Audit // of which it is the owner
 }
 
 // Deps is what the service is given; KeyMaker is required here.
@@ -75,7 +79,17 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}
 	return &servicekit.Service{
 		Handler: handler,
-		Run:     task.Run,
+		Run: func(ctx context.Context) error {
+			tasks, ctx := errgroup.WithContext(ctx)
+			tasks.Go(func() error { return task.Run(ctx) })
+			upkeep := auditstore.NewUpkeep(deps.DB, name, deps.Now, deps.Random, cfg.Audit.Retention)
+			for what, work := range map[string]func(context.Context, time.Time, int) (int, error){
+				"the audit trail": upkeep.Shorten, "the audit trail (seals)": upkeep.Seal, "the audit trail (months)": upkeep.Months,
+			} {
+				tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, work) })
+			}
+			return tasks.Wait()
+		},
 		Ready: func(context.Context) error {
 			_, err := publisher.Documents()
 			return err

@@ -39,6 +39,7 @@ type Config struct {
 	Limits     servicekit.Limits
 	Encryption servicekit.Encryption
 	Outbound   servicekit.Outbound
+	Audit      servicekit.Audit
 }
 
 // Deps is what the service works with.
@@ -114,7 +115,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
 	}
 	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider})
-	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider), Logger: deps.Logger}
+	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider).Sampling(cfg.Audit.ExchangeSample), Logger: deps.Logger}
 	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
 	tokens := &app.Tokens{Applications: applications, Standings: rows, Verifier: ring, Issuer: cfg.Server.Issuer(), Now: deps.Now}
 	issuer := app.NewIssuer(app.Config{
