@@ -76,7 +76,7 @@ type Volume string
 const (
 	Each    Volume = "each"    // one for each time
 	Limited Volume = "limited" // one for each time, up to a share for each address
-	Counted Volume = "counted" // for the first, tenth, hundredth … time in a window, with the count
+	Counted Volume = "counted" // for the first ten times in a window, the hundredth, the thousandth …, with the count
 	Sampled Volume = "sampled" // for the first time in a window and each so-manieth, with the count
 )
 
@@ -102,7 +102,7 @@ func Info(kind Kind) KindInfo {
 }
 
 var kinds = []KindInfo{
-	{CodeIssued, Each, "An application was given an authorization code. Detail: scope, resource, how (silent, signed_in, consented)."},
+	{CodeIssued, Each, "An application was given an authorization code. Detail: scope, resource, how (silent: a session answered; pages: the person saw at least one)."},
 	{RequestRefused, Limited, "An authorization request ended at an error page. Detail: error, status."},
 	{DeviceApproved, Each, "A person approved a device. Detail: scope."},
 	{DeviceDenied, Each, "A person denied a device."},
@@ -118,8 +118,8 @@ var kinds = []KindInfo{
 	{ConsentDenied, Each, "A person denied an application what it asked for."},
 	{ConsentGiven, Each, "A person allowed an application what it asked for. Detail: scope, resource."},
 	{ConsentWithdrawn, Each, "A person withdrew it; the application's grants ended."},
-	{SessionCreated, Each, "A session began. Detail: acr, amr."},
-	{SessionEnded, Each, "A session ended. Detail: by (person, operator, expiry, application), why."},
+	{SessionCreated, Each, "A session began. Detail: acr, amr, expires_at."},
+	{SessionEnded, Each, "A session ended before its time. Detail: by (person, operator, application), why."},
 	{ErrorShown, Limited, "The sign-in pages ended at an error page. Detail: error, status."},
 	{FormRefused, Limited, "A form or flow came from another browser. Detail: error."},
 	{LogoutDelivered, Each, "An application was told of a logout (back-channel)."},
@@ -131,7 +131,7 @@ var kinds = []KindInfo{
 	{SignInFailed, Each, "A password was wrong. The account is a keyed pseudonym of the address that was typed."},
 	{SignedIn, Each, "A person signed in to go to an application. Detail: acr."},
 	{SignedOut, Each, "A person signed out. Detail: by, why."},
-	{SessionSwitched, Each, "A session went on in another tenant. Detail: from."},
+	{SessionSwitched, Each, "A person chose the tenant. Detail: from, where another session went on in another tenant."},
 	{AssertionReused, Each, "A jti came twice (RFC 7523 3)."},
 	{ClientBlocked, Counted, "Too many failures of an application to authenticate. Detail: count, since."},
 	{ClientRefused, Each, "An application did not authenticate."},
@@ -139,7 +139,7 @@ var kinds = []KindInfo{
 	{TokenErrorShown, Limited, "An error page was shown to a browser. Detail: error, status."},
 	{TokenExchanged, Sampled, "A token was exchanged (RFC 8693). Detail: audience, actor, count, since."},
 	{FamilyRevoked, Each, "All refresh tokens of a grant were revoked. Detail: reason."},
-	{GrantCreated, Each, "An application redeemed what a person allowed it. Detail: scope, resource, flow (code, device)."},
+	{GrantCreated, Each, "An application redeemed what a person allowed it. Detail: scope, resource, offline, flow (code, device)."},
 	{RefreshReused, Each, "A rotated refresh token came again; its family is revoked."},
 	{TokenRevoked, Each, "A token was revoked (RFC 7009)."},
 	{TrailSealed, Each, "The keys service sealed a day of the trail. Detail: day, chains, events, hash, previous."},
@@ -150,6 +150,5 @@ var kinds = []KindInfo{
 const (
 	ByPerson      = "person"
 	ByOperator    = "operator"
-	ByExpiry      = "expiry"
 	ByApplication = "application"
 )

@@ -10,6 +10,9 @@ import (
 const (
 	// window is how long the same thing is counted together.
 	window = time.Hour
+	// countedEach is how many of counted events are written each, so that a person's
+	// reference is found; of more there is the count.
+	countedEach = 10
 	// counters is how many different things are counted at a time.
 	counters = 10_000
 	// defaultSample is which of sampled events is written, beside the first.
@@ -39,12 +42,15 @@ func NewCounter(sample int) *Counter {
 // like since the window began.
 func (c *Counter) Admit(e Event, at time.Time) (Event, bool) {
 	volume := Info(e.Kind).Volume
+	if e.Detail["count"] != "" { // by another Counter, before
+		return e, true
+	}
 	if volume != Counted && volume != Sampled {
 		return e, true
 	}
 
 	n, since := c.count(e.likeness(), at)
-	if volume == Counted && !powerOfTen(n) {
+	if volume == Counted && n > countedEach && !powerOfTen(n) {
 		return e, false
 	}
 	if volume == Sampled && n != 1 && n%c.sample != 0 {

@@ -106,7 +106,11 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 		Sessions:     signedIn,
 		Accounts:     signedIn,
 		Requests:     rows,
-		Codes:        rows,
+		Codes: app.RecordedCodes{
+			Codes:  rows,
+			Trail:  auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
+			Logger: deps.Logger,
+		},
 		Flows: &limits.Flows{
 			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
 			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,

@@ -83,10 +83,12 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			tasks, ctx := errgroup.WithContext(ctx)
 			tasks.Go(func() error { return task.Run(ctx) })
 			upkeep := auditstore.NewUpkeep(deps.DB, name, deps.Now, deps.Random, cfg.Audit.Retention)
-			for what, work := range map[string]func(context.Context, time.Time, int) (int, error){
-				"the audit trail": upkeep.Shorten, "the audit trail (seals)": upkeep.Seal, "the audit trail (months)": upkeep.Months,
+			for failed, work := range map[string]func(context.Context, time.Time, int) (int, error){
+				"could not remove what is too old":      upkeep.Shorten,
+				"could not seal the days that are over": upkeep.Seal,
+				"could not make the months to come":     upkeep.Months,
 			} {
-				tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, work) })
+				tasks.Go(func() error { return servicekit.Regularly(ctx, deps, failed, "the audit trail", work) })
 			}
 			return tasks.Wait()
 		},

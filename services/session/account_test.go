@@ -97,7 +97,8 @@ func TestDevicesAreListedAndSignedOut(t *testing.T) {
 		events := w.trail(audit.SessionEnded)
 		require.Len(t, events, 1)
 		require.Equal(t, phone.session().ID, events[0].SessionID)
-		require.Equal(t, laptop.session().ID, events[0].Detail["by"])
+		require.Equal(t, laptop.session().ID, events[0].Detail["from"])
+		require.Equal(t, audit.ByPerson, events[0].Detail["by"])
 
 		p = laptop.Get(accountURL).Submit("Sign out: Firefox on Linux", nil)
 		require.Equal(t, "You are signed out", p.H1())

@@ -114,7 +114,13 @@ func (w *work) end(ctx context.Context, s sqlstore.Found) error {
 		return nil
 	}
 	w.report.Changes = append(w.report.Changes, manifest.Change{Action: Ended, Kind: "session", Name: s.ID})
-	return w.trail.Record(ctx, audit.Event{Kind: audit.SessionEnded, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID})
+	return w.trail.Record(ctx, audit.Event{
+		Kind:      audit.SessionEnded,
+		UserID:    s.UserID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+		Detail:    map[string]string{"by": audit.ByOperator, "why": "session_end"},
+	})
 }
 
 // Ended is the action of a session that was ended.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -70,6 +71,12 @@ type Codes interface {
 	// of any number of callers exactly one succeeds; the others hear
 	// grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound.
 	IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error
+}
+
+// Trail is the audit trail.
+type Trail interface {
+	// Record adds an event with the present time.
+	Record(ctx context.Context, e audit.Event) error
 }
 
 // ErrInvalidHint says that an id_token_hint is no ID token of ours for the

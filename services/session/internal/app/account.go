@@ -121,7 +121,7 @@ func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Sessi
 		ended++
 		a.record(ctx, me.Browser, audit.Event{
 			Kind: audit.SessionEnded, UserID: me.User.ID, TenantID: s.TenantID, SessionID: s.ID,
-			Detail: map[string]string{"by": me.Session.ID},
+			Detail: map[string]string{"by": audit.ByPerson, "why": "account_page", "from": me.Session.ID},
 		})
 	}
 	return ended, nil

@@ -33,6 +33,8 @@ type Settings struct {
 	// cookies.
 	LimitSecret  []byte
 	DeviceSecret []byte
+	// PseudonymKey keys the names of addresses in the audit trail.
+	PseudonymKey []byte
 }
 
 // App holds the use cases.

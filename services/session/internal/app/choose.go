@@ -33,8 +33,14 @@ func (a *App) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie
 
 func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error {
 	// Where another tab was first its choice stands.
-	if _, err := a.Writer.ChooseTenant(ctx, v.Session.ID, tenantID); err != nil {
+	chosen, err := a.Writer.ChooseTenant(ctx, v.Session.ID, tenantID)
+	if err != nil {
 		return fmt.Errorf("choose the tenant: %w", err)
+	}
+	if chosen {
+		event := about(audit.SessionSwitched, v, v.Session)
+		event.TenantID = tenantID
+		a.record(ctx, v.Browser, event)
 	}
 	return nil
 }
@@ -51,6 +57,9 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 	if err != nil {
 		return nil, err
 	}
+	event := about(audit.SessionSwitched, v, s)
+	event.Detail = map[string]string{"from": old.ID}
+	a.record(ctx, v.Browser, event)
 	v.Session = s
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
@@ -69,6 +78,7 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	if fresh == nil || err != nil {
 		return nil, err
 	}
+	a.record(ctx, v.Browser, about(audit.SessionPicked, v, chosen.Session))
 	v.Session, v.User, v.Tenants = chosen.Session, chosen.User, chosen.Tenants
 	if !v.Accepted() {
 		_, err = a.Email(ctx, v, chosen.User.Email)
@@ -102,6 +112,9 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	event := audit.Event{
 		Kind: audit.ConsentDenied, UserID: v.User.ID, ClientID: v.Request.ClientID, TenantID: v.Session.TenantID, SessionID: v.Session.ID,
 		Detail: map[string]string{"scope": v.Request.Scope.String()},
+	}
+	if v.Request.Resource != "" {
+		event.Detail["resource"] = v.Request.Resource
 	}
 	decision := grants.Denied
 	if allow {

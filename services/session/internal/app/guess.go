@@ -57,7 +57,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 		return nil, fmt.Errorf("look up the limits: %w", err)
 	}
 	if err := limits.Refuse(limits.SignIn, until, now); err != nil {
-		a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.SignInBlocked})
+		a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.SignInBlocked, Account: a.pseudonym(email)})
 		return nil, err
 	}
 	account, err := a.compare(ctx, email, typed, b)
@@ -65,7 +65,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	case err != nil:
 		return nil, err
 	case account == nil:
-		return nil, a.failed(ctx, counted, now, b)
+		return nil, a.failed(ctx, counted, now, b, email)
 	}
 	if err := a.Limits.Clear(ctx, keys[0]); err != nil {
 		return nil, fmt.Errorf("clear the limits: %w", err)
@@ -73,13 +73,13 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	return account, nil
 }
 
-func (a *App) failed(ctx context.Context, counted []guess, now time.Time, b Browser) error {
+func (a *App) failed(ctx context.Context, counted []guess, now time.Time, b Browser, email string) error {
 	for _, g := range counted {
 		if _, err := a.Limits.Fail(ctx, now, g.rule, g.key); err != nil {
 			return fmt.Errorf("count the failure: %w", err)
 		}
 	}
-	a.record(ctx, b, audit.Event{Kind: audit.SignInFailed})
+	a.record(ctx, b, audit.Event{Kind: audit.SignInFailed, Account: a.pseudonym(email)})
 	return nil
 }
 

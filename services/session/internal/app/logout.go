@@ -128,8 +128,10 @@ func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) error {
 		return err
 	}
 	event := audit.Event{Kind: audit.SignedOut, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID}
+	event.Detail = ended(audit.ByPerson, "signed_out")
 	if out.App != nil {
 		event.ClientID = out.App.ClientID
+		event.Detail = ended(audit.ByApplication, "logout") // which sent the person here
 	}
 	a.record(ctx, b, event)
 	return nil

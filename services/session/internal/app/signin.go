@@ -134,6 +134,7 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 		return nil, fmt.Errorf("write the session: %w", err)
 	}
 	a.Backchannel.Wake() // for those that it ended
+	a.created(ctx, v, s, ends)
 	return &NewCookie{Value: value, Accounts: accounts, Lifetime: s.ExpiresAt.Sub(s.CreatedAt)}, nil
 }
 

@@ -80,7 +80,7 @@ func NewIssuer(c Config) *Issuer {
 	return &Issuer{Config: c, grants: map[oauth.GrantType]grant{
 		oauth.GrantAuthorizationCode: &authorizationCode{codes: c.Codes, trail: c.Trail, logger: c.Logger},
 		oauth.GrantClientCredentials: clientCredentials{},
-		oauth.GrantDeviceCode:        &deviceCode{devices: c.Devices},
+		oauth.GrantDeviceCode:        &deviceCode{devices: c.Devices, trail: c.Trail},
 		oauth.GrantRefreshToken: &refreshToken{
 			tokens: c.RefreshTokens, grace: c.RefreshGrace, trail: c.Trail, random: c.Random, logger: c.Logger,
 		},
