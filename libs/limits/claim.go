@@ -17,6 +17,8 @@ type Claim struct {
 // Taken is a claim that was counted. It can be given back.
 type Taken struct {
 	Key Key
+	// Failures is the count, with this attempt.
+	Failures int
 	// Until is when the block ends that the attempt began for those which follow; zero for no block.
 	Until time.Time
 }

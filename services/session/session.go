@@ -55,15 +55,15 @@ type Deps = servicekit.Deps
 
 // New builds the service. It reads nothing and listens nowhere.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	passwords, err := password.New(password.Options{Random: deps.Random})
+	hasher, err := password.New(password.Options{Random: deps.Random})
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return build(cfg, deps, passwords)
+	return build(cfg, deps, hasher)
 }
 
 // build is New with the hasher given, so that tests can count its work.
-func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Service, error) {
+func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service, error) {
 	deps, err := deps.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
@@ -84,7 +84,12 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 		Schedule: signingstore.New(deps.DB), Backend: deps.Signing, Now: deps.Now, Logger: deps.Logger,
 		Refresh: cfg.Signing.Refresh(), Changed: deps.Changes.Signal(changes.SigningKeys),
 	})
-	a := newApp(cfg, deps, passwords, ring)
+	words := &passwords{
+		Hasher: hasher,
+		read:   directorystore.NewPeople(deps.DB).PasswordCosts,
+		logger: deps.Logger,
+	}
+	a := newApp(cfg, deps, words, ring)
 	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
@@ -116,6 +121,7 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 			})
 			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })
 			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
+			tasks.Go(func() error { return words.Run(ctx) })
 			tasks.Go(func() error {
 				return servicekit.Sweep(ctx, deps, "undelivered logouts", sqlstore.New(deps.DB).DeleteUndelivered)
 			})
@@ -124,7 +130,7 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	}, nil
 }
 
-func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Ring) *app.App {
+func newApp(cfg Config, deps Deps, words *passwords, ring *signing.Ring) *app.App {
 	people := directorystore.NewPeople(deps.DB)
 	flows := grantstore.NewForSession(deps.DB)
 	reader := sessionstore.New(deps.DB)
@@ -147,7 +153,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		People:       people,
 		Slugs:        people,
 		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "session", MeterProvider: deps.MeterProvider}),
-		Passwords:    passwords,
+		Passwords:    words,
 		Hints:        ring.Hints(),
 		Limits:       limitstore.New(deps.DB),
 		Starts: &limits.Flows{

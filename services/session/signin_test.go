@@ -16,6 +16,7 @@ import (
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 // OpenID Connect Core 3.1.2.3; acr and amr as 2 and RFC 8176 2 have them.
@@ -387,16 +388,30 @@ func TestSelectAccountGoesOnSwitchesTenantOrSignsInAsAnother(t *testing.T) {
 	})
 }
 
-// RFC 9106 4, NIST SP 800-63B 5.1.1.2: the costs of hashes follow the times.
-func TestAWeakerHashIsUpgradedAtSignIn(t *testing.T) {
+// RFC 9106 4, NIST SP 800-63B 5.1.1.2: the costs of hashes follow the times. A dearer
+// hash goes too, and with the last of them everybody stops paying for it.
+func TestAHashOfAnotherCostIsReplacedAtSignIn(t *testing.T) {
+	for name, cost := range map[string]password.Params{
+		"cheaper": {Memory: 64, Time: 1, Threads: 1}, "dearer": {Memory: 1024, Time: 3, Threads: 2},
+	} {
+		t.Run(name, func(t *testing.T) { requireReplaced(t, cost) })
+	}
+}
+
+func requireReplaced(t *testing.T, cost password.Params) {
+	t.Helper()
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		weak, err := password.New(password.Options{Params: password.Params{Memory: 64, Time: 1, Threads: 1}})
+		other, err := password.New(password.Options{Params: cost})
 		require.NoError(t, err)
-		hash, err := weak.Hash(t.Context(), rightWords)
+		hash, err := other.Hash(t.Context(), rightWords)
 		require.NoError(t, err)
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
 			require.NoError(t, o.SetPassword(ctx, "usr_ada", hash, started))
 		})
+		learner := &passwords{Hasher: w.hasher, read: directorystore.NewPeople(w.service).PasswordCosts, logger: testkit.Logger(t)}
+		require.NoError(t, learner.learn(t.Context()))
+		require.Contains(t, w.hasher.Costs(), cost)
+		require.Len(t, w.hasher.Costs(), 2)
 		b := w.newBrowser()
 		_, page := b.flow(nil)
 		b.signIn(page, "ada@acme.test")
@@ -407,6 +422,8 @@ func TestAWeakerHashIsUpgradedAtSignIn(t *testing.T) {
 		ok, err := w.hasher.Verify(t.Context(), account.PasswordHash, rightWords)
 		require.NoError(t, err)
 		require.True(t, ok)
+		require.NoError(t, learner.learn(t.Context()))
+		require.Len(t, w.hasher.Costs(), 1)
 	})
 }
 

@@ -3,6 +3,8 @@ package password_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
 var cheap = password.Params{Memory: 64, Time: 1, Threads: 1}
@@ -75,13 +78,14 @@ func TestALongPasswordIsRefusedBeforeAnyWork(t *testing.T) {
 	require.Zero(t, h.Work())
 }
 
-func TestAWeakerHashNeedsAnUpgradeAndADearerDoesNot(t *testing.T) {
+func TestAHashOfAnyOtherCostNeedsAnUpgrade(t *testing.T) {
 	h := hasher(t, password.Options{})
 	const salted = "$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	for cost, want := range map[string]bool{
 		"m=19456,t=2,p=1":  false,
-		"m=65536,t=3,p=4":  false,
-		"m=47104,t=1,p=1":  false,
+		"m=65536,t=3,p=4":  true, // dearer: everybody pays for it
+		"m=47104,t=1,p=1":  true,
+		"m=19456,t=2,p=2":  true,
 		"m=19456,t=1,p=1":  true,
 		"m=4096,t=3,p=1":   true,
 		"m=999999,t=3,p=1": true, // refused by Validate
@@ -147,33 +151,35 @@ func TestMoreCallersThanSlotsAndQueueHearThatItIsBusy(t *testing.T) {
 	require.NoError(t, err, "places are given back")
 }
 
-// A client never has more than half of slots and queue, however many it is.
-func TestOneClientLeavesRoomForOthers(t *testing.T) {
+// One network in the queue leaves its places to others, whatever prefix it has (RFC
+// 6177); who comes second is served.
+func TestOneNetworkLeavesRoomForOthers(t *testing.T) {
 	h := hasher(t, password.Options{Params: password.Params{Memory: 8 * 1024, Time: 2, Threads: 1}, Slots: 1, Queue: 9})
 	var wg sync.WaitGroup
 	var busy atomic.Int32
 	inside := make(chan struct{}, 40)
-	for range cap(inside) {
+	for i := range cap(inside) {
+		from := limits.Caller{Address: netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i))} // a /64 each, of one /48
 		wg.Go(func() {
-			_, err := h.VerifyFrom(t.Context(), "one", "", "x")
+			_, err := h.VerifyFrom(t.Context(), from, "", "x")
 			if errors.Is(err, password.ErrBusy) {
 				busy.Add(1)
 			}
 			inside <- struct{}{}
 		})
 	}
-	for range 30 { // turned away: the queue is as full as that client can make it
+	for range 20 { // turned away: the queue is full
 		<-inside
 	}
-	for _, other := range []string{"two", "three", "", ""} {
+	for _, other := range []string{"2001:db8:2::1", "2001:db9::1", "192.0.2.1", "198.51.100.1"} {
 		wg.Go(func() {
-			_, err := h.HashFrom(t.Context(), other, "x")
+			_, err := h.HashFrom(t.Context(), limits.Caller{Address: netip.MustParseAddr(other)}, "x")
 			assert.NoError(t, err)
 		})
 	}
 	wg.Wait()
 	require.Positive(t, busy.Load())
-	_, err := h.VerifyFrom(t.Context(), "one", "", "x")
+	_, err := h.Verify(t.Context(), "", "x")
 	require.NoError(t, err, "places are given back")
 }
 

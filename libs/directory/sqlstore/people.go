@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -119,6 +120,35 @@ func (p *People) tenant(ctx context.Context, name, where, arg string) (*director
 	}
 	tenant := row.tenant()
 	return &tenant, nil
+}
+
+// PasswordCosts lists the costs that stored password hashes have, each once, as
+// they stand in the PHC strings ("m=19456,t=2,p=1"). An index leads from one cost
+// to the next, however many hashes there are.
+func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
+	query := `SELECT coalesce(min(password_hash), '') FROM credentials WHERE password_hash > $1`
+	if p.db.Dialect() == database.Postgres {
+		query = `SELECT coalesce(min(password_hash COLLATE "C"), '') FROM credentials WHERE password_hash COLLATE "C" > $1`
+	}
+
+	var costs []string
+	for after := ""; ; {
+		var hash string
+		if err := p.db.Get(ctx, "credentials.costs", &hash, query, after); err != nil {
+			return nil, err
+		}
+		if hash == "" {
+			return costs, nil
+		}
+
+		parts := strings.SplitN(hash, "$", 5) // "", algorithm, version, cost and the rest
+		if len(parts) < 5 {
+			after = hash
+			continue
+		}
+		costs = append(costs, parts[3])
+		after = strings.TrimSuffix(hash, parts[4]) + "~" // which sorts after every letter of base64
+	}
 }
 
 // SetPasswordHash replaces a hash; false when it has changed meanwhile.

@@ -45,8 +45,9 @@ func (s *Store) Take(ctx context.Context, now time.Time, claims ...limits.Claim)
 }
 
 type takenRow struct {
-	Key   []byte        `db:"key"`
-	Until database.Time `db:"blocked_until"`
+	Key      []byte        `db:"key"`
+	Failures int           `db:"failures"`
+	Until    database.Time `db:"blocked_until"`
 }
 
 // take is one statement: a row is counted where it is not blocked at the moment it is locked. It returns what it
@@ -80,7 +81,7 @@ func (s *Store) take(ctx context.Context, now time.Time, claims []limits.Claim) 
 	}
 	taken := make([]limits.Taken, len(rows))
 	for i, row := range rows {
-		taken[i] = limits.Taken{Key: row.Key, Until: row.Until.Time}
+		taken[i] = limits.Taken{Key: row.Key, Failures: row.Failures, Until: row.Until.Time}
 	}
 
 	return taken, err
@@ -99,7 +100,7 @@ SELECT key, subject, 1, ` + fresh.until + `, ` + fresh.forget + ` FROM asked WHE
 ON CONFLICT (key) DO UPDATE SET failures = ` + again + `, subject = coalesce(excluded.subject, l.subject),
     blocked_until = ` + more.until + `, expires_at = ` + more.forget + `
 WHERE l.blocked_until IS NULL OR l.blocked_until <= $1
-RETURNING key, blocked_until`
+RETURNING key, failures, blocked_until`
 }
 
 // GiveBack takes attempts back that were no failures, with the blocks that they began.

@@ -10,7 +10,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
@@ -166,7 +165,7 @@ func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange)
 	if account == nil || account.User.ID != me.User.ID {
 		return domain.PasswordCurrent, nil, nil
 	}
-	hash, err := a.Passwords.HashFrom(ctx, limits.Address(me.Browser.Address), change.New)
+	hash, err := a.Passwords.HashFrom(ctx, a.owner(me.User.Email), change.New)
 	if err != nil {
 		return domain.PasswordFine, nil, fmt.Errorf("hash the password: %w", err)
 	}

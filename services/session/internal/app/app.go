@@ -26,8 +26,9 @@ type Settings struct {
 	Issuer   string
 	Idle     time.Duration // a session unused for so long no longer signs in
 	Lifetime time.Duration // a session's absolute length
-	// Guesses is how many wrong passwords an account may have; an address, which
-	// may be a whole office, has addressFactor times as many.
+	// Guesses is how many wrong passwords a browser that the account knows may send,
+	// and all strangers together. An address, which may be a whole office, has
+	// addressFactor times as many.
 	Guesses limits.Rule
 	// LimitSecret keys what failures are counted of, DeviceSecret signs device
 	// cookies.

@@ -10,7 +10,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
@@ -60,7 +59,7 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if err != nil || account == nil {
 		return nil, err
 	}
-	a.upgrade(ctx, account, typed, v.Browser)
+	a.upgrade(ctx, account, typed)
 	now := a.Now()
 	if err := a.Accounts.RecordLogin(ctx, account.User.ID, now); err != nil {
 		return nil, fmt.Errorf("record the sign-in: %w", err)
@@ -90,13 +89,14 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	return fresh, nil
 }
 
-// upgrade hashes a password anew where the costs have risen. It is a kindness to
-// the future: failing at it is no reason to refuse today's sign-in.
-func (a *App) upgrade(ctx context.Context, account *directory.Account, typed string, b Browser) {
+// upgrade hashes a password anew where its hash has another cost than new ones. It
+// is a kindness to the future: failing at it is no reason to refuse today's
+// sign-in.
+func (a *App) upgrade(ctx context.Context, account *directory.Account, typed string) {
 	if !a.Passwords.NeedsUpgrade(account.PasswordHash) {
 		return
 	}
-	hash, err := a.Passwords.HashFrom(ctx, limits.Address(b.Address), typed)
+	hash, err := a.Passwords.HashFrom(ctx, a.owner(account.User.Email), typed)
 	if err == nil {
 		_, err = a.Accounts.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, a.Now())
 	}

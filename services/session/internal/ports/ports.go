@@ -132,15 +132,15 @@ type Applications interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// Passwords hashes, a bounded number at a time, of which a client (its address,
-// see limits.Address) has a share; an error with Unavailable() true when there are
-// too many.
+// Passwords hashes, a bounded number at a time, of which a caller has a share; an
+// error with Unavailable() true when there are too many.
 type Passwords interface {
-	// VerifyFrom compares; an empty hash costs the same work and is never right.
-	VerifyFrom(ctx context.Context, client, hash, password string) (bool, error)
-	// HashFrom makes what is stored of a password.
-	HashFrom(ctx context.Context, client, password string) (string, error)
-	// NeedsUpgrade tells whether a hash is weaker than a new one would be.
+	// VerifyFrom compares. It is the same work whatever the hash; an empty one is
+	// never right.
+	VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error)
+	// HashFrom returns what is stored of a password.
+	HashFrom(ctx context.Context, caller limits.Caller, password string) (string, error)
+	// NeedsUpgrade reports whether a hash has another cost than a new one would.
 	NeedsUpgrade(hash string) bool
 }
 
@@ -151,14 +151,16 @@ type Hints interface {
 	Verify(token string, types ...string) ([]byte, error)
 }
 
-// Limits counts failures across replicas.
+// Limits counts attempts across replicas, before they are made.
 type Limits interface {
-	// Blocked is until when any of the keys has to wait; zero: none has.
-	Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (time.Time, error)
-	// Fail counts a failure of a key and tells until when it has to wait now.
-	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
-	// Clear forgets a key's failures.
-	Clear(ctx context.Context, key limits.Key) error
+	// Take counts one more failure of each claim, or of none where a key is
+	// blocked: then it returns until when. Of any number of callers no more pass
+	// than the rules have free failures.
+	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
+	// GiveBack takes back what turned out to be no failure.
+	GiveBack(ctx context.Context, taken ...limits.Taken) error
+	// Clear forgets the failures of keys.
+	Clear(ctx context.Context, keys ...limits.Key) error
 }
 
 // Starts bounds how many sign-ins an address may start.
