@@ -56,6 +56,9 @@ GRANT INSERT ON audit_events
 GRANT SELECT, INSERT, UPDATE, DELETE ON limits
     TO platform_authorize, platform_token, platform_device, platform_session;
 
+-- An operator has the counts of an account forgotten, and reads none of them.
+GRANT SELECT (key, subject), DELETE ON limits TO platform_operator;
+
 -- People, for those who show them or put them into tokens. Hashes of passwords
 -- stand apart, and only the sign-in reads them.
 GRANT SELECT ON tenants, users, memberships

@@ -105,6 +105,7 @@ var matrix = map[string]map[string]rights{
 			read: []string{"consumed_at", "created_at", "expires_at", "session_id"}, update: []string{"expires_at"},
 		},
 		"consents": read, "audit_events": {verbs: "SID"}, "logout_outbox": add,
+		"limits": {verbs: "D", read: []string{"key", "subject"}},
 	},
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 )
 
 const (
@@ -95,6 +96,7 @@ func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.De
 		People:       directorystore.NewPeople(deps.DB),
 		Sessions:     sessionstore.New(deps.DB),
 		Codes:        rows,
+		Crowds:       rows,
 		SignIns:      rows,
 		Guesses:      guesses,
 		Starts:       &limits.Flows{Counter: guesses, Secret: secret, Most: cfg.Limits.Flows, Window: cfg.Limits.Window},
@@ -102,6 +104,7 @@ func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.De
 		SessionIdle:  cfg.Sessions.Idle,
 		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
 		GuessRule:    cfg.Limits.Rule(cfg.Limits.UserCode),
+		MaxWaiting:   domain.MaxWaiting,
 		GuessSecret:  secret,
 		Now:          deps.Now,
 		Random:       deps.Random,

@@ -2,17 +2,19 @@ package sqlstore
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // A taken user code is no error: the caller draws another.
 const insertDeviceCode = `
-INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, trace_parent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, network, created_at, expires_at, trace_parent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (user_code) DO NOTHING`
 
 const selectDeviceByUserCode = `
@@ -38,7 +40,7 @@ func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
 // InsertDeviceCode stores a new code; false when its user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
 	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID, c.Scope.String(), c.Resource,
-		wholeSeconds(c.Interval), c.Address, database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx))
+		wholeSeconds(c.Interval), c.Address, siteOf(c.Address), database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx))
 	return n == 1, err
 }
 
@@ -97,12 +99,61 @@ func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.T
 	}
 }
 
-// Waiting counts the codes that wait for their person.
-func (s *ForDevice) Waiting(ctx context.Context, now time.Time) (int, error) {
-	const count = `SELECT count(*) FROM device_codes WHERE expires_at > $1 AND decision = '' AND consumed_at IS NULL`
+const waitingCodes = `expires_at > $1 AND decision = '' AND consumed_at IS NULL`
+
+// Waiting counts the codes that wait for their person and that devices in other
+// networks asked for, see [limits.Site].
+func (s *ForDevice) Waiting(ctx context.Context, network string, now time.Time) (int, error) {
+	const count = `SELECT count(*) FROM device_codes WHERE ` + waitingCodes + ` AND (network <> $2 OR network = '')`
 	var n int
-	err := s.db.Get(ctx, "device_codes.waiting", &n, count, database.At(now))
+	err := s.db.Get(ctx, "device_codes.waiting", &n, count, database.At(now), network)
 	return n, err
+}
+
+// MakeRoom sees to it that another code of an application may wait, of which at
+// most that many do. Where it is full, the newest code of the network that has the
+// most goes; false when that is the network itself. Callers at the same time may
+// exceed the bound by their number.
+func (s *ForDevice) MakeRoom(ctx context.Context, clientID, network string, most int, now time.Time) (bool, error) {
+	const byNetwork = `SELECT network, count(*) AS codes FROM device_codes WHERE ` + waitingCodes + ` AND client_id = $2
+GROUP BY network ORDER BY codes DESC, network`
+	var crowds []struct {
+		Network string `db:"network"`
+		Codes   int    `db:"codes"`
+	}
+	if err := s.db.Select(ctx, "device_codes.crowds", &crowds, byNetwork, database.At(now), clientID); err != nil {
+		return false, err
+	}
+
+	total, own := 0, 0
+	for _, c := range crowds {
+		total += c.Codes
+		if c.Network == network {
+			own = c.Codes
+		}
+	}
+	switch {
+	case total < most:
+		return true, nil
+	case own >= crowds[0].Codes:
+		return false, nil
+	}
+
+	const newest = `DELETE FROM device_codes WHERE device_code_hash IN (SELECT device_code_hash FROM device_codes
+    WHERE ` + waitingCodes + ` AND client_id = $2 AND network = $3 ORDER BY created_at DESC, device_code_hash LIMIT 1)`
+	_, err := s.db.Exec(ctx, "device_codes.make_room", newest, database.At(now), clientID, crowds[0].Network)
+
+	return err == nil, err
+}
+
+// siteOf is the network of an address as it is stored; empty where it is not known.
+func siteOf(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+
+	return limits.Site(addr)
 }
 
 // DeleteExpired removes at most batch codes that expired before the given time,

@@ -14,10 +14,10 @@ import (
 )
 
 func (a *app) users() *cobra.Command {
-	return a.group("user", "Create, show and disable people, and set their passwords",
+	return a.group("user", "Create, show, unlock and disable people, and set their passwords",
 		"Look after people. To change more of one that there is than the password, use `platform apply`.",
 		"  platform user create ada@acme.test --name \"Ada Lovelace\" --tenant acme\n  platform user disable ada@acme.test",
-		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userDisable())
+		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userUnlock(), a.userDisable())
 }
 
 func (a *app) userCreate() *cobra.Command {

@@ -57,8 +57,17 @@ type Codes interface {
 	// of callers exactly one succeeds; the others hear grants.ErrDecided,
 	// grants.ErrExpired or grants.ErrNotFound.
 	Decide(ctx context.Context, code *grants.DeviceCode, now time.Time) error
-	// Waiting counts the codes that wait for their person.
-	Waiting(ctx context.Context, now time.Time) (int, error)
+	// Waiting counts the codes that wait for their person and that devices in other
+	// networks asked for.
+	Waiting(ctx context.Context, network string, now time.Time) (int, error)
+}
+
+// Crowds bounds how many codes of an application wait.
+type Crowds interface {
+	// MakeRoom sees to it that another code of an application may wait, of which at
+	// most that many do. Where it is full, the newest code of the network that has
+	// the most goes; false when that is the network itself.
+	MakeRoom(ctx context.Context, clientID, network string, most int, now time.Time) (bool, error)
 }
 
 // Guesses counts wrong user codes, for all replicas.
@@ -68,6 +77,11 @@ type Guesses interface {
 	// Fail counts a failure and tells until when its key is blocked now. Concurrent
 	// failures all count.
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
+	// Take counts one more failure of each claim before it is known to be one, or of
+	// none where a key is blocked: then it returns until when.
+	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
+	// GiveBack takes back what turned out to be no failure.
+	GiveBack(ctx context.Context, taken ...limits.Taken) error
 }
 
 // Starts bounds how many sign-ins, here or on a device, an address may start.

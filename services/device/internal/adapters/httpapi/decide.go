@@ -54,6 +54,8 @@ func (a *API) complete(c *gin.Context) {
 	switch {
 	case page && unknownCode(err):
 		a.askForCode(c, http.StatusNotFound, said.UserCode, "device.enter.unknown")
+	case page && app.SignInFirst(err):
+		a.askForCode(c, http.StatusForbidden, said.UserCode, signInFirst)
 	case err != nil && !unknownCode(err):
 		httpkit.Fail(c, err)
 	case visit.Session == nil && page:

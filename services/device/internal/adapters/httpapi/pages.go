@@ -62,6 +62,8 @@ func (a *API) show(c *gin.Context, typed string) {
 	switch {
 	case unknownCode(err):
 		a.askForCode(c, http.StatusNotFound, typed, "device.enter.unknown")
+	case app.SignInFirst(err):
+		a.askForCode(c, http.StatusForbidden, typed, signInFirst)
 	case err != nil:
 		httpkit.Fail(c, err)
 	case visit.Session == nil:
@@ -99,7 +101,15 @@ const userCodeForm = "XXXX-XXXX"
 type enterData struct {
 	Action string
 	Code   webui.Field
+	SignIn string // where to sign in first; empty: not asked for
 }
+
+// accountPath asks for a sign-in where no application or device does.
+const accountPath = "/account"
+
+// signInFirst is the problem of a person who is asked to sign in before the code is
+// looked up.
+const signInFirst = "device.enter.sign_in"
 
 // askForCode shows the page that asks for the code; problem is the key of what was
 // wrong with the one typed, or empty.
@@ -117,7 +127,11 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 		field.Error = texts.T(problem)
 		view.Invalid = []webui.Field{field}
 	}
-	view.Data = enterData{Action: pagePath, Code: field}
+	data := enterData{Action: pagePath, Code: field}
+	if problem == signInFirst {
+		data.SignIn = accountPath
+	}
+	view.Data = data
 	a.ui.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
 }
 
