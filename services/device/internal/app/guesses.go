@@ -48,9 +48,12 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	return err
 }
 
+// giveBackTimeout bounds what is still written for a request whose time is over.
+const giveBackTimeout = 10 * time.Second
+
 // giveBack also works for a request whose time is over.
 func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
 	if err := d.Guesses.GiveBack(ctx, taken...); err != nil {
 		return fmt.Errorf("take a guess back: %w", err)

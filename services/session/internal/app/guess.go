@@ -192,9 +192,12 @@ func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Brows
 	return nil
 }
 
+// giveBackTimeout bounds what is still written for a request whose time is over.
+const giveBackTimeout = 10 * time.Second
+
 // giveBack also works for a request whose time is over.
 func (a *App) giveBack(ctx context.Context, taken []limits.Taken) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
 	if err := a.Limits.GiveBack(ctx, taken...); err != nil {
 		return fmt.Errorf("take the attempt back: %w", err)
