@@ -37,7 +37,7 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox, key_orders, change_versions
+       logout_outbox, key_orders, change_versions, user_logins, directory_marks
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
@@ -103,7 +103,9 @@ GRANT SELECT (user_id, client_id, tenant_id, session_id, created_at, consumed_at
 GRANT SELECT (user_id, client_id, tenant_id, decision, consumed_at, expires_at), UPDATE (expires_at)
     ON device_codes TO platform_session;
 GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
+-- The version before notes sign-ins at the person.
 GRANT UPDATE (last_login_at) ON users TO platform_session;
+GRANT SELECT, INSERT, UPDATE (last_login_at) ON user_logins TO platform_session;
 
 -- keys: the schedule of the signing keys. A key's kid, generation and public
 -- half never change.
@@ -113,8 +115,10 @@ GRANT SELECT, DELETE ON key_orders TO platform_keys;
 
 -- operator: who may sign in, and to what.
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets
+    ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets,
+       directory_marks
     TO platform_operator;
+GRANT SELECT ON user_logins TO platform_operator;
 
 -- and who is signed in, what they allowed and what happened: to look at, to end,
 -- and in the case of the trail to shorten when it is old. Hashes of cookies are

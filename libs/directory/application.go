@@ -47,6 +47,7 @@ type Application struct {
 	ResourcesServed        []string // resources whose tokens it may introspect and exchange
 	FirstParty             bool     // no consent page
 	AllowLocalhostRedirect bool
+	AllowUndottedSchemes   bool // private-use redirect schemes may lack a period
 	IDTokenClaims          bool
 	DeviceRequiresAuth     bool
 	TokenEndpointAudience  bool // its client assertions may name the token endpoint as aud

@@ -23,7 +23,7 @@ type param struct{ Name, Value string }
 // button where scripts do not run. The URI must be a registered one: whatever
 // registration refuses panics here rather than become a form's action.
 func (u *UI) FormPost(w http.ResponseWriter, r *http.Request, redirectURI string, params url.Values) {
-	if err := oauth.ValidateRedirectURI(redirectURI, true); err != nil {
+	if err := oauth.ValidateUndottedRedirectURI(redirectURI); err != nil {
 		panic(fmt.Errorf("webui: form post: the redirect URI %w", err))
 	}
 	data := formPost{Action: template.URL(redirectURI)} //nolint:gosec // checked above; private schemes are legitimate

@@ -59,12 +59,14 @@ func (r *tenantRow) tenant() directory.Tenant {
 	return directory.Tenant{ID: r.ID, Slug: r.Slug, Name: r.Name, SSOOnly: r.SSOOnly, Color: r.Color, Active: r.Active}
 }
 
-// Account finds a person by address (lower case) together with their password
-// hash, in one statement for everybody: who exists must not show in the work.
-// Disabled people are found too; directory.ErrNotFound.
+// Account finds a person by address (directory.ParseEmail) together with their
+// password hash, in one statement for everybody: who exists must not show in the
+// work. It also finds an address that an earlier version stored in another
+// spelling. Disabled people are found too; directory.ErrNotFound.
 func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
+	const where = ` WHERE u.email IN ($1, $2, $3, $4) ORDER BY u.email <> $1, u.email LIMIT 1`
 	var row accountRow
-	if err := p.db.Get(ctx, "users.account", &row, selectAccount+` WHERE u.email = $1`, email); err != nil {
+	if err := p.db.Get(ctx, "users.account", &row, selectAccount+where, spellings(email)...); err != nil {
 		return nil, notFound(err)
 	}
 	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
@@ -128,8 +130,20 @@ func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash s
 	return n == 1, err
 }
 
-// RecordLogin notes when a person last signed in.
+// RecordLogin notes when a person last signed in, in a row of its own: the
+// person's is the operator's to write, and a sign-in must not wait for that.
 func (p *People) RecordLogin(ctx context.Context, userID string, at time.Time) error {
-	_, err := p.db.Exec(ctx, "users.login", `UPDATE users SET last_login_at = $2 WHERE id = $1`, userID, database.At(at))
+	const query = `INSERT INTO user_logins (user_id, last_login_at) SELECT u.id, $2 FROM users u WHERE u.id = $1
+ON CONFLICT (user_id) DO UPDATE SET last_login_at = excluded.last_login_at`
+	_, err := p.db.Exec(ctx, "user_logins.record", query, userID, database.At(at))
 	return err
+}
+
+// spellings are an address in all the forms in which it may be stored.
+func spellings(email string) []any {
+	var args []any
+	for _, s := range directory.EmailSpellings(email) {
+		args = append(args, s)
+	}
+	return args
 }

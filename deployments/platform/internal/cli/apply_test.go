@@ -46,7 +46,7 @@ func TestApplySaysWhatItChanged(t *testing.T) {
 			require.Equal(t, []manifest.Change{{Action: "updated", Kind: "application", Name: "job", Fields: []string{"name"}}}, report.Changes)
 			require.Contains(t, d.done("apply", "-f", "-"), "0 changed")
 			d.in = "applications: []"
-			require.Regexp(t, `disabled +application +job`, d.done("apply", "-f", "-", "--prune"))
+			require.Regexp(t, `disabled +application +job`, d.done("apply", "-f", "-", "--prune=1"))
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -60,6 +61,7 @@ func (c *checker) applications() {
 		if strings.TrimSpace(a.Name) == "" {
 			c.refuse(at+".name", "is required")
 		}
+		c.lookAlike(at+".name", a.Name)
 		c.kind(a, at)
 		c.secret(a, at)
 		c.uris(a, at)
@@ -125,7 +127,7 @@ func (c *checker) secretFile(a *Application, path string) {
 	}
 	defer func() { _ = f.Close() }()
 	content, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	secret := strings.TrimRight(string(content), "\r\n")
+	secret := strings.TrimRight(string(bytes.TrimPrefix(content, byteOrderMark)), "\r\n")
 	switch {
 	case err != nil:
 		c.refuse(path, "cannot be read: %v", err)
@@ -159,11 +161,18 @@ func (c *checker) uris(a *Application, at string) {
 	native := a.Type == string(directory.Native)
 	for key, uris := range map[string][]string{".redirect_uris": a.RedirectURIs, ".post_logout_redirect_uris": a.PostLogoutRedirectURIs} {
 		for i, uri := range uris {
-			if err := oauth.ValidateRedirectURI(uri, native); err != nil {
+			err := oauth.ValidateRedirectURI(uri, native)
+			if native && a.AllowUndottedSchemes {
+				err = oauth.ValidateUndottedRedirectURI(uri)
+			}
+			if err != nil {
 				c.refuse(fmt.Sprintf("%s%s[%d]", at, key, i), "%v", err)
 			}
 		}
 		c.twice(at+key, uris)
+	}
+	if a.AllowUndottedSchemes && !native {
+		c.refuse(at+".allow_undotted_schemes", "is for NATIVE applications: others have no private-use schemes")
 	}
 	if slices.Contains(a.Grants, "authorization_code") && len(a.RedirectURIs) == 0 {
 		c.refuse(at+".redirect_uris", "the authorization_code grant needs at least one")
@@ -235,7 +244,7 @@ func (c *checker) tokens(a *Application, at string) {
 	}
 	for key, d := range map[string]Duration{".access_token_ttl": a.AccessTokenTTL, ".refresh_token_ttl": a.RefreshTokenTTL, ".refresh_idle_ttl": a.RefreshIdleTTL} {
 		// Zero is the platform's default; who writes it means something else.
-		if d < 0 || time.Duration(d)%time.Second != 0 || d == 0 && c.doc.has(at+key) {
+		if d < 0 || time.Duration(d)%time.Second != 0 || d == 0 && c.has(at+key) {
 			c.refuse(at+key, "must be one or more whole seconds")
 		}
 	}
