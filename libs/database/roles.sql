@@ -37,7 +37,7 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox, key_orders, change_versions, user_logins, directory_marks
+       logout_outbox, key_orders, change_versions, user_logins, directory_marks, access_ends
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
@@ -45,6 +45,11 @@ REVOKE ALL
 -- has any of that changed.
 GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+
+-- How often access was ended: those who give access read it, a person and an operator
+-- end it. Triggers count what is switched off.
+GRANT SELECT ON access_ends TO platform_authorize, platform_token, platform_device;
+GRANT SELECT, INSERT, UPDATE (ends, finished) ON access_ends TO platform_session, platform_operator;
 
 -- The trail: everybody adds to it, and nobody whom a stranger talks to reads,
 -- changes or shortens it.
@@ -95,13 +100,14 @@ GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, sc
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
-GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
--- Who withdraws what an application may do, or ends a session, lets what waits for
--- the application expire.
-GRANT SELECT (user_id, client_id, tenant_id, session_id, created_at, consumed_at, expires_at), UPDATE (expires_at)
+GRANT SELECT, UPDATE (revoked_at, ends) ON grants TO platform_session;
+-- Who withdraws what an application may do, or ends access, lets what waits for the
+-- application expire. The counts are for the session that goes on when all others end.
+GRANT SELECT (user_id, client_id, tenant_id, session_id, offline, created_at, consumed_at, expires_at, ends), UPDATE (expires_at, ends)
     ON authorization_codes TO platform_session;
-GRANT SELECT (user_id, client_id, tenant_id, decision, consumed_at, expires_at), UPDATE (expires_at)
+GRANT SELECT (user_id, client_id, tenant_id, decision, created_at, consumed_at, expires_at, ends), UPDATE (expires_at)
     ON device_codes TO platform_session;
+GRANT UPDATE (expires_at) ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
 -- The version before notes sign-ins at the person.
 GRANT UPDATE (last_login_at) ON users TO platform_session;
@@ -123,14 +129,18 @@ GRANT SELECT ON user_logins TO platform_operator;
 -- and who is signed in, what they allowed and what happened: to look at, to end,
 -- and in the case of the trail to shorten when it is old. Hashes of cookies are
 -- no business of an operator's.
-GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, user_agent, address),
+GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, user_agent, address, ends, person_ends),
       UPDATE (ended_at)
     ON sessions TO platform_operator;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_operator;
 GRANT SELECT ON consents TO platform_operator;
--- Who ends a session lets its codes expire and leaves the notices that applications
--- are sent of it.
-GRANT SELECT (session_id, created_at, consumed_at, expires_at), UPDATE (expires_at) ON authorization_codes TO platform_operator;
+-- Who ends access lets codes and requests expire and leaves the notices that
+-- applications are sent of it.
+GRANT SELECT (user_id, client_id, tenant_id, session_id, created_at, consumed_at, expires_at, ends), UPDATE (expires_at)
+    ON authorization_codes TO platform_operator;
+GRANT SELECT (user_id, client_id, tenant_id, created_at, consumed_at, expires_at, ends), UPDATE (expires_at)
+    ON device_codes TO platform_operator;
+GRANT SELECT (client_id, created_at, consumed_at, expires_at), UPDATE (expires_at) ON authorization_requests TO platform_operator;
 GRANT INSERT ON logout_outbox TO platform_operator;
 GRANT SELECT, DELETE ON audit_events TO platform_operator;
 -- An operator makes no key and changes no schedule: they revoke, and ask the keys

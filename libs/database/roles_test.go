@@ -27,6 +27,8 @@ var (
 	own  = rights{verbs: "SIUD"}
 	// add is what everybody may do with the audit trail.
 	add = rights{verbs: "I"}
+	// counts is for ending access.
+	counts = rights{verbs: "SI", update: []string{"ends", "finished"}}
 	// used is an assertion's row; the column is for locking it.
 	used = rights{verbs: "SID", update: []string{"expires_at"}}
 )
@@ -35,6 +37,7 @@ var (
 // is not named is refused.
 var matrix = map[string]map[string]rights{
 	"platform_authorize": {
+		"access_ends":      read,
 		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "users": read, "memberships": read,
 		"limits": own, "audit_events": add,
@@ -44,6 +47,7 @@ var matrix = map[string]map[string]rights{
 		"authorization_codes":    {verbs: "SID", update: []string{"consumed_at"}},
 	},
 	"platform_token": {
+		"access_ends":      read,
 		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
@@ -54,6 +58,7 @@ var matrix = map[string]map[string]rights{
 		"used_assertions": used, "limits": own, "audit_events": add,
 	},
 	"platform_device": {
+		"access_ends":      read,
 		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
@@ -63,6 +68,7 @@ var matrix = map[string]map[string]rights{
 		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
 	},
 	"platform_session": {
+		"access_ends":      counts,
 		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
 		"tenants": read, "tenant_domains": read, "memberships": read,
 		"users":         {verbs: "S", update: []string{"last_login_at"}},
@@ -73,18 +79,18 @@ var matrix = map[string]map[string]rights{
 		"logout_outbox": own, "limits": own, "audit_events": add,
 		"authorization_requests": {
 			verbs:  "S",
-			update: []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"},
+			update: []string{"decided_at", "decision", "expires_at", "login_email", "session_id", "tenant_id"},
 			insert: []string{
 				"browser_hash", "client_id", "created_at", "expires_at", "id", "kind", "login_email", "redirect_uri", "response_mode", "scope", "tenant_id", "ui_locales",
 			},
 		},
-		"grants": {verbs: "S", update: []string{"revoked_at"}},
+		"grants": {verbs: "S", update: []string{"ends", "revoked_at"}},
 		"authorization_codes": {
-			read:   []string{"client_id", "consumed_at", "created_at", "expires_at", "session_id", "tenant_id", "user_id"},
-			update: []string{"expires_at"},
+			read:   []string{"client_id", "consumed_at", "created_at", "ends", "expires_at", "offline", "session_id", "tenant_id", "user_id"},
+			update: []string{"ends", "expires_at"},
 		},
 		"device_codes": {
-			read: []string{"client_id", "consumed_at", "decision", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+			read: []string{"client_id", "consumed_at", "created_at", "decision", "ends", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
 		},
 	},
 	"platform_keys": {
@@ -93,6 +99,7 @@ var matrix = map[string]map[string]rights{
 		"key_orders":   {verbs: "SD"},
 	},
 	"platform_operator": {
+		"access_ends":      counts,
 		"goose_db_version": read, "change_versions": read,
 		"signing_keys": {verbs: "S", update: []string{"revoked_at"}},
 		"key_orders":   {verbs: "SI", update: []string{"immediate"}},
@@ -100,11 +107,18 @@ var matrix = map[string]map[string]rights{
 		"credentials": own, "applications": own, "application_secrets": own,
 		"directory_marks": own, "user_logins": read,
 		"sessions": {update: []string{"ended_at"}, read: []string{
-			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "expires_at", "id", "last_seen_at", "tenant_id", "user_agent", "user_id",
+			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "ends", "expires_at", "id", "last_seen_at", "person_ends", "tenant_id", "user_agent", "user_id",
 		}},
 		"grants": {verbs: "S", update: []string{"revoked_at"}},
 		"authorization_codes": {
-			read: []string{"consumed_at", "created_at", "expires_at", "session_id"}, update: []string{"expires_at"},
+			read:   []string{"client_id", "consumed_at", "created_at", "ends", "expires_at", "session_id", "tenant_id", "user_id"},
+			update: []string{"expires_at"},
+		},
+		"device_codes": {
+			read: []string{"client_id", "consumed_at", "created_at", "ends", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+		},
+		"authorization_requests": {
+			read: []string{"client_id", "consumed_at", "created_at", "expires_at"}, update: []string{"expires_at"},
 		},
 		"consents": read, "audit_events": {verbs: "SID"}, "logout_outbox": add,
 	},
@@ -128,7 +142,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 25, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 26, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)

@@ -55,13 +55,10 @@ func (r *Reader) Marks(ctx context.Context, kind Kind, ids []string) (Marks, err
 	if len(ids) == 0 {
 		return marks, nil
 	}
-	args := make([]any, len(ids), len(ids)+1)
-	for i, id := range ids {
-		args[i] = id
-	}
-	query := `SELECT id, field, set_by, value FROM directory_marks WHERE id IN (` + places(len(ids)) + `) AND kind = $` + strconv.Itoa(len(ids)+1)
+	in, args := database.In(2, ids)
+	query := `SELECT id, field, set_by, value FROM directory_marks WHERE kind = $1 AND id ` + in
 	var rows []Mark
-	if err := r.db.Select(ctx, "directory_marks.list", &rows, query, append(args, string(kind))...); err != nil {
+	if err := r.db.Select(ctx, "directory_marks.list", &rows, query, append([]any{string(kind)}, args...)...); err != nil {
 		return nil, err
 	}
 	for _, row := range rows {

@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -73,20 +71,21 @@ func (r *Reader) User(ctx context.Context, idOrEmail string) (*UserRecord, error
 // once.
 func (r *Reader) UsersByEmail(ctx context.Context, emails []string) (map[string]UserRecord, error) {
 	given := map[string]string{} // by spelling
-	var args []any
+	var all []string
 	for _, email := range emails {
 		for _, spelling := range directory.EmailSpellings(email) {
 			if _, twice := given[spelling]; !twice {
 				given[spelling] = email
-				args = append(args, spelling)
+				all = append(all, spelling)
 			}
 		}
 	}
-	if len(args) == 0 {
+	if len(all) == 0 {
 		return nil, nil
 	}
 
-	found, err := r.users(ctx, "users.by_email", `u.email IN (`+places(len(args))+`)`, ``, args...)
+	in, args := database.In(1, all)
+	found, err := r.users(ctx, "users.by_email", `u.email `+in, ``, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -115,18 +114,6 @@ func (r *Reader) ActiveUsers(ctx context.Context, after string, limit int) ([]Ac
 	return rows, err
 }
 
-// places are n placeholders.
-func places(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("$" + strconv.Itoa(i+1))
-	}
-	return b.String()
-}
-
 // recordRow is a person with the last sign-in, which versions before this one noted
 // at the person's own row.
 type recordRow struct {
@@ -135,8 +122,8 @@ type recordRow struct {
 	NotedAt     database.Time `db:"noted_at"`
 }
 
-const selectRecord = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash, u.last_login_at, l.last_login_at AS noted_at
-FROM users u LEFT JOIN credentials c ON c.user_id = u.id LEFT JOIN user_logins l ON l.user_id = u.id WHERE `
+const selectRecord = `SELECT ` + accountColumns + `, u.last_login_at, l.last_login_at AS noted_at` + fromAccounts + `
+LEFT JOIN user_logins l ON l.user_id = u.id WHERE `
 
 // users reads the people for whom the condition holds.
 func (r *Reader) users(ctx context.Context, name, where, order string, args ...any) ([]UserRecord, error) {

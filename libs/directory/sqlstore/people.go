@@ -28,9 +28,12 @@ type userRow struct {
 	Active        bool                          `db:"active"`
 }
 
-// selectAccount reads people together with their passwords' hashes.
-const selectAccount = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
+// accountColumns of fromAccounts are people together with their passwords' hashes.
+const (
+	accountColumns = userColumns + `, COALESCE(c.password_hash, '') AS password_hash`
+	fromAccounts   = `
 FROM users u LEFT JOIN credentials c ON c.user_id = u.id`
+)
 
 type accountRow struct {
 	userRow
@@ -64,12 +67,16 @@ func (r *tenantRow) tenant() directory.Tenant {
 // work. It also finds an address that an earlier version stored in another
 // spelling. Disabled people are found too; directory.ErrNotFound.
 func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
+	var row struct {
+		accountRow
+		AccessEnds int64 `db:"access_ends"`
+	}
 	const where = ` WHERE u.email IN ($1, $2, $3, $4) ORDER BY u.email <> $1, u.email LIMIT 1`
-	var row accountRow
-	if err := p.db.Get(ctx, "users.account", &row, selectAccount+where, spellings(email)...); err != nil {
+	query := `SELECT ` + accountColumns + `, ` + AccessEnds("u.id", "", "") + ` AS access_ends` + fromAccounts + where
+	if err := p.db.Get(ctx, "users.account", &row, query, spellings(email)...); err != nil {
 		return nil, notFound(err)
 	}
-	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
+	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash, AccessEnds: row.AccessEnds}, nil
 }
 
 // User finds a person by id, disabled ones included; directory.ErrNotFound.

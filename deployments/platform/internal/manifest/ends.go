@@ -1,7 +1,16 @@
 package manifest
 
-import "context"
+import (
+	"context"
 
-// finish marks what has ended with the batches so far, such as the sessions of a
-// person who was disabled.
-func (a *applier) finish(context.Context) error { return nil }
+	"github.com/platform-oauth/platform-oauth/libs/ending"
+)
+
+// finish marks the sessions and grants of those whose access has ended with the
+// batches so far: people, tenants and applications that were disabled, memberships
+// that were removed, tenants that take no passwords any more. It has ended with the
+// commit of the batch already.
+func (a *applier) finish(ctx context.Context) error {
+	_, err := ending.Finish(ctx, a.db, a.opts.Now())
+	return err
+}

@@ -46,6 +46,7 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 	old := v.Session
 	s := &sessions.Session{
 		UserID: old.UserID, TenantID: tenantID, AuthTime: old.AuthTime, ACR: old.ACR, AMR: old.AMR, ExpiresAt: old.ExpiresAt,
+		PersonEnds: old.PersonEnds,
 	}
 	fresh, err := a.newSession(ctx, v, s)
 	if err != nil {

@@ -71,7 +71,7 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	}
 	s := &sessions.Session{
 		UserID: account.User.ID, AuthTime: now, ACR: oauth.ACRPassword, AMR: []string{oauth.AMRPassword},
-		ExpiresAt: now.Add(a.Lifetime),
+		ExpiresAt: now.Add(a.Lifetime), PersonEnds: account.AccessEnds,
 	}
 	if len(tenants) == 1 {
 		s.TenantID = tenants[0].ID
