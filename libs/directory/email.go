@@ -17,6 +17,7 @@ const maxEmail = 254
 // transitional).
 var domains = idna.New(
 	idna.MapForLookup(),
+	idna.StrictDomainName(false), // there are hosts with an underscore
 	idna.Transitional(false),
 	idna.BidiRule(),
 	idna.CheckJoiners(true),

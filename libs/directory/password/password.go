@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
 )
 
 // MaxLength is the longest password, in bytes, that is hashed.
@@ -89,7 +90,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return h.HashFrom(ctx, "", password)
 }
 
-// HashFrom makes the PHC string to store. A client (its address, say; empty for
+// HashFrom makes the PHC string to store, of the password in Unicode's form NFC
+// (RFC 8265 4.2.1). A client (its address, say; empty for
 // none) never has more than half of slots and queue, so that it does not keep
 // everybody else out. ErrTooLong, ErrBusy, the context's error.
 func (h *Hasher) HashFrom(ctx context.Context, client, password string) (string, error) {
@@ -101,7 +103,7 @@ func (h *Hasher) HashFrom(ctx context.Context, client, password string) (string,
 		return "", fmt.Errorf("password: read randomness: %w", err)
 	}
 	var err error
-	if p.key, err = h.derive(ctx, client, p, password, keyLength); err != nil {
+	if p.key, err = h.derive(ctx, client, p, norm.NFC.String(password), keyLength); err != nil {
 		return "", err
 	}
 	return p.String(), nil
@@ -128,11 +130,26 @@ func (h *Hasher) VerifyFrom(ctx context.Context, client, hash, password string) 
 			return false, err
 		}
 	}
-	key, err := h.derive(ctx, client, want, password, len(want.key))
-	if err != nil {
-		return false, err
+	right := 0
+	for _, form := range forms(password) {
+		key, err := h.derive(ctx, client, want, form, len(want.key))
+		if err != nil {
+			return false, err
+		}
+		right |= subtle.ConstantTimeCompare(key, want.key)
 	}
-	return subtle.ConstantTimeCompare(key, want.key) == 1 && hash != "", nil
+	return right == 1 && hash != "", nil
+}
+
+// forms are what a typed password may have been hashed as: in Unicode's form NFC,
+// which keyboards do not agree on, and as it was typed, which is what earlier
+// versions hashed. All are tried for everybody, so that the work depends on what was
+// typed alone.
+func forms(password string) []string {
+	if normal := norm.NFC.String(password); normal != password {
+		return []string{normal, password}
+	}
+	return []string{password}
 }
 
 // NeedsUpgrade tells whether a hash is cheaper to guess than a new one would be.

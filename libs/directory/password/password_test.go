@@ -2,6 +2,7 @@ package password_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 )
@@ -38,6 +40,39 @@ func TestAHashVerifiesOnlyItsOwnPassword(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, typed)
 	}
+}
+
+// RFC 8265 4.2: one keyboard composes what another sends in parts.
+func TestAPasswordIsTheSameHoweverItsLettersAreComposed(t *testing.T) {
+	const composed, parts = "caf\u00e9 cr\u00e8me", "cafe\u0301 cre\u0300me"
+	h := hasher(t, password.Options{Params: cheap})
+	for _, typed := range []string{composed, parts} {
+		hash, err := h.Hash(t.Context(), typed)
+		require.NoError(t, err)
+		for _, again := range []string{composed, parts} {
+			ok, err := h.Verify(t.Context(), hash, again)
+			require.NoError(t, err)
+			require.True(t, ok)
+		}
+	}
+
+	// An earlier version hashed what was typed.
+	salt := []byte("somesaltsomesalt")
+	key := argon2.IDKey([]byte(parts), salt, cheap.Time, cheap.Memory, cheap.Threads, 32)
+	b64 := base64.RawStdEncoding
+	old := "$argon2id$v=19$m=64,t=1,p=1$" + b64.EncodeToString(salt) + "$" + b64.EncodeToString(key)
+	ok, err := h.Verify(t.Context(), old, parts)
+	require.NoError(t, err)
+	require.True(t, ok)
+
+	var work []int64
+	for _, hash := range []string{old, ""} {
+		before := h.Work()
+		_, err := h.Verify(t.Context(), hash, parts)
+		require.NoError(t, err)
+		work = append(work, h.Work()-before)
+	}
+	require.Equal(t, work[0], work[1], "whether there is an account does not show")
 }
 
 func TestTheSamePasswordHashesDifferentlyEachTime(t *testing.T) {

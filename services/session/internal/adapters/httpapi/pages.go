@@ -48,7 +48,8 @@ func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem
 
 func emailField(t webui.Texts, value string) webui.Field {
 	return webui.Field{
-		Name: "email", Label: t.T("email.label"), Type: "email", Value: value, Autocomplete: "username",
+		// Not "email": browsers refuse letters before the @ that are not ASCII.
+		Name: "email", Label: t.T("email.label"), Type: "text", Value: value, Autocomplete: "username",
 		InputMode: "email", Autocapital: "none", Required: true, Autofocus: true, ErrorAbove: true,
 	}
 }
