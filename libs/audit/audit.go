@@ -34,7 +34,6 @@ const (
 	ClientRefused   Kind = "token.client_refused"   // an application did not authenticate
 	ClientBlocked   Kind = "token.client_blocked"   // too many failures of that
 	AssertionReused Kind = "token.assertion_reused" // a jti came twice (RFC 7523 3)
-	TokenErrorShown Kind = "token.error_shown"      // an error page, to a browser; detail: error, status
 )
 
 // The second screen, told by the device service.

@@ -63,9 +63,11 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				if action == "approve" { // RFC 8628 5.4: a code that somebody sent comes from elsewhere
 					show("approve_elsewhere", code, visit{path: pagePath, session: session, from: there, query: url.Values{"user_code": {code}}})
 				}
-				show(action+"_done", code, visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{
+				decided := w.do(visit{method: http.MethodPost, path: verifyPath, page: true, session: session, form: url.Values{
 					"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)},
 				}})
+				require.Equal(t, http.StatusSeeOther, decided.StatusCode)
+				show(action+"_done", code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 			}
 			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
 			code := w.device()

@@ -30,6 +30,7 @@ const (
 	verifyPath    = "/api/v1/platform/oauth/device/verify"
 	pagePath      = "/device"
 	ada           = "usr_ada"
+	grace         = "usr_grace"
 	acme          = "tnt_acme"
 	appSecret     = "a-long-random-string-of-the-operator"
 
@@ -101,6 +102,7 @@ func (w *world) seed() {
 	require.NoError(w.t, directorystore.NewOperator(w.db).Tx(ctx, func(op *directorystore.Writer) error {
 		require.NoError(w.t, op.SaveTenant(ctx, directory.Tenant{ID: acme, Slug: "acme", Name: "Acme", Active: true}, nil, now))
 		require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: ada, Email: "ada@acme.test", Name: "Ada", Active: true}, []string{acme}, now))
+		require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: grace, Email: "grace@acme.test", Active: true}, []string{acme}, now))
 		for _, app := range apps {
 			require.NoError(w.t, op.SaveApplication(ctx, app, now))
 		}
@@ -124,8 +126,13 @@ func (w *world) count(query string, args ...any) int {
 	return n
 }
 
-// signIn writes a session as the session service does.
+// signIn writes a session of Ada's as the session service does.
 func (w *world) signIn() (id, value string) {
+	w.t.Helper()
+	return w.signInAs(ada)
+}
+
+func (w *world) signInAs(userID string) (id, value string) {
 	w.t.Helper()
 	id, err := oauth.NewID("ses_", rand.Reader)
 	require.NoError(w.t, err)
@@ -134,7 +141,7 @@ func (w *world) signIn() (id, value string) {
 	now := database.At(w.clock.Now())
 	w.exec(`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, oauth.HashSecret(value), ada, acme, now, "1", database.JSON[[]string]{V: []string{"pwd"}}, now, now, database.At(now.Add(720*time.Hour)))
+		id, oauth.HashSecret(value), userID, acme, now, "1", database.JSON[[]string]{V: []string{"pwd"}}, now, now, database.At(now.Add(720*time.Hour)))
 	return id, value
 }
 

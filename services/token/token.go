@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
@@ -24,7 +22,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
@@ -147,13 +144,8 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 }
 
 func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource) (http.Handler, error) {
-	ui, err := webui.New()
-	if err != nil {
-		return nil, err
-	}
-	told := refusals.New(audit.TokenErrorShown, auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge("token", server, deps)
-	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), told.Page(ui.ErrorPage)
+	options.Handlers = httpapi.Handlers(cases)
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
 		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider}).Known,

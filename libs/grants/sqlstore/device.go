@@ -16,7 +16,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 ON CONFLICT (user_code) DO NOTHING`
 
 const selectDeviceByUserCode = `
-SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at, consumed_at, trace_parent
+SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at,
+       consumed_at, user_id, trace_parent
 FROM device_codes WHERE user_code = $1`
 
 const decideDevice = `
@@ -55,12 +56,13 @@ type deviceCodeRow struct {
 	Decision    string        `db:"decision"`
 	DecidedAt   database.Time `db:"decided_at"`
 	ConsumedAt  database.Time `db:"consumed_at"`
+	UserID      string        `db:"user_id"`
 	TraceParent string        `db:"trace_parent"`
 }
 
 // DeviceByUserCode finds a code by its user code (XXXX-XXXX), in whatever state
-// it is; grants.ErrNotFound. Who approved it is left out: it is the token
-// service's to know.
+// it is; grants.ErrNotFound. Of whoever decided only UserID is read, so that the
+// person can be shown what they decided; the rest is the token service's to know.
 func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error) {
 	var row deviceCodeRow
 	err := s.db.Get(ctx, "device_codes.by_user_code", &row, selectDeviceByUserCode, userCode)
@@ -73,11 +75,12 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 		Hash: row.Hash, UserCode: row.UserCode, ClientID: row.ClientID, Scope: scope, Resource: row.Resource,
 		Interval: time.Duration(row.Interval) * time.Second, Address: row.Address, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time,
 		Decision: grants.DeviceDecision(row.Decision), DecidedAt: row.DecidedAt.Time, ConsumedAt: row.ConsumedAt.Time,
+		UserID: row.UserID,
 	}, nil
 }
 
-// Decide writes c.Decision and, of an approval, the grant and who approved (RFC
-// 8628 3.3). Of any number of callers exactly one succeeds; the others hear
+// Decide writes c.Decision, who decided and, of an approval, the grant and how they
+// had signed in (RFC 8628 3.3). Of any number of callers exactly one succeeds; the others hear
 // grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
 func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.Time) error {
 	n, err := s.db.Exec(ctx, "device_codes.decide", decideDevice, c.Hash, database.At(now), string(c.Decision),

@@ -98,12 +98,6 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 	return &Answer{Self: row.ID}, nil
 }
 
-// Validate tells what Start would refuse, and changes nothing: for HEAD.
-func (a *Authorizer) Validate(ctx context.Context, request *domain.Request) (*Answer, error) {
-	_, _, refused, err := a.check(ctx, request)
-	return refused, err
-}
-
 // check finds the application and decides on everything that needs no browser.
 // refused is an answer for the application; err must not leave for its redirect
 // URI.

@@ -35,7 +35,7 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	}
 	var wrong bool
 	var err error
-	visit.Code, visit.App, wrong, err = d.code(ctx, userCode)
+	visit.Code, visit.App, wrong, err = d.code(ctx, userCode, visit)
 	if !wrong {
 		return err
 	}
@@ -46,10 +46,11 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	return err
 }
 
-// code is what a person typed, while it waits for them. wrong says that the answer
-// is errUnknownCode and that it was a guess: not a code that was decided about
-// before, which whoever reloads a page asks for.
-func (d *Device) code(ctx context.Context, userCode string) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
+// code is what a person typed, while it waits for them; with errUnknownCode it is
+// also there where this person has decided about it. wrong says that the answer is
+// errUnknownCode and that it was a guess: not a code that was decided about before,
+// which a person asks for who reloads a page.
+func (d *Device) code(ctx context.Context, userCode string, visit *Visit) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
 	code, err = d.Codes.DeviceByUserCode(ctx, userCode)
 	if errors.Is(err, grants.ErrNotFound) {
 		return nil, nil, true, errUnknownCode()
@@ -57,7 +58,8 @@ func (d *Device) code(ctx context.Context, userCode string) (code *grants.Device
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the user code: %w", err)
 	}
-	if !domain.Waits(code, d.Now()) {
+	visit.note(code)
+	if !domain.Waits(code, d.Now()) && visit.Decided == grants.DeviceUndecided {
 		return nil, nil, code.Decision == grants.DeviceUndecided, errUnknownCode()
 	}
 	app, err = d.Applications.Application(ctx, code.ClientID)
@@ -66,6 +68,9 @@ func (d *Device) code(ctx context.Context, userCode string) (code *grants.Device
 	}
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the application: %w", err)
+	}
+	if visit.Decided != grants.DeviceUndecided {
+		return code, app, false, errUnknownCode()
 	}
 	return code, app, false, nil
 }

@@ -39,11 +39,14 @@ type Visit struct {
 	// Session and User are nil while nobody is signed in.
 	Session *sessions.Session
 	User    *directory.User
+	// Decided is what User decided about the code before, or empty.
+	Decided grants.DeviceDecision
 }
 
-// Look tells who is looking and what the typed code stands for. The Visit names
-// the person also where the code is the error; a *limits.Error says that there were
-// too many wrong ones.
+// Look returns who is looking and what the typed code stands for. The Visit names
+// the person also where the code is the error, and what this person decided about
+// it where that is why it waits no longer; a *limits.Error says that there were too
+// many wrong ones.
 func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visit, error) {
 	visit := &Visit{}
 	var err error
@@ -51,6 +54,13 @@ func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visi
 		return visit, err
 	}
 	return visit, d.find(ctx, typed, visit, visitor)
+}
+
+// note remembers what the person who is looking decided about a code.
+func (v *Visit) note(code *grants.DeviceCode) {
+	if v.User != nil && code.UserID == v.User.ID {
+		v.Decided = code.Decision
+	}
 }
 
 // person is who is signed in in a browser and still may be; nil for nobody.
@@ -152,6 +162,7 @@ var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest, "there is no such sign-in
 func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, decision grants.DeviceDecision) error {
 	code := *visit.Code
 	code.Decision, code.DecidedAt = decision, d.Now()
+	code.UserID = visit.Session.UserID
 	event := d.event(audit.DeviceDenied, visit, visitor)
 	if decision == grants.DeviceApproved {
 		var err error
@@ -160,10 +171,16 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		}
 		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
-		code.UserID, code.TenantID, code.AuthTime, code.ACR, code.AMR = s.UserID, s.TenantID, s.AuthTime, s.ACR, s.AMR
+		code.TenantID, code.AuthTime, code.ACR, code.AMR = s.TenantID, s.AuthTime, s.ACR, s.AMR
 	}
 	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
-	if errors.Is(err, grants.ErrDecided) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
+	if errors.Is(err, grants.ErrDecided) { // in another tab, perhaps by the same person
+		if before, lookErr := d.Codes.DeviceByUserCode(ctx, code.UserCode); lookErr == nil {
+			visit.note(before)
+		}
+		return errUnknownCode()
+	}
+	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
 		return errUnknownCode()
 	}
 	if err != nil {

@@ -53,8 +53,8 @@ type Codes interface {
 	// DeviceByUserCode finds a code by its user code in the form XXXX-XXXX,
 	// decided, used and expired ones too; grants.ErrNotFound.
 	DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error)
-	// Decide writes code.Decision and, of an approval, who approved. Of any number
-	// of callers exactly one succeeds; the others hear grants.ErrDecided,
+	// Decide writes code.Decision, who decided and, of an approval, the grant. Of any
+	// number of callers exactly one succeeds; the others hear grants.ErrDecided,
 	// grants.ErrExpired or grants.ErrNotFound.
 	Decide(ctx context.Context, code *grants.DeviceCode, now time.Time) error
 	// Waiting counts the codes that wait for their person.

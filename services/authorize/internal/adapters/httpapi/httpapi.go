@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"net/http"
 	"net/url"
 
 	"github.com/gin-gonic/gin"
@@ -46,11 +45,6 @@ func (a *API) get(c *gin.Context) {
 		a.write(c, nil, err)
 		return
 	}
-	if c.Request.Method == http.MethodHead { // must neither store nor issue
-		answer, err := a.Authorizer.Validate(c.Request.Context(), request)
-		a.write(c, answer, err)
-		return
-	}
 	answer, err := a.Authorizer.Start(c.Request.Context(), request, a.visitor(c))
 	a.write(c, answer, err)
 }
@@ -58,10 +52,6 @@ func (a *API) get(c *gin.Context) {
 func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 	if len(params.All(flowParameter)) > 1 {
 		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))
-		return
-	}
-	if c.Request.Method == http.MethodHead {
-		a.write(c, nil, nil)
 		return
 	}
 	answer, err := a.Authorizer.Continue(c.Request.Context(), params.Get(flowParameter), a.visitor(c))
@@ -103,16 +93,12 @@ func (a *API) visitor(c *gin.Context) app.Visitor {
 	}
 }
 
-// write answers an outcome; without one there is nothing to tell (HEAD).
+// write answers an outcome.
 func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
 	httpkit.NoStore(c)
 	c.Header("Referrer-Policy", "no-referrer")
 	if err != nil {
 		httpkit.Fail(c, err)
-		return
-	}
-	if answer == nil {
-		c.Status(http.StatusOK)
 		return
 	}
 	if answer.Browser != "" {

@@ -106,10 +106,12 @@ func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, erro
 	if err != nil {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
-	if err := params.Missing("client_id"); err != nil && params.Get("client_assertion") == "" { // an assertion names its client
+	// Credentials name their client, by an assertion or by Basic (RFC 8628 3.1).
+	named := params.Get("client_assertion") != "" || c.GetHeader("Authorization") != ""
+	if err := params.Missing("client_id"); err != nil && !named {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
-	if params.Repeated("resource") != "" {
+	if params.Twice("client_id", "client_secret", "client_assertion_type", "client_assertion", "scope") != "" {
 		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	credentials, err := clientauth.ParseForm(c.Request.Header.Values("Authorization"), clientauth.Form{
@@ -144,7 +146,7 @@ func (a *API) info(c *gin.Context) {
 	if err == nil {
 		err = params.Missing("user_code")
 	}
-	if err == nil && params.Repeated() != "" {
+	if err == nil && params.Twice("user_code") != "" {
 		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -21,7 +22,7 @@ import (
 func (a *API) page(c *gin.Context) {
 	httpkit.NoStore(c)
 	params, err := httpkit.Query(c)
-	if err == nil && params.Repeated() != "" {
+	if err == nil && params.Twice("user_code", "flow") != "" {
 		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	switch {
@@ -37,10 +38,6 @@ func (a *API) page(c *gin.Context) {
 }
 
 func (a *API) returned(c *gin.Context, flow string) {
-	if c.Request.Method == http.MethodHead { // must not end the flow
-		c.Status(http.StatusOK)
-		return
-	}
 	userCode, pages, err := a.device.Return(c.Request.Context(), flow, a.visitor(c))
 	switch {
 	case errors.Is(err, app.ErrSignInGone) && httpkit.WantsHTML(c.Request):
@@ -55,11 +52,13 @@ func (a *API) returned(c *gin.Context, flow string) {
 }
 
 // show leads from a code to the page that asks for the decision, by the sign-in
-// pages where nobody is signed in.
+// pages where nobody is signed in, or to what the person has decided already.
 func (a *API) show(c *gin.Context, typed string) {
 	visitor := a.visitor(c)
 	visit, err := a.device.Look(c.Request.Context(), typed, visitor)
 	switch {
+	case visit.Decided != grants.DeviceUndecided:
+		a.done(c, "device."+string(visit.Decided), visit)
 	case unknownCode(err):
 		a.askForCode(c, http.StatusNotFound, typed, "device.enter.unknown")
 	case err != nil:
@@ -78,10 +77,6 @@ func unknownCode(err error) bool {
 }
 
 func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
-	if c.Request.Method == http.MethodHead { // must not store anything
-		c.Status(http.StatusOK)
-		return
-	}
 	flow, browser, err := a.device.SignIn(c.Request.Context(), visit, visitor)
 	if err != nil {
 		httpkit.Fail(c, err)

@@ -32,6 +32,12 @@ const (
 	problemEmpty    = "empty"
 )
 
+// formFields are what the forms of the pages hold.
+var formFields = []string{
+	"csrf_token", "email", "password", "tenant", "session", "action", "application",
+	"current_password", "new_password", "repeat_password", "sign_out_others",
+}
+
 func flowPath(id string) string { return "/auth/flows/" + url.PathEscape(id) }
 
 // returnPath is where a finished flow goes on: a stored kind decides, never a
@@ -180,7 +186,7 @@ func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
 		a.fail(c, app.ErrOtherBrowser)
 		return nil, nil, false
 	}
-	if form.Repeated() != "" || !cookie.CheckCSRF(browser, flowID, form.Get("csrf_token")) {
+	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(browser, flowID, form.Get("csrf_token")) {
 		a.fail(c, errCSRF)
 		return nil, nil, false
 	}
