@@ -115,7 +115,8 @@ func (a *assertion) problem(now time.Time, audiences ...string) string {
 	case c.Issuer != c.Subject:
 		return "iss and sub of client_assertion must both be the client_id"
 	case c.Audience == "" || !slices.ContainsFunc(audiences, a.names):
-		return "aud of client_assertion must be the issuer and nothing else"
+		return "aud of client_assertion must be the issuer as its only value; the token endpoint is accepted" +
+			" where the application is registered with token_endpoint_audience"
 	case c.ID == "" || len(c.ID) > maxJTI:
 		return "client_assertion needs a jti of at most 1024 bytes"
 	case c.ExpiresAt == nil || *c.ExpiresAt <= at:

@@ -113,7 +113,8 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 	}
 	invalid := invalidClient(false)
 	if c.assertion.names(endpoint) { // said to everybody, so that nobody learns who may
-		invalid.Err.Description += "; aud of client_assertion should be the issuer"
+		invalid.Err.Description += "; aud of client_assertion should be the issuer: the token endpoint is accepted" +
+			" only where the application is registered with token_endpoint_audience"
 	}
 	if app == nil || !app.Active || app.Public() || c.assertion.names(endpoint) && !app.TokenEndpointAudience {
 		return invalid

@@ -89,7 +89,7 @@ func TestAnExchange(t *testing.T) {
 		delete(claims, "jti")
 		now := float64(w.clock.Now().Unix())
 		require.Equal(t, map[string]any{
-			"iss": issuer, "sub": p.user.ID, "aud": downstream, "exp": from["exp"], "iat": now, "nbf": now, "gid": from["gid"],
+			"iss": issuer, "sub": p.user.ID, "aud": downstream, "exp": from["exp"], "iat": now, "gid": from["gid"],
 			"client_id": "edge", "scope": "api:read", "auth_time": from["auth_time"], "acr": "1", "amr": []any{"pwd"},
 			"sid": p.session, "tenant_id": "tnt_acme", "tenant_slug": "acme", "app_scope": "GLOBAL",
 			"act": map[string]any{"sub": "edge"},

@@ -57,7 +57,7 @@ func TestTokensSayWhatTheyMust(t *testing.T) {
 		delete(access, "jti")
 		authTime := float64(start.Add(-time.Minute).Unix())
 		require.Equal(t, map[string]any{
-			"iss": issuer, "sub": p.user.ID, "aud": issuer, "exp": now + 3600, "iat": now, "nbf": now, "gid": gid,
+			"iss": issuer, "sub": p.user.ID, "aud": issuer, "exp": now + 3600, "iat": now, "gid": gid,
 			"client_id": "web", "scope": "openid profile email api:read", "auth_time": authTime, "acr": "1", "amr": []any{"pwd"},
 			"sid": p.session, "tenant_id": "tnt_acme", "tenant_slug": "acme", "app_scope": "GLOBAL",
 		}, access, "RFC 9068 2.2")

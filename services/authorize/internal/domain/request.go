@@ -128,20 +128,32 @@ func (p *parser) reply(r *Request) {
 			p.fail(oauth.InvalidRequest, "%s was sent more than once", name)
 		}
 	}
+	state, modes := p.values("state"), p.values("response_mode")
+	if objects := p.values("request"); len(objects) == 1 { // what stands there supersedes (OpenID Connect Core 6.1)
+		object := wishesOf(objects[0])
+		if object.State != "" {
+			state = []string{object.State}
+		}
+		if object.ResponseMode != "" {
+			modes = []string{object.ResponseMode}
+		}
+	}
+
 	// A state sent twice is not ours to choose from, one too long not ours to carry.
-	if state := p.values("state"); len(state) == 1 {
+	if len(state) == 1 {
 		if len(state[0]) <= MaxState {
 			r.State = state[0]
 		} else {
 			p.fail(oauth.InvalidRequest, "state is longer than %d bytes", MaxState)
 		}
 	}
+
 	r.Mode = oauth.ResponseModeQuery
-	if len(p.values("response_mode")) > 1 {
+	if len(modes) != 1 {
 		return
 	}
-	switch mode := oauth.ResponseMode(p.get("response_mode")); mode {
-	case "", oauth.ResponseModeQuery:
+	switch mode := oauth.ResponseMode(modes[0]); mode {
+	case oauth.ResponseModeQuery:
 	case oauth.ResponseModeFormPost:
 		r.Mode = mode
 	default:

@@ -71,7 +71,6 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 		Audience:      i.audience(c, s.Issuer),
 		ExpiresAt:     i.expiresAt.Unix(),
 		IssuedAt:      c.now.Unix(),
-		NotBefore:     c.now.Unix(),
 		ID:            id,
 		GrantID:       i.grantID,
 		ClientID:      c.app.ClientID,

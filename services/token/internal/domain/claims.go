@@ -48,7 +48,7 @@ type AccessToken struct {
 	Audience      Audience `json:"aud"`
 	ExpiresAt     int64    `json:"exp"`
 	IssuedAt      int64    `json:"iat"`
-	NotBefore     int64    `json:"nbf"`
+	NotBefore     int64    `json:"nbf,omitempty"` // not issued: a resource server with a slow clock would refuse it
 	ID            string   `json:"jti"`
 	GrantID       string   `json:"gid,omitempty"`
 	ClientID      string   `json:"client_id"`
