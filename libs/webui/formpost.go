@@ -34,9 +34,6 @@ func (u *UI) FormPost(w http.ResponseWriter, r *http.Request, redirectURI string
 	}
 	slices.SortStableFunc(data.Params, func(a, b param) int { return cmp.Compare(a.Name, b.Name) })
 	texts := u.texts.For(r, "")
-	opts := PageOptions{Texts: texts, Script: "form_post.js"}
-	if source := FormActionSource(redirectURI); source != "" {
-		opts.FormAction = []string{source}
-	}
+	opts := PageOptions{Texts: texts, Script: "form_post.js", LeadsAway: true}
 	u.Render(w, r, http.StatusOK, u.post, View{Title: texts.T("form_post.title"), Lead: texts.T("form_post.lead"), Data: data}, opts)
 }

@@ -173,9 +173,6 @@ func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 	if out.App != nil {
 		view.Lead = t.T("logout.lead_app", out.App.Name)
 	}
-	opts := webui.PageOptions{Texts: t}
-	if source := webui.FormActionSource(out.ReturnTo); source != "" {
-		opts.FormAction = []string{source}
-	}
+	opts := webui.PageOptions{Texts: t, LeadsAway: out.ReturnTo != ""}
 	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["logout"], view, opts)
 }

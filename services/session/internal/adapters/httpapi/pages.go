@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -136,7 +137,7 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	f.Scopes = t.Scopes(v.Request.Scope)
 	f.ReturnTo = t.T("consent.device")
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
-		f.ReturnTo = strings.TrimPrefix(webui.FormActionSource(v.Request.RedirectURI), "https://")
+		f.ReturnTo = hostOf(v.Request.RedirectURI)
 	}
 	view := webui.View{Title: t.T("consent.title", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "consent", view, t)
@@ -153,14 +154,20 @@ func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
 }
 
 func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
-	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home)}
+	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home), LeadsAway: v.Request.RedirectURI != ""}
 	if v.Accepted() {
 		opts.Theme = themeOf(v.Tenant())
 	}
-	if source := webui.FormActionSource(v.Request.RedirectURI); source != "" {
-		opts.FormAction = []string{source}
-	}
 	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
+}
+
+// hostOf is the host of a web redirect URI, with its port where it names one.
+func hostOf(redirectURI string) string {
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // appName is what the flow leads to: an application, or the account page.
