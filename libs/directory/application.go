@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -50,6 +51,12 @@ type Application struct {
 	IDTokenClaims          bool
 	DeviceRequiresAuth     bool
 	TokenEndpointAudience  bool // its client assertions may name the token endpoint as aud
+	// Development says that the application is being built: whatever its type, it
+	// may redirect to http on loopback.
+	Development bool
+	// InitiateLoginURI is where a person begins to sign in at the application (OpenID
+	// Connect Core 4), or empty.
+	InitiateLoginURI string
 	AccessTokenAlg         string
 	IDTokenAlg             string
 	AccessTokenTTL         time.Duration
@@ -76,6 +83,21 @@ type ApplicationSecret struct {
 // Public tells whether the application can keep no secret: it must use PKCE and
 // cannot use client_credentials.
 func (a *Application) Public() bool { return a.Type == SPA || a.Type == Native }
+
+// Claimable reports whether any program on the person's device may be at a redirect
+// URI and pass for the application (RFC 8252 8.6): consent to it is asked for every
+// time and never remembered.
+func (a *Application) Claimable(redirectURI string) bool {
+	return (a.Public() || a.Development) && !oauth.IsWebRedirect(redirectURI)
+}
+
+// MisplacedLoopback reports whether uri is http on loopback, which is for NATIVE
+// applications (RFC 8252 7.3) and for those in development. On a platform that is
+// itself on loopback it does not matter.
+func (a *Application) MisplacedLoopback(uri string) bool {
+	scheme, _, _ := strings.Cut(uri, ":")
+	return a.Type != Native && !a.Development && strings.EqualFold(scheme, "http")
+}
 
 // AllowsGrant tells whether the application may use a grant type.
 func (a *Application) AllowsGrant(g oauth.GrantType) bool { return slices.Contains(a.Grants, g) }

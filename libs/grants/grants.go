@@ -157,11 +157,10 @@ func (s *Standing) Live() bool {
 
 // ConsentNeeded tells whether the consent page must be shown for a request:
 // remembered is what the person allowed this application in this tenant before.
-// A first-party application needs none. For public applications on loopback or
-// private schemes neither counts, for anyone on the device can claim to be them
-// (RFC 8252 8.6). prompt=consent always asks (OpenID Connect Core 3.1.2.1).
+// A first-party application needs none. Where any program on the device can claim
+// to be the application neither counts; see directory.Application.Claimable. prompt=consent always asks (OpenID Connect Core 3.1.2.1).
 func ConsentNeeded(app *directory.Application, redirectURI string, prompt oauth.Prompt, scope, remembered oauth.Scopes) bool {
-	if prompt.Has(oauth.PromptConsent) || app.Public() && !oauth.IsWebRedirect(redirectURI) {
+	if prompt.Has(oauth.PromptConsent) || app.Claimable(redirectURI) {
 		return true
 	}
 	return !app.FirstParty && !remembered.Contains(scope...)

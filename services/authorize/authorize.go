@@ -113,6 +113,7 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 		},
 		Hints:       &hints.Hints{Keys: ring.Hints(), Issuer: cfg.Server.Issuer()},
 		Issuer:      cfg.Server.Issuer(),
+		Loopback:    cfg.Server.Loopback(),
 		SessionIdle: cfg.Sessions.Idle,
 		CodeTTL:     cfg.Tokens.CodeTTL,
 		Now:         deps.Now,

@@ -178,8 +178,10 @@ func (w *Writer) SaveApplication(ctx context.Context, a *directory.Application, 
 INSERT INTO applications (client_id, name, type, scope_level, tenant_id, redirect_uris, post_logout_redirect_uris,
        backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
        allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
-       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $28)
+       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, created_at, updated_at,
+       development, initiate_login_uri)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $28,
+       $29, $30)
 ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type, scope_level = excluded.scope_level,
        tenant_id = excluded.tenant_id, redirect_uris = excluded.redirect_uris,
        post_logout_redirect_uris = excluded.post_logout_redirect_uris, backchannel_logout_uri = excluded.backchannel_logout_uri,
@@ -192,6 +194,7 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
        access_token_ttl = excluded.access_token_ttl, refresh_token_ttl = excluded.refresh_token_ttl,
        refresh_idle_ttl = excluded.refresh_idle_ttl, refresh_grace = excluded.refresh_grace,
        cors_origins = excluded.cors_origins, jwks = excluded.jwks, jwks_uri = excluded.jwks_uri,
+       development = excluded.development, initiate_login_uri = excluded.initiate_login_uri,
        updated_at = excluded.updated_at, disabled_at = NULL`
 	var tenant *string
 	if a.TenantID != "" {
@@ -211,7 +214,8 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
 		list(a.RedirectURIs), list(a.PostLogoutRedirectURIs), a.BackchannelLogoutURI, list(grantNames), list(a.Scopes),
 		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty, a.AllowLocalhostRedirect, a.IDTokenClaims,
 		a.DeviceRequiresAuth, a.TokenEndpointAudience, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(), a.RefreshTokenTTL.Microseconds(),
-		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI, database.At(at))
+		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI, database.At(at),
+		a.Development, a.InitiateLoginURI)
 }
 
 // SetSecrets makes an application's secrets exactly those given; one that it has

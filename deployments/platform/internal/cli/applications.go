@@ -71,6 +71,8 @@ none.
 		{"jwks", "jwks", &keys, "file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret"},
 		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes such keys"},
 		{"token_endpoint_audience", "token-endpoint-audience", &f.TokenEndpointAudience, "its assertions may name the token endpoint as aud, not only the issuer"},
+		{"development", "development", &f.Development, "it is being built: it may redirect to http on loopback whatever its type, and people are told"},
+		{"initiate_login_uri", "initiate-login-uri", &f.InitiateLoginURI, "page of its own where a person begins to sign in; error pages lead there"},
 		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
 	}
 	bind(cmd, fields)
@@ -147,6 +149,8 @@ type applicationView struct {
 	RefreshGrace           string          `json:"refresh_grace,omitempty" table:"-"`
 	JWKS                   json.RawMessage `json:"jwks,omitempty" table:"-"`
 	JWKSURI                string          `json:"jwks_uri,omitempty" table:"-"`
+	Development            bool            `json:"development,omitempty" table:"-"`
+	InitiateLoginURI       string          `json:"initiate_login_uri,omitempty" table:"-"`
 	Secrets                []secretView    `json:"secrets,omitempty" table:"-"`
 }
 
@@ -166,6 +170,7 @@ func viewApplication(app *directory.Application, slugs map[string]string) applic
 		DeviceRequiresAuth: app.DeviceRequiresAuth, TokenEndpointAudience: app.TokenEndpointAudience, AccessTokenAlg: app.AccessTokenAlg, IDTokenAlg: app.IDTokenAlg,
 		AccessTokenTTL: lasting(app.AccessTokenTTL), RefreshTokenTTL: lasting(app.RefreshTokenTTL),
 		RefreshIdleTTL: lasting(app.RefreshIdleTTL), JWKS: app.JWKS, JWKSURI: app.JWKSURI,
+		Development: app.Development, InitiateLoginURI: app.InitiateLoginURI,
 	}
 	for _, g := range app.Grants {
 		v.Grants = append(v.Grants, manifest.GrantName(g))

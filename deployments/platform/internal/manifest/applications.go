@@ -88,6 +88,7 @@ func (a *applier) application(f *Application) *directory.Application {
 		TokenEndpointAudience: f.TokenEndpointAudience, AccessTokenAlg: f.AccessTokenAlg, IDTokenAlg: f.IDTokenAlg,
 		AccessTokenTTL: time.Duration(f.AccessTokenTTL), RefreshTokenTTL: time.Duration(f.RefreshTokenTTL),
 		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, JWKS: canonicalKeys(f.JWKS), JWKSURI: f.JWKSURI, Active: true,
+		Development: f.Development, InitiateLoginURI: f.InitiateLoginURI,
 	}
 	for _, name := range f.Grants {
 		app.Grants = append(app.Grants, grantNames[name])
@@ -128,6 +129,7 @@ var fileNames = map[string]string{
 	"DeviceRequiresAuth": "device_requires_auth", "TokenEndpointAudience": "token_endpoint_audience", "AccessTokenAlg": "access_token_alg", "IDTokenAlg": "id_token_alg",
 	"AccessTokenTTL": "access_token_ttl", "RefreshTokenTTL": "refresh_token_ttl", "RefreshIdleTTL": "refresh_idle_ttl",
 	"RefreshGrace": "refresh_grace", "CORSOrigins": "cors_origins", "JWKS": "jwks", "JWKSURI": "jwks_uri", "Active": "enabled",
+	"Development": "development", "InitiateLoginURI": "initiate_login_uri",
 }
 
 // clientSecrets is what the application's secrets shall be. A secret in the file

@@ -65,6 +65,8 @@ type Application struct {
 	RefreshIdleTTL         Duration  `yaml:"refresh_idle_ttl"`
 	RefreshGrace           *Duration `yaml:"refresh_grace"`
 	CORSOrigins            []string  `yaml:"cors_origins"`
+	Development            bool      `yaml:"development"`
+	InitiateLoginURI       string    `yaml:"initiate_login_uri"`
 }
 
 // Duration is written as Go writes it: "15m", "720h".

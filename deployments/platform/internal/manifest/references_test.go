@@ -180,6 +180,8 @@ applications:
     refresh_idle_ttl: 2m
     refresh_grace: 1s
     cors_origins: [https://app.test]
+    development: true
+    initiate_login_uri: https://app.test/login
 `
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
@@ -197,7 +199,7 @@ applications:
 		require.Equal(t, []string{
 			"name", "type", "scope_level", "tenant", "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "grants", "scopes",
 			"audiences", "default_audience", "resources_served", "first_party", "allow_localhost_redirect", "id_token_claims",
-			"device_requires_auth", "access_token_alg", "id_token_alg", "access_token_ttl", "refresh_token_ttl", "refresh_idle_ttl",
+			"device_requires_auth", "development", "initiate_login_uri", "access_token_alg", "id_token_alg", "access_token_ttl", "refresh_token_ttl", "refresh_idle_ttl",
 			"refresh_grace", "cors_origins",
 		}, report.Changes[0].Fields)
 	})

@@ -63,6 +63,7 @@ func (c *checker) applications() {
 		c.kind(a, at)
 		c.secret(a, at)
 		c.uris(a, at)
+		c.beginning(a, at)
 		c.permissions(a, at)
 		c.tokens(a, at)
 	}
@@ -159,9 +160,12 @@ func (c *checker) uris(a *Application, at string) {
 	native := a.Type == string(directory.Native)
 	for key, uris := range map[string][]string{".redirect_uris": a.RedirectURIs, ".post_logout_redirect_uris": a.PostLogoutRedirectURIs} {
 		for i, uri := range uris {
+			where := fmt.Sprintf("%s%s[%d]", at, key, i)
 			if err := oauth.ValidateRedirectURI(uri, native); err != nil {
-				c.refuse(fmt.Sprintf("%s%s[%d]", at, key, i), "%v", err)
+				c.refuse(where, "%v", err)
+				continue
 			}
+			c.loopback(a, where, uri)
 		}
 		c.twice(at+key, uris)
 	}
@@ -179,9 +183,34 @@ func (c *checker) uris(a *Application, at string) {
 		u, err := url.Parse(origin)
 		if err != nil || origin != strings.ToLower(u.Scheme+"://"+u.Host) || oauth.ValidateRedirectURI(origin, false) != nil {
 			c.refuse(fmt.Sprintf("%s.cors_origins[%d]", at, i), "must be an origin such as https://app.example.com")
+			continue
 		}
+		c.loopback(a, fmt.Sprintf("%s.cors_origins[%d]", at, i), origin)
 	}
 	c.twice(at+".cors_origins", a.CORSOrigins)
+}
+
+// loopback refuses http on loopback to what is neither NATIVE nor being built: there
+// any program on a person's device may take the server's or the page's place.
+func (c *checker) loopback(a *Application, where, uri string) {
+	app := directory.Application{Type: directory.ApplicationType(a.Type), Development: a.Development}
+	if !c.rules.Loopback && app.MisplacedLoopback(uri) {
+		c.refuse(where, "is http on loopback, which is for NATIVE applications (RFC 8252 7.3): use https, or write development: true while it is being built")
+	}
+}
+
+// beginning checks where a person begins at the application: a page of its own.
+func (c *checker) beginning(a *Application, at string) {
+	uri := a.InitiateLoginURI
+	if uri == "" {
+		return
+	}
+
+	if err := oauth.ValidateRedirectURI(uri, false); err != nil {
+		c.refuse(at+".initiate_login_uri", "%v", err)
+		return
+	}
+	c.loopback(a, at+".initiate_login_uri", uri)
 }
 
 func (c *checker) permissions(a *Application, at string) {

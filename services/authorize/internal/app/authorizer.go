@@ -40,7 +40,10 @@ type Config struct {
 	Flows        ports.Flows
 	Hints        ports.Hints
 	Issuer       string
-	SessionIdle  time.Duration
+	// Loopback says that the platform itself is on loopback, where http is all there
+	// is.
+	Loopback    bool
+	SessionIdle time.Duration
 	CodeTTL      time.Duration
 	Now          func() time.Time
 	Random       io.Reader
@@ -137,6 +140,9 @@ func (a *Authorizer) application(ctx context.Context, clientID, redirectURI stri
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application belongs to one tenant and may not use the platform endpoints")
 	case !app.AllowsRedirect(redirectURI):
 		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is not registered for this application")
+	case !a.Loopback && app.MisplacedLoopback(redirectURI): // registered before that was refused
+		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is http on loopback, which is for NATIVE applications;"+
+			" an operator can set development: true for one that is being built")
 	}
 	return app, nil
 }

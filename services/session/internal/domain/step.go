@@ -176,5 +176,5 @@ func (s *Situation) askConsent() bool {
 // RemembersConsent tells whether what the person allows is kept: not for
 // applications that any program on the device can claim to be (RFC 8252 8.6).
 func RemembersConsent(app *directory.Application, redirectURI string) bool {
-	return !app.Public() || oauth.IsWebRedirect(redirectURI)
+	return !app.Claimable(redirectURI)
 }

@@ -30,6 +30,7 @@ type form struct {
 	Scopes   []webui.ScopeLine
 	ReturnTo string // host that the browser goes to after consent
 	SignOut  string
+	Warning  *webui.Notice
 }
 
 // choice is one row of a list.
@@ -138,6 +139,9 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	f.ReturnTo = t.T("consent.device")
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
 		f.ReturnTo = hostOf(v.Request.RedirectURI)
+	}
+	if v.App.Development {
+		f.Warning = &webui.Notice{Kind: webui.Warning, Text: t.T("consent.development", appName(t, v))}
 	}
 	view := webui.View{Title: t.T("consent.title", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "consent", view, t)

@@ -110,6 +110,10 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			v.Request.RedirectURI, v.App.Type, v.App.Name = "com.example.notes:/cb", directory.Native, "Notes <i>"
 			a.consentPage(c, v)
 		},
+		"consent_development": func(c *gin.Context, v *app.Visit) {
+			v.Request.RedirectURI, v.App.Development = "http://127.0.0.1:3000/cb", true
+			a.consentPage(c, v)
+		},
 		"logout": func(c *gin.Context, v *app.Visit) {
 			a.confirm(c, &app.Logout{App: v.App, Person: v.User, Session: v.Session, ReturnTo: "https://billing.test/bye?x=1&state=s"}, &httpkit.Params{})
 		},
