@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -227,6 +228,25 @@ func TestNoURLComesFromTheRequestsHeaders(t *testing.T) {
 	res := w.do(visit{host: "evil.test", headers: lies, params: webParams(nil)})
 	require.NotContains(t, res.Header.Get("Location"), "evil.test")
 	res.toPages()
+}
+
+// RFC 8252 7.3, 8.6: what was registered before http on loopback was for NATIVE
+// applications alone leads nowhere, unless an operator says that it is being built.
+func TestLoopbackIsForNativeApplicationsAndThoseBeingBuilt(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	const local = "http://127.0.0.1:3000/cb"
+	w.exec(`UPDATE applications SET redirect_uris = '["` + local + `"]' WHERE client_id = 'web'`)
+	refused := w.do(visit{params: params("web", local, nil), json: true})
+	require.Equal(t, "invalid_request", refused.refusedHere(http.StatusBadRequest))
+	require.Contains(t, refused.body, "development: true")
+
+	w.exec(`UPDATE applications SET development = true, first_party = true WHERE client_id = 'web'`)
+	w.clock.Advance(10 * time.Second) // past the registry's cache
+	w.do(visit{params: params("web", local, nil)}).toPages()
+
+	_, session := w.signIn(ada, nil)
+	silent := w.do(visit{params: params("web", local, url.Values{"prompt": {"none"}}), session: session})
+	require.Equal(t, "interaction_required", silent.toApplication(local).Get("error"), "any program may listen there")
 }
 
 // RFC 9110 9.2.1.

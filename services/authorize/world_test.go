@@ -261,6 +261,15 @@ func (r *reply) refusedHere(status int) string {
 	return body.Error
 }
 
+// over demands that a person is led to the flow's own page, which says what has
+// become of it, and nowhere else.
+func (r *reply) over() {
+	r.t.Helper()
+	require.Equal(r.t, http.StatusSeeOther, r.StatusCode, r.body)
+	require.Regexp(r.t, `^/auth/flows/[^/?#]+\?problem=over$`, r.Header.Get("Location"))
+	require.Empty(r.t, r.Cookies())
+}
+
 func (r *reply) browserCookie() string {
 	for _, c := range r.Cookies() {
 		if c.Name == browserCookie {

@@ -44,10 +44,10 @@ type Config struct {
 	// is.
 	Loopback    bool
 	SessionIdle time.Duration
-	CodeTTL      time.Duration
-	Now          func() time.Time
-	Random       io.Reader
-	Logger       *slog.Logger
+	CodeTTL     time.Duration
+	Now         func() time.Time
+	Random      io.Reader
+	Logger      *slog.Logger
 }
 
 // Authorizer answers authorization requests (RFC 6749 4.1, OpenID Connect Core

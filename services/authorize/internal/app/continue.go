@@ -15,14 +15,24 @@ import (
 // maxFlowID is longer than any id we give.
 const maxFlowID = 64
 
-// errFlowGone is shown to a person: it says what to do, because the page is all
-// they see.
-func errFlowGone() *oauth.Error {
-	return oauth.Errorf(oauth.InvalidRequest, "this sign-in has expired or was already completed; go back to the application and start again")
+// OverError says that a flow can go on no more, or not in this browser. Its cause is
+// the *oauth.Error for a program; a person reads about it on the flow's own page,
+// which knows a way on.
+type OverError struct{ cause *oauth.Error }
+
+func (e *OverError) Error() string { return e.cause.Error() }
+
+// Unwrap returns the *oauth.Error.
+func (e *OverError) Unwrap() error { return e.cause }
+
+func errFlowGone() error {
+	return &OverError{oauth.Errorf(oauth.InvalidRequest,
+		"this sign-in has expired or was already completed; go back to the application and start again")}
 }
 
-func errOtherBrowser() *oauth.Error {
-	return oauth.Errorf(oauth.InvalidRequest, "this sign-in was started in another browser; go back to the application and start again, with cookies allowed")
+func errOtherBrowser() error {
+	return &OverError{oauth.Errorf(oauth.InvalidRequest,
+		"this sign-in was started in another browser; go back to the application and start again, with cookies allowed")}
 }
 
 // Continue answers a browser that returns with its flow: from the sign-in pages,

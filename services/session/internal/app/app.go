@@ -17,6 +17,8 @@ var (
 	ErrFlowExpired  = errors.New("session: the flow has expired")
 	ErrFlowFinished = errors.New("session: the flow has been used")
 	ErrOtherBrowser = errors.New("session: the flow belongs to another browser")
+	// ErrFlowOver is a flow that its end would not take, for a reason known there.
+	ErrFlowOver = errors.New("session: the flow cannot be completed")
 	// ErrSignedOut: the account page needs somebody who is signed in.
 	ErrSignedOut = errors.New("session: nobody is signed in")
 )

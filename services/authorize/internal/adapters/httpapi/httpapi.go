@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/url"
 
 	"github.com/gin-gonic/gin"
@@ -13,8 +14,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// flowParameter is how the sign-in pages send a browser back.
-const flowParameter = "flow"
+const (
+	// flowParameter is how the sign-in pages send a browser back.
+	flowParameter = "flow"
+	// flowsPath is where those pages are.
+	flowsPath = "/auth/flows/"
+	// maxFlow is longer than any flow of ours in an address.
+	maxFlow = 4 << 10
+)
 
 // API serves the endpoint.
 type API struct {
@@ -54,7 +61,12 @@ func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))
 		return
 	}
-	answer, err := a.Authorizer.Continue(c.Request.Context(), params.Get(flowParameter), a.visitor(c))
+	flow := params.Get(flowParameter)
+	answer, err := a.Authorizer.Continue(c.Request.Context(), flow, a.visitor(c))
+	if _, over := errors.AsType[*app.OverError](err); over && len(flow) <= maxFlow && httpkit.WantsHTML(c.Request) {
+		httpkit.SeeOther(c, flowsPath+url.PathEscape(flow)+"?problem=over")
+		return
+	}
 	a.write(c, answer, err)
 }
 
@@ -106,7 +118,7 @@ func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
 	}
 	switch {
 	case answer.Pages != "":
-		httpkit.SeeOther(c, "/auth/flows/"+url.PathEscape(answer.Pages))
+		httpkit.SeeOther(c, flowsPath+url.PathEscape(answer.Pages))
 	case answer.Self != "":
 		httpkit.SeeOther(c, c.Request.URL.Path+"?"+flowParameter+"="+url.QueryEscape(answer.Self))
 	case answer.Reply.Mode == oauth.ResponseModeFormPost:

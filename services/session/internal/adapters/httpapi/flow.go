@@ -30,6 +30,7 @@ const (
 	stepEmail       = "email"
 	problemPassword = "password"
 	problemEmpty    = "empty"
+	problemOver     = "over" // authorize takes the flow no more
 )
 
 // formFields are what the forms of the pages hold.
@@ -65,6 +66,10 @@ func (a *api) flow(c *gin.Context) {
 		return
 	}
 	if v.Step == domain.StepDone {
+		if query.Get(queryProblem) == problemOver { // else the two would send the browser to and fro
+			a.fail(c, app.ErrFlowOver)
+			return
+		}
 		httpkit.SeeOther(c, returnPath(v.Request))
 		return
 	}
@@ -224,6 +229,7 @@ var failures = []failure{
 	{app.ErrFlowUnknown, http.StatusNotFound, "flow.unknown"},
 	{app.ErrFlowExpired, http.StatusGone, "flow.expired"},
 	{app.ErrFlowFinished, http.StatusGone, "flow.finished"},
+	{app.ErrFlowOver, http.StatusGone, "flow.over"},
 	{app.ErrOtherBrowser, http.StatusForbidden, "flow.browser"},
 	{errCSRF, http.StatusForbidden, "flow.csrf"},
 	{errForm, http.StatusForbidden, "flow.form"},
@@ -250,6 +256,8 @@ func (a *api) fail(c *gin.Context, err error) {
 		message.Link = &webui.Link{Href: flowPath(c.Param("flow")), Label: texts.T("flow.csrf.link")}
 	case "flow.form":
 		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+	default:
+		a.wayOn(c, &message, f.key, texts)
 	}
 	message.Reference = httpkit.Reference(c)
 	if f.status == http.StatusForbidden { // what an attack looks like

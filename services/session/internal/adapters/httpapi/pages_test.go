@@ -41,9 +41,39 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}, Refusals: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
+	sessionApp := &app.App{Trail: noTrail{}, Refusals: noTrail{}, Flows: oneFlow{}, Applications: oneApplication{}}
+	sessionApp.Issuer = "https://id.test/oauth"
+	a := &api{Options: Options{UI: ui, App: sessionApp, Shown: func(context.Context, httpkit.Problem) {}}}
 	require.NoError(t, a.load())
 	return a
+}
+
+// oneFlow knows flows of each kind by their id.
+type oneFlow struct{ ports.Flows }
+
+func (oneFlow) Request(_ context.Context, id string) (*grants.AuthorizationRequest, error) {
+	switch id {
+	case "req_golden":
+		return testVisit().Request, nil
+	case "req_begin":
+		return &grants.AuthorizationRequest{Kind: grants.KindAuthorize, ClientID: "begin"}, nil
+	case "req_device":
+		return &grants.AuthorizationRequest{Kind: grants.KindDevice}, nil
+	case "req_account":
+		return &grants.AuthorizationRequest{Kind: grants.KindAccount}, nil
+	default:
+		return nil, grants.ErrNotFound
+	}
+}
+
+type oneApplication struct{}
+
+func (oneApplication) Application(_ context.Context, clientID string) (*directory.Application, error) {
+	app := *testVisit().App
+	if clientID == "begin" {
+		app.InitiateLoginURI = "https://billing.test/login?from=platform"
+	}
+	return &app, nil
 }
 
 type noTrail struct{}
@@ -120,7 +150,23 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"signed_out": func(c *gin.Context, v *app.Visit) {
 			a.signedOutPage(c, &app.Logout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
 		},
-		"flow_unknown":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowUnknown) },
+		"flow_unknown": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_nothing"
+			a.fail(c, app.ErrFlowUnknown)
+		},
+		"flow_over": func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowOver) },
+		"flow_begin": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_begin"
+			a.fail(c, app.ErrFlowExpired)
+		},
+		"flow_device": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_device"
+			a.fail(c, app.ErrOtherBrowser)
+		},
+		"flow_account": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_account"
+			a.fail(c, app.ErrFlowFinished)
+		},
 		"flow_expired":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowExpired) },
 		"flow_finished": func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowFinished) },
 		"flow_browser":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrOtherBrowser) },
@@ -304,7 +350,7 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 		}
 		require.True(t, used[key], "%s is not used", key)
 	}
-	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.browser", "flow.csrf", "flow.form"} {
+	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.over", "flow.browser", "flow.csrf", "flow.form"} {
 		for _, part := range []string{".title", ".what", ".do"} {
 			require.Contains(t, own.Keys(), prefix+part)
 		}
