@@ -136,3 +136,41 @@ func TestAnApplicationsAddressesMayLeadAnywhere(t *testing.T) {
 	tab.click(`form button`)
 	broker.arrived(t, tab, "GET /bye", "bye")
 }
+
+// TestPeopleAreToldWhatIsInDevelopmentAndHaveAWayOn judges the pages that no other
+// test comes by.
+func TestPeopleAreToldWhatIsInDevelopmentAndHaveAWayOn(t *testing.T) {
+	s := together(t)
+	broker := newBroker(t, s)
+	s.register(t, &directory.Application{
+		ClientID:         "broker",
+		Type:             directory.Web,
+		RedirectURIs:     []string{broker.own + "/callback"},
+		Grants:           []oauth.GrantType{oauth.GrantAuthorizationCode},
+		Scopes:           oauth.Scopes{"openid"},
+		FirstParty:       true,
+		Development:      true,
+		InitiateLoginURI: broker.third + "/login",
+	})
+	tab := newTab(t)
+
+	tab.open(broker.begin("built", nil))
+	tab.see(emailField)
+	flow := read(tab, chromedp.Location())
+	tab.fill(emailField, "ada@acme.test"+kb.Enter)
+	tab.see(passwordField)
+	tab.fill(passwordField, password+kb.Enter)
+	tab.see(allowButton)
+	require.Contains(t, tab.text(`main`), "is still in development", "first party or not")
+	tab.judge("consent-development")
+	tab.click(allowButton)
+	broker.arrived(t, tab, "GET /callback", "built")
+
+	tab.open(flow)
+	tab.judge("flow-begin")
+	tab.click(`main a.button`)
+	tab.see(`h1#third`)
+	at, err := url.Parse(read(tab, chromedp.Location()))
+	require.NoError(t, err)
+	require.Equal(t, s.Issuer, at.Query().Get("iss"), "OpenID Connect Core 4")
+}
