@@ -89,9 +89,14 @@ GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform
 -- session: signs people in, asks for consent, ends sessions and tells the
 -- applications.
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, consents, logout_outbox TO platform_session;
--- A visit to the account page starts a sign-in of its own, of these columns only:
--- what an application asks for is authorize's to write.
-GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales, login_email, tenant_id, created_at, expires_at)
+-- What an application asks for travels sealed in the address of the sign-in pages, and
+-- the session service makes the row when a person first does something there: so it
+-- writes all columns of a request, but never those of its end, and may change none of
+-- them afterwards. It is not believed about what the application may have: authorize
+-- asks that of the registration again before a code comes of the row.
+GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce, code_challenge, prompt, max_age,
+              login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent, login_email, tenant_id,
+              created_at, expires_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;

@@ -74,7 +74,9 @@ var matrix = map[string]map[string]rights{
 			verbs:  "S",
 			update: []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"},
 			insert: []string{
-				"browser_hash", "client_id", "created_at", "expires_at", "id", "kind", "login_email", "redirect_uri", "response_mode", "scope", "tenant_id", "ui_locales",
+				"acr_values", "browser_hash", "client_id", "code_challenge", "created_at", "expires_at", "hint_subject", "id", "kind",
+				"login_email", "login_hint", "max_age", "nonce", "prompt", "redirect_uri", "resource", "response_mode", "scope", "state",
+				"tenant_id", "trace_parent", "ui_locales", "user_code",
 			},
 		},
 		"grants": {verbs: "S", update: []string{"revoked_at"}},
@@ -226,7 +228,7 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 		},
 		"platform_session": {
 			`SELECT hash FROM application_secrets`, `SELECT code_hash FROM authorization_codes`, `UPDATE grants SET revoked_at = NULL, scope = 'x'`,
-			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
+			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, decision) VALUES ('x', 'signed_in')`, `INSERT INTO authorization_requests (id, consumed_at) VALUES ('x', NULL)`, `UPDATE authorization_requests SET scope = 'x'`, `UPDATE authorization_requests SET consumed_at = NULL`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
 		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`},

@@ -40,6 +40,16 @@ const (
 	KindAccount   Kind = "account"   // returns to /account
 )
 
+const (
+	// RequestTTL is the longest time that a request waits for its person.
+	RequestTTL = 30 * time.Minute
+	// KeepRequests is how long a request's row stays after its end. While it is there
+	// the token that it was made of makes no second one: the token opens for RequestTTL
+	// from the beginning, and the clocks of two replicas differ by less than the rest.
+	// It holds also where the end of the row was moved forward to now.
+	KeepRequests = RequestTTL + 5*time.Minute
+)
+
 // AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a
 // person. It belongs to one browser and yields at most one code. For KindDevice
 // it only asks for a sign-in: ClientID, Scope and UserCode describe what for,
@@ -64,8 +74,13 @@ type AuthorizationRequest struct {
 	Resource      string // RFC 8707, or empty
 	HintSubject   string // sub of a valid id_token_hint, or empty
 	UserCode      string // KindDevice: the code the person typed, normalized
+	TraceParent   string // W3C trace context of the request that made it; empty: the store's
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
+
+	// Sealed is the token that the request lives in while it has no row; empty where it
+	// has one.
+	Sealed string
 
 	// The session service's part.
 	LoginEmail string // the address typed in this flow, lower case
@@ -75,6 +90,15 @@ type AuthorizationRequest struct {
 	DecidedAt  time.Time
 
 	ConsumedAt time.Time // zero: not yet
+}
+
+// Handle is what the address of the request's page names it by: its token while it is
+// sealed, else its id.
+func (r *AuthorizationRequest) Handle() string {
+	if r.Sealed != "" {
+		return r.Sealed
+	}
+	return r.ID
 }
 
 // AuthorizationCode is what a code stands for (RFC 6749 4.1.2). The code itself

@@ -31,6 +31,7 @@ type exchange struct {
 	form      *Params
 	reference string
 	inPage    bool // ErrorPage runs: should it panic, the answer is JSON
+	plain     bool // a failure is JSON: no person will see the answer
 }
 
 type exchangeKey struct{}

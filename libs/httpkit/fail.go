@@ -178,7 +178,7 @@ func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 	}
 	if x.edge.page != nil {
 		h.Add("Vary", "Accept")
-		if !x.inPage && WantsHTML(c.Request) {
+		if !x.inPage && !x.plain && WantsHTML(c.Request) {
 			x.inPage = true
 			x.edge.page(c.Writer, c.Request, p)
 			return

@@ -68,6 +68,11 @@ type Options struct {
 	// Random gives references where there is no trace; nil: crypto/rand.
 	Random io.Reader
 
+	// Unattended admits requests for a page that are no navigation (see Navigates),
+	// which are refused otherwise; nil: none. Such a request may write nothing that
+	// a stranger can cause, and its failures are JSON.
+	Unattended func(r *http.Request) bool
+
 	// ErrorPage writes p as a page, with p.Status, for browsers that prefer
 	// text/html; nil: every failure is JSON.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, p Problem)
@@ -119,7 +124,11 @@ func NewHandler(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("httpkit: trusted proxies: %w", err)
 	}
 	for _, r := range o.Routes {
-		e.mount(engine, r, o.CORS.wrap(r.OperationID, o.Handlers[r.OperationID]))
+		h := o.CORS.wrap(r.OperationID, o.Handlers[r.OperationID])
+		if r.Pages {
+			h = e.navigated(h, o.Unattended)
+		}
+		e.mount(engine, r, h)
 	}
 	e.mountPreflights(engine, &o.CORS, o.Routes)
 	unmatched := e.unmatchedRoutes()

@@ -104,7 +104,21 @@ func (e Encryption) Derive(label string) []byte {
 	if len(e.Keys) == 0 {
 		return nil
 	}
-	derived, err := hkdf.Key(sha256.New, e.Keys[0][:], nil, "platform "+label, sha256.Size)
+	return derive(e.Keys[0], label)
+}
+
+// DeriveAll returns the 256-bit key of a purpose from each key, in their order: what
+// is sealed with the first is opened with any, so that a new first key ends nothing.
+func (e Encryption) DeriveAll(label string) [][]byte {
+	derived := make([][]byte, len(e.Keys))
+	for i, key := range e.Keys {
+		derived[i] = derive(key, label)
+	}
+	return derived
+}
+
+func derive(key EncryptionKey, label string) []byte {
+	derived, err := hkdf.Key(sha256.New, key[:], nil, "platform "+label, sha256.Size)
 	if err != nil { // only for more than 255 times that length
 		panic(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -151,6 +152,39 @@ func (w *world) consent(userID, clientID, resource, scope string) {
 	w.t.Helper()
 	w.exec(`INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		userID, acme, clientID, resource, scope, database.At(w.clock.Now()))
+}
+
+// sealer is the service's.
+func (w *world) sealer() *sealed.Sealer {
+	w.t.Helper()
+	encryption := servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}}
+	s, err := sealed.New(encryption.DeriveAll(sealed.Label), rand.Reader)
+	require.NoError(w.t, err)
+	return s
+}
+
+// request is the flow that the browser was sent to the pages with.
+func (w *world) request(flow string) *grants.AuthorizationRequest {
+	w.t.Helper()
+	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Request(context.Background(), flow)
+	require.NoError(w.t, err)
+	return r
+}
+
+// settle does what the session service does when a person first does something in a
+// flow, and returns the id of its row.
+func (w *world) settle(flow string) string {
+	w.t.Helper()
+	r := w.request(flow)
+	require.NoError(w.t, grantstore.NewForSession(w.db).Settle(context.Background(), r, w.clock.Now()))
+	return r.ID
+}
+
+// long makes a request that does not fit in an address.
+func long(change url.Values) url.Values {
+	p := webParams(change)
+	p.Set("state", strings.Repeat("s", 4000))
+	return p
 }
 
 // decide does what the session service does at the end of the pages.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
@@ -218,14 +218,17 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 		flow, ok := strings.CutPrefix(away.Header.Get("Location"), "/auth/flows/")
 		require.True(t, ok)
 		browser := away.Cookies()[0].Value
-		require.Equal(t, 1, w.count(`SELECT count(*) FROM authorization_requests WHERE id = $1 AND kind = 'device' AND user_code = $2`, flow, code))
+		require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`), "nothing is stored for a look")
+		sealedFlow := w.request(flow)
+		require.Equal(t, grants.KindDevice, sealedFlow.Kind)
+		require.Equal(t, code, sealedFlow.UserCode)
 
 		back := func(browser string) *reply {
 			return w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}})
 		}
 		require.Equal(t, "/auth/flows/"+flow, back(browser).Header.Get("Location"), "not done there yet")
 		sid, session := w.signIn()
-		require.NoError(t, grantstore.NewForSession(db).Decide(t.Context(), flow, grants.SignedIn, sid, acme, w.clock.Now()))
+		w.decide(flow, sid)
 		require.Equal(t, http.StatusBadRequest, back("").StatusCode, "another browser")
 		require.Equal(t, "/device?user_code="+code, back(browser).Header.Get("Location"))
 		require.Equal(t, "/device?user_code="+code, back(browser).Header.Get("Location"), "reloading is harmless")
@@ -252,7 +255,7 @@ func TestAFormPostedAfterTheSessionEndedSignsInAgain(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	res := w.do(visit{method: http.MethodPost, path: verifyPath, page: true, form: url.Values{"user_code": {w.device()}, "action": {"approve"}, "csrf_token": {"old"}}})
 	require.Equal(t, http.StatusSeeOther, res.StatusCode)
-	require.True(t, strings.HasPrefix(res.Header.Get("Location"), "/auth/flows/flw_"))
+	require.True(t, strings.HasPrefix(res.Header.Get("Location"), "/auth/flows/fls_"))
 }
 
 // RFC 8628 3.3, RFC 6749 10.15.
@@ -267,7 +270,10 @@ func TestAFlowThatIsNoDevicesIsNoWayIn(t *testing.T) {
 			require.Equal(t, http.StatusBadRequest, w.do(visit{path: pagePath, page: true, browser: browser, query: v}).StatusCode)
 		})
 	}
-	w.exec(`UPDATE authorization_requests SET kind = 'authorize' WHERE id = $1`, flow)
+	other := w.request(flow)
+	other.Kind = grants.KindAuthorize
+	flow, _, err := w.sealer().Seal(sealed.Pages, other)
+	require.NoError(t, err)
 	require.Equal(t, http.StatusBadRequest, w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}}).StatusCode)
 }
 
@@ -342,7 +348,7 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	away := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {code}}})
 	flow, browser := strings.TrimPrefix(away.Header.Get("Location"), "/auth/flows/"), away.Cookies()[0].Value
 	sid, session := w.signIn()
-	require.NoError(t, grantstore.NewForSession(db).Decide(t.Context(), flow, grants.SignedIn, sid, acme, w.clock.Now()))
+	w.decide(flow, sid)
 	back := w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}})
 	require.Equal(t, "/device?user_code="+code, back.Header.Get("Location"))
 

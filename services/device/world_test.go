@@ -18,6 +18,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
@@ -43,6 +46,31 @@ type world struct {
 	db      *database.DB
 	clock   *testkit.Clock
 	service *servicekit.Service
+}
+
+// sealer is the service's.
+func (w *world) sealer() *sealed.Sealer {
+	w.t.Helper()
+	encryption := servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}}
+	s, err := sealed.New(encryption.DeriveAll(sealed.Label), rand.Reader)
+	require.NoError(w.t, err)
+	return s
+}
+
+// request is the flow that a browser was sent to the sign-in pages with.
+func (w *world) request(flow string) *grants.AuthorizationRequest {
+	w.t.Helper()
+	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Request(context.Background(), flow)
+	require.NoError(w.t, err)
+	return r
+}
+
+// decide does what the session service does with a sign-in.
+func (w *world) decide(flow, sessionID string) {
+	w.t.Helper()
+	rows, r := grantstore.NewForSession(w.db), w.request(flow)
+	require.NoError(w.t, rows.Settle(context.Background(), r, w.clock.Now()))
+	require.NoError(w.t, rows.Decide(context.Background(), r.ID, grants.SignedIn, sessionID, acme, w.clock.Now()))
 }
 
 func newWorld(t testing.TB, db *database.DB) *world {

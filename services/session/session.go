@@ -15,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -44,8 +45,8 @@ type Config struct {
 	Signing  servicekit.Signing
 	Outbound servicekit.Outbound
 	Limits   servicekit.Limits
-	// Encryption gives the keys of device cookies and of what failures are counted
-	// of; nothing is sealed here.
+	// Encryption gives the keys of sealed flows, of device cookies and of what failures
+	// are counted of.
 	Encryption servicekit.Encryption
 }
 
@@ -84,7 +85,11 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 		Schedule: signingstore.New(deps.DB), Backend: deps.Signing, Now: deps.Now, Logger: deps.Logger,
 		Refresh: cfg.Signing.Refresh(), Changed: deps.Changes.Signal(changes.SigningKeys),
 	})
-	a := newApp(cfg, deps, passwords, ring)
+	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	a := newApp(cfg, deps, passwords, ring, sealer)
 	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
@@ -124,9 +129,9 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	}, nil
 }
 
-func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Ring) *app.App {
+func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Ring, sealer *sealed.Sealer) *app.App {
 	people := directorystore.NewPeople(deps.DB)
-	flows := grantstore.NewForSession(deps.DB)
+	flows := grantstore.NewForSession(deps.DB).Sealing(sealer)
 	reader := sessionstore.New(deps.DB)
 	writer := sqlstore.New(deps.DB)
 	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider)

@@ -126,25 +126,45 @@ func TestOfAWithdrawalAndARedemptionAtOnceNothingStaysAlive(t *testing.T) {
 	})
 }
 
-// RFC 6585 4: what needs no credentials must not fill the store.
-func TestAnAddressStartsSoManySignIns(t *testing.T) {
+// RFC 6585 4: what needs no credentials must not fill the store. Looking is free, and
+// typing an address has a budget: a browser's first, then its address's.
+func TestABrowserAndAnAddressStartSoManySignIns(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		b := w.newBrowser()
-		entrance := b.Get(origin + "/auth/tenants/acme")
-		for range mostFlows - 1 {
-			require.Equal(t, http.StatusOK, w.newBrowser().Get(accountURL).Status)
+		count := func(table string) (n int) {
+			require.NoError(t, w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM `+table))
+			return n
 		}
-		require.Equal(t, "Sign in", b.Get(accountURL).H1())
-		before := w.flows()
-		for range 2 {
-			refused := w.newBrowser().Get(accountURL)
+		for range mostFlows + 1 {
+			require.Equal(t, "Sign in", w.newBrowser().Get(accountURL).H1())
+		}
+		require.Zero(t, w.flows())
+		require.Zero(t, count("limits"))
+
+		start := func(b *visitor) *formbrowser.Page {
+			return b.Get(accountURL).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		}
+		const share = 20
+		busy := w.newBrowser()
+		entrance := busy.Get(origin + "/auth/tenants/acme")
+		for range share {
+			require.Equal(t, "Sign in to Acme Corp", start(busy).H1())
+		}
+		for range mostFlows {
+			refused := start(busy)
 			require.Equal(t, http.StatusTooManyRequests, refused.Status)
 			require.NotEmpty(t, refused.Header.Get("Retry-After"))
 			require.Equal(t, "Too many attempts", refused.H1())
-			refused = entrance.Submit("Continue", url.Values{"email": {"ada@acme.test"}})
-			require.Equal(t, http.StatusTooManyRequests, refused.Status)
 		}
-		require.Equal(t, before, w.flows())
+		require.Equal(t, http.StatusTooManyRequests, entrance.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Status)
+		require.Equal(t, share, w.flows())
+
+		b := w.newBrowser()
+		for range mostFlows - share { // what one browser was refused took nothing from the others
+			b = w.newBrowser()
+			require.Equal(t, "Sign in to Acme Corp", start(b).H1())
+		}
+		require.Equal(t, http.StatusTooManyRequests, start(w.newBrowser()).Status)
+		require.Equal(t, mostFlows, w.flows())
 
 		_, page := b.flow(nil)
 		require.Equal(t, http.StatusSeeOther, b.signIn(page, "ada@acme.test").Status, "flows that were stored go on")

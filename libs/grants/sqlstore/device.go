@@ -6,6 +6,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
@@ -30,10 +31,19 @@ const consumeSignIn = `
 UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND kind = 'device' AND consumed_at IS NULL AND expires_at > $1`
 
 // ForDevice is what the device service may do.
-type ForDevice struct{ db *database.DB }
+type ForDevice struct {
+	db *database.DB
+	sealing
+}
 
 // NewForDevice makes the store of the device service.
 func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
+
+// Sealing returns the store with what seals requests. Without it every request needs
+// a row.
+func (s *ForDevice) Sealing(sealer *sealed.Sealer) *ForDevice {
+	return &ForDevice{db: s.db, sealing: sealing{sealer}}
+}
 
 // InsertDeviceCode stores a new code; false when its user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
@@ -117,9 +127,10 @@ func (s *ForDevice) InsertRequest(ctx context.Context, r *grants.AuthorizationRe
 	return putRequest(ctx, s.db, r)
 }
 
-// Request finds a request in whatever state it is; grants.ErrNotFound.
-func (s *ForDevice) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
-	return findRequest(ctx, s.db, id)
+// Request finds a request in whatever state it is, by its id or by the token that it
+// is sealed in; grants.ErrNotFound.
+func (s *ForDevice) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+	return s.find(ctx, s.db, handle)
 }
 
 // Consume ends a sign-in; of any number of callers exactly one succeeds, the

@@ -108,7 +108,7 @@ func (r *requestRow) request() *grants.AuthorizationRequest {
 		ID: r.ID, Kind: grants.Kind(r.Kind), BrowserHash: r.BrowserHash, ClientID: r.ClientID, RedirectURI: r.RedirectURI,
 		ResponseMode: oauth.ResponseMode(r.ResponseMode), Scope: scope, State: r.State, Nonce: r.Nonce,
 		CodeChallenge: r.CodeChallenge, Prompt: prompt, MaxAge: r.MaxAge, LoginHint: r.LoginHint, ACRValues: r.ACRValues,
-		UILocales: r.UILocales, Resource: r.Resource, HintSubject: r.HintSubject, UserCode: r.UserCode,
+		UILocales: r.UILocales, Resource: r.Resource, HintSubject: r.HintSubject, UserCode: r.UserCode, TraceParent: r.TraceParent,
 		CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time, LoginEmail: r.LoginEmail, SessionID: r.SessionID,
 		TenantID: r.TenantID, Decision: grants.Decision(r.Decision), DecidedAt: r.DecidedAt.Time, ConsumedAt: r.ConsumedAt.Time,
 	}
@@ -139,11 +139,22 @@ func whyNot(ctx context.Context, db database.Runner, id string, now time.Time, o
 	}
 }
 
-func putRequest(ctx context.Context, db *database.DB, r *grants.AuthorizationRequest) error {
-	_, err := db.Exec(ctx, "authorization_requests.insert", insertRequest, r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI,
-		string(r.ResponseMode), r.Scope.String(), r.State, r.Nonce, r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint,
-		r.ACRValues, r.UILocales, r.Resource, r.HintSubject, r.UserCode, madeIn(ctx), database.At(r.CreatedAt), database.At(r.ExpiresAt))
+func putRequest(ctx context.Context, db database.Runner, r *grants.AuthorizationRequest) error {
+	_, err := db.Exec(ctx, "authorization_requests.insert", insertRequest, requestArgs(ctx, r)...)
 	return err
+}
+
+// requestArgs are the values of insertRequest.
+func requestArgs(ctx context.Context, r *grants.AuthorizationRequest) []any {
+	trace := r.TraceParent
+	if trace == "" {
+		trace = madeIn(ctx)
+	}
+	return []any{
+		r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI, string(r.ResponseMode), r.Scope.String(), r.State, r.Nonce,
+		r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint, r.ACRValues, r.UILocales, r.Resource, r.HintSubject, r.UserCode,
+		trace, database.At(r.CreatedAt), database.At(r.ExpiresAt),
+	}
 }
 
 // notFound turns "no row" into the package's word for it.

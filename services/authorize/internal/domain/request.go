@@ -249,6 +249,33 @@ func (r *Request) Check(app *directory.Application) *oauth.Error {
 	return nil
 }
 
+// StillAllowed reports whether a stored request is one that the application may make
+// now: its registration may have changed, and the session service, which stores what
+// was sealed before, must not be believed about more than the person.
+func StillAllowed(app *directory.Application, row *grants.AuthorizationRequest) bool {
+	switch {
+	case !app.AllowsGrant(oauth.GrantAuthorizationCode):
+		return false
+	case app.Public() && row.CodeChallenge == "":
+		return false
+	case row.Resource != "" && !slices.Contains(app.Audiences, row.Resource):
+		return false
+	case row.Scope.Has(oauth.ScopeOfflineAccess) && !app.AllowsGrant(oauth.GrantRefreshToken):
+		return false
+	default:
+		return len(row.Scope) > 0 && app.Scopes.Contains(row.Scope...)
+	}
+}
+
+// IsAddress reports whether a login_hint is an e-mail address, by which a person of
+// this browser may be known. Other hints name nobody here.
+func IsAddress(hint string) bool { return strings.Contains(hint, "@") }
+
+// SameAddress reports whether two e-mail addresses are one person's.
+func SameAddress(a, b string) bool {
+	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
+}
+
 // Reply is how this request is answered.
 func (r *Request) Reply() Reply {
 	return Reply{RedirectURI: r.RedirectURI, Mode: r.Mode, State: r.State}

@@ -70,10 +70,13 @@ type Guesses interface {
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
 }
 
-// Starts bounds how many sign-ins, here or on a device, an address may start.
+// Starts bounds how many sign-ins, here or on a device, may be started.
 type Starts interface {
-	// Start counts one; *limits.Error when there were too many.
+	// Start counts one of an address; *limits.Error when there were too many.
 	Start(ctx context.Context, now time.Time, from netip.Addr) error
+	// StartIn counts one of a browser (the hash of its cookie; nil: not known) and then
+	// of its address; *limits.Error when there were too many of either.
+	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
 // Trail is the audit trail.
@@ -84,10 +87,14 @@ type Trail interface {
 
 // SignIns sends a browser to the sign-in pages and hears of its return.
 type SignIns interface {
+	// Seal returns a token that stands for a request of grants.KindDevice instead of a
+	// row, or an empty one where the request is too long for an address.
+	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
 	// InsertRequest stores a new request of grants.KindDevice.
 	InsertRequest(ctx context.Context, request *grants.AuthorizationRequest) error
-	// Request finds one, consumed and expired ones too; grants.ErrNotFound.
-	Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error)
+	// Request finds one by its id or token, consumed and expired ones too;
+	// grants.ErrNotFound.
+	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
 	// Consume ends a request, once: grants.ErrConsumed, grants.ErrExpired or
 	// grants.ErrNotFound for everybody else.
 	Consume(ctx context.Context, requestID string, now time.Time) error

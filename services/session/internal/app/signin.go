@@ -37,6 +37,9 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	if err := a.settle(ctx, v); err != nil {
+		return false, err
+	}
 	err := a.Flows.SetLogin(ctx, v.Request.ID, email, a.Now())
 	switch {
 	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrDecided), errors.Is(err, grants.ErrNotFound):
@@ -55,6 +58,9 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie, error) {
 	if v.Step != domain.StepPassword || len(typed) > domain.MaxPassword {
 		return nil, nil
+	}
+	if err := a.settle(ctx, v); err != nil { // the address came by login_hint
+		return nil, err
 	}
 	account, err := a.prove(ctx, v.Request.LoginEmail, typed, v.Browser)
 	if err != nil || account == nil {

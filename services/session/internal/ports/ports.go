@@ -15,8 +15,11 @@ import (
 
 // Flows is the session service's half of the hand-off with authorize and device.
 type Flows interface {
-	// Request reads a flow; grants.ErrNotFound.
-	Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error)
+	// Request reads a flow by its id or by the token that it is sealed in;
+	// grants.ErrNotFound.
+	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
+	// Settle makes the row of a sealed flow, as often as it is said; grants.ErrExpired.
+	Settle(ctx context.Context, request *grants.AuthorizationRequest, now time.Time) error
 	// SetLogin keeps the typed address; grants.ErrNotFound, ErrConsumed, ErrExpired.
 	SetLogin(ctx context.Context, id, email string, now time.Time) error
 	// Decide writes what the visit came to. It may be repeated while the flow is
@@ -30,6 +33,8 @@ type Entrances interface {
 	// Start inserts a request of grants.KindAccount with its id, browser, times,
 	// languages and, where they are known, address and tenant.
 	Start(ctx context.Context, request *grants.AuthorizationRequest) error
+	// Seal returns a token that stands for such a request instead of a row.
+	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
 }
 
 // Sessions reads what the cookie stands for.
@@ -161,10 +166,11 @@ type Limits interface {
 	Clear(ctx context.Context, key limits.Key) error
 }
 
-// Starts bounds how many sign-ins an address may start.
+// Starts bounds how many sign-ins a browser and an address may start.
 type Starts interface {
-	// Start counts one; *limits.Error when there were too many.
-	Start(ctx context.Context, now time.Time, from netip.Addr) error
+	// StartIn counts one, of the browser (the hash of its cookie) and then of the
+	// address; *limits.Error when there were too many of either.
+	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
 // Trail keeps what was decided.

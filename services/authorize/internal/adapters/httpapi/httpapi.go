@@ -55,6 +55,16 @@ func (a *API) get(c *gin.Context) {
 	a.write(c, answer, err)
 }
 
+// SilentRenewal reports whether a request asks for an answer without any page, from a
+// hidden frame (OpenID Connect Core 3.1.2.1, prompt=none). It stores nothing for a
+// stranger: around a page of another site the browser sends no cookie, and the
+// application hears login_required at once; a session's own code comes of it only
+// where the page around it is of the same site.
+func SilentRenewal(r *http.Request) bool {
+	query := r.URL.Query()
+	return r.Method == http.MethodGet && httpkit.InFrame(r) && query.Get("prompt") == oauth.PromptNone && query.Has("client_id")
+}
+
 func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 	if len(params.All(flowParameter)) > 1 {
 		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))

@@ -100,7 +100,7 @@ func (a *api) email(c *gin.Context) {
 	valid, err := a.App.Email(c.Request.Context(), v, typed)
 	switch {
 	case err != nil:
-		httpkit.Fail(c, err)
+		a.fail(c, err)
 	case !valid:
 		a.emailPage(c, v, http.StatusUnprocessableEntity, typed, "email.invalid")
 	default:
@@ -194,7 +194,7 @@ func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
 
 // next leads to the flow's own address, which shows what is due now.
 func (a *api) next(c *gin.Context, v *app.Visit, problem string) {
-	to := flowPath(v.Request.ID)
+	to := flowPath(v.Request.Handle())
 	if problem != "" {
 		to += "?" + queryProblem + "=" + problem
 	}

@@ -143,10 +143,10 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 }
 
 func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
-	path := flowPath(v.Request.ID)
+	path := flowPath(v.Request.Handle())
 	return form{
 		Action: path + "/" + action,
-		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.ID),
+		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.Handle()),
 		Change: path + "?" + queryStep + "=" + stepEmail,
 		App:    appName(a.texts.For(c.Request, v.Request.UILocales), v),
 	}
