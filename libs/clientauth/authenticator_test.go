@@ -303,7 +303,13 @@ func TestFailuresAreCountedPerClientAndAddress(t *testing.T) {
 		requireRefusal(t, try(netip.MustParseAddr("192.0.2.2"), "wrong"), oauth.InvalidClient, false)
 		other, err := clientauth.Parse(nil, "other", "wrong")
 		require.NoError(t, err)
-		requireRefusal(t, a.Authenticate(t.Context(), nil, other, address), oauth.InvalidClient, false)
+		var before, after int
+		require.NoError(t, db.Get(t.Context(), "test.count", &before, `SELECT count(*) FROM limits`))
+		for range 10 { // RFC 6819 4.3.1: what nobody registered costs nothing to refuse
+			requireRefusal(t, a.Authenticate(t.Context(), nil, other, address), oauth.InvalidClient, false)
+		}
+		require.NoError(t, db.Get(t.Context(), "test.count", &after, `SELECT count(*) FROM limits`))
+		require.Equal(t, before, after)
 
 		clock.Advance(time.Second)
 		require.Equal(t, 2*time.Second, blocked(try(address, "wrong")), "the delay doubles")

@@ -92,7 +92,7 @@ func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fi
 // use, was changed, or is not one that Seal makes.
 func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, error) {
 	text, ok := strings.CutPrefix(token, string(use))
-	if !ok || len(token) > MaxToken {
+	if !ok || len(token) > MaxToken || strings.ContainsAny(text, "\r\n") { // which base64 passes over
 		return nil, ErrInvalid
 	}
 
