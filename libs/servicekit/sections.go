@@ -154,7 +154,7 @@ type Limits struct {
 	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins of an account before the next has to wait, longer each time; an address has ten times as many"`
 	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a session or address before the next has to wait; right ones reset nothing"`
 	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1,max=1000000" desc:"failed authentications of an application from one address before wrong ones hear 429; right credentials never do"`
-	Flows      int           `env:"PLATFORM_LIMIT_FLOWS" envDefault:"1000" validate:"min=1,max=1000000" desc:"sign-ins, and devices without credentials, that one address may start in a window; an IPv6 /64 is one address"`
+	Flows      int           `env:"PLATFORM_LIMIT_FLOWS" envDefault:"1000" validate:"min=1,max=1000000" desc:"sign-ins in which an address was typed, and devices without credentials, that one address may start in a window, and a browser a tenth of them; an IPv6 /64 is one address"`
 	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"failures are forgotten after so long without one; also the longest wait"`
 }
 
