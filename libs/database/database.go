@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -161,29 +160,6 @@ func (db *DB) Close() error {
 		err = errors.Join(err, db.reader.Close())
 	}
 	return errors.Join(err, db.writer.Close())
-}
-
-// DSN is the URL as Open connects with it: it forces what the rest of the package
-// relies on.
-func DSN(raw string) (string, error) {
-	u, err := url.Parse(raw)
-	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
-		// Neither the URL nor url.Error, which repeats it: there is a password in it.
-		return "", errors.New("database: the URL must be of the form postgres://user:password@host:port/name?options")
-	}
-	query := u.Query()
-	for key := range query {
-		if strings.EqualFold(key, "timezone") {
-			query.Del(key)
-		}
-	}
-	query.Set("timezone", "UTC")
-	query.Set("binary_parameters", "yes")
-	if !query.Has("connect_timeout") {
-		query.Set("connect_timeout", connectTimeout)
-	}
-	u.RawQuery = query.Encode()
-	return u.String(), nil
 }
 
 // withSettings adds the server's timeouts to a DSN, in milliseconds. A transaction

@@ -160,7 +160,7 @@ func classifySQLite(code int) Kind {
 
 func connectionFault(err error) bool {
 	for _, fault := range []error{
-		errLost, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+		errLost, errNoPrimary, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
 		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.ENOENT,
 	} {
 		if errors.Is(err, fault) {

@@ -20,8 +20,11 @@ var (
 	// errLost is a connection that ended after a statement had been sent. The driver
 	// would answer driver.ErrBadConn and database/sql send it again, though it may
 	// have been carried out: an authorization code would count as replayed.
-	errLost     = errors.New("the connection was lost while a statement ran; whether it took effect is unknown")
-	errPrepared = errors.New("database: statements are not prepared, for a transaction pooler would lose them")
+	errLost = errors.New("the connection was lost while a statement ran; whether it took effect is unknown")
+	// errNoPrimary is a list of hosts of which none is what target_session_attrs asks
+	// for. During a failover that passes.
+	errNoPrimary = errors.New("none of the hosts is what target_session_attrs asks for")
+	errPrepared  = errors.New("database: statements are not prepared, for a transaction pooler would lose them")
 )
 
 // pgConnector makes connections of the driver that never wait for ever: each
@@ -75,9 +78,27 @@ func refusesSettings(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "unsupported startup parameter")
 }
 
+// refusesSession recognizes a host that answers and is not what the URL's
+// target_session_attrs asks for; the driver has no type for it.
+func refusesSession(err error) bool {
+	if err == nil {
+		return false
+	}
+	text := err.Error()
+	for _, refusal := range []string{"session is read-only", "session is not read-only", "server is in hot standby mode", "server is not in hot standby mode"} {
+		if strings.Contains(text, refusal) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *pgConnector) open(ctx context.Context, connector *pq.Connector) (driver.Conn, error) {
 	a := &attempt{ctx: ctx}
 	conn, err := connector.Connect(context.WithValue(ctx, attemptKey{}, a))
+	if refusesSession(err) {
+		err = errors.Join(errNoPrimary, err)
+	}
 	if a.stop != nil && !a.stop() && err == nil {
 		// ctx ended at the last moment, and the wire with it.
 		return nil, errors.Join(ctx.Err(), conn.Close())
@@ -113,6 +134,9 @@ func (wireDialer) DialContext(ctx context.Context, network, address string) (net
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok { // a request to cancel
 		return conn, nil
+	}
+	if a.stop != nil { // the wire of the host before, which was not taken
+		a.stop()
 	}
 	w := &wire{Conn: conn}
 	a.wire, a.stop = w, context.AfterFunc(a.ctx, func() { _ = conn.Close() })

@@ -38,7 +38,7 @@ var (
 var matrix = map[string]map[string]rights{
 	"platform_authorize": {
 		"access_ends":      read,
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"limits": own, "audit_events": add,
 		"consents":               read,
@@ -48,7 +48,7 @@ var matrix = map[string]map[string]rights{
 	},
 	"platform_token": {
 		"access_ends":      read,
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
@@ -59,19 +59,22 @@ var matrix = map[string]map[string]rights{
 	},
 	"platform_device": {
 		"access_ends":      read,
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
 		"used_assertions":     used, "limits": own, "audit_events": add,
 		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
-		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "ends", "grant_id", "tenant_id", "user_id"}},
+		"device_codes": {verbs: "SID", update: []string{
+			"acr", "amr", "auth_time", "decided_at", "decision", "ends", "grant_id", "session_id", "tenant_id", "user_id",
+		}},
 	},
 	"platform_session": {
 		"access_ends":      counts,
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "tenant_domains": read, "memberships": read,
 		"users":         {verbs: "S", update: []string{"last_login_at"}},
+		"user_logins":   {verbs: "SI", update: []string{"last_login_at"}},
 		"credentials":   {verbs: "S", update: []string{"password_hash", "updated_at"}},
 		"sessions":      own,
 		"consents":      own,
@@ -80,7 +83,9 @@ var matrix = map[string]map[string]rights{
 			verbs:  "S",
 			update: []string{"decided_at", "decision", "expires_at", "login_email", "session_id", "tenant_id"},
 			insert: []string{
-				"browser_hash", "client_id", "created_at", "expires_at", "id", "kind", "login_email", "redirect_uri", "response_mode", "scope", "tenant_id", "ui_locales",
+				"acr_values", "browser_hash", "client_id", "code_challenge", "created_at", "expires_at", "hint_subject", "id", "kind",
+				"login_email", "login_hint", "max_age", "nonce", "prompt", "redirect_uri", "resource", "response_mode", "scope", "state",
+				"tenant_id", "trace_parent", "ui_locales", "user_code",
 			},
 		},
 		"grants": {verbs: "S", update: []string{"ends", "revoked_at"}},
@@ -93,17 +98,20 @@ var matrix = map[string]map[string]rights{
 		},
 	},
 	"platform_keys": {
-		"goose_db_version": read, "applications": read, "audit_events": add, "change_versions": read,
+		"goose_db_version": read, "applications": read, "change_versions": read, "change_keys": read,
+		"audit_events": {verbs: "I", read: []string{"at", "chain", "hash", "seq", "service"}},
+		"audit_seals":  {verbs: "SI"},
 		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
 		"key_orders":   {verbs: "SD"},
 	},
 	"platform_operator": {
 		"access_ends":      counts,
-		"goose_db_version": read, "change_versions": read,
+		"goose_db_version": read, "change_versions": read, "change_keys": read,
 		"signing_keys": {verbs: "S", update: []string{"revoked_at"}},
 		"key_orders":   {verbs: "SI", update: []string{"immediate"}},
 		"tenants":      own, "tenant_domains": own, "users": own, "memberships": own,
 		"credentials": own, "applications": own, "application_secrets": own,
+		"directory_marks": own, "user_logins": read,
 		"sessions": {update: []string{"ended_at"}, read: []string{
 			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "ends", "expires_at", "id", "last_seen_at", "person_ends", "tenant_id", "user_agent", "user_id",
 		}},
@@ -118,7 +126,8 @@ var matrix = map[string]map[string]rights{
 		"authorization_requests": {
 			read: []string{"client_id", "consumed_at", "created_at", "expires_at"}, update: []string{"expires_at"},
 		},
-		"consents": read, "audit_events": {verbs: "SID"}, "logout_outbox": add,
+		"consents": read, "audit_events": {verbs: "SI"}, "audit_seals": read, "logout_outbox": add,
+		"limits": {verbs: "D", read: []string{"key", "subject"}},
 	},
 }
 
@@ -140,7 +149,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 24, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 28, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)
@@ -240,14 +249,17 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 		},
 		"platform_session": {
 			`SELECT hash FROM application_secrets`, `SELECT code_hash FROM authorization_codes`, `UPDATE grants SET revoked_at = NULL, scope = 'x'`,
-			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
+			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, decision) VALUES ('x', 'signed_in')`, `INSERT INTO authorization_requests (id, consumed_at) VALUES ('x', NULL)`, `UPDATE authorization_requests SET scope = 'x'`, `UPDATE authorization_requests SET consumed_at = NULL`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
-		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`},
+		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`,
+			`DELETE FROM audit_events`, `DROP TABLE audit_events_default`, `DELETE FROM audit_seals`, `UPDATE audit_seals SET events = 0`},
 		"platform_operator": {
 			`SELECT cookie_hash FROM sessions`, `UPDATE sessions SET user_id = 'x'`, `INSERT INTO signing_keys (kid) VALUES ('x')`,
 			`UPDATE signing_keys SET active_from = now()`, `DELETE FROM signing_keys`, `DELETE FROM key_orders`, `UPDATE key_orders SET generation = 1`,
 			`INSERT INTO grants (id) VALUES ('x')`, `SELECT token_hash FROM refresh_tokens`, `UPDATE audit_events SET kind = 'x'`,
+			`DELETE FROM audit_events`, `DELETE FROM audit_events_before`, `SELECT * FROM audit_events_default`, `UPDATE audit_seals SET events = 0`,
+			`INSERT INTO audit_seals (day) VALUES ('x')`, `SELECT drop_audit_events(now(), 1)`, `SELECT keep_audit_months(1)`,
 		},
 	}
 	require.Len(t, tests, len(matrix))

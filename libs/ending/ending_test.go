@@ -71,6 +71,8 @@ func code(t *testing.T, db *database.DB, name, client, sessionID, user, tenant s
 		TenantID:  tenant,
 		SessionID: sessionID,
 		AuthTime:  start,
+		ACR:       "1",
+		AMR:       []string{"pwd"},
 		CreatedAt: start,
 		ExpiresAt: start.Add(time.Minute),
 	}))
@@ -86,6 +88,8 @@ func redeem(t *testing.T, db *database.DB, name, client, sessionID, user, tenant
 		SessionID: sessionID,
 		Offline:   offline,
 		AuthTime:  start,
+		ACR:       "1",
+		AMR:       []string{"pwd"},
 		CreatedAt: start,
 	}, nil, start.Add(time.Hour), start)
 }
@@ -234,12 +238,12 @@ func TestDisabledAndEnabledRevivesNothing(t *testing.T) {
 				change(t, db, statements[1])
 
 				for _, grant := range []string{"ada.acme.web.false", "ada.acme.web.true"} {
-					standing, err := token.Standing(t.Context(), grant, "", start)
+					standing, err := token.Standing(t.Context(), grant, nil, start)
 					require.NoError(t, err)
 					require.False(t, standing.Live(), grant)
 				}
 				require.ErrorIs(t, redeem(t, db, "ada.acme.web.code", "web", "ada.acme", "ada", "acme", true), grants.ErrRevoked)
-				bobs, err := token.Standing(t.Context(), "bob.bolt.cli.true", "", start)
+				bobs, err := token.Standing(t.Context(), "bob.bolt.cli.true", nil, start)
 				require.NoError(t, err)
 				require.True(t, bobs.Live(), "another's stands")
 
@@ -296,7 +300,7 @@ func TestARedemptionUnderWayDoesNotOutliveTheEnd(t *testing.T) {
 				racing.Wait()
 
 				for _, id := range ids(t, db, `SELECT id FROM grants`) {
-					standing, err := grantstore.NewForToken(db).Standing(t.Context(), id, "", start)
+					standing, err := grantstore.NewForToken(db).Standing(t.Context(), id, nil, start)
 					require.NoError(t, err)
 					require.False(t, standing.Live(), id)
 				}

@@ -23,12 +23,15 @@ type DevicePoll struct {
 	User   directory.User
 	Tenant directory.Tenant
 	Behind
+	// SessionLive is that of Redeemable, of the session that approved.
+	SessionLive bool
 	// TooFast says that this poll came before the interval had passed.
 	TooFast bool
 }
 
-// Live reports whether the person behind an approval still may grant anything.
-func (p *DevicePoll) Live() bool { return p.stands(&p.User, &p.Tenant, p.AMR) }
+// Live reports whether the person behind an approval still may grant anything, and
+// the session in which they approved goes on. What was redeemed outlives it.
+func (p *DevicePoll) Live() bool { return p.SessionLive && p.stands(&p.User, &p.Tenant, p.AMR) }
 
 // Waiting tells whether polling rules apply at now: nobody has decided, and the
 // code can still be used.

@@ -149,16 +149,18 @@ func TestAGrantStandsUntilSomethingBehindItEnds(t *testing.T) {
 
 func TestADevicesApprovalStandsWhileItsPersonDoes(t *testing.T) {
 	alive := grants.DevicePoll{
-		User:   directory.User{Active: true},
-		Tenant: directory.Tenant{Active: true},
-		Behind: grants.Behind{Member: true, AppActive: true},
+		User:        directory.User{Active: true},
+		Tenant:      directory.Tenant{Active: true},
+		Behind:      grants.Behind{Member: true, AppActive: true},
+		SessionLive: true,
 	}
-	require.True(t, alive.Live(), "a device has no session (RFC 8628 3.4)")
+	require.True(t, alive.Live())
 	for name, end := range map[string]func(p *grants.DevicePoll){
 		"user":       func(p *grants.DevicePoll) { p.User.Active = false },
 		"tenant":     func(p *grants.DevicePoll) { p.Tenant.Active = false },
 		"membership": func(p *grants.DevicePoll) { p.Member = false },
 		"app":        func(p *grants.DevicePoll) { p.AppActive = false },
+		"session":    func(p *grants.DevicePoll) { p.SessionLive = false },
 	} {
 		p := alive
 		end(&p)

@@ -41,6 +41,7 @@ func Load(cfg any, opts LoadOptions) error {
 type loader struct {
 	fields   []field
 	values   map[string]string
+	set      map[string]bool // by the environment, a file or a flag
 	problems map[string]string
 }
 
@@ -79,6 +80,13 @@ func (l *loader) gather(opts LoadOptions) {
 	}
 	maps.Copy(l.values, environment)
 	maps.Copy(l.values, opts.Overrides)
+
+	l.set = map[string]bool{}
+	for _, source := range []map[string]string{environment, opts.Overrides} {
+		for name := range source {
+			l.set[strings.TrimSuffix(name, fileSuffix)] = true
+		}
+	}
 	for name := range l.values {
 		if !known[name] {
 			l.problem(name, unknown(name, known))
@@ -145,15 +153,19 @@ func (l *loader) parse(cfg any) {
 func (l *loader) finish(cfg any) {
 	for _, section := range sections(cfg) {
 		value := section.Addr().Interface()
-		if s, ok := value.(interface{ fill() }); ok {
-			s.fill()
+		if s, ok := value.(interface{ fill(given) }); ok {
+			s.fill(l.given)
 		}
 		if s, ok := value.(interface{ relations() []relation }); ok {
 			l.relate(s.relations())
 		}
 	}
+	fillAcross(cfg, l.given)
 	l.relate(across(cfg))
 }
+
+// given reports whether the operator set a variable.
+func (l *loader) given(variable string) bool { return l.set[variable] }
 
 func (l *loader) relate(list []relation) {
 	for _, r := range list {

@@ -116,6 +116,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 		"a pool keeps no more than it opens":           {"PLATFORM_DATABASE_MAX_IDLE", "17", "more than PLATFORM_DATABASE_MAX_OPEN"},
 		"a key has 32 bytes":                           {"PLATFORM_ENCRYPTION_KEYS", "aHVzaA==", "key 1 is not 32 bytes in base64"},
 		"a level is known":                             {"PLATFORM_LOG_LEVEL", "loud", "debug, info, warn, error"},
+		"the trail lasts a month at least":             {"PLATFORM_AUDIT_RETENTION", "719h", "the least is 720h, or 0"},
 		"a limit is a number":                          {"PLATFORM_LIMIT_SIGN_IN", "many", "not a whole number"},
 		"a name with a letter wrong is suggested":      {"PLATFORM_PUBLIC_ULR", "x", "did you mean PLATFORM_PUBLIC_URL?"},
 		"a name like no other is refused":              {"PLATFORM_COLOUR_SCHEME", "x", "unknown; remove it"},
@@ -125,7 +126,9 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{tt.name: tt.value})})
+			found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{
+				"PLATFORM_HTTP_READ_TIMEOUT": "15s", "PLATFORM_HTTP_WRITE_TIMEOUT": "30s", // their defaults, said
+			}, map[string]string{tt.name: tt.value})})
 			if tt.name == "PLATFORM_DATABASE_URL_FILE" {
 				require.Contains(t, found["PLATFORM_DATABASE_URL"], "keep one of them")
 				return
@@ -246,7 +249,7 @@ func TestProxiesAreRead(t *testing.T) {
 
 func TestKeysAreReadInBothAlphabets(t *testing.T) {
 	key := EncryptionKey{0xfb, 0xff, 31: 7}
-	list, err := parseKeys(base64.StdEncoding.EncodeToString(key[:]) + " , " + base64.RawURLEncoding.EncodeToString(key[:]))
+	list, err := ParseEncryptionKeys(base64.StdEncoding.EncodeToString(key[:]) + " , " + base64.RawURLEncoding.EncodeToString(key[:]))
 	require.NoError(t, err)
 	require.Equal(t, []EncryptionKey{key, key}, list)
 }
@@ -282,6 +285,17 @@ func TestASectionIsFoundByItsType(t *testing.T) {
 	require.Equal(t, reflect.TypeFor[Server](), sections(&cfg)[0].Type())
 }
 
+// Tokens, headers and redirect URIs carry the ASCII form.
+func TestTheOriginOfAnInternationalisedNameIsInASCII(t *testing.T) {
+	for _, raw := range []string{"https://B\u00fccher.test:443/", "https://bu\u0308cher.test", "https://xn--bcher-kva.test"} {
+		u, err := parseOrigin(raw)
+		require.NoError(t, err)
+		require.Equal(t, "https://xn--bcher-kva.test", u.String())
+	}
+	_, err := parseOrigin("https://\u00fc..test")
+	require.ErrorContains(t, err, "the host is not a domain name")
+}
+
 func FuzzParsers(f *testing.F) {
 	for _, seed := range []string{"https://id.example.com", "http://[::1%25x]:8080/", "10.0.0.0/8,::/1", "10.0.0.1", ",", base64.StdEncoding.EncodeToString(make([]byte, 32)), "postgres://u:p@h/d"} {
 		f.Add(seed)
@@ -298,7 +312,7 @@ func FuzzParsers(f *testing.F) {
 			require.NoError(t, err)
 			require.Equal(t, list, again)
 		}
-		if list, err := parseKeys(raw); err == nil {
+		if list, err := ParseEncryptionKeys(raw); err == nil {
 			require.NotEmpty(t, list)
 		}
 		_ = checkDatabaseURL(raw)

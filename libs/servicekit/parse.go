@@ -10,8 +10,10 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/caarlos0/env/v11"
+	"golang.org/x/net/idna"
 )
 
 // parsers reads the types that env does not, or not well enough.
@@ -19,7 +21,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	return map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[url.URL]():         func(s string) (any, error) { return parseOrigin(s) },
 		reflect.TypeFor[[]netip.Prefix]():  func(s string) (any, error) { return parsePrefixes(s) },
-		reflect.TypeFor[[]EncryptionKey](): func(s string) (any, error) { return parseKeys(s) },
+		reflect.TypeFor[[]EncryptionKey](): func(s string) (any, error) { return ParseEncryptionKeys(s) },
 	}
 }
 
@@ -44,7 +46,14 @@ func parseOrigin(raw string) (url.URL, error) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return url.URL{}, fmt.Errorf("http is for loopback only; write https://%s", u.Host)
 	}
+	// Tokens and headers carry the ASCII form of an internationalised name.
 	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		names := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.VerifyDNSLength(true))
+		if host, err = names.ToASCII(host); err != nil {
+			return refuse("the host is not a domain name")
+		}
+	}
 	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) || strings.HasSuffix(u.Host, ":") {
 		return refuse("the port is not a number from 1 to 65535")
 	}
@@ -99,9 +108,9 @@ func (EncryptionKey) String() string { return "***" }
 // GoString hides the key.
 func (EncryptionKey) GoString() string { return "***" }
 
-// parseKeys reads keys in base64, of either alphabet, separated by commas. Its
-// errors never repeat what it was given.
-func parseKeys(raw string) ([]EncryptionKey, error) {
+// ParseEncryptionKeys reads keys in base64, of either alphabet, separated by commas.
+// Its errors never repeat what it was given.
+func ParseEncryptionKeys(raw string) ([]EncryptionKey, error) {
 	var list []EncryptionKey
 	for part := range strings.SplitSeq(raw, ",") {
 		part = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(part), "="))

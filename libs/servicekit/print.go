@@ -6,8 +6,11 @@ import (
 	"net/netip"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
 // otelNote ends the tables: those variables are OpenTelemetry's own.
@@ -43,9 +46,13 @@ func shown(v Variable, value any) string {
 		if value == nil {
 			return ""
 		}
-		return value.String()
+		return maskURL(value.String())
 	case []string:
-		return strings.Join(value, ",")
+		masked := make([]string, len(value))
+		for i, item := range value {
+			masked[i] = maskURL(item)
+		}
+		return strings.Join(masked, ",")
 	case []netip.Prefix:
 		return joined(value)
 	case []EncryptionKey:
@@ -53,9 +60,9 @@ func shown(v Variable, value any) string {
 	}
 	text := fmt.Sprint(value)
 	switch {
-	case text == "" || v.Secret == "":
+	case text == "":
 		return text
-	case v.Secret == "url":
+	case v.Secret == "", v.Secret == "url":
 		return maskURL(text)
 	default:
 		return "***"
@@ -70,24 +77,52 @@ func joined[T fmt.Stringer](list []T) string {
 	return strings.Join(parts, ",")
 }
 
-// maskURL hides the password and every option's value: some of them are
-// passwords too.
+// plainOptions are the options of a URL that are shown; any other may be a password.
+var plainOptions = []string{"sslmode", "dbname", "host", "port", "target_session_attrs", "connect_timeout"}
+
+// maskURL hides what may be secret in a URL: the password, a user name that stands
+// alone (some services take a token there), and the value of every option but a
+// few. What is not a URL it returns as it is.
 func maskURL(raw string) string {
-	u, err := url.Parse(raw)
+	if !strings.Contains(raw, "://") {
+		return raw
+	}
+	u, err := parseAny(raw)
 	if err != nil {
 		return "***"
 	}
-	if _, has := u.User.Password(); has {
-		u.User = url.UserPassword(u.User.Username(), "***")
+
+	if u.User != nil {
+		postgres := strings.HasPrefix(u.Scheme, "postgres")
+		_, password := u.User.Password()
+		switch {
+		case password && postgres:
+			u.User = url.UserPassword(u.User.Username(), "***")
+		case password:
+			u.User = url.UserPassword("***", "***")
+		case !postgres:
+			u.User = url.User("***")
+		}
 	}
 	options := u.Query()
 	for name := range options {
-		if name != "sslmode" && name != "dbname" {
+		if !slices.Contains(plainOptions, name) {
 			options.Set(name, "***")
 		}
 	}
 	u.RawQuery = options.Encode()
-	return strings.ReplaceAll(u.String(), "%2A%2A%2A", "***")
+	if u.Fragment != "" {
+		u.Fragment, u.RawFragment = "***", ""
+	}
+	return strings.NewReplacer("%2A%2A%2A", "***", "%2C", ",").Replace(u.String())
+}
+
+// parseAny reads a URL, also one of several PostgreSQL hosts.
+func parseAny(raw string) (*url.URL, error) {
+	if u, err := url.Parse(raw); err == nil {
+		return u, nil
+	}
+	return database.ParseURL(raw)
 }
 
 // Help writes a table of variables for a terminal.

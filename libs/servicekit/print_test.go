@@ -36,6 +36,25 @@ func TestPrintConfigShowsEverythingButSecrets(t *testing.T) {
 	require.Equal(t, len(Table()), strings.Count(out.String(), "\n"))
 }
 
+// Whatever a variable is for, a URL in it may carry a password.
+func TestEveryURLIsPrintedWithoutItsSecrets(t *testing.T) {
+	for raw, want := range map[string]string{
+		"https://vault.example.com:8200":                       "https://vault.example.com:8200",
+		"https://ada:hush@vault.example.com":                   "https://***:***@vault.example.com",
+		"https://hush@otel.example.com/v1?api_key=hush":        "https://***@otel.example.com/v1?api_key=***",
+		"http://proxy.example.com:3128/#hush":                  "http://proxy.example.com:3128/#***",
+		"postgres://app:hush@h1:5432,h2:5433/db?sslkey=hush":   "postgres://app:***@h1:5432,h2:5433/db?sslkey=***",
+		"postgres://app@h1,h2/db?target_session_attrs=primary": "postgres://app@h1,h2/db?target_session_attrs=primary",
+		"postgres:///db?host=h1,h2&password=hush":              "postgres:///db?host=h1,h2&password=***",
+		"https://ada:%zz@host":                                 "***",
+		"/var/run/secrets/kubernetes.io/serviceaccount/token":  "/var/run/secrets/kubernetes.io/serviceaccount/token",
+	} {
+		require.Equal(t, want, maskURL(raw))
+		require.Equal(t, want, shown(Variable{}, raw), "of a variable that is no secret, too")
+		require.Equal(t, want, shown(Variable{}, []string{raw}))
+	}
+}
+
 func TestAKeyPrintsAsStars(t *testing.T) {
 	require.Equal(t, "***", maskURL("postgres://u:p%zz@h"), "what cannot be parsed is not shown")
 	require.Equal(t, "***", EncryptionKey{1}.String())

@@ -1,11 +1,13 @@
 package servicekit
 
 import (
+	"fmt"
 	"net"
-	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/outbound"
 )
 
@@ -15,6 +17,38 @@ type relation struct {
 	variables []string
 	broken    bool
 	message   string
+}
+
+// given reports whether the operator set a variable; else it has its default.
+type given func(variable string) bool
+
+// below returns a default that must be less than limit: half of it where it is not.
+func below(value, limit time.Duration) time.Duration {
+	if value < limit || limit <= 0 {
+		return value
+	}
+	return limit / 2
+}
+
+// fill lets the defaults follow what was set alone. A timeout that the operator
+// lengthened lengthens the one that it is a part of.
+func (s *Server) fill(given given) {
+	h := &s.HTTP
+	switch {
+	case h.HeaderTimeout <= h.ReadTimeout:
+	case !given("PLATFORM_HTTP_HEADER_TIMEOUT"):
+		h.HeaderTimeout = h.ReadTimeout
+	case !given("PLATFORM_HTTP_READ_TIMEOUT"):
+		h.ReadTimeout = h.HeaderTimeout
+	}
+
+	switch {
+	case h.RequestDeadline < h.WriteTimeout:
+	case !given("PLATFORM_HTTP_REQUEST_DEADLINE"):
+		h.RequestDeadline = below(h.RequestDeadline, h.WriteTimeout)
+	case !given("PLATFORM_HTTP_WRITE_TIMEOUT"):
+		h.WriteTimeout = 2 * h.RequestDeadline
+	}
 }
 
 func (s *Server) relations() []relation {
@@ -39,9 +73,15 @@ func (s *Server) relations() []relation {
 }
 
 // fill makes the direct URL the database's own where none is given.
-func (d *Database) fill() {
+func (d *Database) fill(given given) {
 	if d.DirectURL == "" {
 		d.DirectURL = d.URL
+	}
+	if d.MaxIdle > d.MaxOpen && !given("PLATFORM_DATABASE_MAX_IDLE") {
+		d.MaxIdle = d.MaxOpen
+	}
+	if !given("PLATFORM_DATABASE_LOCK_TIMEOUT") {
+		d.LockTimeout = below(d.LockTimeout, d.StatementTimeout)
 	}
 }
 
@@ -60,14 +100,17 @@ func (d *Database) relations() []relation {
 // checkDatabaseURL never repeats the URL, which holds a password.
 func checkDatabaseURL(raw string) string {
 	const remedy = "write postgres://user:password@host:5432/database"
-	u, err := url.Parse(raw)
+	if strings.HasPrefix(raw, "sqlite:") {
+		return ""
+	}
+	if !strings.HasPrefix(raw, "postgres://") && !strings.HasPrefix(raw, "postgresql://") {
+		return "the value does not begin with postgres://; " + remedy
+	}
+
+	u, err := database.ParseURL(raw)
 	switch {
 	case err != nil:
 		return "the value is not a URL (are special characters of the password percent-encoded?); " + remedy
-	case u.Scheme == "sqlite":
-		return ""
-	case u.Scheme != "postgres" && u.Scheme != "postgresql":
-		return "the value does not begin with postgres://; " + remedy
 	case strings.Trim(u.Path, "/") == "" && !u.Query().Has("dbname"):
 		return "the value names no database; " + remedy
 	}
@@ -87,6 +130,13 @@ func (d Database) SQLitePath(dataDir string) string {
 	return path
 }
 
+// fill publishes keys ahead for no longer than a shorter rotation allows.
+func (s *Signing) fill(given given) {
+	if !given("PLATFORM_KEY_PUBLISH_AHEAD") {
+		s.KeyPublishAhead = below(s.KeyPublishAhead, s.KeyRotation)
+	}
+}
+
 func (s *Signing) relations() []relation {
 	list := []relation{
 		{
@@ -99,6 +149,15 @@ func (s *Signing) relations() []relation {
 		list = append(list, s.Vault.relations()...)
 	}
 	return list
+}
+
+// fillAcross is fill for what depends on another section.
+func fillAcross(cfg any, given given) {
+	server, serves := section[Server](cfg)
+	signing, signs := sectionAt[Signing](cfg)
+	if serves && signs && !given("PLATFORM_VAULT_TIMEOUT") {
+		signing.Vault.Timeout = below(signing.Vault.Timeout, server.HTTP.RequestDeadline)
+	}
 }
 
 // across are the rules between sections of a configuration.
@@ -123,6 +182,14 @@ func (o *Outbound) relations() []relation {
 	return []relation{{[]string{"PLATFORM_OUTBOUND_ALLOW"}, true, strings.ReplaceAll(err.Error(), "\n", "; ")}}
 }
 
+// fill ends idle sessions no later than a shorter lifetime does. A longer idle time
+// lengthens no lifetime: that is the operator's to say.
+func (s *Sessions) fill(given given) {
+	if !given("PLATFORM_SESSION_IDLE") {
+		s.Idle = min(s.Idle, s.Lifetime)
+	}
+}
+
 func (s *Sessions) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_SESSION_IDLE", "PLATFORM_SESSION_LIFETIME"},
@@ -131,10 +198,28 @@ func (s *Sessions) relations() []relation {
 	}}
 }
 
+// fill is that of Sessions, for refresh tokens.
+func (t *Tokens) fill(given given) {
+	if !given("PLATFORM_REFRESH_IDLE_TTL") {
+		t.RefreshIdleTTL = min(t.RefreshIdleTTL, t.RefreshTokenTTL)
+	}
+}
+
 func (t *Tokens) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_REFRESH_IDLE_TTL", "PLATFORM_REFRESH_TOKEN_TTL"},
 		t.RefreshIdleTTL > t.RefreshTokenTTL,
 		"is more than PLATFORM_REFRESH_TOKEN_TTL, so it would never count",
+	}}
+}
+
+// leastRetention is the age that every row of the audit trail reaches.
+const leastRetention = 720 * time.Hour
+
+func (a *Audit) relations() []relation {
+	return []relation{{
+		[]string{"PLATFORM_AUDIT_RETENTION"},
+		a.Retention != 0 && a.Retention < leastRetention,
+		fmt.Sprintf("%v is too little; the least is 720h, or 0 to keep all rows", a.Retention),
 	}}
 }

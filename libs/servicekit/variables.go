@@ -110,11 +110,19 @@ func fieldNamed(section reflect.Type, name string) field {
 // section returns the part of cfg (a pointer to a struct of sections) that has
 // type T; not found when the process has no such section.
 func section[T any](cfg any) (T, bool) {
-	for _, v := range sections(cfg) {
-		if found, ok := v.Interface().(T); ok {
-			return found, true
-		}
+	if found, ok := sectionAt[T](cfg); ok {
+		return *found, true
 	}
 	var none T
 	return none, false
+}
+
+// sectionAt is section, to change it.
+func sectionAt[T any](cfg any) (*T, bool) {
+	for _, v := range sections(cfg) {
+		if found, ok := v.Addr().Interface().(*T); ok {
+			return found, true
+		}
+	}
+	return nil, false
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
@@ -33,6 +36,7 @@ type Config struct {
 	Signing  servicekit.Signing
 	Tokens   servicekit.Tokens
 	Sessions servicekit.Sessions
+	Audit    servicekit.Audit // of which it is the owner
 }
 
 // Deps is what the service is given; KeyMaker is required here.
@@ -75,7 +79,19 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}
 	return &servicekit.Service{
 		Handler: handler,
-		Run:     task.Run,
+		Run: func(ctx context.Context) error {
+			tasks, ctx := errgroup.WithContext(ctx)
+			tasks.Go(func() error { return task.Run(ctx) })
+			upkeep := auditstore.NewUpkeep(deps.DB, name, deps.Now, deps.Random, cfg.Audit.Retention)
+			for failed, work := range map[string]func(context.Context, time.Time, int) (int, error){
+				"could not remove what is too old":      upkeep.Shorten,
+				"could not seal the days that are over": upkeep.Seal,
+				"could not make the months to come":     upkeep.Months,
+			} {
+				tasks.Go(func() error { return servicekit.Regularly(ctx, deps, failed, "the audit trail", work) })
+			}
+			return tasks.Wait()
+		},
 		Ready: func(context.Context) error {
 			_, err := publisher.Documents()
 			return err
@@ -87,7 +103,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 // policyOf is the configured policy. RS256 always has a key: it is what a client
 // expects that was told nothing (OpenID Connect Core 15.1).
 func policyOf(cfg Config) (domain.Policy, error) {
-	algorithms := []signing.Algorithm{signing.RS256, cfg.Signing.AccessTokenAlg, cfg.Signing.IDTokenAlg}
+	algorithms := []signing.Algorithm{
+		signing.RS256, cfg.Signing.AccessTokenAlg, cfg.Signing.IDTokenAlg, cfg.Signing.IDTokenAlg.Logout(),
+	}
 	slices.Sort(algorithms)
 	policy := domain.Policy{
 		Algorithms:   slices.Compact(algorithms),

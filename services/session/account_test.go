@@ -42,7 +42,8 @@ func TestTheAccountPageSignsInWithoutAnApplication(t *testing.T) {
 		p := b.Get(accountURL)
 		require.Equal(t, "Sign in", p.H1())
 		require.Contains(t, p.Text(), "to continue to your account")
-		require.True(t, strings.HasPrefix(p.URL.Path, "/auth/flows/flw_"), p.URL.Path)
+		require.True(t, strings.HasPrefix(p.URL.Path, "/auth/flows/fls_"), p.URL.Path)
+		require.Zero(t, w.flows(), "nothing is stored for a look")
 		flow := p.URL
 		p = p.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {rightWords}})
 		require.Equal(t, accountURL, p.URL.String())
@@ -98,7 +99,8 @@ func TestDevicesAreListedAndSignedOut(t *testing.T) {
 		events := w.trail(audit.SessionEnded)
 		require.Len(t, events, 1)
 		require.Equal(t, phone.session().ID, events[0].SessionID)
-		require.Equal(t, laptop.session().ID, events[0].Detail["by"])
+		require.Equal(t, laptop.session().ID, events[0].Detail["from"])
+		require.Equal(t, audit.ByPerson, events[0].Detail["by"])
 
 		p = laptop.Get(accountURL).Submit("Sign out: Firefox on Linux", nil)
 		require.Equal(t, "You are signed out", p.H1())

@@ -92,8 +92,8 @@ func requireStatements(t *testing.T, w *world, open func(database.Options) (*dat
 		want []string
 	}{
 		{"client_credentials", func() answer { return w.post(t, credentials.with(keeper)) }, nil},
-		{"a code", func() answer { return w.post(t, redeem(code).with(keeper)) }, []string{"authorization_codes.find", "authorization_codes.redeem"}},
-		{"a device code", func() answer { return w.post(t, poll(device).with(keeper)) }, []string{"device_codes.find", "device_codes.redeem"}},
+		{"a code", func() answer { return w.post(t, redeem(code).with(keeper)) }, []string{"authorization_codes.find", "authorization_codes.redeem", "audit.record"}},
+		{"a device code", func() answer { return w.post(t, poll(device).with(keeper)) }, []string{"device_codes.find", "device_codes.redeem", "audit.record"}},
 		{"introspection of a refresh token", func() answer { return w.introspect(t, keeper, token) }, []string{"refresh_tokens.find"}},
 		{"a refresh", func() answer { return w.post(t, refresh(token)) }, []string{"refresh_tokens.find", "refresh_tokens.rotate"}},
 		{"a repeat", func() answer { return w.post(t, refresh(token)) }, []string{"refresh_tokens.find", "refresh_tokens.repeat"}},

@@ -36,16 +36,17 @@ type Refusals struct {
 	logger *slog.Logger
 	now    func() time.Time
 
-	mu    sync.Mutex
-	free  int
-	last  time.Time
-	taken map[string]int // rows by address in the minute that began at since
-	since time.Time
+	counter *audit.Counter
+	mu      sync.Mutex
+	free    int
+	last    time.Time
+	taken   map[string]int // rows by address in the minute that began at since
+	since   time.Time
 }
 
 // New makes one that tells of pages as of kind.
 func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time) *Refusals {
-	return &Refusals{kind: kind, trail: trail, logger: logger, now: now, free: burst, last: now(), taken: map[string]int{}, since: now()}
+	return &Refusals{kind: kind, trail: trail, logger: logger, now: now, free: burst, last: now(), taken: map[string]int{}, since: now(), counter: audit.NewCounter(0)}
 }
 
 // Page is next, told of: for [httpkit.Options].
@@ -75,6 +76,10 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 
 // Record tells of a refusal of any kind, or drops it where there were too many.
 func (f *Refusals) Record(ctx context.Context, e audit.Event) error {
+	e, wanted := f.counter.Admit(e, f.now())
+	if !wanted {
+		return nil
+	}
 	address, _ := netip.ParseAddr(e.Address) // none: all of those share one share
 	if !f.allowed(limits.Address(address)) {
 		return nil

@@ -2,10 +2,12 @@ package sqlstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel"
@@ -17,22 +19,60 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// defaultLimit is how many rows Read answers with when nobody says.
-const defaultLimit = 100
+const (
+	// batchSize is how many rows one statement adds at most.
+	batchSize = 100
+	// queueSize is how many events wait at most while the database is slow.
+	queueSize = 10_000
+	// patience is how long one statement may take; its callers may give up earlier.
+	patience = 5 * time.Second
+)
 
-// Store writes the trail in the name of one service.
+var errQueueFull = errors.New("audit: too many events wait to be written")
+
+// Store writes the trail in the name of one service. It writes events that arrive
+// while it writes others with one statement, in their order, and so needs no lock on
+// the database to chain them.
 type Store struct {
 	db      database.Runner
 	service string
 	now     func() time.Time
 	random  io.Reader
+	counter *audit.Counter
 	written metric.Int64Counter // nil: nobody counts
+
+	mu      sync.Mutex
+	queue   []*waiting
+	writing bool
+
+	// last is the link of the row that was written last, in this process and by this
+	// store. A store that does not know what was written begins a chain.
+	last audit.Link
+}
+
+// waiting is an event whose caller waits for it to be written.
+type waiting struct {
+	ctx    context.Context //nolint:containedctx // of the caller
+	record audit.Record
+	done   chan error
 }
 
 // New makes a store. db is a transaction where the event must be written if, and
 // only if, what it tells of happens.
 func New(db database.Runner, service string, now func() time.Time, random io.Reader) *Store {
-	return &Store{db: db, service: service, now: now, random: random}
+	return &Store{
+		db:      db,
+		service: service,
+		now:     now,
+		random:  random,
+		counter: audit.NewCounter(0),
+	}
+}
+
+// Sampling makes the store write each so-manieth event of kinds that are sampled.
+func (s *Store) Sampling(each int) *Store {
+	s.counter = audit.NewCounter(each)
+	return s
 }
 
 // Counting makes the store count what it writes by kind, as platform.audit.events.
@@ -47,100 +87,177 @@ func (s *Store) Counting(provider metric.MeterProvider) *Store {
 	return s
 }
 
-const columns = `id, at, kind, service, user_id, client_id, tenant_id, session_id, grant_id, address, reference, detail`
+const columns = `id, at, kind, service, user_id, account, client_id, tenant_id, session_id, grant_id, address, reference, detail, chain, seq, prev_hash, hash`
 
-// Record adds a row with the present time. It reads nothing back, for services
-// may not read the trail.
+// columnCount is how many those are.
+var columnCount = strings.Count(columns, ",") + 1
+
+// Record adds a row with the present time, and returns when it is written. It reads
+// nothing back, for services may not read the trail. An event of a kind that is
+// counted or sampled may be left out; that is no error.
 func (s *Store) Record(ctx context.Context, e audit.Event) error {
-	const insert = `INSERT INTO audit_events (` + columns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
-	at := s.now()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	at := s.now().UTC().Truncate(time.Microsecond)
+	e, wanted := s.counter.Admit(e, at)
+	if !wanted {
+		return nil
+	}
 	id, err := newID(at, s.random)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	_, err = s.db.Exec(ctx, "audit.record", insert, id, database.At(at), string(e.Kind), s.service, e.UserID, e.ClientID,
-		e.TenantID, e.SessionID, e.GrantID, e.Address, e.Reference, database.JSON[map[string]string]{V: e.Detail})
-	if err == nil && s.written != nil {
-		s.written.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", string(e.Kind))))
+
+	w := &waiting{ctx: ctx, record: audit.Record{Event: e, ID: id, At: at, Service: s.service}, done: make(chan error, 1)}
+	if _, inTransaction := s.db.(*database.Tx); inTransaction { // which is for one goroutine
+		s.write(ctx, []*waiting{w})
+		return <-w.done
 	}
-	return err
+	if err := s.enqueue(w); err != nil {
+		return err
+	}
+	select {
+	case err := <-w.done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("audit: whether the event was written is unknown: %w", ctx.Err())
+	}
+}
+
+func (s *Store) enqueue(w *waiting) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) >= queueSize {
+		return errQueueFull
+	}
+	s.queue = append(s.queue, w)
+	if !s.writing {
+		s.writing = true
+		go s.drain()
+	}
+	return nil
+}
+
+// drain writes until nothing waits.
+func (s *Store) drain() {
+	for {
+		s.mu.Lock()
+		if len(s.queue) == 0 {
+			s.writing = false
+			s.mu.Unlock()
+			return
+		}
+		n := min(batchSize, len(s.queue))
+		batch := s.queue[:n:n]
+		s.queue = s.queue[n:]
+		s.mu.Unlock()
+		s.writeBatch(batch)
+	}
+}
+
+// writeBatch writes in the name of the first caller, and ends neither with it nor
+// with its request.
+func (s *Store) writeBatch(batch []*waiting) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), patience)
+	defer cancel()
+	err := s.insert(ctx, batch)
+	if database.Classify(ctx, err) != database.KindOther {
+		s.tell(ctx, batch, err)
+		return
+	}
+	// One of them is refused for what it says, which is no fault of the others; or the
+	// part that a row went to has just become another, which does not happen twice.
+	for _, w := range batch {
+		s.write(ctx, []*waiting{w})
+	}
+}
+
+func (s *Store) write(ctx context.Context, batch []*waiting) {
+	s.tell(ctx, batch, s.insert(ctx, batch))
+}
+
+// tell answers the callers.
+func (s *Store) tell(ctx context.Context, batch []*waiting, err error) {
+	for _, w := range batch {
+		if err == nil && s.written != nil {
+			s.written.Add(ctx, 1, metric.WithAttributes(attribute.String("kind", string(w.record.Kind))))
+		}
+		w.done <- err
+	}
+}
+
+// insert adds the rows behind the one that was added last. After an error nothing is
+// known of what was written, so that the next rows begin a chain.
+func (s *Store) insert(ctx context.Context, batch []*waiting) error {
+	last := s.last
+	s.last = audit.Link{}
+	args := make([]any, 0, len(batch)*columnCount)
+	for _, w := range batch {
+		if err := s.link(&last, &w.record); err != nil {
+			return err
+		}
+		args = append(args, values(&w.record)...)
+	}
+	if _, err := s.db.Exec(ctx, "audit.record", insertStatement(len(batch)), args...); err != nil {
+		return err
+	}
+	s.last = last
+	return nil
+}
+
+// link puts a row into the chain of its day.
+func (s *Store) link(last *audit.Link, r *audit.Record) error {
+	if day := r.At.Format(audit.DayFormat); last.Day() != day {
+		chain, err := oauth.NewID(day+".", s.random)
+		if err != nil {
+			return fmt.Errorf("audit: %w", err)
+		}
+		*last = audit.Link{Chain: chain}
+	}
+	last.Follow(r)
+	*last = r.Link
+	return nil
+}
+
+func values(r *audit.Record) []any {
+	var before any // NULL in the first
+	if len(r.PrevHash) > 0 {
+		before = r.PrevHash
+	}
+	return []any{
+		r.ID, database.At(r.At), string(r.Kind), r.Service, r.UserID, r.Account, r.ClientID, r.TenantID, r.SessionID, r.GrantID,
+		r.Address, r.Reference, database.JSON[map[string]string]{V: r.Detail}, r.Chain, r.Seq, before, r.Hash,
+	}
+}
+
+var insertOne = buildInsert(1)
+
+func insertStatement(rows int) string {
+	if rows == 1 {
+		return insertOne
+	}
+	return buildInsert(rows)
+}
+
+func buildInsert(rows int) string {
+	var b strings.Builder
+	b.WriteString(`INSERT INTO audit_events (` + columns + `) VALUES `)
+	for i := range rows * columnCount {
+		switch {
+		case i == 0:
+			b.WriteString("(")
+		case i%columnCount == 0:
+			b.WriteString("), (")
+		default:
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(i+1))
+	}
+	return b.String() + ")"
 }
 
 // newID sorts by time, so that a reader can go on where it stopped.
 func newID(at time.Time, random io.Reader) (string, error) {
 	return oauth.NewID(fmt.Sprintf("aud_%014x", at.UnixMicro()), random)
-}
-
-type row struct {
-	ID        string                           `db:"id"`
-	At        database.Time                    `db:"at"`
-	Kind      string                           `db:"kind"`
-	Service   string                           `db:"service"`
-	UserID    string                           `db:"user_id"`
-	ClientID  string                           `db:"client_id"`
-	TenantID  string                           `db:"tenant_id"`
-	SessionID string                           `db:"session_id"`
-	GrantID   string                           `db:"grant_id"`
-	Address   string                           `db:"address"`
-	Reference string                           `db:"reference"`
-	Detail    database.JSON[map[string]string] `db:"detail"`
-}
-
-// Read answers with rows in the order of their time: with AfterID the first ones
-// after it, else the newest.
-func Read(ctx context.Context, db database.Runner, f audit.Filter) ([]audit.Record, error) {
-	query, args := statement(f)
-	var rows []row
-	if err := db.Select(ctx, "audit.read", &rows, query, args...); err != nil {
-		return nil, err
-	}
-	if f.AfterID == "" {
-		slices.Reverse(rows)
-	}
-	records := make([]audit.Record, len(rows))
-	for i, r := range rows {
-		records[i] = audit.Record{
-			ID: r.ID, At: r.At.Time, Service: r.Service,
-			Event: audit.Event{
-				Kind: audit.Kind(r.Kind), UserID: r.UserID, ClientID: r.ClientID, TenantID: r.TenantID, SessionID: r.SessionID,
-				GrantID: r.GrantID, Address: r.Address, Reference: r.Reference, Detail: r.Detail.V,
-			},
-		}
-	}
-	return records, nil
-}
-
-func statement(f audit.Filter) (query string, args []any) {
-	var where []string
-	and := func(condition string, arg any) {
-		args = append(args, arg)
-		where = append(where, fmt.Sprintf("%s $%d", condition, len(args)))
-	}
-	if f.User != "" {
-		and("user_id =", f.User)
-	}
-	if f.Client != "" {
-		and("client_id =", f.Client)
-	}
-	if f.Reference != "" {
-		and("reference =", f.Reference)
-	}
-	if !f.Since.IsZero() {
-		and("at >=", database.At(f.Since))
-	}
-	order := "DESC"
-	if f.AfterID != "" {
-		and("id >", f.AfterID)
-		order = "ASC"
-	}
-	query = `SELECT ` + columns + ` FROM audit_events`
-	if len(where) > 0 {
-		query += ` WHERE ` + strings.Join(where, " AND ")
-	}
-	limit := f.Limit
-	if limit <= 0 {
-		limit = defaultLimit
-	}
-	args = append(args, limit)
-	return query + fmt.Sprintf(" ORDER BY id %s LIMIT $%d", order, len(args)), args
 }

@@ -47,7 +47,9 @@ func TestAnEventReadsAsItWasTold(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, records, 2)
 		require.Regexp(t, `^aud_[0-9a-f]{14}[a-z2-7]{26}$`, records[0].ID)
-		require.Equal(t, audit.Record{ID: records[0].ID, At: start, Service: "device", Event: event}, records[0])
+		require.Equal(t, audit.Record{ID: records[0].ID, At: start, Service: "device", Event: event, Link: records[0].Link}, records[0])
+		require.Equal(t, records[0].Chain, records[1].Chain)
+		require.Equal(t, records[0].Hash, records[1].PrevHash)
 		require.Equal(t, audit.Event{Kind: audit.KeyRotated, Detail: map[string]string{}}, records[1].Event)
 	})
 }

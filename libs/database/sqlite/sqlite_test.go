@@ -61,7 +61,7 @@ func TestARelativePathIsAFileInTheWorkingFolder(t *testing.T) {
 func TestConnectionsAreSetUp(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "platform.db"))
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "synchronous": "1",
+		"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "synchronous": "2",
 	} {
 		var got string
 		require.NoError(t, db.Get(t.Context(), "test.pragma", &got, `PRAGMA `+pragma))

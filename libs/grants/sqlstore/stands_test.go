@@ -46,10 +46,10 @@ func TestTheRuleInSQLIsTheRuleInGo(t *testing.T) {
 					empty(t, db)
 					change(t, db, `DELETE FROM device_codes`)
 					seedPeople(t, db)
+					change(t, db, `UPDATE sessions SET amr = $1`, database.JSON[[]string]{V: amr})
 					store := sqlstore.NewForToken(db)
 					code := issued(t, db, "code", func(c *grants.AuthorizationCode) { c.AMR = amr })
-					device := approved(t, db, "device", "BBBB-BBBB")
-					change(t, db, `UPDATE device_codes SET amr = $1`, database.JSON[[]string]{V: amr})
+					device := approvedBy(t, db, "device", "BBBB-BBBB", amr)
 					first := refreshed(t, db, func(c *grants.AuthorizationCode) { c.AMR = amr })
 					change(t, db, `UPDATE grants SET amr = $1`, database.JSON[[]string]{V: amr})
 					for i, o := range obstacles {

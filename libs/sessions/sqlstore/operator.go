@@ -12,7 +12,7 @@ import (
 
 // operatorColumns leaves the hashes of cookies out: an operator may not read them.
 var operatorColumns = `s.id, s.user_id, s.tenant_id, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at,
-       ` + endedAt("s.") + ` AS ended_at, s.user_agent, s.address, s.ends, s.person_ends,
+       ` + endedAt("s.") + ` AS ended_at, s.user_agent, s.address, s.person_ends,
        u.email, COALESCE(t.slug, '') AS tenant`
 
 // Found is a session with the names of its person and tenant, and without what

@@ -6,6 +6,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/ending"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 )
@@ -27,6 +28,10 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endAcce
 			return err
 		}
 		if err := w.SetPassword(ctx, user.ID, hash, w.at); err != nil {
+			return err
+		}
+		mark := directorystore.Mark{ID: user.ID, Field: directorystore.FieldPassword, By: directorystore.ByOperator, Value: hash}
+		if err := w.Mark(ctx, directorystore.KindUser, mark, w.at); err != nil {
 			return err
 		}
 		c := manifest.Change{Action: manifest.Updated, Kind: "user", Name: user.Email, Fields: []string{"password"}}
@@ -93,5 +98,11 @@ func (w *work) end(ctx context.Context, s sqlstore.Found) error {
 		return nil
 	}
 	w.report.Changes = append(w.report.Changes, manifest.Change{Action: Ended, Kind: "session", Name: s.ID})
-	return w.trail.Record(ctx, audit.Event{Kind: audit.SessionEnded, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID})
+	return w.trail.Record(ctx, audit.Event{
+		Kind:      audit.SessionEnded,
+		UserID:    s.UserID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+		Detail:    map[string]string{"by": audit.ByOperator, "why": "session_end"},
+	})
 }

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,8 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
 // auditFlags are the flags of `audit`.
@@ -33,13 +37,14 @@ it is interrupted; as JSON it then prints one object a line.`,
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runAudit(cmd.Context(), flags) },
 	}
-	cmd.Flags().StringVar(&flags.user, "user", "", "about this person only, by e-mail address or id")
+	cmd.Flags().StringVar(&flags.user, "user", "", "about this person only, by id or by e-mail address, which finds failed sign-ins too")
 	cmd.Flags().StringVar(&flags.client, "app", "", "about this application only, by client id")
 	cmd.Flags().StringVar(&flags.reference, "reference", "", "with the reference that an error page showed")
 	cmd.Flags().StringVar(&flags.since, "since", "", "not older: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
 	cmd.Flags().IntVar(&flags.limit, "limit", 100, "rows at most, before following")
 	cmd.Flags().BoolVar(&flags.follow, "follow", false, "go on with what is added")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "the same as --output json")
+	cmd.AddCommand(a.auditExport(), a.auditVerify(), a.auditKinds())
 	return cmd
 }
 
@@ -52,14 +57,11 @@ func (a *app) runAudit(ctx context.Context, flags auditFlags) error {
 	}
 	return a.operate(ctx, func(ctx context.Context, o *operation) (err error) {
 		filter := audit.Filter{User: flags.user, Client: flags.client, Reference: flags.reference, Limit: flags.limit}
-		if filter.Since, err = moment(flags.since, o.deps.Now()); err != nil {
+		if filter.Since, err = moment("--since", flags.since, o.deps.Now()); err != nil {
 			return err
 		}
-		// Events outlive what they tell of, so an id need not be anybody's.
-		if strings.Contains(flags.user, "@") {
-			if filter.User, err = o.userID(ctx, flags.user); err != nil {
-				return err
-			}
+		if err := a.aboutPerson(ctx, o, flags.user, &filter); err != nil {
+			return err
 		}
 		records, err := sqlstore.Read(ctx, o.db, filter)
 		if err != nil {
@@ -72,8 +74,54 @@ func (a *app) runAudit(ctx context.Context, flags auditFlags) error {
 	})
 }
 
-// moment reads how far back, or since when.
-func moment(s string, now time.Time) (time.Time, error) {
+// aboutPerson chooses the rows about a person, by address those, too, that name it by
+// its pseudonym: failures, of an address that is no account's as well. Events outlive
+// what they tell of, so an id need not be anybody's.
+func (a *app) aboutPerson(ctx context.Context, o *operation, user string, filter *audit.Filter) error {
+	if !strings.Contains(user, "@") {
+		return nil
+	}
+	keys, err := a.pseudonymKeys()
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		filter.Accounts = append(filter.Accounts, audit.Pseudonym(key, user))
+	}
+	if len(keys) == 0 {
+		fmt.Fprintln(a.streams.Err, "without failed sign-ins, which name an address by a keyed pseudonym: set "+encryptionVariable+" as the services have it to see them, too")
+	}
+
+	filter.User, err = o.userID(ctx, user)
+	var missing *admin.NotFoundError
+	if errors.As(err, &missing) && len(keys) > 0 {
+		filter.User, err = "", nil
+	}
+	return err
+}
+
+// pseudonymKeys derives the keys of pseudonyms from the encryption keys, old ones
+// too; none where no encryption keys are set here.
+func (a *app) pseudonymKeys() ([][]byte, error) {
+	defaults := map[string]string{}
+	found, err := a.encryptionKeys(defaults, nil, rand.Reader)
+	if err != nil || found.path != "" { // there is no key yet
+		return nil, err
+	}
+	var cfg struct{ Encryption servicekit.Encryption }
+	if err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults}); err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for _, key := range cfg.Encryption.Keys {
+		one := servicekit.Encryption{Keys: []servicekit.EncryptionKey{key}}
+		keys = append(keys, one.Derive(audit.PseudonymLabel))
+	}
+	return keys, nil
+}
+
+// moment reads what a flag says of a time: how far back, or when.
+func moment(flag, s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -83,7 +131,7 @@ func moment(s string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
 	}
-	return time.Time{}, usageError{fmt.Errorf("--since %q is neither a duration such as 24h nor a time such as 2026-03-01T09:00:00Z", s)}
+	return time.Time{}, usageError{fmt.Errorf("%s %q is neither a duration such as 24h nor a time such as 2026-03-01T09:00:00Z", flag, s)}
 }
 
 // eventView is a row of the trail as it is shown.
@@ -93,6 +141,7 @@ type eventView struct {
 	Kind      audit.Kind        `json:"kind"`
 	Service   string            `json:"service"`
 	UserID    string            `json:"user_id,omitempty"`
+	Account   string            `json:"account,omitempty"`
 	ClientID  string            `json:"client_id,omitempty"`
 	TenantID  string            `json:"tenant_id,omitempty"`
 	SessionID string            `json:"session_id,omitempty"`
@@ -104,8 +153,19 @@ type eventView struct {
 
 func viewEvent(r audit.Record) eventView {
 	return eventView{
-		ID: r.ID, At: r.At, Kind: r.Kind, Service: r.Service, UserID: r.UserID, ClientID: r.ClientID, TenantID: r.TenantID,
-		SessionID: r.SessionID, GrantID: r.GrantID, Address: r.Address, Reference: r.Reference, Detail: r.Detail,
+		ID:        r.ID,
+		At:        r.At,
+		Kind:      r.Kind,
+		Service:   r.Service,
+		UserID:    r.UserID,
+		Account:   r.Account,
+		ClientID:  r.ClientID,
+		TenantID:  r.TenantID,
+		SessionID: r.SessionID,
+		GrantID:   r.GrantID,
+		Address:   r.Address,
+		Reference: r.Reference,
+		Detail:    r.Detail,
 	}
 }
 
@@ -138,6 +198,7 @@ func (a *app) trailLine(r audit.Record) {
 		}
 	}
 	add("user", r.UserID)
+	add("account", r.Account)
 	add("app", r.ClientID)
 	add("tenant", r.TenantID)
 	add("session", r.SessionID)

@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/firststart"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
@@ -52,22 +54,18 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 	return made, nil
 }
 
-// keep writes a new key for the next start. A file that came into being meanwhile
-// is another start's, and stays.
-func (e encryption) keep() error {
+// keep writes a new key for the next start, and puts into keys what the file holds
+// then: of processes that start at once, all use the key of the first.
+func (e encryption) keep(keys *servicekit.Encryption) error {
 	if e.path == "" {
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(e.path), 0o700); err != nil {
-		return fmt.Errorf("encryption keys: %w", err)
-	}
-	file, err := os.OpenFile(e.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	kept, err := firststart.Keep(e.path, []byte(e.key+"\n"))
 	if err != nil {
 		return fmt.Errorf("encryption keys: %w", err)
 	}
-	_, err = file.WriteString(e.key + "\n")
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("encryption keys: %w", errors.Join(err, os.Remove(e.path)))
+	if keys.Keys, err = servicekit.ParseEncryptionKeys(strings.TrimSpace(string(kept))); err != nil {
+		return fmt.Errorf("encryption keys: %s: %w", e.path, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -68,8 +69,10 @@ func TestAnotherStartsKeyStays(t *testing.T) {
 	second, err := a.encryptionKeys(map[string]string{}, nil, rand.Reader)
 	require.NoError(t, err)
 	require.NotEqual(t, first.key, second.key)
-	require.NoError(t, first.keep())
-	require.ErrorIs(t, second.keep(), os.ErrExist)
+	var ours, theirs servicekit.Encryption
+	require.NoError(t, first.keep(&ours))
+	require.NoError(t, second.keep(&theirs))
+	require.Equal(t, ours, theirs, "the second has the key of the first")
 	content, err := os.ReadFile(first.path)
 	require.NoError(t, err)
 	require.Equal(t, first.key+"\n", string(content))

@@ -149,10 +149,10 @@ func (a *app) printConfig(cfg upConfig) error {
 
 // runPlatform opens what the services need, builds them and serves.
 func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) error {
-	p := cfg.Platform
-	if err := cfg.encryption.keep(); err != nil {
+	if err := cfg.encryption.keep(&cfg.Platform.Encryption); err != nil {
 		return err
 	}
+	p := cfg.Platform
 	logger := servicekit.NewLogger(a.streams.Err, cfg.Log)
 	telemetry, err := servicekit.NewTelemetry(ctx, "platform", a.environ)
 	if err != nil {
@@ -221,9 +221,11 @@ func (a *app) prepare(ctx context.Context, p together.Config, flags upFlags, dep
 	if err != nil {
 		return err
 	}
-	report, err := applyFile(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
-	if err != nil {
-		return err
+	err = a.applyAndPrint(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
+	var conflicts conflictError
+	if errors.As(err, &conflicts) {
+		// They were printed. What a command has changed keeps no platform from starting.
+		return nil
 	}
-	return a.printReport(report, false)
+	return err
 }

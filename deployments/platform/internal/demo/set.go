@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/firststart"
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -36,11 +37,12 @@ func LoadCredentials(dir string, random io.Reader) (Credentials, error) {
 	path := filepath.Join(dir, "demo.json")
 	data, err := os.ReadFile(path) //nolint:gosec // the operator's own data folder
 	if errors.Is(err, fs.ErrNotExist) {
-		return makeCredentials(path, random)
+		data, err = makeCredentials(path, random)
 	}
 	if err != nil {
 		return Credentials{}, fmt.Errorf("demo credentials: %w", err)
 	}
+
 	var c Credentials
 	if err := json.Unmarshal(data, &c); err != nil || c.Password == "" || c.WebSecret == "" || c.SecondSecret == "" || c.ServiceSecret == "" {
 		return Credentials{}, fmt.Errorf("demo credentials: %s is damaged: remove it and new ones are made", path)
@@ -48,12 +50,14 @@ func LoadCredentials(dir string, random io.Reader) (Credentials, error) {
 	return c, nil
 }
 
-func makeCredentials(path string, random io.Reader) (Credentials, error) {
+// makeCredentials returns what the file holds then, which another process may have
+// made at the same time.
+func makeCredentials(path string, random io.Reader) ([]byte, error) {
 	var c Credentials
 	for _, field := range []*string{&c.Password, &c.WebSecret, &c.SecondSecret, &c.ServiceSecret} {
 		secret, err := oauth.NewSecret(random)
 		if err != nil {
-			return c, err
+			return nil, err
 		}
 		*field = secret
 	}
@@ -61,12 +65,9 @@ func makeCredentials(path string, random io.Reader) (Credentials, error) {
 	c.Password = c.Password[:16]
 	data, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // this file is what keeps them
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	if err := os.WriteFile(path, append(data, '\n'), 0o600); err != nil {
-		return c, fmt.Errorf("demo credentials: %w", err)
-	}
-	return c, nil
+	return firststart.Keep(path, append(data, '\n'))
 }
 
 // Set is the demo set as a declarative file would say it.

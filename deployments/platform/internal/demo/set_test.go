@@ -38,7 +38,9 @@ func TestDamagedCredentialsSayWhatToDo(t *testing.T) {
 			require.EqualError(t, err, "demo credentials: "+path+" is damaged: remove it and new ones are made")
 		})
 	}
-	_, err := LoadCredentials(filepath.Join(t.TempDir(), "gone"), rand.Reader)
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	_, err := LoadCredentials(filepath.Join(file, "gone"), rand.Reader)
 	require.ErrorContains(t, err, "demo credentials: ")
 	_, err = LoadCredentials(t.TempDir(), iotest.ErrReader(errors.New("no randomness")))
 	require.ErrorContains(t, err, "no randomness")
@@ -47,6 +49,6 @@ func TestDamagedCredentialsSayWhatToDo(t *testing.T) {
 func TestTheDemoSetIsInOrder(t *testing.T) {
 	credentials, err := LoadCredentials(t.TempDir(), rand.Reader)
 	require.NoError(t, err)
-	set := manifest.New("the demo set", Set("http://127.0.0.1:8080", credentials))
+	set := manifest.New("the demo set", Set("https://127.0.0.1:8080", credentials))
 	require.NoError(t, set.Validate(manifest.Rules{}), "by the rules of a public platform")
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -37,6 +36,7 @@ func (e *examination) openDatabase(ctx context.Context) {
 	}
 	e.db = db
 	e.keys(ctx)
+	e.applications(ctx)
 	if db.Dialect() != database.Postgres {
 		return
 	}
@@ -47,7 +47,7 @@ func (e *examination) openDatabase(ctx context.Context) {
 
 func (e *examination) schema(ctx context.Context, db *database.DB) bool {
 	where := "SQLite, " + e.Database.SQLitePath(e.Signing.DataDir)
-	if u, err := url.Parse(e.Database.URL); err == nil && db.Dialect() == database.Postgres {
+	if u, err := database.ParseURL(e.Database.URL); err == nil && db.Dialect() == database.Postgres {
 		where = "PostgreSQL at " + u.Host + u.Path
 	}
 	err := db.CheckSchema(ctx)

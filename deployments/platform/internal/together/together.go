@@ -26,6 +26,7 @@ type Config struct {
 	Sessions   servicekit.Sessions
 	Tokens     servicekit.Tokens
 	Limits     servicekit.Limits
+	Audit      servicekit.Audit
 }
 
 // Platform is the five services behind one handler.
@@ -56,7 +57,7 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 		p.Services[name], handlers[name] = service, service.Handler
 	}
 	add("keys", deps, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens, Sessions: cfg.Sessions}, deps)
+		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens, Sessions: cfg.Sessions, Audit: cfg.Audit}, deps)
 	})
 	add("authorize", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return authorize.New(authorize.Config{
@@ -73,7 +74,7 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 	add("token", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return token.New(token.Config{
 			Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens,
-			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound,
+			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound, Audit: cfg.Audit,
 		}, deps)
 	})
 	add("device", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
@@ -86,8 +87,9 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 		return nil, errors.Join(failed...)
 	}
 	var err error
-	// What nobody owns is answered by any service: they all say 404 alike.
-	p.Handler, err = api.Mux(handlers, handlers["keys"])
+	// What no service owns is answered by the one that most pages are of: a person who
+	// mistypes an address reads a page, a program JSON.
+	p.Handler, err = api.Mux(handlers, handlers["session"])
 	return p, err
 }
 

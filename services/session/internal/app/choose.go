@@ -33,8 +33,14 @@ func (a *App) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie
 
 func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error {
 	// Where another tab was first its choice stands.
-	if _, err := a.Writer.ChooseTenant(ctx, v.Session.ID, tenantID); err != nil {
+	chosen, err := a.Writer.ChooseTenant(ctx, v.Session.ID, tenantID)
+	if err != nil {
 		return fmt.Errorf("choose the tenant: %w", err)
+	}
+	if chosen {
+		event := about(audit.SessionSwitched, v, v.Session)
+		event.TenantID = tenantID
+		a.record(ctx, v.Browser, event)
 	}
 	return nil
 }
@@ -42,6 +48,9 @@ func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error
 func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*NewCookie, error) {
 	if tenantID == v.Session.TenantID {
 		return nil, a.decide(ctx, v, grants.SignedIn)
+	}
+	if err := a.settle(ctx, v); err != nil {
+		return nil, err
 	}
 	old := v.Session
 	s := &sessions.Session{
@@ -52,6 +61,9 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 	if err != nil {
 		return nil, err
 	}
+	event := about(audit.SessionSwitched, v, s)
+	event.Detail = map[string]string{"from": old.ID}
+	a.record(ctx, v.Browser, event)
 	v.Session = s
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
@@ -65,11 +77,15 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	if v.Step != domain.StepAccount || i < 0 {
 		return nil, nil
 	}
+	if err := a.settle(ctx, v); err != nil {
+		return nil, err
+	}
 	chosen := v.Others[i]
 	fresh, err := a.renew(ctx, chosen.Session)
 	if fresh == nil || err != nil {
 		return nil, err
 	}
+	a.record(ctx, v.Browser, about(audit.SessionPicked, v, chosen.Session))
 	v.Session, v.User, v.Tenants = chosen.Session, chosen.User, chosen.Tenants
 	if !v.Accepted() {
 		_, err = a.Email(ctx, v, chosen.User.Email)
@@ -103,6 +119,9 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	event := audit.Event{
 		Kind: audit.ConsentDenied, UserID: v.User.ID, ClientID: v.Request.ClientID, TenantID: v.Session.TenantID, SessionID: v.Session.ID,
 		Detail: map[string]string{"scope": v.Request.Scope.String()},
+	}
+	if v.Request.Resource != "" {
+		event.Detail["resource"] = v.Request.Resource
 	}
 	decision := grants.Denied
 	if allow {

@@ -106,6 +106,9 @@ func checkPKCE(c *call, challenge string) error {
 func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error {
 	err := g.codes.Redeem(ctx, oauth.HashSecret(c.Code), i.grant(c), i.refreshRow, i.grantExpiresAt(), c.now)
 	switch {
+	case err == nil:
+		g.trail.created(ctx, c.Caller, i.grant(c), "code")
+		return nil
 	case errors.Is(err, grants.ErrConsumed):
 		return g.replayed(ctx, c, i.grantID)
 	case errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrNotFound), errors.Is(err, grants.ErrRevoked):

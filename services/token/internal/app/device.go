@@ -10,7 +10,10 @@ import (
 )
 
 // deviceCode is the grant of RFC 8628 3.4.
-type deviceCode struct{ devices ports.Devices }
+type deviceCode struct {
+	devices ports.Devices
+	trail   *Trail
+}
 
 func errDeviceCode() error {
 	return oauth.Errorf(oauth.InvalidGrant, "the device code is unknown, used, or not for this application")
@@ -39,7 +42,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 	case poll.Decision != grants.DeviceApproved:
 		return nil, oauth.Errorf(oauth.AuthorizationPending, "the person has not decided yet")
 	case !poll.Live():
-		return nil, oauth.Errorf(oauth.InvalidGrant, "the account behind the device code may no longer sign in")
+		return nil, oauth.Errorf(oauth.InvalidGrant, "the sign-in behind the device code has ended: start again")
 	}
 	return &authorization{
 		subject:   poll.UserID,
@@ -57,9 +60,12 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
 	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow, i.grantExpiresAt(), c.now)
 	switch {
+	case err == nil:
+		g.trail.created(ctx, c.Caller, i.grant(c), "device")
+		return nil
 	case errors.Is(err, grants.ErrExpired):
 		return oauth.Errorf(oauth.ExpiredToken, "the device code has expired, start again")
-	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrNotFound):
+	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrNotFound), errors.Is(err, grants.ErrRevoked):
 		return errDeviceCode()
 	default:
 		return err

@@ -23,6 +23,19 @@ func (t *Trail) record(ctx context.Context, e audit.Event) {
 	}
 }
 
+// created tells of a grant that an application redeemed, by a code or a device.
+func (t *Trail) created(ctx context.Context, c Caller, g grants.Grant, flow string) {
+	event := grantEvent(audit.GrantCreated, c, &g)
+	event.Detail = map[string]string{"scope": g.Scope.String(), "flow": flow}
+	if g.Resource != "" {
+		event.Detail["resource"] = g.Resource
+	}
+	if g.Offline {
+		event.Detail["offline"] = "true"
+	}
+	t.record(ctx, event)
+}
+
 // grantEvent is an event about a grant.
 func grantEvent(kind audit.Kind, c Caller, g *grants.Grant) audit.Event {
 	return audit.Event{

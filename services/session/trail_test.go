@@ -1,0 +1,55 @@
+package session
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+func TestTheTrailTellsOfEachSessionHowItBeganWentOnAndEnded(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b, ada, bob := w.both()
+		created := w.trail(audit.SessionCreated)
+		require.GreaterOrEqual(t, len(created), 2)
+		last := created[len(created)-1]
+		require.Equal(t, bob.ID, last.SessionID)
+		require.Equal(t, "usr_bob", last.UserID)
+		require.Equal(t, "pwd", last.Detail["amr"])
+		require.NotEmpty(t, last.Detail["expires_at"])
+		require.NotEmpty(t, last.Address)
+		switched := w.trail(audit.SessionSwitched)
+		require.NotEmpty(t, switched, "a tenant was chosen")
+		require.NotEmpty(t, switched[len(switched)-1].TenantID)
+
+		_, page := b.flow(prompt(oauth.PromptSelectAccount))
+		b.Get(page).Submit("ada@acme.test", nil)
+		picked := w.trail(audit.SessionPicked)
+		require.Len(t, picked, 1)
+		require.Equal(t, ada.ID, picked[0].SessionID)
+	})
+}
+
+// The trail of a failure says neither whom it was about nor whether there is such an
+// account, and yet counts the failures of one address together.
+func TestAFailureNamesThePseudonymOfWhatWasTyped(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for _, email := range []string{"ada@acme.test", "nobody@acme.test", "ADA@acme.test"} {
+			b := w.newBrowser()
+			_, page := b.flow(nil)
+			p := b.Get(page).Submit("Continue", url.Values{"email": {email}})
+			p.Submit("Sign in", url.Values{"password": {"wrong"}})
+		}
+		failed := w.trail(audit.SignInFailed)
+		require.Len(t, failed, 3)
+		key := testConfig(t).Encryption.Derive(audit.PseudonymLabel)
+		for i, email := range []string{"ada@acme.test", "nobody@acme.test", "ada@acme.test"} {
+			require.Equal(t, audit.Pseudonym(key, email), failed[i].Account)
+			require.Empty(t, failed[i].UserID, "of an account that exists, too")
+			require.Empty(t, failed[i].Detail)
+		}
+	})
+}
