@@ -17,6 +17,7 @@ const (
 	ConsentWithdrawn  Kind = "session.consent_withdrawn"  // the application's grants ended with it
 	FormRefused       Kind = "session.form_refused"       // a form or flow of another browser; detail: error
 	PasswordChanged   Kind = "session.password_changed"   // by the person; by an operator it is UserChanged
+	SessionPicked     Kind = "session.picked"             // a person signed in beside was chosen again; detail: was (the session before)
 	LogoutDelivered   Kind = "session.logout_delivered"   // an application heard of a logout (back-channel)
 	LogoutUndelivered Kind = "session.logout_undelivered" // and one did not, after all attempts
 	ErrorShown        Kind = "session.error_shown"        // any other error page; detail: error, status

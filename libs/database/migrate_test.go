@@ -20,7 +20,7 @@ import (
 )
 
 // schemaVersion is the newest file in migrations/.
-const schemaVersion = 6
+const schemaVersion = 12
 
 // onEachEmptyDatabase gives f a way to open handles of its own to one database
 // without a schema, as separate processes would.

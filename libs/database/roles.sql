@@ -93,7 +93,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, consents, logout_outbox TO pla
 -- what an application asks for is authorize's to write.
 GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales, login_email, tenant_id, created_at, expires_at)
     ON authorization_requests TO platform_session;
-GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
+-- A sign-in gives the browser another cookie, and its waiting requests go along.
+GRANT SELECT, UPDATE (browser_hash, login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
 -- Who withdraws what an application may do, or ends a session, lets what waits for

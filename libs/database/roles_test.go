@@ -72,7 +72,7 @@ var matrix = map[string]map[string]rights{
 		"logout_outbox": own, "limits": own, "audit_events": add,
 		"authorization_requests": {
 			verbs:  "S",
-			update: []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"},
+			update: []string{"browser_hash", "decided_at", "decision", "login_email", "session_id", "tenant_id"},
 			insert: []string{
 				"browser_hash", "client_id", "created_at", "expires_at", "id", "kind", "login_email", "redirect_uri", "response_mode", "scope", "tenant_id", "ui_locales",
 			},

@@ -25,9 +25,10 @@ func (w *world) start(p url.Values) (flow, browser string) {
 	return flow, browser
 }
 
+// back returns with the session that decided the flow.
 func (w *world) back(flow, browser string) *reply {
 	w.t.Helper()
-	return w.do(visit{params: url.Values{"flow": {flow}}, browser: browser})
+	return w.do(visit{params: url.Values{"flow": {flow}}, browser: browser, session: w.holds[flow]})
 }
 
 // follow opens the endpoint's own GET that a POST was answered with.
@@ -92,6 +93,25 @@ func TestTheFlowsCookieBindsTheBrowser(t *testing.T) {
 	}
 	require.NotEmpty(t, w.back(flow, browser).toApplication(callback).Get("code"), "the browser that started it still ends it")
 	require.Equal(t, second.toPages(), w.back(second.toPages(), browser).toPages(), "the other flow goes on")
+}
+
+// RFC 9700 4.7: the browser cookie is older than the sign-in, so that it is not what
+// ends a flow; the session that answered is.
+func TestAFlowEndsForTheBrowserThatHoldsItsSession(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		flow, browser := w.start(webParams(nil))
+		sid, session := w.signIn(ada, nil)
+		_, another := w.signIn(ada, nil)
+		w.decide(flow, sid, grants.Consented)
+		for name, held := range map[string]string{"none": "", "unknown": secret(t), "another session of the person": another} {
+			res := w.do(visit{params: url.Values{"flow": {flow}}, browser: browser, session: held})
+			require.Equal(t, flow, res.toPages(), name)
+			require.Zero(t, w.count(`SELECT count(*) FROM authorization_codes`), name)
+		}
+		res := w.do(visit{params: url.Values{"flow": {flow}}, browser: browser, session: session})
+		require.NotEmpty(t, res.toApplication(callback).Get("code"))
+	})
 }
 
 // RFC 9700 4.11: what cannot be trusted any more leads nowhere.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -235,18 +234,16 @@ func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 		token := p.Hidden("csrf_token")
 		for name, sent := range map[string]url.Values{
 			"none": {}, "nonsense": {"csrf_token": {"x"}}, "another browser's": {"csrf_token": {other.Get(accountURL).Hidden("csrf_token")}},
-			"a flow's": {"csrf_token": {cookie.CSRFToken(b.cookie, "req_1")}}, "doubled": {"csrf_token": {token, token}},
+			"a flow's": {"csrf_token": {cookie.CSRFToken(b.browserCookie(), cookie.Purpose("email", "req_1"))}}, "doubled": {"csrf_token": {token, token}},
 		} {
 			for path, field := range map[string]string{"/sessions": "session", "/applications": "application", "/password": "current_password"} {
 				sent.Set(field, "others")
 				refused := b.Post(accountURL+path, sent)
-				require.Equal(t, http.StatusForbidden, refused.Status, name+path)
-				require.Equal(t, "This form is out of date", refused.H1())
-				require.True(t, slices.ContainsFunc(w.trail(audit.FormRefused), func(r audit.Record) bool {
-					return strings.Contains(refused.Text(), "Reference "+r.Reference)
-				}), "the page's reference is in the trail")
+				require.Equal(t, http.StatusOK, refused.Status, name+path)
+				require.Contains(t, []string{"Your account", "Change your password"}, refused.H1(), "the page, once more")
 			}
 		}
+		require.NotEmpty(t, w.trail(audit.FormRefused))
 		require.False(t, w.ended(other.session().ID))
 
 		// Signed in anew meanwhile: the form of before is out of date, and nobody's
@@ -254,7 +251,8 @@ func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 		w.clock.Advance(time.Minute)
 		_, page := b.flow(prompt("login"))
 		b.signIn(page, "ada@acme.test")
-		require.Equal(t, http.StatusForbidden, b.Post(accountURL+"/sessions", url.Values{"csrf_token": {token}, "session": {"others"}}).Status)
+		b.Post(accountURL+"/sessions", url.Values{"csrf_token": {token}, "session": {"others"}})
+		require.False(t, w.ended(other.session().ID))
 		require.Equal(t, "Sign in", w.newBrowser().Post(accountURL+"/sessions", url.Values{"csrf_token": {token}}).H1())
 	})
 }

@@ -135,6 +135,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 			Issuer: cfg.Server.Issuer(), Idle: cfg.Sessions.Idle, Lifetime: cfg.Sessions.Lifetime,
 			Guesses:     cfg.Limits.Rule(cfg.Limits.SignIn),
 			LimitSecret: cfg.Encryption.Derive("limits"), DeviceSecret: cfg.Encryption.Derive("device-cookie"),
+			CookieSecret: cfg.Encryption.Derive("next-cookies"),
 		},
 		Flows:        flows,
 		Entrances:    flows,

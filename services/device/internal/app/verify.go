@@ -133,7 +133,19 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", "", ErrSignInGone
 	case !d.Now().Before(row.ExpiresAt):
 		return "", "", ErrSignInGone
-	case row.Decision == grants.Undecided && row.ConsumedAt.IsZero():
+	case !row.ConsumedAt.IsZero():
+		return row.UserCode, "", nil // a reload; the page asks for a sign-in where there is none
+	case row.Decision == grants.Undecided:
+		return "", row.ID, nil
+	}
+
+	// The browser must hold the session that answered, as at authorize: its browser
+	// cookie is older than the sign-in.
+	session, _, err := d.person(ctx, visitor)
+	if err != nil {
+		return "", "", err
+	}
+	if session == nil || session.ID != row.SessionID {
 		return "", row.ID, nil
 	}
 	// The row granted a sign-in and nothing else; to come back twice is harmless.

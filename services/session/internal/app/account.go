@@ -93,11 +93,28 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 	return p, nil
 }
 
-// EndDevice ends one of the person's sessions; one that is not theirs, or is over
-// already, changes nothing. True when it was the browser's own.
-func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) (own bool, err error) {
-	_, err = a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID })
-	return sessionID == me.Session.ID, err
+// EndDevice ends one of the person's other sessions; one that is not theirs, or is
+// over already, changes nothing.
+func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) error {
+	_, err := a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID && s.ID != me.Session.ID })
+	return err
+}
+
+// Leave ends the browser's own session, with what EndSession gives instead of its
+// cookies.
+func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
+	fresh, err := a.leave(ctx, me.Session, me.Browser)
+	if err != nil {
+		return nil, err
+	}
+	a.record(ctx, me.Browser, audit.Event{
+		Kind:      audit.SessionEnded,
+		UserID:    me.User.ID,
+		TenantID:  me.Session.TenantID,
+		SessionID: me.Session.ID,
+		Detail:    map[string]string{"by": me.Session.ID},
+	})
+	return fresh, nil
 }
 
 // EndOthers ends all of the person's sessions but the browser's own, and tells
@@ -150,7 +167,7 @@ type PasswordChange struct {
 
 // ChangePassword replaces the person's password. The current one counts as a
 // guess, as it does at sign-in: a session that was left open must not become a
-// place to guess at. Afterwards this browser has a new cookie. *limits.Error when
+// place to guess at. Afterwards this browser has other cookies. *limits.Error when
 // it is too soon to guess again.
 func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange) (domain.PasswordProblem, *NewCookie, error) {
 	if problem := domain.CheckNewPassword(change.New, change.Repeated, me.User.Email); problem != domain.PasswordFine {
@@ -183,7 +200,7 @@ func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange)
 			return domain.PasswordFine, nil, err
 		}
 	}
-	fresh, err := a.renew(ctx, me.Session)
+	fresh, err := a.renew(ctx, me.Browser, "", me.Session, nil)
 	return domain.PasswordFine, fresh, err
 }
 

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"errors"
@@ -26,6 +27,8 @@ type Visit struct {
 	// Prior is the session in this browser whether or not it counts here: the one
 	// that a new one replaces. Nil when there is none to end.
 	Prior *sessions.Session
+	// behind: the flow has moved on to the next browser cookie (Browser.Resent).
+	behind bool
 }
 
 // Open reads a flow for the browser it belongs to and tells which step is due.
@@ -35,6 +38,9 @@ func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error
 	v, err := a.look(ctx, flowID, b)
 	if err != nil {
 		return nil, err
+	}
+	if v.behind {
+		return v, nil
 	}
 	if only := v.OnlyTenant(); v.Step == domain.StepTenant && only != "" {
 		if err := a.chooseTenant(ctx, v, only); err != nil {
@@ -55,7 +61,11 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
-	v := &Visit{Situation: domain.Situation{Request: request, Now: a.Now()}, Browser: b}
+	v := &Visit{
+		Situation: domain.Situation{Request: request, Now: a.Now()},
+		Browser:   b,
+		behind:    !bytes.Equal(request.BrowserHash, b.Hash),
+	}
 	if request.Kind != grants.KindAccount { // which no application has a part in
 		if v.App, err = a.application(ctx, request.ClientID); err != nil {
 			return nil, err
@@ -105,7 +115,7 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Authoriza
 		return nil, ErrFlowUnknown
 	case err != nil:
 		return nil, fmt.Errorf("read the flow: %w", err)
-	case len(b.Hash) == 0 || subtle.ConstantTimeCompare(request.BrowserHash, b.Hash) != 1:
+	case !a.belongs(request, b):
 		return nil, ErrOtherBrowser
 	case !request.ConsumedAt.IsZero():
 		return nil, ErrFlowFinished
@@ -114,6 +124,18 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Authoriza
 	default:
 		return request, nil
 	}
+}
+
+// belongs reports whether a flow is bound to a browser's cookie, or, for a form that
+// may be sent twice, to the one that follows it.
+func (a *App) belongs(r *grants.AuthorizationRequest, b Browser) bool {
+	if len(b.Hash) == 0 {
+		return false
+	}
+	if subtle.ConstantTimeCompare(r.BrowserHash, b.Hash) == 1 {
+		return true
+	}
+	return b.Resent && subtle.ConstantTimeCompare(r.BrowserHash, oauth.HashSecret(a.successor(b, r.ID))) == 1
 }
 
 func (a *App) application(ctx context.Context, clientID string) (*directory.Application, error) {
