@@ -44,7 +44,7 @@ func TestMigrateTellsFromWhichVersionToWhich(t *testing.T) {
 	onEachEmptyDatabase(t, func(t *testing.T, open func() *database.DB) {
 		db := open()
 		require.Equal(t, &database.SchemaError{Have: 0, Need: schemaVersion}, db.CheckSchema(t.Context()))
-		require.ErrorContains(t, db.CheckSchema(t.Context()), "at version 0, this build needs version 6")
+		require.ErrorContains(t, db.CheckSchema(t.Context()), "at version 0, this build needs version 12")
 
 		from, to, err := database.Migrate(t.Context(), db, testkit.Logger(t))
 		require.NoError(t, err)

@@ -3,7 +3,3 @@
 -- A sign-in gives a browser another cookie, and finds the requests that go along by
 -- the one it had.
 CREATE INDEX authorization_requests_browser ON authorization_requests (browser_hash);
-
--- +goose Down
-
-DROP INDEX authorization_requests_browser;
