@@ -231,8 +231,10 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
-		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`,
-			`DELETE FROM audit_events`, `DROP TABLE audit_events_default`, `DELETE FROM audit_seals`, `UPDATE audit_seals SET events = 0`},
+		"platform_keys": {
+			`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`,
+			`DELETE FROM audit_events`, `DROP TABLE audit_events_default`, `DELETE FROM audit_seals`, `UPDATE audit_seals SET events = 0`,
+		},
 		"platform_operator": {
 			`SELECT cookie_hash FROM sessions`, `UPDATE sessions SET user_id = 'x'`, `INSERT INTO signing_keys (kid) VALUES ('x')`,
 			`UPDATE signing_keys SET active_from = now()`, `DELETE FROM signing_keys`, `DELETE FROM key_orders`, `UPDATE key_orders SET generation = 1`,
