@@ -37,7 +37,7 @@ test: ## run every test: unit, contract (SQLite and PostgreSQL), architecture, e
 	@$(MAKE) --no-print-directory -j2 e2e test-packages
 
 # What the tests start and no package manager has.
-TOOLS := bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube
+TOOLS := bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube bin/tools/oauth2-proxy
 
 # go vet is part of make lint.
 .PHONY: test-packages
@@ -155,6 +155,12 @@ bin/tools/helm bin/tools/kubeconform bin/tools/helm-unittest: $(CHART_TOOLS)
 bin/kube: deployments/tools/chart/kubeschemas/main.go
 	rm -rf $@
 	cd deployments/tools/chart && GOWORK=off go run ./kubeschemas $(CURDIR)/$@
+
+# The proxy that the end-to-end tests sign in through, in a module of its own too: a
+# minute and a half of one core the first time.
+bin/tools/oauth2-proxy: deployments/tools/oauth2proxy/go.mod deployments/tools/oauth2proxy/go.sum
+	@mkdir -p bin/tools
+	cd deployments/tools/oauth2proxy && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/oauth2-proxy/oauth2-proxy/v7
 
 # The Vault that tests start: OpenBao, in a module of its own for the same reason.
 # Two minutes of compiling the first time, afterwards from Go's cache; test

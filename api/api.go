@@ -3,6 +3,7 @@ package api
 import (
 	_ "embed"
 	"slices"
+	"strings"
 )
 
 //go:generate go run ./internal/routegen
@@ -23,6 +24,35 @@ type Route struct {
 	Service string
 	// OperationID is the name of the operation, unique in the document.
 	OperationID string
+	// Pages reports whether a browser goes there (x-pages), so that a caller that
+	// prefers text/html gets a page. Everything else answers JSON.
+	Pages bool
+}
+
+// PagesAt reports whether a browser goes to a path: one of a route with pages or,
+// where no route has the path, one that begins like the address of such a route
+// outside /api, as /auth/typo does.
+func PagesAt(routes []Route, path string) bool {
+	below := false
+	for _, r := range routes {
+		if matches(r.Path, path) {
+			return r.Pages
+		}
+
+		first, _, _ := strings.Cut(strings.TrimPrefix(r.Path, "/"), "/")
+		if r.Pages && first != "api" && strings.HasPrefix(path+"/", "/"+first+"/") {
+			below = true
+		}
+	}
+	return below
+}
+
+// matches reports whether a path is one of a template such as /auth/flows/{flow}.
+func matches(template, path string) bool {
+	want, have := strings.Split(template, "/"), strings.Split(path, "/")
+	return slices.EqualFunc(want, have, func(w, h string) bool {
+		return w == h || (strings.HasPrefix(w, "{") && h != "")
+	})
 }
 
 // For returns the routes that one service answers, in the document's order; none

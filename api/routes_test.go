@@ -22,6 +22,7 @@ type document struct {
 type operation struct {
 	OperationID string      `yaml:"operationId"`
 	Service     string      `yaml:"x-service"`
+	Pages       bool        `yaml:"x-pages"`
 	Summary     string      `yaml:"summary"`
 	Parameters  []parameter `yaml:"parameters"`
 	RequestBody struct {
@@ -62,7 +63,13 @@ func TestRoutesAreTheOperationsOfTheDocument(t *testing.T) {
 	documented := map[api.Route]bool{}
 	for path, item := range load(t).Paths {
 		for method, op := range item {
-			documented[api.Route{Method: strings.ToUpper(method), Path: path, Service: op.Service, OperationID: op.OperationID}] = true
+			documented[api.Route{
+				Method:      strings.ToUpper(method),
+				Path:        path,
+				Service:     op.Service,
+				OperationID: op.OperationID,
+				Pages:       op.Pages,
+			}] = true
 		}
 	}
 	require.Len(t, api.Routes, len(documented))
@@ -107,4 +114,40 @@ func TestForReturnsTheRoutesOfOneService(t *testing.T) {
 	require.ElementsMatch(t, api.Routes, all)
 	require.Empty(t, api.For("nobody"))
 	require.Len(t, api.Routes, len(all), "For must not change Routes")
+}
+
+// RFC 6749 5.2 and RFC 7662 2.2 promise JSON to a program, whatever its HTTP
+// library puts into Accept.
+func TestPagesAreForWhereABrowserGoes(t *testing.T) {
+	t.Parallel()
+	const oauth = "/api/v1/platform/oauth"
+	for path, pages := range map[string]bool{
+		oauth + "/authorize":                     true,
+		oauth + "/logout":                        true,
+		oauth + "/device/verify":                 true,
+		"/device":                                true,
+		"/account":                               true,
+		"/account/password":                      true,
+		"/auth/flows/flw_1":                      true,
+		"/auth/tenants/acme":                     true,
+		"/auth/typo":                             true,
+		"/auth":                                  true,
+		"/device/typo":                           true,
+		"/devices":                               false,
+		"/auth/assets/page.css":                  false,
+		"/auth/tenants/a/theme.css":              false,
+		oauth + "/token":                         false,
+		oauth + "/userinfo":                      false,
+		oauth + "/introspect":                    false,
+		oauth + "/revoke":                        false,
+		oauth + "/device/authorize":              false,
+		oauth + "/typo":                          false,
+		"/api/v1/platform/.well-known/jwks.json": false,
+		oauth + "/.well-known/openid-configuration":       false,
+		"/.well-known/oauth-authorization-server" + oauth: false,
+		"/": false,
+		"":  false,
+	} {
+		require.Equal(t, pages, api.PagesAt(api.Routes, path), path)
+	}
 }

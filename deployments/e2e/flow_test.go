@@ -42,7 +42,7 @@ func TestSignInOnceAndHoldTokensThatVerify(t *testing.T) {
 		require.Equal(t, "web", access["client_id"])
 		require.NotContains(t, access["aud"], "web", "an access token is never for the client itself")
 		require.Equal(t, idClaims["sid"], access["sid"])
-		for _, name := range []string{"iss", "exp", "iat", "nbf", "jti", "gid", "scope", "auth_time", "acr", "amr", "tenant_id", "tenant_slug", "app_scope"} {
+		for _, name := range []string{"iss", "exp", "iat", "jti", "gid", "scope", "auth_time", "acr", "amr", "tenant_id", "tenant_slug", "app_scope"} {
 			require.Contains(t, access, name)
 		}
 

@@ -53,7 +53,7 @@ func newMachine(t *testing.T, s *system, id string) *machine {
 	require.NoError(t, err)
 	s.register(t, &directory.Application{
 		ClientID: id, Type: directory.Service, JWKS: keys, Grants: []oauth.GrantType{oauth.GrantClientCredentials, oauth.GrantTokenExchange},
-		Scopes: oauth.Scopes{"api:read"}, Audiences: []string{ledgerAPI}, ResourcesServed: []string{billingAPI},
+		Scopes: oauth.Scopes{"api:read"}, Audiences: []string{ledgerAPI}, ResourcesServed: []string{billingAPI}, FirstParty: true,
 	})
 	return m
 }

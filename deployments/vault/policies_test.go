@@ -17,6 +17,7 @@ import (
 // keyTypes is the transit key of each algorithm and its type.
 var keyTypes = map[string]string{
 	"platform-rs256": "rsa-2048", "platform-ps256": "rsa-2048", "platform-es256": "ecdsa-p256", "platform-eddsa": "ed25519",
+	"platform-logout-rs256": "rsa-2048", "platform-logout-ps256": "rsa-2048", "platform-logout-es256": "ecdsa-p256", "platform-logout-eddsa": "ed25519",
 }
 
 // request is what a token might try.
@@ -56,10 +57,14 @@ func mayDo() map[string][]string {
 	may := map[string][]string{"keys": self, "token": self, "session": self}
 	for name := range keyTypes {
 		may["keys"] = append(slices.Clone(may["keys"]), "WRITE transit/keys/"+name, "READ transit/keys/"+name, "WRITE transit/keys/"+name+"/rotate")
-		may["token"] = append(slices.Clone(may["token"]), "WRITE transit/sign/"+name)
-		may["session"] = append(slices.Clone(may["session"]), "WRITE transit/sign/"+name)
+		// Who signs logout tokens can make no other token, and the reverse.
+		signer := "token"
+		if strings.HasPrefix(name, "platform-logout-") {
+			signer = "session"
+		}
+		may[signer] = append(slices.Clone(may[signer]), "WRITE transit/sign/"+name)
 	}
-	may["up"] = append(slices.Clone(may["keys"]), may["token"]...)
+	may["up"] = slices.Concat(may["keys"], may["token"], may["session"])
 	return may
 }
 
@@ -200,16 +205,20 @@ func TestAnotherMountAndPrefixAreAnotherWorld(t *testing.T) {
 	server.SetUp(t, testkit.BaoSetup{})
 	makeKeys(t, server)
 	logins := server.SetUp(t, testkit.BaoSetup{TransitMount: "signing", KeyPrefix: "acme"})
-	keys, token := server.Client(t, logins.Token(t, "keys")), server.Client(t, logins.Token(t, "token"))
+	keys, token, session := server.Client(t, logins.Token(t, "keys")), server.Client(t, logins.Token(t, "token")), server.Client(t, logins.Token(t, "session"))
 	input := map[string]any{"input": "QQ=="}
 	for name, kind := range keyTypes {
 		ours := path.Join("signing/keys", strings.Replace(name, "platform", "acme", 1))
 		require.NoError(t, do(t, keys, request{"WRITE", ours, map[string]any{"type": kind}}))
 		require.NoError(t, do(t, keys, request{"WRITE", ours + "/rotate", nil}))
-		require.NoError(t, do(t, token, request{"WRITE", strings.Replace(ours, "/keys/", "/sign/", 1), input}))
+		signer := token
+		if strings.HasPrefix(name, "platform-logout-") {
+			signer = session
+		}
+		require.NoError(t, do(t, signer, request{"WRITE", strings.Replace(ours, "/keys/", "/sign/", 1), input}))
 		for _, theirs := range []string{"transit/keys/" + name, "transit/keys/" + path.Base(ours), "signing/keys/" + name} {
 			require.True(t, refused(do(t, keys, request{"READ", theirs, nil})), theirs)
-			require.True(t, refused(do(t, token, request{"WRITE", strings.Replace(theirs, "/keys/", "/sign/", 1), input})), theirs)
+			require.True(t, refused(do(t, signer, request{"WRITE", strings.Replace(theirs, "/keys/", "/sign/", 1), input})), theirs)
 		}
 	}
 }

@@ -16,6 +16,8 @@
 #   PLATFORM_VAULT_TRANSIT_MOUNT  transit          as the services have it
 #   PLATFORM_VAULT_KEY_PREFIX     platform         as the services have it; roles and policies are PREFIX-SERVICE
 #   APPROLE_MOUNT                 approle          "" for none
+#   APPROLE_SECRET_ID_TTL         720h             when a secret id ends; new ones are made with --credentials before
+#   APPROLE_CIDRS                                  where services may log in from and use their tokens: 10.1.0.0/16,10.2.0.0/16; "" for anywhere
 #   KUBERNETES_HOST                                URL of the Kubernetes API; without it no Kubernetes roles
 #   KUBERNETES_MOUNT              kubernetes
 #   KUBERNETES_CA_FILE                             CA of the Kubernetes API, where Vault runs outside the cluster
@@ -30,6 +32,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 mount=${PLATFORM_VAULT_TRANSIT_MOUNT:-transit}
 prefix=${PLATFORM_VAULT_KEY_PREFIX:-platform}
 approle=${APPROLE_MOUNT-approle}
+secret_ttl=${APPROLE_SECRET_ID_TTL:-720h}
+cidrs=${APPROLE_CIDRS-}
 kubernetes=${KUBERNETES_MOUNT:-kubernetes}
 accounts=${KUBERNETES_SERVICE_ACCOUNTS:-platform-oauth-}
 credentials=
@@ -58,6 +62,13 @@ case "$mount" in
 esac
 case "$prefix" in
 *[!A-Za-z0-9_.-]*) fail "PLATFORM_VAULT_KEY_PREFIX may have letters, digits, _, . and -" ;;
+esac
+
+case "$secret_ttl" in
+*[!0-9smh]* | [!1-9]*) fail "APPROLE_SECRET_ID_TTL is a time such as 720h, and not without end" ;;
+esac
+case "$cidrs" in
+*[!0-9a-fA-F.:/,]*) fail "APPROLE_CIDRS are networks such as 10.1.0.0/16, with commas between them" ;;
 esac
 
 cli=${VAULT_CLI-}
@@ -136,11 +147,16 @@ terms() { # SERVICE
     say "\"token_policies\": [$policies], \"token_no_default_policy\": true, \"token_type\": \"service\", \"token_ttl\": \"1h\", \"token_max_ttl\": \"24h\""
 }
 
+# The networks as what stands between the brackets of a JSON list.
+networks() { say "$cidrs" | sed -e 's/[^,][^,]*/"&"/g'; }
+
 if [ -n "$approle" ]; then
     mounted auth "$approle" approle
     for service in $services ${credentials:+up}; do
         role="auth/$approle/role/$prefix-$service"
-        say "{$(terms "$service"), \"bind_secret_id\": true}" | put "$role"
+        # A secret id that leaks is of no use for long, and none from elsewhere.
+        say "{$(terms "$service"), \"bind_secret_id\": true, \"secret_id_ttl\": \"$secret_ttl\",
+            \"secret_id_bound_cidrs\": [$(networks)], \"token_bound_cidrs\": [$(networks)]}" | put "$role"
         # One name for PLATFORM_VAULT_ROLE, however a service logs in; the secret id is the secret.
         say "{\"role_id\": \"$prefix-$service\"}" | put "$role/role-id"
         if [ -n "$credentials" ]; then

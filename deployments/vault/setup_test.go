@@ -1,10 +1,12 @@
 package vault_test
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -77,6 +79,55 @@ func TestSetupSaysWhatItMisses(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err, name)
 		require.Contains(t, string(out), c.says, name)
+	}
+}
+
+// A secret id that leaks ends by itself, and counts from the services' networks alone.
+func TestSecretIDsEndAndAreBound(t *testing.T) {
+	server := testkit.OpenBao(t)
+	root := server.Client(t, server.RootToken)
+	setUp := func(settings ...string) (dir string) {
+		dir = filepath.Join(t.TempDir(), "credentials")
+		cmd := exec.CommandContext(t.Context(), "./setup.sh", "--credentials", dir)
+		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken}, settings...)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return dir
+	}
+	login := func(dir string) error {
+		secret, err := os.ReadFile(filepath.Join(dir, "session.secret-id"))
+		require.NoError(t, err)
+		return do(t, server.Client(t, ""), request{"WRITE", "auth/approle/login", map[string]any{
+			"role_id": "platform-session", "secret_id": strings.TrimSpace(string(secret)),
+		}})
+	}
+	about := func(dir string) map[string]any {
+		secret, err := os.ReadFile(filepath.Join(dir, "session.secret-id"))
+		require.NoError(t, err)
+		found, err := root.Logical().WriteWithContext(t.Context(), "auth/approle/role/platform-session/secret-id/lookup", map[string]any{
+			"secret_id": strings.TrimSpace(string(secret)),
+		})
+		require.NoError(t, err)
+		return found.Data
+	}
+
+	usual := setUp()
+	require.NoError(t, login(usual))
+	require.Equal(t, json.Number("2592000"), about(usual)["secret_id_ttl"], "thirty days")
+
+	local := setUp("APPROLE_SECRET_ID_TTL=24h", "APPROLE_CIDRS=127.0.0.0/8,::1/128")
+	require.NoError(t, login(local))
+	require.Equal(t, json.Number("86400"), about(local)["secret_id_ttl"])
+
+	require.Error(t, login(setUp("APPROLE_CIDRS=10.1.0.0/16")), "from another network")
+
+	for _, wrong := range []string{"APPROLE_SECRET_ID_TTL=0", "APPROLE_SECRET_ID_TTL=never", `APPROLE_CIDRS="10.0.0.0/8"`} {
+		cmd := exec.CommandContext(t.Context(), "./setup.sh")
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken, wrong}
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err, wrong)
+		name, _, _ := strings.Cut(wrong, "=")
+		require.Contains(t, string(out), name)
 	}
 }
 

@@ -17,8 +17,8 @@ const (
 	maxAssertion = 16 << 10
 	// maxJTI bounds the jti of an assertion, in bytes.
 	maxJTI = 1024
-	// assertionLifetime is how far ahead the end of an assertion may be: used ones
-	// are remembered until then.
+	// assertionLifetime is how far ahead the end of an assertion may be, by the clock of
+	// its application: used ones are remembered until then.
 	assertionLifetime = 5 * time.Minute
 	// assertionAge is how long ago an assertion may have been made.
 	assertionAge = time.Hour
@@ -115,12 +115,13 @@ func (a *assertion) problem(now time.Time, audiences ...string) string {
 	case c.Issuer != c.Subject:
 		return "iss and sub of client_assertion must both be the client_id"
 	case c.Audience == "" || !slices.ContainsFunc(audiences, a.names):
-		return "aud of client_assertion must be the issuer and nothing else"
+		return "aud of client_assertion must be the issuer as its only value; the token endpoint is accepted" +
+			" where the application is registered with token_endpoint_audience"
 	case c.ID == "" || len(c.ID) > maxJTI:
 		return "client_assertion needs a jti of at most 1024 bytes"
 	case c.ExpiresAt == nil || *c.ExpiresAt <= at:
 		return "client_assertion has expired, or has no exp"
-	case *c.ExpiresAt > at+assertionLifetime.Seconds():
+	case *c.ExpiresAt > at+(assertionLifetime+assertionSkew).Seconds():
 		return "exp of client_assertion is more than 5 minutes ahead"
 	case c.NotBefore != nil && *c.NotBefore > at+assertionSkew.Seconds():
 		return "client_assertion is not valid yet"

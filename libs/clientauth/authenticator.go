@@ -68,11 +68,16 @@ type Authenticator struct {
 //
 // Credentials are compared first and only failures count, so that whoever knows
 // the secret is never held up by those who guess at it: not even from the same
-// address. Errors are an *Error as in the function Authenticate, a *Limited where
-// this client and address have failed too often, and what the ports answer.
+// address. What fails for an application that does not exist is not counted: strangers
+// invent as many names as they like, and each would be a row. Errors are an *Error as
+// in the function Authenticate, a *Limited where this client and address have failed
+// too often, and what the ports answer.
 func (a *Authenticator) Authenticate(ctx context.Context, app *directory.Application, c Credentials, from netip.Addr) error {
 	err := a.judge(ctx, app, c, a.Now())
 	if refusal, ok := errors.AsType[*Error](err); !ok || refusal.Err.Code != oauth.InvalidClient {
+		return err
+	}
+	if app == nil {
 		return err
 	}
 	if limited := a.count(ctx, c.ClientID, from); limited != nil {
@@ -113,7 +118,8 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 	}
 	invalid := invalidClient(false)
 	if c.assertion.names(endpoint) { // said to everybody, so that nobody learns who may
-		invalid.Err.Description += "; aud of client_assertion should be the issuer"
+		invalid.Err.Description += "; aud of client_assertion should be the issuer: the token endpoint is accepted" +
+			" only where the application is registered with token_endpoint_audience"
 	}
 	if app == nil || !app.Active || app.Public() || c.assertion.names(endpoint) && !app.TokenEndpointAudience {
 		return invalid

@@ -159,15 +159,15 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"typ of a proof for something else (RFC 8725)":   {token: sign(t, k.ec, jose.ES256, map[jose.HeaderKey]any{"kid": "e", "typ": "dpop+jwt"}, good()), code: oauth.InvalidClient},
 		"typ that is a number":                           {token: sign(t, k.ec, jose.ES256, map[jose.HeaderKey]any{"kid": "e", "typ": 1}, good()), code: oauth.InvalidClient},
 		"aud as an array of one (RFC 7519 4.1.3)":        {token: ec(claims{"aud": []string{issuer}})},
-		"aud with another beside the issuer":             {token: ec(claims{"aud": []string{issuer, "https://evil.test"}}), code: oauth.InvalidClient, says: "aud"},
-		"aud with the issuer twice":                      {token: ec(claims{"aud": []string{issuer, issuer}}), code: oauth.InvalidClient, says: "aud"},
-		"aud the token endpoint":                         {token: ec(claims{"aud": issuer + "/token"}), code: oauth.InvalidClient, says: "aud"},
-		"aud the token endpoint, by a stranger's key":    {token: sign(t, k.another, jose.ES256, kid("e"), good().with(claims{"aud": issuer + "/token"})), app: lax, code: oauth.InvalidClient, says: "aud"},
+		"aud with another beside the issuer":             {token: ec(claims{"aud": []string{issuer, "https://evil.test"}}), code: oauth.InvalidClient, says: "token_endpoint_audience"},
+		"aud with the issuer twice":                      {token: ec(claims{"aud": []string{issuer, issuer}}), code: oauth.InvalidClient, says: "token_endpoint_audience"},
+		"aud the token endpoint":                         {token: ec(claims{"aud": issuer + "/token"}), code: oauth.InvalidClient, says: "token_endpoint_audience"},
+		"aud the token endpoint, by a stranger's key":    {token: sign(t, k.another, jose.ES256, kid("e"), good().with(claims{"aud": issuer + "/token"})), app: lax, code: oauth.InvalidClient, says: "token_endpoint_audience"},
 		"aud the token endpoint, allowed (RFC 7523 3)":   {token: ec(claims{"aud": issuer + "/token"}), app: lax},
 		"aud the issuer, where it may be either":         {token: ec(nil), app: lax},
-		"aud both, where it may be either":               {token: ec(claims{"aud": []string{issuer, issuer + "/token"}}), app: lax, code: oauth.InvalidClient, says: "aud"},
-		"aud another endpoint":                           {token: ec(claims{"aud": issuer + "/revoke"}), app: lax, code: oauth.InvalidClient, says: "aud"},
-		"no aud":                                         {token: ec(claims{"aud": nil}), code: oauth.InvalidClient, says: "aud"},
+		"aud both, where it may be either":               {token: ec(claims{"aud": []string{issuer, issuer + "/token"}}), app: lax, code: oauth.InvalidClient, says: "token_endpoint_audience"},
+		"aud another endpoint":                           {token: ec(claims{"aud": issuer + "/revoke"}), app: lax, code: oauth.InvalidClient, says: "token_endpoint_audience"},
+		"no aud":                                         {token: ec(claims{"aud": nil}), code: oauth.InvalidClient, says: "token_endpoint_audience"},
 		"aud a number":                                   {token: ec(claims{"aud": 1}), code: oauth.InvalidClient},
 		"iss of somebody else":                           {token: ec(claims{"iss": "other"}), code: oauth.InvalidClient, says: "iss and sub"},
 		"no iss":                                         {token: ec(claims{"iss": nil}), code: oauth.InvalidClient, says: "iss and sub"},
@@ -178,7 +178,9 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"exp now":                                        {token: ec(claims{"exp": at(0)}), code: oauth.InvalidClient, says: "expired"},
 		"exp with a fraction of a second to go":          {token: ec(claims{"exp": at(time.Millisecond)})},
 		"exp five minutes ahead":                         {token: ec(claims{"exp": at(5 * time.Minute)})},
-		"exp more than five minutes ahead":               {token: ec(claims{"exp": at(5*time.Minute + time.Second)}), code: oauth.InvalidClient, says: "5 minutes"},
+		"exp five minutes ahead of a clock that is fast": {token: ec(claims{"iat": at(time.Second), "exp": at(5*time.Minute + time.Second)})},
+		"exp five minutes ahead of the fastest clock":    {token: ec(claims{"iat": at(30 * time.Second), "exp": at(5*time.Minute + 30*time.Second)})},
+		"exp more than five minutes ahead of any clock":  {token: ec(claims{"exp": at(5*time.Minute + 31*time.Second)}), code: oauth.InvalidClient, says: "5 minutes"},
 		"exp beyond all time":                            {token: ec(claims{"exp": 1e300}), code: oauth.InvalidClient, says: "5 minutes"},
 		"exp as text":                                    {token: ec(claims{"exp": "soon"}), code: oauth.InvalidClient},
 		"nbf a moment ahead, for clocks differ":          {token: ec(claims{"nbf": at(20 * time.Second)})},
@@ -303,7 +305,13 @@ func TestFailuresAreCountedPerClientAndAddress(t *testing.T) {
 		requireRefusal(t, try(netip.MustParseAddr("192.0.2.2"), "wrong"), oauth.InvalidClient, false)
 		other, err := clientauth.Parse(nil, "other", "wrong")
 		require.NoError(t, err)
-		requireRefusal(t, a.Authenticate(t.Context(), nil, other, address), oauth.InvalidClient, false)
+		var before, after int
+		require.NoError(t, db.Get(t.Context(), "test.count", &before, `SELECT count(*) FROM limits`))
+		for range 10 { // RFC 6819 4.3.1: what nobody registered costs nothing to refuse
+			requireRefusal(t, a.Authenticate(t.Context(), nil, other, address), oauth.InvalidClient, false)
+		}
+		require.NoError(t, db.Get(t.Context(), "test.count", &after, `SELECT count(*) FROM limits`))
+		require.Equal(t, before, after)
 
 		clock.Advance(time.Second)
 		require.Equal(t, 2*time.Second, blocked(try(address, "wrong")), "the delay doubles")

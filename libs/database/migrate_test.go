@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +21,7 @@ import (
 )
 
 // schemaVersion is the newest file in migrations/.
-const schemaVersion = 11
+const schemaVersion = 14
 
 // onEachEmptyDatabase gives f a way to open handles of its own to one database
 // without a schema, as separate processes would.
@@ -44,7 +45,7 @@ func TestMigrateTellsFromWhichVersionToWhich(t *testing.T) {
 	onEachEmptyDatabase(t, func(t *testing.T, open func() *database.DB) {
 		db := open()
 		require.Equal(t, &database.SchemaError{Have: 0, Need: schemaVersion}, db.CheckSchema(t.Context()))
-		require.ErrorContains(t, db.CheckSchema(t.Context()), "at version 0, this build needs version 11")
+		require.ErrorContains(t, db.CheckSchema(t.Context()), fmt.Sprintf("at version 0, this build needs version %d", schemaVersion))
 
 		from, to, err := database.Migrate(t.Context(), db, testkit.Logger(t))
 		require.NoError(t, err)

@@ -37,14 +37,20 @@ REVOKE ALL
     ON goose_db_version, tenants, tenant_domains, users, memberships, credentials, applications,
        application_secrets, authorization_requests, authorization_codes, sessions, consents, grants,
        device_codes, signing_keys, refresh_tokens, revoked_tokens, used_assertions, limits, audit_events,
-       logout_outbox, key_orders, change_versions, audit_seals
+       logout_outbox, key_orders, change_versions, change_keys, audit_seals, user_logins, directory_marks,
+       access_ends
     FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys,
          platform_operator;
 
 -- Everybody: what version is this, who are the applications, which keys verify, and
 -- has any of that changed.
-GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions
+GRANT SELECT ON goose_db_version, applications, signing_keys, change_versions, change_keys
     TO platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+
+-- How often access was ended: those who give access read it, a person and an operator
+-- end it. Triggers count what is switched off.
+GRANT SELECT ON access_ends TO platform_authorize, platform_token, platform_device;
+GRANT SELECT, INSERT, UPDATE (ends, finished) ON access_ends TO platform_session, platform_operator;
 
 -- The trail: every role adds to it. Services that strangers talk to read none of it,
 -- and no role changes or deletes a row.
@@ -67,6 +73,9 @@ $$;
 -- The keys are keyed hashes.
 GRANT SELECT, INSERT, UPDATE, DELETE ON limits
     TO platform_authorize, platform_token, platform_device, platform_session;
+
+-- An operator has the counts of an account forgotten, and reads none of them.
+GRANT SELECT (key, subject), DELETE ON limits TO platform_operator;
 
 -- People, for those who show them or put them into tokens. Hashes of passwords
 -- stand apart, and only the sign-in reads them.
@@ -94,28 +103,36 @@ GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_c
 GRANT SELECT, INSERT, UPDATE, DELETE ON grants, refresh_tokens, revoked_tokens TO platform_token;
 
 -- device: owns the device codes; asks for sign-ins as authorize does.
-GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, auth_time, acr, amr)
+GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, session_id, auth_time, acr, amr)
     ON device_codes TO platform_device;
 GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
 
 -- session: signs people in, asks for consent, ends sessions and tells the
 -- applications.
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions, consents, logout_outbox TO platform_session;
--- A visit to the account page starts a sign-in of its own, of these columns only:
--- what an application asks for is authorize's to write.
-GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales, login_email, tenant_id, created_at, expires_at)
+-- What an application asks for travels sealed in the address of the sign-in pages, and
+-- the session service makes the row when a person first does something there: so it
+-- writes all columns of a request, but never those of its end, and may change none of
+-- them afterwards. It is not believed about what the application may have: authorize
+-- asks that of the registration again before a code comes of the row.
+GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce, code_challenge, prompt, max_age,
+              login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent, login_email, tenant_id,
+              created_at, expires_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
-GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_session;
--- Who withdraws what an application may do, or ends a session, lets what waits for
--- the application expire.
-GRANT SELECT (user_id, client_id, tenant_id, session_id, created_at, consumed_at, expires_at), UPDATE (expires_at)
+GRANT SELECT, UPDATE (revoked_at, ends) ON grants TO platform_session;
+-- Who withdraws what an application may do, or ends access, lets what waits for the
+-- application expire. The counts are for the session that goes on when all others end.
+GRANT SELECT (user_id, client_id, tenant_id, session_id, offline, created_at, consumed_at, expires_at, ends), UPDATE (expires_at, ends)
     ON authorization_codes TO platform_session;
-GRANT SELECT (user_id, client_id, tenant_id, decision, consumed_at, expires_at), UPDATE (expires_at)
+GRANT SELECT (user_id, client_id, tenant_id, decision, created_at, consumed_at, expires_at, ends), UPDATE (expires_at)
     ON device_codes TO platform_session;
+GRANT UPDATE (expires_at) ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
+-- The version before notes sign-ins at the person.
 GRANT UPDATE (last_login_at) ON users TO platform_session;
+GRANT SELECT, INSERT, UPDATE (last_login_at) ON user_logins TO platform_session;
 
 -- keys: the schedule of the signing keys. A key's kid, generation and public
 -- half never change.
@@ -125,19 +142,25 @@ GRANT SELECT, DELETE ON key_orders TO platform_keys;
 
 -- operator: who may sign in, and to what.
 GRANT SELECT, INSERT, UPDATE, DELETE
-    ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets
+    ON tenants, tenant_domains, users, memberships, credentials, applications, application_secrets,
+       directory_marks
     TO platform_operator;
+GRANT SELECT ON user_logins TO platform_operator;
 
 -- and who is signed in, what they allowed and what happened: to look at and to end.
 -- Hashes of cookies are no business of an operator's.
-GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, user_agent, address),
+GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, user_agent, address, ends, person_ends),
       UPDATE (ended_at)
     ON sessions TO platform_operator;
 GRANT SELECT, UPDATE (revoked_at) ON grants TO platform_operator;
 GRANT SELECT ON consents TO platform_operator;
--- Who ends a session lets its codes expire and leaves the notices that applications
--- are sent of it.
-GRANT SELECT (session_id, created_at, consumed_at, expires_at), UPDATE (expires_at) ON authorization_codes TO platform_operator;
+-- Who ends access lets codes and requests expire and leaves the notices that
+-- applications are sent of it.
+GRANT SELECT (user_id, client_id, tenant_id, session_id, created_at, consumed_at, expires_at, ends), UPDATE (expires_at)
+    ON authorization_codes TO platform_operator;
+GRANT SELECT (user_id, client_id, tenant_id, created_at, consumed_at, expires_at, ends), UPDATE (expires_at)
+    ON device_codes TO platform_operator;
+GRANT SELECT (client_id, created_at, consumed_at, expires_at), UPDATE (expires_at) ON authorization_requests TO platform_operator;
 GRANT INSERT ON logout_outbox TO platform_operator;
 GRANT SELECT ON audit_events, audit_seals TO platform_operator;
 -- An operator makes no key and changes no schedule: they revoke, and ask the keys

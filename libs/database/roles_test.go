@@ -27,6 +27,8 @@ var (
 	own  = rights{verbs: "SIUD"}
 	// add is what everybody may do with the audit trail.
 	add = rights{verbs: "I"}
+	// counts is for ending access.
+	counts = rights{verbs: "SI", update: []string{"ends", "finished"}}
 	// used is an assertion's row; the column is for locking it.
 	used = rights{verbs: "SID", update: []string{"expires_at"}}
 )
@@ -35,7 +37,8 @@ var (
 // is not named is refused.
 var matrix = map[string]map[string]rights{
 	"platform_authorize": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"access_ends":      read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"limits": own, "audit_events": add,
 		"consents":               read,
@@ -44,7 +47,8 @@ var matrix = map[string]map[string]rights{
 		"authorization_codes":    {verbs: "SID", update: []string{"consumed_at"}},
 	},
 	"platform_token": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"access_ends":      read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
@@ -54,59 +58,74 @@ var matrix = map[string]map[string]rights{
 		"used_assertions": used, "limits": own, "audit_events": add,
 	},
 	"platform_device": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"access_ends":      read,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "users": read, "memberships": read,
 		"sessions": read, "consents": read,
 		"application_secrets": read,
 		"used_assertions":     used, "limits": own, "audit_events": add,
 		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
-		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "tenant_id", "user_id"}},
+		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "session_id", "tenant_id", "user_id"}},
 	},
 	"platform_session": {
-		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read,
+		"access_ends":      counts,
+		"goose_db_version": read, "applications": read, "signing_keys": read, "change_versions": read, "change_keys": read,
 		"tenants": read, "tenant_domains": read, "memberships": read,
 		"users":         {verbs: "S", update: []string{"last_login_at"}},
+		"user_logins":   {verbs: "SI", update: []string{"last_login_at"}},
 		"credentials":   {verbs: "S", update: []string{"password_hash", "updated_at"}},
 		"sessions":      own,
 		"consents":      own,
 		"logout_outbox": own, "limits": own, "audit_events": add,
 		"authorization_requests": {
 			verbs:  "S",
-			update: []string{"decided_at", "decision", "login_email", "session_id", "tenant_id"},
+			update: []string{"decided_at", "decision", "expires_at", "login_email", "session_id", "tenant_id"},
 			insert: []string{
-				"browser_hash", "client_id", "created_at", "expires_at", "id", "kind", "login_email", "redirect_uri", "response_mode", "scope", "tenant_id", "ui_locales",
+				"acr_values", "browser_hash", "client_id", "code_challenge", "created_at", "expires_at", "hint_subject", "id", "kind",
+				"login_email", "login_hint", "max_age", "nonce", "prompt", "redirect_uri", "resource", "response_mode", "scope", "state",
+				"tenant_id", "trace_parent", "ui_locales", "user_code",
 			},
 		},
-		"grants": {verbs: "S", update: []string{"revoked_at"}},
+		"grants": {verbs: "S", update: []string{"ends", "revoked_at"}},
 		"authorization_codes": {
-			read:   []string{"client_id", "consumed_at", "created_at", "expires_at", "session_id", "tenant_id", "user_id"},
-			update: []string{"expires_at"},
+			read:   []string{"client_id", "consumed_at", "created_at", "ends", "expires_at", "offline", "session_id", "tenant_id", "user_id"},
+			update: []string{"ends", "expires_at"},
 		},
 		"device_codes": {
-			read: []string{"client_id", "consumed_at", "decision", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+			read: []string{"client_id", "consumed_at", "created_at", "decision", "ends", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
 		},
 	},
 	"platform_keys": {
-		"goose_db_version": read, "applications": read, "change_versions": read,
+		"goose_db_version": read, "applications": read, "change_versions": read, "change_keys": read,
 		"audit_events": {verbs: "I", read: []string{"at", "chain", "hash", "seq", "service"}},
 		"audit_seals":  {verbs: "SI"},
 		"signing_keys": {verbs: "SID", update: []string{"active_from", "retire_at", "revoked_at"}},
 		"key_orders":   {verbs: "SD"},
 	},
 	"platform_operator": {
-		"goose_db_version": read, "change_versions": read,
+		"access_ends":      counts,
+		"goose_db_version": read, "change_versions": read, "change_keys": read,
 		"signing_keys": {verbs: "S", update: []string{"revoked_at"}},
 		"key_orders":   {verbs: "SI", update: []string{"immediate"}},
 		"tenants":      own, "tenant_domains": own, "users": own, "memberships": own,
 		"credentials": own, "applications": own, "application_secrets": own,
+		"directory_marks": own, "user_logins": read,
 		"sessions": {update: []string{"ended_at"}, read: []string{
-			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "expires_at", "id", "last_seen_at", "tenant_id", "user_agent", "user_id",
+			"acr", "address", "amr", "auth_time", "created_at", "ended_at", "ends", "expires_at", "id", "last_seen_at", "person_ends", "tenant_id", "user_agent", "user_id",
 		}},
 		"grants": {verbs: "S", update: []string{"revoked_at"}},
 		"authorization_codes": {
-			read: []string{"consumed_at", "created_at", "expires_at", "session_id"}, update: []string{"expires_at"},
+			read:   []string{"client_id", "consumed_at", "created_at", "ends", "expires_at", "session_id", "tenant_id", "user_id"},
+			update: []string{"expires_at"},
+		},
+		"device_codes": {
+			read: []string{"client_id", "consumed_at", "created_at", "ends", "expires_at", "tenant_id", "user_id"}, update: []string{"expires_at"},
+		},
+		"authorization_requests": {
+			read: []string{"client_id", "consumed_at", "created_at", "expires_at"}, update: []string{"expires_at"},
 		},
 		"consents": read, "audit_events": {verbs: "SI"}, "audit_seals": read, "logout_outbox": add,
+		"limits": {verbs: "D", read: []string{"key", "subject"}},
 	},
 }
 
@@ -128,7 +147,7 @@ func TestEveryRoleMayDoWhatTheMatrixSaysAndNothingElse(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	names := tables(t, testkit.OpenPostgres(t, url))
-	require.Len(t, names, 24, "a new table needs its rights here and in roles.sql")
+	require.Len(t, names, 28, "a new table needs its rights here and in roles.sql")
 	for role, granted := range matrix {
 		for name := range granted {
 			require.Contains(t, names, name)
@@ -228,7 +247,7 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 		},
 		"platform_session": {
 			`SELECT hash FROM application_secrets`, `SELECT code_hash FROM authorization_codes`, `UPDATE grants SET revoked_at = NULL, scope = 'x'`,
-			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, nonce) VALUES ('x', 'x')`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
+			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, decision) VALUES ('x', 'signed_in')`, `INSERT INTO authorization_requests (id, consumed_at) VALUES ('x', NULL)`, `UPDATE authorization_requests SET scope = 'x'`, `UPDATE authorization_requests SET consumed_at = NULL`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
 		"platform_keys": {

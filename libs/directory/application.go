@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -47,14 +48,21 @@ type Application struct {
 	ResourcesServed        []string // resources whose tokens it may introspect and exchange
 	FirstParty             bool     // no consent page
 	AllowLocalhostRedirect bool
+	AllowUndottedSchemes   bool // private-use redirect schemes may lack a period
 	IDTokenClaims          bool
 	DeviceRequiresAuth     bool
 	TokenEndpointAudience  bool // its client assertions may name the token endpoint as aud
-	AccessTokenAlg         string
-	IDTokenAlg             string
-	AccessTokenTTL         time.Duration
-	RefreshTokenTTL        time.Duration
-	RefreshIdleTTL         time.Duration
+	// Development says that the application is being built: whatever its type, it
+	// may redirect to http on loopback.
+	Development bool
+	// InitiateLoginURI is where a person begins to sign in at the application (OpenID
+	// Connect Core 4), or empty.
+	InitiateLoginURI string
+	AccessTokenAlg   string
+	IDTokenAlg       string
+	AccessTokenTTL   time.Duration
+	RefreshTokenTTL  time.Duration
+	RefreshIdleTTL   time.Duration
 	// RefreshGrace is nil for the platform's default: zero switches it off.
 	RefreshGrace *time.Duration
 	CORSOrigins  []string
@@ -76,6 +84,31 @@ type ApplicationSecret struct {
 // Public tells whether the application can keep no secret: it must use PKCE and
 // cannot use client_credentials.
 func (a *Application) Public() bool { return a.Type == SPA || a.Type == Native }
+
+// ResourceFor is the resource (RFC 8707) that an authorization request is for which
+// names one, or none: then that of DefaultAudience, and empty where there is none. It is
+// what a person is asked to consent to.
+func (a *Application) ResourceFor(named string) string {
+	if named == "" {
+		return a.DefaultAudience
+	}
+	return named
+}
+
+// Claimable reports whether any program on the person's device may be at a redirect
+// URI and pass for the application (RFC 8252 8.6): consent to it is asked for every
+// time and never remembered.
+func (a *Application) Claimable(redirectURI string) bool {
+	return (a.Public() || a.Development) && !oauth.IsWebRedirect(redirectURI)
+}
+
+// MisplacedLoopback reports whether uri is http on loopback, which is for NATIVE
+// applications (RFC 8252 7.3) and for those in development. On a platform that is
+// itself on loopback it does not matter.
+func (a *Application) MisplacedLoopback(uri string) bool {
+	scheme, _, _ := strings.Cut(uri, ":")
+	return a.Type != Native && !a.Development && strings.EqualFold(scheme, "http")
+}
 
 // AllowsGrant tells whether the application may use a grant type.
 func (a *Application) AllowsGrant(g oauth.GrantType) bool { return slices.Contains(a.Grants, g) }

@@ -38,4 +38,8 @@ type Membership struct {
 type Account struct {
 	User         User
 	PasswordHash string // PHC string; empty: no password
+	// AccessEnds is how often the person's access was ended when the account was read
+	// (see libs/ending). A session that comes of the proof begins with it, so that an
+	// end in between ends it too.
+	AccessEnds int64
 }

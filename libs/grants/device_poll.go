@@ -23,12 +23,17 @@ type DevicePoll struct {
 	User   directory.User
 	Tenant directory.Tenant
 	Member bool
+	// SessionLive is that of Redeemable, of the session that approved.
+	SessionLive bool
 	// TooFast says that this poll came before the interval had passed.
 	TooFast bool
 }
 
-// Live tells whether the person behind an approval still may grant anything.
-func (p *DevicePoll) Live() bool { return p.User.Active && p.Tenant.Active && p.Member }
+// Live reports whether the person behind an approval still may grant anything, and
+// the session in which they approved goes on. What was redeemed outlives it.
+func (p *DevicePoll) Live() bool {
+	return p.User.Active && p.Tenant.Active && p.Member && p.SessionLive
+}
 
 // Waiting tells whether polling rules apply at now: nobody has decided, and the
 // code can still be used.

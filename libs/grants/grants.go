@@ -40,6 +40,16 @@ const (
 	KindAccount   Kind = "account"   // returns to /account
 )
 
+const (
+	// RequestTTL is the longest time that a request waits for its person.
+	RequestTTL = 30 * time.Minute
+	// KeepRequests is how long a request's row stays after its end. While it is there
+	// the token that it was made of makes no second one: the token opens for RequestTTL
+	// from the beginning, and the clocks of two replicas differ by less than the rest.
+	// It holds also where the end of the row was moved forward to now.
+	KeepRequests = RequestTTL + 5*time.Minute
+)
+
 // AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a
 // person. It belongs to one browser and yields at most one code. For KindDevice
 // it only asks for a sign-in: ClientID, Scope and UserCode describe what for,
@@ -64,8 +74,13 @@ type AuthorizationRequest struct {
 	Resource      string // RFC 8707, or empty
 	HintSubject   string // sub of a valid id_token_hint, or empty
 	UserCode      string // KindDevice: the code the person typed, normalized
+	TraceParent   string // W3C trace context of the request that made it; empty: the store's
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
+
+	// Sealed is the token that the request lives in while it has no row; empty where it
+	// has one.
+	Sealed string
 
 	// The session service's part.
 	LoginEmail string // the address typed in this flow, lower case
@@ -75,6 +90,15 @@ type AuthorizationRequest struct {
 	DecidedAt  time.Time
 
 	ConsumedAt time.Time // zero: not yet
+}
+
+// Handle is what the address of the request's page names it by: its token while it is
+// sealed, else its id.
+func (r *AuthorizationRequest) Handle() string {
+	if r.Sealed != "" {
+		return r.Sealed
+	}
+	return r.ID
 }
 
 // AuthorizationCode is what a code stands for (RFC 6749 4.1.2). The code itself
@@ -105,10 +129,12 @@ type AuthorizationCode struct {
 // one statement.
 type Redeemable struct {
 	AuthorizationCode
-	User        directory.User
-	Tenant      directory.Tenant
-	Member      bool
-	SessionLive bool // not ended and not past its absolute end
+	User   directory.User
+	Tenant directory.Tenant
+	Member bool
+	// SessionLive reports whether the session is neither ended nor past its absolute
+	// end, and the person, tenant and sign-in of the code are its own.
+	SessionLive bool
 }
 
 // Live tells whether the people and the session behind the code still allow it.
@@ -144,8 +170,8 @@ type Standing struct {
 	Tenant      directory.Tenant
 	Member      bool
 	SessionLive bool
-	// TokenRevoked says that the one access token asked about was revoked by
-	// itself (RFC 7009); its grant may go on.
+	// TokenRevoked reports whether the access token asked about, or one that it was
+	// exchanged from, was revoked by itself (RFC 7009); its grant may go on.
 	TokenRevoked bool
 }
 
@@ -157,11 +183,10 @@ func (s *Standing) Live() bool {
 
 // ConsentNeeded tells whether the consent page must be shown for a request:
 // remembered is what the person allowed this application in this tenant before.
-// A first-party application needs none. For public applications on loopback or
-// private schemes neither counts, for anyone on the device can claim to be them
-// (RFC 8252 8.6). prompt=consent always asks (OpenID Connect Core 3.1.2.1).
+// A first-party application needs none. Where any program on the device can claim
+// to be the application neither counts; see directory.Application.Claimable. prompt=consent always asks (OpenID Connect Core 3.1.2.1).
 func ConsentNeeded(app *directory.Application, redirectURI string, prompt oauth.Prompt, scope, remembered oauth.Scopes) bool {
-	if prompt.Has(oauth.PromptConsent) || app.Public() && !oauth.IsWebRedirect(redirectURI) {
+	if prompt.Has(oauth.PromptConsent) || app.Claimable(redirectURI) {
 		return true
 	}
 	return !app.FirstParty && !remembered.Contains(scope...)
@@ -199,6 +224,7 @@ type DeviceCode struct {
 	GrantID      string // the rest is set by an approval
 	UserID       string
 	TenantID     string
+	SessionID    string // the session that approved; the grant has none
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string

@@ -130,12 +130,13 @@ func TestAGrantStandsUntilSomethingBehindItEnds(t *testing.T) {
 }
 
 func TestADevicesApprovalStandsWhileItsPersonDoes(t *testing.T) {
-	alive := grants.DevicePoll{User: directory.User{Active: true}, Tenant: directory.Tenant{Active: true}, Member: true}
-	require.True(t, alive.Live(), "a device has no session (RFC 8628 3.4)")
+	alive := grants.DevicePoll{User: directory.User{Active: true}, Tenant: directory.Tenant{Active: true}, Member: true, SessionLive: true}
+	require.True(t, alive.Live())
 	for name, end := range map[string]func(p *grants.DevicePoll){
 		"user":       func(p *grants.DevicePoll) { p.User.Active = false },
 		"tenant":     func(p *grants.DevicePoll) { p.Tenant.Active = false },
 		"membership": func(p *grants.DevicePoll) { p.Member = false },
+		"session":    func(p *grants.DevicePoll) { p.SessionLive = false },
 	} {
 		p := alive
 		end(&p)

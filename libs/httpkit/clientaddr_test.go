@@ -65,11 +65,11 @@ func TestAPageKnowsThatAForwardedAddressWasNotBelieved(t *testing.T) {
 		"a peer that is not":     {"198.51.100.1:1234", "203.0.113.9", true},
 	} {
 		var shown []Problem
-		h := newTestHandler(t, map[string]gin.HandlerFunc{"query": failWith(errors.New("no"))}, func(o *Options) {
+		h := newTestHandler(t, map[string]gin.HandlerFunc{"flow": failWith(errors.New("no"))}, func(o *Options) {
 			o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 			o.ErrorPage = func(_ http.ResponseWriter, _ *http.Request, p Problem) { shown = append(shown, p) }
 		})
-		for _, path := range []string{"/query", "/nothing"} {
+		for _, path := range []string{"/flows/a", "/flows"} {
 			r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 			r.RemoteAddr = test.peer
 			r.Header.Set("Accept", browser)

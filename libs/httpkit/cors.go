@@ -22,17 +22,22 @@ type CORS struct {
 	Open []string
 	// Registered are the operations, by id, that pages of registered origins may
 	// call. A preflight does not say for which application, so it passes for any
-	// registered origin; the answer itself is readable only where its handler
-	// calls AllowOrigin.
+	// registered origin; the answer itself is readable where its handler calls
+	// AllowOrigin, and where it is a failure that is about no application.
 	Registered []string
-	// Known tells whether an origin is registered by any application; needed with
-	// Registered. It is asked for each preflight.
+	// Known reports whether an origin is registered by any application; needed with
+	// Registered. It is asked for each preflight, and for failures that are about no
+	// application.
 	Known func(ctx context.Context, origin string) (bool, error)
 }
 
 const (
 	openMaxAge       = "86400" // seconds that a browser may remember a preflight
 	registeredMaxAge = "600"   // likewise: a registration may be withdrawn
+
+	// registeredHeaders are what a page may send besides what needs no permission:
+	// its credentials, and what tracing and HTTP libraries add to every request.
+	registeredHeaders = "Authorization, Content-Type, Traceparent, Tracestate, X-Requested-With"
 )
 
 // check complains of operations that are not served.
@@ -49,21 +54,54 @@ func (o *CORS) check(routes []api.Route) error {
 	return errors.Join(problems...)
 }
 
-// wrap adds to a handler what its answers need.
-func (o *CORS) wrap(id string, h gin.HandlerFunc) gin.HandlerFunc {
+// readers are those whose pages may read an operation's answers.
+type readers struct {
+	open  bool // any page
+	known func(ctx context.Context, origin string) (bool, error)
+}
+
+// of returns the readers of an operation, nil where there are none.
+func (o *CORS) of(id string) *readers {
 	switch {
 	case slices.Contains(o.Open, id):
-		return func(c *gin.Context) {
-			c.Writer.Header().Set("Access-Control-Allow-Origin", "*")
-			h(c)
-		}
+		return &readers{open: true}
 	case slices.Contains(o.Registered, id):
-		return func(c *gin.Context) {
-			c.Writer.Header().Add("Vary", "Origin")
-			h(c)
-		}
+		return &readers{known: o.Known}
 	}
-	return h
+	return nil
+}
+
+// begin sets what every answer of the operation has.
+func (r *readers) begin(h http.Header) {
+	if r.open {
+		h.Set("Access-Control-Allow-Origin", "*")
+		return
+	}
+	h.Add("Vary", "Origin")
+}
+
+// readable lets pages of any registered origin read a failure that is about no
+// application: an unknown client_id, a body of another media type, a token that is
+// none. Their developers would see a network error otherwise. Nothing in such an
+// answer belongs to anybody. Where the registry does not answer, the failure stays
+// unreadable, which is what the page hears then anyway.
+func (x *exchange) readable(c *gin.Context) {
+	readers := x.route.cors
+	if readers == nil || readers.open || x.owned {
+		return
+	}
+	page := origin(c)
+	if page == "" {
+		return
+	}
+	known, err := readers.known(c.Request.Context(), page)
+	if err != nil {
+		x.edge.log.WarnContext(c.Request.Context(), "a failure could not be made readable to its page: look at the database", "cause", err)
+		return
+	}
+	if known {
+		expose(c, page)
+	}
 }
 
 // mountPreflights registers OPTIONS for the paths that have a readable operation.
@@ -125,7 +163,7 @@ func (p *preflight) serve(c *gin.Context) {
 			c.Status(http.StatusNoContent) // without permission, which is how one refuses
 			return
 		}
-		allowed, headers, maxAge = origin, "Authorization, Content-Type", registeredMaxAge
+		allowed, headers, maxAge = origin, registeredHeaders, registeredMaxAge
 	}
 	h.Set("Access-Control-Allow-Origin", allowed)
 	h.Set("Access-Control-Allow-Methods", strings.Join(p.methods, ", "))
@@ -138,14 +176,21 @@ func (p *preflight) serve(c *gin.Context) {
 // may matter.
 func CrossOrigin(c *gin.Context) bool { return origin(c) != "" }
 
-// AllowOrigin lets the page that sent the request read the answer, errors
-// included, if its origin is one of those given, as registered, byte for byte.
-// The operation must be one of CORS.Registered.
+// AllowOrigin says that the answer is about the application with these origins:
+// the page that sent the request may read it, errors included, if its origin is
+// one of them, as registered, byte for byte. Where a handler does not call it, a
+// failure is about no application, and pages of all registered origins may read
+// it. The operation must be one of CORS.Registered.
 func AllowOrigin(c *gin.Context, origins []string) {
+	exchangeOf(c).owned = true
 	origin := origin(c)
 	if origin == "" || !slices.Contains(origins, origin) {
 		return
 	}
+	expose(c, origin)
+}
+
+func expose(c *gin.Context, origin string) {
 	h := c.Writer.Header()
 	h.Set("Access-Control-Allow-Origin", origin)
 	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 const spa = "https://spa.test"
@@ -107,6 +109,73 @@ func TestTheAnswerIsForTheOriginThatTheHandlerAllows(t *testing.T) {
 	res = send(h, crossOrigin(http.MethodGet, "/query", "Origin", "https://evil.test"))
 	require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))
 	requireNoPermission(t, send(h, crossOrigin(http.MethodGet, "/flows/1", "Origin", spa)))
+}
+
+// Fetch 4.10: a page that may not read an answer sees a network error. One that is
+// about no application is for every registered origin, one about an application for
+// that application's alone.
+func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		handler  gin.HandlerFunc
+		origin   string
+		readable bool
+	}{
+		"a registered origin":           {failWith(oauth.Errorf(oauth.InvalidClient, "who")), spa, true},
+		"a panic":                       {func(*gin.Context) { panic("broken") }, spa, true},
+		"an origin that is none":        {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "https://evil.test", false},
+		"null":                          {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "null", false},
+		"a success that nobody decided": {func(c *gin.Context) { JSON(c, http.StatusOK, "secret") }, spa, false},
+		"a failure of another's request": {
+			func(c *gin.Context) {
+				AllowOrigin(c, []string{"https://another-spa.test"})
+				Fail(c, oauth.Errorf(oauth.InvalidGrant, "no"))
+			}, spa, false,
+		},
+		"a failure of one without pages": {
+			func(c *gin.Context) {
+				AllowOrigin(c, nil)
+				Fail(c, oauth.Errorf(oauth.InvalidGrant, "no"))
+			}, spa, false,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newTestHandler(t, map[string]gin.HandlerFunc{"form": test.handler}, func(o *Options) {
+				o.CORS = CORS{Registered: []string{"form"}, Known: knownToTest}
+			})
+			res := send(h, crossOrigin(http.MethodPost, "/form", "Origin", test.origin))
+
+			require.Equal(t, []string{"Origin"}, res.Header.Values("Vary"))
+			if test.readable {
+				require.Equal(t, test.origin, res.Header.Get("Access-Control-Allow-Origin"))
+				require.Contains(t, res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate")
+				return
+			}
+			requireNoPermission(t, res)
+		})
+	}
+
+	h := newTestHandler(t, nil, func(o *Options) { o.CORS = CORS{Registered: []string{"form"}, Known: knownToTest} })
+	res := send(h, crossOrigin(http.MethodPost, "/form?%ff", "Origin", spa))
+	require.Equal(t, http.StatusBadRequest, res.StatusCode, "refused before any handler")
+	require.Equal(t, spa, res.Header.Get("Access-Control-Allow-Origin"))
+}
+
+func knownToTest(_ context.Context, origin string) (bool, error) {
+	return origin == spa || origin == "https://another-spa.test", nil
+}
+
+// Tracing libraries add traceparent (W3C Trace Context 3.2), HTTP libraries
+// X-Requested-With; a browser that may not send one sends nothing.
+func TestPreflightsAdmitWhatLibrariesAdd(t *testing.T) {
+	t.Parallel()
+
+	res := send(newCORSHandler(t, nil), crossOrigin(http.MethodOptions, "/form", "Origin", spa, wants, "POST"))
+	require.Equal(t, "Authorization, Content-Type, Traceparent, Tracestate, X-Requested-With",
+		res.Header.Get("Access-Control-Allow-Headers"))
 }
 
 func TestAPreflightFailsWhileTheRegistryIsAway(t *testing.T) {

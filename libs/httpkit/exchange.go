@@ -31,6 +31,8 @@ type exchange struct {
 	form      *Params
 	reference string
 	inPage    bool // ErrorPage runs: should it panic, the answer is JSON
+	owned     bool // the answer is some application's: AllowOrigin decided who may read it
+	plain     bool // a failure is JSON: no person will see the answer
 }
 
 type exchangeKey struct{}
@@ -58,6 +60,9 @@ func (e *edge) serve(c *gin.Context, rt *route, h gin.HandlerFunc) {
 	defer x.end(c)
 
 	e.protect(c.Writer.Header())
+	if rt.cors != nil {
+		rt.cors.begin(c.Writer.Header())
+	}
 	if err := x.admit(c); err != nil {
 		Fail(c, err)
 		return

@@ -72,8 +72,8 @@ type validationError struct {
 //     too_many_requests (RFC 6585 4) with Retry-After
 //   - anything else: 500 server_error
 //
-// A browser that prefers text/html gets the same as a page where Options have
-// one. Headers that the caller has set (WWW-Authenticate, Retry-After) stay;
+// Where a browser goes (Route.Pages), a caller that prefers text/html gets the same
+// as a page, if Options have one; everywhere else Accept does not matter. Headers that the caller has set (WWW-Authenticate, Retry-After) stay;
 // Retry-After is else what the error's RetryAfter says, in whole seconds rounded
 // up, and one second where it says nothing.
 // Causes go to the log and nowhere else.
@@ -171,14 +171,17 @@ func sanitize(s string) string {
 // answer writes a problem as JSON or as a page.
 func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 	NoStore(c)
+
 	h := c.Writer.Header()
 	h.Set("X-Request-Id", p.Reference)
 	if p.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // the rest of the body is not read
 	}
-	if x.edge.page != nil {
+	x.readable(c)
+	if x.edge.page != nil && x.route.pages {
 		h.Add("Vary", "Accept")
-		if !x.inPage && WantsHTML(c.Request) {
+		// Nothing may be written down for HEAD, and a page is.
+		if !x.inPage && !x.plain && c.Request.Method != http.MethodHead && WantsHTML(c.Request) {
 			x.inPage = true
 			x.edge.page(c.Writer, c.Request, p)
 			return

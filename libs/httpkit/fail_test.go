@@ -91,9 +91,9 @@ func TestFailGivesEachErrorItsAnswer(t *testing.T) {
 func TestBrowsersGetThePage(t *testing.T) {
 	t.Parallel()
 	h := newTestHandler(t, map[string]gin.HandlerFunc{
-		"query": failWith(&MissingError{In: "query", Names: []string{"client_id"}}),
+		"flow": failWith(&MissingError{In: "query", Names: []string{"client_id"}}),
 	}, func(o *Options) { o.ErrorPage = page })
-	r := httptest.NewRequest(http.MethodGet, "/query", nil)
+	r := httptest.NewRequest(http.MethodGet, "/flows/a", nil)
 	r.Header.Set("Accept", browser)
 	res := send(h, r)
 	require.Equal(t, http.StatusUnprocessableEntity, res.StatusCode)

@@ -68,8 +68,13 @@ type Options struct {
 	// Random gives references where there is no trace; nil: crypto/rand.
 	Random io.Reader
 
-	// ErrorPage writes p as a page, with p.Status, for browsers that prefer
-	// text/html; nil: every failure is JSON.
+	// Unattended admits requests for a page that are no navigation (see Navigates),
+	// which are refused otherwise; nil: none. Such a request may write nothing that
+	// a stranger can cause, and its failures are JSON.
+	Unattended func(r *http.Request) bool
+
+	// ErrorPage writes p as a page, with p.Status, where a browser goes (Route.Pages)
+	// and Accept prefers text/html; nil: every failure is JSON.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, p Problem)
 }
 
@@ -119,15 +124,19 @@ func NewHandler(o Options) (http.Handler, error) {
 		return nil, fmt.Errorf("httpkit: trusted proxies: %w", err)
 	}
 	for _, r := range o.Routes {
-		e.mount(engine, r, o.CORS.wrap(r.OperationID, o.Handlers[r.OperationID]))
+		h := o.Handlers[r.OperationID]
+		if r.Pages {
+			h = e.navigated(h, o.Unattended)
+		}
+		e.mount(engine, r, &o.CORS, h)
 	}
 	e.mountPreflights(engine, &o.CORS, o.Routes)
-	unmatched := e.unmatchedRoutes()
+	unmatched := e.unmatchedRoutes(slices.Concat(o.Routes, api.Routes))
 	engine.NoRoute(func(c *gin.Context) {
-		e.serve(c, unmatched.of(c.Request.Method), NotFound)
+		e.serve(c, unmatched.of(c.Request), NotFound)
 	})
 	engine.NoMethod(func(c *gin.Context) {
-		e.serve(c, unmatched.of(c.Request.Method), methodNotAllowed)
+		e.serve(c, unmatched.of(c.Request), methodNotAllowed)
 	})
 	return engine, nil
 }
@@ -202,17 +211,31 @@ func checkRoutes(o Options) error {
 	return errors.Join(problems...)
 }
 
-// mount registers one operation, with HEAD beside GET (RFC 9110 9.3.2).
-func (e *edge) mount(engine *gin.Engine, r api.Route, h gin.HandlerFunc) {
+// mount registers one operation, with HEAD beside GET (RFC 9110 9.3.2). HEAD must
+// change nothing (9.2.1), while the GET of a page may start, end or finish what a
+// person is doing: there the handler is not asked.
+func (e *edge) mount(engine *gin.Engine, r api.Route, cors *CORS, h gin.HandlerFunc) {
 	path, _ := ginPath(r.Path) // checkRoutes has seen it
-	methods := []string{r.Method}
-	if r.Method == http.MethodGet {
-		methods = append(methods, http.MethodHead)
-	}
-	for _, method := range methods {
+	handle := func(method string, h gin.HandlerFunc) {
 		rt := newRoute(e.scheme(), method, r.Path)
+		rt.pages = r.Pages
+		rt.cors = cors.of(r.OperationID)
 		engine.Handle(method, path, func(c *gin.Context) { e.serve(c, rt, h) })
 	}
+
+	handle(r.Method, h)
+	switch {
+	case r.Method == http.MethodGet && r.Pages:
+		handle(http.MethodHead, headOfPage)
+	case r.Method == http.MethodGet:
+		handle(http.MethodHead, h)
+	}
+}
+
+// headOfPage answers HEAD where a browser goes, without looking anything up.
+func headOfPage(c *gin.Context) {
+	NoStore(c)
+	c.Status(http.StatusOK)
 }
 
 // ginPath turns /auth/flows/{flow} into /auth/flows/:flow.

@@ -7,7 +7,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -158,10 +157,10 @@ func parseParams(in, raw string) (*Params, error) {
 	return p, nil
 }
 
-// Get returns the first value of a parameter, empty when it was not sent.
+// Get returns the first value of a parameter that is not empty, or "".
 func (p *Params) Get(name string) string {
 	for _, pair := range p.pairs {
-		if pair.name == name {
+		if pair.name == name && pair.value != "" {
 			return pair.value
 		}
 	}
@@ -191,18 +190,15 @@ func (p *Params) All(name string) []string {
 	return values
 }
 
-// Repeated returns the name of the first parameter that was sent a second time,
-// those in except left aside, or "" (RFC 6749 3.1: a parameter must not be
-// included more than once). It may hold anything a stranger sent: do not log it.
-func (p *Params) Repeated(except ...string) string {
-	for i, pair := range p.pairs {
-		if slices.Contains(except, pair.name) {
-			continue
-		}
-		for _, earlier := range p.pairs[:i] {
-			if earlier.name == pair.name {
-				return pair.name
-			}
+// Twice returns the first of the parameters named that was sent with a value more
+// than once, or "" (RFC 6749 3.1 and 3.2: a parameter must not be included more
+// than once). An endpoint names those that it reads, all but resource and audience,
+// which may repeat (RFC 8707 2, RFC 8693 2.1). What it does not know it ignores,
+// however often it comes; what came without a value was not sent.
+func (p *Params) Twice(names ...string) string {
+	for _, name := range names {
+		if len(p.All(name)) > 1 {
+			return name
 		}
 	}
 	return ""

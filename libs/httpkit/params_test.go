@@ -20,7 +20,7 @@ func readBoth(read func(*gin.Context) (*Params, error)) gin.HandlerFunc {
 		if err == nil {
 			err = p.Missing("client_id", "scope")
 		}
-		if err == nil && p.Repeated("resource") != "" {
+		if err == nil && p.Twice("client_id", "scope") != "" {
 			err = oauth.Errorf(oauth.InvalidRequest, "a parameter is repeated")
 		}
 		if err != nil {
@@ -51,6 +51,8 @@ func TestEveryKindOfQuery(t *testing.T) {
 		"one missing":                     {"client_id=a", 422, missingBody("query", "scope")},
 		"all missing, in order":           {"", 422, missingBody("query", "client_id", "scope")},
 		"one doubled":                     {"client_id=a&scope=x&client_id=a", 400, "a parameter is repeated"},
+		"one doubled, once without value": {"client_id=&scope=x&client_id=a", 200, `{"client_id":"a","resource":null}`},
+		"an unknown one doubled":          {"client_id=a&scope=x&utm=1&utm=2", 200, `{"client_id":"a","resource":null}`},
 		"resource may repeat":             {"client_id=a&scope=x&resource=1&resource=&resource=2", 200, `{"client_id":"a","resource":["1","2"]}`},
 		"a semicolon is a character":      {"client_id=a;b&scope=x", 200, `{"client_id":"a;b","resource":null}`},
 		"invalid UTF-8, encoded":          {"client_id=%ff&scope=x", 400, "not valid UTF-8, or a NUL"},
@@ -102,7 +104,9 @@ func TestEveryKindOfForm(t *testing.T) {
 		"multipart":                       {[]string{"multipart/form-data; boundary=x"}, "--x--", 400, types},
 		"a type that is none":             {[]string{"/;"}, "client_id=a", 400, types},
 		"two types":                       {[]string{formType, formType}, "client_id=a&scope=x", 400, types},
-		"one doubled":                     {[]string{formType}, "client_id=a&scope=x&scope=", 400, "a parameter is repeated"},
+		"one doubled":                     {[]string{formType}, "client_id=a&scope=x&scope=y", 400, "a parameter is repeated"},
+		"one doubled, once without value": {[]string{formType}, "client_id=a&scope=&scope=y", 200, `{"client_id":"a","resource":null}`},
+		"an unknown one doubled":          {[]string{formType}, "client_id=a&scope=x&utm=1&utm=2", 200, `{"client_id":"a","resource":null}`},
 		"resource may repeat":             {[]string{formType}, "client_id=a&scope=x&resource=1&resource=2", 200, `{"client_id":"a","resource":["1","2"]}`},
 		"invalid UTF-8, encoded":          {[]string{formType}, "client_id=%c3%28&scope=x", 400, "not valid UTF-8, or a NUL"},
 		"invalid UTF-8, raw":              {[]string{formType}, "client_id=\xff&scope=x", 400, "not valid UTF-8, or a NUL"},

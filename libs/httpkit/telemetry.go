@@ -16,6 +16,8 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/platform-oauth/platform-oauth/api"
 )
 
 const scope = "github.com/platform-oauth/platform-oauth/libs/httpkit"
@@ -112,6 +114,8 @@ func (e *edge) continues(r *http.Request) bool {
 type route struct {
 	method        string
 	path          string
+	pages         bool     // a browser goes there: a failure may be a page
+	cors          *readers // nil: pages of other origins read nothing
 	attrs         []attribute.KeyValue
 	spanName      string
 	spanOptions   []trace.SpanStartOption
@@ -155,28 +159,42 @@ func (rt *route) measured(status int) []metric.RecordOption {
 }
 
 // unmatched has a route without a path for each known method, and one for the
-// rest, as the semantic conventions ask.
+// rest, as the semantic conventions ask; all of them twice, for paths where a
+// browser goes and for others.
 type unmatched struct {
-	known map[string]*route
-	other *route
+	contract []api.Route
+	known    map[unmatchedKey]*route
 }
 
-func (e *edge) unmatchedRoutes() unmatched {
-	u := unmatched{known: map[string]*route{}, other: newRoute(e.scheme(), "_OTHER", "")}
-	for _, m := range []string{
+type unmatchedKey struct {
+	method string
+	pages  bool
+}
+
+// otherMethod stands for every method that the conventions do not know.
+const otherMethod = "_OTHER"
+
+func (e *edge) unmatchedRoutes(contract []api.Route) unmatched {
+	u := unmatched{contract: contract, known: map[unmatchedKey]*route{}}
+	for _, method := range []string{
 		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
-		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace,
+		http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace, otherMethod,
 	} {
-		u.known[m] = newRoute(e.scheme(), m, "")
+		for _, pages := range []bool{false, true} {
+			rt := newRoute(e.scheme(), method, "")
+			rt.pages = pages
+			u.known[unmatchedKey{method, pages}] = rt
+		}
 	}
 	return u
 }
 
-func (u unmatched) of(method string) *route {
-	if rt, ok := u.known[method]; ok {
+func (u unmatched) of(r *http.Request) *route {
+	pages := api.PagesAt(u.contract, r.URL.Path)
+	if rt, ok := u.known[unmatchedKey{r.Method, pages}]; ok {
 		return rt
 	}
-	return u.other
+	return u.known[unmatchedKey{otherMethod, pages}]
 }
 
 // scheme is how browsers reach us: behind an ingress the connection does not tell.

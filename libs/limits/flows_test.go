@@ -41,3 +41,28 @@ func TestAnAddressStartsSoManySignInsInAWindow(t *testing.T) {
 		require.Error(t, start("2001:db8::2"), "an IPv6 /64 is one address")
 	})
 }
+
+// RFC 6819 4.3.1: a browser that starts too many does not use up what others at its
+// address have.
+func TestABrowserHasAShareOfItsAddress(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		flows := &limits.Flows{Counter: limitstore.New(db), Secret: []byte("secret"), Most: 300, Window: 15 * time.Minute}
+		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
+		office := netip.MustParseAddr("192.0.2.1")
+		start := func(browser string) error { return flows.StartIn(t.Context(), now, []byte(browser), office) }
+
+		for range 30 {
+			require.NoError(t, start("busy"))
+		}
+		for range 300 {
+			require.Error(t, start("busy"), "a tenth of the address's")
+		}
+		for range 270 {
+			require.NoError(t, flows.StartIn(t.Context(), now, nil, office), "what was refused did not count")
+		}
+		require.Error(t, start("fresh"), "all together have the address's")
+
+		now = now.Add(15 * time.Minute)
+		require.NoError(t, start("busy"))
+	})
+}

@@ -122,3 +122,34 @@ func ValidateRedirectURI(uri string, native bool) error {
 		return nil
 	}
 }
+
+// ErrRedirectPublicScheme refuses a scheme without a period that other programs or
+// the browser itself answer.
+var ErrRedirectPublicScheme = errors.New("has a scheme that does not belong to one application")
+
+// publicSchemes are schemes without a period that no application can have for
+// itself.
+var publicSchemes = []string{
+	"ftp", "ftps", "sftp", "ssh", "ws", "wss", "mailto", "tel", "sms", "callto", "sip", "sips", "geo", "market", "intent",
+	"chrome", "chrome-extension", "moz-extension", "resource", "filesystem", "jar", "ms-settings", "ms-appinstaller",
+	"search-ms", "cid", "mid", "urn", "tag", "ldap", "ldaps", "telnet", "smb", "nfs", "feed", "webcal", "magnet",
+}
+
+// ValidateUndottedRedirectURI returns why uri may not be registered, or nil, for a
+// native application whose operator accepts private-use schemes without a period.
+// RFC 8252 7.1 asks for the period because any other program may claim such a
+// scheme; PKCE still keeps that program from redeeming the code.
+func ValidateUndottedRedirectURI(uri string) error {
+	err := ValidateRedirectURI(uri, true)
+	if !errors.Is(err, ErrRedirectPrivate) {
+		return err
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ErrRedirectRelative
+	}
+	if slices.Contains(publicSchemes, u.Scheme) {
+		return ErrRedirectPublicScheme
+	}
+	return nil
+}

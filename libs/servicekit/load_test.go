@@ -285,6 +285,17 @@ func TestASectionIsFoundByItsType(t *testing.T) {
 	require.Equal(t, reflect.TypeFor[Server](), sections(&cfg)[0].Type())
 }
 
+// Tokens, headers and redirect URIs carry the ASCII form.
+func TestTheOriginOfAnInternationalisedNameIsInASCII(t *testing.T) {
+	for _, raw := range []string{"https://B\u00fccher.test:443/", "https://bu\u0308cher.test", "https://xn--bcher-kva.test"} {
+		u, err := parseOrigin(raw)
+		require.NoError(t, err)
+		require.Equal(t, "https://xn--bcher-kva.test", u.String())
+	}
+	_, err := parseOrigin("https://\u00fc..test")
+	require.ErrorContains(t, err, "the host is not a domain name")
+}
+
 func FuzzParsers(f *testing.F) {
 	for _, seed := range []string{"https://id.example.com", "http://[::1%25x]:8080/", "10.0.0.0/8,::/1", "10.0.0.1", ",", base64.StdEncoding.EncodeToString(make([]byte, 32)), "postgres://u:p@h/d"} {
 		f.Add(seed)

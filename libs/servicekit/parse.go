@@ -10,8 +10,10 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/caarlos0/env/v11"
+	"golang.org/x/net/idna"
 )
 
 // parsers reads the types that env does not, or not well enough.
@@ -44,7 +46,14 @@ func parseOrigin(raw string) (url.URL, error) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return url.URL{}, fmt.Errorf("http is for loopback only; write https://%s", u.Host)
 	}
+	// Tokens and headers carry the ASCII form of an internationalised name.
 	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
+		names := idna.New(idna.MapForLookup(), idna.Transitional(false), idna.BidiRule(), idna.VerifyDNSLength(true))
+		if host, err = names.ToASCII(host); err != nil {
+			return refuse("the host is not a domain name")
+		}
+	}
 	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) || strings.HasSuffix(u.Host, ":") {
 		return refuse("the port is not a number from 1 to 65535")
 	}

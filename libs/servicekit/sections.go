@@ -104,7 +104,21 @@ func (e Encryption) Derive(label string) []byte {
 	if len(e.Keys) == 0 {
 		return nil
 	}
-	derived, err := hkdf.Key(sha256.New, e.Keys[0][:], nil, "platform "+label, sha256.Size)
+	return derive(e.Keys[0], label)
+}
+
+// DeriveAll returns the 256-bit key of a purpose from each key, in their order: what
+// is sealed with the first is opened with any, so that a new first key ends nothing.
+func (e Encryption) DeriveAll(label string) [][]byte {
+	derived := make([][]byte, len(e.Keys))
+	for i, key := range e.Keys {
+		derived[i] = derive(key, label)
+	}
+	return derived
+}
+
+func derive(key EncryptionKey, label string) []byte {
+	derived, err := hkdf.Key(sha256.New, key[:], nil, "platform "+label, sha256.Size)
 	if err != nil { // only for more than 255 times that length
 		panic(err)
 	}
@@ -137,7 +151,7 @@ type Tokens struct {
 // Limits is how many failures are free before the next attempt has to wait: a
 // second at first, twice as long after each further one, at most the window.
 type Limits struct {
-	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins of an account before the next has to wait, longer each time; an address has ten times as many"`
+	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins of an account by browsers that it does not know, or by one that it knows, before the next has to wait; an address has ten times as many, its networks up to 400 times; a hundred in a day of an account in any case"`
 	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a session or address before the next has to wait; right ones reset nothing"`
 	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1,max=1000000" desc:"failed authentications of an application from one address before wrong ones hear 429; right credentials never do"`
 	Flows      int           `env:"PLATFORM_LIMIT_FLOWS" envDefault:"1000" validate:"min=1,max=1000000" desc:"sign-ins, and devices without credentials, that one address may start in a window; an IPv6 /64 is one address"`

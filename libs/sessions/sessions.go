@@ -27,6 +27,12 @@ type Session struct {
 	BrowserHash []byte
 	UserAgent   string // of the browser that signed in, as it said
 	Address     string // it signed in from, or empty
+
+	// Ends and PersonEnds are the counts of libs/ending that the session was made
+	// under: of its person and tenant, and of its person alone. What comes of the
+	// session carries them on, so that it ends with it.
+	Ends       int64
+	PersonEnds int64
 }
 
 // Usable tells whether the session still signs its browser in: not ended, not

@@ -60,7 +60,7 @@ func TestAnotherLibraryVerifiesOurTokens(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, signingtest.Check(key, []byte(input), signature), "and so does the standard library")
 
-			payload, err = b.ring.Verify(token, "at+jwt")
+			payload, err = b.ring.Verify(t.Context(), token, "at+jwt")
 			require.NoError(t, err)
 			require.Contains(t, string(payload), "<b> &")
 		})
@@ -94,7 +94,7 @@ func TestTheTypeIsComparedAsAMediaType(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token, err := b.ring.Sign(t.Context(), signing.ES256, c.typ, someClaims)
 			require.NoError(t, err)
-			_, err = b.ring.Verify(token, c.wanted...)
+			_, err = b.ring.Verify(t.Context(), token, c.wanted...)
 			if c.ok {
 				require.NoError(t, err)
 			} else {
@@ -155,11 +155,11 @@ func TestVerifyRefusesWhatIsNotOurs(t *testing.T) {
 		"more than 16 KiB":              good + strings.Repeat("A", 16<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := b.ring.Verify(token, "JWT")
+			_, err := b.ring.Verify(t.Context(), token, "JWT")
 			require.ErrorIs(t, err, signing.ErrInvalid)
 		})
 	}
-	_, err = b.ring.Verify(signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`, es256, signing.ES256), "JWT")
+	_, err = b.ring.Verify(t.Context(), signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`, es256, signing.ES256), "JWT")
 	require.NoError(t, err, "the helper of this test makes good ones too")
 }
 
@@ -174,10 +174,10 @@ func TestVerifyFollowsTheSchedule(t *testing.T) {
 	b.schedule.Set(retiring)
 	require.NoError(t, b.ring.Load(t.Context()))
 	b.at(start.Add(time.Hour - time.Microsecond))
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.NoError(t, err)
 	b.at(start.Add(time.Hour))
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.ErrorIs(t, err, signing.ErrInvalid, "retired, without another reading")
 
 	b.at(start)
@@ -185,7 +185,7 @@ func TestVerifyFollowsTheSchedule(t *testing.T) {
 	revoked.RevokedAt = start
 	b.schedule.Set(revoked)
 	require.NoError(t, b.ring.Load(t.Context()))
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.ErrorIs(t, err, signing.ErrInvalid, "revoked")
 }
 
@@ -197,13 +197,13 @@ func TestAnUnknownKidReadsTheScheduleOnceInAWhile(t *testing.T) {
 
 	b.schedule.Set()
 	require.NoError(t, b.ring.Load(t.Context()))
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.ErrorIs(t, err, signing.ErrNoKey, "an empty ring cannot tell")
 	require.True(t, unavailable(err))
 
 	b.schedule.Set(key)
 	b.at(start.Add(5 * time.Second))
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.NoError(t, err, "the key was there after all")
 
 	reads := b.schedule.Reads()
@@ -212,7 +212,7 @@ func TestAnUnknownKidReadsTheScheduleOnceInAWhile(t *testing.T) {
 	var all sync.WaitGroup
 	errs := make([]error, 50)
 	for i := range errs {
-		all.Go(func() { _, errs[i] = b.ring.Verify(forged, "JWT") })
+		all.Go(func() { _, errs[i] = b.ring.Verify(t.Context(), forged, "JWT") })
 	}
 	all.Wait()
 	for _, err := range errs {
@@ -222,9 +222,9 @@ func TestAnUnknownKidReadsTheScheduleOnceInAWhile(t *testing.T) {
 
 	b.schedule.Fail(errors.New("database is away"))
 	b.at(start.Add(15 * time.Second))
-	_, err = b.ring.Verify(forged, "JWT")
+	_, err = b.ring.Verify(t.Context(), forged, "JWT")
 	require.ErrorIs(t, err, signing.ErrInvalid)
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.NoError(t, err, "the last good set stays")
 }
 
@@ -317,7 +317,7 @@ func FuzzVerify(f *testing.F) {
 	for _, key := range keys {
 		token, err := ring.Sign(f.Context(), key.Algorithm, "at+jwt", someClaims)
 		require.NoError(f, err)
-		_, err = ring.Verify(token, "at+jwt")
+		_, err = ring.Verify(f.Context(), token, "at+jwt")
 		require.NoError(f, err)
 		ours[token[:strings.LastIndexByte(token, '.')]] = true
 		f.Add(token)
@@ -326,7 +326,7 @@ func FuzzVerify(f *testing.F) {
 	f.Add(`eyJhbGciOiJub25lIn0.e30.`)
 	f.Add(`..`)
 	f.Fuzz(func(t *testing.T, token string) {
-		payload, err := ring.Verify(token, "at+jwt")
+		payload, err := ring.Verify(t.Context(), token, "at+jwt")
 		if err != nil {
 			require.ErrorIs(t, err, signing.ErrInvalid)
 			return
@@ -357,7 +357,7 @@ func BenchmarkVerify(b *testing.B) {
 		b.Run(fmt.Sprint(alg), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := bench.ring.Verify(token, "at+jwt"); err != nil {
+				if _, err := bench.ring.Verify(b.Context(), token, "at+jwt"); err != nil {
 					b.Fatal(err)
 				}
 			}

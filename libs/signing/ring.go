@@ -2,7 +2,6 @@ package signing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -59,8 +58,9 @@ type Ring struct {
 
 	lastLoaded atomic.Int64 // when, as Unix nanoseconds
 
-	missing   sync.Mutex // guards what follows, and makes all wait for one reading
-	lastMiss  time.Time
+	missing   sync.Mutex      // guards what follows
+	reading   <-chan struct{} // closed at the end of a reading that callers wait for; nil: there is none
+	lastMiss  time.Time       // the ends of such readings
 	lastNoKey time.Time
 }
 
@@ -172,7 +172,7 @@ func (r *Ring) Published() []Key {
 
 // reloadOnMiss reads the schedule because seen lacks a kid that a token names,
 // unless that was done moments ago, and returns what is current then. Callers
-// that come while a reading is under way wait for it.
+// that come while a reading is under way wait for it, each as long as its ctx lasts.
 func (r *Ring) reloadOnMiss(ctx context.Context, seen *snapshot) *snapshot {
 	return r.reload(ctx, seen, &r.lastMiss, missReload)
 }
@@ -184,18 +184,44 @@ func (r *Ring) reloadOnNoKey(ctx context.Context, seen *snapshot) *snapshot {
 }
 
 func (r *Ring) reload(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) *snapshot {
-	r.missing.Lock()
-	defer r.missing.Unlock()
-	if current := r.current.Load(); current != seen {
-		return current
-	}
-	now := r.now()
-	if elapsed := now.Sub(*last); elapsed >= 0 && elapsed < every {
-		return seen
-	}
-	*last = now
-	if err := r.Load(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		r.log.WarnContext(ctx, "signing keys cannot be read", slog.Any("error", err))
+	reading := r.read(ctx, seen, last, every)
+	if reading != nil {
+		select {
+		case <-reading:
+		case <-ctx.Done():
+		}
 	}
 	return r.current.Load()
+}
+
+// read begins a reading, or returns the one that is under way; nil where there is
+// none to wait for. It is of all who wait, so it goes on when the first one leaves,
+// and its end counts: behind a database that hangs there is never a second one for
+// those who came meanwhile.
+func (r *Ring) read(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) <-chan struct{} {
+	r.missing.Lock()
+	defer r.missing.Unlock()
+	if r.reading != nil {
+		return r.reading
+	}
+	if r.current.Load() != seen {
+		return nil
+	}
+	if elapsed := r.now().Sub(*last); elapsed >= 0 && elapsed < every {
+		return nil
+	}
+
+	reading := make(chan struct{})
+	r.reading = reading
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		if err := r.Load(ctx); err != nil {
+			r.log.WarnContext(ctx, "signing keys cannot be read", slog.Any("error", err))
+		}
+		r.missing.Lock()
+		defer r.missing.Unlock()
+		*last, r.reading = r.now(), nil
+		close(reading)
+	}()
+	return reading
 }

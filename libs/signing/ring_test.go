@@ -218,18 +218,18 @@ func TestARetiredKeyCountsForHintsAlone(t *testing.T) {
 	b.schedule.Set(keys...)
 	require.NoError(t, b.ring.Load(t.Context()))
 	b.at(start.Add(time.Hour))
-	_, err = b.ring.Verify(token, "JWT")
+	_, err = b.ring.Verify(t.Context(), token, "JWT")
 	require.ErrorIs(t, err, signing.ErrInvalid)
-	_, err = b.ring.Hints().Verify(token, "JWT")
+	_, err = b.ring.Hints().Verify(t.Context(), token, "JWT")
 	require.NoError(t, err)
-	_, err = b.ring.Hints().Verify(token, "at+jwt")
+	_, err = b.ring.Hints().Verify(t.Context(), token, "at+jwt")
 	require.ErrorIs(t, err, signing.ErrInvalid, "an access token is no hint")
 	require.ErrorIs(t, b.ring.Hints().Ready(), signing.ErrNoKey)
 
 	keys[0].RevokedAt = start
 	b.schedule.Set(keys...)
 	require.NoError(t, b.ring.Load(t.Context()))
-	_, err = b.ring.Hints().Verify(token, "JWT")
+	_, err = b.ring.Hints().Verify(t.Context(), token, "JWT")
 	require.ErrorIs(t, err, signing.ErrInvalid)
 }
 

@@ -24,6 +24,9 @@ func (r *Ring) Sign(ctx context.Context, alg Algorithm, typ string, claims any) 
 	if r.backend == nil {
 		return "", errors.New("signing: this ring only verifies")
 	}
+	if alg.ForLogout() && typ != TypeLogoutToken {
+		return "", fmt.Errorf("signing: keys of %s sign no %s", alg, typ)
+	}
 	key, err := r.activeKey(ctx, alg)
 	if err != nil {
 		return "", err

@@ -5,19 +5,36 @@ import (
 	"crypto"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
-// Algorithm is a JWS algorithm (RFC 7518 3.1, RFC 8037 3.1).
+// Algorithm is a JWS algorithm (RFC 7518 3.1, RFC 8037 3.1), or one of Logout. Each
+// has a line of keys of its own: generations, of which one signs.
 type Algorithm string
 
-// Algorithms that tokens may be signed with.
+// Algorithms that access tokens and ID tokens may be signed with.
 const (
 	RS256 Algorithm = "RS256"
 	PS256 Algorithm = "PS256"
 	ES256 Algorithm = "ES256"
 	EdDSA Algorithm = "EdDSA"
 )
+
+// logout begins the name of an algorithm whose keys sign logout tokens alone.
+const logout = "logout-"
+
+// Logout is the algorithm as keys have it that sign logout tokens (OpenID Connect
+// Back-Channel Logout 2.4) and nothing else: who may sign with those only can make no
+// access token. Versions that know none of these take their keys for no business of
+// theirs.
+func (a Algorithm) Logout() Algorithm { return logout + a.JWS() }
+
+// ForLogout reports whether keys of the algorithm sign logout tokens and nothing else.
+func (a Algorithm) ForLogout() bool { return strings.HasPrefix(string(a), logout) }
+
+// JWS is the algorithm as a token's header names it.
+func (a Algorithm) JWS() Algorithm { return Algorithm(strings.TrimPrefix(string(a), logout)) }
 
 // Errors. ErrNoKey, and what Ring.Sign answers when the backend is away, have a
 // method Unavailable that returns true: waiting helps.

@@ -95,7 +95,7 @@ func (s *signer) header(typ string) string {
 // encodeHeader writes the protected header of RFC 7515 4.1. typ is a constant of
 // the caller's code, alg and kid need no escaping.
 func encodeHeader(key Key, typ string) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":%q}`, key.Algorithm, key.KID, typ))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":%q}`, key.Algorithm.JWS(), key.KID, typ))
 }
 
 // algorithms is the whole list a token may name; which one it must be, the key

@@ -14,9 +14,10 @@ const maxToken = 16 << 10
 // retired nor revoked, with the algorithm of that key, whatever the token says
 // (RFC 8725 3.1), and of one of the given types (RFC 8725 3.11). It returns the
 // payload; its claims, exp among them, are the caller's to check. The error is
-// ErrInvalid, or ErrNoKey while the ring is empty.
-func (r *Ring) Verify(token string, types ...string) ([]byte, error) {
-	return r.verify(token, types, func(key *Key) bool { return key.Verifies(r.now()) })
+// ErrInvalid, ErrNoKey while the ring is empty, or one that says Unavailable when ctx
+// ended while the schedule was read because of an unknown kid.
+func (r *Ring) Verify(ctx context.Context, token string, types ...string) ([]byte, error) {
+	return r.verify(ctx, token, types, func(key *Key) bool { return key.Verifies(r.now()) })
 }
 
 // Hints verifies what may be older than the keys in use: id_token_hint (OpenID
@@ -29,14 +30,14 @@ type Hints struct{ ring *Ring }
 func (r *Ring) Hints() *Hints { return &Hints{r} }
 
 // Verify is as the ring's, and lets retired keys count.
-func (h *Hints) Verify(token string, types ...string) ([]byte, error) {
-	return h.ring.verify(token, types, func(key *Key) bool { return key.RevokedAt.IsZero() })
+func (h *Hints) Verify(ctx context.Context, token string, types ...string) ([]byte, error) {
+	return h.ring.verify(ctx, token, types, func(key *Key) bool { return key.RevokedAt.IsZero() })
 }
 
 // Ready is the ring's.
 func (h *Hints) Ready() error { return h.ring.Ready() }
 
-func (r *Ring) verify(token string, types []string, counts func(*Key) bool) ([]byte, error) {
+func (r *Ring) verify(ctx context.Context, token string, types []string, counts func(*Key) bool) ([]byte, error) {
 	if !wellFormed(token) {
 		return nil, ErrInvalid
 	}
@@ -48,13 +49,13 @@ func (r *Ring) verify(token string, types []string, counts func(*Key) bool) ([]b
 	if !typeIn(header, types) || header.KeyID == "" {
 		return nil, ErrInvalid
 	}
-	key, err := r.verifyingKey(header.KeyID, counts)
+	key, err := r.verifyingKey(ctx, header.KeyID, counts)
 	if err != nil {
 		return nil, err
 	}
-	// With the algorithm pinned to the key's, go-jose's own choice by header is
-	// no choice.
-	if header.Algorithm != string(key.Algorithm) {
+	// With the algorithm pinned to the key's, go-jose's own choice by header leaves
+	// nothing to choose.
+	if header.Algorithm != string(key.Algorithm.JWS()) || !key.maySign(typ(header)) {
 		return nil, ErrInvalid
 	}
 	payload, err := jws.Verify(key.PublicKey)
@@ -64,13 +65,14 @@ func (r *Ring) verify(token string, types []string, counts func(*Key) bool) ([]b
 	return payload, nil
 }
 
-func (r *Ring) verifyingKey(kid string, counts func(*Key) bool) (*Key, error) {
+func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) bool) (*Key, error) {
 	current := r.current.Load()
 	key, ok := current.byKID[kid]
 	if !ok {
-		// The reading is everybody's, so it does not end with one caller's request.
-		current = r.reloadOnMiss(context.Background(), current)
-		key, ok = current.byKID[kid]
+		current = r.reloadOnMiss(ctx, current)
+		if key, ok = current.byKID[kid]; !ok && ctx.Err() != nil {
+			return nil, &unavailableError{what: "signing: look for an unknown key", cause: ctx.Err()}
+		}
 	}
 	switch {
 	case ok && counts(key):
@@ -101,14 +103,25 @@ func wellFormed(token string) bool {
 // typeIn compares media types as RFC 7515 4.1.9 says: without regard to case,
 // and "application/" may be left out where no other slash follows.
 func typeIn(header jose.Header, types []string) bool {
-	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
-	typ = shortType(typ)
+	is := typ(header)
 	for _, want := range types {
-		if typ != "" && strings.EqualFold(typ, shortType(want)) {
+		if is != "" && strings.EqualFold(is, shortType(want)) {
 			return true
 		}
 	}
 	return false
+}
+
+// typ is the short form of a header's media type.
+func typ(header jose.Header) string {
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	return shortType(typ)
+}
+
+// maySign reports whether tokens of a type are what the key is for: a key for logout
+// tokens makes no other token good, in whatever hands it is.
+func (k *Key) maySign(typ string) bool {
+	return !k.Algorithm.ForLogout() || strings.EqualFold(typ, TypeLogoutToken)
 }
 
 func shortType(typ string) string {

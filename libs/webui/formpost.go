@@ -23,7 +23,7 @@ type param struct{ Name, Value string }
 // button where scripts do not run. The URI must be a registered one: whatever
 // registration refuses panics here rather than become a form's action.
 func (u *UI) FormPost(w http.ResponseWriter, r *http.Request, redirectURI string, params url.Values) {
-	if err := oauth.ValidateRedirectURI(redirectURI, true); err != nil {
+	if err := oauth.ValidateUndottedRedirectURI(redirectURI); err != nil {
 		panic(fmt.Errorf("webui: form post: the redirect URI %w", err))
 	}
 	data := formPost{Action: template.URL(redirectURI)} //nolint:gosec // checked above; private schemes are legitimate
@@ -34,9 +34,6 @@ func (u *UI) FormPost(w http.ResponseWriter, r *http.Request, redirectURI string
 	}
 	slices.SortStableFunc(data.Params, func(a, b param) int { return cmp.Compare(a.Name, b.Name) })
 	texts := u.texts.For(r, "")
-	opts := PageOptions{Texts: texts, Script: "form_post.js"}
-	if source := FormActionSource(redirectURI); source != "" {
-		opts.FormAction = []string{source}
-	}
+	opts := PageOptions{Texts: texts, Script: "form_post.js", LeadsAway: true}
 	u.Render(w, r, http.StatusOK, u.post, View{Title: texts.T("form_post.title"), Lead: texts.T("form_post.lead"), Data: data}, opts)
 }

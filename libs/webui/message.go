@@ -29,7 +29,7 @@ type Link struct{ Href, Label string }
 // html/template would refuse.
 func (l Link) URL() template.URL {
 	ours := strings.HasPrefix(l.Href, "/") && !strings.HasPrefix(l.Href, "//") && !strings.Contains(l.Href, `\`)
-	if ours || oauth.ValidateRedirectURI(l.Href, true) == nil {
+	if ours || oauth.ValidateUndottedRedirectURI(l.Href) == nil {
 		return template.URL(l.Href) //nolint:gosec // checked above
 	}
 	return "#"

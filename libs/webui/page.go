@@ -6,7 +6,6 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -50,9 +49,12 @@ type PageOptions struct {
 	// Texts is the language and its texts; zero takes this package's own in the
 	// browser's language.
 	Texts Texts
-	// FormAction lists CSP sources besides 'self' that a form may lead to, by
-	// redirects too: FormActionSource of the flow's redirect URI.
-	FormAction []string
+	// LeadsAway says that what follows a form of the page may lead to an application.
+	// The page then goes without form-action, which else is 'self'. Browsers hold
+	// every redirect that follows a form post against that directive (CSP Level 3,
+	// 6.4.2), those of the application's callback too, so no list of ours could be
+	// complete.
+	LeadsAway bool
 	// Theme is the path of a second stylesheet, which holds a tenant's accent (see
 	// Accent); empty for none.
 	Theme string
@@ -124,51 +126,19 @@ func SecurityHeaders(h http.Header) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
+	// The page that opened ours in a window keeps no handle on it, by which it could
+	// navigate it while a person types (HTML 7.1.3).
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 
 func policy(opts PageOptions) string {
 	var b strings.Builder
-	b.WriteString("default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'")
-	for _, source := range opts.FormAction {
-		if validSource(source) {
-			b.WriteString(" " + source)
-		}
+	b.WriteString("default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'")
+	if !opts.LeadsAway {
+		b.WriteString("; form-action 'self'")
 	}
-	b.WriteString("; frame-ancestors 'none'; base-uri 'none'")
 	if opts.Script != "" {
 		b.WriteString("; script-src 'self'")
 	}
 	return b.String()
-}
-
-// FormActionSource is the CSP source that lets a form's last redirect through to
-// a redirect URI: its origin; its scheme for a private-use scheme and for IPv6
-// loopback literals, which CSP's grammar cannot express (CSP Level 3 2.3.1).
-// Empty when the URI has no usable one. Browsers check form-action for every
-// redirect that follows a form post, so it is needed on each page of a flow.
-func FormActionSource(redirectURI string) string {
-	u, err := url.Parse(redirectURI)
-	if err != nil || u.Scheme == "" {
-		return ""
-	}
-	source := u.Scheme + ":"
-	if (u.Scheme == "https" || u.Scheme == "http") && !strings.Contains(u.Host, "[") {
-		source = u.Scheme + "://" + u.Host
-	}
-	if !validSource(source) {
-		return ""
-	}
-	return source
-}
-
-// validSource keeps everything out that could end the source or the directive.
-func validSource(s string) bool {
-	for i := range len(s) {
-		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte("+-._~:/", c) >= 0:
-		default:
-			return false
-		}
-	}
-	return s != ""
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -44,8 +45,8 @@ type Config struct {
 	Sessions servicekit.Sessions
 	Tokens   servicekit.Tokens
 	Limits   servicekit.Limits
-	// Encryption gives the key of what started sign-ins are counted by; nothing is
-	// sealed here.
+	// Encryption gives the keys that requests are sealed with and the key of what
+	// started sign-ins are counted by.
 	Encryption servicekit.Encryption
 }
 
@@ -68,7 +69,11 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	ring := signing.NewRing(signing.RingOptions{
 		Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Changed: deps.Changes.Signal(changes.SigningKeys),
 	})
-	rows := grantstore.NewForAuthorize(deps.DB)
+	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
+	if err != nil {
+		return nil, fmt.Errorf("authorize: %w", err)
+	}
+	rows := grantstore.NewForAuthorize(deps.DB).Sealing(sealer)
 	handlers := &httpapi.API{
 		Authorizer: authorizer(cfg, deps, rows, ring),
 		Jar:        cookie.Jar{Secure: cfg.Server.Secure()},
@@ -77,6 +82,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	told := refusals.New(audit.RequestRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.ErrorPage = handlers.Handlers(), told.Page(ui.ErrorPage)
+	options.Unattended = httpapi.SilentRenewal
 	handler, err := httpkit.NewHandler(options)
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
@@ -106,6 +112,7 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 		Sessions:     signedIn,
 		Accounts:     signedIn,
 		Requests:     rows,
+		Posted:       rows,
 		Codes: app.RecordedCodes{
 			Codes:  rows,
 			Trail:  auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
@@ -117,6 +124,7 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 		},
 		Hints:       &hints.Hints{Keys: ring.Hints(), Issuer: cfg.Server.Issuer()},
 		Issuer:      cfg.Server.Issuer(),
+		Loopback:    cfg.Server.Loopback(),
 		SessionIdle: cfg.Sessions.Idle,
 		CodeTTL:     cfg.Tokens.CodeTTL,
 		Now:         deps.Now,

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -187,7 +188,7 @@ func TestFormPostCarriesTheAnswerInAPage(t *testing.T) {
 	require.Empty(t, res.Header.Get("Location"))
 	require.Contains(t, res.body, `value="login_required"`)
 	require.Contains(t, res.body, `action="https://web.test/callback?own=1"`)
-	require.Contains(t, res.Header.Get("Content-Security-Policy"), "form-action 'self' https://web.test")
+	require.NotContains(t, res.Header.Get("Content-Security-Policy"), "form-action", "browsers hold the callback's redirects against it")
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 
 	doubled := w.do(visit{params: webParams(url.Values{"response_mode": {"form_post", "form_post"}})})
@@ -229,6 +230,25 @@ func TestNoURLComesFromTheRequestsHeaders(t *testing.T) {
 	res.toPages()
 }
 
+// RFC 8252 7.3, 8.6: what was registered before http on loopback was for NATIVE
+// applications alone leads nowhere, unless an operator says that it is being built.
+func TestLoopbackIsForNativeApplicationsAndThoseBeingBuilt(t *testing.T) {
+	w := newWorld(t, testkit.SQLite(t))
+	const local = "http://127.0.0.1:3000/cb"
+	w.exec(`UPDATE applications SET redirect_uris = '["` + local + `"]' WHERE client_id = 'web'`)
+	refused := w.do(visit{params: params("web", local, nil), json: true})
+	require.Equal(t, "invalid_request", refused.refusedHere(http.StatusBadRequest))
+	require.Contains(t, refused.body, "development: true")
+
+	w.exec(`UPDATE applications SET development = true, first_party = true WHERE client_id = 'web'`)
+	w.clock.Advance(10 * time.Second) // past the registry's cache
+	w.do(visit{params: params("web", local, nil)}).toPages()
+
+	_, session := w.signIn(ada, nil)
+	silent := w.do(visit{params: params("web", local, url.Values{"prompt": {"none"}}), session: session})
+	require.Equal(t, "interaction_required", silent.toApplication(local).Get("error"), "any program may listen there")
+}
+
 // RFC 9110 9.2.1.
 func TestHeadChangesNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
@@ -236,5 +256,7 @@ func TestHeadChangesNothing(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.Empty(t, res.Cookies())
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
-	require.Equal(t, http.StatusBadRequest, w.do(visit{method: http.MethodHead, params: params("nobody", callback, nil)}).StatusCode)
+	require.Equal(t, http.StatusOK, w.do(visit{method: http.MethodHead, params: params("nobody", callback, nil)}).StatusCode,
+		"nothing is looked up")
+	require.Zero(t, w.count(`SELECT count(*) FROM audit_events`))
 }

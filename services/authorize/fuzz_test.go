@@ -20,7 +20,7 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add("client_id=web&redirect_uri=https://evil.test&response_type=&scope=&max_age=-1")
 	f.Add("flow=x&flow=%00")
 	w := newWorld(f, testkit.SQLite(f))
-	targets := []string{"/auth/flows/flw_", callback + "&", "https://spa.test/cb?", "https://native.test/cb?", private + "?", loopback + "?"}
+	targets := []string{"/auth/flows/flw_", "/auth/flows/fls_", callback + "&", "https://spa.test/cb?", "https://native.test/cb?", private + "?", loopback + "?"}
 	f.Fuzz(func(t *testing.T, query string) {
 		w := &world{t: t, db: w.db, clock: w.clock, service: w.service}
 		res := w.do(visit{raw: query, json: true})

@@ -16,14 +16,14 @@ import (
 )
 
 // RFC 6819 4.3.1 and RFC 6585 4: what needs no credentials must not fill the store.
-func TestAnAddressStoresSoManyRequests(t *testing.T) {
+func TestAnAddressStoresSoManyRequestsThatFitInNoAddress(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		w.clock.Advance(5 * time.Minute)
 		const flood = "198.51.100.7:4000"
 		w.signIn(ada, nil)
 		for i := range mostFlows {
-			v := visit{params: webParams(nil), from: flood}
+			v := visit{params: long(nil), from: flood}
 			if i%2 == 1 {
 				v.method = http.MethodPost
 			}
@@ -31,7 +31,7 @@ func TestAnAddressStoresSoManyRequests(t *testing.T) {
 		}
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			for _, asJSON := range []bool{false, true} {
-				r := w.do(visit{method: method, params: webParams(nil), from: flood, json: asJSON})
+				r := w.do(visit{method: method, params: long(nil), from: flood, json: asJSON})
 				r.refusedHere(http.StatusTooManyRequests)
 				require.Equal(t, strconv.Itoa(10*60), r.Header.Get("Retry-After"), "until the window ends")
 				require.Empty(t, r.browserCookie())
@@ -43,9 +43,29 @@ func TestAnAddressStoresSoManyRequests(t *testing.T) {
 		first := params("first", callback, nil)
 		w.do(visit{params: first, session: session, from: flood}).toApplication(callback)
 		require.Equal(t, mostFlows, w.count(`SELECT count(*) FROM authorization_requests`), "what a session answers at once stores nothing")
-		w.do(visit{params: webParams(nil), from: "198.51.100.8:4000"}).toPages()
-		w.clock.Advance(10 * time.Minute)
+		w.do(visit{params: long(nil), from: "198.51.100.8:4000"}).toPages()
 		w.do(visit{params: webParams(nil), from: flood}).toPages()
+		w.clock.Advance(10 * time.Minute)
+		w.do(visit{params: long(nil), from: flood}).toPages()
+	})
+}
+
+// RFC 6819 4.3.1: who is behind the same address must not pay for one browser.
+func TestABrowserUsesUpItsOwnShareAndNotItsAddresss(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		browser := secret(t)
+		const share = 20
+		for range share {
+			w.do(visit{params: long(nil), browser: browser}).toPages()
+		}
+		for range 3 * mostFlows {
+			w.do(visit{params: long(nil), browser: browser}).refusedHere(http.StatusTooManyRequests)
+		}
+		for range mostFlows - share {
+			w.do(visit{params: long(nil), browser: secret(t)}).toPages()
+		}
+		w.do(visit{params: long(nil), browser: secret(t)}).refusedHere(http.StatusTooManyRequests)
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -153,6 +154,39 @@ func (w *world) consent(userID, clientID, resource, scope string) {
 		userID, acme, clientID, resource, scope, database.At(w.clock.Now()))
 }
 
+// sealer is the service's.
+func (w *world) sealer() *sealed.Sealer {
+	w.t.Helper()
+	encryption := servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}}
+	s, err := sealed.New(encryption.DeriveAll(sealed.Label), rand.Reader)
+	require.NoError(w.t, err)
+	return s
+}
+
+// request is the flow that the browser was sent to the pages with.
+func (w *world) request(flow string) *grants.AuthorizationRequest {
+	w.t.Helper()
+	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Request(context.Background(), flow)
+	require.NoError(w.t, err)
+	return r
+}
+
+// settle does what the session service does when a person first does something in a
+// flow, and returns the id of its row.
+func (w *world) settle(flow string) string {
+	w.t.Helper()
+	r := w.request(flow)
+	require.NoError(w.t, grantstore.NewForSession(w.db).Settle(context.Background(), r, w.clock.Now()))
+	return r.ID
+}
+
+// long makes a request that does not fit in an address.
+func long(change url.Values) url.Values {
+	p := webParams(change)
+	p.Set("state", strings.Repeat("s", 4000))
+	return p
+}
+
 // decide does what the session service does at the end of the pages.
 func (w *world) decide(flow, sessionID string, d grants.Decision) {
 	w.t.Helper()
@@ -259,6 +293,15 @@ func (r *reply) refusedHere(status int) string {
 	require.NoError(r.t, json.Unmarshal([]byte(r.body), &body))
 	require.NotEmpty(r.t, body.Description)
 	return body.Error
+}
+
+// over demands that a person is led to the flow's own page, which says what has
+// become of it, and nowhere else.
+func (r *reply) over() {
+	r.t.Helper()
+	require.Equal(r.t, http.StatusSeeOther, r.StatusCode, r.body)
+	require.Regexp(r.t, `^/auth/flows/[^/?#]+\?problem=over$`, r.Header.Get("Location"))
+	require.Empty(r.t, r.Cookies())
 }
 
 func (r *reply) browserCookie() string {

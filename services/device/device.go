@@ -16,6 +16,7 @@ import (
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -26,6 +27,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
+	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 )
 
 const (
@@ -42,8 +44,8 @@ type Config struct {
 	Sessions servicekit.Sessions
 	Tokens   servicekit.Tokens
 	Limits   servicekit.Limits
-	// Encryption gives the key of what failures are counted of; nothing is sealed
-	// here.
+	// Encryption gives the keys that sign-ins are sealed with and the key of what
+	// failures are counted of.
 	Encryption servicekit.Encryption
 	Outbound   servicekit.Outbound
 }
@@ -68,7 +70,11 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	usecases := newDevice(cfg, deps, clients)
+	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
+	if err != nil {
+		return nil, fmt.Errorf("device: %w", err)
+	}
+	usecases := newDevice(cfg, deps, clients, sealer)
 	edge, err := httpapi.New(usecases, cookie.Jar{Secure: cfg.Server.Secure()}, cfg.Server.Origin(), ui)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
@@ -87,14 +93,15 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}, nil
 }
 
-func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.Device {
-	rows, guesses, secret := grantstore.NewForDevice(deps.DB), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
+func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator, sealer *sealed.Sealer) *app.Device {
+	rows, guesses, secret := grantstore.NewForDevice(deps.DB).Sealing(sealer), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
 	return &app.Device{Config: app.Config{
 		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider}),
 		Clients:      clients,
 		People:       directorystore.NewPeople(deps.DB),
 		Sessions:     sessionstore.New(deps.DB),
 		Codes:        rows,
+		Crowds:       rows,
 		SignIns:      rows,
 		Guesses:      guesses,
 		Starts:       &limits.Flows{Counter: guesses, Secret: secret, Most: cfg.Limits.Flows, Window: cfg.Limits.Window},
@@ -102,6 +109,7 @@ func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator) *app.De
 		SessionIdle:  cfg.Sessions.Idle,
 		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
 		GuessRule:    cfg.Limits.Rule(cfg.Limits.UserCode),
+		MaxWaiting:   domain.MaxWaiting,
 		GuessSecret:  secret,
 		Now:          deps.Now,
 		Random:       deps.Random,

@@ -13,6 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -122,7 +123,7 @@ func TestWhatIsNoGuessIsNotCounted(t *testing.T) {
 		w.look("hello", here, "").json(http.StatusNotFound)
 		w.look(code, here, "").json(http.StatusNotFound)
 	}
-	require.Zero(t, w.count(`SELECT count(*) FROM limits`))
+	require.Zero(t, w.count(`SELECT coalesce(sum(failures), 0) FROM limits`))
 
 	expired := w.device()
 	w.clock.Advance(10 * time.Minute)
@@ -142,17 +143,17 @@ func TestReplicasCountTogether(t *testing.T) {
 		for i := range 50 {
 			asked := []*world{w, other}[i%2]
 			wg.Go(func() {
-				res := asked.look("BBBB-BBBB", "192.0.2."+strconv.Itoa(i/5), "")
+				res := asked.look("BBBB-BBBB", "192.0."+strconv.Itoa(i/5)+".7", "")
 				if res.StatusCode != http.StatusNotFound {
 					t.Errorf("guess %d: %d", i, res.StatusCode)
 				}
 			})
 		}
 		wg.Wait()
-		require.Equal(t, 10, w.count(`SELECT count(*) FROM limits WHERE failures = 5`), "ten addresses")
+		require.Equal(t, 20, w.count(`SELECT count(*) FROM limits WHERE failures = 5`), "ten addresses and their networks")
 		require.Equal(t, 1, w.count(`SELECT count(*) FROM limits WHERE failures = 50`), "the platform")
-		w.guess(5, "192.0.2.0", "")
-		other.look(code, "192.0.2.0", "").blocked(1)
+		w.guess(5, "192.0.0.7", "")
+		other.look(code, "192.0.0.7", "").blocked(1)
 	})
 }
 
@@ -171,10 +172,72 @@ func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 		w.exec(`UPDATE limits SET failures = 6399998`)
 		w.look(code, there, "").json(http.StatusOK)
 		w.guess(1, there, "")
-		w.look(code, "203.0.113.1", "").blocked(600)
+		require.Equal(t, "login_required", w.look(code, "203.0.113.1", "").json(http.StatusUnauthorized)["error"])
+		page := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {code}}, from: "203.0.113.1"})
+		require.Equal(t, http.StatusForbidden, page.StatusCode)
+		require.Contains(t, page.body, "Please sign in first")
+		require.Contains(t, page.body, `<a href="/account">Sign in</a>`)
 		w.look(code, "203.0.113.1", session).json(http.StatusOK)
 		w.clock.Advance(9 * time.Minute)
 		w.look(w.device(), "203.0.113.1", "").json(http.StatusOK)
+	})
+}
+
+// Guesses of one network that asked for many codes itself do not make looking up dangerous for others, and its guesses
+// do not hold up a person who is signed in.
+func TestStrangersDoNotSwitchThePageOffForOthers(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		code := w.device() // from 192.0.2.1
+		_, session := w.signIn()
+		now := database.At(w.clock.Now())
+		for i := range 200 { // an attacker's, from 203.0.113.0/24
+			w.exec(`INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, interval_seconds, address, network, created_at, expires_at)
+				VALUES ($1, $2, 'tv', 'openid', 5, '203.0.113.9', '203.0.113.0/24', $3, $4)`,
+				[]byte("attacker"+strconv.Itoa(i)), "CODE-"+strconv.Itoa(i), now, database.At(w.clock.Now().Add(10*time.Minute)))
+		}
+		w.guess(1, "203.0.113.9", "")
+		w.exec(`DELETE FROM limits WHERE failures <> 1`)
+		w.exec(`UPDATE limits SET failures = 70000`) // more than 200 codes leave of the budget, less than one does
+		w.exec(`UPDATE limits SET blocked_until = NULL`)
+		w.look("BBBB-BBBB", "203.0.114.9", session).json(http.StatusNotFound)
+		w.exec(`UPDATE limits SET blocked_until = NULL, failures = 70000`)
+		w.look("BBBB-BBBB", "203.0.113.200", "").json(http.StatusNotFound)
+		w.look(code, there, "").json(http.StatusOK)
+
+		for range 9 {
+			w.look("BBBB-BBBB", there, "")
+		}
+		w.look(code, there, session).json(http.StatusOK)
+	})
+}
+
+// A network that fills an application's places makes room for others.
+func TestWaitingCodesOfAnApplicationAreSharedByNetwork(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		store := grantstore.NewForDevice(db)
+		now := w.clock.Now()
+		ask := func(network string) bool {
+			room, err := store.MakeRoom(t.Context(), "tv", network, 4, now)
+			require.NoError(t, err)
+			return room
+		}
+		for range 4 {
+			require.True(t, ask("192.0.2.0/24"))
+			w.device()
+		}
+		require.False(t, ask("192.0.2.0/24"), "it has them all")
+		require.True(t, ask("198.51.100.0/24"))
+		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes`))
+		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes WHERE network = '192.0.2.0/24'`))
+
+		waiting, err := store.Waiting(t.Context(), "192.0.2.0/24", now)
+		require.NoError(t, err)
+		require.Zero(t, waiting, "its own do not count")
+		waiting, err = store.Waiting(t.Context(), "198.51.100.0/24", now)
+		require.NoError(t, err)
+		require.Equal(t, 3, waiting)
 	})
 }
 
@@ -206,7 +269,7 @@ func TestTheTrailTellsDecisionsAndBlocks(t *testing.T) {
 		approved, denied, blocked := who, who, who
 		approved.Kind, approved.ClientID, approved.GrantID, approved.Detail = audit.DeviceApproved, "tv", records[0].GrantID, map[string]string{"scope": "openid profile"}
 		denied.Kind, denied.ClientID = audit.DeviceDenied, "tv"
-		blocked.Kind, blocked.Detail = audit.UserCodeBlocked, map[string]string{"limit": "address session"}
+		blocked.Kind, blocked.Detail = audit.UserCodeBlocked, map[string]string{"limit": "session"}
 		require.Regexp(t, `^gnt_`, records[0].GrantID)
 		require.Equal(t, []audit.Event{approved, denied, blocked}, []audit.Event{records[0].Event, records[1].Event, records[2].Event})
 	})

@@ -18,6 +18,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
@@ -30,6 +33,7 @@ const (
 	verifyPath    = "/api/v1/platform/oauth/device/verify"
 	pagePath      = "/device"
 	ada           = "usr_ada"
+	grace         = "usr_grace"
 	acme          = "tnt_acme"
 	appSecret     = "a-long-random-string-of-the-operator"
 
@@ -43,6 +47,31 @@ type world struct {
 	db      *database.DB
 	clock   *testkit.Clock
 	service *servicekit.Service
+}
+
+// sealer is the service's.
+func (w *world) sealer() *sealed.Sealer {
+	w.t.Helper()
+	encryption := servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}}
+	s, err := sealed.New(encryption.DeriveAll(sealed.Label), rand.Reader)
+	require.NoError(w.t, err)
+	return s
+}
+
+// request is the flow that a browser was sent to the sign-in pages with.
+func (w *world) request(flow string) *grants.AuthorizationRequest {
+	w.t.Helper()
+	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Request(context.Background(), flow)
+	require.NoError(w.t, err)
+	return r
+}
+
+// decide does what the session service does with a sign-in.
+func (w *world) decide(flow, sessionID string) {
+	w.t.Helper()
+	rows, r := grantstore.NewForSession(w.db), w.request(flow)
+	require.NoError(w.t, rows.Settle(context.Background(), r, w.clock.Now()))
+	require.NoError(w.t, rows.Decide(context.Background(), r.ID, grants.SignedIn, sessionID, acme, w.clock.Now()))
 }
 
 func newWorld(t testing.TB, db *database.DB) *world {
@@ -101,6 +130,7 @@ func (w *world) seed() {
 	require.NoError(w.t, directorystore.NewOperator(w.db).Tx(ctx, func(op *directorystore.Writer) error {
 		require.NoError(w.t, op.SaveTenant(ctx, directory.Tenant{ID: acme, Slug: "acme", Name: "Acme", Active: true}, nil, now))
 		require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: ada, Email: "ada@acme.test", Name: "Ada", Active: true}, []string{acme}, now))
+		require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: grace, Email: "grace@acme.test", Active: true}, []string{acme}, now))
 		for _, app := range apps {
 			require.NoError(w.t, op.SaveApplication(ctx, app, now))
 		}
@@ -124,8 +154,13 @@ func (w *world) count(query string, args ...any) int {
 	return n
 }
 
-// signIn writes a session as the session service does.
+// signIn writes a session of Ada's as the session service does.
 func (w *world) signIn() (id, value string) {
+	w.t.Helper()
+	return w.signInAs(ada)
+}
+
+func (w *world) signInAs(userID string) (id, value string) {
 	w.t.Helper()
 	id, err := oauth.NewID("ses_", rand.Reader)
 	require.NoError(w.t, err)
@@ -134,7 +169,7 @@ func (w *world) signIn() (id, value string) {
 	now := database.At(w.clock.Now())
 	w.exec(`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, oauth.HashSecret(value), ada, acme, now, "1", database.JSON[[]string]{V: []string{"pwd"}}, now, now, database.At(now.Add(720*time.Hour)))
+		id, oauth.HashSecret(value), userID, acme, now, "1", database.JSON[[]string]{V: []string{"pwd"}}, now, now, database.At(now.Add(720*time.Hour)))
 	return id, value
 }
 

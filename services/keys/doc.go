@@ -19,8 +19,4 @@
 //
 // The set is served from memory: the last good one when the database or the backend
 // of the keys is away, and 503 by a replica that starts then. It is never empty.
-//
-// It also keeps the audit trail, for no stranger talks to it but for those documents:
-// it seals each day that is over, makes the months' parts ahead on PostgreSQL and
-// removes what is older than PLATFORM_AUDIT_RETENTION. See libs/audit.
 package keys

@@ -103,7 +103,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 // policyOf is the configured policy. RS256 always has a key: it is what a client
 // expects that was told nothing (OpenID Connect Core 15.1).
 func policyOf(cfg Config) (domain.Policy, error) {
-	algorithms := []signing.Algorithm{signing.RS256, cfg.Signing.AccessTokenAlg, cfg.Signing.IDTokenAlg}
+	algorithms := []signing.Algorithm{
+		signing.RS256, cfg.Signing.AccessTokenAlg, cfg.Signing.IDTokenAlg, cfg.Signing.IDTokenAlg.Logout(),
+	}
 	slices.Sort(algorithms)
 	policy := domain.Policy{
 		Algorithms:   slices.Compact(algorithms),

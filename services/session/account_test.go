@@ -41,7 +41,8 @@ func TestTheAccountPageSignsInWithoutAnApplication(t *testing.T) {
 		p := b.Get(accountURL)
 		require.Equal(t, "Sign in", p.H1())
 		require.Contains(t, p.Text(), "to continue to your account")
-		require.True(t, strings.HasPrefix(p.URL.Path, "/auth/flows/flw_"), p.URL.Path)
+		require.True(t, strings.HasPrefix(p.URL.Path, "/auth/flows/fls_"), p.URL.Path)
+		require.Zero(t, w.flows(), "nothing is stored for a look")
 		flow := p.URL
 		p = p.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {rightWords}})
 		require.Equal(t, accountURL, p.URL.String())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -135,8 +136,13 @@ func (w *world) holds(clientID, sid string) {
 	require.NoError(w.t, err)
 }
 
-// key makes a key of an algorithm that is active now.
+// key makes a key for logout tokens that is active now.
 func (w *world) key(alg signing.Algorithm) {
+	w.t.Helper()
+	w.keyOf(alg.Logout())
+}
+
+func (w *world) keyOf(alg signing.Algorithm) {
 	w.t.Helper()
 	require.NoError(w.t, signingstore.New(w.db).Insert(w.t.Context(), signingtest.NewKey(w.t, w.keys, alg, 1, started.Add(-time.Hour))))
 }
@@ -205,8 +211,10 @@ func (w *world) opened(token string, alg signing.Algorithm) (typ any, claims map
 	keys, err := signingstore.New(w.db).Keys(w.t.Context())
 	require.NoError(w.t, err)
 	header := jws.Signatures[0].Protected
+	own := slices.ContainsFunc(keys, func(k signing.Key) bool { return k.Algorithm.ForLogout() })
 	for _, k := range keys {
 		if k.KID == header.KeyID {
+			require.Equal(w.t, own, k.Algorithm.ForLogout(), "a key that signs nothing else, unless there is none")
 			payload, err := jws.Verify(k.PublicKey)
 			require.NoError(w.t, err)
 			require.NoError(w.t, json.Unmarshal(payload, &claims))

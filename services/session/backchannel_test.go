@@ -12,10 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/database"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 func TestEachApplicationOfTheSessionIsToldWithATokenOfItsOwn(t *testing.T) {
@@ -99,6 +101,48 @@ func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
 		}
 		w.settled(0)
 		there.silent(t)
+	})
+}
+
+// OpenID Connect Back-Channel Logout 1.0 2.5: an application that hangs holds two
+// slots of each replica and no more, and what waits for it is postponed together.
+func TestAnApplicationThatHangsDelaysNoOther(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		release := make(chan struct{})
+		hanging := listen(t, func(w http.ResponseWriter, _ int) {
+			<-release
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		there := listen(t, nil)
+		w.key(signing.RS256)
+		w.listening("billing", hanging.URL, "")
+		w.listening("other", there.URL, "")
+		const sessions = 100
+		b := w.signedIn()
+		sid := b.session().ID
+		for i := range sessions { // notices as the ends of so many sessions leave
+			_, err := w.db.Exec(t.Context(), "test", `INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
+				VALUES ($1, 'billing', '', 'usr_ada', $1, $2, $2)`, "ses_"+strconv.Itoa(i), database.At(w.clock.Now().Add(-time.Minute)))
+			require.NoError(t, err)
+		}
+		w.replica(backchannelConfig(t))
+		w.replica(backchannelConfig(t))
+		for range 4 {
+			hanging.next(t)
+		}
+		w.holds("other", sid)
+		b.Get(logoutURL).Submit("Sign out", nil)
+		there.next(t)
+		hanging.silent(t)
+
+		close(release)
+		pending := func(where string) (n int) {
+			require.NoError(t, w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM logout_outbox WHERE `+where, database.At(w.clock.Now())))
+			return n
+		}
+		require.Eventually(t, func() bool { return pending("next_attempt_at <= $1") == 0 }, soon, time.Millisecond)
+		require.Equal(t, sessions, pending("next_attempt_at > $1"))
+		require.Less(t, len(hanging.heard), sessions/2, "most were postponed untried")
 	})
 }
 
@@ -208,7 +252,7 @@ func TestWhatADeadProcessHadClaimedIsSentAfterItsLease(t *testing.T) {
 		w.listening("billing", l.URL, "")
 		w.leave("billing")
 		now := w.clock.Now()
-		notices, err := sqlstore.New(w.service).Claim(t.Context(), now, now.Add(time.Minute), 10)
+		notices, err := sqlstore.New(w.service).Claim(t.Context(), ports.NoticeClaim{Now: now, Until: now.Add(time.Minute), Most: 10, PerApplication: 10})
 		require.NoError(t, err)
 		require.Len(t, notices, 1)
 		w.replica(backchannelConfig(t))
@@ -265,6 +309,26 @@ func TestWhatIsUnderwayIsFinishedWhenTheProcessStops(t *testing.T) {
 		close(release)
 		<-stopped
 		require.Zero(t, w.waiting(), "it was answered, so it is not sent again")
+	})
+}
+
+// A platform of a version that had none gets its first keys for logout tokens in a
+// while: until then those of ID tokens sign, and afterwards they do no more.
+func TestWithoutKeysForLogoutTokensThoseOfIDTokensSign(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		l := listen(t, nil)
+		w.keyOf(signing.RS256)
+		w.listening("billing", l.URL, "")
+		stop := w.replica(backchannelConfig(t))
+		w.leave("billing")
+		w.opened(l.next(t), signing.RS256)
+		w.settled(0)
+		stop()
+
+		w.key(signing.RS256)
+		w.replica(backchannelConfig(t))
+		w.leave("billing")
+		w.opened(l.next(t), signing.RS256)
 	})
 }
 

@@ -52,7 +52,12 @@ func TestFiftyTimesTheSamePasswordIsHarmless(t *testing.T) {
 		token := cookie.CSRFToken(b.cookie, id)
 		answers := b.race(page+"/password", func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {rightWords}} })
 		seen := map[string]bool{}
+		var last *http.Response
 		for _, res := range answers {
+			if res.StatusCode == http.StatusTooManyRequests {
+				continue // beyond the budget while the others were not judged yet
+			}
+			last = res
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 			require.Equal(t, "/auth/flows/"+id, res.Header.Get("Location"))
 			require.Equal(t, "platform_session", res.Cookies()[0].Name)
@@ -63,9 +68,10 @@ func TestFiftyTimesTheSamePasswordIsHarmless(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, s.EndedAt.IsZero(), "whichever cookie the browser keeps signs it in")
 		}
+		require.GreaterOrEqual(t, len(seen), 10, "the budget is the person's")
 		u, err := url.Parse(origin)
 		require.NoError(t, err)
-		b.Client().Jar.SetCookies(u, answers[7].Cookies())
+		b.Client().Jar.SetCookies(u, last.Cookies())
 		w.returns(b.Get(page).Submit("Allow", nil), id)
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -44,8 +45,8 @@ type Config struct {
 	Signing  servicekit.Signing
 	Outbound servicekit.Outbound
 	Limits   servicekit.Limits
-	// Encryption gives the keys of device cookies and of what failures are counted
-	// of; nothing is sealed here.
+	// Encryption gives the keys of sealed flows, of device cookies and of what failures
+	// are counted of.
 	Encryption servicekit.Encryption
 }
 
@@ -55,15 +56,15 @@ type Deps = servicekit.Deps
 
 // New builds the service. It reads nothing and listens nowhere.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	passwords, err := password.New(password.Options{Random: deps.Random})
+	hasher, err := password.New(password.Options{Random: deps.Random})
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	return build(cfg, deps, passwords)
+	return build(cfg, deps, hasher)
 }
 
 // build is New with the hasher given, so that tests can count its work.
-func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Service, error) {
+func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service, error) {
 	deps, err := deps.Complete()
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
@@ -84,7 +85,16 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 		Schedule: signingstore.New(deps.DB), Backend: deps.Signing, Now: deps.Now, Logger: deps.Logger,
 		Refresh: cfg.Signing.Refresh(), Changed: deps.Changes.Signal(changes.SigningKeys),
 	})
-	a := newApp(cfg, deps, passwords, ring)
+	words := &passwords{
+		Hasher: hasher,
+		read:   directorystore.NewPeople(deps.DB).PasswordCosts,
+		logger: deps.Logger,
+	}
+	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	a := newApp(cfg, deps, words, ring, sealer)
 	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
@@ -116,6 +126,7 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 			})
 			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })
 			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
+			tasks.Go(func() error { return words.Run(ctx) })
 			tasks.Go(func() error {
 				return servicekit.Sweep(ctx, deps, "undelivered logouts", sqlstore.New(deps.DB).DeleteUndelivered)
 			})
@@ -124,9 +135,9 @@ func build(cfg Config, deps Deps, passwords *password.Hasher) (*servicekit.Servi
 	}, nil
 }
 
-func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Ring) *app.App {
+func newApp(cfg Config, deps Deps, words *passwords, ring *signing.Ring, sealer *sealed.Sealer) *app.App {
 	people := directorystore.NewPeople(deps.DB)
-	flows := grantstore.NewForSession(deps.DB)
+	flows := grantstore.NewForSession(deps.DB).Sealing(sealer)
 	reader := sessionstore.New(deps.DB)
 	writer := sqlstore.New(deps.DB)
 	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider)
@@ -148,7 +159,7 @@ func newApp(cfg Config, deps Deps, passwords *password.Hasher, ring *signing.Rin
 		People:       people,
 		Slugs:        people,
 		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "session", MeterProvider: deps.MeterProvider}),
-		Passwords:    passwords,
+		Passwords:    words,
 		Hints:        ring.Hints(),
 		Limits:       limitstore.New(deps.DB),
 		Starts: &limits.Flows{

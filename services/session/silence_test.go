@@ -16,6 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/sqlite"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
@@ -31,6 +32,7 @@ type exchanged struct {
 	Header     http.Header
 	Body       string
 	Hashes     int64
+	Spent      uint64 // KiB times passes
 	Statements []string
 }
 
@@ -45,13 +47,14 @@ type stranger struct {
 
 func (s *stranger) note(ask func() *formbrowser.Page) *formbrowser.Page {
 	s.spans.Reset()
-	before := s.w.hasher.Work()
+	before, spent := s.w.hasher.Work(), s.w.hasher.Spent()
 	p := ask()
 	if token := p.Hidden("csrf_token"); token != "" {
 		s.mask = append(s.mask, token, "CSRF")
 	}
 	mask := strings.NewReplacer(s.mask...).Replace
 	x := exchanged{Path: mask(p.URL.RequestURI()), Status: p.Status, Header: p.Header.Clone(), Body: mask(p.Body), Hashes: s.w.hasher.Work() - before}
+	x.Spent = s.w.hasher.Spent() - spent
 	x.Location = mask(p.Header.Get("Location"))
 	x.Header.Del("Location")
 	x.Header.Del("X-Request-Id")   // random
@@ -108,7 +111,8 @@ func (w *world) tries(email string, spans *tracetest.SpanRecorder) []exchanged {
 // disabled, or sign in upstream (they have no password here, and those of an
 // sso_only tenant never see a field for one), every answer on every path is the
 // same to the byte and costs the same hashes and the same statements in the same
-// order (RFC 6749 10.10, OpenID Connect Core 3.1.2.3).
+// order (RFC 6749 10.10, OpenID Connect Core 3.1.2.3), also where their own hashes
+// have three costs, as imported ones do.
 func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 	onEachTracedDatabase(t, func(t *testing.T, w *world, spans *tracetest.SpanRecorder) {
 		account, err := w.people.Account(t.Context(), "ada@acme.test")
@@ -123,12 +127,15 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 			}
 			require.NoError(t, o.DisableUser(ctx, "usr_sso_disabled", started))
 		})
+		w.imported("cheap", password.Params{Memory: 64, Time: 1, Threads: 1})
+		w.imported("dear", password.Params{Memory: 1024, Time: 3, Threads: 2})
+		w.guess("198.51.100.77", "unknown@acme.test", "wrong") // reads which costs are stored
 		for what, c := range map[string]struct {
 			domain string
 			people []string
 			hashes int64
 		}{
-			"where passwords are":   {"@acme.test", []string{"ada", "unknown", "disabled", "upstream", "nobody"}, 4},
+			"where passwords are":   {"@acme.test", []string{"ada", "unknown", "disabled", "upstream", "nobody", "cheap", "dear"}, 4 * 3},
 			"of an sso_only tenant": {"@locked.test", []string{"known", "unknown", "disabled", "upstream"}, 0},
 		} {
 			want := w.tries(c.people[0]+c.domain, spans)
@@ -144,8 +151,21 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 				hashes += x.Hashes
 				require.NotEmpty(t, x.Statements, x.Path)
 			}
-			require.Equal(t, c.hashes, hashes, "one for each password that was sent where there are any")
+			require.Equal(t, c.hashes, hashes, "one of each cost for each password that was sent where there are any")
 		}
+	})
+}
+
+// imported adds a person of acme whose hash has a cost of its own.
+func (w *world) imported(name string, cost password.Params) {
+	w.t.Helper()
+	hasher, err := password.New(password.Options{Params: cost})
+	require.NoError(w.t, err)
+	hash, err := hasher.Hash(w.t.Context(), rightWords)
+	require.NoError(w.t, err)
+	w.person(name)
+	w.operate(func(ctx context.Context, o *directorystore.Writer) {
+		require.NoError(w.t, o.SetPassword(ctx, "usr_"+name, hash, started))
 	})
 }
 
@@ -195,7 +215,9 @@ func onEachTracedDatabase(t *testing.T, f func(t *testing.T, w *world, spans *tr
 func BenchmarkWrongPassword(b *testing.B) {
 	db := testkit.SQLite(b)
 	w := newWorld(b, db, db)
-	for _, name := range []string{"ada", "unknown", "disabled", "upstream", "nobody"} {
+	w.imported("cheap", password.Params{Memory: 64, Time: 1, Threads: 1})
+	w.imported("dear", password.Params{Memory: 1024, Time: 3, Threads: 2})
+	for _, name := range []string{"ada", "unknown", "disabled", "upstream", "nobody", "cheap", "dear"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				w.clock.Advance(time.Hour) // nobody is held up

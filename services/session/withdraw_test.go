@@ -27,7 +27,7 @@ func (w *world) uncollected(b *visitor, name, userID, clientID string) (code, de
 	code, device = oauth.HashSecret("code "+name), oauth.HashSecret("device "+name)
 	require.NoError(w.t, grantstore.NewForAuthorize(w.db).Issue(ctx, &grants.AuthorizationCode{
 		Hash: code, ClientID: clientID, RedirectURI: "https://rp.test/cb", Scope: oauth.Scopes{"openid"}, GrantID: "gnt_code_" + name,
-		UserID: userID, TenantID: "tnt_acme", SessionID: b.session().ID, AuthTime: now, ACR: "1", AMR: []string{"pwd"},
+		UserID: userID, TenantID: "tnt_acme", SessionID: b.session().ID, AuthTime: b.session().AuthTime, ACR: "1", AMR: []string{"pwd"},
 		CreatedAt: now, ExpiresAt: now.Add(time.Minute),
 	}))
 	devices := grantstore.NewForDevice(w.db)
@@ -38,7 +38,7 @@ func (w *world) uncollected(b *visitor, name, userID, clientID string) (code, de
 	_, err := devices.InsertDeviceCode(ctx, d)
 	require.NoError(w.t, err)
 	d.Decision, d.DecidedAt, d.GrantID, d.UserID, d.TenantID = grants.DeviceApproved, now, "gnt_device_"+name, userID, "tnt_acme"
-	d.AuthTime, d.ACR, d.AMR = now, "1", []string{"pwd"}
+	d.SessionID, d.AuthTime, d.ACR, d.AMR = b.session().ID, b.session().AuthTime, "1", []string{"pwd"}
 	require.NoError(w.t, devices.Decide(ctx, d, now))
 	flow, _ = b.flow(client(clientID))
 	require.NoError(w.t, grantstore.NewForSession(w.db).Decide(ctx, flow, grants.Consented, b.session().ID, "tnt_acme", now))
@@ -126,25 +126,45 @@ func TestOfAWithdrawalAndARedemptionAtOnceNothingStaysAlive(t *testing.T) {
 	})
 }
 
-// RFC 6585 4: what needs no credentials must not fill the store.
-func TestAnAddressStartsSoManySignIns(t *testing.T) {
+// RFC 6585 4: what needs no credentials must not fill the store. Looking is free, and
+// typing an address has a budget: a browser's first, then its address's.
+func TestABrowserAndAnAddressStartSoManySignIns(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		b := w.newBrowser()
-		entrance := b.Get(origin + "/auth/tenants/acme")
-		for range mostFlows - 1 {
-			require.Equal(t, http.StatusOK, w.newBrowser().Get(accountURL).Status)
+		count := func(table string) (n int) {
+			require.NoError(t, w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM `+table))
+			return n
 		}
-		require.Equal(t, "Sign in", b.Get(accountURL).H1())
-		before := w.flows()
-		for range 2 {
-			refused := w.newBrowser().Get(accountURL)
+		for range mostFlows + 1 {
+			require.Equal(t, "Sign in", w.newBrowser().Get(accountURL).H1())
+		}
+		require.Zero(t, w.flows())
+		require.Zero(t, count("limits"))
+
+		start := func(b *visitor) *formbrowser.Page {
+			return b.Get(accountURL).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		}
+		const share = 20
+		busy := w.newBrowser()
+		entrance := busy.Get(origin + "/auth/tenants/acme")
+		for range share {
+			require.Equal(t, "Sign in to Acme Corp", start(busy).H1())
+		}
+		for range mostFlows {
+			refused := start(busy)
 			require.Equal(t, http.StatusTooManyRequests, refused.Status)
 			require.NotEmpty(t, refused.Header.Get("Retry-After"))
 			require.Equal(t, "Too many attempts", refused.H1())
-			refused = entrance.Submit("Continue", url.Values{"email": {"ada@acme.test"}})
-			require.Equal(t, http.StatusTooManyRequests, refused.Status)
 		}
-		require.Equal(t, before, w.flows())
+		require.Equal(t, http.StatusTooManyRequests, entrance.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Status)
+		require.Equal(t, share, w.flows())
+
+		b := w.newBrowser()
+		for range mostFlows - share { // what one browser was refused took nothing from the others
+			b = w.newBrowser()
+			require.Equal(t, "Sign in to Acme Corp", start(b).H1())
+		}
+		require.Equal(t, http.StatusTooManyRequests, start(w.newBrowser()).Status)
+		require.Equal(t, mostFlows, w.flows())
 
 		_, page := b.flow(nil)
 		require.Equal(t, http.StatusSeeOther, b.signIn(page, "ada@acme.test").Status, "flows that were stored go on")

@@ -51,7 +51,7 @@ func TestRedeemingAnAuthorizationCode(t *testing.T) {
 			"another redirect_uri":                            {request: form{"redirect_uri": redirectURI + "/"}, status: 400, error: oauth.InvalidGrant, survives: true},
 			"no redirect_uri, though the request had one":     {drop: "redirect_uri", status: 400, error: oauth.InvalidRequest, survives: true},
 			"a code past its minute":                          {code: func(c *grants.AuthorizationCode) { c.ExpiresAt = start }, status: 400, error: oauth.InvalidGrant},
-			"a resource of the application's (RFC 8707 2.2)":  {request: form{"resource": apiURI}},
+			"a resource that nobody was asked for (RFC 8707)": {request: form{"resource": apiURI}, status: 400, error: oauth.InvalidTarget, survives: true},
 			"the resource that was authorized":                {code: func(c *grants.AuthorizationCode) { c.Resource = apiURI }, request: form{"resource": apiURI}},
 			"another resource than was authorized":            {code: func(c *grants.AuthorizationCode) { c.Resource = apiURI }, request: form{"resource": "https://other.test"}, status: 400, error: oauth.InvalidTarget},
 			"an unknown resource":                             {request: form{"resource": "https://evil.test"}, status: 400, error: oauth.InvalidTarget, survives: true},

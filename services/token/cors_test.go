@@ -123,7 +123,6 @@ func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 		require.Equal(t, pageA, allowed(wrong), "errors are read too")
 		require.Equal(t, pageA, allowed(request(form{"client_id": "page-a"}, tokenPath, pageA)), "also those of a form in disorder")
 		for name, f := range map[string]form{
-			"no client": {"grant_type": "x"}, "an unknown client": {"grant_type": "x", "client_id": "nobody"},
 			"a confidential client": credentials.with(client("server")), "another page's client": credentials.with(form{"client_id": "page-b"}),
 		} {
 			for _, origin := range []string{pageA, "https://server.test"} {
@@ -134,13 +133,34 @@ func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 }
 
 // Fetch 3.2.
-func TestAnAnswerAboutATokenOfNobodyIsReadByNobody(t *testing.T) {
+func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredPages(t *testing.T) {
 	w := newPages(t, testkit.SQLite(t))
-	for _, header := range []string{"", "Bearer x", "Bearer x.y.z"} {
-		r := infoRequest("", "", header)
-		r.Header.Set("Origin", pageA)
-		got := w.serve(r)
-		require.GreaterOrEqual(t, got.status, 400)
-		require.Empty(t, allowed(got))
+	w.keeps(t, "disabled", directory.SPA, func(a *directory.Application) { a.Active = false })
+	wrongType := tokenRequest("{}", nil)
+	wrongType.Header.Set("Content-Type", "application/json")
+
+	requests := map[string]*http.Request{
+		"no bearer":          infoRequest("", "", ""),
+		"a malformed bearer": infoRequest("", "", "Bearer x"),
+		"a forged bearer":    infoRequest("", "", "Bearer x.y.z"),
+		"no client":          tokenRequest("grant_type=refresh_token", nil),
+		"an unknown client":  tokenRequest("grant_type=refresh_token&client_id=nobody", nil),
+		"a disabled client":  tokenRequest("grant_type=refresh_token&client_id=disabled", nil),
+		"a wrong media type": wrongType,
+	}
+	for name, r := range requests {
+		for origin, want := range map[string]string{
+			pageA:                 pageA,
+			pageB:                 pageB,
+			"https://evil.test":   "",
+			"https://server.test": "",
+			"null":                "",
+		} {
+			r.Header.Set("Origin", origin)
+			got := w.serve(r)
+			require.GreaterOrEqual(t, got.status, 400, name)
+			require.Equal(t, want, allowed(got), "%s from %s", name, origin)
+			require.Contains(t, got.header.Values("Vary"), "Origin")
+		}
 	}
 }

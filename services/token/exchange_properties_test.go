@@ -41,7 +41,7 @@ func TestExchangesOnlyEverNarrow(t *testing.T) {
 			w.keeps(t, id, directory.Service, func(a *directory.Application) {
 				a.Grants = append(a.Grants, oauth.GrantTokenExchange)
 				a.Scopes = some(vocabulary)
-				a.ResourcesServed, a.Audiences = []string{resource(id)}, []string{}
+				a.ResourcesServed, a.Audiences, a.FirstParty = []string{resource(id)}, []string{}, true
 				for _, other := range some(names) {
 					a.Audiences = append(a.Audiences, resource(other))
 				}

@@ -26,8 +26,8 @@ const (
 	deep        = "https://deep.test"
 )
 
-// newExchangers is a world with three applications that may exchange tokens:
-// "front" has people and serves nothing, "edge" serves apiURI and may ask for
+// newExchangers is a world with three first-party applications that may exchange
+// tokens: "front" has people and serves nothing, "edge" serves apiURI and may ask for
 // downstream, "next" serves that and may ask for deep.
 func newExchangers(t *testing.T, db *database.DB) *world {
 	t.Helper()
@@ -35,7 +35,7 @@ func newExchangers(t *testing.T, db *database.DB) *world {
 	exchanges := func(id string, kind directory.ApplicationType, serves, asks string) {
 		w.keeps(t, id, kind, func(a *directory.Application) {
 			a.Grants = append(a.Grants, oauth.GrantTokenExchange)
-			a.Audiences = append(a.Audiences, asks)
+			a.Audiences, a.FirstParty = append(a.Audiences, asks), true
 			if serves != "" {
 				a.ResourcesServed = []string{serves}
 			}
@@ -89,10 +89,10 @@ func TestAnExchange(t *testing.T) {
 		delete(claims, "jti")
 		now := float64(w.clock.Now().Unix())
 		require.Equal(t, map[string]any{
-			"iss": issuer, "sub": p.user.ID, "aud": downstream, "exp": from["exp"], "iat": now, "nbf": now, "gid": from["gid"],
+			"iss": issuer, "sub": p.user.ID, "aud": downstream, "exp": from["exp"], "iat": now, "gid": from["gid"],
 			"client_id": "edge", "scope": "api:read", "auth_time": from["auth_time"], "acr": "1", "amr": []any{"pwd"},
 			"sid": p.session, "tenant_id": "tnt_acme", "tenant_slug": "acme", "app_scope": "GLOBAL",
-			"act": map[string]any{"sub": "edge"},
+			"act": map[string]any{"sub": "edge"}, "exchanged_from": []any{from["jti"]},
 		}, claims, "RFC 8693 4")
 		require.Equal(t, 1, w.told(t, "token.exchanged"))
 

@@ -30,14 +30,14 @@ func TestNoGrantSkipsAStep(t *testing.T) {
 		w.keeps(t, "none", directory.Web, func(a *directory.Application) { a.Grants = nil })
 		kinds := map[string]func() form{
 			"authorization_code": func() form {
-				return redeem(w.code(t, p, func(c *grants.AuthorizationCode) { c.ClientID = "all" }))
+				return redeem(w.code(t, p, func(c *grants.AuthorizationCode) { c.ClientID, c.Resource = "all", apiURI }))
 			},
 			"refresh_token": func() form {
-				return form{"grant_type": "refresh_token", "refresh_token": w.signedIn(t, p, "all", nil).str("refresh_token")}
+				return form{"grant_type": "refresh_token", "refresh_token": w.signedIn(t, p, "all", forAPI).str("refresh_token")}
 			},
 			"client_credentials": func() form { return credentials },
 			"device_code": func() form {
-				return poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID = "all" }))
+				return poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID, d.Resource = "all", apiURI }))
 			},
 			"token_exchange": func() form {
 				return exchange("all", w.signedIn(t, p, "all", forAPI).str("access_token"), nil)

@@ -12,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
-	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -91,21 +89,33 @@ func TestTheServicesOwnRoleSuffices(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
-// RFC 9110 12.5.1.
-func TestABrowserGetsThePageOfAFailure(t *testing.T) {
+// RFC 6749 5.2, RFC 6750 3.1, RFC 7662 2.3: the callers are programs, and what their
+// HTTP library puts into Accept is not what they can read.
+func TestNoAnswerIsEverHTML(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
-	r := httptest.NewRequest(http.MethodGet, infoPath, nil)
-	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
-	got := w.serve(r)
-	require.Equal(t, http.StatusUnprocessableEntity, got.status)
-	require.Contains(t, got.header.Get("Content-Type"), "text/html")
-	require.Equal(t, "no-store", got.header.Get("Cache-Control"))
-	require.NotEmpty(t, got.header.Get("WWW-Authenticate"))
-	found, err := auditstore.Read(t.Context(), w.db, audit.Filter{Reference: got.header.Get("X-Request-Id")})
-	require.NoError(t, err)
-	require.Len(t, found, 1, "the trail finds the reference on the page")
-	require.Equal(t, audit.TokenErrorShown, found[0].Kind)
-	require.Equal(t, map[string]string{"status": "422", "error": "invalid_request"}, found[0].Detail)
+	access := w.redeemed(t, w.person(t), nil).str("access_token")
+
+	requests := map[string]*http.Request{
+		"userinfo without a token": infoRequest("", "", ""),
+		"userinfo":                 infoRequest("", "", "Bearer "+access),
+		"a bad token":              infoRequest("", "", "Bearer x"),
+		"a bad client":             tokenRequest("grant_type=client_credentials&client_id=nobody", nil),
+		"no grant type":            tokenRequest("", nil),
+		"a wrong method":           httptest.NewRequest(http.MethodGet, tokenPath, nil),
+		"an unknown path":          httptest.NewRequest(http.MethodGet, tokenPath+"s", nil),
+		"revocation":               httptest.NewRequest(http.MethodPost, revokePath, nil),
+		"introspection":            httptest.NewRequest(http.MethodPost, introspectPath, nil),
+	}
+	for name, r := range requests {
+		for _, accept := range []string{
+			"text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", // java.net.HttpURLConnection
+			"text/html,application/xhtml+xml,*/*;q=0.8",
+		} {
+			r.Header.Set("Accept", accept)
+			got := w.serve(r)
+			require.Equal(t, "application/json", got.header.Get("Content-Type"), "%s: %d %s", name, got.status, got.raw)
+		}
+	}
 }
 
 // RFC 6749 10.3, 10.4, 10.5: codes and tokens are confidential in transit and storage, and a log is both.

@@ -9,8 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
@@ -22,9 +20,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
@@ -124,6 +122,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 		Codes:           rows,
 		Devices:         rows,
 		RefreshTokens:   rows,
+		Consents:        sessionstore.New(deps.DB),
 		Trail:           trail,
 		Signer:          ring,
 		Observer:        counter,
@@ -148,13 +147,8 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 }
 
 func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource) (http.Handler, error) {
-	ui, err := webui.New()
-	if err != nil {
-		return nil, err
-	}
-	told := refusals.New(audit.TokenErrorShown, auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge("token", server, deps)
-	options.Handlers, options.ErrorPage = httpapi.Handlers(cases), told.Page(ui.ErrorPage)
+	options.Handlers = httpapi.Handlers(cases)
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
 		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider}).Known,

@@ -57,7 +57,7 @@ func TestTokensSayWhatTheyMust(t *testing.T) {
 		delete(access, "jti")
 		authTime := float64(start.Add(-time.Minute).Unix())
 		require.Equal(t, map[string]any{
-			"iss": issuer, "sub": p.user.ID, "aud": issuer, "exp": now + 3600, "iat": now, "nbf": now, "gid": gid,
+			"iss": issuer, "sub": p.user.ID, "aud": issuer, "exp": now + 3600, "iat": now, "gid": gid,
 			"client_id": "web", "scope": "openid profile email api:read", "auth_time": authTime, "acr": "1", "amr": []any{"pwd"},
 			"sid": p.session, "tenant_id": "tnt_acme", "tenant_slug": "acme", "app_scope": "GLOBAL",
 		}, access, "RFC 9068 2.2")
@@ -142,7 +142,13 @@ func TestWhomTokensAreFor(t *testing.T) {
 		"neither: the issuer":                {code: func(c *grants.AuthorizationCode) { c.Scope = api }, want: issuer, info: 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := w.post(t, redeem(w.code(t, p, tt.code)).with(form{"resource": tt.resource}))
+			code := func(c *grants.AuthorizationCode) {
+				c.Resource = tt.resource
+				if tt.code != nil {
+					tt.code(c)
+				}
+			}
+			got := w.post(t, redeem(w.code(t, p, code)).with(form{"resource": tt.resource}))
 			require.Equal(t, http.StatusOK, got.status, got.raw)
 			require.Equal(t, tt.want, w.verified(t, got.str("access_token"), "at+jwt", "ES256")["aud"])
 			require.Equal(t, tt.info, w.userinfo(t, got.str("access_token")).status)

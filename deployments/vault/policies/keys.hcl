@@ -1,6 +1,7 @@
-# The keys service makes the platform's four signing keys and their versions and
-# reads the public halves. It signs nothing, exports nothing, deletes nothing, and
-# a key it makes is of the one type that its algorithm needs.
+# The keys service makes the platform's signing keys, four for tokens and four for
+# logout tokens, and their versions, and reads the public halves. It signs nothing,
+# exports nothing, deletes nothing, and a key it makes is of the one type that its
+# algorithm needs.
 #
 # `transit` is the mount (PLATFORM_VAULT_TRANSIT_MOUNT) and `platform` the prefix
 # (PLATFORM_VAULT_KEY_PREFIX): setup.sh puts yours in their places.
@@ -54,6 +55,60 @@ path "transit/keys/platform-eddsa" {
 }
 
 path "transit/keys/platform-eddsa/rotate" {
+  capabilities = ["update"]
+}
+
+# The keys of logout tokens are others, for another service signs with them.
+
+path "transit/keys/platform-logout-rs256" {
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["rsa-2048"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
+}
+
+path "transit/keys/platform-logout-rs256/rotate" {
+  capabilities = ["update"]
+}
+
+path "transit/keys/platform-logout-ps256" {
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["rsa-2048"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
+}
+
+path "transit/keys/platform-logout-ps256/rotate" {
+  capabilities = ["update"]
+}
+
+path "transit/keys/platform-logout-es256" {
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["ecdsa-p256"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
+}
+
+path "transit/keys/platform-logout-es256/rotate" {
+  capabilities = ["update"]
+}
+
+path "transit/keys/platform-logout-eddsa" {
+  capabilities = ["create", "read", "update"]
+  allowed_parameters = {
+    "type"                   = ["ed25519"]
+    "exportable"             = [false]
+    "allow_plaintext_backup" = [false]
+  }
+}
+
+path "transit/keys/platform-logout-eddsa/rotate" {
   capabilities = ["update"]
 }
 

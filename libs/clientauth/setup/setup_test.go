@@ -11,6 +11,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
@@ -31,11 +32,12 @@ func TestServicesCountFailuresTogether(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "https://id.test/api/v1/platform/oauth", one.Issuer)
 	from := netip.MustParseAddr("192.0.2.1")
-	unknown := clientauth.Credentials{Method: clientauth.Post, ClientID: "nobody"}
+	app := &directory.Application{ClientID: "web", Type: directory.Web, ScopeLevel: directory.Global, Active: true}
+	wrong := clientauth.Credentials{Method: clientauth.Post, ClientID: "web", Secret: "wrong"}
 	var refused *clientauth.Error
-	require.ErrorAs(t, one.Authenticate(t.Context(), nil, unknown, from), &refused)
+	require.ErrorAs(t, one.Authenticate(t.Context(), app, wrong, from), &refused)
 	var blocked *limits.Error
-	require.ErrorAs(t, other.Authenticate(t.Context(), nil, unknown, from), &blocked)
+	require.ErrorAs(t, other.Authenticate(t.Context(), app, wrong, from), &blocked)
 }
 
 func TestAConfigurationThatCannotCountIsRefused(t *testing.T) {

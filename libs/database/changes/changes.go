@@ -73,8 +73,10 @@ type Watcher struct {
 	listening atomic.Bool
 	look      chan struct{} // asks for a look now
 
-	mu          sync.Mutex // guards what follows; held while subscribers are told
-	versions    map[Topic]int64
+	seen *string // what the last look saw; nil: there was none. Of the looking goroutine.
+
+	mu          sync.Mutex      // guards what follows; held while subscribers are told
+	versions    map[Topic]int64 // of the last look, never of a notification
 	subscribers map[Topic][]func(key string)
 }
 
@@ -187,7 +189,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// keepLooking compares the versions, whether notifications arrive or not.
+// keepLooking asks what changed, whether notifications arrive or not.
 func (w *Watcher) keepLooking(ctx context.Context) {
 	failing := false
 	for {
@@ -211,32 +213,68 @@ func (w *Watcher) keepLooking(ctx context.Context) {
 	}
 }
 
-// lookOnce reads the versions and tells what differs from what is known.
+// looks ask which keys were changed since the look before ($1; NULL: there was
+// none), with the version of each topic, and what the next look shall name (seen).
+// Versions alone would not do: they tell that something changed, and what a
+// notification said of one key says nothing of another.
+var looks = map[database.Dialect]string{
+	// A transaction that the look before could not see, by its snapshot, may have
+	// begun long before it. After the database was restored from a copy, transactions
+	// have the numbers of earlier ones: anew.
+	database.Postgres: `
+SELECT v.topic, v.version, k.key, pg_current_snapshot()::text AS seen,
+       pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax($1::pg_snapshot) AS anew
+FROM change_versions v
+LEFT JOIN change_keys k ON k.topic = v.topic AND k.version >= pg_snapshot_xmin($1::pg_snapshot)
+  AND NOT pg_visible_in_snapshot(k.version, $1::pg_snapshot)`,
+	// One transaction writes at a time, so they have an order.
+	database.SQLite: `
+SELECT v.topic, v.version, k.key, CAST((SELECT COALESCE(max(version), 0) FROM change_keys) AS text) AS seen, false AS anew
+FROM change_versions v
+LEFT JOIN change_keys k ON k.topic = v.topic AND k.version > CAST($1 AS integer)`,
+}
+
+// lookOnce reads what was changed since the look before and tells it.
 func (w *Watcher) lookOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
+
 	began := w.now()
 	var rows []struct {
-		Topic   Topic `db:"topic"`
-		Version int64 `db:"version"`
+		Topic   Topic   `db:"topic"`
+		Version int64   `db:"version"`
+		Key     *string `db:"key"`
+		Seen    string  `db:"seen"`
+		Anew    *bool   `db:"anew"`
 	}
-	if err := w.db.Select(ctx, "changes.look", &rows, `SELECT topic, version FROM change_versions`); err != nil {
+	if err := w.db.Select(ctx, "changes.look", &rows, looks[w.db.Dialect()], w.seen); err != nil {
 		return err
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
+
+	named := map[Topic]bool{}
 	for _, row := range rows {
-		if known, ok := w.versions[row.Topic]; !ok || known != row.Version {
-			w.tell(row.Topic, "", row.Version)
+		if row.Key != nil {
+			named[row.Topic] = true
+			w.tell(row.Topic, *row.Key)
 		}
+	}
+	for _, row := range rows {
+		w.seen = &row.Seen
+		known, ok := w.versions[row.Topic]
+		if !ok || (row.Anew != nil && *row.Anew) || (known != row.Version && !named[row.Topic]) {
+			w.tell(row.Topic, "")
+		}
+		w.versions[row.Topic] = row.Version
 	}
 	w.told.Store(began.UnixMicro())
 	return nil
 }
 
 // tell calls the subscribers; w.mu is held.
-func (w *Watcher) tell(topic Topic, key string, version int64) {
-	w.versions[topic] = version
+func (w *Watcher) tell(topic Topic, key string) {
 	for _, f := range w.subscribers[topic] {
 		f(key)
 	}

@@ -125,7 +125,7 @@ func TestEveryWriteIsTold(t *testing.T) {
 		for _, w := range writes {
 			e.forget()
 			exec(t, db, w.query)
-			eventually(t, w.query, func() bool { return e.has(w.topic, "") })
+			eventually(t, w.query, func() bool { return e.has(w.topic, w.key) })
 		}
 	})
 	t.Run("postgres, by a notification with the key", func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestEveryWriteIsTold(t *testing.T) {
 		for _, w := range writes {
 			e.forget()
 			exec(t, db, w.query)
-			eventually(t, w.query, func() bool { return e.has(w.topic, "") })
+			eventually(t, w.query, func() bool { return e.has(w.topic, w.key) })
 		}
 	})
 }
@@ -210,9 +210,9 @@ func TestAListenerThatIsCutOffLooks(t *testing.T) {
 			e := watch(t, changes.Quick(changes.Options{DB: db, ListenURL: proxy.URL(t, url)}))
 			e.requireListening(t)
 			cut(proxy)
-			e.requireTold(t, db, "a", "")
+			e.requireTold(t, db, "a", "a")
 			eventually(t, "that it does not hear", func() bool { return !e.Listening() })
-			e.requireTold(t, db, "b", "")
+			e.requireTold(t, db, "b", "b")
 			require.Less(t, time.Since(e.Told()), changes.Bound, "looking is as certain")
 
 			proxy.Heal()
@@ -235,7 +235,7 @@ func TestWhatChangedWhileNobodyListenedIsToldAfterwards(t *testing.T) {
 	require.Never(t, func() bool { return e.has(changes.Applications, "", "a") }, 300*time.Millisecond, 10*time.Millisecond)
 	require.Less(t, e.Told(), cutOff, "and it does not claim to know")
 	db.Heal()
-	eventually(t, "the change", func() bool { return e.has(changes.Applications, "") })
+	eventually(t, "the change", func() bool { return e.has(changes.Applications, "a") })
 	require.Greater(t, e.Told(), cutOff)
 }
 
@@ -266,7 +266,7 @@ func TestBehindAPoolerOnlyADirectListenerHears(t *testing.T) {
 	t.Run("listening through it", func(t *testing.T) {
 		e := watch(t, changes.Quick(changes.Options{DB: testkit.OpenPostgres(t, through(url)), ListenURL: through(url)}))
 		for i := range 10 { // as often as it tries to listen, and more
-			e.requireTold(t, owner, fmt.Sprint("b", i), "")
+			e.requireTold(t, owner, fmt.Sprint("b", i), fmt.Sprint("b", i))
 			require.False(t, e.Listening())
 		}
 		require.Less(t, time.Since(e.Told()), changes.Bound, "looking is as certain")

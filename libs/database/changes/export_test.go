@@ -1,6 +1,9 @@
 package changes
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Quick makes everything happen as often as tests have time for.
 func Quick(o Options) Options {
@@ -20,3 +23,12 @@ func Promptly(o Options) Options {
 
 // Listening tells whether notifications arrive.
 func (w *Watcher) Listening() bool { return w.listening.Load() }
+
+// Look looks once, for a watcher that does not run.
+func (w *Watcher) Look(ctx context.Context) error { return w.lookOnce(ctx) }
+
+// Hear is a notification that arrives.
+func (w *Watcher) Hear(text string) { w.hear(text) }
+
+// SawTransaction is a look that saw the transactions of a snapshot.
+func (w *Watcher) SawTransaction(snapshot string) { w.seen = &snapshot }

@@ -121,17 +121,18 @@ func (w *Watcher) beat(ctx context.Context) error {
 	return err
 }
 
-// hear tells what a notification says: topic, version and key.
+// hear tells what a notification says: topic, version and key. It says nothing of
+// what was not heard before it, so the next look reads the change again.
 func (w *Watcher) hear(text string) {
 	topic, rest, _ := strings.Cut(text, " ")
 	number, key, _ := strings.Cut(rest, " ")
-	version, err := strconv.ParseInt(number, 10, 64)
-	if err != nil { // another's heartbeat
+	if _, err := strconv.ParseInt(number, 10, 64); err != nil { // another's heartbeat
 		return
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tell(Topic(topic), key, version)
+	w.tell(Topic(topic), key)
 }
 
 // ear is a connection that listens.

@@ -12,6 +12,10 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/platform-oauth/platform-oauth/libs/limits"
+	"github.com/platform-oauth/platform-oauth/libs/limits/fair"
 )
 
 // MaxLength is the longest password, in bytes, that is hashed.
@@ -20,9 +24,8 @@ const MaxLength = 1024
 // ErrTooLong is answered for a password of more than MaxLength bytes.
 var ErrTooLong = errors.New("password: longer than 1,024 bytes")
 
-// ErrBusy is answered when every slot is taken and the queue is full, or half of
-// both by the caller's client alone. It is a passing condition: Unavailable tells
-// so.
+// ErrBusy reports that every slot is taken and that the caller already has its
+// share of the queue. It is a passing condition: Unavailable reports true.
 var ErrBusy error = busyError{}
 
 type busyError struct{}
@@ -45,14 +48,12 @@ type Options struct {
 type Hasher struct {
 	params Params
 	random io.Reader
-	slots  chan struct{}
-	queue  int // slots included
-	work   atomic.Int64
+	queue  *fair.Queue
+	hashes atomic.Int64
+	spent  atomic.Uint64
 
-	mu     sync.Mutex
-	inside int            // in slots and queue
-	share  map[string]int // of them by client
-	dummy  parsed
+	mu    sync.Mutex
+	costs []Params // of stored hashes and of new ones, sorted; never written to
 }
 
 // New makes a Hasher. It refuses parameters that Validate would refuse.
@@ -72,27 +73,25 @@ func New(o Options) (*Hasher, error) {
 	h := &Hasher{
 		params: o.Params,
 		random: o.Random,
-		slots:  make(chan struct{}, o.Slots),
-		queue:  o.Slots + o.Queue,
-		share:  map[string]int{},
-		// What it compares with does not matter: Verify never says yes to it.
-		dummy: parsed{Params: o.Params, salt: make([]byte, saltLength), key: make([]byte, keyLength)},
+		queue:  fair.New(o.Slots, o.Queue),
 	}
-	if err := Validate(h.dummy.String()); err != nil {
+	if err := Validate(h.dummy(o.Params).String()); err != nil {
 		return nil, err
 	}
+	h.Stored(nil)
+
 	return h, nil
 }
 
-// Hash is HashFrom for nobody's client, which has no share.
+// Hash is HashFrom for a stranger without an address.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	return h.HashFrom(ctx, "", password)
+	return h.HashFrom(ctx, limits.Caller{}, password)
 }
 
-// HashFrom makes the PHC string to store. A client (its address, say; empty for
-// none) never has more than half of slots and queue, so that it does not keep
-// everybody else out. ErrTooLong, ErrBusy, the context's error.
-func (h *Hasher) HashFrom(ctx context.Context, client, password string) (string, error) {
+// HashFrom returns the PHC string to store, of the password in Unicode's form NFC (RFC
+// 8265 4.2.1), computed in the caller's share of the
+// slots. ErrTooLong, ErrBusy, the context's error.
+func (h *Hasher) HashFrom(ctx context.Context, caller limits.Caller, password string) (string, error) {
 	if len(password) > MaxLength {
 		return "", ErrTooLong
 	}
@@ -100,89 +99,122 @@ func (h *Hasher) HashFrom(ctx context.Context, client, password string) (string,
 	if _, err := io.ReadFull(h.random, p.salt); err != nil {
 		return "", fmt.Errorf("password: read randomness: %w", err)
 	}
-	var err error
-	if p.key, err = h.derive(ctx, client, p, password, keyLength); err != nil {
+
+	leave, err := h.enter(ctx, caller)
+	if err != nil {
 		return "", err
 	}
+	defer leave()
+	p.key = h.derive(p, norm.NFC.String(password), keyLength)
+
 	return p.String(), nil
 }
 
-// Verify is VerifyFrom for nobody's client, which has no share.
+// Verify is VerifyFrom for a stranger without an address.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
-	return h.VerifyFrom(ctx, "", hash, password)
+	return h.VerifyFrom(ctx, limits.Caller{}, hash, password)
 }
 
-// VerifyFrom tells whether password hashes to hash, in constant time, within the
-// share of a client as HashFrom has it. An empty hash
-// stands for somebody without a password, or for nobody: it costs the same work
-// in the same slots and is never right, so that a stranger learns nothing from
-// how long the answer takes. ErrTooLong, ErrFormat, ErrBusy, the context's error.
-func (h *Hasher) VerifyFrom(ctx context.Context, client, hash, password string) (bool, error) {
+// VerifyFrom reports whether password hashes to hash, in constant time, in the
+// caller's share of the slots. An empty hash stands for a person without a
+// password, or for none, and is never right.
+//
+// The work is the same for every hash and for none: one hash of each cost that is
+// stored, in the same order, of which one is the hash in question. So the time
+// that an answer takes says nothing about the account. ErrTooLong, ErrFormat,
+// ErrBusy, the context's error.
+func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error) {
 	if len(password) > MaxLength {
 		return false, ErrTooLong
 	}
-	want := h.dummy
+	want := h.dummy(h.params)
 	if hash != "" {
 		var err error
 		if want, err = parse(hash); err != nil {
 			return false, err
 		}
 	}
-	key, err := h.derive(ctx, client, want, password, len(want.key))
+	costs := h.meet(want.Params)
+
+	leave, err := h.enter(ctx, caller)
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(key, want.key) == 1 && hash != "", nil
+	defer leave()
+
+	right := false
+	for _, cost := range costs {
+		of := h.dummy(cost)
+		if cost == want.Params {
+			of = want
+		}
+		for _, form := range forms(password) {
+			key := h.derive(of, form, len(of.key))
+			if cost == want.Params && subtle.ConstantTimeCompare(key, of.key) == 1 {
+				right = true
+			}
+		}
+	}
+
+	return right && hash != "", nil
 }
 
-// NeedsUpgrade tells whether a hash is cheaper to guess than a new one would be.
-// A dearer one stays as it is.
+// forms are what a typed password may have been hashed as: in Unicode's form NFC,
+// which keyboards do not agree on, and as it was typed, which is what earlier
+// versions hashed. All are tried for everybody, so that the work depends on what was
+// typed alone.
+func forms(password string) []string {
+	if normal := norm.NFC.String(password); normal != password {
+		return []string{normal, password}
+	}
+	return []string{password}
+}
+
+// NeedsUpgrade reports whether a hash differs in cost from what a new one would
+// be. A dearer one does too: while it is stored every check pays for it.
 func (h *Hasher) NeedsUpgrade(hash string) bool {
 	p, err := parse(hash)
 	if err != nil {
 		return true
 	}
-	cost := func(p Params) uint64 { return uint64(p.Memory) * uint64(p.Time) }
-	return cost(p.Params) < cost(h.params) || len(p.salt) < saltLength || len(p.key) < keyLength
+
+	return p.Params != h.params || len(p.salt) < saltLength || len(p.key) < keyLength
 }
 
-// Work counts the hashes computed so far, dummies included.
-func (h *Hasher) Work() int64 { return h.work.Load() }
+// Work returns how many hashes were computed so far, dummies included.
+func (h *Hasher) Work() int64 { return h.hashes.Load() }
 
-func (h *Hasher) derive(ctx context.Context, client string, p parsed, password string, length int) ([]byte, error) {
-	if !h.enter(client) {
+// Spent returns what the hashes cost that were computed so far, in KiB times
+// passes.
+func (h *Hasher) Spent() uint64 { return h.spent.Load() }
+
+// dummy is a hash of a cost that stands for no password.
+func (h *Hasher) dummy(cost Params) parsed {
+	return parsed{Params: cost, salt: make([]byte, saltLength), key: make([]byte, keyLength)}
+}
+
+// enter waits for a slot.
+func (h *Hasher) enter(ctx context.Context, caller limits.Caller) (leave func(), err error) {
+	ticket := h.queue.Enter(caller.Path())
+	err = ticket.Wait(ctx)
+	if err == nil {
+		err = ctx.Err()
+	}
+	switch {
+	case errors.Is(err, fair.ErrFull):
+		ticket.Leave()
 		return nil, ErrBusy
+	case err != nil:
+		ticket.Leave()
+		return nil, fmt.Errorf("password: waiting for a slot: %w", err)
 	}
-	defer h.leave(client)
-	select {
-	case h.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("password: waiting for a slot: %w", ctx.Err())
-	}
-	defer func() { <-h.slots }()
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("password: %w", err)
-	}
-	h.work.Add(1)
-	return argon2.IDKey([]byte(password), p.salt, p.Time, p.Memory, p.Threads, uint32(length)), nil //nolint:gosec // at most 64
+
+	return ticket.Leave, nil
 }
 
-func (h *Hasher) enter(client string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.inside == h.queue || client != "" && h.share[client] >= h.queue/2 {
-		return false
-	}
-	h.inside++
-	h.share[client]++
-	return true
-}
+func (h *Hasher) derive(p parsed, password string, length int) []byte {
+	h.hashes.Add(1)
+	h.spent.Add(p.Cost())
 
-func (h *Hasher) leave(client string) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.inside--
-	if h.share[client]--; h.share[client] == 0 {
-		delete(h.share, client)
-	}
+	return argon2.IDKey([]byte(password), p.salt, p.Time, p.Memory, p.Threads, uint32(length)) //nolint:gosec // at most 64
 }

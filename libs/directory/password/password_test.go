@@ -2,7 +2,10 @@ package password_test
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -10,8 +13,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/argon2"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
 var cheap = password.Params{Memory: 64, Time: 1, Threads: 1}
@@ -38,6 +43,39 @@ func TestAHashVerifiesOnlyItsOwnPassword(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, got, typed)
 	}
+}
+
+// RFC 8265 4.2: one keyboard composes what another sends in parts.
+func TestAPasswordIsTheSameHoweverItsLettersAreComposed(t *testing.T) {
+	const composed, parts = "caf\u00e9 cr\u00e8me", "cafe\u0301 cre\u0300me"
+	h := hasher(t, password.Options{Params: cheap})
+	for _, typed := range []string{composed, parts} {
+		hash, err := h.Hash(t.Context(), typed)
+		require.NoError(t, err)
+		for _, again := range []string{composed, parts} {
+			ok, err := h.Verify(t.Context(), hash, again)
+			require.NoError(t, err)
+			require.True(t, ok)
+		}
+	}
+
+	// An earlier version hashed what was typed.
+	salt := []byte("somesaltsomesalt")
+	key := argon2.IDKey([]byte(parts), salt, cheap.Time, cheap.Memory, cheap.Threads, 32)
+	b64 := base64.RawStdEncoding
+	old := "$argon2id$v=19$m=64,t=1,p=1$" + b64.EncodeToString(salt) + "$" + b64.EncodeToString(key)
+	ok, err := h.Verify(t.Context(), old, parts)
+	require.NoError(t, err)
+	require.True(t, ok)
+
+	var work []int64
+	for _, hash := range []string{old, ""} {
+		before := h.Work()
+		_, err := h.Verify(t.Context(), hash, parts)
+		require.NoError(t, err)
+		work = append(work, h.Work()-before)
+	}
+	require.Equal(t, work[0], work[1], "whether there is an account does not show")
 }
 
 func TestTheSamePasswordHashesDifferentlyEachTime(t *testing.T) {
@@ -75,13 +113,14 @@ func TestALongPasswordIsRefusedBeforeAnyWork(t *testing.T) {
 	require.Zero(t, h.Work())
 }
 
-func TestAWeakerHashNeedsAnUpgradeAndADearerDoesNot(t *testing.T) {
+func TestAHashOfAnyOtherCostNeedsAnUpgrade(t *testing.T) {
 	h := hasher(t, password.Options{})
 	const salted = "$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	for cost, want := range map[string]bool{
 		"m=19456,t=2,p=1":  false,
-		"m=65536,t=3,p=4":  false,
-		"m=47104,t=1,p=1":  false,
+		"m=65536,t=3,p=4":  true, // dearer: everybody pays for it
+		"m=47104,t=1,p=1":  true,
+		"m=19456,t=2,p=2":  true,
 		"m=19456,t=1,p=1":  true,
 		"m=4096,t=3,p=1":   true,
 		"m=999999,t=3,p=1": true, // refused by Validate
@@ -147,33 +186,35 @@ func TestMoreCallersThanSlotsAndQueueHearThatItIsBusy(t *testing.T) {
 	require.NoError(t, err, "places are given back")
 }
 
-// A client never has more than half of slots and queue, however many it is.
-func TestOneClientLeavesRoomForOthers(t *testing.T) {
+// One network in the queue leaves its places to others, whatever prefix it has (RFC
+// 6177); who comes second is served.
+func TestOneNetworkLeavesRoomForOthers(t *testing.T) {
 	h := hasher(t, password.Options{Params: password.Params{Memory: 8 * 1024, Time: 2, Threads: 1}, Slots: 1, Queue: 9})
 	var wg sync.WaitGroup
 	var busy atomic.Int32
 	inside := make(chan struct{}, 40)
-	for range cap(inside) {
+	for i := range cap(inside) {
+		from := limits.Caller{Address: netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i))} // a /64 each, of one /48
 		wg.Go(func() {
-			_, err := h.VerifyFrom(t.Context(), "one", "", "x")
+			_, err := h.VerifyFrom(t.Context(), from, "", "x")
 			if errors.Is(err, password.ErrBusy) {
 				busy.Add(1)
 			}
 			inside <- struct{}{}
 		})
 	}
-	for range 30 { // turned away: the queue is as full as that client can make it
+	for range 20 { // turned away: the queue is full
 		<-inside
 	}
-	for _, other := range []string{"two", "three", "", ""} {
+	for _, other := range []string{"2001:db8:2::1", "2001:db9::1", "192.0.2.1", "198.51.100.1"} {
 		wg.Go(func() {
-			_, err := h.HashFrom(t.Context(), other, "x")
+			_, err := h.HashFrom(t.Context(), limits.Caller{Address: netip.MustParseAddr(other)}, "x")
 			assert.NoError(t, err)
 		})
 	}
 	wg.Wait()
 	require.Positive(t, busy.Load())
-	_, err := h.VerifyFrom(t.Context(), "one", "", "x")
+	_, err := h.Verify(t.Context(), "", "x")
 	require.NoError(t, err, "places are given back")
 }
 

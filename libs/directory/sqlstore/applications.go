@@ -31,7 +31,9 @@ const selectApplication = `
 SELECT client_id, name, type, scope_level, COALESCE(tenant_id, '') AS tenant_id, redirect_uris, post_logout_redirect_uris,
        backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
        allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
-       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, disabled_at IS NULL AS active
+       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, allow_undotted_schemes,
+       development, initiate_login_uri,
+       disabled_at IS NULL AS active
 FROM applications`
 
 const selectSecrets = `SELECT id, client_id, hash, expires_at FROM application_secrets`
@@ -64,6 +66,9 @@ type applicationRow struct {
 	CORSOrigins            database.JSON[[]string]          `db:"cors_origins"`
 	JWKS                   database.JSON[json.RawMessage]   `db:"jwks"`
 	JWKSURI                string                           `db:"jwks_uri"`
+	AllowUndottedSchemes   bool                             `db:"allow_undotted_schemes"`
+	Development            bool                             `db:"development"`
+	InitiateLoginURI       string                           `db:"initiate_login_uri"`
 	Active                 bool                             `db:"active"`
 }
 
@@ -78,6 +83,8 @@ func (r *applicationRow) application() *directory.Application {
 		AccessTokenAlg:        r.AccessTokenAlg, IDTokenAlg: r.IDTokenAlg, AccessTokenTTL: microseconds(r.AccessTokenTTL),
 		RefreshTokenTTL: microseconds(r.RefreshTokenTTL), RefreshIdleTTL: microseconds(r.RefreshIdleTTL),
 		CORSOrigins: r.CORSOrigins.V, JWKS: r.JWKS.V, JWKSURI: r.JWKSURI, Active: r.Active,
+		AllowUndottedSchemes: r.AllowUndottedSchemes,
+		Development:          r.Development, InitiateLoginURI: r.InitiateLoginURI,
 	}
 	if r.RefreshGrace != nil {
 		grace := microseconds(*r.RefreshGrace)
@@ -120,6 +127,22 @@ func (a *Applications) Application(ctx context.Context, clientID string) (*direc
 		app.Secrets = append(app.Secrets, secrets[i].secret())
 	}
 	return app, nil
+}
+
+// Enabled lists the applications that are not disabled, without their secrets, by
+// client id.
+func (a *Applications) Enabled(ctx context.Context) ([]*directory.Application, error) {
+	var rows []applicationRow
+	const enabled = selectApplication + ` WHERE disabled_at IS NULL ORDER BY client_id`
+	if err := a.db.Select(ctx, "applications.enabled", &rows, enabled); err != nil {
+		return nil, err
+	}
+
+	apps := make([]*directory.Application, len(rows))
+	for i := range rows {
+		apps[i] = rows[i].application()
+	}
+	return apps, nil
 }
 
 // notFound turns "no row" into the package's word for it.

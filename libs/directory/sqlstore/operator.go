@@ -84,32 +84,53 @@ func (w *Writer) exec(ctx context.Context, name, query string, args ...any) erro
 }
 
 // SaveTenant makes a tenant what it says, by id, and its domains exactly those
-// given; a disabled one is enabled. A slug or domain of another tenant is a
-// *ConflictError.
+// given. One that is there already stays enabled or disabled. A slug or domain of
+// another tenant is a *ConflictError.
 func (w *Writer) SaveTenant(ctx context.Context, t directory.Tenant, domains []string, at time.Time) error {
-	const save = `
+	// An UPDATE that leaves the keys alone does not stop those who refer to the row.
+	const change = `UPDATE tenants SET name = $3, sso_only = $4, color = $5, updated_at = $6 WHERE id = $1 AND slug = $2`
+	n, err := w.tx.Exec(ctx, "tenants.change", change, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color, database.At(at))
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		const save = `
 INSERT INTO tenants (id, slug, name, sso_only, color, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
 ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_only = excluded.sso_only, color = excluded.color,
-       updated_at = excluded.updated_at, disabled_at = NULL`
-	if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color, database.At(at)); err != nil {
-		return conflict(ctx, "slug", err)
+       updated_at = excluded.updated_at`
+		if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color, database.At(at)); err != nil {
+			return conflict(ctx, "slug", err)
+		}
 	}
 	return w.relate(ctx, tenantDomains, t.ID, domains, at)
 }
 
-// SaveUser makes a person what it says, by id, and their memberships exactly
-// those given; a disabled one is enabled. Another person's address is a
-// *ConflictError.
+// SaveUser makes a person what it says, by id, and their memberships exactly those
+// given. One who is there already stays enabled or disabled. Another person's
+// address is a *ConflictError.
 func (w *Writer) SaveUser(ctx context.Context, u directory.User, tenantIDs []string, at time.Time) error {
-	const save = `
+	args := []any{
+		u.ID, u.Email, u.EmailVerified, u.Name, u.GivenName, u.FamilyName, database.JSON[map[string]any]{V: u.Claims}, database.At(at),
+	}
+	// An UPDATE that leaves the keys alone does not stop those who refer to the row,
+	// such as a new session.
+	const change = `
+UPDATE users SET email_verified = $3, name = $4, given_name = $5, family_name = $6, claims = $7, updated_at = $8
+WHERE id = $1 AND email = $2`
+	n, err := w.tx.Exec(ctx, "users.change", change, args...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		const save = `
 INSERT INTO users (id, email, email_verified, name, given_name, family_name, claims, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8)
 ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_verified = excluded.email_verified, name = excluded.name,
        given_name = excluded.given_name, family_name = excluded.family_name, claims = excluded.claims,
-       updated_at = excluded.updated_at, disabled_at = NULL`
-	if err := w.exec(ctx, "users.save", save, u.ID, u.Email, u.EmailVerified, u.Name, u.GivenName, u.FamilyName,
-		database.JSON[map[string]any]{V: u.Claims}, database.At(at)); err != nil {
-		return conflict(ctx, "e-mail address", err)
+       updated_at = excluded.updated_at`
+		if err := w.exec(ctx, "users.save", save, args...); err != nil {
+			return conflict(ctx, "e-mail address", err)
+		}
 	}
 	return w.relate(ctx, userTenants, u.ID, tenantIDs, at)
 }
@@ -171,15 +192,16 @@ ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash, upda
 	return w.exec(ctx, "credentials.set", set, userID, hash, database.At(at))
 }
 
-// SaveApplication makes an application what it says, by client id; a disabled
-// one is enabled. Secrets are SetSecrets's.
+// SaveApplication makes an application what it says, by client id. One that is
+// there already stays enabled or disabled. Secrets are SetSecrets's.
 func (w *Writer) SaveApplication(ctx context.Context, a *directory.Application, at time.Time) error {
 	const save = `
 INSERT INTO applications (client_id, name, type, scope_level, tenant_id, redirect_uris, post_logout_redirect_uris,
        backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
        allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
-       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $28)
+       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, allow_undotted_schemes, created_at, updated_at,
+       development, initiate_login_uri)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $29, $30, $31)
 ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type, scope_level = excluded.scope_level,
        tenant_id = excluded.tenant_id, redirect_uris = excluded.redirect_uris,
        post_logout_redirect_uris = excluded.post_logout_redirect_uris, backchannel_logout_uri = excluded.backchannel_logout_uri,
@@ -192,7 +214,8 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
        access_token_ttl = excluded.access_token_ttl, refresh_token_ttl = excluded.refresh_token_ttl,
        refresh_idle_ttl = excluded.refresh_idle_ttl, refresh_grace = excluded.refresh_grace,
        cors_origins = excluded.cors_origins, jwks = excluded.jwks, jwks_uri = excluded.jwks_uri,
-       updated_at = excluded.updated_at, disabled_at = NULL`
+       allow_undotted_schemes = excluded.allow_undotted_schemes, development = excluded.development,
+       initiate_login_uri = excluded.initiate_login_uri, updated_at = excluded.updated_at`
 	var tenant *string
 	if a.TenantID != "" {
 		tenant = &a.TenantID
@@ -211,7 +234,8 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
 		list(a.RedirectURIs), list(a.PostLogoutRedirectURIs), a.BackchannelLogoutURI, list(grantNames), list(a.Scopes),
 		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty, a.AllowLocalhostRedirect, a.IDTokenClaims,
 		a.DeviceRequiresAuth, a.TokenEndpointAudience, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(), a.RefreshTokenTTL.Microseconds(),
-		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI, database.At(at))
+		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI,
+		a.AllowUndottedSchemes, database.At(at), a.Development, a.InitiateLoginURI)
 }
 
 // SetSecrets makes an application's secrets exactly those given; one that it has

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -20,12 +21,13 @@ type TenantRecord struct {
 	Domains []string
 }
 
-// UserRecord is a person with their tenants' ids, sorted, and their password's
-// hash.
+// UserRecord is a person with their tenants' ids, sorted, their password's hash,
+// and when they last signed in; zero: never.
 type UserRecord struct {
 	directory.User
 	TenantIDs    []string
 	PasswordHash string
+	LastLoginAt  time.Time
 }
 
 // Tenants lists all tenants, disabled ones included, by slug.
@@ -47,15 +49,14 @@ func (r *Reader) Tenants(ctx context.Context) ([]TenantRecord, error) {
 
 // Users lists all people, disabled ones included, by e-mail address.
 func (r *Reader) Users(ctx context.Context) ([]UserRecord, error) {
-	return r.users(ctx, "users.list", `SELECT user_id AS a, tenant_id AS b FROM memberships ORDER BY tenant_id`, selectAccount+` ORDER BY u.email`)
+	return r.users(ctx, "users.list", `true`, ` ORDER BY u.email`)
 }
 
-// User finds a person by id or by e-mail address (lower case), disabled ones
-// included; directory.ErrNotFound.
+// User finds a person by id or by e-mail address (directory.ParseEmail), disabled
+// ones included; directory.ErrNotFound.
 func (r *Reader) User(ctx context.Context, idOrEmail string) (*UserRecord, error) {
-	const memberships = `SELECT m.user_id AS a, m.tenant_id AS b FROM memberships m JOIN users u ON u.id = m.user_id
-WHERE u.id = $1 OR u.email = $1 ORDER BY m.tenant_id`
-	found, err := r.users(ctx, "users.look_up", memberships, selectAccount+` WHERE u.id = $1 OR u.email = $1`, idOrEmail)
+	const where = `(u.id = $1 OR u.email IN ($1, $2, $3, $4))`
+	found, err := r.users(ctx, "users.look_up", where, ` ORDER BY u.email <> $1, u.email`, spellings(idOrEmail)...)
 	if err != nil {
 		return nil, err
 	}
@@ -65,18 +66,90 @@ WHERE u.id = $1 OR u.email = $1 ORDER BY m.tenant_id`
 	return &found[0], nil
 }
 
-func (r *Reader) users(ctx context.Context, name, memberships, query string, args ...any) ([]UserRecord, error) {
-	var rows []accountRow
-	if err := r.db.Select(ctx, name, &rows, query, args...); err != nil {
+// UsersByEmail finds the people who have the addresses (directory.ParseEmail), by
+// the address as it was given, disabled ones included. It takes a few hundred at
+// once.
+func (r *Reader) UsersByEmail(ctx context.Context, emails []string) (map[string]UserRecord, error) {
+	given := map[string]string{} // by spelling
+	var all []string
+	for _, email := range emails {
+		for _, spelling := range directory.EmailSpellings(email) {
+			if _, twice := given[spelling]; !twice {
+				given[spelling] = email
+				all = append(all, spelling)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+
+	in, args := database.In(1, all)
+	found, err := r.users(ctx, "users.by_email", `u.email `+in, ``, args...)
+	if err != nil {
 		return nil, err
 	}
+	users := map[string]UserRecord{}
+	for _, u := range found {
+		email := given[u.Email]
+		if _, better := users[email]; !better || u.Email == email {
+			users[email] = u
+		}
+	}
+	return users, nil
+}
+
+// ActiveUser is a person who is not disabled.
+type ActiveUser struct {
+	ID    string `db:"id"`
+	Email string `db:"email"`
+}
+
+// ActiveUsers lists people who are not disabled by e-mail address, at most limit of
+// those behind after; empty: from the first.
+func (r *Reader) ActiveUsers(ctx context.Context, after string, limit int) ([]ActiveUser, error) {
+	const query = `SELECT id, email FROM users WHERE disabled_at IS NULL AND email > $1 ORDER BY email LIMIT $2`
+	var rows []ActiveUser
+	err := r.db.Select(ctx, "users.active", &rows, query, after, limit)
+	return rows, err
+}
+
+// recordRow is a person with the last sign-in, which versions before this one noted
+// at the person's own row.
+type recordRow struct {
+	accountRow
+	LastLoginAt database.Time `db:"last_login_at"`
+	NotedAt     database.Time `db:"noted_at"`
+}
+
+const selectRecord = `SELECT ` + accountColumns + `, u.last_login_at, l.last_login_at AS noted_at` + fromAccounts + `
+LEFT JOIN user_logins l ON l.user_id = u.id WHERE `
+
+// users reads the people for whom the condition holds.
+func (r *Reader) users(ctx context.Context, name, where, order string, args ...any) ([]UserRecord, error) {
+	var rows []recordRow
+	if err := r.db.Select(ctx, name, &rows, selectRecord+where+order, args...); err != nil {
+		return nil, err
+	}
+	memberships := `SELECT m.user_id AS a, m.tenant_id AS b FROM memberships m JOIN users u ON u.id = m.user_id
+WHERE ` + where + ` ORDER BY m.tenant_id`
 	tenants, err := r.pairs(ctx, "memberships.list", memberships, args...)
 	if err != nil {
 		return nil, err
 	}
+
 	records := make([]UserRecord, len(rows))
 	for i := range rows {
-		records[i] = UserRecord{User: rows[i].user(), TenantIDs: tenants[rows[i].ID], PasswordHash: rows[i].PasswordHash}
+		last := rows[i].LastLoginAt.Time
+		if noted := rows[i].NotedAt.Time; noted.After(last) {
+			last = noted
+		}
+		records[i] = UserRecord{
+			User:         rows[i].user(),
+			TenantIDs:    tenants[rows[i].ID],
+			PasswordHash: rows[i].PasswordHash,
+			LastLoginAt:  last,
+		}
 	}
 	return records, nil
 }

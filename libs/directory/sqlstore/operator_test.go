@@ -45,7 +45,7 @@ func TestAnOperatorSeesEverything(t *testing.T) {
 	})
 }
 
-func TestSavingChangesEverythingAndEnablesAgain(t *testing.T) {
+func TestSavingChangesEverythingButWhetherItIsEnabled(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seed(t, db)
 		app := bareApplication("app_a")
@@ -56,10 +56,10 @@ func TestSavingChangesEverythingAndEnablesAgain(t *testing.T) {
 			return w.DisableApplication(t.Context(), app.ClientID, start)
 		})
 		now := start.Add(time.Hour)
-		tenant := directory.Tenant{ID: acme.ID, Slug: "acme-2", Name: "Acme 2", SSOOnly: true, Active: true}
-		user := directory.User{ID: ada.ID, Email: "ada@bolt.test", Name: "Ada", Claims: map[string]any{"zoneinfo": "Europe/Berlin"}, Active: true, UpdatedAt: now}
+		tenant := directory.Tenant{ID: acme.ID, Slug: "acme-2", Name: "Acme 2", SSOOnly: true}
+		user := directory.User{ID: ada.ID, Email: "ada@bolt.test", Name: "Ada", Claims: map[string]any{"zoneinfo": "Europe/Berlin"}, UpdatedAt: now}
 		changed := fullApplication()
-		changed.ClientID, changed.JWKS = app.ClientID, nil
+		changed.ClientID, changed.JWKS, changed.Active = app.ClientID, nil, false
 		operate(t, db, func(w *sqlstore.Writer) error {
 			require.NoError(t, w.SaveTenant(t.Context(), tenant, []string{"acme.test", "new.test", "new.test"}, now))
 			require.NoError(t, w.SaveUser(t.Context(), user, []string{bolt.ID, bolt.ID}, now))
@@ -69,6 +69,14 @@ func TestSavingChangesEverythingAndEnablesAgain(t *testing.T) {
 		require.Equal(t, sqlstore.TenantRecord{Tenant: tenant, Domains: []string{"acme.test", "new.test"}}, all.Tenants[0])
 		require.Equal(t, sqlstore.UserRecord{User: user, TenantIDs: []string{bolt.ID}, PasswordHash: "$hash$1"}, all.Users[0])
 		require.Equal(t, []*directory.Application{changed}, all.Applications)
+
+		operate(t, db, func(w *sqlstore.Writer) error {
+			require.NoError(t, w.Enable(t.Context(), sqlstore.KindTenant, acme.ID, now))
+			require.NoError(t, w.Enable(t.Context(), sqlstore.KindUser, ada.ID, now))
+			return w.Enable(t.Context(), sqlstore.KindApplication, app.ClientID, now)
+		})
+		all = list(t, db)
+		require.True(t, all.Tenants[0].Active && all.Users[0].Active && all.Applications[0].Active)
 	})
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -28,9 +29,12 @@ type userRow struct {
 	Active        bool                          `db:"active"`
 }
 
-// selectAccount reads people together with their passwords' hashes.
-const selectAccount = `SELECT ` + userColumns + `, COALESCE(c.password_hash, '') AS password_hash
+// accountColumns of fromAccounts are people together with their passwords' hashes.
+const (
+	accountColumns = userColumns + `, COALESCE(c.password_hash, '') AS password_hash`
+	fromAccounts   = `
 FROM users u LEFT JOIN credentials c ON c.user_id = u.id`
+)
 
 type accountRow struct {
 	userRow
@@ -59,15 +63,21 @@ func (r *tenantRow) tenant() directory.Tenant {
 	return directory.Tenant{ID: r.ID, Slug: r.Slug, Name: r.Name, SSOOnly: r.SSOOnly, Color: r.Color, Active: r.Active}
 }
 
-// Account finds a person by address (lower case) together with their password
-// hash, in one statement for everybody: who exists must not show in the work.
-// Disabled people are found too; directory.ErrNotFound.
+// Account finds a person by address (directory.ParseEmail) together with their
+// password hash, in one statement for everybody: who exists must not show in the
+// work. It also finds an address that an earlier version stored in another
+// spelling. Disabled people are found too; directory.ErrNotFound.
 func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
-	var row accountRow
-	if err := p.db.Get(ctx, "users.account", &row, selectAccount+` WHERE u.email = $1`, email); err != nil {
+	var row struct {
+		accountRow
+		AccessEnds int64 `db:"access_ends"`
+	}
+	const where = ` WHERE u.email IN ($1, $2, $3, $4) ORDER BY u.email <> $1, u.email LIMIT 1`
+	query := `SELECT ` + accountColumns + `, ` + AccessEnds("u.id", "", "") + ` AS access_ends` + fromAccounts + where
+	if err := p.db.Get(ctx, "users.account", &row, query, spellings(email)...); err != nil {
 		return nil, notFound(err)
 	}
-	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash}, nil
+	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash, AccessEnds: row.AccessEnds}, nil
 }
 
 // User finds a person by id, disabled ones included; directory.ErrNotFound.
@@ -121,6 +131,35 @@ func (p *People) tenant(ctx context.Context, name, where, arg string) (*director
 	return &tenant, nil
 }
 
+// PasswordCosts lists the costs that stored password hashes have, each once, as
+// they stand in the PHC strings ("m=19456,t=2,p=1"). An index leads from one cost
+// to the next, however many hashes there are.
+func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
+	query := `SELECT coalesce(min(password_hash), '') FROM credentials WHERE password_hash > $1`
+	if p.db.Dialect() == database.Postgres {
+		query = `SELECT coalesce(min(password_hash COLLATE "C"), '') FROM credentials WHERE password_hash COLLATE "C" > $1`
+	}
+
+	var costs []string
+	for after := ""; ; {
+		var hash string
+		if err := p.db.Get(ctx, "credentials.costs", &hash, query, after); err != nil {
+			return nil, err
+		}
+		if hash == "" {
+			return costs, nil
+		}
+
+		parts := strings.SplitN(hash, "$", 5) // "", algorithm, version, cost and the rest
+		if len(parts) < 5 {
+			after = hash
+			continue
+		}
+		costs = append(costs, parts[3])
+		after = strings.TrimSuffix(hash, parts[4]) + "~" // which sorts after every letter of base64
+	}
+}
+
 // SetPasswordHash replaces a hash; false when it has changed meanwhile.
 func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) (bool, error) {
 	const query = `UPDATE credentials SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND password_hash = $2`
@@ -128,8 +167,20 @@ func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash s
 	return n == 1, err
 }
 
-// RecordLogin notes when a person last signed in.
+// RecordLogin notes when a person last signed in, in a row of its own: the
+// person's is the operator's to write, and a sign-in must not wait for that.
 func (p *People) RecordLogin(ctx context.Context, userID string, at time.Time) error {
-	_, err := p.db.Exec(ctx, "users.login", `UPDATE users SET last_login_at = $2 WHERE id = $1`, userID, database.At(at))
+	const query = `INSERT INTO user_logins (user_id, last_login_at) SELECT u.id, $2 FROM users u WHERE u.id = $1
+ON CONFLICT (user_id) DO UPDATE SET last_login_at = excluded.last_login_at`
+	_, err := p.db.Exec(ctx, "user_logins.record", query, userID, database.At(at))
 	return err
+}
+
+// spellings are an address in all the forms in which it may be stored.
+func spellings(email string) []any {
+	var args []any
+	for _, s := range directory.EmailSpellings(email) {
+		args = append(args, s)
+	}
+	return args
 }

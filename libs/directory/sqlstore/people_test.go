@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -159,18 +160,61 @@ func TestAHashIsUpgradedUnlessItHasChanged(t *testing.T) {
 	})
 }
 
-func TestALoginIsRecorded(t *testing.T) {
+// The person's own row is the operator's to write: a sign-in waits for no apply.
+func TestALoginIsRecordedBesideThePerson(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seed(t, db)
-		people := sqlstore.NewPeople(db)
-		require.True(t, value[database.Time](t, db, `SELECT last_login_at FROM users WHERE id = $1`, ada.ID).IsZero())
+		people, reader := sqlstore.NewPeople(db), sqlstore.NewReader(db)
+		lastLogin := func(id string) time.Time {
+			user, err := reader.User(t.Context(), id)
+			require.NoError(t, err)
+			return user.LastLoginAt
+		}
+		require.True(t, lastLogin(ada.ID).IsZero())
 		require.NoError(t, people.RecordLogin(t.Context(), ada.ID, elsewhere))
-		require.Equal(t, start, value[database.Time](t, db, `SELECT last_login_at FROM users WHERE id = $1`, ada.ID).Time)
-		require.True(t, value[database.Time](t, db, `SELECT last_login_at FROM users WHERE id = $1`, bob.ID).IsZero(), "only of that person")
+		require.Equal(t, start, lastLogin(ada.ID))
+		require.True(t, lastLogin(bob.ID).IsZero(), "only of that person")
 		require.NoError(t, people.RecordLogin(t.Context(), "usr_none", later))
+
 		user, err := people.User(t.Context(), ada.ID)
 		require.NoError(t, err)
 		require.Equal(t, start, user.UpdatedAt, "the person has not changed (OpenID Connect Core 5.1, updated_at)")
+		require.True(t, value[database.Time](t, db, `SELECT last_login_at FROM users WHERE id = $1`, ada.ID).IsZero())
+
+		require.NoError(t, people.RecordLogin(t.Context(), ada.ID, later))
+		require.Equal(t, later, lastLogin(ada.ID))
+		evenLater := later.Add(time.Hour)
+		_, err = db.Exec(t.Context(), "test.old_login", `UPDATE users SET last_login_at = $2 WHERE id = $1`, ada.ID, database.At(evenLater))
+		require.NoError(t, err)
+		require.Equal(t, evenLater, lastLogin(ada.ID), "a replica of the version before notes it at the person")
+	})
+}
+
+// Earlier versions stored addresses as they were typed, in lower case.
+func TestAnAddressIsFoundHoweverAnEarlierVersionSpeltIt(t *testing.T) {
+	const email = "z\u00f6e@xn--bcher-kva.test"
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		people, reader := sqlstore.NewPeople(db), sqlstore.NewReader(db)
+		_, err := people.Account(t.Context(), email)
+		require.ErrorIs(t, err, directory.ErrNotFound)
+
+		for i, stored := range []string{"zo\u0308e@bu\u0308cher.test", "zo\u0308e@xn--bcher-kva.test", "z\u00f6e@b\u00fccher.test", email} {
+			id := "usr_" + strconv.Itoa(i)
+			operate(t, db, func(w *sqlstore.Writer) error {
+				return w.SaveUser(t.Context(), directory.User{ID: id, Email: stored}, nil, start)
+			})
+			account, err := people.Account(t.Context(), email)
+			require.NoError(t, err, stored)
+			if i == 0 || stored == email {
+				require.Equal(t, id, account.User.ID, "the form of today comes first")
+			}
+			user, err := reader.User(t.Context(), email)
+			require.NoError(t, err)
+			require.Equal(t, account.User.ID, user.ID)
+			several, err := reader.UsersByEmail(t.Context(), []string{"x@y.test", email})
+			require.NoError(t, err)
+			require.Len(t, several, 1)
+		}
 	})
 }
 

@@ -41,6 +41,7 @@ func fullApplication() *directory.Application {
 		DeviceRequiresAuth: true, TokenEndpointAudience: true, AccessTokenAlg: "EdDSA", IDTokenAlg: "PS256", AccessTokenTTL: 90 * time.Second,
 		RefreshTokenTTL: 1440 * time.Hour, RefreshIdleTTL: time.Microsecond, RefreshGrace: &grace, CORSOrigins: []string{"https://app.test"},
 		JWKS: json.RawMessage(`{"keys": []}`), JWKSURI: "https://app.test/jwks", Active: true,
+		Development: true, InitiateLoginURI: "https://app.test/login",
 	}
 }
 

@@ -6,13 +6,23 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
 // ForAuthorize is what the authorize service does with requests and codes.
-type ForAuthorize struct{ db *database.DB }
+type ForAuthorize struct {
+	db *database.DB
+	sealing
+}
 
 // NewForAuthorize makes the authorize service's store.
-func NewForAuthorize(db *database.DB) *ForAuthorize { return &ForAuthorize{db} }
+func NewForAuthorize(db *database.DB) *ForAuthorize { return &ForAuthorize{db: db} }
+
+// Sealing returns the store with what seals requests. Without it every request needs
+// a row.
+func (s *ForAuthorize) Sealing(sealer *sealed.Sealer) *ForAuthorize {
+	return &ForAuthorize{db: s.db, sealing: sealing{sealer}}
+}
 
 const codeColumns = `code_hash, request_id, client_id, redirect_uri, code_challenge, scope, nonce, resource, grant_id, offline,
        user_id, tenant_id, session_id, auth_time, acr, amr, created_at, expires_at, trace_parent`
@@ -38,9 +48,10 @@ func (s *ForAuthorize) InsertRequest(ctx context.Context, r *grants.Authorizatio
 	return putRequest(ctx, s.db, r)
 }
 
-// Request finds a request in whatever state it is; grants.ErrNotFound.
-func (s *ForAuthorize) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
-	return findRequest(ctx, s.db, id)
+// Request finds a request in whatever state it is, by its id or by the token that it
+// is sealed in; grants.ErrNotFound.
+func (s *ForAuthorize) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+	return s.find(ctx, s.db, handle)
 }
 
 // Issue stores a code for a request that a session answered at once.
@@ -105,8 +116,9 @@ func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.T
 // DeleteExpired removes at most batch requests and batch codes that are over,
 // and says how many it removed. Codes are kept for keepCodes after their end: a
 // replay of a consumed one must still find what it produced (RFC 6749 4.1.2).
+// Requests stay for grants.KeepRequests.
 func (s *ForAuthorize) DeleteExpired(ctx context.Context, now time.Time, keepCodes time.Duration, batch int) (int, error) {
-	requests, err := s.db.DeleteDue(ctx, "authorization_requests", "id", "expires_at <= $1", now, batch)
+	requests, err := s.db.DeleteDue(ctx, "authorization_requests", "id", "expires_at <= $1", now.Add(-grants.KeepRequests), batch)
 	if err != nil {
 		return requests, err
 	}

@@ -2,26 +2,30 @@ package sqlstore
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // A taken user code is no error: the caller draws another.
 const insertDeviceCode = `
-INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, trace_parent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, network, created_at, expires_at, trace_parent)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 ON CONFLICT (user_code) DO NOTHING`
 
 const selectDeviceByUserCode = `
-SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at, consumed_at, trace_parent
+SELECT device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, created_at, expires_at, decision, decided_at,
+       consumed_at, user_id, trace_parent
 FROM device_codes WHERE user_code = $1`
 
 const decideDevice = `
 UPDATE device_codes
-SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9
+SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9, session_id = $10
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL AND expires_at > $2`
 
 const selectDeviceDecision = `SELECT decision FROM device_codes WHERE device_code_hash = $1`
@@ -30,15 +34,24 @@ const consumeSignIn = `
 UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND kind = 'device' AND consumed_at IS NULL AND expires_at > $1`
 
 // ForDevice is what the device service may do.
-type ForDevice struct{ db *database.DB }
+type ForDevice struct {
+	db *database.DB
+	sealing
+}
 
 // NewForDevice makes the store of the device service.
 func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
 
+// Sealing returns the store with what seals requests. Without it every request needs
+// a row.
+func (s *ForDevice) Sealing(sealer *sealed.Sealer) *ForDevice {
+	return &ForDevice{db: s.db, sealing: sealing{sealer}}
+}
+
 // InsertDeviceCode stores a new code; false when its user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
 	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID, c.Scope.String(), c.Resource,
-		wholeSeconds(c.Interval), c.Address, database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx))
+		wholeSeconds(c.Interval), c.Address, siteOf(c.Address), database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx))
 	return n == 1, err
 }
 
@@ -55,12 +68,13 @@ type deviceCodeRow struct {
 	Decision    string        `db:"decision"`
 	DecidedAt   database.Time `db:"decided_at"`
 	ConsumedAt  database.Time `db:"consumed_at"`
+	UserID      string        `db:"user_id"`
 	TraceParent string        `db:"trace_parent"`
 }
 
 // DeviceByUserCode finds a code by its user code (XXXX-XXXX), in whatever state
-// it is; grants.ErrNotFound. Who approved it is left out: it is the token
-// service's to know.
+// it is; grants.ErrNotFound. Of whoever decided only UserID is read, so that the
+// person can be shown what they decided; the rest is the token service's to know.
 func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error) {
 	var row deviceCodeRow
 	err := s.db.Get(ctx, "device_codes.by_user_code", &row, selectDeviceByUserCode, userCode)
@@ -73,15 +87,16 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 		Hash: row.Hash, UserCode: row.UserCode, ClientID: row.ClientID, Scope: scope, Resource: row.Resource,
 		Interval: time.Duration(row.Interval) * time.Second, Address: row.Address, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time,
 		Decision: grants.DeviceDecision(row.Decision), DecidedAt: row.DecidedAt.Time, ConsumedAt: row.ConsumedAt.Time,
+		UserID: row.UserID,
 	}, nil
 }
 
-// Decide writes c.Decision and, of an approval, the grant and who approved (RFC
-// 8628 3.3). Of any number of callers exactly one succeeds; the others hear
+// Decide writes c.Decision, who decided and, of an approval, the grant and how they
+// had signed in (RFC 8628 3.3). Of any number of callers exactly one succeeds; the others hear
 // grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
 func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.Time) error {
 	n, err := s.db.Exec(ctx, "device_codes.decide", decideDevice, c.Hash, database.At(now), string(c.Decision),
-		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR})
+		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, c.SessionID)
 	if err != nil || n == 1 {
 		return err
 	}
@@ -97,12 +112,61 @@ func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.T
 	}
 }
 
-// Waiting counts the codes that wait for their person.
-func (s *ForDevice) Waiting(ctx context.Context, now time.Time) (int, error) {
-	const count = `SELECT count(*) FROM device_codes WHERE expires_at > $1 AND decision = '' AND consumed_at IS NULL`
+const waitingCodes = `expires_at > $1 AND decision = '' AND consumed_at IS NULL`
+
+// Waiting counts the codes that wait for their person and that devices in other
+// networks asked for, see [limits.Site].
+func (s *ForDevice) Waiting(ctx context.Context, network string, now time.Time) (int, error) {
+	const count = `SELECT count(*) FROM device_codes WHERE ` + waitingCodes + ` AND (network <> $2 OR network = '')`
 	var n int
-	err := s.db.Get(ctx, "device_codes.waiting", &n, count, database.At(now))
+	err := s.db.Get(ctx, "device_codes.waiting", &n, count, database.At(now), network)
 	return n, err
+}
+
+// MakeRoom sees to it that another code of an application may wait, of which at
+// most that many do. Where it is full, the newest code of the network that has the
+// most goes; false when that is the network itself. Callers at the same time may
+// exceed the bound by their number.
+func (s *ForDevice) MakeRoom(ctx context.Context, clientID, network string, most int, now time.Time) (bool, error) {
+	const byNetwork = `SELECT network, count(*) AS codes FROM device_codes WHERE ` + waitingCodes + ` AND client_id = $2
+GROUP BY network ORDER BY codes DESC, network`
+	var crowds []struct {
+		Network string `db:"network"`
+		Codes   int    `db:"codes"`
+	}
+	if err := s.db.Select(ctx, "device_codes.crowds", &crowds, byNetwork, database.At(now), clientID); err != nil {
+		return false, err
+	}
+
+	total, own := 0, 0
+	for _, c := range crowds {
+		total += c.Codes
+		if c.Network == network {
+			own = c.Codes
+		}
+	}
+	switch {
+	case total < most:
+		return true, nil
+	case own >= crowds[0].Codes:
+		return false, nil
+	}
+
+	const newest = `DELETE FROM device_codes WHERE device_code_hash IN (SELECT device_code_hash FROM device_codes
+    WHERE ` + waitingCodes + ` AND client_id = $2 AND network = $3 ORDER BY created_at DESC, device_code_hash LIMIT 1)`
+	_, err := s.db.Exec(ctx, "device_codes.make_room", newest, database.At(now), clientID, crowds[0].Network)
+
+	return err == nil, err
+}
+
+// siteOf is the network of an address as it is stored; empty where it is not known.
+func siteOf(address string) string {
+	addr, err := netip.ParseAddr(address)
+	if err != nil {
+		return ""
+	}
+
+	return limits.Site(addr)
 }
 
 // DeleteExpired removes at most batch codes that expired before the given time,
@@ -117,9 +181,10 @@ func (s *ForDevice) InsertRequest(ctx context.Context, r *grants.AuthorizationRe
 	return putRequest(ctx, s.db, r)
 }
 
-// Request finds a request in whatever state it is; grants.ErrNotFound.
-func (s *ForDevice) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
-	return findRequest(ctx, s.db, id)
+// Request finds a request in whatever state it is, by its id or by the token that it
+// is sealed in; grants.ErrNotFound.
+func (s *ForDevice) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+	return s.find(ctx, s.db, handle)
 }
 
 // Consume ends a sign-in; of any number of callers exactly one succeeds, the

@@ -23,6 +23,7 @@ func approved(t *testing.T, db *database.DB, secret, userCode string) *grants.De
 	require.NoError(t, err)
 	require.True(t, inserted)
 	code.Decision, code.DecidedAt, code.GrantID, code.UserID, code.TenantID = grants.DeviceApproved, flowStart, "grt_"+secret, flowUser.ID, flowTenant.ID
+	code.SessionID = "ses_1"
 	code.AuthTime, code.ACR, code.AMR = flowStart.Add(-time.Minute), oauth.ACRPassword, []string{oauth.AMRPassword}
 	require.NoError(t, store.Decide(t.Context(), code, flowStart))
 	return code
@@ -50,7 +51,8 @@ func TestAnApprovalIsReadWithThePersonBehindIt(t *testing.T) {
 				want.Address = "" // where the device asked from is for the approving page alone
 				require.Equal(t, want, poll.DeviceCode)
 				require.Equal(t, [3]bool{tt.user, tt.tenant, tt.member}, [3]bool{poll.User.Active, poll.Tenant.Active, poll.Member})
-				require.Equal(t, tt.user && tt.tenant && tt.member, poll.Live(), "a device has no session")
+				require.Equal(t, tt.session, poll.SessionLive, "the session that approved")
+				require.Equal(t, tt.user && tt.tenant && tt.member && tt.session, poll.Live())
 				require.False(t, poll.TooFast, "a decided code is not paced (RFC 8628 3.5)")
 			})
 		}
@@ -91,7 +93,7 @@ func TestADeviceGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 		require.Equal(t, database.KindConflict, database.Classify(t.Context(), err))
 		change(t, db, `DELETE FROM grants`)
 		require.NoError(t, store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart))
-		standing, err := store.Standing(t.Context(), "grt_a", "", flowStart)
+		standing, err := store.Standing(t.Context(), "grt_a", nil, flowStart)
 		require.NoError(t, err)
 		require.Equal(t, deviceGrant(code), standing.Grant)
 		require.True(t, standing.Live())

@@ -17,8 +17,9 @@ const pollAttempts = 3
 
 const selectDevicePoll = `
 SELECT c.user_code, c.client_id, c.scope, c.resource, c.interval_seconds, c.created_at, c.expires_at, c.decision, c.decided_at,
-       c.grant_id, c.user_id, c.tenant_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at, c.trace_parent,` + whoColumns + `
-FROM device_codes c` + whoJoins + `
+       c.grant_id, c.user_id, c.tenant_id, c.session_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at,
+       c.trace_parent,` + whoColumns + `,` + signedInColumn + `
+FROM device_codes c` + whoJoins + sessionJoin + `
 WHERE c.device_code_hash = $1`
 
 // What stood in the row must stand there still: of two polls at the same moment
@@ -28,9 +29,11 @@ UPDATE device_codes SET interval_seconds = $2, last_polled_at = $3
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL
   AND interval_seconds = $4 AND last_polled_at IS NOT DISTINCT FROM $5`
 
+// The session that approved must be there still; the grant outlives it.
 const consumeDevice = `
-UPDATE device_codes SET consumed_at = $2
-WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2`
+UPDATE device_codes AS c SET consumed_at = $2
+WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
+`
 
 type devicePollRow struct {
 	UserCode     string                  `db:"user_code"`
@@ -45,6 +48,7 @@ type devicePollRow struct {
 	GrantID      string                  `db:"grant_id"`
 	UserID       string                  `db:"user_id"`
 	TenantID     string                  `db:"tenant_id"`
+	SessionID    string                  `db:"session_id"`
 	AuthTime     database.Time           `db:"auth_time"`
 	ACR          string                  `db:"acr"`
 	AMR          database.JSON[[]string] `db:"amr"`
@@ -52,6 +56,7 @@ type devicePollRow struct {
 	ConsumedAt   database.Time           `db:"consumed_at"`
 	TraceParent  string                  `db:"trace_parent"`
 	who
+	SessionLive bool `db:"session_live"`
 }
 
 func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
@@ -61,11 +66,11 @@ func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
 			Hash: codeHash, UserCode: r.UserCode, ClientID: r.ClientID, Scope: scope, Resource: r.Resource,
 			Interval: time.Duration(r.Interval) * time.Second, CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time,
 			Decision: grants.DeviceDecision(r.Decision), DecidedAt: r.DecidedAt.Time, GrantID: r.GrantID,
-			UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
+			UserID: r.UserID, TenantID: r.TenantID, SessionID: r.SessionID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
 			LastPolledAt: r.LastPolledAt.Time, ConsumedAt: r.ConsumedAt.Time,
 		},
 		User: r.user(r.UserID), Tenant: r.tenant(r.TenantID),
-		Member: r.Member,
+		Member: r.Member, SessionLive: r.SessionLive,
 	}
 }
 
@@ -81,7 +86,7 @@ func (s *ForToken) PollDevice(ctx context.Context, codeHash []byte, clientID str
 			return poll, err
 		}
 	}
-	poll, err := s.device(ctx, codeHash, clientID)
+	poll, err := s.device(ctx, codeHash, clientID, now)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +96,7 @@ func (s *ForToken) PollDevice(ctx context.Context, codeHash []byte, clientID str
 
 // pollOnce answers counted=false when another poll changed the row in between.
 func (s *ForToken) pollOnce(ctx context.Context, codeHash []byte, clientID string, now time.Time) (poll *grants.DevicePoll, counted bool, err error) {
-	poll, err = s.device(ctx, codeHash, clientID)
+	poll, err = s.device(ctx, codeHash, clientID, now)
 	if err != nil || !poll.Waiting(now) {
 		return poll, true, err
 	}
@@ -107,9 +112,9 @@ func (s *ForToken) pollOnce(ctx context.Context, codeHash []byte, clientID strin
 
 func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string) (*grants.DevicePoll, error) {
+func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string, now time.Time) (*grants.DevicePoll, error) {
 	var row devicePollRow
-	err := s.db.Get(ctx, "device_codes.find", &row, selectDevicePoll, codeHash)
+	err := s.db.Get(ctx, "device_codes.find", &row, selectDevicePoll, codeHash, database.At(now))
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, grants.ErrNotFound
@@ -125,8 +130,8 @@ func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string)
 // RedeemDevice consumes an approved device code and stores its grant, and with it
 // the first refresh token where refresh is not nil, in one step (RFC 8628 3.4): of
 // any number of callers exactly one succeeds. The others hear grants.ErrConsumed,
-// grants.ErrExpired, or grants.ErrNotFound where no approval with this grant's id
-// is. expiresAt is when the grant's last token expires.
+// grants.ErrExpired, grants.ErrRevoked where the session that approved has ended or
+// is another's, or grants.ErrNotFound where no approval with this grant's id is. expiresAt is when the grant's last token expires.
 func (s *ForToken) RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error {
 	redeemed, err := s.consumeAndInsert(ctx, "device_codes.redeem", consumeDevice, codeHash, g, refresh, expiresAt, now)
 	if err != nil || redeemed == 1 {
@@ -136,7 +141,7 @@ func (s *ForToken) RedeemDevice(ctx context.Context, codeHash []byte, g grants.G
 }
 
 func (s *ForToken) whyNotRedeemed(ctx context.Context, codeHash []byte, g grants.Grant, now time.Time) error {
-	poll, err := s.device(ctx, codeHash, g.ClientID)
+	poll, err := s.device(ctx, codeHash, g.ClientID, now)
 	switch {
 	case err != nil:
 		return err
@@ -144,6 +149,8 @@ func (s *ForToken) whyNotRedeemed(ctx context.Context, codeHash []byte, g grants
 		return grants.ErrConsumed
 	case !now.Before(poll.ExpiresAt):
 		return grants.ErrExpired
+	case poll.Decision == grants.DeviceApproved && poll.GrantID == g.ID && !poll.SessionLive:
+		return grants.ErrRevoked
 	default:
 		return grants.ErrNotFound
 	}

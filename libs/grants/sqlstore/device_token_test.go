@@ -30,8 +30,12 @@ func storedDevice(t *testing.T, db *database.DB, grantID string) []byte {
 		VALUES ($1, $2, 'tv', 'openid email', 'https://api.test', 5, $3, $4)`, hash, userCode, database.At(devicesAt), database.At(devicesAt.Add(10*time.Minute)))
 	require.NoError(t, err)
 	if grantID != "" {
+		change(t, db, `INSERT INTO users (id, email, created_at, updated_at) VALUES ('usr_1', 'one@acme.test', $1, $1) ON CONFLICT DO NOTHING`, database.At(devicesAt))
+		change(t, db, `INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
+			VALUES ('ses_1', $1, 'usr_1', 'tnt_1', $2, '1', '["pwd"]', $2, $2, $3) ON CONFLICT DO NOTHING`,
+			hash, database.At(devicesAt), database.At(devicesAt.Add(time.Hour)))
 		_, err = db.Exec(t.Context(), "test", `UPDATE device_codes SET decision = 'approved', decided_at = $2, grant_id = $3, user_id = 'usr_1', tenant_id = 'tnt_1',
-			auth_time = $2, acr = '1', amr = '["pwd"]' WHERE device_code_hash = $1`, hash, database.At(devicesAt), grantID)
+			session_id = 'ses_1', auth_time = $2, acr = '1', amr = '["pwd"]' WHERE device_code_hash = $1`, hash, database.At(devicesAt), grantID)
 		require.NoError(t, err)
 	}
 	return hash
@@ -131,7 +135,7 @@ func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 		poll, err := store.PollDevice(t.Context(), hash, "tv", devicesAt)
 		require.NoError(t, err)
 		require.Equal(t, devicesAt, poll.ConsumedAt)
-		standing, err := store.Standing(t.Context(), "gnt_1", "", devicesAt)
+		standing, err := store.Standing(t.Context(), "gnt_1", nil, devicesAt)
 		require.NoError(t, err)
 		require.Equal(t, g, standing.Grant)
 	})

@@ -194,25 +194,25 @@ func TestWhatIsOverGoesInBatches(t *testing.T) {
 			require.NoError(t, store.Issue(t.Context(), newCode(n, "")))
 		}
 		kept := newRequest("flw_kept")
-		kept.ExpiresAt = flowStart.Add(2 * time.Hour)
+		kept.ExpiresAt = flowStart.Add(3 * time.Hour)
 		require.NoError(t, store.InsertRequest(t.Context(), kept))
 		late := newCode("late", "")
-		late.ExpiresAt = flowStart.Add(31 * time.Minute)
+		late.ExpiresAt = flowStart.Add(66 * time.Minute)
 		require.NoError(t, store.Issue(t.Context(), late))
 
-		now := flowStart.Add(30 * time.Minute) // the very end of the requests
+		now := flowStart.Add(30*time.Minute + grants.KeepRequests) // the very end of the requests
 		sweep := func(keepCodes time.Duration) int {
 			n, err := store.DeleteExpired(t.Context(), now, keepCodes, 3)
 			require.NoError(t, err)
 			return n
 		}
-		require.Equal(t, 3, sweep(time.Hour), "requests only: a replay must find its code")
-		require.Equal(t, 2, sweep(time.Hour))
-		require.Zero(t, sweep(time.Hour))
+		require.Equal(t, 3, sweep(2*time.Hour), "requests only: a replay must find its code")
+		require.Equal(t, 2, sweep(2*time.Hour))
+		require.Zero(t, sweep(2*time.Hour))
 		require.Equal(t, 6, count(t, db, "authorization_codes"))
-		require.Equal(t, 3, sweep(29*time.Minute), "codes a minute after the start")
-		require.Equal(t, 2, sweep(29*time.Minute))
-		require.Zero(t, sweep(29*time.Minute))
+		require.Equal(t, 3, sweep(64*time.Minute), "codes a minute after the start")
+		require.Equal(t, 2, sweep(64*time.Minute))
+		require.Zero(t, sweep(64*time.Minute))
 		require.Equal(t, 1, count(t, db, "authorization_requests"))
 		require.Equal(t, 1, count(t, db, "authorization_codes"))
 	})
@@ -227,7 +227,7 @@ func TestReplicasThatSweepAtOnceDoNotWaitForEachOther(t *testing.T) {
 		removed := make([]int, 10)
 		_, failed := race(len(removed), func(i int) (err error) {
 			for range racers {
-				n, err := store.DeleteExpired(t.Context(), flowStart.Add(time.Hour), time.Hour, 3)
+				n, err := store.DeleteExpired(t.Context(), flowStart.Add(2*time.Hour), time.Hour, 3)
 				if err != nil {
 					return err
 				}
@@ -257,7 +257,7 @@ func TestARowInUseIsLeftToTheNextSweep(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		n, err := store.DeleteExpired(ctx, flowStart.Add(time.Hour), time.Hour, 10)
+		n, err := store.DeleteExpired(ctx, flowStart.Add(2*time.Hour), time.Hour, 10)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		return nil

@@ -151,7 +151,7 @@ func TestTheEndOfASessionEndsItsOnlineGrants(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, n, "ended once")
 		for id, want := range map[string]time.Time{"grt_online": now, "grt_second": now, "grt_offline": {}, "grt_elsewhere": {}} {
-			standing, err := sqlstore.NewForToken(db).Standing(t.Context(), id, "", now)
+			standing, err := sqlstore.NewForToken(db).Standing(t.Context(), id, nil, now)
 			require.NoError(t, err)
 			require.Equal(t, want, standing.Grant.RevokedAt, id)
 		}

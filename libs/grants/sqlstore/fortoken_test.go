@@ -86,7 +86,7 @@ func TestWhatStandsBehindACodeAndAGrantMayEnd(t *testing.T) {
 				require.Equal(t, tt.user && tt.tenant && tt.member && tt.session, r.Live())
 				require.Equal(t, code.UserID, r.User.ID)
 
-				s, err := store.Standing(t.Context(), grant.ID, "", flowStart)
+				s, err := store.Standing(t.Context(), grant.ID, nil, flowStart)
 				require.NoError(t, err)
 				require.Equal(t, [4]bool{tt.user, tt.tenant, tt.member, tt.session}, [4]bool{s.User.Active, s.Tenant.Active, s.Member, s.SessionLive})
 				require.Equal(t, grant, s.Grant)
@@ -113,7 +113,7 @@ func TestACodeIsRedeemedOnce(t *testing.T) {
 		now := flowStart.Add(30 * time.Second)
 		require.NoError(t, store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now))
 
-		standing, err := store.Standing(t.Context(), grant.ID, "", now)
+		standing, err := store.Standing(t.Context(), grant.ID, nil, now)
 		require.NoError(t, err)
 		require.Equal(t, &grants.Standing{Grant: grantOf(code), User: flowUser, Tenant: flowTenant, Member: true, SessionLive: true}, standing)
 		r, err := store.Redeemable(t.Context(), code.Hash, now)
@@ -218,7 +218,7 @@ func TestRedeemingWhileTheSessionEnds(t *testing.T) {
 			require.ErrorIs(t, err, grants.ErrRevoked)
 		}
 		for _, code := range codes {
-			standing, err := store.Standing(t.Context(), code.GrantID, "", flowStart)
+			standing, err := store.Standing(t.Context(), code.GrantID, nil, flowStart)
 			if err != nil {
 				require.ErrorIs(t, err, grants.ErrNotFound)
 				continue
@@ -240,11 +240,11 @@ func TestAGrantIsRevokedOnceAndForAll(t *testing.T) {
 		require.Empty(t, failed)
 		revoke(t, store, grant.ID, flowStart.Add(time.Hour), false)
 		revoke(t, store, "grt_none", flowStart, false)
-		standing, err := store.Standing(t.Context(), grant.ID, "", flowStart)
+		standing, err := store.Standing(t.Context(), grant.ID, nil, flowStart)
 		require.NoError(t, err)
 		require.Equal(t, flowStart.Add(time.Second), standing.Grant.RevokedAt, "the first word stands")
 		require.False(t, standing.Live())
-		_, err = store.Standing(t.Context(), "grt_none", "", flowStart)
+		_, err = store.Standing(t.Context(), "grt_none", nil, flowStart)
 		require.ErrorIs(t, err, grants.ErrNotFound)
 	})
 }
@@ -280,13 +280,13 @@ func TestTokenHearsThatItsCallerWentAway(t *testing.T) {
 			"Redeemable":  func(ctx context.Context) error { _, err := store.Redeemable(ctx, code.Hash, flowStart); return err },
 			"Redeem":      redeem,
 			"RevokeGrant": func(ctx context.Context) error { _, err := store.RevokeGrant(ctx, grant.ID, flowStart); return err },
-			"Standing":    func(ctx context.Context) error { _, err := store.Standing(ctx, grant.ID, "", flowStart); return err },
+			"Standing":    func(ctx context.Context) error { _, err := store.Standing(ctx, grant.ID, nil, flowStart); return err },
 			"DeleteExpired": func(ctx context.Context) error {
 				_, err := store.DeleteExpired(ctx, flowStart.Add(9*time.Hour), 9)
 				return err
 			},
 		})
-		standing, err := store.Standing(t.Context(), grant.ID, "", flowStart)
+		standing, err := store.Standing(t.Context(), grant.ID, nil, flowStart)
 		require.NoError(t, err)
 		require.True(t, standing.Live(), "as if nothing had happened")
 		require.NoError(t, redeem(t.Context()))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -185,12 +187,25 @@ func (s *ForToken) RevokeToken(ctx context.Context, jti string, expiresAt time.T
 	return err
 }
 
-// TokenRevoked tells whether one access token was revoked by itself: for those
-// without a grant. Of the others Standing says so.
-func (s *ForToken) TokenRevoked(ctx context.Context, jti string) (revoked bool, err error) {
-	const find = `SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE jti = $1)`
-	err = s.db.Get(ctx, "revoked_tokens.find", &revoked, find, jti)
+// TokenRevoked reports whether one of some access tokens was revoked by itself, for
+// those without a grant. Of the others Standing says so.
+func (s *ForToken) TokenRevoked(ctx context.Context, jtis ...string) (revoked bool, err error) {
+	in, args := listed(jtis, 0)
+	err = s.db.Get(ctx, "revoked_tokens.find", &revoked, `SELECT EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `+in+`)`, args...)
 	return revoked, err
+}
+
+// listed is a list of values for IN whose first placeholder is the one after last.
+func listed(values []string, last int) (in string, args []any) {
+	if len(values) == 0 {
+		return "(NULL)", nil
+	}
+	places := make([]string, len(values))
+	for i, value := range values {
+		places[i] = "$" + strconv.Itoa(last+i+1)
+		args = append(args, value)
+	}
+	return "(" + strings.Join(places, ", ") + ")", args
 }
 
 // eraseSeals takes the successors off at most batch rows that no grace covers any

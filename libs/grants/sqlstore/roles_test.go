@@ -28,6 +28,7 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 
 	require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_1")))
 	require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_2")))
+	require.NoError(t, session.Settle(t.Context(), newRequest("flw_2"), flowStart))
 	require.NoError(t, session.SetLogin(t.Context(), "flw_1", "ada@acme.test", flowStart))
 	require.NoError(t, session.Decide(t.Context(), "flw_1", grants.Consented, "ses_1", flowTenant.ID, flowStart))
 	require.ErrorIs(t, session.Decide(t.Context(), "flw_none", grants.Denied, "", "", flowStart), grants.ErrNotFound)
@@ -42,7 +43,7 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart))
 	require.ErrorIs(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart), grants.ErrConsumed)
-	_, err = token.Standing(t.Context(), first.GrantID, "", flowStart)
+	_, err = token.Standing(t.Context(), first.GrantID, nil, flowStart)
 	require.NoError(t, err)
 	n, err := session.RevokeSessionGrants(t.Context(), "ses_1", flowStart)
 	require.NoError(t, err)
@@ -73,8 +74,8 @@ func TestAServiceCannotDoWhatIsAnothers(t *testing.T) {
 		"platform_session": {
 			"issue":  func(db *database.DB) error { return sqlstore.NewForAuthorize(db).Issue(t.Context(), code) },
 			"redeem": func(db *database.DB) error { return redeemAs(t, db, code) },
-			"start": func(db *database.DB) error {
-				return sqlstore.NewForAuthorize(db).InsertRequest(t.Context(), newRequest("f"))
+			"consume": func(db *database.DB) error {
+				return sqlstore.NewForAuthorize(db).Consume(t.Context(), "f", flowStart)
 			},
 		},
 		"platform_authorize": {
@@ -89,7 +90,7 @@ func TestAServiceCannotDoWhatIsAnothers(t *testing.T) {
 		},
 		"platform_keys": {
 			"read": func(db *database.DB) error {
-				_, err := sqlstore.NewForToken(db).Standing(t.Context(), "g", "", flowStart)
+				_, err := sqlstore.NewForToken(db).Standing(t.Context(), "g", nil, flowStart)
 				return err
 			},
 		},

@@ -29,6 +29,20 @@ LEFT JOIN memberships m ON m.user_id = c.user_id AND m.tenant_id = c.tenant_id`
        s.id IS NOT NULL AND s.ended_at IS NULL AND s.expires_at > $2 AS session_live`
 	sessionJoin = `
 LEFT JOIN sessions s ON s.id = c.session_id`
+
+	// signedIn holds where session s at $2 bears out what a code or device code c says
+	// of the person and their sign-in. The services that write codes may not write
+	// sessions, so whoever holds their role alone can name no person who is not signed
+	// in, nor a better or later sign-in than theirs. A session that was authenticated
+	// anew since has a later auth_time, and then c keeps its own, of which the session
+	// tells no more.
+	signedIn = `s.ended_at IS NULL AND s.expires_at > $2
+  AND s.user_id = c.user_id AND s.tenant_id = c.tenant_id AND s.auth_time >= c.auth_time AND s.acr >= c.acr
+  AND (s.auth_time > c.auth_time OR (s.acr = c.acr AND s.amr = c.amr))`
+	signedInColumn = `
+       COALESCE(` + signedIn + `, false) AS session_live`
+	behindCode = `
+  AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = c.session_id AND ` + signedIn + `)`
 )
 
 // who is whoColumns.
@@ -108,7 +122,7 @@ func (r *requestRow) request() *grants.AuthorizationRequest {
 		ID: r.ID, Kind: grants.Kind(r.Kind), BrowserHash: r.BrowserHash, ClientID: r.ClientID, RedirectURI: r.RedirectURI,
 		ResponseMode: oauth.ResponseMode(r.ResponseMode), Scope: scope, State: r.State, Nonce: r.Nonce,
 		CodeChallenge: r.CodeChallenge, Prompt: prompt, MaxAge: r.MaxAge, LoginHint: r.LoginHint, ACRValues: r.ACRValues,
-		UILocales: r.UILocales, Resource: r.Resource, HintSubject: r.HintSubject, UserCode: r.UserCode,
+		UILocales: r.UILocales, Resource: r.Resource, HintSubject: r.HintSubject, UserCode: r.UserCode, TraceParent: r.TraceParent,
 		CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time, LoginEmail: r.LoginEmail, SessionID: r.SessionID,
 		TenantID: r.TenantID, Decision: grants.Decision(r.Decision), DecidedAt: r.DecidedAt.Time, ConsumedAt: r.ConsumedAt.Time,
 	}
@@ -139,11 +153,22 @@ func whyNot(ctx context.Context, db database.Runner, id string, now time.Time, o
 	}
 }
 
-func putRequest(ctx context.Context, db *database.DB, r *grants.AuthorizationRequest) error {
-	_, err := db.Exec(ctx, "authorization_requests.insert", insertRequest, r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI,
-		string(r.ResponseMode), r.Scope.String(), r.State, r.Nonce, r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint,
-		r.ACRValues, r.UILocales, r.Resource, r.HintSubject, r.UserCode, madeIn(ctx), database.At(r.CreatedAt), database.At(r.ExpiresAt))
+func putRequest(ctx context.Context, db database.Runner, r *grants.AuthorizationRequest) error {
+	_, err := db.Exec(ctx, "authorization_requests.insert", insertRequest, requestArgs(ctx, r)...)
 	return err
+}
+
+// requestArgs are the values of insertRequest.
+func requestArgs(ctx context.Context, r *grants.AuthorizationRequest) []any {
+	trace := r.TraceParent
+	if trace == "" {
+		trace = madeIn(ctx)
+	}
+	return []any{
+		r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI, string(r.ResponseMode), r.Scope.String(), r.State, r.Nonce,
+		r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint, r.ACRValues, r.UILocales, r.Resource, r.HintSubject, r.UserCode,
+		trace, database.At(r.CreatedAt), database.At(r.ExpiresAt),
+	}
 }
 
 // notFound turns "no row" into the package's word for it.

@@ -6,18 +6,29 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
 // ForSession is what the session service does with requests and grants.
-type ForSession struct{ db database.Runner }
+type ForSession struct {
+	db database.Runner
+	sealing
+}
 
 // NewForSession makes the session service's store. db is a transaction where the
 // end of a session and of its grants must be one.
-func NewForSession(db database.Runner) *ForSession { return &ForSession{db} }
+func NewForSession(db database.Runner) *ForSession { return &ForSession{db: db} }
 
-// Request finds a request in whatever state it is; grants.ErrNotFound.
-func (s *ForSession) Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
-	return findRequest(ctx, s.db, id)
+// Sealing returns the store with what seals requests. Without it every request needs
+// a row.
+func (s *ForSession) Sealing(sealer *sealed.Sealer) *ForSession {
+	return &ForSession{db: s.db, sealing: sealing{sealer}}
+}
+
+// Request finds a request in whatever state it is, by its id or by the token that it
+// is sealed in; grants.ErrNotFound.
+func (s *ForSession) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+	return s.find(ctx, s.db, handle)
 }
 
 // Start inserts a request of grants.KindAccount, which the session service makes
@@ -29,6 +40,20 @@ INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_
 VALUES ($1, 'account', $2, '', '', '', '', $3, $4, $5, $6, $7)`
 	_, err := s.db.Exec(ctx, "authorization_requests.start", start, r.ID, r.BrowserHash, r.UILocales, r.LoginEmail, r.TenantID,
 		database.At(r.CreatedAt), database.At(r.ExpiresAt))
+	return err
+}
+
+// Settle makes the row of a request that was sealed so far. It may be said any number
+// of times: the id is the token's, so that all come to one row, whoever was first and
+// whatever became of it since. grants.ErrExpired where the request is over at now: by
+// then its row may have been removed.
+func (s *ForSession) Settle(ctx context.Context, r *grants.AuthorizationRequest, now time.Time) error {
+	if !now.Before(r.ExpiresAt) {
+		return grants.ErrExpired
+	}
+
+	const settle = insertRequest + ` ON CONFLICT (id) DO NOTHING`
+	_, err := s.db.Exec(ctx, "authorization_requests.settle", settle, requestArgs(ctx, r)...)
 	return err
 }
 

@@ -18,7 +18,7 @@ func NewForToken(db *database.DB) *ForToken { return &ForToken{db} }
 const selectRedeemable = `
 SELECT COALESCE(c.request_id, '') AS request_id, c.client_id, c.redirect_uri, c.code_challenge, c.scope, c.nonce, c.resource,
        c.grant_id, c.offline, c.user_id, c.tenant_id, c.session_id, c.auth_time, c.acr, c.amr, c.created_at, c.expires_at,
-       c.consumed_at, c.trace_parent,` + whoColumns + `,` + sessionColumn + `
+       c.consumed_at, c.trace_parent,` + whoColumns + `,` + signedInColumn + `
 FROM authorization_codes c` + whoJoins + sessionJoin + `
 WHERE c.code_hash = $1`
 
@@ -68,9 +68,9 @@ func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Tim
 
 // A code whose session ended between the reading and now does not redeem.
 const consumeCode = `
-UPDATE authorization_codes SET consumed_at = $2
-WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2
-  AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = authorization_codes.session_id AND s.ended_at IS NULL AND s.expires_at > $2)`
+UPDATE authorization_codes AS c SET consumed_at = $2
+WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
+`
 
 // Redeem consumes a code and stores its grant, and with it the first refresh
 // token where refresh is not nil, in one step: of any number of callers exactly
@@ -163,8 +163,11 @@ func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Tim
 const standingColumns = `c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.auth_time, c.acr, c.amr,
        c.created_at, c.revoked_at,` + whoColumns + `,` + sessionColumn
 
+// selectStanding lacks the list of tokens that may be revoked, which comes between.
 const selectStanding = `
-SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti = $3) AS token_revoked
+SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `
+
+const selectStandingOf = `) AS token_revoked
 FROM grants c` + whoJoins + sessionJoin + `
 WHERE c.id = $1`
 
@@ -201,11 +204,12 @@ func (row *standingRow) standing() grants.Standing {
 }
 
 // Standing reads a grant with the person, tenant and session behind it, and
-// whether the access token jti (empty: none in particular) was revoked by itself;
-// grants.ErrNotFound.
-func (s *ForToken) Standing(ctx context.Context, grantID, jti string, now time.Time) (*grants.Standing, error) {
+// whether one of the access tokens jtis was revoked by itself; grants.ErrNotFound.
+func (s *ForToken) Standing(ctx context.Context, grantID string, jtis []string, now time.Time) (*grants.Standing, error) {
+	in, ids := listed(jtis, 2)
+	args := append([]any{grantID, database.At(now)}, ids...)
 	var row standingRow
-	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding, grantID, database.At(now), jti); err != nil {
+	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding+in+selectStandingOf, args...); err != nil {
 		return nil, notFound(err)
 	}
 	standing := row.standing()

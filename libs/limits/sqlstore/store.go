@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -12,42 +10,64 @@ import (
 
 // Store counts failures.
 type Store struct {
-	db   *database.DB
-	fail string
+	db       *database.DB
+	fail     string
+	takeMany string
+	giveBack string
+	timeType string
 }
 
 // New makes a store.
 func New(db *database.DB) *Store {
-	return &Store{db: db, fail: failStatement(db.Dialect())}
+	return &Store{
+		db:       db,
+		fail:     failStatement(db.Dialect()),
+		takeMany: takeStatement(db.Dialect()),
+		giveBack: giveBackStatement(db.Dialect()),
+		timeType: "timestamptz",
+	}
+}
+
+// count is the SQL of what a number of failures leads to.
+type count struct {
+	until  string // when the block ends; NULL for no block
+	forget string // when the failures are forgotten
+}
+
+// counting writes the rule of a limit in SQL. Its arguments are expressions: now, the number of failures, the free
+// failures, the first and the longest delay and the window, these in microseconds.
+//
+// The delay doubles by shifting it; 20 times make a second two weeks, and the longest delay that the shift does not
+// overflow is 100 days.
+func counting(d database.Dialect, now, failures, free, first, longest, window string) count {
+	after := func(start, microseconds string) string { return "(" + start + " + (" + microseconds + "))" }
+	least := "min"
+	if d == database.Postgres {
+		after = func(start, microseconds string) string {
+			return "(" + start + " + (" + microseconds + ") * interval '1 microsecond')"
+		}
+		now, least = now+"::timestamptz", "least"
+	}
+
+	big := func(expression string) string { return "CAST(" + expression + " AS bigint)" }
+	shift := "CAST(" + least + "(" + failures + " - " + big(free) + ", 20) AS integer)"
+	delay := least + "(" + big(longest) + ", " + big(first) + " << " + shift + ")"
+	until := "CASE WHEN " + failures + " >= " + big(free) + " THEN " + after(now, delay) + " END"
+
+	return count{until: until, forget: after("coalesce("+until+", "+now+")", big(window))}
 }
 
 // failStatement counts a failure and says until when the key is blocked. $1 is
 // the key, $2 now, $3 the free failures, $4 and $5 the first and the longest delay
 // and $6 the window, in microseconds.
-//
-// The delay doubles by shifting it; 20 times make a second two weeks, and the
-// longest delay that the shift does not overflow is 100 days.
 func failStatement(d database.Dialect) string {
-	after := func(start, microseconds string) string { return "(" + start + " + (" + microseconds + "))" }
-	now, least := "$2", "min"
-	if d == database.Postgres {
-		after = func(start, microseconds string) string {
-			return "(" + start + " + (" + microseconds + ") * interval '1 microsecond')"
-		}
-		now, least = "$2::timestamptz", "least"
-	}
-	until := func(failures string) string {
-		shift := "CAST(" + least + "(" + failures + " - CAST($3 AS bigint), 20) AS integer)"
-		delay := least + "(CAST($5 AS bigint), CAST($4 AS bigint) << " + shift + ")"
-		return "CASE WHEN " + failures + " >= CAST($3 AS bigint) THEN " + after(now, delay) + " END"
-	}
-	forget := func(failures string) string {
-		return after("coalesce("+until(failures)+", "+now+")", "CAST($6 AS bigint)")
-	}
 	const again = "CASE WHEN l.expires_at > $2 THEN l.failures + 1 ELSE 1 END"
+	fresh := counting(d, "$2", "1", "$3", "$4", "$5", "$6")
+	more := counting(d, "$2", again, "$3", "$4", "$5", "$6")
+
 	return `INSERT INTO limits AS l (key, failures, blocked_until, expires_at)
-VALUES ($1, 1, ` + until("1") + `, ` + forget("1") + `)
-ON CONFLICT (key) DO UPDATE SET failures = ` + again + `, blocked_until = ` + until(again) + `, expires_at = ` + forget(again) + `
+VALUES ($1, 1, ` + fresh.until + `, ` + fresh.forget + `)
+ON CONFLICT (key) DO UPDATE SET failures = ` + again + `, blocked_until = ` + more.until + `, expires_at = ` + more.forget + `
 RETURNING blocked_until`
 }
 
@@ -66,22 +86,12 @@ func (s *Store) Blocked(ctx context.Context, now time.Time, keys ...limits.Key) 
 	if len(keys) == 0 {
 		return time.Time{}, nil
 	}
-	args := []any{database.At(now)}
-	places := make([]string, len(keys))
-	for i, key := range keys {
-		args = append(args, []byte(key))
-		places[i] = fmt.Sprintf("$%d", i+2)
-	}
+	places, args := keyList(2, keys)
 	var blocked database.Time
 	err = s.db.Get(ctx, "limits.blocked", &blocked,
-		`SELECT max(blocked_until) FROM limits WHERE blocked_until > $1 AND key IN (`+strings.Join(places, ", ")+`)`, args...)
+		`SELECT max(blocked_until) FROM limits WHERE blocked_until > $1 AND key IN (`+places+`)`,
+		append([]any{database.At(now)}, args...)...)
 	return blocked.Time, err
-}
-
-// Clear forgets the failures of a key.
-func (s *Store) Clear(ctx context.Context, key limits.Key) error {
-	_, err := s.db.Exec(ctx, "limits.clear", `DELETE FROM limits WHERE key = $1`, []byte(key))
-	return err
 }
 
 // DeleteExpired removes at most batch keys that have been quiet for their window,

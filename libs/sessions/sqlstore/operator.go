@@ -11,7 +11,8 @@ import (
 )
 
 // operatorColumns leaves the hashes of cookies out: an operator may not read them.
-const operatorColumns = `s.id, s.user_id, s.tenant_id, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at, s.ended_at, s.user_agent, s.address,
+var operatorColumns = `s.id, s.user_id, s.tenant_id, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at,
+       ` + endedAt("s.") + ` AS ended_at, s.user_agent, s.address, s.ends, s.person_ends,
        u.email, COALESCE(t.slug, '') AS tenant`
 
 // Found is a session with the names of its person and tenant, and without what
@@ -68,7 +69,7 @@ func (f Filter) statement() (query string, args []any) {
 		}
 	}
 	if !f.LiveAt.IsZero() {
-		and("s.ended_at IS NULL AND s.expires_at > $%d", database.At(f.LiveAt))
+		and("s.ended_at IS NULL AND s.ends = "+currentEnds("s.")+" AND s.expires_at > $%d", database.At(f.LiveAt))
 	}
 	if !f.SeenAfter.IsZero() {
 		and("s.last_seen_at > $%d", database.At(f.SeenAfter))

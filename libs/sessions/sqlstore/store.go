@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
@@ -17,9 +18,21 @@ type Store struct{ db *database.DB }
 // New makes a store.
 func New(db *database.DB) *Store { return &Store{db} }
 
-const selectSession = `
-SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, browser_hash, user_agent, address
+var selectSession = `
+SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ` + endedAt("sessions.") + ` AS ended_at, browser_hash, user_agent, address,
+       ends, person_ends
 FROM sessions WHERE `
+
+// endedAt is when a session ended. One whose access has ended (see libs/ending) has
+// ended too, also before its row says so; then its beginning stands for the time.
+func endedAt(alias string) string {
+	return `CASE WHEN ` + alias + `ended_at IS NULL AND ` + alias + `ends <> ` + currentEnds(alias) +
+		` THEN ` + alias + `created_at ELSE ` + alias + `ended_at END`
+}
+
+func currentEnds(alias string) string {
+	return directorystore.AccessEnds(alias+"user_id", alias+"tenant_id", "")
+}
 
 // maxListed is more sessions than a page shows with sense.
 const maxListed = 100
@@ -38,13 +51,15 @@ type row struct {
 	Browser    []byte                  `db:"browser_hash"`
 	UserAgent  string                  `db:"user_agent"`
 	Address    string                  `db:"address"`
+	Ends       int64                   `db:"ends"`
+	PersonEnds int64                   `db:"person_ends"`
 }
 
 func (r *row) session() *sessions.Session {
 	return &sessions.Session{
 		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
 		CreatedAt: r.CreatedAt.Time, LastSeenAt: r.LastSeenAt.Time, ExpiresAt: r.ExpiresAt.Time, EndedAt: r.EndedAt.Time,
-		BrowserHash: r.Browser, UserAgent: r.UserAgent, Address: r.Address,
+		BrowserHash: r.Browser, UserAgent: r.UserAgent, Address: r.Address, Ends: r.Ends, PersonEnds: r.PersonEnds,
 	}
 }
 
@@ -89,7 +104,7 @@ func (s *Store) OfUser(ctx context.Context, userID string) ([]*sessions.Session,
 
 func (s *Store) list(ctx context.Context, name, where string, arg any) ([]*sessions.Session, error) {
 	var rows []row
-	err := s.db.Select(ctx, name, &rows, selectSession+where+" AND ended_at IS NULL ORDER BY last_seen_at DESC, id LIMIT $2", arg, maxListed)
+	err := s.db.Select(ctx, name, &rows, selectSession+where+" AND ended_at IS NULL AND ends = "+currentEnds("sessions.")+" ORDER BY last_seen_at DESC, id LIMIT $2", arg, maxListed)
 	if err != nil {
 		return nil, err
 	}

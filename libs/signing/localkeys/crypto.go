@@ -18,7 +18,7 @@ const rsaBits = 2048
 // generate makes a key. The randomness is the system's and cannot be replaced:
 // these keys outlive every test.
 func generate(alg signing.Algorithm) (crypto.Signer, error) {
-	switch alg {
+	switch alg.JWS() {
 	case signing.RS256, signing.PS256:
 		return rsa.GenerateKey(rand.Reader, rsaBits)
 	case signing.ES256:
@@ -33,6 +33,7 @@ func generate(alg signing.Algorithm) (crypto.Signer, error) {
 
 // sign makes the signature bytes of RFC 7518 3 and RFC 8037 3.1.
 func sign(signer crypto.Signer, alg signing.Algorithm, input []byte) ([]byte, error) {
+	alg = alg.JWS()
 	switch key := signer.(type) {
 	case *rsa.PrivateKey:
 		digest := sha256.Sum256(input)

@@ -19,7 +19,7 @@ var (
 
 // refForm is the only form of a ref: a file name of our own making, which cannot
 // leave the folder.
-var refForm = regexp.MustCompile(`^(rs256|ps256|es256|eddsa)-[a-z2-7]{26}\.pem$`)
+var refForm = regexp.MustCompile(`^(?:logout-)?(rs256|ps256|es256|eddsa)-[a-z2-7]{26}\.pem$`)
 
 // Store is a folder of private keys. Safe for concurrent use.
 type Store struct {

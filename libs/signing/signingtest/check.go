@@ -24,7 +24,7 @@ func Check(key signing.Key, input, signature []byte) error {
 	digest := sha256.Sum256(input)
 	switch public := key.PublicKey.(type) {
 	case *rsa.PublicKey:
-		if key.Algorithm == signing.PS256 {
+		if key.Algorithm.JWS() == signing.PS256 {
 			// RFC 7518 3.5: the salt is exactly as long as the hash.
 			return rsa.VerifyPSS(public, crypto.SHA256, digest[:], signature, &rsa.PSSOptions{SaltLength: sha256.Size})
 		}

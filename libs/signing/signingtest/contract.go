@@ -14,7 +14,7 @@ import (
 )
 
 // Algorithms are all there are.
-var algorithms = []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA}
+var algorithms = []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA, signing.RS256.Logout(), signing.EdDSA.Logout()}
 
 // BackendAndMaker is what a backend must be for the suite.
 type BackendAndMaker interface {

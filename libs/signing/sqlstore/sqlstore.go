@@ -129,12 +129,14 @@ func (s *Store) Delete(ctx context.Context, kid string) error {
 	return err
 }
 
-// Wanted lists the algorithms that applications in use ask for, beside the
-// platform's own; those this version does not know are left out.
+// Wanted lists the algorithms that applications in use ask for, beside the platform's
+// own, for access tokens, ID tokens and logout tokens, which are signed as ID tokens
+// are (OpenID Connect Back-Channel Logout 2.4); those this version does not know are left out.
 func (s *Store) Wanted(ctx context.Context) ([]signing.Algorithm, error) {
 	const query = `
 SELECT access_token_alg AS alg FROM applications WHERE disabled_at IS NULL AND access_token_alg <> ''
-UNION SELECT id_token_alg FROM applications WHERE disabled_at IS NULL AND id_token_alg <> ''`
+UNION SELECT id_token_alg FROM applications WHERE disabled_at IS NULL AND id_token_alg <> ''
+UNION SELECT 'logout-' || id_token_alg FROM applications WHERE disabled_at IS NULL AND id_token_alg <> '' AND backchannel_logout_uri <> ''`
 	var names []signing.Algorithm
 	if err := s.db.Select(ctx, "applications.algorithms", &names, query); err != nil {
 		return nil, err

@@ -228,7 +228,7 @@ func TestEveryReplicaSwitchesAtTheInstantThatTheScheduleSays(t *testing.T) {
 				token, err := ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
 				require.NoError(t, err)
 				for _, other := range rings {
-					_, err := other.Verify(token, "JWT")
+					_, err := other.Verify(t.Context(), token, "JWT")
 					require.NoError(t, err)
 				}
 				for _, key := range []signing.Key{first, second} {

@@ -62,6 +62,7 @@ func (e *Engine) explain(err error) error {
 type result struct {
 	Signature string `json:"signature"`
 	Error     string `json:"error"`
+	Reference string `json:"reference"` // of the input in a batch
 }
 
 // sign asks for the signatures. The error is of the request as a whole; each item
@@ -76,12 +77,12 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	if err := e.post(ctx, "sign/"+v.name, request(v, batch), &answer); err != nil {
 		return err
 	}
-	results := answer.Data.Results
-	if len(batch) == 1 {
-		results = append(results, answer.Data.result)
-	}
-	if len(results) != len(batch) {
-		return &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(results), len(batch))}
+	results := []result{answer.Data.result}
+	if len(batch) > 1 {
+		var err error
+		if results, err = inOrder(answer.Data.Results, len(batch)); err != nil {
+			return err
+		}
 	}
 	for n, i := range batch {
 		if said := results[n].Error; said != "" {
@@ -93,12 +94,30 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	return e.verify(v, batch)
 }
 
+// inOrder sorts the answers to a batch of n inputs by the references that request gave
+// them: an order that a server, or something before it, does not keep would hand a
+// token the signature of another.
+func inOrder(answers []result, n int) ([]result, error) {
+	if len(answers) != n {
+		return nil, &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(answers), n)}
+	}
+	sorted, seen := make([]result, n), make([]bool, n)
+	for _, answer := range answers {
+		at, err := strconv.Atoi(answer.Reference)
+		if err != nil || at < 0 || at >= n || seen[at] {
+			return nil, &Error{Reason: Fault, cause: fmt.Errorf("an answer with the reference %q to %d inputs", answer.Reference, n)}
+		}
+		sorted[at], seen[at] = answer, true
+	}
+	return sorted, nil
+}
+
 // request is the body of a request. Base64 needs no escaping. One input goes alone,
 // for a batch of one costs the server more.
 func request(v version, batch []*item) []byte {
 	size := 256
 	for _, i := range batch {
-		size += len(`{"input":""},`) + base64.StdEncoding.EncodedLen(len(i.input))
+		size += len(`{"input":"","reference":"123"},`) + base64.StdEncoding.EncodedLen(len(i.input))
 	}
 	body := append(make([]byte, 0, size), '{')
 	if len(batch) == 1 {
@@ -109,7 +128,10 @@ func request(v version, batch []*item) []byte {
 			if n > 0 {
 				body = append(body, ',')
 			}
-			body = append(appendInput(append(body, '{'), i), '}')
+			body = appendInput(append(body, '{'), i)
+			body = append(body, `,"reference":"`...)
+			body = strconv.AppendInt(body, int64(n), 10)
+			body = append(body, `"}`...)
 		}
 		body = append(body, ']')
 	}

@@ -37,7 +37,7 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return "", nil, err
 	}
-	kind, ok := keyTypes[alg]
+	kind, ok := keyTypes[alg.JWS()]
 	if !ok {
 		return "", nil, fmt.Errorf("vault transit: unknown algorithm %q", alg)
 	}
@@ -130,7 +130,7 @@ func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKe
 // parsePublic reads what Vault writes: PKIX in PEM, or the 32 bytes of an Ed25519
 // key in base64.
 func parsePublic(alg signing.Algorithm, text string) (crypto.PublicKey, error) {
-	if alg == signing.EdDSA {
+	if alg.JWS() == signing.EdDSA {
 		raw, err := base64.StdEncoding.DecodeString(text)
 		if err != nil || len(raw) != ed25519.PublicKeySize {
 			return nil, errors.New("not an Ed25519 key")

@@ -10,8 +10,8 @@ import (
 )
 
 // refForm is the only form of a ref, the name of a transit key and its version:
-// platform-es256:v3. The name cannot leave its place in a path.
-var refForm = regexp.MustCompile(`^([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?-(rs256|ps256|es256|eddsa)):v([1-9][0-9]{0,8})$`)
+// platform-es256:v3, or platform-logout-rs256:v1. The name cannot leave its place in a path.
+var refForm = regexp.MustCompile(`^([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?-(?:logout-)?(rs256|ps256|es256|eddsa)):v([1-9][0-9]{0,8})$`)
 
 // keyTypes are the transit key types that Create makes.
 var keyTypes = map[signing.Algorithm]string{
@@ -35,14 +35,14 @@ func (v version) ref() string { return v.name + ":v" + strconv.Itoa(v.number) }
 // that of a key of another algorithm.
 func parseRef(key signing.Key) (version, error) {
 	match := refForm.FindStringSubmatch(key.Ref)
-	if match == nil || match[2] != strings.ToLower(string(key.Algorithm)) {
+	if match == nil || !strings.HasSuffix(match[1], "-"+strings.ToLower(string(key.Algorithm))) {
 		return version{}, &Error{Reason: MissingKey, cause: fmt.Errorf("no transit key that signs %s has the name %q", key.Algorithm, key.Ref)}
 	}
 	number, err := strconv.Atoi(match[3])
 	if err != nil {
 		return version{}, &Error{Reason: MissingKey, cause: err}
 	}
-	return version{name: match[1], number: number, alg: key.Algorithm}, nil
+	return version{name: match[1], number: number, alg: key.Algorithm.JWS()}, nil
 }
 
 // keyName is the transit key of an algorithm.

@@ -79,7 +79,7 @@ func TestARingSignsAndVerifiesAcrossARotation(t *testing.T) {
 	again, err := ring.Sign(t.Context(), signing.ES256, "at+jwt", map[string]string{"sub": "ada"})
 	require.NoError(t, err)
 	for _, signed := range []string{token, again} {
-		_, err = ring.Verify(signed, "at+jwt")
+		_, err = ring.Verify(t.Context(), signed, "at+jwt")
 		require.NoError(t, err)
 	}
 }

@@ -99,7 +99,11 @@ func Tenant(ctx context.Context, r *sqlstore.Reader, slugOrID string) (*sqlstore
 
 // User finds a person by e-mail address, in any case, or by id; *NotFoundError.
 func User(ctx context.Context, r *sqlstore.Reader, emailOrID string) (*sqlstore.UserRecord, error) {
-	user, err := r.User(ctx, strings.ToLower(emailOrID))
+	name := strings.ToLower(emailOrID)
+	if email, ok := directory.ParseEmail(emailOrID); ok {
+		name = email
+	}
+	user, err := r.User(ctx, name)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil, &NotFoundError{Kind: "user", Name: emailOrID}
 	}

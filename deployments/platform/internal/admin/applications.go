@@ -62,8 +62,8 @@ func overlapping(old []directory.ApplicationSecret, now time.Time, overlap time.
 	return kept
 }
 
-// DisableApplication switches an application off; applying a file that has it
-// switches it on again.
+// DisableApplication switches an application off. Applying a file that has it
+// leaves it so.
 func (d Desk) DisableApplication(ctx context.Context, clientID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		app, err := Application(ctx, &w.Reader, clientID)

@@ -6,6 +6,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 )
 
@@ -27,6 +28,10 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endSess
 		if err := w.SetPassword(ctx, user.ID, hash, w.at); err != nil {
 			return err
 		}
+		mark := directorystore.Mark{ID: user.ID, Field: directorystore.FieldPassword, By: directorystore.ByOperator, Value: hash}
+		if err := w.Mark(ctx, directorystore.KindUser, mark, w.at); err != nil {
+			return err
+		}
 		c := manifest.Change{Action: manifest.Updated, Kind: "user", Name: user.Email, Fields: []string{"password"}}
 		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil || !endSessions {
 			return err
@@ -35,8 +40,8 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endSess
 	})
 }
 
-// DisableUser switches a person off and ends their sessions; applying a file that
-// has them switches them on again.
+// DisableUser switches a person off and ends their sessions. Applying a file that
+// has them leaves it so.
 func (d Desk) DisableUser(ctx context.Context, emailOrID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		user, err := User(ctx, &w.Reader, emailOrID)

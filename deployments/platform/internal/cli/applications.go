@@ -60,6 +60,7 @@ none.
 		{"cors_origins", "cors-origin", &f.CORSOrigins, "origin of its pages, for SPA"},
 		{"first_party", "first-party", &f.FirstParty, "ask people for no consent"},
 		{"allow_localhost_redirect", "allow-localhost-redirect", &f.AllowLocalhostRedirect, "a NATIVE application may redirect to any port of localhost, as of 127.0.0.1"},
+		{"allow_undotted_schemes", "allow-undotted-schemes", &f.AllowUndottedSchemes, "a NATIVE application may have private-use redirect schemes without a period, such as myapp:/callback"},
 		{"id_token_claims", "id-token-claims", &f.IDTokenClaims, "put the claims of scopes into the ID token too"},
 		{"device_requires_auth", "device-requires-auth", &f.DeviceRequiresAuth, "ask it for its secret at device authorization"},
 		{"access_token_alg", "access-token-alg", &f.AccessTokenAlg, "RS256, PS256, ES256 or EdDSA (default: the platform's)"},
@@ -71,6 +72,8 @@ none.
 		{"jwks", "jwks", &keys, "file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret"},
 		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes such keys"},
 		{"token_endpoint_audience", "token-endpoint-audience", &f.TokenEndpointAudience, "its assertions may name the token endpoint as aud, not only the issuer"},
+		{"development", "development", &f.Development, "it is being built: it may redirect to http on loopback whatever its type, and people are told"},
+		{"initiate_login_uri", "initiate-login-uri", &f.InitiateLoginURI, "page of its own where a person begins to sign in; error pages lead there"},
 		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
 	}
 	bind(cmd, fields)
@@ -136,6 +139,7 @@ type applicationView struct {
 	CORSOrigins            []string        `json:"cors_origins,omitempty" table:"-"`
 	FirstParty             bool            `json:"first_party" table:"-"`
 	AllowLocalhostRedirect bool            `json:"allow_localhost_redirect" table:"-"`
+	AllowUndottedSchemes   bool            `json:"allow_undotted_schemes,omitempty" table:"-"`
 	IDTokenClaims          bool            `json:"id_token_claims" table:"-"`
 	DeviceRequiresAuth     bool            `json:"device_requires_auth" table:"-"`
 	TokenEndpointAudience  bool            `json:"token_endpoint_audience,omitempty" table:"-"`
@@ -147,6 +151,8 @@ type applicationView struct {
 	RefreshGrace           string          `json:"refresh_grace,omitempty" table:"-"`
 	JWKS                   json.RawMessage `json:"jwks,omitempty" table:"-"`
 	JWKSURI                string          `json:"jwks_uri,omitempty" table:"-"`
+	Development            bool            `json:"development,omitempty" table:"-"`
+	InitiateLoginURI       string          `json:"initiate_login_uri,omitempty" table:"-"`
 	Secrets                []secretView    `json:"secrets,omitempty" table:"-"`
 }
 
@@ -162,10 +168,11 @@ func viewApplication(app *directory.Application, slugs map[string]string) applic
 		Enabled: app.Active, Grants: []string{}, Scopes: app.Scopes, RedirectURIs: app.RedirectURIs,
 		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs, BackchannelLogoutURI: app.BackchannelLogoutURI, Audiences: app.Audiences,
 		DefaultAudience: app.DefaultAudience, ResourcesServed: app.ResourcesServed, CORSOrigins: app.CORSOrigins,
-		FirstParty: app.FirstParty, AllowLocalhostRedirect: app.AllowLocalhostRedirect, IDTokenClaims: app.IDTokenClaims,
+		FirstParty: app.FirstParty, AllowLocalhostRedirect: app.AllowLocalhostRedirect, AllowUndottedSchemes: app.AllowUndottedSchemes, IDTokenClaims: app.IDTokenClaims,
 		DeviceRequiresAuth: app.DeviceRequiresAuth, TokenEndpointAudience: app.TokenEndpointAudience, AccessTokenAlg: app.AccessTokenAlg, IDTokenAlg: app.IDTokenAlg,
 		AccessTokenTTL: lasting(app.AccessTokenTTL), RefreshTokenTTL: lasting(app.RefreshTokenTTL),
 		RefreshIdleTTL: lasting(app.RefreshIdleTTL), JWKS: app.JWKS, JWKSURI: app.JWKSURI,
+		Development: app.Development, InitiateLoginURI: app.InitiateLoginURI,
 	}
 	for _, g := range app.Grants {
 		v.Grants = append(v.Grants, manifest.GrantName(g))
@@ -273,7 +280,8 @@ func (a *app) appDisable() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "disable CLIENT_ID", Short: "Switch an application off",
 		Long: `Switch an application off: it authenticates no more and is given no more tokens.
-Nothing is deleted; applying a file that has it switches it on again.
+Nothing is deleted. Applying a file that has it leaves it disabled; "enabled:
+true" in it and --overrule enable it.
 
 ` + noticeBound,
 		Example: "  platform app disable billing-web --dry-run", Args: oneArgument("CLIENT_ID"),

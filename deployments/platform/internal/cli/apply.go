@@ -1,71 +1,119 @@
 package cli
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
+// memoryGoal is what the garbage collector holds apply to beside the text of the
+// file, in bytes, so that one of 100,000 people stays below 128 MiB. GOMEMLIMIT sets
+// another.
+const memoryGoal = 40 << 20
+
 func (a *app) apply() *cobra.Command {
 	var file string
 	var opts manifest.ApplyOptions
+	pruning := pruneFlag{a: a, into: &opts.Prune}
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
 		Short: "Make tenants, users and applications what a file says",
-		Long: `Make tenants, users and applications what a declarative YAML file says, in one
-transaction, and say what changed. Applying the same file again changes nothing.
-When anything in the file is wrong, all of it is said with file and line, and
+		Long: `Make tenants, users and applications what a declarative YAML or JSON file says,
+and print what changed. Applying the same file again changes nothing. When
+anything in the file is wrong, all of it is printed with file and line, and
 nothing is applied.
 
+Everything is checked first. Then the changes are committed in short
+transactions, which hold up no sign-in, and printed as they are committed. If it
+stops in the middle, apply the same file again: it goes on. --dry-run only reads.
+
+A password, client secret or "enabled" that was changed since the last apply by a
+command such as "app rotate-secret", "user set-password" or "user disable" is left
+as it is where the file says otherwise. It is printed as a conflict, and the exit
+code is 3. Change the file, or take what it says with --overrule. A password that
+a person has changed stays until the file has another one.
+
 A confidential application without a client_secret is given a generated one,
-which is printed once. --prune disables what the database has and the file does
-not, of each kind that the file has a section for.
+which is printed once. "enabled: false" disables a tenant, person or application,
+and ends all access; without the key, what a command disabled stays disabled.
+
+--prune disables what the database has and the file does not, of each kind that
+the file has a section for. More than ten removals, or more than a tenth of what
+there is of a kind, have to be confirmed: by their number, as in --prune=12, or by
+"yes" at a terminal.
 
 Each change leaves a row in the audit trail. Running services see people and
 tenants at once, applications too where the database can tell them, and within 5
 seconds in any case.`,
-		Example: "  platform apply -f platform.yaml --dry-run\n  platform apply -f - < platform.yaml",
+		Example: "  platform apply -f platform.yaml --dry-run\n  platform apply -f platform.yaml --prune=12\n  platform apply -f - < platform.yaml",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
 				return usageError{errors.New("say which file to apply: -f FILE, or -f - for standard input")}
 			}
-			var cfg operatorConfig
-			if err := a.load(&cfg); err != nil {
-				return err
-			}
-			// What is wrong with the file is said before anything is opened.
-			doc, err := a.parse(file)
-			if err != nil {
-				return err
-			}
-			if err := doc.Validate(rules(cfg.Server)); err != nil {
-				return err
-			}
-			deps := a.deps()
-			db, err := openDatabase(cmd.Context(), cfg.Database, cfg.Signing.DataDir, deps)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = db.Close() }()
-			report, err := applyFile(cmd.Context(), db, doc, cfg.Server, opts, deps)
-			if err != nil {
-				return err
-			}
-			return a.printReport(report, opts.DryRun)
+			return a.applyCommand(cmd.Context(), file, opts)
 		},
 	}
-	cmd.Flags().StringVarP(&file, "file", "f", "", "the declarative file; - reads standard input")
-	cmd.Flags().BoolVar(&opts.DryRun, "dry-run", false, "say what would change and change nothing")
-	cmd.Flags().BoolVar(&opts.Prune, "prune", false, "disable what the file does not have")
+	flags := cmd.Flags()
+	flags.StringVarP(&file, "file", "f", "", "the declarative file; - reads standard input")
+	flags.BoolVar(&opts.DryRun, "dry-run", false, "print what would change and change nothing")
+	flags.BoolVar(&opts.Overrule, "overrule", false, "also change what a command has changed since the last apply")
+	flags.Var(&pruning, "prune", "disable what the file does not have; `N` is how many that are, where it is more than a few")
+	flags.Lookup("prune").NoOptDefVal = "yes"
 	return cmd
+}
+
+func (a *app) applyCommand(ctx context.Context, file string, opts manifest.ApplyOptions) error {
+	var cfg operatorConfig
+	if err := a.load(&cfg); err != nil {
+		return err
+	}
+	// What is wrong with the file is printed before anything is opened.
+	doc, err := a.parse(file)
+	if err != nil {
+		return err
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryGoal + int64(doc.Size())))
+	}
+	if err := doc.Validate(rules(cfg.Server)); err != nil {
+		return err
+	}
+	if file == "-" {
+		opts.Prune.Ask = nil // standard input was the file
+	}
+
+	deps := a.deps()
+	db, err := openDatabase(ctx, cfg.Database, cfg.Signing.DataDir, deps)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+
+	return a.applyAndPrint(ctx, db, doc, cfg.Server, opts, deps)
+}
+
+// applyAndPrint applies a file and prints each batch when it is committed.
+func (a *app) applyAndPrint(ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server, opts manifest.ApplyOptions, deps servicekit.Deps) error {
+	printer := a.newReportPrinter(opts.DryRun)
+	opts.Told = printer.batch
+	report, err := applyFile(ctx, db, doc, server, opts, deps)
+	if report == nil {
+		return err
+	}
+	return errors.Join(err, printer.finish(report, err == nil))
 }
 
 func (a *app) parse(file string) (*manifest.Document, error) {
@@ -82,7 +130,7 @@ func (a *app) parse(file string) (*manifest.Document, error) {
 
 // rules are laxer where nobody else reaches the platform.
 func rules(server servicekit.Server) manifest.Rules {
-	return manifest.Rules{Loopback: server.Loopback()}
+	return manifest.Rules{Loopback: server.Loopback(), Issuer: server.Issuer()}
 }
 
 func applyFile(ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server, opts manifest.ApplyOptions, deps servicekit.Deps) (*manifest.Report, error) {
@@ -93,26 +141,45 @@ func applyFile(ctx context.Context, db *database.DB, doc *manifest.Document, ser
 	return manifest.Apply(ctx, db, doc, opts)
 }
 
-func (a *app) printReport(report *manifest.Report, dryRun bool) error {
-	if a.output == "json" {
-		return a.printJSON(report)
+// pruneFlag is --prune, or --prune=N.
+type pruneFlag struct {
+	a    *app
+	into *manifest.Pruning
+}
+
+// String returns the flag's default, for --help.
+func (p *pruneFlag) String() string { return "" }
+
+// Type names the flag's value, for --help.
+func (p *pruneFlag) Type() string { return "N" }
+
+// Set reads the flag's value.
+func (p *pruneFlag) Set(value string) error {
+	switch n, err := strconv.ParseUint(value, 10, 31); {
+	case value == "yes", value == "true":
+		*p.into = manifest.Pruning{Wanted: true, Ask: p.a.asker()}
+	case value == "false":
+		*p.into = manifest.Pruning{}
+	case err != nil || n == 0:
+		return errors.New("give the number of removals, as in --prune=12, or none")
+	default:
+		*p.into = manifest.Pruning{Wanted: true, Count: int(n)}
 	}
-	w := a.streams.Out
-	err := table(w, func(line func(cells ...string)) {
-		for _, c := range report.Changes {
-			line(c.Action, c.Kind, c.Name, c.Detail())
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for _, s := range report.Secrets {
-		fmt.Fprintf(w, "client secret of %s, shown this once: %s\n", s.ClientID, s.Secret)
-	}
-	done := "applied"
-	if dryRun {
-		done = "dry run, nothing was changed"
-	}
-	fmt.Fprintf(w, "%d changed, %d unchanged: %s\n", len(report.Changes), report.Unchanged, done)
 	return nil
+}
+
+// asker returns what asks a person at the terminal; nil where there is none.
+func (a *app) asker() func(question string) (bool, error) {
+	f, ok := a.streams.In.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil
+	}
+	return func(question string) (bool, error) {
+		fmt.Fprintf(a.streams.Err, "%s Type yes to go on: ", question)
+		line, err := bufio.NewReader(f).ReadString('\n')
+		if err != nil {
+			return false, fmt.Errorf("the answer cannot be read: %w", err)
+		}
+		return strings.TrimSpace(line) == "yes", nil
+	}
 }

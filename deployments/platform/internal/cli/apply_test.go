@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,9 +47,40 @@ func TestApplySaysWhatItChanged(t *testing.T) {
 			require.Equal(t, []manifest.Change{{Action: "updated", Kind: "application", Name: "job", Fields: []string{"name"}}}, report.Changes)
 			require.Contains(t, d.done("apply", "-f", "-"), "0 changed")
 			d.in = "applications: []"
-			require.Regexp(t, `disabled +application +job`, d.done("apply", "-f", "-", "--prune"))
+			require.Regexp(t, `disabled +application +job`, d.done("apply", "-f", "-", "--prune=1"))
 		})
 	}
+}
+
+// What a command changed since the last apply is left, said, and in the exit code.
+func TestAConflictIsInTheOutputAndTheExitCode(t *testing.T) {
+	d := newDesk(t)
+	d.done("migrate")
+	first, second := strings.Repeat("s", 40), strings.Repeat("n", 40)
+	d.in = strings.Replace(seed, "grants:", "client_secret: "+first+", grants:", 1)
+	d.done("apply", "-f", "-")
+	d.done("app", "rotate-secret", "job")
+	d.in = strings.Replace(seed, "grants:", "client_secret: "+second+", grants:", 1)
+
+	o := d.run("apply", "-f", "-")
+	require.Equal(t, exitConflicts, o.code)
+	require.Regexp(t, `conflict +application +job +client_secret: it was set or replaced, and not by apply`, o.out)
+	require.Contains(t, o.out, "0 changed, 2 unchanged: applied")
+	require.Contains(t, o.err, "1 conflicts with what was changed since the last apply were left as they are")
+
+	o = d.run("apply", "-f", "-", "--output", "json")
+	require.Equal(t, exitConflicts, o.code)
+	var report manifest.Report
+	require.NoError(t, json.Unmarshal([]byte(o.out), &report))
+	require.Equal(t, []manifest.Conflict{{
+		Kind:   "application",
+		Name:   "job",
+		Field:  "client_secret",
+		Reason: "it was set or replaced, and not by apply",
+	}}, report.Conflicts)
+
+	require.Contains(t, d.done("apply", "-f", "-", "--overrule"), "1 changed, 1 unchanged: applied")
+	require.Contains(t, d.wrong("apply", "-f", "-", "--prune=many"), "give the number of removals")
 }
 
 func TestApplySaysEverythingThatIsWrongBeforeItOpensAnything(t *testing.T) {

@@ -20,6 +20,10 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2
+
+	// exitConflicts is that of an apply which did everything but what it would have
+	// had to undo.
+	exitConflicts = 3
 )
 
 // Streams is where a command reads and writes.
@@ -54,6 +58,10 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 		return exitDone
 	}
 	fmt.Fprintln(streams.Err, "platform: "+strings.TrimPrefix(err.Error(), "platform: "))
+	var conflicts conflictError
+	if errors.As(err, &conflicts) {
+		return exitConflicts
+	}
 	var usage usageError
 	var config *servicekit.ConfigError
 	if errors.As(err, &usage) || errors.As(err, &config) {

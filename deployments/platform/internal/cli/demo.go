@@ -39,7 +39,8 @@ func (a *app) withDemo(ctx context.Context, p together.Config, deps servicekit.D
 	return before(app, next), notice, nil
 }
 
-// newDemo applies the demo set and makes the demo application that lives at
+// newDemo applies the demo set, so that what it prints opens the demo whatever was
+// changed since, and makes the demo application that lives at
 // origin.
 func newDemo(ctx context.Context, origin string, platform servicekit.Server, dataDir string, deps servicekit.Deps) (http.Handler, *demoNotice, error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
@@ -50,7 +51,7 @@ func newDemo(ctx context.Context, origin string, platform servicekit.Server, dat
 		return nil, nil, err
 	}
 	set := manifest.New("the demo set", demo.Set(origin, credentials))
-	if _, err := applyFile(ctx, deps.DB, set, platform, manifest.ApplyOptions{}, deps); err != nil {
+	if _, err := applyFile(ctx, deps.DB, set, platform, manifest.ApplyOptions{Overrule: true}, deps); err != nil {
 		return nil, nil, err
 	}
 	ui, err := webui.New()

@@ -27,6 +27,8 @@ pages that are asked for get their rows in the audit trail. The checks:
   database.login     whose rights the login of PLATFORM_DATABASE_URL has
   database.rights    what each service's role may do, against what this version
                      gives it; any login can ask
+  applications       none is in development, or redirects to http on loopback without
+                     being NATIVE
   vault, vault.login reachable, unsealed; the login that PLATFORM_VAULT_AUTH says
   vault.policy       what its token can and must be able to do, and what it must not
   vault.sign         each key that signs now does sign

@@ -393,7 +393,7 @@ func TestApplyIsInTheTrail(t *testing.T) {
 		o.done("apply", "-f", "-")
 		o.done("apply", "-f", "-")
 		o.in = "tenants: [{slug: acme, name: Other, domains: [acme.test]}]\nusers: []\napplications: []"
-		o.done("apply", "-f", "-", "--prune")
+		o.done("apply", "-f", "-", "--prune=2")
 		require.Equal(t, []string{
 			"operator.tenant_changed created ", "operator.user_changed created ", "operator.application_changed created ",
 			"operator.tenant_changed updated name, domains", "operator.user_changed disabled ", "operator.application_changed disabled ",

@@ -221,9 +221,11 @@ func (a *app) prepare(ctx context.Context, p together.Config, flags upFlags, dep
 	if err != nil {
 		return err
 	}
-	report, err := applyFile(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
-	if err != nil {
-		return err
+	err = a.applyAndPrint(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
+	var conflicts conflictError
+	if errors.As(err, &conflicts) {
+		// They were printed. What a command has changed keeps no platform from starting.
+		return nil
 	}
-	return a.printReport(report, false)
+	return err
 }

@@ -14,10 +14,10 @@ import (
 )
 
 func (a *app) users() *cobra.Command {
-	return a.group("user", "Create, show and disable people, and set their passwords",
+	return a.group("user", "Create, show, unlock and disable people, and set their passwords",
 		"Look after people. To change more of one that there is than the password, use `platform apply`.",
 		"  platform user create ada@acme.test --name \"Ada Lovelace\" --tenant acme\n  platform user disable ada@acme.test",
-		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userDisable())
+		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userUnlock(), a.userDisable())
 }
 
 func (a *app) userCreate() *cobra.Command {
@@ -72,6 +72,7 @@ type userView struct {
 	HasPassword   bool           `json:"has_password"`
 	Claims        map[string]any `json:"claims,omitempty" table:"-"`
 	UpdatedAt     time.Time      `json:"updated_at" table:"-"`
+	LastLoginAt   time.Time      `json:"last_login_at,omitzero" table:"-"`
 	ID            string         `json:"id"`
 }
 
@@ -79,6 +80,7 @@ func viewUser(u sqlstore.UserRecord, slugs map[string]string) userView {
 	v := userView{
 		Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName,
 		Enabled: u.Active, Tenants: []string{}, HasPassword: u.PasswordHash != "", Claims: u.Claims, UpdatedAt: u.UpdatedAt, ID: u.ID,
+		LastLoginAt: u.LastLoginAt,
 	}
 	for _, id := range u.TenantIDs {
 		v.Tenants = append(v.Tenants, slugs[id])
@@ -174,8 +176,8 @@ func (a *app) userDisable() *cobra.Command {
 		Long: `Switch a person off and end their sessions, at once: they cannot sign in, no
 token is issued or refreshed for them, and what the platform is asked about the
 tokens they have is refused. A resource that verifies access tokens by itself
-accepts them until they expire. Nothing is deleted; applying a file that has the
-person switches them on again.`,
+accepts them until they expire. Nothing is deleted. Applying a file that has the
+person leaves them disabled; "enabled: true" in it and --overrule enable them.`,
 		Example: "  platform user disable ada@acme.test", Args: oneArgument("EMAIL"),
 	}
 	dryRun := dryRunFlag(cmd)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -25,7 +26,13 @@ import (
 const (
 	Path         = "/demo"
 	callbackPath = Path + "/callback"
-	cookieName   = "platform_demo"
+	logoutPath   = Path + "/logout"
+
+	// beginCookie binds a sign-in to the browser that began it; sessionCookie is who
+	// is signed in. The second is made anew when somebody signs in, so that no value
+	// that a browser had before is worth anything afterwards (session fixation).
+	beginCookie   = "platform_demo_begin"
+	sessionCookie = "platform_demo"
 )
 
 //go:embed pages/*.html
@@ -51,7 +58,8 @@ type App struct {
 	failed  *webui.Page
 	client  *http.Client
 	started *store[attempt]
-	shown   *store[result]
+	shown   *store[result] // by sessionCookie
+	host    string         // of Origin, with its port
 
 	mu       sync.Mutex
 	provider *oidc.Provider
@@ -59,7 +67,7 @@ type App struct {
 
 // attempt is a sign-in on its way, by state.
 type attempt struct {
-	Browser  string // the demo's cookie: a callback counts in the browser that began
+	Browser  string // beginCookie: a callback counts in the browser that began
 	ClientID string
 	Nonce    string
 	Verifier string
@@ -67,7 +75,12 @@ type attempt struct {
 
 // New makes the demo application.
 func New(opts Options) (*App, error) {
+	origin, err := url.Parse(opts.Origin)
+	if err != nil {
+		return nil, fmt.Errorf("demo: %w", err)
+	}
 	a := &App{
+		host:    origin.Host,
 		opts:    opts,
 		secrets: map[string]string{WebClient: opts.Credentials.WebSecret, SecondClient: opts.Credentials.SecondSecret},
 		client:  &http.Client{Timeout: 10 * time.Second},
@@ -90,16 +103,47 @@ func (a *App) Handler() http.Handler {
 	mux.HandleFunc("GET "+Path+"/login/{client}", a.serveLogin)
 	mux.HandleFunc("GET "+callbackPath, a.serveCallback)
 	mux.HandleFunc("GET "+Path+"/tokens", a.serveTokens)
-	return mux
+	mux.HandleFunc("POST "+logoutPath, a.serveLogout)
+	// HEAD is answered wherever GET is and changes nothing (RFC 9110 9.2.1).
+	mux.HandleFunc("HEAD "+Path+"/login/{client}", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("HEAD "+callbackPath, func(http.ResponseWriter, *http.Request) {})
+	return a.atItsOwnAddress(mux)
+}
+
+// atItsOwnAddress answers only requests for the demo's own host. Any name can be
+// made to point at a loopback address, and a page of that name would read what the
+// demo shows (DNS rebinding).
+func (a *App) atItsOwnAddress(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != a.host {
+			http.Error(w, "The demo is at "+a.opts.Origin+Path, http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// onThisMachine reports whether a request comes from a program on this machine, with
+// no proxy that speaks for others. Only such a caller is shown the password, which
+// everybody else has from what was printed at the start.
+func onThisMachine(r *http.Request) bool {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	_, forwarded := r.Header["X-Forwarded-For"]
+	_, forwardedToo := r.Header["Forwarded"]
+	return err == nil && peer.Addr().Unmap().IsLoopback() && !forwarded && !forwardedToo
 }
 
 func (a *App) serveHome(w http.ResponseWriter, r *http.Request) {
+	password := ""
+	if onThisMachine(r) {
+		password = a.opts.Credentials.Password
+	}
 	a.opts.UI.Render(w, r, http.StatusOK, a.home, webui.View{
 		Title: "Demo application",
 		Lead:  "An application like one of yours: it knows the platform's address, its own client id and secret, and nothing else.",
 		Data: map[string]any{
 			"Login": Path + "/login/" + WebClient, "Second": Path + "/login/" + SecondClient,
-			"Email": Email, "Password": a.opts.Credentials.Password,
+			"Email": Email, "Password": password,
 		},
 	}, webui.PageOptions{})
 }
@@ -123,13 +167,12 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusServiceUnavailable, "No randomness is to be had.", err)
 		return
 	}
-	if c, err := r.Cookie(cookieName); err == nil && c.Value != "" {
-		browser = c.Value
+	if c, err := r.Cookie(beginCookie); err == nil && c.Value != "" {
+		browser = c.Value // of another sign-in that is on its way
 	}
 	verifier := oauth2.GenerateVerifier()
 	a.started.put(state, attempt{Browser: browser, ClientID: client, Nonce: nonce, Verifier: verifier})
-	//nolint:gosec // the demo refuses to run on anything but loopback, where http is all there is
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: browser, Path: Path, HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	setCookie(w, beginCookie, browser)
 	//nolint:gosec // to the endpoint that the issuer's own metadata names
 	http.Redirect(w, r, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
@@ -139,7 +182,7 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	begun, ok := a.started.take(query.Get("state"))
-	cookie, err := r.Cookie(cookieName)
+	cookie, err := r.Cookie(beginCookie)
 	switch {
 	case !ok || err != nil || subtle.ConstantTimeCompare([]byte(cookie.Value), []byte(begun.Browser)) != 1:
 		a.fail(w, r, http.StatusBadRequest, "This answer belongs to no sign-in that began in this browser.", err)
@@ -156,12 +199,60 @@ func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusBadGateway, "The code could not be redeemed.", err)
 		return
 	}
-	a.shown.put(begun.Browser, shown)
+	a.signedIn(w, r, shown)
+}
+
+// signedIn makes a session for what a sign-in gave, in the place of any other.
+func (a *App) signedIn(w http.ResponseWriter, r *http.Request, shown result) {
+	session, err := oauth.NewSecret(a.opts.Random)
+	if err != nil {
+		a.fail(w, r, http.StatusServiceUnavailable, "No randomness is to be had.", err)
+		return
+	}
+	a.forget(r)
+	a.shown.put(session, shown)
+	setCookie(w, sessionCookie, session)
 	http.Redirect(w, r, Path+"/tokens", http.StatusSeeOther)
 }
 
+// forget ends the demo's own session of a browser.
+func (a *App) forget(r *http.Request) (was result, ok bool) {
+	cookie, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return result{}, false
+	}
+	return a.shown.take(cookie.Value)
+}
+
+// serveLogout ends the demo's session, then the platform's. A page of another site
+// cannot do either: its POST carries no SameSite=Lax cookie.
+func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
+	next := Path
+	if was, ok := a.forget(r); ok && was.logoutURL != "" {
+		next = was.logoutURL
+	}
+	setCookie(w, sessionCookie, "")
+	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // the endpoint that the issuer's own metadata names
+}
+
+// setCookie sets a cookie for the demo alone, or removes it where value is empty.
+func setCookie(w http.ResponseWriter, name, value string) {
+	//nolint:gosec // the demo refuses to run on anything but loopback, where http is all there is
+	cookie := &http.Cookie{
+		Name:     name,
+		Value:    value,
+		Path:     Path,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+	}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	http.SetCookie(w, cookie)
+}
+
 func (a *App) serveTokens(w http.ResponseWriter, r *http.Request) {
-	cookie, err := r.Cookie(cookieName)
+	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
 		http.Redirect(w, r, Path, http.StatusSeeOther)
 		return
@@ -178,8 +269,8 @@ func (a *App) serveTokens(w http.ResponseWriter, r *http.Request) {
 	a.opts.UI.Render(w, r, http.StatusOK, a.tokens, webui.View{
 		Title: "Signed in", Heading: "Signed in to " + shown.ClientID, Wide: true,
 		Lead: "What the platform gave this application, decoded. The ID token's signature was checked with the keys that the platform publishes.",
-		Data: map[string]any{"Result": shown, "Other": other, "Home": Path, "Logout": shown.logoutURL},
-	}, webui.PageOptions{})
+		Data: map[string]any{"Result": shown, "Other": other, "Home": Path, "Logout": logoutPath},
+	}, webui.PageOptions{LeadsAway: true})
 }
 
 func (a *App) fail(w http.ResponseWriter, r *http.Request, status int, message string, cause error) {

@@ -39,7 +39,9 @@ func newIssuer(t *testing.T) string {
 type browser struct {
 	t       *testing.T
 	handler http.Handler
-	cookie  *http.Cookie
+	cookie  *http.Cookie // of sign-ins that begin
+	session *http.Cookie
+	change  func(r *http.Request)
 }
 
 func newDemo(t *testing.T, issuer string) (*App, *browser) {
@@ -57,13 +59,28 @@ func newDemo(t *testing.T, issuer string) (*App, *browser) {
 
 func (b *browser) get(target string) *httptest.ResponseRecorder {
 	b.t.Helper()
-	r := httptest.NewRequest(http.MethodGet, target, http.NoBody)
-	if b.cookie != nil {
-		r.AddCookie(b.cookie)
+	return b.do(http.MethodGet, target)
+}
+
+func (b *browser) do(method, target string) *httptest.ResponseRecorder {
+	b.t.Helper()
+	r := httptest.NewRequest(method, target, http.NoBody)
+	r.Host, r.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:4711"
+	for _, c := range []*http.Cookie{b.cookie, b.session} {
+		if c != nil {
+			r.AddCookie(c)
+		}
+	}
+	if b.change != nil {
+		b.change(r)
 	}
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
 	for _, c := range w.Result().Cookies() {
+		if c.Name == sessionCookie {
+			b.session = c
+			continue
+		}
 		b.cookie = c
 	}
 	return w
@@ -144,8 +161,8 @@ func TestWhatIsNotThere(t *testing.T) {
 	_, b := newDemo(t, newIssuer(t))
 	require.Equal(t, http.StatusNotFound, b.get("/demo/login/demo-service").Code, "only the applications with people")
 	require.Equal(t, http.StatusNotFound, b.get("/demo/other").Code)
-	for name, cookie := range map[string]*http.Cookie{"no cookie": nil, "an unknown cookie": {Name: cookieName, Value: "x"}} {
-		b.cookie = cookie
+	for name, cookie := range map[string]*http.Cookie{"no cookie": nil, "an unknown cookie": {Name: sessionCookie, Value: "x"}} {
+		b.session = cookie
 		w := b.get("/demo/tokens")
 		require.Equal(t, http.StatusSeeOther, w.Code, name)
 		require.Equal(t, "/demo", w.Header().Get("Location"), name)
@@ -166,4 +183,74 @@ func TestAPlatformThatDoesNotAnswerIsAskedAgainLater(t *testing.T) {
 func TestATokenThatIsNoJWTIsShownAsItIs(t *testing.T) {
 	require.Equal(t, token{Name: "n", Raw: "opaque"}, decode("n", "opaque"))
 	require.Equal(t, token{Name: "n", Raw: "!.e30.x", Payload: "{}"}, decode("n", "!.e30.x"))
+}
+
+// A name that points at this machine, and a request from elsewhere: the demo shows
+// tokens and a password (RFC 9110 7.4, 15.5.20).
+func TestTheDemoAnswersAtItsOwnAddressOnly(t *testing.T) {
+	_, b := newDemo(t, newIssuer(t))
+	require.Contains(t, b.get("/demo").Body.String(), "<code>p</code>", "the password, on this machine")
+
+	for _, host := range []string{"rebound.test", "rebound.test:8080", "127.0.0.1", "localhost:8080", ""} {
+		b.change = func(r *http.Request) { r.Host = host }
+		for _, path := range []string{"/demo", "/demo/login/" + WebClient, "/demo/callback", "/demo/tokens"} {
+			w := b.get(path)
+			require.Equal(t, http.StatusMisdirectedRequest, w.Code, host+path)
+			require.Empty(t, w.Result().Cookies())
+			require.NotContains(t, w.Body.String(), "<code>p</code>")
+		}
+	}
+
+	for name, change := range map[string]func(*http.Request){
+		"another machine":          func(r *http.Request) { r.RemoteAddr = "192.0.2.7:4711" },
+		"a proxy on this one":      func(r *http.Request) { r.Header.Set("X-Forwarded-For", "192.0.2.7") },
+		"a proxy with the new one": func(r *http.Request) { r.Header.Set("Forwarded", "for=192.0.2.7") },
+		"an address that is none":  func(r *http.Request) { r.RemoteAddr = "@" },
+	} {
+		b.change = change
+		w := b.get("/demo")
+		require.Equal(t, http.StatusOK, w.Code, name)
+		require.NotContains(t, w.Body.String(), "<code>p</code>", name)
+		require.Contains(t, w.Body.String(), "was printed when the demo started", name)
+	}
+}
+
+// RFC 9110 9.2.1.
+func TestHeadBeginsNothing(t *testing.T) {
+	app, b := newDemo(t, newIssuer(t))
+	for _, path := range []string{"/demo", "/demo/login/" + WebClient, "/demo/callback?state=x", "/demo/tokens"} {
+		require.Empty(t, b.do(http.MethodHead, path).Result().Cookies(), path)
+	}
+	require.Empty(t, app.started.all)
+}
+
+// A session that exists before somebody signs in is another's to know (session
+// fixation): signing in makes a new one, and signing out leaves none.
+func TestASessionIsMadeAtSignInAndEndsAtSignOut(t *testing.T) {
+	app, b := newDemo(t, newIssuer(t))
+	planted := &http.Cookie{Name: sessionCookie, Value: "planted"}
+	b.session = planted
+	b.login(WebClient)
+	require.Same(t, planted, b.session, "nothing is signed in yet")
+	app.shown.put("planted", result{ClientID: "before"})
+
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, callbackPath, http.NoBody)
+	r.AddCookie(planted)
+	app.signedIn(w, r, result{ClientID: WebClient, logoutURL: "https://id.test/logout"})
+	made := w.Result().Cookies()
+	require.Len(t, made, 1)
+	require.Equal(t, sessionCookie, made[0].Name)
+	require.NotEqual(t, "planted", made[0].Value)
+	require.True(t, made[0].HttpOnly && made[0].SameSite == http.SameSiteLaxMode)
+	_, there := app.shown.get("planted")
+	require.False(t, there, "the one before is over")
+
+	b.session = made[0]
+	require.Equal(t, http.StatusOK, b.get("/demo/tokens").Code)
+	out := b.do(http.MethodPost, "/demo/logout")
+	require.Equal(t, "https://id.test/logout", out.Header().Get("Location"))
+	require.Negative(t, b.session.MaxAge)
+	b.session = made[0]
+	require.Equal(t, http.StatusSeeOther, b.get("/demo/tokens").Code, "a kept cookie opens nothing")
 }

@@ -49,6 +49,6 @@ func TestDamagedCredentialsSayWhatToDo(t *testing.T) {
 func TestTheDemoSetIsInOrder(t *testing.T) {
 	credentials, err := LoadCredentials(t.TempDir(), rand.Reader)
 	require.NoError(t, err)
-	set := manifest.New("the demo set", Set("http://127.0.0.1:8080", credentials))
+	set := manifest.New("the demo set", Set("https://127.0.0.1:8080", credentials))
 	require.NoError(t, set.Validate(manifest.Rules{}), "by the rules of a public platform")
 }

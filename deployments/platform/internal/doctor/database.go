@@ -36,6 +36,7 @@ func (e *examination) openDatabase(ctx context.Context) {
 	}
 	e.db = db
 	e.keys(ctx)
+	e.applications(ctx)
 	if db.Dialect() != database.Postgres {
 		return
 	}

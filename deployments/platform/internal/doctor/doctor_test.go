@@ -150,7 +150,17 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 		examine(t, with(role(`path "transit/export/*" { capabilities = ["read"] }`)), "vault.policy"))
 	require.Contains(t, examine(t, with(role(`path "transit/*" { capabilities = ["create", "update", "read", "delete"] }`)), "vault.policy"),
 		"fail the token can delete platform-es256, configure platform-es256")
-	require.Contains(t, examine(t, with(role(`path "transit/sign/platform-rs256" { capabilities = ["deny"] }`)), "vault.policy"), "cannot sign with platform-rs256, make platform-es256")
+	require.Contains(t, examine(t, with(role(`path "transit/sign/platform-rs256" { capabilities = ["deny"] }`)), "vault.policy"), "cannot sign with platform-rs256, sign with platform-logout-rs256, make platform-es256")
+	of := func(service, token string) doctor.Patient {
+		p := with(token)
+		p.Service = service
+		return p
+	}
+	require.Contains(t, examine(t, of("session", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)), "vault.policy"),
+		"fail for session the token must not be able to sign with platform-es256, sign with platform-rs256", "it could make access tokens")
+	require.Contains(t, examine(t, of("token", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)), "vault.policy"),
+		"fail for token the token must not be able to sign with platform-logout-rs256")
+	require.Equal(t, "ok", examine(t, of("session", logins.Token(t, "session")), "vault.policy"))
 	secret, err := root.Logical().WriteWithContext(t.Context(), "auth/token/create", map[string]any{"policies": []string{"platform-token"}})
 	require.NoError(t, err)
 	require.Contains(t, examine(t, with(secret.Auth.ClientToken), "vault.login"), "warn the token has the policy default")

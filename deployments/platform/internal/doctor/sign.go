@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const probe = "platform doctor: can this key sign?"
 
 // sign has each key sign that signs now, as the services would: with the version
 // that the schedule names, against the public half there.
-func (e *examination) sign(ctx context.Context, client *api.Client) {
+func (e *examination) sign(ctx context.Context, client *api.Client, algorithms []signing.Algorithm) {
 	if e.schedule == nil {
 		e.warn("vault.sign", "", "no signature was tried: the schedule is not known")
 		return
@@ -33,8 +34,11 @@ func (e *examination) sign(ctx context.Context, client *api.Client) {
 	}
 	defer func() { _ = engine.Close() }()
 	var tried []string
-	for _, alg := range e.algorithms() {
+	for _, alg := range algorithms {
 		key, ok := e.signs(alg)
+		if !ok && e.waits(alg) {
+			continue // its first key, in the time before it signs
+		}
 		if !ok {
 			e.fail("vault.sign", "look at the log of keys", "no key signs %s", alg)
 			return
@@ -46,6 +50,14 @@ func (e *examination) sign(ctx context.Context, client *api.Client) {
 		tried = append(tried, key.Ref)
 	}
 	e.ok("vault.sign", "%s can sign", strings.Join(tried, ", "))
+}
+
+// waits reports whether the schedule has a key that is to sign later.
+func (e *examination) waits(alg signing.Algorithm) bool {
+	now := e.Deps.Now()
+	return slices.ContainsFunc(e.schedule, func(k signing.Key) bool {
+		return k.Algorithm == alg && k.Verifies(now) && k.ActiveFrom.After(now)
+	})
 }
 
 // signs is the key of the schedule that signs now.

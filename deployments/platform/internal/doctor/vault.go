@@ -160,8 +160,9 @@ func (p powers) hasOf(rights []right) (having []string) {
 // policy asks what the token may do, and holds it against what it must be able to
 // do and must not.
 func (e *examination) policy(ctx context.Context, client *api.Client) {
-	sign, making, never := e.signRights(), e.keysRights(), e.neverRights()
-	can, err := capabilities(ctx, client, slices.Concat(sign, making, never))
+	tokens, logout := e.signRights(e.tokenAlgorithms()), e.signRights(e.logoutAlgorithms())
+	making, never := e.keysRights(), e.neverRights()
+	can, err := capabilities(ctx, client, slices.Concat(tokens, logout, making, never))
 	if err != nil {
 		e.warn("vault.policy", setupRemedy, "what the token may do cannot be asked: %s", oneLine(err))
 		return
@@ -170,26 +171,50 @@ func (e *examination) policy(ctx context.Context, client *api.Client) {
 	if excess := can.hasOf(never); len(excess) > 0 {
 		e.fail("vault.policy", setupRemedy, "the token can %s, which no service may", strings.Join(excess, ", "))
 	}
-	cannotSign, cannotMake := can.lacks(sign), can.lacks(making)
-	switch e.Service {
-	case "keys":
-		e.must("keys", cannotMake, can.hasOf(sign))
-	case "token", "session":
-		e.must(e.Service, cannotSign, can.hasOf(making))
-	default:
-		switch {
-		case len(cannotSign) == 0 && len(cannotMake) == 0:
-			e.ok("vault.policy", "the token can make keys and sign: what `platform up` needs, and more than any service on its own")
-		case len(cannotSign) == 0:
-			e.must("token and session", nil, can.hasOf(making))
-		case len(cannotMake) == 0:
-			e.must("keys", nil, can.hasOf(sign))
-		default:
-			e.fail("vault.policy", setupRemedy, "the token cannot %s, and so does not do for any service", strings.Join(slices.Concat(cannotSign, cannotMake), ", "))
-		}
+	e.judge(can, tokens, logout, making)
+	if len(e.findings) == before || e.findings[len(e.findings)-1].Result == Fail {
+		return
 	}
-	if len(e.findings) > before && e.findings[len(e.findings)-1].Result != Fail && len(cannotSign) == 0 {
-		e.sign(ctx, client)
+
+	var signs []signing.Algorithm
+	if len(can.lacks(tokens)) == 0 {
+		signs = append(signs, e.tokenAlgorithms()...)
+	}
+	if len(can.lacks(logout)) == 0 {
+		signs = append(signs, e.logoutAlgorithms()...)
+	}
+	if len(signs) > 0 {
+		e.sign(ctx, client, signs)
+	}
+}
+
+// judge says for which service the token does: each has one of three sets of rights,
+// and none of another's.
+func (e *examination) judge(can powers, tokens, logout, making []right) {
+	cannotSign, cannotTell, cannotMake := can.lacks(tokens), can.lacks(logout), can.lacks(making)
+	service := e.Service
+	switch {
+	case service == "keys" || service == "token" || service == "session":
+	case len(cannotSign)+len(cannotTell)+len(cannotMake) == 0:
+		e.ok("vault.policy", "the token can make keys and sign with all of them: what `platform up` needs, and more than any service on its own")
+		return
+	case len(cannotSign) == 0:
+		service = "token"
+	case len(cannotTell) == 0:
+		service = "session"
+	case len(cannotMake) == 0:
+		service = "keys"
+	default:
+		e.fail("vault.policy", setupRemedy, "the token cannot %s, and so does not do for any service", strings.Join(slices.Concat(cannotSign, cannotTell, cannotMake), ", "))
+		return
+	}
+	switch service {
+	case "keys":
+		e.must(service, cannotMake, can.hasOf(slices.Concat(tokens, logout)))
+	case "token":
+		e.must(service, cannotSign, can.hasOf(slices.Concat(making, logout)))
+	default:
+		e.must(service, cannotTell, can.hasOf(slices.Concat(making, tokens)))
 	}
 }
 
@@ -205,10 +230,19 @@ func (e *examination) must(service string, lacking, beyond []string) {
 	}
 }
 
-// algorithms are those that something is signed with: the platform's own two and
-// those that applications ask for.
-func (e *examination) algorithms() []signing.Algorithm {
+// tokenAlgorithms are those that access tokens and ID tokens are signed with: the
+// platform's own two and those that applications ask for.
+func (e *examination) tokenAlgorithms() []signing.Algorithm {
 	all := append([]signing.Algorithm{e.Signing.AccessTokenAlg, e.Signing.IDTokenAlg}, e.wanted...)
+	all = slices.DeleteFunc(all, signing.Algorithm.ForLogout)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// logoutAlgorithms are those that logout tokens are signed with.
+func (e *examination) logoutAlgorithms() []signing.Algorithm {
+	all := append([]signing.Algorithm{e.Signing.IDTokenAlg.Logout()}, e.wanted...)
+	all = slices.DeleteFunc(all, func(alg signing.Algorithm) bool { return !alg.ForLogout() })
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -217,8 +251,8 @@ func (e *examination) keyName(alg signing.Algorithm) string {
 	return e.Signing.Vault.KeyPrefix + "-" + strings.ToLower(string(alg))
 }
 
-func (e *examination) signRights() (rights []right) {
-	for _, alg := range e.algorithms() {
+func (e *examination) signRights(algorithms []signing.Algorithm) (rights []right) {
+	for _, alg := range algorithms {
 		name := e.keyName(alg)
 		rights = append(rights, right{e.Signing.Vault.TransitMount + "/sign/" + name, []string{"update"}, "sign with " + name})
 	}
@@ -226,7 +260,7 @@ func (e *examination) signRights() (rights []right) {
 }
 
 func (e *examination) keysRights() (rights []right) {
-	for _, alg := range e.algorithms() {
+	for _, alg := range slices.Concat(e.tokenAlgorithms(), e.logoutAlgorithms()) {
 		name := e.keyName(alg)
 		path := e.Signing.Vault.TransitMount + "/keys/" + name
 		rights = append(

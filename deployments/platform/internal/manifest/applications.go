@@ -9,11 +9,22 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
+// applyApplications makes the applications what the file says, a batch at a time.
 func (a *applier) applyApplications(ctx context.Context) error {
-	have, err := a.w.Applications(ctx)
+	for some := range slices.Chunk(a.doc.Applications, a.opts.Batch) {
+		if err := a.write(ctx, func(b *batch) error { return b.applications(ctx, some) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) applications(ctx context.Context, some []Application) error {
+	have, err := b.r.Applications(ctx)
 	if err != nil {
 		return err
 	}
@@ -21,64 +32,89 @@ func (a *applier) applyApplications(ctx context.Context) error {
 	for _, app := range have {
 		byID[app.ClientID] = app
 	}
-	for i := range a.doc.Applications {
-		app := &a.doc.Applications[i]
-		if err := a.applyApplication(ctx, app, byID[app.ClientID]); err != nil {
-			return err
-		}
-		delete(byID, app.ClientID)
+	ids := make([]string, len(some))
+	for i := range some {
+		ids[i] = some[i].ClientID
 	}
-	if !a.opts.Prune || a.doc.Applications == nil {
-		return nil
+	marks, err := b.r.Marks(ctx, sqlstore.KindApplication, ids)
+	if err != nil {
+		return err
 	}
-	for _, app := range have {
-		if byID[app.ClientID] == nil || !app.Active {
-			continue
-		}
-		if err := a.w.DisableApplication(ctx, app.ClientID, a.at); err != nil {
-			return err
-		}
-		if err := a.disabled(ctx, "application", app.ClientID, audit.Event{ClientID: app.ClientID, TenantID: app.TenantID}); err != nil {
+
+	for i := range some {
+		if err := b.application(ctx, &some[i], byID[some[i].ClientID], marks); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *applier) applyApplication(ctx context.Context, file *Application, old *directory.Application) error {
-	want := a.application(file)
+func (b *batch) application(ctx context.Context, file *Application, old *directory.Application, marks sqlstore.Marks) error {
+	want := b.wanted(file)
 	existed := old != nil
 	if !existed {
-		old = &directory.Application{}
+		old = &directory.Application{Active: true}
 	}
 	old.JWKS = canonicalKeys(old.JWKS)
-	changed := diff(differences(old, want))
-	secrets, generated, err := a.clientSecrets(file, old.Secrets)
+
+	s := subject{
+		kind:    sqlstore.KindApplication,
+		id:      want.ClientID,
+		name:    want.ClientID,
+		existed: existed,
+		active:  old.Active,
+		said:    file.Enabled,
+	}
+	enabled, err := b.enabled(ctx, s, marks)
 	if err != nil {
 		return err
 	}
-	newSecrets := !reflect.DeepEqual(secrets, old.Secrets)
-	changed.field("client_secret", !newSecrets)
-	change, err := a.change(existed, "application", want.ClientID, changed)
-	if change == nil {
+	secrets, err := b.clientSecrets(file, old.Secrets, marks)
+	if err != nil {
 		return err
 	}
-	if err := a.w.SaveApplication(ctx, want, a.at); err != nil {
+	b.conflict(s.kind, s.name, "client_secret", secrets.conflict)
+
+	fields := diff(differences(old, want))
+	fields.field("client_secret", !secrets.changed)
+	change, err := b.change(existed, s.kind, s.name, fields, enabled)
+	if err != nil || b.w == nil {
 		return err
 	}
-	if newSecrets {
-		if err := a.w.SetSecrets(ctx, want.ClientID, secrets, a.at); err != nil {
+	if change != nil {
+		if err := b.saveApplication(ctx, want, secrets); err != nil {
+			return err
+		}
+		if err := b.flip(ctx, s, enabled); err != nil {
+			return err
+		}
+		if err := b.record(ctx, *change, audit.Event{ClientID: want.ClientID, TenantID: want.TenantID}); err != nil {
 			return err
 		}
 	}
-	if generated != "" && !a.opts.DryRun {
-		a.report.Secrets = append(a.report.Secrets, Secret{ClientID: want.ClientID, Secret: generated})
+	if secrets.mark != "" {
+		return b.mark(ctx, s.kind, s.id, sqlstore.FieldSecret, secrets.mark)
 	}
-	return a.record(ctx, *change, audit.Event{ClientID: want.ClientID, TenantID: want.TenantID})
+	return nil
 }
 
-// application is what the file says, in the directory's words.
-func (a *applier) application(f *Application) *directory.Application {
+func (b *batch) saveApplication(ctx context.Context, want *directory.Application, secrets secretChange) error {
+	if err := b.w.SaveApplication(ctx, want, b.at); err != nil {
+		return err
+	}
+	if secrets.changed {
+		if err := b.w.SetSecrets(ctx, want.ClientID, secrets.secrets, b.at); err != nil {
+			return err
+		}
+	}
+	if secrets.generated != "" {
+		b.out.Secrets = append(b.out.Secrets, Secret{ClientID: want.ClientID, Secret: secrets.generated})
+	}
+	return nil
+}
+
+// wanted is what the file says, in the directory's words.
+func (a *applier) wanted(f *Application) *directory.Application {
 	app := &directory.Application{
 		ClientID: f.ClientID, Name: f.Name, Type: directory.ApplicationType(f.Type), ScopeLevel: directory.ScopeLevel(f.ScopeLevel),
 		TenantID: a.tenants[f.Tenant], RedirectURIs: f.RedirectURIs, PostLogoutRedirectURIs: f.PostLogoutRedirectURIs,
@@ -87,7 +123,9 @@ func (a *applier) application(f *Application) *directory.Application {
 		IDTokenClaims: f.IDTokenClaims, DeviceRequiresAuth: f.DeviceRequiresAuth,
 		TokenEndpointAudience: f.TokenEndpointAudience, AccessTokenAlg: f.AccessTokenAlg, IDTokenAlg: f.IDTokenAlg,
 		AccessTokenTTL: time.Duration(f.AccessTokenTTL), RefreshTokenTTL: time.Duration(f.RefreshTokenTTL),
-		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, JWKS: canonicalKeys(f.JWKS), JWKSURI: f.JWKSURI, Active: true,
+		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, JWKS: canonicalKeys(f.JWKS), JWKSURI: f.JWKSURI,
+		AllowUndottedSchemes: f.AllowUndottedSchemes,
+		Development:          f.Development, InitiateLoginURI: f.InitiateLoginURI,
 	}
 	for _, name := range f.Grants {
 		app.Grants = append(app.Grants, grantNames[name])
@@ -101,13 +139,14 @@ func (a *applier) application(f *Application) *directory.Application {
 
 // differences names the fields that differ, as the file spells them. Every field
 // of directory.Application is compared, so that a new one cannot be forgotten; a
-// test holds fileNames against them.
+// test holds fileNames against them. Whether it is enabled and its secrets have
+// rules of their own.
 func differences(old, want *directory.Application) []string {
 	var names []string
 	o, w := reflect.ValueOf(*old), reflect.ValueOf(*want)
 	for i := range o.NumField() {
 		name := o.Type().Field(i).Name
-		if name == "Secrets" || name == "ClientID" {
+		if name == "Secrets" || name == "ClientID" || name == "Active" {
 			continue
 		}
 		x, y := o.Field(i), w.Field(i)
@@ -127,38 +166,76 @@ var fileNames = map[string]string{
 	"FirstParty": "first_party", "AllowLocalhostRedirect": "allow_localhost_redirect", "IDTokenClaims": "id_token_claims",
 	"DeviceRequiresAuth": "device_requires_auth", "TokenEndpointAudience": "token_endpoint_audience", "AccessTokenAlg": "access_token_alg", "IDTokenAlg": "id_token_alg",
 	"AccessTokenTTL": "access_token_ttl", "RefreshTokenTTL": "refresh_token_ttl", "RefreshIdleTTL": "refresh_idle_ttl",
-	"RefreshGrace": "refresh_grace", "CORSOrigins": "cors_origins", "JWKS": "jwks", "JWKSURI": "jwks_uri", "Active": "enabled",
+	"RefreshGrace": "refresh_grace", "CORSOrigins": "cors_origins", "JWKS": "jwks", "JWKSURI": "jwks_uri", "AllowUndottedSchemes": "allow_undotted_schemes",
+	"Development": "development", "InitiateLoginURI": "initiate_login_uri",
 }
 
-// clientSecrets is what the application's secrets shall be. A secret in the file
-// is the only one; none in the file keeps those there are, or generates one for
-// an application that can keep it and has none. One with keys of its own has none.
-func (a *applier) clientSecrets(f *Application, old []directory.ApplicationSecret) (secrets []directory.ApplicationSecret, generated string, err error) {
-	var hash []byte
-	switch secret := f.ClientSecret; {
-	case public(f), keyed(f):
-		return nil, "", nil
+// secretChange is what becomes of an application's secrets.
+type secretChange struct {
+	changed   bool
+	secrets   []directory.ApplicationSecret // what they shall be, if changed
+	generated string                        // to be printed
+	mark      string                        // the id that apply sets, or finds to be what the file says
+	conflict  string                        // why they are left alone, though the file says otherwise
+}
+
+// clientSecrets decides what the application's secrets shall be. A secret in the
+// file is the only one, unless a command has set another since apply set its own.
+// None in the file keeps those there are, or generates one for an application that
+// can keep it and has none. One with keys of its own has none.
+func (b *batch) clientSecrets(f *Application, old []directory.ApplicationSecret, marks sqlstore.Marks) (c secretChange, err error) {
+	if public(f) || keyed(f) {
+		c.changed = len(old) > 0
+		return c, nil
+	}
+	hash, err := b.secretHash(f)
+	if err != nil {
+		return c, err
+	}
+
+	mine, _ := marks.Of(f.ClientID, sqlstore.FieldSecret, sqlstore.ByApply)
+	foreign := false // one that apply did not set, or that a command has limited
+	for _, s := range old {
+		if hash != nil && bytes.Equal(s.Hash, hash) && s.ExpiresAt.IsZero() {
+			if mine != s.ID {
+				c.mark = s.ID
+			}
+			return c, nil
+		}
+		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(b.at) {
+			if hash == nil {
+				return c, nil
+			}
+			foreign = foreign || s.ID != mine || !s.ExpiresAt.IsZero()
+		}
+	}
+	if foreign && !b.opts.Overrule {
+		c.conflict = "it was set or replaced, and not by apply"
+		return c, nil
+	}
+
+	if hash == nil {
+		if c.generated, err = oauth.NewSecret(b.opts.Random); err != nil {
+			return c, err
+		}
+		hash = oauth.HashSecret(c.generated)
+	}
+	if c.mark, err = b.id("sec_"); err != nil {
+		return c, err
+	}
+	c.changed, c.secrets = true, []directory.ApplicationSecret{{ID: c.mark, Hash: hash}}
+	return c, nil
+}
+
+// secretHash is the hash of the secret that the file says; nil for none.
+func (a *applier) secretHash(f *Application) ([]byte, error) {
+	switch fromFile := a.secrets[f.ClientID]; {
 	case f.ClientSecretHash != "":
-		hash, err = decodeHash(f.ClientSecretHash)
-	case secret != "":
-		hash = oauth.HashSecret(secret)
-	case a.secrets[f.ClientID] != "":
-		hash = oauth.HashSecret(a.secrets[f.ClientID])
-	case slices.ContainsFunc(old, func(s directory.ApplicationSecret) bool { return s.ExpiresAt.IsZero() || s.ExpiresAt.After(a.at) }):
-		return old, "", nil
-	default:
-		generated, err = oauth.NewSecret(a.opts.Random)
-		hash = oauth.HashSecret(generated)
+		return decodeHash(f.ClientSecretHash)
+	case f.ClientSecret != "":
+		return oauth.HashSecret(f.ClientSecret), nil
+	case fromFile != "":
+		return oauth.HashSecret(fromFile), nil
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	if i := slices.IndexFunc(old, func(s directory.ApplicationSecret) bool { return bytes.Equal(s.Hash, hash) }); i >= 0 && old[i].ExpiresAt.IsZero() {
-		return old[i : i+1 : i+1], "", nil
-	}
-	id, err := a.id("sec_")
-	if err != nil {
-		return nil, "", err
-	}
-	return []directory.ApplicationSecret{{ID: id, Hash: hash}}, generated, nil
+	return nil, nil
 }

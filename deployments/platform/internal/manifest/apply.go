@@ -12,17 +12,29 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
+// defaultBatch is how many things a transaction changes at most: enough that a
+// commit costs little for each, and few enough that a writer who waits for it
+// notices nothing.
+const defaultBatch = 200
+
 // ApplyOptions are how a file is applied.
 type ApplyOptions struct {
-	Rules  Rules
-	DryRun bool // change nothing, report all the same
-	Prune  bool // disable what the database has and the file does not
-	Create bool // refuse what is there already, as *ExistsError
-	Now    func() time.Time
-	Random io.Reader // safe for concurrent use
+	Rules    Rules
+	DryRun   bool    // read and compare, change nothing, report all the same
+	Prune    Pruning // disable what the database has and the file does not
+	Create   bool    // refuse what is there already, as *ExistsError
+	Overrule bool    // also take what a command has changed since the last time
+	Batch    int     // things that a transaction changes; 200 when 0
+	Now      func() time.Time
+	Random   io.Reader // safe for concurrent use
+
+	// Told receives what each batch did, after it was committed; the report then has
+	// only what belongs to no batch. Nil: the report has all of it.
+	Told func(batch *Report)
 }
 
 // AuditService is in whose name the audit trail tells of administration.
@@ -59,6 +71,15 @@ func (c Change) Event(subject audit.Event) audit.Event {
 // Detail lists what changed in an update.
 func (c Change) Detail() string { return strings.Join(c.Fields, ", ") }
 
+// Conflict is a value that the file would change, and that something else than
+// apply has set. It was left as it is.
+type Conflict struct {
+	Kind   string `json:"kind"`
+	Name   string `json:"name"`
+	Field  string `json:"field"` // as the file spells it
+	Reason string `json:"reason"`
+}
+
 // Secret is a generated client secret: the only time it can be read.
 type Secret struct {
 	ClientID string `json:"client_id"`
@@ -72,108 +93,247 @@ func (e *ExistsError) Error() string { return fmt.Sprintf("there is a %s %q alre
 
 // Report says what an application of a file changed, or would.
 type Report struct {
-	Changes   []Change `json:"changes"`
-	Secrets   []Secret `json:"secrets,omitempty"`
-	Unchanged int      `json:"unchanged"`
+	Changes   []Change   `json:"changes"`
+	Conflicts []Conflict `json:"conflicts,omitempty"`
+	Warnings  []string   `json:"warnings,omitempty"`
+	Secrets   []Secret   `json:"secrets,omitempty"`
+	Unchanged int        `json:"unchanged"`
 }
 
-// Apply makes the database what the document says, in one transaction, or
-// answers everything that is wrong with it, as Problems. Applying it again
-// changes nothing. Passwords are hashed before the transaction, which nobody then
-// waits for.
+func (r *Report) add(part *Report) {
+	r.Changes = append(r.Changes, part.Changes...)
+	r.Conflicts = append(r.Conflicts, part.Conflicts...)
+	r.Secrets = append(r.Secrets, part.Secrets...)
+	r.Unchanged += part.Unchanged
+}
+
+// UnfinishedError is what stopped Apply after some batches were committed. They
+// stay; applying the same file again goes on from there.
+type UnfinishedError struct {
+	Changed int
+	Err     error
+}
+
+func (e *UnfinishedError) Error() string {
+	cause := e.Err.Error()
+	var problems Problems
+	if errors.As(e.Err, &problems) {
+		cause = problems.list()
+	}
+	return fmt.Sprintf("stopped after %d changes, which stay: apply the same file again to go on: %s", e.Changed, cause)
+}
+
+// Unwrap returns what stopped it.
+func (e *UnfinishedError) Unwrap() error { return e.Err }
+
+// Apply makes the database what the document says. First it checks everything, in
+// the file and against the database, and answers all that is wrong, as Problems.
+// Then it works in short transactions, so that it holds up no sign-in: tenants,
+// people, applications, each followed by what is pruned. Passwords are hashed
+// between them. Whatever stops it, every tenant, person and application is either
+// as before or as the file says, and applying the file again goes on; applying it
+// a third time changes nothing.
+//
+// What was changed since the last time by a command of an operator is left alone
+// and reported as a Conflict.
 func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOptions) (*Report, error) {
-	secrets, err := doc.validate(opts.Rules)
+	checked := doc.check(opts.Rules)
+	if err := checked.problems.err(); err != nil {
+		return nil, err
+	}
+	hasher, err := password.New(password.Options{Random: opts.Random, Slots: hashSlots()})
 	if err != nil {
 		return nil, err
 	}
-	hashes, err := hashPasswords(ctx, sqlstore.NewReader(db), doc.Users, opts.Random)
-	if err != nil {
+	if opts.Batch <= 0 {
+		opts.Batch = defaultBatch
+	}
+
+	a := &applier{
+		db:       db,
+		doc:      doc,
+		opts:     opts,
+		secrets:  checked.secrets,
+		people:   checked.people,
+		hasher:   hasher,
+		operator: sqlstore.NewOperator(db),
+		reader:   sqlstore.NewReader(db),
+		tenants:  map[string]string{},
+		report:   &Report{Changes: []Change{}, Warnings: checked.warnings},
+	}
+	if err := a.prepare(ctx); err != nil {
 		return nil, err
 	}
-	var report *Report
-	operator := sqlstore.NewOperator(db)
-	transact := operator.Tx
-	if opts.DryRun {
-		transact = operator.Try
-	}
-	err = transact(ctx, func(w *sqlstore.Writer) error {
-		a := &applier{
-			w: w, doc: doc, opts: opts, at: opts.Now(), secrets: secrets, hashes: hashes, report: &Report{Changes: []Change{}},
-			trail: auditstore.New(w.Tx(), AuditService, opts.Now, opts.Random),
+	if err := a.run(ctx); err != nil {
+		if a.changed > 0 && !opts.DryRun {
+			err = &UnfinishedError{Changed: a.changed, Err: err}
 		}
-		report = a.report
-		return a.run(ctx)
-	})
-	if err != nil {
-		return nil, err
+		return a.report, err
 	}
-	return report, nil
+	return a.report, nil
 }
 
-// applier makes one transaction's changes.
+// applier applies one document.
 type applier struct {
-	w       *sqlstore.Writer
-	doc     *Document
-	opts    ApplyOptions
-	at      time.Time
-	secrets map[string]string // client secrets from files, by client id
-	hashes  map[string]string // of the passwords in the file, by e-mail address
-	report  *Report
-	trail   *auditstore.Store
+	db       *database.DB
+	doc      *Document
+	opts     ApplyOptions
+	secrets  map[string]string // client secrets from files, by client id
+	people   people
+	hasher   *password.Hasher
+	operator *sqlstore.Operator
+	reader   *sqlstore.Reader
 
 	tenants map[string]string // ids by slug
+	remove  removals
+	report  *Report
+	changed int // committed
 }
 
-func (a *applier) run(ctx context.Context) error {
-	have, err := a.w.Tenants(ctx)
+// prepare reads what the file refers to and what pruning would disable, and
+// refuses both where they are not as they must be.
+func (a *applier) prepare(ctx context.Context) error {
+	have, err := a.reader.Tenants(ctx)
 	if err != nil {
 		return err
+	}
+	for _, t := range have {
+		a.tenants[t.Slug] = t.ID
 	}
 	if err := a.checkReferences(have); err != nil {
 		return err
 	}
-	if err := a.applyTenants(ctx, have); err != nil {
-		return err
-	}
-	if err := a.applyUsers(ctx); err != nil {
-		return err
-	}
-	return a.applyApplications(ctx)
+	return a.planRemovals(ctx, have)
 }
 
-// change is what is to be done to something, if anything; it is reported.
-func (a *applier) change(existed bool, kind, name string, fields []string) (*Change, error) {
-	c := Change{Action: Updated, Kind: kind, Name: name, Fields: fields}
+func (a *applier) run(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		a.applyTenants, a.pruneTenants, a.applyUsers, a.pruneUsers, a.applyApplications, a.pruneApplications,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batch is one transaction, or in a dry run what would be one.
+type batch struct {
+	*applier
+	r     *sqlstore.Reader
+	w     *sqlstore.Writer // nil in a dry run, or while it only looks
+	trail *auditstore.Store
+	at    time.Time
+	out   *Report
+	ends  bool // it ends access of people
+}
+
+// errMoved takes a batch back: something changed between looking and writing.
+var errMoved = errors.New("changed meanwhile")
+
+// attempts is how often a batch is tried that others' changes take back.
+const attempts = 5
+
+// look compares without a transaction, and so waits for none.
+func (a *applier) look() *batch {
+	return &batch{applier: a, r: a.reader, at: a.opts.Now(), out: &Report{}}
+}
+
+// write runs f in a transaction, or just looks in a dry run, and tells what it did.
+func (a *applier) write(ctx context.Context, f func(b *batch) error) error {
+	b := a.look()
+	if a.opts.DryRun {
+		if err := f(b); err != nil {
+			return err
+		}
+		a.tell(b.out)
+		return nil
+	}
+
+	err := a.operator.Tx(ctx, func(w *sqlstore.Writer) error {
+		b.r, b.w = &w.Reader, w
+		b.trail = auditstore.New(w.Tx(), AuditService, a.opts.Now, a.opts.Random)
+		return f(b)
+	})
+	if err != nil {
+		return err
+	}
+	a.tell(b.out)
+	if b.ends {
+		return a.finish(ctx)
+	}
+	return nil
+}
+
+// again repeats f while others' changes take it back.
+func again(f func() error) error {
+	err := f()
+	for n := 1; errors.Is(err, errMoved) && n < attempts; n++ {
+		err = f()
+	}
+	return err
+}
+
+// tell reports what a batch did.
+func (a *applier) tell(out *Report) {
+	a.changed += len(out.Changes)
+	if a.opts.Told != nil {
+		a.opts.Told(out)
+		return
+	}
+	a.report.add(out)
+}
+
+// change is what is to be done to something, if anything; it is reported. enabled
+// is whether it was enabled and shall be.
+func (b *batch) change(existed bool, kind sqlstore.Kind, name string, fields []string, enabled flip) (*Change, error) {
+	c := Change{Action: Updated, Kind: string(kind), Name: name, Fields: fields}
 	switch {
-	case existed && a.opts.Create:
-		return nil, &ExistsError{Kind: kind, Name: name}
+	case existed && b.opts.Create:
+		return nil, &ExistsError{Kind: string(kind), Name: name}
 	case !existed:
 		c.Action, c.Fields = Created, nil
+	case enabled.off():
+		c.Action = Disabled
+	case enabled.on():
+		c.Fields = append(c.Fields, "enabled")
 	case len(fields) == 0:
-		a.report.Unchanged++
+		b.out.Unchanged++
 		return nil, nil
 	}
-	a.report.Changes = append(a.report.Changes, c)
+	b.out.Changes = append(b.out.Changes, c)
 	return &c, nil
 }
 
-// disabled reports what --prune switched off.
-func (a *applier) disabled(ctx context.Context, kind, name string, subject audit.Event) error {
-	c := Change{Action: Disabled, Kind: kind, Name: name}
-	a.report.Changes = append(a.report.Changes, c)
-	return a.record(ctx, c, subject)
+func (b *batch) conflict(kind sqlstore.Kind, name, field, reason string) {
+	if reason == "" {
+		return
+	}
+	b.out.Conflicts = append(b.out.Conflicts, Conflict{Kind: string(kind), Name: name, Field: field, Reason: reason})
 }
 
 // record writes a change to the audit trail, in the same transaction.
-func (a *applier) record(ctx context.Context, c Change, subject audit.Event) error {
-	return a.trail.Record(ctx, c.Event(subject))
+func (b *batch) record(ctx context.Context, c Change, subject audit.Event) error {
+	return b.trail.Record(ctx, c.Event(subject))
 }
 
-// located puts the file and line before a conflict.
-func (a *applier) located(path string, err error) error {
-	var conflict *sqlstore.ConflictError
-	if errors.As(err, &conflict) {
-		return Problems{a.doc.problem(path, "%v", conflict)}
+// setBy is in whose name marks are made: what a command creates is its own.
+func (b *batch) setBy() string {
+	if b.opts.Create {
+		return sqlstore.ByOperator
+	}
+	return sqlstore.ByApply
+}
+
+func (b *batch) mark(ctx context.Context, kind sqlstore.Kind, id, field, value string) error {
+	return b.w.Mark(ctx, kind, sqlstore.Mark{ID: id, Field: field, By: b.setBy(), Value: value}, b.at)
+}
+
+// located puts the file and line before a name that is taken.
+func located(p places, path string, err error) error {
+	var taken *sqlstore.ConflictError
+	if errors.As(err, &taken) {
+		return Problems{p.problem(path, "%v", taken)}
 	}
 	return err
 }

@@ -82,7 +82,13 @@ func (o operator) state() (s state) {
 }
 
 func dryRun(o *manifest.ApplyOptions) { o.DryRun = true }
-func prune(o *manifest.ApplyOptions)  { o.Prune = true }
+
+// prune removes what a person at the terminal agrees to.
+func prune(o *manifest.ApplyOptions) {
+	o.Prune = manifest.Pruning{Wanted: true, Ask: func(string) (bool, error) { return true, nil }}
+}
+
+func overrule(o *manifest.ApplyOptions) { o.Overrule = true }
 
 func changes(r *manifest.Report) []string {
 	list := []string{}

@@ -10,23 +10,37 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// decode fills the File from the tree, by its yaml tags. It is stricter than the
-// YAML library: it guesses no types (a password 0123 is not the number 83), goes
-// on after a problem, and reads no anchors, which would give a value two places.
-// It never repeats a value in a message: it may be a secret.
-func (d *Document) decode(root ast.Node) {
-	if _, nothing := root.(*ast.NullNode); !nothing {
-		d.into("", root, reflect.ValueOf(&d.File).Elem())
+// decoder fills values from the tree of a piece of the file, by their yaml tags.
+// It is stricter than the YAML library: it guesses no types (a password 0123 is
+// not the number 83), goes on after a problem, and reads no anchors, which would
+// give a value two places. It never repeats a value in a message, because it may
+// be a secret.
+type decoder struct {
+	places
+	before   int // lines of the file that stand before the piece
+	problems Problems
+}
+
+// line returns the line of the file in which a node begins.
+func (d *decoder) line(node ast.Node) int {
+	if n := line(node); n > 0 {
+		return d.before + n
 	}
+	return 0
 }
 
 // wrong notes that the node at path cannot be used.
-func (d *Document) wrong(path string, node ast.Node, format string, args ...any) {
-	d.problems = append(d.problems, Problem{File: d.name, Line: line(node), Path: path, Reason: fmt.Sprintf(format, args...)})
+func (d *decoder) wrong(path string, node ast.Node, format string, args ...any) {
+	d.problems = append(d.problems, Problem{
+		File:   d.file,
+		Line:   d.line(node),
+		Path:   path,
+		Reason: fmt.Sprintf(format, args...),
+	})
 }
 
 // into decodes a node into a value of the type that the schema has there.
-func (d *Document) into(path string, node ast.Node, v reflect.Value) {
+func (d *decoder) into(path string, node ast.Node, v reflect.Value) {
 	if v.Type() == reflect.TypeFor[Duration]() {
 		d.duration(path, node, v)
 		return
@@ -69,7 +83,7 @@ func (d *Document) into(path string, node ast.Node, v reflect.Value) {
 	}
 }
 
-func (d *Document) text(path string, node ast.Node) (string, bool) {
+func (d *decoder) text(path string, node ast.Node) (string, bool) {
 	var s string
 	switch node := node.(type) {
 	case *ast.StringNode:
@@ -91,7 +105,7 @@ func (d *Document) text(path string, node ast.Node) (string, bool) {
 	return s, true
 }
 
-func (d *Document) duration(path string, node ast.Node, v reflect.Value) {
+func (d *decoder) duration(path string, node ast.Node, v reflect.Value) {
 	s, ok := node.(*ast.StringNode)
 	if ok {
 		if length, err := time.ParseDuration(s.Value); err == nil {
@@ -102,7 +116,7 @@ func (d *Document) duration(path string, node ast.Node, v reflect.Value) {
 	d.wrong(path, node, "must be a duration such as 90s, 15m or 720h")
 }
 
-func (d *Document) list(path string, node ast.Node, v reflect.Value) {
+func (d *decoder) list(path string, node ast.Node, v reflect.Value) {
 	sequence, ok := node.(*ast.SequenceNode)
 	if !ok {
 		d.wrong(path, node, "must be a list, not %s", kindOf(node))
@@ -112,13 +126,13 @@ func (d *Document) list(path string, node ast.Node, v reflect.Value) {
 	v.Set(reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values)))
 	for i, item := range sequence.Values {
 		at := fmt.Sprintf("%s[%d]", path, i)
-		d.lines[at] = line(item)
+		d.lines[at] = d.line(item)
 		d.into(at, item, v.Index(i))
 	}
 }
 
 // fields decodes a mapping whose keys are known. A null says nothing.
-func (d *Document) fields(path string, node ast.Node, v reflect.Value) {
+func (d *decoder) fields(path string, node ast.Node, v reflect.Value) {
 	known := map[string]int{}
 	for i := range v.NumField() {
 		known[v.Type().Field(i).Tag.Get("yaml")] = i
@@ -139,7 +153,7 @@ func (d *Document) fields(path string, node ast.Node, v reflect.Value) {
 }
 
 // mapping calls f with the keys and values of a mapping, each key once.
-func (d *Document) mapping(path string, node ast.Node, f func(key string, value ast.Node)) {
+func (d *decoder) mapping(path string, node ast.Node, f func(key string, value ast.Node)) {
 	m, ok := node.(ast.MapNode)
 	if !ok {
 		d.wrong(path, node, "must be a mapping of keys to values, not %s", kindOf(node))
@@ -156,13 +170,13 @@ func (d *Document) mapping(path string, node ast.Node, f func(key string, value 
 			d.wrong(at, entries.Key(), "stands here a second time, first in line %d", first)
 			continue
 		}
-		seen[key] = line(entries.Key())
+		seen[key] = d.line(entries.Key())
 		d.lines[at] = seen[key]
 		f(key, entries.Value())
 	}
 }
 
-func (d *Document) key(path string, node ast.MapKeyNode) (string, bool) {
+func (d *decoder) key(path string, node ast.MapKeyNode) (string, bool) {
 	switch node := node.(type) {
 	case *ast.StringNode:
 		return d.text(path, node)
@@ -175,7 +189,7 @@ func (d *Document) key(path string, node ast.MapKeyNode) (string, bool) {
 }
 
 // free decodes what has no schema: claims. Everything it gives can be JSON.
-func (d *Document) free(path string, node ast.Node) any {
+func (d *decoder) free(path string, node ast.Node) any {
 	switch node := node.(type) {
 	case *ast.NullNode:
 		return nil

@@ -3,7 +3,9 @@ package manifest
 import "time"
 
 // File is the declarative file. A nil section says nothing about its kind; an
-// empty one says that there are none (which matters to --prune only).
+// empty one says that there are none (which matters to --prune only). Enabled is
+// nil where the file leaves what is there as it is: enabled, unless an operator's
+// command disabled it.
 type File struct {
 	Tenants      []Tenant      `yaml:"tenants"`
 	Users        []User        `yaml:"users"`
@@ -17,6 +19,7 @@ type Tenant struct {
 	Domains          []string `yaml:"domains"`
 	SSOOnly          bool     `yaml:"sso_only"`
 	Color            string   `yaml:"color"`
+	Enabled          *bool    `yaml:"enabled"`
 	IdentityProvider any      `yaml:"identity_provider"`
 }
 
@@ -30,6 +33,7 @@ type User struct {
 	Password      string         `yaml:"password"`
 	PasswordHash  string         `yaml:"password_hash"`
 	Tenants       []string       `yaml:"tenants"`
+	Enabled       *bool          `yaml:"enabled"`
 	Claims        map[string]any `yaml:"claims"`
 }
 
@@ -40,6 +44,7 @@ type Application struct {
 	Type                   string    `yaml:"type"`
 	ScopeLevel             string    `yaml:"scope_level"`
 	Tenant                 string    `yaml:"tenant"`
+	Enabled                *bool     `yaml:"enabled"`
 	ClientSecret           string    `yaml:"client_secret"`
 	ClientSecretFile       string    `yaml:"client_secret_file"`
 	ClientSecretHash       string    `yaml:"client_secret_hash"`
@@ -55,6 +60,7 @@ type Application struct {
 	ResourcesServed        []string  `yaml:"resources_served"`
 	FirstParty             bool      `yaml:"first_party"`
 	AllowLocalhostRedirect bool      `yaml:"allow_localhost_redirect"`
+	AllowUndottedSchemes   bool      `yaml:"allow_undotted_schemes"`
 	IDTokenClaims          bool      `yaml:"id_token_claims"`
 	DeviceRequiresAuth     bool      `yaml:"device_requires_auth"`
 	TokenEndpointAudience  bool      `yaml:"token_endpoint_audience"`
@@ -65,6 +71,8 @@ type Application struct {
 	RefreshIdleTTL         Duration  `yaml:"refresh_idle_ttl"`
 	RefreshGrace           *Duration `yaml:"refresh_grace"`
 	CORSOrigins            []string  `yaml:"cors_origins"`
+	Development            bool      `yaml:"development"`
+	InitiateLoginURI       string    `yaml:"initiate_login_uri"`
 }
 
 // Duration is written as Go writes it: "15m", "720h".

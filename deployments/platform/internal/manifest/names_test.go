@@ -10,13 +10,13 @@ import (
 )
 
 func TestEveryFieldThatCanDifferHasTheNameOfAFieldOfTheFile(t *testing.T) {
-	inFile := map[string]bool{"enabled": true} // said by standing in the file
+	inFile := map[string]bool{}
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Application]()) {
 		inFile[field.Tag.Get("yaml")] = true
 	}
 	compared := 0
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[directory.Application]()) {
-		if field.Name == "ClientID" || field.Name == "Secrets" {
+		if field.Name == "ClientID" || field.Name == "Secrets" || field.Name == "Active" { // compared by rules of their own
 			continue
 		}
 		compared++

@@ -1,9 +1,11 @@
 package manifest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -12,53 +14,254 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// maxSize bounds the file: a registry of tens of thousands of users fits.
-const maxSize = 64 << 20
+const (
+	// maxSize bounds the file, in bytes: a registry of 200,000 people fits.
+	maxSize = 64 << 20
 
-// Document is a parsed file that remembers where everything stands.
+	// maxPiece bounds what is parsed at once, in bytes: a tree takes a hundred times
+	// the memory of its text.
+	maxPiece = 1 << 20
+)
+
+// Document is a parsed file that remembers where everything stands. It holds the
+// people of a file as text, of which it decodes one at a time.
 type Document struct {
-	File
-	name     string
-	lines    map[string]int // by path, of what is there and not null
-	problems Problems       // what could not be decoded; Validate tells
+	File     // of a parsed file without its people, unless they could not be split
+	places   // of what File holds
+	problems Problems
+
+	data   []byte
+	people []piece
+	listed bool // the file has a section of people
+
+	checked *checker // the last check's
+}
+
+// places are the lines in which values stand.
+type places struct {
+	file  string
+	lines map[string]int // by path, of what is there and not null
 }
 
 // New makes a document of a file that was written in Go.
-func New(name string, f File) *Document { return &Document{File: f, name: name} }
+func New(name string, f File) *Document {
+	return &Document{File: f, places: places{file: name}, listed: f.Users != nil}
+}
 
-// Parse reads a declarative file. name stands in messages only. The error is for
-// what is no YAML at all; an unknown key, a key given twice and a value of the
-// wrong type are among what Validate tells, so that everything is told at once.
+// Parse reads a declarative file. name stands in messages only. An unknown key, a
+// key that is given twice, a value of the wrong type and a piece that is no YAML
+// are among what Validate returns, so that every problem is told at once; the
+// error is for a file that cannot be read at all.
 func Parse(name string, r io.Reader) (*Document, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxSize+1))
+	data, err := read(r)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	whole := func(reason string) error { return Problems{{File: name, Reason: reason}} }
+
+	doc := &Document{places: places{file: name, lines: map[string]int{}}, data: data}
 	switch {
 	case len(data) > maxSize:
-		return nil, whole("is larger than 64 MiB")
+		return nil, doc.whole("is larger than 64 MiB")
 	case !utf8.Valid(data):
-		return nil, whole("is not UTF-8")
+		return nil, doc.whole("is not UTF-8")
 	}
-	tree, err := parseYAML(data)
-	if err != nil {
-		return nil, Problems{syntax(name, err)}
+
+	sections, ok := split(data)
+	if !ok {
+		return doc, doc.decodeWhole()
 	}
-	doc := &Document{name: name, lines: map[string]int{}}
-	for i, part := range tree.Docs {
-		switch {
-		case i > 0:
-			return nil, whole("has more than one document: write one in a file")
-		case part.Body != nil:
-			doc.decode(part.Body)
+	first := map[string]int{}
+	for _, s := range sections {
+		if line, twice := first[s.key]; twice {
+			doc.problems = append(doc.problems, Problem{
+				File:   name,
+				Line:   s.line,
+				Path:   s.key,
+				Reason: fmt.Sprintf("stands here a second time, first in line %d", line),
+			})
+			continue
 		}
+		first[s.key] = s.line
+		doc.section(s)
 	}
 	return doc, nil
 }
 
-// parseYAML makes an error of a panic: the library has had some, for text that
-// is no YAML anyway. Keys that are given twice are left to decode, which goes on
+// Size is the length of the file, in bytes.
+func (d *Document) Size() int { return len(d.data) }
+
+// byteOrderMark begins a UTF-8 file that some editors write.
+var byteOrderMark = []byte("\ufeff")
+
+// read returns all of r without a byte order mark. It holds a file once, and what
+// has no size beforehand twice for a moment: never in a buffer that grows.
+func read(r io.Reader) ([]byte, error) {
+	const chunk = 1 << 20
+	r = io.LimitReader(r, maxSize+1)
+	var chunks [][]byte
+	for total := 0; ; {
+		buffer := make([]byte, chunk)
+		n, err := io.ReadFull(r, buffer)
+		chunks, total = append(chunks, buffer[:n]), total+n
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			data := make([]byte, 0, total)
+			for i := range chunks {
+				data = append(data, chunks[i]...)
+				chunks[i] = nil
+			}
+			return bytes.TrimPrefix(data, byteOrderMark), nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+func (d *Document) whole(reason string) error { return Problems{{File: d.file, Reason: reason}} }
+
+// decodeWhole decodes a file that split cannot take apart, which must be small.
+func (d *Document) decodeWhole() error {
+	if len(d.data) > maxPiece {
+		return d.whole("is larger than 1 MiB and not laid out in sections: write each section's key at the beginning " +
+			"of a line, and below it a list with a line for each item, or write JSON")
+	}
+	tree, err := parseYAML(d.data)
+	if err != nil {
+		return Problems{syntax(d.file, 0, err)}
+	}
+
+	decoder := d.decoder(0)
+	for i, part := range tree.Docs {
+		if i > 0 {
+			return d.whole("has more than one document: write one in a file")
+		}
+		if _, nothing := part.Body.(*ast.NullNode); part.Body != nil && !nothing {
+			decoder.into("", part.Body, reflect.ValueOf(&d.File).Elem())
+		}
+	}
+	d.problems = append(d.problems, decoder.problems...)
+	d.listed = d.Users != nil
+	return nil
+}
+
+// decoder returns a decoder that notes places among those of the document. before
+// are the lines before what it decodes.
+func (d *Document) decoder(before int) *decoder { return &decoder{places: d.places, before: before} }
+
+// section decodes a section, of people later and one by one.
+func (d *Document) section(s section) {
+	if s.items == nil {
+		d.undivided(s)
+		return
+	}
+	d.lines[s.key] = s.line
+	switch s.key {
+	case "tenants":
+		d.Tenants = make([]Tenant, len(s.items))
+		for i := range s.items {
+			d.item(s, i, reflect.ValueOf(&d.Tenants[i]).Elem())
+		}
+	case "applications":
+		d.Applications = make([]Application, len(s.items))
+		for i := range s.items {
+			d.item(s, i, reflect.ValueOf(&d.Applications[i]).Elem())
+		}
+	case "users":
+		d.people, d.listed = s.items, true
+	default:
+		d.problems = append(d.problems, d.problem(s.key, "there is no such key"))
+	}
+}
+
+// undivided decodes a section that is one piece, such as an empty list.
+func (d *Document) undivided(s section) {
+	node := d.tree(s.piece, s.key, &d.problems)
+	if node == nil {
+		return
+	}
+	decoder := d.decoder(s.line - 1)
+	decoder.into("", node, reflect.ValueOf(&d.File).Elem())
+	d.problems = append(d.problems, decoder.problems...)
+	d.listed = d.listed || d.Users != nil
+}
+
+// item decodes an item of a list into v.
+func (d *Document) item(s section, i int, v reflect.Value) {
+	decoder := d.decoder(s.items[i].line - 1)
+	d.decodeItem(s.items[i], fmt.Sprintf("%s[%d]", s.key, i), decoder, v)
+	d.problems = append(d.problems, decoder.problems...)
+}
+
+func (d *Document) decodeItem(p piece, path string, decoder *decoder, v reflect.Value) {
+	decoder.lines[path] = p.line
+	node := d.tree(p, path, &decoder.problems)
+	if node == nil {
+		return
+	}
+	if !p.json { // the text is a list of one item
+		list, ok := node.(*ast.SequenceNode)
+		if !ok || len(list.Values) != 1 {
+			decoder.wrong(path, node, "is not one item of a list")
+			return
+		}
+		node = list.Values[0]
+	}
+	decoder.lines[path] = decoder.line(node)
+	decoder.into(path, node, v)
+}
+
+// tree parses a piece of the file; nil when it is nothing or cannot be parsed,
+// which it notes.
+func (d *Document) tree(p piece, path string, problems *Problems) ast.Node {
+	if p.end-p.start > maxPiece {
+		*problems = append(*problems, Problem{
+			File:   d.file,
+			Line:   p.line,
+			Path:   path,
+			Reason: "is larger than 1 MiB in one piece: write a list with a line for each item, or JSON",
+		})
+		return nil
+	}
+	tree, err := parseYAML(d.data[p.start:p.end])
+	if err != nil {
+		problem := syntax(d.file, p.line-1, err)
+		problem.spoils = path
+		*problems = append(*problems, problem)
+		return nil
+	}
+	if len(tree.Docs) != 1 {
+		return nil
+	}
+	return tree.Docs[0].Body
+}
+
+// person is a person of the file and where the values stand.
+type person struct {
+	User
+	places
+	at       string // "users[7]"
+	problems Problems
+}
+
+// count returns how many people the file has.
+func (d *Document) count() int { return max(len(d.people), len(d.Users)) }
+
+// person decodes one of the file's people.
+func (d *Document) person(i int) *person {
+	p := &person{places: d.places, at: fmt.Sprintf("users[%d]", i)}
+	if d.people == nil {
+		p.User = d.Users[i]
+		return p
+	}
+	decoder := &decoder{places: places{file: d.file, lines: map[string]int{}}, before: d.people[i].line - 1}
+	d.decodeItem(d.people[i], p.at, decoder, reflect.ValueOf(&p.User).Elem())
+	p.places, p.problems = decoder.places, decoder.problems
+	return p
+}
+
+// parseYAML makes an error of a panic: the library has had some, for text that is
+// no YAML anyway. Keys that are given twice are left to the decoder, which goes on
 // after the first.
 func parseYAML(data []byte) (tree *ast.File, err error) {
 	defer func() {
@@ -70,14 +273,17 @@ func parseYAML(data []byte) (tree *ast.File, err error) {
 }
 
 // syntax turns the YAML library's error into a Problem with its line.
-func syntax(name string, err error) Problem {
+func syntax(name string, before int, err error) Problem {
 	p := Problem{File: name, Reason: err.Error()}
 	var located yaml.Error
 	if errors.As(err, &located) {
 		p.Reason = located.GetMessage()
 		if token := located.GetToken(); token != nil {
-			p.Line = token.Position.Line
+			p.Line = before + token.Position.Line
 		}
+	}
+	if p.Line == 0 && before > 0 {
+		p.Line = before + 1
 	}
 	p.Reason = strings.ReplaceAll(p.Reason, "\n", " ")
 	return p
@@ -85,16 +291,16 @@ func syntax(name string, err error) Problem {
 
 // problem locates path ("applications[0].type") in the file; what is not there is
 // located at what it is missing from.
-func (d *Document) problem(path, format string, args ...any) Problem {
-	p := Problem{File: d.name, Path: path, Reason: fmt.Sprintf(format, args...)}
+func (d *places) problem(path, format string, args ...any) Problem {
+	p := Problem{File: d.file, Path: path, Reason: fmt.Sprintf(format, args...)}
 	for at := path; at != "" && p.Line == 0; at = parent(at) {
 		p.Line = d.lines[at]
 	}
 	return p
 }
 
-// has tells whether the file itself says something at path.
-func (d *Document) has(path string) bool { return d.lines[path] > 0 }
+// has reports whether the file itself says something at path.
+func (d *places) has(path string) bool { return d.lines[path] > 0 }
 
 func parent(path string) string {
 	return path[:max(strings.LastIndexAny(path, ".["), 0)]

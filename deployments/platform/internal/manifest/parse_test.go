@@ -36,7 +36,7 @@ func TestAFileIsReadStrictly(t *testing.T) {
 		"yes":                           {web + "first_party: yes", "6 applications[0].first_party: must be true or false, not a string"},
 		"claims that are a list":        {"users:\n  - email: ada@acme.test\n    claims: [x]", "3 users[0].claims: must be a mapping"},
 		"a NUL":                         {strings.Replace(web, "name: App", `name: "A\0"`, 1), "3 applications[0].name: holds a NUL"},
-		"a NUL in a claim":              {"users:\n  - email: ada@acme.test\n    claims: {locale: [\"\\0\"]}", "3 users[0].claims.locale[0]: holds a NUL"},
+		"a NUL in a claim":              {"users:\n  - email: ada@acme.test\n    claims: {address: {country: \"\\0\"}}", "3 users[0].claims.address.country: holds a NUL"},
 		"an alias":                      {"tenants:\n  - {slug: a, name: A}\nusers: *all", "3 users: must be a list, not an anchor or alias"},
 		"a merge":                       {web + "<<: {first_party: true}", "6 applications[0]: has a key that is not a string"},
 		"a tagged value":                {strings.Replace(web, "name: App", "name: !!binary QQ==", 1), "3 applications[0].name: must be a string, not a tagged value"},

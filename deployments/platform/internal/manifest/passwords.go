@@ -3,10 +3,7 @@ package manifest
 import (
 	"context"
 	"errors"
-	"io"
 	"runtime"
-	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -14,56 +11,95 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// hashPasswords gives a hash of each password that the file says, by e-mail
-// address: the one that is stored where it is of that password, so that applying a
-// file again changes nothing, else a new one. It is slow on purpose, as many at
-// once as there are processors.
-func hashPasswords(ctx context.Context, r *sqlstore.Reader, users []User, random io.Reader) (map[string]string, error) {
-	said := map[string]string{}
-	for _, u := range users {
-		if u.Password != "" {
-			said[strings.ToLower(u.Email)] = u.Password
-		}
-	}
-	if len(said) == 0 {
-		return nil, nil
-	}
-	have, err := r.Users(ctx)
-	if err != nil {
-		return nil, err
-	}
-	stored := map[string]string{}
-	for _, u := range have {
-		stored[u.Email] = u.PasswordHash
-	}
-	hasher, err := password.New(password.Options{Random: random})
-	if err != nil {
-		return nil, err
-	}
-	var mu sync.Mutex
-	hashes := map[string]string{}
+// hashSlots is how many passwords are hashed at once: each takes 19 MiB.
+func hashSlots() int { return min(runtime.GOMAXPROCS(0), 2) }
+
+// verdict is what becomes of a person's password.
+type verdict struct {
+	old      string // the stored hash that it is about; empty: none
+	hash     string // what it shall be
+	adopt    bool   // it is what the file says already: note that as if apply had set it
+	conflict string // why it is left alone, though the file says otherwise
+}
+
+// verdicts judges the passwords of some people, several at once. It is slow on
+// purpose, and so runs outside of any transaction.
+func (a *applier) verdicts(ctx context.Context, some []*entry, marks sqlstore.Marks) error {
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.SetLimit(runtime.GOMAXPROCS(0))
-	for email, secret := range said {
-		tasks.Go(func() error {
-			hash, err := hashOf(ctx, hasher, stored[email], secret)
-			mu.Lock()
-			defer mu.Unlock()
-			hashes[email] = hash
+	tasks.SetLimit(hashSlots())
+	for _, e := range some {
+		e.verdict = verdict{old: e.old.PasswordHash, hash: e.old.PasswordHash}
+		if e.Password == "" && e.PasswordHash == "" {
+			continue
+		}
+		tasks.Go(func() (err error) {
+			e.verdict, err = a.verdict(ctx, e, marks)
 			return err
 		})
 	}
-	return hashes, tasks.Wait()
+	return tasks.Wait()
 }
 
-// hashOf is old if it is of the password, else a new hash. One that nobody can
-// use is replaced.
-func hashOf(ctx context.Context, hasher *password.Hasher, old, secret string) (string, error) {
-	if old != "" {
-		same, err := hasher.Verify(ctx, old, secret)
-		if same || err != nil && !errors.Is(err, password.ErrFormat) {
-			return old, err
-		}
+// verdict decides between the file's password and the one that is stored. The
+// stored one may be the file's, or what apply set before, which the file replaces.
+// It may be what an operator's command set, which stays. Else the person changed
+// it, or a sign-in hashed it anew: that stays unless the file has changed since.
+func (a *applier) verdict(ctx context.Context, e *entry, marks sqlstore.Marks) (verdict, error) {
+	stored := e.old.PasswordHash
+	v := verdict{old: stored, hash: stored}
+	applied, known := marks.Of(e.old.ID, sqlstore.FieldPassword, sqlstore.ByApply)
+	commanded, _ := marks.Of(e.old.ID, sqlstore.FieldPassword, sqlstore.ByOperator)
+
+	same, err := a.says(ctx, e.User, stored)
+	switch {
+	case err != nil:
+		return v, err
+	case same:
+		v.adopt = applied != stored
+		return v, nil
+	case stored == "", a.opts.Overrule, password.Validate(stored) != nil, applied == stored:
+		return a.replace(ctx, e.User, v)
+	case commanded == stored:
+		v.conflict = "a command has set it since the last apply"
+		return v, nil
+	case !known:
+		v.conflict = "it was set, and not by apply"
+		return v, nil
 	}
-	return hasher.Hash(ctx, secret)
+
+	unchanged, err := a.says(ctx, e.User, applied)
+	if err != nil || unchanged {
+		return v, err
+	}
+	return a.replace(ctx, e.User, v)
+}
+
+// says reports whether the file's password, or its hash, is that of a hash.
+func (a *applier) says(ctx context.Context, u User, hash string) (bool, error) {
+	if u.PasswordHash != "" {
+		return u.PasswordHash == hash, nil
+	}
+	if hash == "" {
+		return false, nil
+	}
+	same, err := a.hasher.Verify(ctx, hash, u.Password)
+	if errors.Is(err, password.ErrFormat) {
+		return false, nil
+	}
+	return same, err
+}
+
+// unhashed stands for a hash that a dry run need not compute.
+const unhashed = "to be hashed"
+
+func (a *applier) replace(ctx context.Context, u User, v verdict) (_ verdict, err error) {
+	switch {
+	case u.PasswordHash != "":
+		v.hash = u.PasswordHash
+	case a.opts.DryRun:
+		v.hash = unhashed
+	default:
+		v.hash, err = a.hasher.Hash(ctx, u.Password)
+	}
+	return v, err
 }

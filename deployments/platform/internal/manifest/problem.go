@@ -13,6 +13,8 @@ type Problem struct {
 	Line   int // 0 when unknown
 	Path   string
 	Reason string
+
+	spoils string // path of the piece that could not be parsed for it
 }
 
 func (p Problem) Error() string {
@@ -31,14 +33,21 @@ type Problems []Problem
 
 // Error has a line for each problem.
 func (p Problems) Error() string {
-	var b strings.Builder
+	head := fmt.Sprintf("nothing was applied, for %d problems:", len(p))
 	if len(p) == 1 {
-		b.WriteString("nothing was applied, for 1 problem:")
-	} else {
-		fmt.Fprintf(&b, "nothing was applied, for %d problems:", len(p))
+		head = "nothing was applied, for 1 problem:"
 	}
-	for _, problem := range p {
+	return head + p.list()
+}
+
+// list has a line for each problem, up to maxProblems.
+func (p Problems) list() string {
+	var b strings.Builder
+	for _, problem := range p[:min(len(p), maxProblems)] {
 		b.WriteString("\n  " + problem.Error())
+	}
+	if more := len(p) - maxProblems; more > 0 {
+		fmt.Fprintf(&b, "\n  and %d more", more)
 	}
 	return b.String()
 }

@@ -171,6 +171,7 @@ applications:
     resources_served: [https://api.test]
     first_party: true
     allow_localhost_redirect: true
+    allow_undotted_schemes: true
     id_token_claims: true
     device_requires_auth: true
     access_token_alg: EdDSA
@@ -180,6 +181,8 @@ applications:
     refresh_idle_ttl: 2m
     refresh_grace: 1s
     cors_origins: [https://app.test]
+    development: true
+    initiate_login_uri: https://app.test/login
 `
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
@@ -196,8 +199,8 @@ applications:
 		report := o.apply("applications:\n  - {client_id: app, name: Other, type: SPA, scope_level: GLOBAL}")
 		require.Equal(t, []string{
 			"name", "type", "scope_level", "tenant", "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "grants", "scopes",
-			"audiences", "default_audience", "resources_served", "first_party", "allow_localhost_redirect", "id_token_claims",
-			"device_requires_auth", "access_token_alg", "id_token_alg", "access_token_ttl", "refresh_token_ttl", "refresh_idle_ttl",
+			"audiences", "default_audience", "resources_served", "first_party", "allow_localhost_redirect", "allow_undotted_schemes", "id_token_claims",
+			"device_requires_auth", "development", "initiate_login_uri", "access_token_alg", "id_token_alg", "access_token_ttl", "refresh_token_ttl", "refresh_idle_ttl",
 			"refresh_grace", "cors_origins",
 		}, report.Changes[0].Fields)
 	})

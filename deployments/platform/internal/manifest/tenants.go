@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
@@ -19,7 +18,7 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 		listed[t.Slug], active[t.Slug] = true, true
 	}
 	owner := map[string]string{} // of domains, by tenants that keep them
-	pruning := a.opts.Prune && a.doc.Tenants != nil
+	pruning := a.opts.Prune.Wanted && a.doc.Tenants != nil
 	for _, t := range have {
 		if listed[t.Slug] {
 			continue
@@ -29,115 +28,212 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 			owner[domain] = t.Slug
 		}
 	}
-	c := &checker{doc: a.doc}
+
+	c := &checker{places: a.doc.places, doc: a.doc}
 	for i, t := range a.doc.Tenants {
-		for j, domain := range t.Domains {
+		for j, domain := range storedDomains(t.Domains) {
 			if slug := owner[domain]; slug != "" {
 				c.refuse(fmt.Sprintf("tenants[%d].domains[%d]", i, j), "%q belongs to tenant %q: list that one too, without it", domain, slug)
 			}
 		}
 	}
-	missing := func(path, slug string) {
-		if !active[slug] {
-			c.refuse(path, "there is no active tenant %q, in the file or in the database", slug)
-		}
-	}
-	for i, u := range a.doc.Users {
-		for j, slug := range u.Tenants {
-			missing(fmt.Sprintf("users[%d].tenants[%d]", i, j), slug)
-		}
-	}
 	for i, app := range a.doc.Applications {
-		if app.Tenant != "" {
-			missing(fmt.Sprintf("applications[%d].tenant", i), app.Tenant)
+		if app.Tenant != "" && !active[app.Tenant] {
+			c.refuse(fmt.Sprintf("applications[%d].tenant", i), noTenant, app.Tenant)
+		}
+	}
+	for slug := range a.people.tenants {
+		if !active[slug] {
+			a.checkMemberships(c, active)
+			break
 		}
 	}
 	return c.problems.err()
 }
 
+const noTenant = "there is no active tenant %q, in the file or in the database"
+
+// checkMemberships finds the people who are members of tenants that are not there.
+func (a *applier) checkMemberships(c *checker, active map[string]bool) {
+	for i := range a.doc.count() {
+		p := a.doc.person(i)
+		for j, slug := range p.Tenants {
+			if !active[slug] {
+				c.problems = append(c.problems, p.problem(fmt.Sprintf("%s.tenants[%d]", p.at, j), noTenant, slug))
+			}
+		}
+	}
+}
+
+// storedDomains are domains as they are stored, in the order of the file.
+func storedDomains(typed []string) []string {
+	domains := make([]string, 0, len(typed))
+	for _, t := range typed {
+		domain, _ := directory.ParseDomain(t) // the file was checked
+		domains = append(domains, domain)
+	}
+	return domains
+}
+
 // tenantChange is a tenant that is to be saved.
 type tenantChange struct {
+	subject
 	path    string
 	tenant  directory.Tenant
 	domains []string
 	kept    []string // the domains that it has already
+	ssoOnly flip
+	flip    flip
 	change  *Change
 }
 
-func (a *applier) applyTenants(ctx context.Context, have []sqlstore.TenantRecord) error {
-	bySlug := map[string]sqlstore.TenantRecord{}
-	a.tenants = map[string]string{}
-	for _, t := range have {
-		bySlug[t.Slug] = t
-		a.tenants[t.Slug] = t.ID
+// applyTenants makes the tenants what the file says. Those between whom a domain
+// moves are one batch, so that it never leads nowhere.
+func (a *applier) applyTenants(ctx context.Context) error {
+	have, err := a.reader.Tenants(ctx)
+	if err != nil {
+		return err
 	}
-	var changes []tenantChange
-	for i, t := range a.doc.Tenants {
-		old, existed := bySlug[t.Slug]
-		delete(bySlug, t.Slug)
-		change, err := a.tenantChange(i, old, existed)
+	for _, some := range a.tenantBatches(have) {
+		err := a.write(ctx, func(b *batch) error { return b.tenants(ctx, some) })
 		if err != nil {
-			return err
-		}
-		if change.change != nil {
-			changes = append(changes, change)
-		}
-	}
-	// First without new domains: one may move from a tenant to another.
-	for _, c := range changes {
-		if err := a.w.SaveTenant(ctx, c.tenant, c.kept, a.at); err != nil {
-			return a.located(c.path, err)
-		}
-	}
-	for _, c := range changes {
-		if err := a.w.SaveTenant(ctx, c.tenant, c.domains, a.at); err != nil {
-			return a.located(c.path, err)
-		}
-		if err := a.record(ctx, *c.change, audit.Event{TenantID: c.tenant.ID}); err != nil {
-			return err
-		}
-	}
-	if !a.opts.Prune || a.doc.Tenants == nil {
-		return nil
-	}
-	for _, t := range have {
-		if _, left := bySlug[t.Slug]; !left || !t.Active {
-			continue
-		}
-		if err := a.w.DisableTenant(ctx, t.ID, a.at); err != nil {
-			return err
-		}
-		if err := a.disabled(ctx, "tenant", t.Slug, audit.Event{TenantID: t.ID}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (a *applier) tenantChange(i int, old sqlstore.TenantRecord, existed bool) (c tenantChange, err error) {
-	t := a.doc.Tenants[i]
+// tenantBatches are the indices of the file's tenants, those that exchange domains
+// first.
+func (a *applier) tenantBatches(have []sqlstore.TenantRecord) [][]int {
+	owner := map[string]string{}
+	for _, t := range have {
+		for _, domain := range t.Domains {
+			owner[domain] = t.Slug
+		}
+	}
+	moving := map[string]bool{}
+	for _, t := range a.doc.Tenants {
+		for _, domain := range storedDomains(t.Domains) {
+			if from := owner[domain]; from != "" && from != t.Slug {
+				moving[from], moving[t.Slug] = true, true
+			}
+		}
+	}
+
+	var together, rest []int
+	for i, t := range a.doc.Tenants {
+		if moving[t.Slug] {
+			together = append(together, i)
+		} else {
+			rest = append(rest, i)
+		}
+	}
+	var batches [][]int
+	if len(together) > 0 {
+		batches = append(batches, together)
+	}
+	for some := range slices.Chunk(rest, a.opts.Batch) {
+		batches = append(batches, some)
+	}
+	return batches
+}
+
+func (b *batch) tenants(ctx context.Context, indices []int) error {
+	have, err := b.r.Tenants(ctx)
+	if err != nil {
+		return err
+	}
+	bySlug := map[string]sqlstore.TenantRecord{}
+	var ids []string
+	for _, t := range have {
+		bySlug[t.Slug] = t
+	}
+	for _, i := range indices {
+		ids = append(ids, bySlug[b.doc.Tenants[i].Slug].ID)
+	}
+	marks, err := b.r.Marks(ctx, sqlstore.KindTenant, ids)
+	if err != nil {
+		return err
+	}
+
+	var changes []tenantChange
+	for _, i := range indices {
+		old, existed := bySlug[b.doc.Tenants[i].Slug]
+		c, err := b.tenantChange(ctx, i, old, existed, marks)
+		if err != nil {
+			return err
+		}
+		if c.change != nil {
+			changes = append(changes, c)
+		}
+	}
+	if b.w == nil {
+		return nil
+	}
+
+	// First without new domains: one may move from a tenant to another.
+	for _, c := range changes {
+		if err := b.w.SaveTenant(ctx, c.tenant, c.kept, b.at); err != nil {
+			return located(b.doc.places, c.path, err)
+		}
+	}
+	for _, c := range changes {
+		if err := b.saveTenant(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *batch) saveTenant(ctx context.Context, c tenantChange) error {
+	if err := b.w.SaveTenant(ctx, c.tenant, c.domains, b.at); err != nil {
+		return located(b.doc.places, c.path, err)
+	}
+	if err := b.flip(ctx, c.subject, c.flip); err != nil {
+		return err
+	}
+	b.ends = b.ends || (c.existed && c.ssoOnly.on())
+	return b.record(ctx, *c.change, about(sqlstore.KindTenant, c.id))
+}
+
+func (b *batch) tenantChange(ctx context.Context, i int, old sqlstore.TenantRecord, existed bool, marks sqlstore.Marks) (c tenantChange, err error) {
+	t := b.doc.Tenants[i]
 	c = tenantChange{
 		path:    fmt.Sprintf("tenants[%d]", i),
-		tenant:  directory.Tenant{ID: old.ID, Slug: t.Slug, Name: t.Name, SSOOnly: t.SSOOnly, Color: t.Color, Active: true},
-		domains: sorted(t.Domains),
+		tenant:  directory.Tenant{ID: old.ID, Slug: t.Slug, Name: t.Name, SSOOnly: t.SSOOnly, Color: t.Color},
+		domains: sorted(storedDomains(t.Domains)),
+		ssoOnly: flip{is: old.SSOOnly, shall: t.SSOOnly},
 	}
 	for _, domain := range old.Domains {
 		if slices.Contains(c.domains, domain) {
 			c.kept = append(c.kept, domain)
 		}
 	}
+	if !existed {
+		if c.tenant.ID, err = b.id("tnt_"); err != nil {
+			return c, err
+		}
+	}
+	b.applier.tenants[t.Slug] = c.tenant.ID
+
+	c.subject = subject{
+		kind:    sqlstore.KindTenant,
+		id:      c.tenant.ID,
+		name:    t.Slug,
+		existed: existed,
+		active:  old.Active,
+		said:    t.Enabled,
+	}
+	if c.flip, err = b.enabled(ctx, c.subject, marks); err != nil {
+		return c, err
+	}
+
 	d := diff{}
 	d.field("name", old.Name == t.Name)
 	d.field("sso_only", old.SSOOnly == t.SSOOnly)
 	d.field("color", old.Color == t.Color)
 	d.field("domains", slices.Equal(sorted(old.Domains), c.domains))
-	d.field("enabled", old.Active)
-	if !existed {
-		if c.tenant.ID, err = a.id("tnt_"); err != nil {
-			return c, err
-		}
-		a.tenants[t.Slug] = c.tenant.ID
-	}
-	c.change, err = a.change(existed, "tenant", t.Slug, d)
+	c.change, err = b.change(existed, sqlstore.KindTenant, t.Slug, d, c.flip)
 	return c, err
 }

@@ -1,12 +1,13 @@
 package manifest
 
 import (
+	"cmp"
 	"fmt"
-	"net/mail"
 	"regexp"
-	"slices"
 	"strings"
+	"unicode"
 
+	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
@@ -21,16 +22,32 @@ type Rules struct {
 	// Loopback: the platform's public URL is a loopback address, so that short
 	// secrets may be used to try things out.
 	Loopback bool
+	// Issuer is the platform's own name as it stands in tokens; empty: not known.
+	Issuer string
 }
 
 // checker collects problems instead of stopping at the first.
 type checker struct {
-	doc      *Document
+	places
 	rules    Rules
+	doc      *Document
 	problems Problems
+	warnings []string
 	decoded  map[string]bool   // paths of the problems that decoding had
 	secrets  map[string]string // from client_secret_file, by client id
+	people   people
 }
+
+// people is what is kept of the file's people: who they are and where the first
+// member of each tenant stands.
+type people struct {
+	index   map[string]int32 // by address
+	tenants map[string]bool  // slugs of the tenants that they are members of
+}
+
+// maxProblems bounds how many problems are told: a file of 100,000 people may have
+// the same one as often.
+const maxProblems = 1000
 
 // refuse notes a problem, unless decoding had one with the same value: what it
 // left there means nothing.
@@ -40,28 +57,46 @@ func (c *checker) refuse(path, format string, args ...any) {
 			return
 		}
 	}
-	c.problems = append(c.problems, c.doc.problem(path, format, args...))
+	c.problems = append(c.problems, c.problem(path, format, args...))
 }
 
-// Validate says everything that is wrong with the file by itself, as Problems;
+// enter makes the checker look at another part of the file.
+func (c *checker) enter(p places, problems Problems) {
+	c.places, c.decoded = p, map[string]bool{}
+	for _, problem := range problems {
+		c.decoded[cmp.Or(problem.spoils, problem.Path)] = true
+	}
+	c.problems = append(c.problems, problems...)
+}
+
+// Validate returns everything that is wrong with the file by itself, as Problems;
 // what it refers to in the database is checked by Apply.
-func (d *Document) Validate(rules Rules) error {
-	_, err := d.validate(rules)
-	return err
-}
+func (d *Document) Validate(rules Rules) error { return d.check(rules).problems.err() }
 
-// validate also returns the client secrets that stand in files of their own.
-func (d *Document) validate(rules Rules) (secrets map[string]string, err error) {
+// check judges the file. It decodes its people one by one and keeps none of them.
+// It remembers the outcome, because that takes seconds for a long file.
+func (d *Document) check(rules Rules) *checker {
+	if d.checked != nil && d.checked.rules == rules {
+		return d.checked
+	}
 	c := &checker{
-		doc: d, rules: rules, problems: slices.Clone(d.problems), decoded: map[string]bool{}, secrets: map[string]string{},
+		rules:   rules,
+		doc:     d,
+		secrets: map[string]string{},
+		people:  people{index: make(map[string]int32, d.count()), tenants: map[string]bool{}},
 	}
-	for _, p := range d.problems {
-		c.decoded[p.Path] = true
-	}
+	c.enter(d.places, d.problems)
 	c.tenants()
-	c.users()
 	c.applications()
-	return c.secrets, c.problems.err()
+	for i := range d.count() {
+		p := d.person(i)
+		if d.people != nil {
+			c.enter(p.places, p.problems)
+		}
+		c.person(p, i)
+	}
+	d.checked = c
+	return c
 }
 
 func (c *checker) tenants() {
@@ -74,69 +109,67 @@ func (c *checker) tenants() {
 			c.refuse(at+".slug", "tenant %q stands here a second time", t.Slug)
 		}
 		slugs[t.Slug] = true
+
 		if strings.TrimSpace(t.Name) == "" {
 			c.refuse(at+".name", "is required")
 		}
-		for j, domain := range t.Domains {
-			where := fmt.Sprintf("%s.domains[%d]", at, j)
-			if !domainForm.MatchString(domain) {
-				c.refuse(where, "%q is not a lower-case domain name", domain)
-			} else if domains[domain] {
-				c.refuse(where, "domain %q stands here a second time: it can lead to one tenant only", domain)
-			}
-			domains[domain] = true
-		}
+		c.lookAlike(at+".name", t.Name)
 		if t.Color != "" && !webui.ValidColor(t.Color) {
 			c.refuse(at+".color", "must be a colour such as #2f4fd0, in lower case")
 		}
 		if t.IdentityProvider != nil {
 			c.refuse(at+".identity_provider", "is not supported in this version")
 		}
+
+		for j, typed := range t.Domains {
+			where := fmt.Sprintf("%s.domains[%d]", at, j)
+			domain, ok := directory.ParseDomain(typed)
+			switch {
+			case !ok || !domainForm.MatchString(domain) || (isASCII(typed) && typed != domain):
+				c.refuse(where, "%q is not a lower-case domain name", typed)
+			case domains[domain]:
+				c.refuse(where, "domain %q stands here a second time: it can lead to one tenant only", typed)
+			}
+			domains[domain] = true
+			c.lookAlike(where, typed)
+		}
 	}
 }
 
-func (c *checker) users() {
-	emails := map[string]bool{}
-	for i, u := range c.doc.Users {
-		at := fmt.Sprintf("users[%d]", i)
-		email := strings.ToLower(u.Email)
-		if !validEmail(email) {
-			c.refuse(at+".email", "must be one e-mail address")
-		} else if emails[email] {
-			c.refuse(at+".email", "user %q stands here a second time", email)
-		}
-		emails[email] = true
-		switch {
-		case u.Password != "" && u.PasswordHash != "":
-			c.refuse(at+".password_hash", "give password or password_hash, not both")
-		case len(u.Password) > password.MaxLength:
-			c.refuse(at+".password", "is longer than %d bytes", password.MaxLength)
-		case u.PasswordHash != "":
-			if err := password.Validate(u.PasswordHash); err != nil {
-				c.refuse(at+".password_hash", "%v", err)
-			}
-		}
-		for name := range u.Claims {
-			if slices.Contains(reservedClaims, name) {
-				c.refuse(at+".claims."+name, "is a claim that the platform makes itself")
-			}
-		}
-		c.twice(at+".tenants", u.Tenants)
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > unicode.MaxASCII }) < 0
+}
+
+func (c *checker) person(p *person, i int) {
+	u, at := p.User, p.at
+	email, ok := directory.ParseEmail(u.Email)
+	first, twice := c.people.index[email]
+	switch {
+	case !ok:
+		c.refuse(at+".email", "must be one e-mail address")
+	case twice:
+		c.refuse(at+".email", "user %q stands here a second time, first as users[%d]", email, first)
+	default:
+		c.people.index[email] = int32(i) //nolint:gosec // at most 64 MiB of them
 	}
-}
+	c.lookAlike(at+".email", u.Email)
 
-// reservedClaims may not come from the file: they say who the person is, and
-// for which token.
-var reservedClaims = []string{
-	"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "azp", "acr", "amr", "sid", "nonce", "at_hash", "auth_time", "gid", "act",
-	"client_id", "scope", "tenant_id", "tenant_slug", "app_scope", "platform_token",
-	"name", "given_name", "family_name", "email", "email_verified", "updated_at",
-}
+	switch {
+	case u.Password != "" && u.PasswordHash != "":
+		c.refuse(at+".password_hash", "give password or password_hash, not both")
+	case len(u.Password) > password.MaxLength:
+		c.refuse(at+".password", "is longer than %d bytes", password.MaxLength)
+	case u.PasswordHash != "":
+		if err := password.Validate(u.PasswordHash); err != nil {
+			c.refuse(at+".password_hash", "%v", err)
+		}
+	}
 
-// validEmail is no laxer than the sign-in page, which knows no literal domains.
-func validEmail(email string) bool {
-	address, err := mail.ParseAddress(email)
-	return err == nil && address.Address == email && len(email) <= 254 && !strings.ContainsAny(email, "[]\" ")
+	c.claims(at+".claims", u.Claims)
+	c.twice(at+".tenants", u.Tenants)
+	for _, slug := range u.Tenants {
+		c.people.tenants[slug] = true
+	}
 }
 
 // twice refuses what a list holds more than once.

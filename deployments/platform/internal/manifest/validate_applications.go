@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -60,9 +61,11 @@ func (c *checker) applications() {
 		if strings.TrimSpace(a.Name) == "" {
 			c.refuse(at+".name", "is required")
 		}
+		c.lookAlike(at+".name", a.Name)
 		c.kind(a, at)
 		c.secret(a, at)
 		c.uris(a, at)
+		c.beginning(a, at)
 		c.permissions(a, at)
 		c.tokens(a, at)
 	}
@@ -125,7 +128,7 @@ func (c *checker) secretFile(a *Application, path string) {
 	}
 	defer func() { _ = f.Close() }()
 	content, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
-	secret := strings.TrimRight(string(content), "\r\n")
+	secret := strings.TrimRight(string(bytes.TrimPrefix(content, byteOrderMark)), "\r\n")
 	switch {
 	case err != nil:
 		c.refuse(path, "cannot be read: %v", err)
@@ -159,11 +162,21 @@ func (c *checker) uris(a *Application, at string) {
 	native := a.Type == string(directory.Native)
 	for key, uris := range map[string][]string{".redirect_uris": a.RedirectURIs, ".post_logout_redirect_uris": a.PostLogoutRedirectURIs} {
 		for i, uri := range uris {
-			if err := oauth.ValidateRedirectURI(uri, native); err != nil {
-				c.refuse(fmt.Sprintf("%s%s[%d]", at, key, i), "%v", err)
+			where := fmt.Sprintf("%s%s[%d]", at, key, i)
+			err := oauth.ValidateRedirectURI(uri, native)
+			if native && a.AllowUndottedSchemes {
+				err = oauth.ValidateUndottedRedirectURI(uri)
 			}
+			if err != nil {
+				c.refuse(where, "%v", err)
+				continue
+			}
+			c.loopback(a, where, uri)
 		}
 		c.twice(at+key, uris)
+	}
+	if a.AllowUndottedSchemes && !native {
+		c.refuse(at+".allow_undotted_schemes", "is for NATIVE applications: others have no private-use schemes")
 	}
 	if slices.Contains(a.Grants, "authorization_code") && len(a.RedirectURIs) == 0 {
 		c.refuse(at+".redirect_uris", "the authorization_code grant needs at least one")
@@ -179,9 +192,34 @@ func (c *checker) uris(a *Application, at string) {
 		u, err := url.Parse(origin)
 		if err != nil || origin != strings.ToLower(u.Scheme+"://"+u.Host) || oauth.ValidateRedirectURI(origin, false) != nil {
 			c.refuse(fmt.Sprintf("%s.cors_origins[%d]", at, i), "must be an origin such as https://app.example.com")
+			continue
 		}
+		c.loopback(a, fmt.Sprintf("%s.cors_origins[%d]", at, i), origin)
 	}
 	c.twice(at+".cors_origins", a.CORSOrigins)
+}
+
+// loopback refuses http on loopback to what is neither NATIVE nor being built: there
+// any program on a person's device may take the server's or the page's place.
+func (c *checker) loopback(a *Application, where, uri string) {
+	app := directory.Application{Type: directory.ApplicationType(a.Type), Development: a.Development}
+	if !c.rules.Loopback && app.MisplacedLoopback(uri) {
+		c.refuse(where, "is http on loopback, which is for NATIVE applications (RFC 8252 7.3): use https, or write development: true while it is being built")
+	}
+}
+
+// beginning checks where a person begins at the application: a page of its own.
+func (c *checker) beginning(a *Application, at string) {
+	uri := a.InitiateLoginURI
+	if uri == "" {
+		return
+	}
+
+	if err := oauth.ValidateRedirectURI(uri, false); err != nil {
+		c.refuse(at+".initiate_login_uri", "%v", err)
+		return
+	}
+	c.loopback(a, at+".initiate_login_uri", uri)
 }
 
 func (c *checker) permissions(a *Application, at string) {
@@ -214,6 +252,9 @@ func (c *checker) permissions(a *Application, at string) {
 			if u, err := url.Parse(uri); err != nil || !u.IsAbs() || strings.Contains(uri, "#") {
 				c.refuse(where, "must be an absolute URI without a fragment (RFC 8707 2)")
 			}
+			if key == ".resources_served" && c.rules.Issuer != "" && strings.TrimSuffix(uri, "/") == c.rules.Issuer {
+				c.refuse(where, "must not be the issuer: no application serves it, and its name is in the tokens of all others")
+			}
 		}
 		if key != ".default_audience" {
 			c.twice(at+key, uris)
@@ -235,7 +276,7 @@ func (c *checker) tokens(a *Application, at string) {
 	}
 	for key, d := range map[string]Duration{".access_token_ttl": a.AccessTokenTTL, ".refresh_token_ttl": a.RefreshTokenTTL, ".refresh_idle_ttl": a.RefreshIdleTTL} {
 		// Zero is the platform's default; who writes it means something else.
-		if d < 0 || time.Duration(d)%time.Second != 0 || d == 0 && c.doc.has(at+key) {
+		if d < 0 || time.Duration(d)%time.Second != 0 || d == 0 && c.has(at+key) {
 			c.refuse(at+key, "must be one or more whole seconds")
 		}
 	}

@@ -172,10 +172,19 @@ func TestARedirectURIIsRefused(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"loopback, which no stranger reaches": web + "redirect_uris: ['http://127.0.0.1:8080/cb', 'http://[::1]/cb', 'http://localhost/cb']",
+		"loopback, for NATIVE (RFC 8252 7.3)": of("NATIVE") + "redirect_uris: ['http://127.0.0.1:8080/cb', 'http://[::1]/cb', 'http://localhost/cb']",
+		"loopback, while it is being built":   web + "development: true\n    redirect_uris: ['http://127.0.0.1:3000/cb']\n    cors_origins: ['http://127.0.0.1:3000']",
+		"where a person begins":               web + "initiate_login_uri: 'https://a.test/login'",
 		"a native application's own scheme":   of("NATIVE") + "redirect_uris: ['com.example.app:/cb']",
 	} {
 		require.Empty(t, refusals(t, text, public), name)
+	}
+	for _, key := range []string{"redirect_uris", "post_logout_redirect_uris", "cors_origins"} {
+		loopback := web + key + ": ['http://127.0.0.1:3000']"
+		got := refusals(t, loopback, public)
+		require.Len(t, got, 1)
+		require.Contains(t, got[0], key+"[0]: is http on loopback, which is for NATIVE applications", "on a platform with https")
+		require.Empty(t, refusals(t, loopback, manifest.Rules{Loopback: true}), "on a developer's machine")
 	}
 	require.Equal(t, []string{`6 applications[0].redirect_uris[1]: "https://a.test/" stands here a second time`},
 		refusals(t, web+"redirect_uris: ['https://a.test/', 'https://a.test/']", public))
@@ -200,6 +209,13 @@ func TestAClientSecretIsRefused(t *testing.T) {
 		"hashed by nobody knows what": {web + "client_secret_hash: " + long + long, "6 applications[0].client_secret_hash: must be sha256:"},
 		"hashed too short":            {web + "client_secret_hash: sha256:abcd", "6 applications[0].client_secret_hash: must be sha256:"},
 	})
+	const issuer = "https://id.test/api/v1/platform/oauth"
+	for _, served := range []string{issuer, issuer + "/"} {
+		require.Contains(t, strings.Join(refusals(t, web+"resources_served: ["+served+"]", manifest.Rules{Issuer: issuer}), "\n"),
+			"6 applications[0].resources_served[0]: must not be the issuer")
+	}
+	require.Empty(t, refusals(t, web+"audiences: ["+issuer+"]", manifest.Rules{Issuer: issuer}))
+
 	short := web + "client_secret: short"
 	require.Empty(t, refusals(t, short, manifest.Rules{Loopback: true}), "to try things out")
 	for _, p := range refusals(t, short, public) {

@@ -171,9 +171,9 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 		return jose.JSONWebKey{}, fmt.Errorf("its signature is not of key %s", header.KeyID)
 	}
 	var claims struct {
-		Issuer    string `json:"iss"`
-		NotBefore int64  `json:"nbf"`
-		Expires   int64  `json:"exp"`
+		Issuer  string `json:"iss"`
+		Issued  int64  `json:"iat"`
+		Expires int64  `json:"exp"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return jose.JSONWebKey{}, errors.New("its claims are not JSON")
@@ -184,8 +184,8 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 		return jose.JSONWebKey{}, fmt.Errorf("its issuer is %q", claims.Issuer)
 	case claims.Expires <= now:
 		return jose.JSONWebKey{}, fmt.Errorf("it expired %d s ago by this machine's clock: one of the clocks is wrong", now-claims.Expires)
-	case claims.NotBefore > now+60:
-		return jose.JSONWebKey{}, fmt.Errorf("it is good in %d s only by this machine's clock: one of the clocks is wrong", claims.NotBefore-now)
+	case claims.Issued > now+60:
+		return jose.JSONWebKey{}, fmt.Errorf("it is issued in %d s by this machine's clock: one of the clocks is wrong", claims.Issued-now)
 	}
 	return matching[0], nil
 }

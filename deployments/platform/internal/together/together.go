@@ -87,8 +87,9 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 		return nil, errors.Join(failed...)
 	}
 	var err error
-	// What nobody owns is answered by any service: they all say 404 alike.
-	p.Handler, err = api.Mux(handlers, handlers["keys"])
+	// What no service owns is answered by the one that most pages are of: a person who
+	// mistypes an address reads a page, a program JSON.
+	p.Handler, err = api.Mux(handlers, handlers["session"])
 	return p, err
 }
 

@@ -21,7 +21,7 @@ import (
 
 const (
 	// flowTTL is how long a request waits for its person.
-	flowTTL = 30 * time.Minute
+	flowTTL = grants.RequestTTL
 	// postedTTL is how long a request that came by POST waits for its own GET,
 	// which the browser sends at once.
 	postedTTL = 5 * time.Minute
@@ -36,15 +36,19 @@ type Config struct {
 	Sessions     ports.Sessions
 	Accounts     ports.Accounts
 	Requests     ports.Requests
+	Posted       ports.Posted
 	Codes        ports.Codes
 	Flows        ports.Flows
 	Hints        ports.Hints
 	Issuer       string
-	SessionIdle  time.Duration
-	CodeTTL      time.Duration
-	Now          func() time.Time
-	Random       io.Reader
-	Logger       *slog.Logger
+	// Loopback says that the platform itself is on loopback, where http is all there
+	// is.
+	Loopback    bool
+	SessionIdle time.Duration
+	CodeTTL     time.Duration
+	Now         func() time.Time
+	Random      io.Reader
+	Logger      *slog.Logger
 }
 
 // Authorizer answers authorization requests (RFC 6749 4.1, OpenID Connect Core
@@ -81,27 +85,32 @@ func (a *Authorizer) Start(ctx context.Context, request *domain.Request, visitor
 	return a.answer(ctx, app, row, visitor)
 }
 
-// Keep stores a request that came by POST and sends the browser to its GET. A
-// POST from another site carries no Lax cookie, so nothing is known about the
-// browser yet and the row is bound to none: no browser_hash matches a cookie, so
-// the sign-in pages refuse it, and Continue turns it into a bound one, once.
+// Keep answers a request that came by POST: it sends the browser to its own GET. A
+// POST from another site carries no Lax cookie, so nothing is known about the browser
+// yet. The request travels sealed in the address, and is bound to no browser: a link
+// to it is worth no more than a link to the endpoint with the same parameters. One
+// that is too long for an address is stored; no browser_hash matches a cookie, so the
+// sign-in pages refuse it, and Continue turns it into a bound one, once.
 func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
 	_, row, refused, err := a.check(ctx, request)
 	if refused != nil || err != nil {
 		return refused, err
 	}
+
 	row.BrowserHash = []byte{}
 	row.ExpiresAt = row.CreatedAt.Add(postedTTL)
-	if err := a.insert(ctx, row, visitor.Address); err != nil {
+	token, err := a.Posted.Keep(ctx, row)
+	if err != nil {
+		return nil, fmt.Errorf("seal the authorization request: %w", err)
+	}
+	if token != "" {
+		return &Answer{Self: token}, nil
+	}
+
+	if err := a.insert(ctx, row, nil, visitor.Address); err != nil {
 		return nil, err
 	}
 	return &Answer{Self: row.ID}, nil
-}
-
-// Validate tells what Start would refuse, and changes nothing: for HEAD.
-func (a *Authorizer) Validate(ctx context.Context, request *domain.Request) (*Answer, error) {
-	_, _, refused, err := a.check(ctx, request)
-	return refused, err
 }
 
 // check finds the application and decides on everything that needs no browser.
@@ -143,6 +152,9 @@ func (a *Authorizer) application(ctx context.Context, clientID, redirectURI stri
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application belongs to one tenant and may not use the platform endpoints")
 	case !app.AllowsRedirect(redirectURI):
 		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is not registered for this application")
+	case !a.Loopback && app.MisplacedLoopback(redirectURI): // registered before that was refused
+		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is http on loopback, which is for NATIVE applications;"+
+			" an operator can set development: true for one that is being built")
 	}
 	return app, nil
 }
@@ -151,16 +163,9 @@ func (a *Authorizer) refuse(reply domain.Reply, fault *oauth.Error) *Answer {
 	return &Answer{Reply: &reply, Params: reply.Error(a.Issuer, fault)}
 }
 
-// answer decides whether the browser's session answers the request at once.
+// answer decides whether a session of this browser answers the request at once.
 func (a *Authorizer) answer(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
-	session, err := a.session(ctx, visitor.Session)
-	if err != nil {
-		return nil, err
-	}
-	need, err := a.need(ctx, app, row, session)
-	if err == nil && row.Prompt.Has(oauth.PromptNone) {
-		need, err = a.choice(ctx, row, session, need, visitor)
-	}
+	session, need, err := a.who(ctx, app, row, visitor)
 	switch {
 	case err != nil:
 		return nil, err
@@ -171,28 +176,6 @@ func (a *Authorizer) answer(ctx context.Context, app *directory.Application, row
 	default:
 		return a.toPages(ctx, row, visitor)
 	}
-}
-
-// choice finds that nobody can tell as whom to answer without asking, because
-// others are signed in in this browser too, and no hint says who is meant (OpenID
-// Connect Core 3.1.2.6, account_selection_required). What stands in the way of a
-// session in use apart from that comes first.
-func (a *Authorizer) choice(ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session, need domain.Need, visitor Visitor) (domain.Need, error) {
-	current := ""
-	if session != nil && session.Usable(a.Now(), a.SessionIdle) {
-		current = session.UserID
-	}
-	if visitor.Accounts == "" || row.HintSubject != "" || current != "" && need != domain.Nothing {
-		return need, nil
-	}
-	all, err := a.Accounts.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
-	if err != nil {
-		return need, fmt.Errorf("look up the browser's sessions: %w", err)
-	}
-	if sessions.Others(all, current, a.Now(), a.SessionIdle) > 0 {
-		return domain.Account, nil
-	}
-	return need, nil
 }
 
 // session is the browser's session, or nil.
@@ -254,7 +237,7 @@ func (a *Authorizer) consentNeeded(ctx context.Context, app *directory.Applicati
 		return false, nil
 	}
 	remembered, err := a.Sessions.Consented(ctx, sessions.ConsentKey{
-		UserID: session.UserID, TenantID: session.TenantID, ClientID: app.ClientID, Resource: row.Resource,
+		UserID: session.UserID, TenantID: session.TenantID, ClientID: app.ClientID, Resource: app.ResourceFor(row.Resource),
 	})
 	if err != nil {
 		return false, fmt.Errorf("look up the consent: %w", err)
@@ -262,7 +245,9 @@ func (a *Authorizer) consentNeeded(ctx context.Context, app *directory.Applicati
 	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
 }
 
-// toPages stores the request, bound to this browser.
+// toPages sends the browser to the sign-in pages. The request is bound to this browser
+// and travels sealed in the address: whether there is a person behind it is not known
+// yet. One that is too long for an address is stored.
 func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
 	answer := &Answer{}
 	browser := visitor.Browser
@@ -273,27 +258,49 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 		}
 		answer.Browser = browser
 	}
+
+	id, err := oauth.NewID("flw_", a.Random)
+	if err != nil {
+		return nil, err
+	}
+	row.ID = id
 	row.BrowserHash = oauth.HashSecret(browser)
 	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
-	if err := a.insert(ctx, row, visitor.Address); err != nil {
+	answer.Pages, err = a.Requests.Seal(ctx, row)
+	if err != nil {
+		return nil, fmt.Errorf("seal the authorization request: %w", err)
+	}
+	if answer.Pages != "" {
+		return answer, nil
+	}
+
+	known := row.BrowserHash
+	if visitor.Browser == "" {
+		known = nil
+	}
+	if err := a.insert(ctx, row, known, visitor.Address); err != nil {
 		return nil, err
 	}
 	answer.Pages = row.ID
 	return answer, nil
 }
 
-// insert stores a new request. An address that has started too many hears
-// *limits.Error, here and not at the application: whoever floods the table has no
-// business there.
-func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationRequest, from netip.Addr) error {
-	if err := a.Flows.Start(ctx, row.CreatedAt, from); err != nil {
+// insert stores a new request. A browser or an address that has started too many
+// hears *limits.Error, here and not at the application, where a flood of requests has
+// no business. browser is the hash of the cookie that came with the request, nil for
+// none.
+func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr) error {
+	if err := a.Flows.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
 		return err
 	}
-	id, err := oauth.NewID("flw_", a.Random)
-	if err != nil {
-		return err
+
+	if row.ID == "" {
+		id, err := oauth.NewID("flw_", a.Random)
+		if err != nil {
+			return err
+		}
+		row.ID = id
 	}
-	row.ID = id
 	if err := a.Requests.InsertRequest(ctx, row); err != nil {
 		return fmt.Errorf("store the authorization request: %w", err)
 	}

@@ -12,17 +12,27 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// maxFlowID is longer than any id we give.
-const maxFlowID = 64
+// maxFlowID is longer than any id or token we give.
+const maxFlowID = 4 << 10
 
-// errFlowGone is shown to a person: it says what to do, because the page is all
-// they see.
-func errFlowGone() *oauth.Error {
-	return oauth.Errorf(oauth.InvalidRequest, "this sign-in has expired or was already completed; go back to the application and start again")
+// OverError says that a flow can go on no more, or not in this browser. Its cause is
+// the *oauth.Error for a program; a person reads about it on the flow's own page,
+// which knows a way on.
+type OverError struct{ cause *oauth.Error }
+
+func (e *OverError) Error() string { return e.cause.Error() }
+
+// Unwrap returns the *oauth.Error.
+func (e *OverError) Unwrap() error { return e.cause }
+
+func errFlowGone() error {
+	return &OverError{oauth.Errorf(oauth.InvalidRequest,
+		"this sign-in has expired or was already completed; go back to the application and start again")}
 }
 
-func errOtherBrowser() *oauth.Error {
-	return oauth.Errorf(oauth.InvalidRequest, "this sign-in was started in another browser; go back to the application and start again, with cookies allowed")
+func errOtherBrowser() error {
+	return &OverError{oauth.Errorf(oauth.InvalidRequest,
+		"this sign-in was started in another browser; go back to the application and start again, with cookies allowed")}
 }
 
 // Continue answers a browser that returns with its flow: from the sign-in pages,
@@ -30,6 +40,14 @@ func errOtherBrowser() *oauth.Error {
 // browser that started it could move on; it decides once more on everything that
 // may have changed since.
 func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor) (*Answer, error) {
+	posted, err := a.Posted.Kept(ctx, flow)
+	if err == nil {
+		return a.startPosted(ctx, posted, visitor)
+	}
+	if !errors.Is(err, grants.ErrNotFound) {
+		return nil, fmt.Errorf("open the authorization request: %w", err)
+	}
+
 	row, err := a.flow(ctx, flow)
 	if err != nil {
 		return nil, err
@@ -47,13 +65,16 @@ func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor)
 	if err != nil {
 		return nil, err
 	}
+	if !domain.StillAllowed(app, row) {
+		return nil, errFlowGone()
+	}
 	switch row.Decision {
 	case grants.SignedIn, grants.Consented:
 		return a.finish(ctx, app, row)
 	case grants.Denied:
 		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the person refused"))
 	default:
-		return &Answer{Pages: row.ID}, nil
+		return &Answer{Pages: row.Handle()}, nil
 	}
 }
 
@@ -86,6 +107,21 @@ func (a *Authorizer) startKept(ctx context.Context, row *grants.AuthorizationReq
 	fresh := *row
 	fresh.ID, fresh.CreatedAt = "", now
 	return a.answer(ctx, app, &fresh, visitor)
+}
+
+// startPosted is startKept for a request that travels in the address. Sent again it is
+// answered again, as the same GET would be.
+func (a *Authorizer) startPosted(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+	now := a.Now()
+	if !now.Before(row.ExpiresAt) {
+		return nil, errFlowGone()
+	}
+	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
+	if err != nil {
+		return nil, err
+	}
+	row.ID, row.CreatedAt = "", now
+	return a.answer(ctx, app, row, visitor)
 }
 
 // finish issues the code if everything the person was asked for still holds;

@@ -128,20 +128,32 @@ func (p *parser) reply(r *Request) {
 			p.fail(oauth.InvalidRequest, "%s was sent more than once", name)
 		}
 	}
+	state, modes := p.values("state"), p.values("response_mode")
+	if objects := p.values("request"); len(objects) == 1 { // what stands there supersedes (OpenID Connect Core 6.1)
+		object := wishesOf(objects[0])
+		if object.State != "" {
+			state = []string{object.State}
+		}
+		if object.ResponseMode != "" {
+			modes = []string{object.ResponseMode}
+		}
+	}
+
 	// A state sent twice is not ours to choose from, one too long not ours to carry.
-	if state := p.values("state"); len(state) == 1 {
+	if len(state) == 1 {
 		if len(state[0]) <= MaxState {
 			r.State = state[0]
 		} else {
 			p.fail(oauth.InvalidRequest, "state is longer than %d bytes", MaxState)
 		}
 	}
+
 	r.Mode = oauth.ResponseModeQuery
-	if len(p.values("response_mode")) > 1 {
+	if len(modes) != 1 {
 		return
 	}
-	switch mode := oauth.ResponseMode(p.get("response_mode")); mode {
-	case "", oauth.ResponseModeQuery:
+	switch mode := oauth.ResponseMode(modes[0]); mode {
+	case oauth.ResponseModeQuery:
 	case oauth.ResponseModeFormPost:
 		r.Mode = mode
 	default:
@@ -247,6 +259,33 @@ func (r *Request) Check(app *directory.Application) *oauth.Error {
 		return oauth.Errorf(oauth.InvalidTarget, "the application may not ask for this resource")
 	}
 	return nil
+}
+
+// StillAllowed reports whether a stored request is one that the application may make
+// now: its registration may have changed, and the session service, which stores what
+// was sealed before, must not be believed about more than the person.
+func StillAllowed(app *directory.Application, row *grants.AuthorizationRequest) bool {
+	switch {
+	case !app.AllowsGrant(oauth.GrantAuthorizationCode):
+		return false
+	case app.Public() && row.CodeChallenge == "":
+		return false
+	case row.Resource != "" && !slices.Contains(app.Audiences, row.Resource):
+		return false
+	case row.Scope.Has(oauth.ScopeOfflineAccess) && !app.AllowsGrant(oauth.GrantRefreshToken):
+		return false
+	default:
+		return len(row.Scope) > 0 && app.Scopes.Contains(row.Scope...)
+	}
+}
+
+// IsAddress reports whether a login_hint is an e-mail address, by which a person of
+// this browser may be known. Other hints name nobody here.
+func IsAddress(hint string) bool { return strings.Contains(hint, "@") }
+
+// SameAddress reports whether two e-mail addresses are one person's.
+func SameAddress(a, b string) bool {
+	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
 // Reply is how this request is answered.

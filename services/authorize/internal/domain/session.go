@@ -70,7 +70,7 @@ func (n Need) Refusal(app *directory.Application, redirectURI string) *oauth.Err
 	switch {
 	case n == Account:
 		return oauth.Errorf(oauth.AccountSelectionRequired, "the person has to choose an account")
-	case n == Consent && app.Public() && !oauth.IsWebRedirect(redirectURI):
+	case n == Consent && app.Claimable(redirectURI):
 		return oauth.Errorf(oauth.InteractionRequired, "this application has to be confirmed by the person every time")
 	case n == Consent:
 		return oauth.Errorf(oauth.ConsentRequired, "the person has not allowed this yet")

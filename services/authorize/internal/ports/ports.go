@@ -53,13 +53,27 @@ type Accounts interface {
 
 // Requests keeps authorization requests that wait for a person.
 type Requests interface {
+	// Seal returns a token that stands for the request instead of a row, or an empty
+	// one where the request is too long for an address.
+	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
 	// InsertRequest stores a new request.
 	InsertRequest(ctx context.Context, request *grants.AuthorizationRequest) error
-	// Request finds one, consumed and expired ones too; grants.ErrNotFound.
-	Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error)
+	// Request finds one by its id or token, consumed and expired ones too;
+	// grants.ErrNotFound.
+	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
 	// Consume ends a request without a code, once: grants.ErrConsumed,
 	// grants.ErrExpired or grants.ErrNotFound for everybody else.
 	Consume(ctx context.Context, requestID string, now time.Time) error
+}
+
+// Posted carries a request that came by POST to its own GET.
+type Posted interface {
+	// Keep returns a token that stands for the request, or an empty one where it is too
+	// long for an address.
+	Keep(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
+	// Kept opens such a token, also one that has expired; grants.ErrNotFound for
+	// anything else.
+	Kept(ctx context.Context, token string) (*grants.AuthorizationRequest, error)
 }
 
 // Codes stores authorization codes.
@@ -83,10 +97,11 @@ type Trail interface {
 // application.
 var ErrInvalidHint = errors.New("ports: invalid id_token_hint")
 
-// Flows bounds how many requests an address may have stored.
+// Flows bounds how many requests a browser and an address may have stored.
 type Flows interface {
-	// Start counts one; *limits.Error when there were too many.
-	Start(ctx context.Context, now time.Time, from netip.Addr) error
+	// StartIn counts one, of the browser (the hash of its cookie; nil: not known) and
+	// then of the address; *limits.Error when there were too many of either.
+	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
 // Hints reads id_token_hint (OpenID Connect Core 3.1.2.1).

@@ -30,6 +30,7 @@ type Config struct {
 	People       ports.People
 	Sessions     ports.Sessions
 	Codes        ports.Codes
+	Crowds       ports.Crowds
 	SignIns      ports.SignIns
 	Guesses      ports.Guesses
 	Starts       ports.Starts
@@ -37,6 +38,7 @@ type Config struct {
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
 	GuessRule    limits.Rule // how many wrong codes an address or session may type
+	MaxWaiting   int         // codes of an application whose devices have no credentials
 	GuessSecret  []byte      // what the keys of guesses are made with
 	Now          func() time.Time
 	Random       io.Reader
@@ -71,6 +73,9 @@ func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentia
 		if err := d.Starts.Start(ctx, now, from); err != nil {
 			return nil, err
 		}
+		if err := d.makeRoom(ctx, app, from, now); err != nil {
+			return nil, err
+		}
 	}
 	secret, err := oauth.NewSecret(d.Random)
 	if err != nil {
@@ -85,6 +90,20 @@ func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentia
 		return nil, err
 	}
 	return &Issued{DeviceCode: secret, UserCode: code.UserCode, ExpiresIn: d.CodeTTL, Interval: code.Interval}, nil
+}
+
+// makeRoom bounds how many codes of an application wait. The network that has the
+// most of them makes room for others.
+func (d *Device) makeRoom(ctx context.Context, app *directory.Application, from netip.Addr, now time.Time) error {
+	room, err := d.Crowds.MakeRoom(ctx, app.ClientID, limits.Site(from), d.MaxWaiting, now)
+	if err != nil {
+		return fmt.Errorf("count the waiting codes: %w", err)
+	}
+	if !room {
+		return limits.Refuse(limits.Flow, now.Add(d.CodeTTL/10), now)
+	}
+
+	return nil
 }
 
 func (d *Device) insert(ctx context.Context, code *grants.DeviceCode) error {

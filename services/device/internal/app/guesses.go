@@ -1,11 +1,14 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -18,8 +21,7 @@ import (
 // guessed names what wrong guesses are counted of.
 type guessed struct {
 	name string
-	key  limits.Key
-	rule limits.Rule
+	limits.Claim
 }
 
 // find looks a typed code up for somebody who may still guess, and counts it where
@@ -30,26 +32,41 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	if !ok { // no code at all, so no guess either
 		return errUnknownCode()
 	}
-	if err := d.mayGuess(ctx, visit, visitor); err != nil {
+	taken, err := d.mayGuess(ctx, visit, visitor)
+	if err != nil {
 		return err
 	}
 	var wrong bool
-	var err error
-	visit.Code, visit.App, wrong, err = d.code(ctx, userCode)
+	visit.Code, visit.App, wrong, err = d.code(ctx, userCode, visit)
 	if !wrong {
-		return err
+		return errors.Join(err, d.giveBack(ctx, taken))
 	}
 	// If it cannot be counted, the guess gets no answer.
-	if uncounted := d.countGuess(ctx, visit, visitor); uncounted != nil {
+	if uncounted := d.countGuess(ctx, visit, visitor, taken); uncounted != nil {
 		return fmt.Errorf("count a wrong user code: %w", uncounted)
 	}
 	return err
 }
 
-// code is what a person typed, while it waits for them. wrong says that the answer
-// is errUnknownCode and that it was a guess: not a code that was decided about
-// before, which whoever reloads a page asks for.
-func (d *Device) code(ctx context.Context, userCode string) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
+// giveBackTimeout bounds what is still written for a request whose time is over.
+const giveBackTimeout = 10 * time.Second
+
+// giveBack also works for a request whose time is over.
+func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
+	defer cancel()
+	if err := d.Guesses.GiveBack(ctx, taken...); err != nil {
+		return fmt.Errorf("take a guess back: %w", err)
+	}
+
+	return nil
+}
+
+// code is what a person typed, while it waits for them; with errUnknownCode it is
+// also there where this person has decided about it. wrong says that the answer is
+// errUnknownCode and that it was a guess: not a code that was decided about before,
+// which a person asks for who reloads a page.
+func (d *Device) code(ctx context.Context, userCode string, visit *Visit) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
 	code, err = d.Codes.DeviceByUserCode(ctx, userCode)
 	if errors.Is(err, grants.ErrNotFound) {
 		return nil, nil, true, errUnknownCode()
@@ -57,7 +74,8 @@ func (d *Device) code(ctx context.Context, userCode string) (code *grants.Device
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the user code: %w", err)
 	}
-	if !domain.Waits(code, d.Now()) {
+	visit.note(code)
+	if !domain.Waits(code, d.Now()) && visit.Decided == grants.DeviceUndecided {
 		return nil, nil, code.Decision == grants.DeviceUndecided, errUnknownCode()
 	}
 	app, err = d.Applications.Application(ctx, code.ClientID)
@@ -66,6 +84,9 @@ func (d *Device) code(ctx context.Context, userCode string) (code *grants.Device
 	}
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the application: %w", err)
+	}
+	if visit.Decided != grants.DeviceUndecided {
+		return code, app, false, errUnknownCode()
 	}
 	return code, app, false, nil
 }
@@ -79,67 +100,106 @@ func errUnknownCode() *oauth.Error {
 	}
 }
 
-// mayGuess is a *limits.Error where the address or the session has been wrong too
-// often, or, for somebody who is not signed in, everybody together.
-func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) error {
-	now := d.Now()
-	var keys []limits.Key
-	for _, g := range d.guesser(visit, visitor) {
-		keys = append(keys, g.key)
-	}
-	if visit.Session == nil {
-		keys = append(keys, d.everybody().key)
-	}
-	until, err := d.Guesses.Blocked(ctx, now, keys...)
-	if err != nil {
-		return fmt.Errorf("look up wrong user codes: %w", err)
-	}
-	return limits.Refuse(limits.UserCode, until, now)
+// errSignInFirst is the answer to a person who is not signed in while strangers
+// together have typed so many wrong codes that the next could be right by chance.
+// Who signs in is counted alone and goes on.
+var errSignInFirst = &oauth.Error{
+	Code: oauth.LoginRequired, StatusOverride: 401,
+	Description: "sign in first: too many wrong codes were entered by people who are not signed in",
 }
 
-// countGuess counts a wrong guess of a visitor, and among everybody's.
-func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor) error {
+// SignInFirst reports whether an error asks for a sign-in before the code is looked
+// up.
+func SignInFirst(err error) bool { return errors.Is(err, errSignInFirst) }
+
+// mayGuess counts a guess before it is made. It is a *limits.Error where the
+// networks or the session have been wrong too often, and errSignInFirst where all
+// strangers together have.
+func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([]limits.Taken, error) {
 	now := d.Now()
-	waiting, err := d.Codes.Waiting(ctx, now)
+	if visit.Session == nil {
+		until, err := d.Guesses.Blocked(ctx, now, d.everybody())
+		if err != nil {
+			return nil, fmt.Errorf("look up wrong user codes: %w", err)
+		}
+		if until.After(now) {
+			return nil, errSignInFirst
+		}
+	}
+
+	var claims []limits.Claim
+	for _, g := range d.guesser(visit, visitor) {
+		claims = append(claims, g.Claim)
+	}
+	taken, until, err := d.Guesses.Take(ctx, now, claims...)
+	if err != nil {
+		return nil, fmt.Errorf("count a user code: %w", err)
+	}
+
+	return taken, limits.Refuse(limits.UserCode, until, now)
+}
+
+// countGuess counts a wrong guess among everybody's, and tells the trail of the
+// blocks that it began.
+func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, taken []limits.Taken) error {
+	now := d.Now()
+	// A guess that hits a code of the guesser's own network has hit nothing: only
+	// those of others count, so that whoever asks for many codes cannot make guesses
+	// look dangerous from where they are.
+	waiting, err := d.Codes.Waiting(ctx, limits.Site(visitor.Address), now)
 	if err != nil {
 		return err
 	}
-	all := d.everybody()
 	// Two windows touch a code's lifetime, so each has half of the budget. The
 	// block is as long as a window, in the next of which the key is another.
-	all.rule = limits.Rule{Failures: max(1, domain.Budget(waiting)/2), Window: d.CodeTTL, MinDelay: d.CodeTTL}
+	rule := limits.Rule{Failures: max(1, domain.Budget(waiting)/2), Window: d.CodeTTL, MinDelay: d.CodeTTL}
+	until, err := d.Guesses.Fail(ctx, now, rule, d.everybody())
+	if err != nil {
+		return err
+	}
+
 	var blocked []string
-	for _, g := range append(d.guesser(visit, visitor), all) {
-		until, err := d.Guesses.Fail(ctx, now, g.rule, g.key)
-		if err != nil {
-			return err
-		}
-		if until.After(now) {
+	for _, g := range d.guesser(visit, visitor) {
+		began := func(t limits.Taken) bool { return bytes.Equal(t.Key, g.Key) && t.Until.After(now) }
+		if slices.ContainsFunc(taken, began) && !slices.Contains(blocked, g.name) {
 			blocked = append(blocked, g.name)
 		}
+	}
+	if until.After(now) {
+		blocked = append(blocked, "platform")
 	}
 	if len(blocked) > 0 {
 		event := d.event(audit.UserCodeBlocked, visit, visitor)
 		event.Detail = map[string]string{"limit": strings.Join(blocked, " ")}
 		d.record(ctx, event)
 	}
+
 	return nil
 }
 
-// guesser is who a guess comes from: the address, and the session where there is
-// one.
+// guesser is who a guess comes from: the session where there is one, which answers
+// for itself wherever it is, else the address and the networks around it.
 func (d *Device) guesser(visit *Visit, visitor Visitor) []guessed {
-	list := []guessed{{"address", d.guessKey("address", limits.Address(visitor.Address)), d.GuessRule}}
 	if visit.Session != nil {
-		list = append(list, guessed{"session", d.guessKey("session", visit.Session.ID), d.GuessRule})
+		key := d.guessKey("session", visit.Session.ID)
+		return []guessed{{"session", limits.Claim{Key: key, Rule: d.GuessRule}}}
 	}
+
+	var list []guessed
+	for _, claim := range limits.NetworkClaims(d.GuessSecret, visitor.Address, d.GuessRule, "user_code", "address") {
+		list = append(list, guessed{"address", claim})
+	}
+	if list == nil { // requests without an address are counted together
+		list = []guessed{{"address", limits.Claim{Key: d.guessKey("address", ""), Rule: d.GuessRule}}}
+	}
+
 	return list
 }
 
 // everybody is the platform in the present window, as long as a code lives.
-func (d *Device) everybody() guessed {
+func (d *Device) everybody() limits.Key {
 	window := d.Now().UnixMicro() / d.CodeTTL.Microseconds()
-	return guessed{name: "platform", key: d.guessKey("platform", strconv.FormatInt(window, 10))}
+	return d.guessKey("platform", strconv.FormatInt(window, 10))
 }
 
 func (d *Device) guessKey(of, value string) limits.Key {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -18,9 +17,9 @@ import (
 const (
 	// signInTTL is how long a sign-in for a device may take, if its code lives so
 	// long.
-	signInTTL = 30 * time.Minute
-	// maxFlowID is longer than any id we give.
-	maxFlowID = 64
+	signInTTL = grants.RequestTTL
+	// maxFlowID is longer than any id or token we give.
+	maxFlowID = 4 << 10
 )
 
 // Visitor is the browser that sent a request: the values of its cookies, empty
@@ -39,11 +38,14 @@ type Visit struct {
 	// Session and User are nil while nobody is signed in.
 	Session *sessions.Session
 	User    *directory.User
+	// Decided is what User decided about the code before, or empty.
+	Decided grants.DeviceDecision
 }
 
-// Look tells who is looking and what the typed code stands for. The Visit names
-// the person also where the code is the error; a *limits.Error says that there were
-// too many wrong ones.
+// Look returns who is looking and what the typed code stands for. The Visit names
+// the person also where the code is the error, and what this person decided about
+// it where that is why it waits no longer; a *limits.Error says that there were too
+// many wrong ones.
 func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visit, error) {
 	visit := &Visit{}
 	var err error
@@ -51,6 +53,13 @@ func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visi
 		return visit, err
 	}
 	return visit, d.find(ctx, typed, visit, visitor)
+}
+
+// note remembers what the person who is looking decided about a code.
+func (v *Visit) note(code *grants.DeviceCode) {
+	if v.User != nil && code.UserID == v.User.ID {
+		v.Decided = code.Decision
+	}
 }
 
 // person is who is signed in in a browser and still may be; nil for nobody.
@@ -82,9 +91,10 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	return session, user, nil
 }
 
-// SignIn sends the browser to the sign-in pages for a code. browser is a new
-// browser cookie to set, or empty. *limits.Error when the address has started too
-// many.
+// SignIn sends the browser to the sign-in pages for a code: the flow travels sealed in
+// the address, and nothing is stored before a person has typed something there, save
+// where the scopes are too many for an address. browser is a new browser cookie to set,
+// or empty. *limits.Error where the browser or its address has started too many.
 func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
 	if visitor.Browser == "" {
 		if browser, err = oauth.NewSecret(d.Random); err != nil {
@@ -92,27 +102,46 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		}
 		visitor.Browser = browser
 	}
-	flow, err = oauth.NewID("flw_", d.Random)
+	id, err := oauth.NewID("flw_", d.Random)
 	if err != nil {
 		return "", "", err
 	}
+
 	now := d.Now()
-	if err := d.Starts.Start(ctx, now, visitor.Address); err != nil {
-		return "", "", err
-	}
 	expires := now.Add(signInTTL)
 	if visit.Code.ExpiresAt.Before(expires) {
 		expires = visit.Code.ExpiresAt
 	}
-	err = d.SignIns.InsertRequest(ctx, &grants.AuthorizationRequest{
-		ID: flow, Kind: grants.KindDevice, BrowserHash: oauth.HashSecret(visitor.Browser),
-		ClientID: visit.App.ClientID, Scope: visit.Code.Scope, Resource: visit.Code.Resource, UserCode: visit.Code.UserCode,
-		ResponseMode: oauth.ResponseModeQuery, CreatedAt: now, ExpiresAt: expires,
-	})
-	if err != nil {
+	request := &grants.AuthorizationRequest{
+		ID:           id,
+		Kind:         grants.KindDevice,
+		BrowserHash:  oauth.HashSecret(visitor.Browser),
+		ClientID:     visit.App.ClientID,
+		Scope:        visit.Code.Scope,
+		Resource:     visit.Code.Resource,
+		UserCode:     visit.Code.UserCode,
+		ResponseMode: oauth.ResponseModeQuery,
+		CreatedAt:    now,
+		ExpiresAt:    expires,
+	}
+	if flow, err = d.SignIns.Seal(ctx, request); err != nil {
+		return "", "", fmt.Errorf("seal the sign-in: %w", err)
+	}
+	if flow != "" {
+		return flow, browser, nil
+	}
+
+	known := request.BrowserHash
+	if browser != "" { // set just now
+		known = nil
+	}
+	if err := d.Starts.StartIn(ctx, now, known, visitor.Address); err != nil {
+		return "", "", err
+	}
+	if err := d.SignIns.InsertRequest(ctx, request); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
-	return flow, browser, nil
+	return id, browser, nil
 }
 
 // Return answers a browser that comes back from the sign-in pages: with the user
@@ -134,7 +163,7 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	case !d.Now().Before(row.ExpiresAt):
 		return "", "", ErrSignInGone
 	case row.Decision == grants.Undecided && row.ConsumedAt.IsZero():
-		return "", row.ID, nil
+		return "", row.Handle(), nil
 	}
 	// The row granted a sign-in and nothing else; to come back twice is harmless.
 	if err := d.SignIns.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
@@ -152,6 +181,7 @@ var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest, "there is no such sign-in
 func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, decision grants.DeviceDecision) error {
 	code := *visit.Code
 	code.Decision, code.DecidedAt = decision, d.Now()
+	code.UserID = visit.Session.UserID
 	event := d.event(audit.DeviceDenied, visit, visitor)
 	if decision == grants.DeviceApproved {
 		var err error
@@ -160,10 +190,17 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		}
 		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
-		code.UserID, code.TenantID, code.AuthTime, code.ACR, code.AMR = s.UserID, s.TenantID, s.AuthTime, s.ACR, s.AMR
+		code.TenantID, code.SessionID = s.TenantID, s.ID
+		code.AuthTime, code.ACR, code.AMR = s.AuthTime, s.ACR, s.AMR
 	}
 	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
-	if errors.Is(err, grants.ErrDecided) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
+	if errors.Is(err, grants.ErrDecided) { // in another tab, perhaps by the same person
+		if before, lookErr := d.Codes.DeviceByUserCode(ctx, code.UserCode); lookErr == nil {
+			visit.note(before)
+		}
+		return errUnknownCode()
+	}
+	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
 		return errUnknownCode()
 	}
 	if err != nil {

@@ -10,3 +10,7 @@ const userCodes = 20 * 20 * 20 * 20 * 20 * 20 * 20 * 20
 func Budget(waiting int) int {
 	return max(1, (userCodes/1000-1)/max(1, waiting))
 }
+
+// MaxWaiting is how many codes of an application may wait at once where devices ask
+// without credentials, as strangers can: each makes guesses likelier to hit.
+const MaxWaiting = 5000

@@ -53,12 +53,21 @@ type Codes interface {
 	// DeviceByUserCode finds a code by its user code in the form XXXX-XXXX,
 	// decided, used and expired ones too; grants.ErrNotFound.
 	DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error)
-	// Decide writes code.Decision and, of an approval, who approved. Of any number
-	// of callers exactly one succeeds; the others hear grants.ErrDecided,
+	// Decide writes code.Decision, who decided and, of an approval, the grant. Of any
+	// number of callers exactly one succeeds; the others hear grants.ErrDecided,
 	// grants.ErrExpired or grants.ErrNotFound.
 	Decide(ctx context.Context, code *grants.DeviceCode, now time.Time) error
-	// Waiting counts the codes that wait for their person.
-	Waiting(ctx context.Context, now time.Time) (int, error)
+	// Waiting counts the codes that wait for their person and that devices in other
+	// networks asked for.
+	Waiting(ctx context.Context, network string, now time.Time) (int, error)
+}
+
+// Crowds bounds how many codes of an application wait.
+type Crowds interface {
+	// MakeRoom sees to it that another code of an application may wait, of which at
+	// most that many do. Where it is full, the newest code of the network that has
+	// the most goes; false when that is the network itself.
+	MakeRoom(ctx context.Context, clientID, network string, most int, now time.Time) (bool, error)
 }
 
 // Guesses counts wrong user codes, for all replicas.
@@ -68,12 +77,20 @@ type Guesses interface {
 	// Fail counts a failure and tells until when its key is blocked now. Concurrent
 	// failures all count.
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
+	// Take counts one more failure of each claim before it is known to be one, or of
+	// none where a key is blocked: then it returns until when.
+	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
+	// GiveBack takes back what turned out to be no failure.
+	GiveBack(ctx context.Context, taken ...limits.Taken) error
 }
 
-// Starts bounds how many sign-ins, here or on a device, an address may start.
+// Starts bounds how many sign-ins, here or on a device, may be started.
 type Starts interface {
-	// Start counts one; *limits.Error when there were too many.
+	// Start counts one of an address; *limits.Error when there were too many.
 	Start(ctx context.Context, now time.Time, from netip.Addr) error
+	// StartIn counts one of a browser (the hash of its cookie; nil: not known) and then
+	// of its address; *limits.Error when there were too many of either.
+	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
 // Trail is the audit trail.
@@ -84,10 +101,14 @@ type Trail interface {
 
 // SignIns sends a browser to the sign-in pages and hears of its return.
 type SignIns interface {
+	// Seal returns a token that stands for a request of grants.KindDevice instead of a
+	// row, or an empty one where the request is too long for an address.
+	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
 	// InsertRequest stores a new request of grants.KindDevice.
 	InsertRequest(ctx context.Context, request *grants.AuthorizationRequest) error
-	// Request finds one, consumed and expired ones too; grants.ErrNotFound.
-	Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error)
+	// Request finds one by its id or token, consumed and expired ones too;
+	// grants.ErrNotFound.
+	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
 	// Consume ends a request, once: grants.ErrConsumed, grants.ErrExpired or
 	// grants.ErrNotFound for everybody else.
 	Consume(ctx context.Context, requestID string, now time.Time) error

@@ -170,7 +170,7 @@ func TestTokensVerifyAcrossARotation(t *testing.T) {
 	}
 	verifies := func(token string) bool {
 		require.NoError(t, ring.Load(t.Context()))
-		_, err := ring.Verify(token, "at+jwt")
+		_, err := ring.Verify(t.Context(), token, "at+jwt")
 		return err == nil
 	}
 	kid := func(token string) string { return token[:60] }

@@ -127,9 +127,9 @@ func TestARevokedKeyIsReplacedAndRefusedEverywhere(t *testing.T) {
 		revoke(kid)
 		look()
 		for _, ring := range []*signing.Ring{one, other} {
-			_, err := ring.Verify(token, "JWT")
+			_, err := ring.Verify(t.Context(), token, "JWT")
 			require.ErrorIs(t, err, signing.ErrInvalid)
-			_, err = ring.Hints().Verify(token, "JWT")
+			_, err = ring.Hints().Verify(t.Context(), token, "JWT")
 			require.ErrorIs(t, err, signing.ErrInvalid, "not even as a hint")
 		}
 		documents, err := publisher.Documents()
@@ -143,7 +143,7 @@ func TestARevokedKeyIsReplacedAndRefusedEverywhere(t *testing.T) {
 		w.clock.Advance(time.Second)
 		again := sign()
 		look()
-		_, err = other.Verify(again, "JWT")
+		_, err = other.Verify(t.Context(), again, "JWT")
 		require.NoError(t, err)
 		require.Len(t, w.of(t, signing.ES256), 2)
 
@@ -158,7 +158,7 @@ func TestARevokedKeyIsReplacedAndRefusedEverywhere(t *testing.T) {
 		look()
 		third := sign()
 		look()
-		_, err = other.Verify(third, "JWT")
+		_, err = other.Verify(t.Context(), third, "JWT")
 		require.NoError(t, err)
 		keys := w.of(t, signing.ES256)
 		require.Len(t, keys, 3, "verifiers know it, so no other is made")
@@ -186,8 +186,8 @@ func TestARetiredKeyIsKeptForHintsAsLongAsASessionLives(t *testing.T) {
 			require.NoError(t, w.keeper.Ensure(t.Context()))
 			require.NoError(t, ring.Load(t.Context()))
 			require.NoError(t, publisher.Refresh(t.Context()))
-			_, verifying := ring.Verify(token, "JWT")
-			_, hinting := ring.Hints().Verify(token, "JWT")
+			_, verifying := ring.Verify(t.Context(), token, "JWT")
+			_, hinting := ring.Hints().Verify(t.Context(), token, "JWT")
 			return len(ring.Published()) == 4, verifying == nil, hinting == nil
 		}
 		check := func(want [3]bool, after time.Duration, f func(time.Duration) (bool, bool, bool), why string) {

@@ -10,7 +10,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
@@ -19,7 +18,7 @@ import (
 
 // entranceTTL is how long a sign-in to the account page may take, as long as any
 // other.
-const entranceTTL = 30 * time.Minute
+const entranceTTL = grants.RequestTTL
 
 // Me is who opened the account page.
 type Me struct {
@@ -166,7 +165,7 @@ func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange)
 	if account == nil || account.User.ID != me.User.ID {
 		return domain.PasswordCurrent, nil, nil
 	}
-	hash, err := a.Passwords.HashFrom(ctx, limits.Address(me.Browser.Address), change.New)
+	hash, err := a.Passwords.HashFrom(ctx, a.owner(me.User.Email), change.New)
 	if err != nil {
 		return domain.PasswordFine, nil, fmt.Errorf("hash the password: %w", err)
 	}
@@ -195,9 +194,9 @@ type Entrance struct {
 	UILocales string
 }
 
-// Enter stores the sign-in and returns its flow; false when the typed address
-// cannot be one. *limits.Error
-// when the address has started too many.
+// Enter begins the sign-in and returns its flow; false when the typed address cannot
+// be one. Without a typed address nothing is stored: the flow lives in the address of
+// its page. *limits.Error when the browser or its address has started too many.
 func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err error) {
 	email := ""
 	if e.Email != "" {
@@ -210,14 +209,32 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 		return "", false, err
 	}
 	now := a.Now()
-	if err = a.Starts.Start(ctx, now, e.Browser.Address); err != nil {
+	request := &grants.AuthorizationRequest{
+		ID:          id,
+		Kind:        grants.KindAccount,
+		BrowserHash: e.Browser.Hash,
+		LoginEmail:  email,
+		TenantID:    e.TenantID,
+		UILocales:   e.UILocales,
+		CreatedAt:   now,
+		ExpiresAt:   now.Add(entranceTTL),
+	}
+
+	if email == "" {
+		flow, err = a.Entrances.Seal(ctx, request)
+		if err == nil && flow == "" {
+			err = errors.New("it does not fit in an address")
+		}
+		if err != nil {
+			return "", false, fmt.Errorf("seal the sign-in: %w", err)
+		}
+		return flow, true, nil
+	}
+
+	if err = a.Starts.StartIn(ctx, now, e.Browser.Hash, e.Browser.Address); err != nil {
 		return "", false, err
 	}
-	err = a.Entrances.Start(ctx, &grants.AuthorizationRequest{
-		ID: id, Kind: grants.KindAccount, BrowserHash: e.Browser.Hash, LoginEmail: email, TenantID: e.TenantID,
-		UILocales: e.UILocales, CreatedAt: now, ExpiresAt: now.Add(entranceTTL),
-	})
-	if err != nil {
+	if err = a.Entrances.Start(ctx, request); err != nil {
 		return "", false, fmt.Errorf("store the sign-in: %w", err)
 	}
 	return id, true, nil

@@ -17,6 +17,8 @@ var (
 	ErrFlowExpired  = errors.New("session: the flow has expired")
 	ErrFlowFinished = errors.New("session: the flow has been used")
 	ErrOtherBrowser = errors.New("session: the flow belongs to another browser")
+	// ErrFlowOver is a flow that its end would not take, for a reason known there.
+	ErrFlowOver = errors.New("session: the flow cannot be completed")
 	// ErrSignedOut: the account page needs somebody who is signed in.
 	ErrSignedOut = errors.New("session: nobody is signed in")
 )
@@ -26,8 +28,9 @@ type Settings struct {
 	Issuer   string
 	Idle     time.Duration // a session unused for so long no longer signs in
 	Lifetime time.Duration // a session's absolute length
-	// Guesses is how many wrong passwords an account may have; an address, which
-	// may be a whole office, has addressFactor times as many.
+	// Guesses is how many wrong passwords a browser that the account knows may send,
+	// and all strangers together. An address, which may be a whole office, has
+	// addressFactor times as many.
 	Guesses limits.Rule
 	// LimitSecret keys what failures are counted of, DeviceSecret signs device
 	// cookies.

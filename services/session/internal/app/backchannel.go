@@ -24,8 +24,12 @@ const (
 	// defaultPoll is how soon a replica sees what another one wrote, or what is due
 	// again; its own it sees at once.
 	defaultPoll = 2 * time.Second
-	// parallel is how many applications are told at the same time.
-	parallel = 16
+	// parallel is how many attempts there are at the same time, of them
+	// perApplication at one application, and ailing at all those together whose last
+	// attempt failed.
+	parallel       = 64
+	perApplication = 2
+	ailing         = 16
 	// lease is how long an attempt may take before others think it dead: longer
 	// than signing and sending together may.
 	lease = time.Minute
@@ -96,53 +100,58 @@ func (b *Backchannel) Run(ctx context.Context) error {
 	}
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
-	var underway sync.WaitGroup
-	defer underway.Wait()
-	slots := make(chan struct{}, parallel)
+	lanes := newLanes()
+	defer lanes.underway.Wait()
 	failing := false
 	for {
-		more, err := b.begin(ctx, slots, &underway)
+		err := b.begin(ctx, lanes)
 		if err != nil && ctx.Err() == nil && !failing {
 			b.Logger.WarnContext(ctx, "logout notices cannot be read", "error", err)
 		}
 		failing = err != nil
-		if more && ctx.Err() == nil {
-			continue
-		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-b.signal():
+		case <-lanes.left: // another notice of that application may be due
 		case <-ticker.C:
 		}
 	}
 }
 
-// begin waits for a free slot, claims as many notices as there are free slots,
-// and starts on them; more tells whether there may be others. So a slow
-// application keeps its own slots only.
-func (b *Backchannel) begin(ctx context.Context, slots chan struct{}, underway *sync.WaitGroup) (more bool, err error) {
-	select {
-	case <-ctx.Done():
-		return false, nil
-	case slots <- struct{}{}:
-	}
-	free := 1 + cap(slots) - len(slots) // ours, and those that nobody holds
-	now := b.Now()
-	notices, err := b.Outbox.Claim(ctx, now, now.Add(lease), free)
-	<-slots
-	for _, n := range notices {
-		slots <- struct{}{}
-		underway.Go(func() {
-			defer func() { <-slots }()
-			b.attempt(context.WithoutCancel(ctx), n)
+// begin claims as many notices as there are free slots, and starts on them. An
+// application that does not answer holds its own slots only.
+func (b *Backchannel) begin(ctx context.Context, lanes *lanes) error {
+	for ctx.Err() == nil {
+		free, except := lanes.free()
+		if free == 0 {
+			return nil
+		}
+		now := b.Now()
+		notices, err := b.Outbox.Claim(ctx, ports.NoticeClaim{
+			Now:            now,
+			Until:          now.Add(lease),
+			Most:           free,
+			PerApplication: perApplication,
+			Except:         except,
 		})
+		if err != nil || len(notices) == 0 {
+			return err
+		}
+		for _, n := range notices {
+			lanes.enter(n.ClientID)
+			lanes.underway.Go(func() {
+				outcome := b.attempt(context.WithoutCancel(ctx), n)
+				lanes.leave(n.ClientID, outcome)
+			})
+		}
 	}
-	return err == nil && len(notices) == free, err
+
+	return nil
 }
 
 // attempt delivers one notice and settles it.
-func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) {
+func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) ports.LogoutOutcome {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	outcome, cause := b.deliver(ctx, n)
@@ -154,6 +163,8 @@ func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) {
 	if err := b.settle(ctx, n, outcome, log); err != nil {
 		log.WarnContext(ctx, "the outcome of a back-channel logout was not written: it will be sent again", "cause", err)
 	}
+
+	return outcome
 }
 
 func (b *Backchannel) deliver(ctx context.Context, n ports.LogoutNotice) (ports.LogoutOutcome, error) {
@@ -177,12 +188,31 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 	if err != nil {
 		return "", err
 	}
-	algorithms := []signing.Algorithm{b.IDTokenAlg, signing.RS256} // as for ID tokens (Back-Channel Logout 2.4)
-	if app.IDTokenAlg != "" {
-		algorithms = append([]signing.Algorithm{signing.Algorithm(app.IDTokenAlg)}, algorithms...)
-	}
 	claims := domain.NewLogoutToken(b.Issuer, n.ClientID, n.UserID, n.SessionID, id, b.Now())
-	return b.Signer.Sign(ctx, b.Signer.Choose(algorithms...), domain.TypeLogoutToken, claims)
+	algorithms := logoutAlgorithms(app.IDTokenAlg, b.IDTokenAlg)
+	alg := b.Signer.Choose(algorithms...)
+	token, err := b.Signer.Sign(ctx, alg, domain.TypeLogoutToken, claims)
+	if again := b.Signer.Choose(algorithms...); errors.Is(err, signing.ErrNoKey) && again != alg {
+		// The signer knew no keys until it looked for one.
+		return b.Signer.Sign(ctx, again, domain.TypeLogoutToken, claims)
+	}
+	return token, err
+}
+
+// logoutAlgorithms are what a logout token may be signed with, best first: as an ID
+// token is (Back-Channel Logout 2.4), with a key that signs nothing else. While the
+// platform has no such key in use, because it is of a version that made none, the keys
+// of ID tokens sign.
+func logoutAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
+	as := []signing.Algorithm{platform, signing.RS256}
+	if own != "" {
+		as = append([]signing.Algorithm{signing.Algorithm(own)}, as...)
+	}
+	var algorithms []signing.Algorithm
+	for _, alg := range as {
+		algorithms = append(algorithms, alg.Logout())
+	}
+	return append(algorithms, as...)
 }
 
 // settle writes what came of an attempt.
@@ -207,7 +237,7 @@ func (b *Backchannel) settle(ctx context.Context, n ports.LogoutNotice, outcome 
 			next = last
 		}
 		log.InfoContext(ctx, "an application did not hear of a logout yet", "next_attempt_at", next)
-		return b.Outbox.Postpone(ctx, n, next)
+		return b.Outbox.Postpone(ctx, n, now, next)
 	}
 	ours, err := b.Outbox.GiveUp(ctx, n, now)
 	if err != nil || !ours {

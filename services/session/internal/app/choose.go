@@ -49,9 +49,13 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 	if tenantID == v.Session.TenantID {
 		return nil, a.decide(ctx, v, grants.SignedIn)
 	}
+	if err := a.settle(ctx, v); err != nil {
+		return nil, err
+	}
 	old := v.Session
 	s := &sessions.Session{
 		UserID: old.UserID, TenantID: tenantID, AuthTime: old.AuthTime, ACR: old.ACR, AMR: old.AMR, ExpiresAt: old.ExpiresAt,
+		PersonEnds: old.PersonEnds,
 	}
 	fresh, err := a.newSession(ctx, v, s)
 	if err != nil {
@@ -72,6 +76,9 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	i := slices.IndexFunc(v.Others, func(o domain.Account) bool { return o.Session.ID == sessionID })
 	if v.Step != domain.StepAccount || i < 0 {
 		return nil, nil
+	}
+	if err := a.settle(ctx, v); err != nil {
+		return nil, err
 	}
 	chosen := v.Others[i]
 	fresh, err := a.renew(ctx, chosen.Session)

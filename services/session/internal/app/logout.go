@@ -50,7 +50,7 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 	if len(r.State) > maxState {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "state is longer than %d bytes", maxState)
 	}
-	hint, err := a.hint(r.IDTokenHint)
+	hint, err := a.hint(ctx, r.IDTokenHint)
 	if err != nil {
 		return nil, err
 	}
@@ -151,12 +151,12 @@ func (h *hint) client() string {
 	return h.Audience[0]
 }
 
-func (a *App) hint(token string) (*hint, error) {
+func (a *App) hint(ctx context.Context, token string) (*hint, error) {
 	if token == "" {
 		return nil, nil
 	}
 	refused := oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token of this issuer")
-	payload, err := a.Hints.Verify(token, idTokenType)
+	payload, err := a.Hints.Verify(ctx, token, idTokenType)
 	if err != nil {
 		if away, ok := errors.AsType[interface {
 			error

@@ -10,7 +10,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
@@ -37,6 +36,9 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	if !ok {
 		return false, nil
 	}
+	if err := a.settle(ctx, v); err != nil {
+		return false, err
+	}
 	err := a.Flows.SetLogin(ctx, v.Request.ID, email, a.Now())
 	switch {
 	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrDecided), errors.Is(err, grants.ErrNotFound):
@@ -56,11 +58,14 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if v.Step != domain.StepPassword || len(typed) > domain.MaxPassword {
 		return nil, nil
 	}
+	if err := a.settle(ctx, v); err != nil { // the address came by login_hint
+		return nil, err
+	}
 	account, err := a.prove(ctx, v.Request.LoginEmail, typed, v.Browser)
 	if err != nil || account == nil {
 		return nil, err
 	}
-	a.upgrade(ctx, account, typed, v.Browser)
+	a.upgrade(ctx, account, typed)
 	now := a.Now()
 	if err := a.Accounts.RecordLogin(ctx, account.User.ID, now); err != nil {
 		return nil, fmt.Errorf("record the sign-in: %w", err)
@@ -71,7 +76,7 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	}
 	s := &sessions.Session{
 		UserID: account.User.ID, AuthTime: now, ACR: oauth.ACRPassword, AMR: []string{oauth.AMRPassword},
-		ExpiresAt: now.Add(a.Lifetime),
+		ExpiresAt: now.Add(a.Lifetime), PersonEnds: account.AccessEnds,
 	}
 	if len(tenants) == 1 {
 		s.TenantID = tenants[0].ID
@@ -90,13 +95,14 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	return fresh, nil
 }
 
-// upgrade hashes a password anew where the costs have risen. It is a kindness to
-// the future: failing at it is no reason to refuse today's sign-in.
-func (a *App) upgrade(ctx context.Context, account *directory.Account, typed string, b Browser) {
+// upgrade hashes a password anew where its hash has another cost than new ones. It
+// is a kindness to the future: failing at it is no reason to refuse today's
+// sign-in.
+func (a *App) upgrade(ctx context.Context, account *directory.Account, typed string) {
 	if !a.Passwords.NeedsUpgrade(account.PasswordHash) {
 		return
 	}
-	hash, err := a.Passwords.HashFrom(ctx, limits.Address(b.Address), typed)
+	hash, err := a.Passwords.HashFrom(ctx, a.owner(account.User.Email), typed)
 	if err == nil {
 		_, err = a.Accounts.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, a.Now())
 	}

@@ -84,20 +84,6 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 	return v, a.hinted(ctx, v)
 }
 
-// hinted takes login_hint for the address where nobody has typed one (OpenID
-// Connect Core 3.1.2.1). It is not kept in the flow, so it says nothing about a
-// session that would answer.
-func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
-	email, ok := domain.ParseEmail(v.Request.LoginHint)
-	if v.Step != domain.StepEmail || !ok {
-		return nil
-	}
-	v.Request.LoginEmail = email
-	v.Home, err = a.home(ctx, v.Request)
-	v.Step = v.Next()
-	return err
-}
-
 func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.AuthorizationRequest, error) {
 	request, err := a.Flows.Request(ctx, id)
 	switch {
@@ -204,37 +190,6 @@ func (a *App) home(ctx context.Context, r *grants.AuthorizationRequest) (*direct
 	return nil, nil
 }
 
-// others fills in who else is signed in in this browser, where that is asked.
-func (a *App) others(ctx context.Context, v *Visit) error {
-	if !v.Request.Prompt.Has(oauth.PromptSelectAccount) {
-		return nil
-	}
-	all, err := a.inBrowser(ctx, v)
-	if err != nil {
-		return err
-	}
-	for _, s := range all {
-		if !s.Usable(v.Now, a.Idle) || v.Accepted() && s.UserID == v.User.ID {
-			continue
-		}
-		user, err := a.People.User(ctx, s.UserID)
-		if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("read the person: %w", err)
-		}
-		other := domain.Account{Session: s, User: user}
-		if other.Tenants, err = a.tenants(ctx, user.ID); err != nil {
-			return err
-		}
-		if other.Tenant() != nil {
-			v.Others = append(v.Others, other)
-		}
-	}
-	return nil
-}
-
 func (a *App) remembered(ctx context.Context, v *Visit) error {
 	if v.Request.Kind != grants.KindAuthorize || v.App.FirstParty || !v.Accepted() || v.Session.TenantID == "" {
 		return nil
@@ -249,7 +204,7 @@ func (a *App) remembered(ctx context.Context, v *Visit) error {
 func consentKey(v *Visit) sessions.ConsentKey {
 	return sessions.ConsentKey{
 		UserID: v.Session.UserID, TenantID: v.Session.TenantID,
-		ClientID: v.Request.ClientID, Resource: v.Request.Resource,
+		ClientID: v.Request.ClientID, Resource: v.App.ResourceFor(v.Request.Resource),
 	}
 }
 
@@ -265,6 +220,9 @@ func (a *App) finish(ctx context.Context, v *Visit) error {
 // decide writes a decision. Another tab that was first is no fault: what became
 // of the flow is then read from its row.
 func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
+	if err := a.settle(ctx, v); err != nil {
+		return err
+	}
 	err := a.Flows.Decide(ctx, v.Request.ID, d, v.Session.ID, v.Session.TenantID, a.Now())
 	switch {
 	case err == nil, errors.Is(err, grants.ErrDecided):

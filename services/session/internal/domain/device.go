@@ -36,6 +36,17 @@ func KnowsDevice(secret []byte, cookie, email string, now time.Time) bool {
 	return false
 }
 
+// DeviceName returns what tells a browser with a device cookie from others: the
+// cookie's nonce, encoded. It is empty for what is no device cookie.
+func DeviceName(cookie string) string {
+	nonce, _ := parseDevice(cookie)
+	if nonce == nil {
+		return ""
+	}
+
+	return encode(nonce)
+}
+
 // RememberDevice adds an account to a device cookie, or renews it there; the
 // oldest of too many goes. What is no device cookie is begun anew.
 func RememberDevice(random io.Reader, secret []byte, cookie, email string, now time.Time) (string, error) {

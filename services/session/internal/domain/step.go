@@ -106,9 +106,37 @@ func (s *Situation) Accepted() bool {
 		return true
 	case s.Request.HintSubject != "" && s.Request.HintSubject != s.User.ID:
 		return false
+	case s.askedFor(s.Session), s.Request.LoginEmail != "": // they said so themselves
+		return s.Recent(s.Session)
 	default:
-		return grants.Fresh(s.Session, s.Request.Prompt, s.Request.MaxAge, s.Request.CreatedAt, s.Now)
+		return s.Recent(s.Session) && (!s.Hints() || s.Names(s.User))
 	}
+}
+
+// askedFor reports whether a session was chosen in this flow.
+func (s *Situation) askedFor(session *sessions.Session) bool {
+	return s.Request.SessionID == session.ID
+}
+
+// Recent reports whether a session's sign-in is recent enough for the flow.
+func (s *Situation) Recent(session *sessions.Session) bool {
+	return grants.Fresh(session, s.Request.Prompt, s.Request.MaxAge, s.Request.CreatedAt, s.Now)
+}
+
+// Hints reports whether the application said who it expects (OpenID Connect Core
+// 3.1.2.1): by id_token_hint, or by a login_hint that is an address.
+func (s *Situation) Hints() bool {
+	_, address := ParseEmail(s.Request.LoginHint)
+	return s.Request.HintSubject != "" || address
+}
+
+// Names reports whether that is a person.
+func (s *Situation) Names(user *directory.User) bool {
+	if s.Request.HintSubject != "" {
+		return s.Request.HintSubject == user.ID
+	}
+	address, ok := ParseEmail(s.Request.LoginHint)
+	return ok && address == user.Email
 }
 
 // MayEnter tells whether a tenant is one that the session may choose.
@@ -176,5 +204,5 @@ func (s *Situation) askConsent() bool {
 // RemembersConsent tells whether what the person allows is kept: not for
 // applications that any program on the device can claim to be (RFC 8252 8.6).
 func RemembersConsent(app *directory.Application, redirectURI string) bool {
-	return !app.Public() || oauth.IsWebRedirect(redirectURI)
+	return !app.Claimable(redirectURI)
 }

@@ -18,18 +18,28 @@ type LogoutNotice struct {
 	Attempts  int       // those that were begun, this one included
 }
 
+// NoticeClaim says which notices a caller takes.
+type NoticeClaim struct {
+	Now            time.Time
+	Until          time.Time // when they are due again
+	Most           int
+	PerApplication int      // most of one application
+	Except         []string // applications of which none is taken
+}
+
 // Outbox holds the notices that are still to be delivered. They are written in
 // the transaction that ends a session, so neither is there without the other.
 type Outbox interface {
-	// Claim takes at most that many notices that are due, and puts off each until
-	// the given time: if the caller dies, they are due again then. Of any number of
-	// callers one gets a notice.
-	Claim(ctx context.Context, now, until time.Time, most int) ([]LogoutNotice, error)
+	// Claim takes notices that are due, and puts off each until a time: if the
+	// caller dies, they are due again then. Of any number of callers one gets a
+	// notice.
+	Claim(ctx context.Context, c NoticeClaim) ([]LogoutNotice, error)
 	// Remove deletes a notice that is done with; false when it was gone.
 	Remove(ctx context.Context, id string) (bool, error)
-	// Postpone says when to try again. Where somebody else has claimed the notice
-	// since, it does nothing.
-	Postpone(ctx context.Context, n LogoutNotice, until time.Time) error
+	// Postpone says when to try again, and puts off all other notices of the same
+	// application that are due now as long. Where another caller has claimed the
+	// notice since, it does nothing.
+	Postpone(ctx context.Context, n LogoutNotice, now, until time.Time) error
 	// GiveUp keeps a notice as undelivered; false where somebody else has claimed it
 	// since, or given it up.
 	GiveUp(ctx context.Context, n LogoutNotice, at time.Time) (bool, error)

@@ -15,8 +15,11 @@ import (
 
 // Flows is the session service's half of the hand-off with authorize and device.
 type Flows interface {
-	// Request reads a flow; grants.ErrNotFound.
-	Request(ctx context.Context, id string) (*grants.AuthorizationRequest, error)
+	// Request reads a flow by its id or by the token that it is sealed in;
+	// grants.ErrNotFound.
+	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
+	// Settle makes the row of a sealed flow, as often as it is said; grants.ErrExpired.
+	Settle(ctx context.Context, request *grants.AuthorizationRequest, now time.Time) error
 	// SetLogin keeps the typed address; grants.ErrNotFound, ErrConsumed, ErrExpired.
 	SetLogin(ctx context.Context, id, email string, now time.Time) error
 	// Decide writes what the visit came to. It may be repeated while the flow is
@@ -30,6 +33,8 @@ type Entrances interface {
 	// Start inserts a request of grants.KindAccount with its id, browser, times,
 	// languages and, where they are known, address and tenant.
 	Start(ctx context.Context, request *grants.AuthorizationRequest) error
+	// Seal returns a token that stands for such a request instead of a row.
+	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
 }
 
 // Sessions reads what the cookie stands for.
@@ -132,15 +137,15 @@ type Applications interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// Passwords hashes, a bounded number at a time, of which a client (its address,
-// see limits.Address) has a share; an error with Unavailable() true when there are
-// too many.
+// Passwords hashes, a bounded number at a time, of which a caller has a share; an
+// error with Unavailable() true when there are too many.
 type Passwords interface {
-	// VerifyFrom compares; an empty hash costs the same work and is never right.
-	VerifyFrom(ctx context.Context, client, hash, password string) (bool, error)
-	// HashFrom makes what is stored of a password.
-	HashFrom(ctx context.Context, client, password string) (string, error)
-	// NeedsUpgrade tells whether a hash is weaker than a new one would be.
+	// VerifyFrom compares. It is the same work whatever the hash; an empty one is
+	// never right.
+	VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error)
+	// HashFrom returns what is stored of a password.
+	HashFrom(ctx context.Context, caller limits.Caller, password string) (string, error)
+	// NeedsUpgrade reports whether a hash has another cost than a new one would.
 	NeedsUpgrade(hash string) bool
 }
 
@@ -148,23 +153,26 @@ type Passwords interface {
 type Hints interface {
 	// Verify returns the payload of a token of one of the types that a key of ours
 	// signed; signing.ErrInvalid. It does not look at times.
-	Verify(token string, types ...string) ([]byte, error)
+	Verify(ctx context.Context, token string, types ...string) ([]byte, error)
 }
 
-// Limits counts failures across replicas.
+// Limits counts attempts across replicas, before they are made.
 type Limits interface {
-	// Blocked is until when any of the keys has to wait; zero: none has.
-	Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (time.Time, error)
-	// Fail counts a failure of a key and tells until when it has to wait now.
-	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (time.Time, error)
-	// Clear forgets a key's failures.
-	Clear(ctx context.Context, key limits.Key) error
+	// Take counts one more failure of each claim, or of none where a key is
+	// blocked: then it returns until when. Of any number of callers no more pass
+	// than the rules have free failures.
+	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
+	// GiveBack takes back what turned out to be no failure.
+	GiveBack(ctx context.Context, taken ...limits.Taken) error
+	// Clear forgets the failures of keys.
+	Clear(ctx context.Context, keys ...limits.Key) error
 }
 
-// Starts bounds how many sign-ins an address may start.
+// Starts bounds how many sign-ins a browser and an address may start.
 type Starts interface {
-	// Start counts one; *limits.Error when there were too many.
-	Start(ctx context.Context, now time.Time, from netip.Addr) error
+	// StartIn counts one, of the browser (the hash of its cookie) and then of the
+	// address; *limits.Error when there were too many of either.
+	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
 // Trail keeps what was decided.

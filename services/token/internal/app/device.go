@@ -42,7 +42,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 	case poll.Decision != grants.DeviceApproved:
 		return nil, oauth.Errorf(oauth.AuthorizationPending, "the person has not decided yet")
 	case !poll.Live():
-		return nil, oauth.Errorf(oauth.InvalidGrant, "the account behind the device code may no longer sign in")
+		return nil, oauth.Errorf(oauth.InvalidGrant, "the sign-in behind the device code has ended: start again")
 	}
 	return &authorization{
 		subject:   poll.UserID,
@@ -65,7 +65,7 @@ func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
 		return nil
 	case errors.Is(err, grants.ErrExpired):
 		return oauth.Errorf(oauth.ExpiredToken, "the device code has expired, start again")
-	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrNotFound):
+	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrNotFound), errors.Is(err, grants.ErrRevoked):
 		return errDeviceCode()
 	default:
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
@@ -29,10 +30,12 @@ type exchanged struct {
 	notAfter time.Time // the end of the subject token
 	actor    *domain.Actor
 	mayAct   json.RawMessage // of the subject token, for the next exchange
+	from     []string        // the subject token and those it was exchanged from
+	allowed  domain.Audience // the resources of the subject token and of its grant
 }
 
 // tokenExchange is the grant of RFC 8693. It changes no table: what it issues
-// belongs to the subject token's grant and ends with it.
+// belongs to the subject token's grant and ends with it, and with the subject token.
 type tokenExchange struct {
 	tokens *Tokens
 	trail  *Trail
@@ -74,13 +77,19 @@ func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, e
 		requested: slices.Concat(c.Resources, c.Audiences),
 		grantID:   subject.GrantID,
 		exchanged: &exchanged{
-			issued: c.Exchange.RequestedTokenType, notAfter: time.Unix(subject.ExpiresAt, 0).UTC(), actor: actor, mayAct: subject.MayAct,
+			issued:   c.Exchange.RequestedTokenType,
+			notAfter: time.Unix(subject.ExpiresAt, 0).UTC(),
+			actor:    actor,
+			mayAct:   subject.MayAct,
+			from:     subject.Lineage(),
+			allowed:  subject.Audience,
 		},
 	}
 	if a.exchanged.issued == "" {
 		a.exchanged.issued = oauth.TokenTypeAccessToken
 	}
 	if standing != nil {
+		a.exchanged.allowed = append(slices.Clone(subject.Audience), standing.Grant.Resource)
 		a.person = &person{
 			user: standing.User, tenant: standing.Tenant, sessionID: subject.SessionID,
 			authTime: instant(subject.AuthTime), acr: subject.ACR, amr: subject.AMR,
@@ -124,7 +133,7 @@ func (e *Exchange) check() error {
 // for a resource that it serves: who was sent a token may act on it. That is the
 // rule of introspection, too. The standing is nil where no person is behind it.
 func (g *tokenExchange) subject(ctx context.Context, c *call) (*domain.AccessToken, *grants.Standing, error) {
-	mine := func(claims *domain.AccessToken) bool { return domain.MayIntrospect(c.app, claims) }
+	mine := func(claims *domain.AccessToken) bool { return domain.MayIntrospect(c.app, claims, g.tokens.Issuer) }
 	claims, standing, err := g.read(ctx, c, c.Exchange.SubjectToken, c.Exchange.SubjectTokenType, mine)
 	if dead(err) {
 		err = errSubject()
@@ -171,7 +180,7 @@ func (g *tokenExchange) read(
 	case oauth.TokenTypeJWT:
 		types = append(types, domain.TypeExchanged)
 	}
-	claims, err := g.tokens.verifyAs(token, types...)
+	claims, err := g.tokens.verifyAs(ctx, token, types...)
 	switch {
 	case dead(err) && kind == oauth.TokenTypeJWT:
 		return g.readIDToken(ctx, c, token)
@@ -188,7 +197,7 @@ func (g *tokenExchange) read(
 // one in its aud who somebody is, and entitles nobody else. What it may be
 // exchanged for, its grant says.
 func (g *tokenExchange) readIDToken(ctx context.Context, c *call, token string) (*domain.AccessToken, *grants.Standing, error) {
-	claims, err := g.tokens.verifyAs(token, domain.TypeIDToken)
+	claims, err := g.tokens.verifyAs(ctx, token, domain.TypeIDToken)
 	switch {
 	case err != nil:
 		return nil, nil, err
@@ -214,6 +223,31 @@ func (g *tokenExchange) honoured(ctx context.Context, claims *domain.AccessToken
 		err = errToken()
 	}
 	return standing, err
+}
+
+// mayPassOn refuses to exchange a person's token for one for a resource that they
+// allowed neither the subject token nor this application to use. A first-party
+// application has the operator's leave for what is registered for it.
+func (s *Issuer) mayPassOn(ctx context.Context, c *call, a *authorization, target string) error {
+	if target == "" {
+		target = c.app.DefaultAudience
+	}
+	if target == "" || c.app.FirstParty || a.exchanged.allowed.Has(target) {
+		return nil
+	}
+	allowed, err := s.Consents.Consented(ctx, sessions.ConsentKey{
+		UserID:   a.subject,
+		TenantID: a.person.tenant.ID,
+		ClientID: c.app.ClientID,
+		Resource: target,
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(allowed) == 0 || !allowed.Contains(a.scope...):
+		return oauth.Errorf(oauth.InvalidTarget, "the person has not allowed this application to use the resource")
+	}
+	return nil
 }
 
 // commit tells the trail. There is nothing to redeem: a subject token may be

@@ -47,11 +47,11 @@ func (i *Introspector) Introspect(ctx context.Context, request TokenRequest) (an
 }
 
 func (i *Introspector) accessToken(ctx context.Context, app *directory.Application, token string) (any, error) {
-	claims, kind, err := i.Tokens.verifyBearer(token)
+	claims, kind, err := i.Tokens.verifyBearer(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	if !domain.MayIntrospect(app, claims) {
+	if !domain.MayIntrospect(app, claims, i.Tokens.Issuer) {
 		return nil, errToken()
 	}
 	if _, err := i.Tokens.honoured(ctx, claims); err != nil {

@@ -23,6 +23,7 @@ type Config struct {
 	Codes          ports.Codes
 	Devices        ports.Devices
 	RefreshTokens  ports.RefreshTokens
+	Consents       ports.Consents
 	Trail          *Trail
 	Signer         ports.Signer
 	Observer       ports.Observer
@@ -181,7 +182,7 @@ func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	i, err := s.settle(c, a)
+	i, err := s.settle(ctx, c, a)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 
 // settle narrows the scope of people's grants, and decides the resource, the end
 // of the tokens and whether a refresh token comes with them.
-func (s *Issuer) settle(c *call, a *authorization) (*issue, error) {
+func (s *Issuer) settle(ctx context.Context, c *call, a *authorization) (*issue, error) {
 	i := &issue{authorization: a}
 	var err error
 	if a.person != nil {
@@ -206,7 +207,7 @@ func (s *Issuer) settle(c *call, a *authorization) (*issue, error) {
 			return nil, err
 		}
 	}
-	if i.target, err = domain.Target(c.app, a.resource, a.requested); err != nil {
+	if i.target, err = s.target(ctx, c, a); err != nil {
 		return nil, err
 	}
 	i.expiresAt = c.now.Add(firstSet(c.app.AccessTokenTTL, s.AccessTokenTTL))
@@ -217,6 +218,22 @@ func (s *Issuer) settle(c *call, a *authorization) (*issue, error) {
 		return nil, err
 	}
 	return i, nil
+}
+
+// target is the one resource that the tokens are for. The person behind them must
+// have allowed it; an exchange asks for that in its own way.
+func (s *Issuer) target(ctx context.Context, c *call, a *authorization) (string, error) {
+	switch {
+	case a.person == nil:
+		return domain.Target(c.app, a.resource, a.requested)
+	case a.exchanged == nil:
+		return domain.GrantedTarget(c.app, a.resource, a.requested)
+	}
+	target, err := domain.Target(c.app, a.resource, a.requested)
+	if err != nil {
+		return "", err
+	}
+	return target, s.mayPassOn(ctx, c, a, target)
 }
 
 func (s *Issuer) observe(ctx context.Context, asked oauth.GrantType, err error) {

@@ -15,24 +15,28 @@ type Origins struct {
 	Tokens       *Tokens
 }
 
-// Client gives the origins of an application, none where it is no SPA or cannot be
-// found now: then its pages cannot read the answer, and nothing else happens. The
-// client need not have proven who it is: an answer to somebody who has not holds
-// nothing but an error.
-func (o *Origins) Client(ctx context.Context, clientID string) []string {
+// Client returns the origins of an application, none where it is not an SPA. found
+// is false where there is no such application, or it is disabled, which looks the
+// same from outside, or it cannot be looked up now. The client need not have proven
+// who it is: an answer to a caller that has not holds nothing but an error.
+func (o *Origins) Client(ctx context.Context, clientID string) (origins []string, found bool) {
 	app, err := o.Applications.Application(ctx, clientID)
-	if err != nil || !app.Active || app.Type != directory.SPA || app.ScopeLevel != directory.Global {
-		return nil
+	if err != nil || !app.Active {
+		return nil, false
 	}
-	return app.CORSOrigins
+	if app.Type != directory.SPA || app.ScopeLevel != directory.Global {
+		return nil, true
+	}
+	return app.CORSOrigins, true
 }
 
-// Bearer gives the origins of the application that an access token was issued to,
-// one that is over included, so that its page can read why it is refused.
-func (o *Origins) Bearer(ctx context.Context, token string) []string {
-	claims, err := o.Tokens.signed(token, domain.TypeAccessToken)
+// Bearer returns the origins of the application that an access token was issued
+// to, one that is over included, so that its page can read why it is refused. found
+// is false where the token is none of ours.
+func (o *Origins) Bearer(ctx context.Context, token string) (origins []string, found bool) {
+	claims, err := o.Tokens.signed(ctx, token, domain.TypeAccessToken)
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	return o.Client(ctx, claims.ClientID)
 }

@@ -57,10 +57,10 @@ func (r *Revoker) Revoke(ctx context.Context, request TokenRequest) error {
 }
 
 func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID string) error {
-	claims, _, err := r.Tokens.verifyBearer(request.Token)
+	claims, _, err := r.Tokens.verifyBearer(ctx, request.Token)
 	switch {
 	case dead(err):
-		return r.refuseIDToken(request.Token, clientID)
+		return r.refuseIDToken(ctx, request.Token, clientID)
 	case err != nil:
 		return err
 	case claims.ClientID != clientID || claims.ID == "":
@@ -79,8 +79,8 @@ func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID 
 
 // refuseIDToken tells a client that its ID token cannot be revoked (RFC 7009
 // 2.2.1): it would otherwise believe that something had ended.
-func (r *Revoker) refuseIDToken(token, clientID string) error {
-	payload, err := r.Tokens.Verifier.Verify(token, domain.TypeIDToken)
+func (r *Revoker) refuseIDToken(ctx context.Context, token, clientID string) error {
+	payload, err := r.Tokens.Verifier.Verify(ctx, token, domain.TypeIDToken)
 	switch {
 	case errors.Is(err, signing.ErrInvalid):
 		return nil

@@ -71,7 +71,6 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 		Audience:      i.audience(c, s.Issuer),
 		ExpiresAt:     i.expiresAt.Unix(),
 		IssuedAt:      c.now.Unix(),
-		NotBefore:     c.now.Unix(),
 		ID:            id,
 		GrantID:       i.grantID,
 		ClientID:      c.app.ClientID,
@@ -84,7 +83,7 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 		claims.TenantID, claims.TenantSlug = p.tenant.ID, p.tenant.Slug
 	}
 	if e := i.exchanged; e != nil {
-		claims.Actor, claims.MayAct = e.actor, e.mayAct
+		claims.Actor, claims.MayAct, claims.ExchangedFrom = e.actor, e.mayAct, e.from
 	}
 	return claims, nil
 }

@@ -39,14 +39,14 @@ func dead(err error) bool {
 }
 
 // verify checks what an access token says by itself (RFC 9068 4).
-func (t *Tokens) verify(token string) (*domain.AccessToken, error) {
-	return t.verifyAs(token, domain.TypeAccessToken)
+func (t *Tokens) verify(ctx context.Context, token string) (*domain.AccessToken, error) {
+	return t.verifyAs(ctx, token, domain.TypeAccessToken)
 }
 
 // verifyAs does so with a token of one of the types. Claims that a type does not
 // have are empty.
-func (t *Tokens) verifyAs(token string, types ...string) (*domain.AccessToken, error) {
-	claims, err := t.signed(token, types...)
+func (t *Tokens) verifyAs(ctx context.Context, token string, types ...string) (*domain.AccessToken, error) {
+	claims, err := t.signed(ctx, token, types...)
 	if err != nil {
 		return nil, err
 	}
@@ -59,17 +59,17 @@ func (t *Tokens) verifyAs(token string, types ...string) (*domain.AccessToken, e
 
 // verifyBearer does so with what may be presented somewhere: an access token, or
 // what an exchange has issued as a jwt. kind is its token_type (RFC 8693 2.2.1).
-func (t *Tokens) verifyBearer(token string) (claims *domain.AccessToken, kind string, err error) {
-	if claims, err = t.verify(token); !dead(err) {
+func (t *Tokens) verifyBearer(ctx context.Context, token string) (claims *domain.AccessToken, kind string, err error) {
+	if claims, err = t.verify(ctx, token); !dead(err) {
 		return claims, domain.Bearer, err
 	}
-	claims, err = t.verifyAs(token, domain.TypeExchanged)
+	claims, err = t.verifyAs(ctx, token, domain.TypeExchanged)
 	return claims, domain.NotAnAccessToken, err
 }
 
 // signed reads a token of one of the types that we have issued, whenever that was.
-func (t *Tokens) signed(token string, types ...string) (*domain.AccessToken, error) {
-	payload, err := t.Verifier.Verify(token, types...)
+func (t *Tokens) signed(ctx context.Context, token string, types ...string) (*domain.AccessToken, error) {
+	payload, err := t.Verifier.Verify(ctx, token, types...)
 	switch {
 	case errors.Is(err, signing.ErrInvalid):
 		return nil, errToken()
@@ -87,8 +87,8 @@ func (t *Tokens) signed(token string, types ...string) (*domain.AccessToken, err
 }
 
 // honoured decides whether a token that verify let pass is still good, by one
-// read: neither it nor its grant was revoked, and the application, and whoever is
-// behind the grant, are still there. The standing is nil where there is no grant:
+// read: neither it, nor a token that it was exchanged from, nor its grant was revoked,
+// and the application, and the person behind the grant, are still there. The standing is nil where there is no grant:
 // an application acted in its own name.
 func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
 	if err := t.active(ctx, claims.ClientID); err != nil {
@@ -100,13 +100,13 @@ func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*gra
 				return nil, err
 			}
 		}
-		revoked, err := t.Standings.TokenRevoked(ctx, claims.ID)
+		revoked, err := t.Standings.TokenRevoked(ctx, claims.Lineage()...)
 		if revoked {
 			return nil, errToken()
 		}
 		return nil, err
 	}
-	standing, err := t.Standings.Standing(ctx, claims.GrantID, claims.ID, t.Now())
+	standing, err := t.Standings.Standing(ctx, claims.GrantID, claims.Lineage(), t.Now())
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
 		return nil, errToken()

@@ -17,7 +17,7 @@ type UserInfo struct{ Tokens *Tokens }
 // ended, is an invalid_token; one without openid, or without a person, is an
 // insufficient_scope (RFC 6750 3.1).
 func (u *UserInfo) Claims(ctx context.Context, token string) (map[string]any, error) {
-	claims, err := u.Tokens.verify(token)
+	claims, err := u.Tokens.verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ type AccessToken struct {
 	Audience      Audience `json:"aud"`
 	ExpiresAt     int64    `json:"exp"`
 	IssuedAt      int64    `json:"iat"`
-	NotBefore     int64    `json:"nbf"`
+	NotBefore     int64    `json:"nbf,omitempty"` // not issued: a resource server with a slow clock would refuse it
 	ID            string   `json:"jti"`
 	GrantID       string   `json:"gid,omitempty"`
 	ClientID      string   `json:"client_id"`
@@ -65,6 +65,18 @@ type AccessToken struct {
 	// alone may come to.
 	Actor  *Actor          `json:"act,omitempty"`
 	MayAct json.RawMessage `json:"may_act,omitempty"`
+	// ExchangedFrom is the jti of the token that this one was exchanged for, and of
+	// those which that one was exchanged for in turn. It dies with any of them.
+	ExchangedFrom []string `json:"exchanged_from,omitempty"`
+}
+
+// Lineage is the jti of the token and of all that it was exchanged from. A token that
+// has none, as an ID token, adds nothing.
+func (t *AccessToken) Lineage() []string {
+	if t.ID == "" {
+		return t.ExchangedFrom
+	}
+	return append([]string{t.ID}, t.ExchangedFrom...)
 }
 
 // Person is the user whom the token stands for; empty where an application acts

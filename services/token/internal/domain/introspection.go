@@ -37,11 +37,12 @@ type ActiveRefreshToken struct {
 	TenantSlug string `json:"tenant_slug"`
 }
 
-// MayIntrospect tells whether app may learn what an access token says: its own
-// client, and a server of a resource that the token is for (RFC 7662 4).
-func MayIntrospect(app *directory.Application, token *AccessToken) bool {
+// MayIntrospect reports whether app may learn what an access token says: its own
+// client, and a server of a resource that the token is for (RFC 7662 4). No application
+// serves the issuer, whose name is in nearly every token, whatever is registered.
+func MayIntrospect(app *directory.Application, token *AccessToken, issuer string) bool {
 	return app.ClientID == token.ClientID || slices.ContainsFunc(token.Audience, func(resource string) bool {
-		return slices.Contains(app.ResourcesServed, resource)
+		return resource != issuer && slices.Contains(app.ResourcesServed, resource)
 	})
 }
 

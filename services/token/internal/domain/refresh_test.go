@@ -64,8 +64,9 @@ func TestWhoMayIntrospectAnAccessToken(t *testing.T) {
 		"a server of a resource it is for": {directory.Application{ClientID: "api", ResourcesServed: []string{"https://x.test", "https://api.test"}}, true},
 		"a server of another":              {directory.Application{ClientID: "api", ResourcesServed: []string{"https://api.test/"}}, false},
 		"who may ask for the resource":     {directory.Application{ClientID: "api", Audiences: []string{"https://api.test"}}, false},
+		"a server of the issuer":           {directory.Application{ClientID: "api", ResourcesServed: []string{"https://id.test/oauth"}}, false},
 		"anybody":                          {directory.Application{ClientID: "api"}, false},
 	} {
-		require.Equal(t, tt.want, domain.MayIntrospect(&tt.app, token), "RFC 7662 4: %s", name)
+		require.Equal(t, tt.want, domain.MayIntrospect(&tt.app, token, "https://id.test/oauth"), "RFC 7662 4: %s", name)
 	}
 }

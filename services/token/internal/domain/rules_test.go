@@ -52,6 +52,46 @@ func TestTarget(t *testing.T) {
 	require.NoError(t, err, "edges leave empty values out; an empty one asks for nothing")
 }
 
+// RFC 8707 2.2: what a person was not asked for is not granted.
+func TestAResourceIsTheOneThatThePersonAllowed(t *testing.T) {
+	const a, b, standard = "https://a.test", "https://b.test", "https://default.test"
+	for name, tt := range map[string]struct {
+		bound, standard, requested string
+		firstParty                 bool
+		want                       string
+		fail                       bool
+	}{
+		"nothing was named":                                   {},
+		"nothing was named, so the default":                   {standard: standard, want: standard},
+		"the default, by name":                                {standard: standard, requested: standard, want: standard},
+		"another of the application's that was never shown":   {standard: standard, requested: a, fail: true},
+		"one where there is no default":                       {requested: a, fail: true},
+		"what was shown":                                      {bound: a, standard: standard, requested: a, want: a},
+		"what was shown, unnamed now":                         {bound: a, standard: standard, want: a},
+		"another than was shown":                              {bound: a, requested: b, fail: true},
+		"the default where another was shown":                 {bound: a, standard: standard, requested: standard, fail: true},
+		"of a first party whatever the operator registered":   {standard: standard, requested: b, firstParty: true, want: b},
+		"of a first party nothing else":                       {requested: "https://c.test", firstParty: true, fail: true},
+		"of a first party only the one that it began with":    {bound: a, requested: b, firstParty: true, fail: true},
+		"of a first party nothing, and more may be named yet": {standard: standard, firstParty: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := &directory.Application{Audiences: []string{a, b}, DefaultAudience: tt.standard, FirstParty: tt.firstParty}
+			var requested []string
+			if tt.requested != "" {
+				requested = []string{tt.requested}
+			}
+			got, err := domain.GrantedTarget(app, tt.bound, requested)
+			if tt.fail {
+				requireCode(t, err, oauth.InvalidTarget)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, tt.want, got)
+		})
+	}
+}
+
 // RFC 9068 3, RFC 8707 2.
 func TestAudienceOf(t *testing.T) {
 	const issuer = "https://id.test"

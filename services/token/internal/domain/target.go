@@ -28,6 +28,24 @@ func Target(app *directory.Application, bound string, requested []string) (strin
 	}
 }
 
+// GrantedTarget is Target where a person stands behind the grant (RFC 8707 2.2). What
+// they allowed without a resource covers the application's default audience, and no
+// other resource: the application names that in its authorization request, and the
+// person sees it. The default is bound to the grant with its first token, so that
+// what an operator makes the default later is not what the person allowed. To a
+// first-party application the operator has allowed whatever is registered for it.
+func GrantedTarget(app *directory.Application, bound string, requested []string) (string, error) {
+	target, err := Target(app, bound, requested)
+	switch {
+	case err != nil || bound != "" || app.FirstParty:
+		return target, err
+	case target == "", target == app.DefaultAudience:
+		return app.DefaultAudience, nil
+	default:
+		return "", oauth.Errorf(oauth.InvalidTarget, "the person was not asked for this resource: name it in the authorization request, too")
+	}
+}
+
 // AudienceOf is whom an access token is for: the resource, else the
 // application's default audience, else the issuer. With openid the issuer is
 // added, so that userinfo accepts it. It is never the client, for then the token

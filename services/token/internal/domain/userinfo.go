@@ -5,16 +5,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Further standard claims, as the operator may have given them to a person, by
-// the scope that asks for them (OpenID Connect Core 5.4).
-var (
-	profileClaims = []string{
-		"middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale",
-	}
-	addressClaims = []string{"address"}
-	phoneClaims   = []string{"phone_number", "phone_number_verified"}
-)
-
 // PersonClaims are the claims about a person that the scopes ask for (OpenID
 // Connect Core 5.4), without sub. What is not known is left out (5.3.2).
 func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
@@ -32,7 +22,7 @@ func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
 		}
 	}
 	if scope.Has(oauth.ScopeProfile) {
-		given(profileClaims)
+		given(directory.ProfileClaims)
 		known("name", user.Name)
 		known("given_name", user.GivenName)
 		known("family_name", user.FamilyName)
@@ -45,10 +35,10 @@ func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
 		claims["email_verified"] = user.EmailVerified
 	}
 	if scope.Has(oauth.ScopeAddress) {
-		given(addressClaims)
+		given(directory.AddressClaims)
 	}
 	if scope.Has(oauth.ScopePhone) {
-		given(phoneClaims)
+		given(directory.PhoneClaims)
 	}
 	return claims
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -83,12 +84,18 @@ type Trail interface {
 // Standings tells what became of grants and tokens.
 type Standings interface {
 	// Standing finds a grant, revoked ones too, with the people and the session
-	// behind it, and whether the token jti (empty: none in particular) was revoked by
-	// itself; grants.ErrNotFound. One read.
-	Standing(ctx context.Context, grantID, jti string, now time.Time) (*grants.Standing, error)
-	// TokenRevoked tells whether the token jti was revoked by itself, for tokens
-	// without a grant. One read.
-	TokenRevoked(ctx context.Context, jti string) (bool, error)
+	// behind it, and whether one of the tokens jtis was revoked by itself;
+	// grants.ErrNotFound. One read.
+	Standing(ctx context.Context, grantID string, jtis []string, now time.Time) (*grants.Standing, error)
+	// TokenRevoked reports whether one of the tokens jtis was revoked by itself, for
+	// tokens without a grant. One read.
+	TokenRevoked(ctx context.Context, jtis ...string) (bool, error)
+}
+
+// Consents reads what people have allowed applications.
+type Consents interface {
+	// Consented returns the scopes that a person allowed before; empty for none.
+	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
 }
 
 // Signer signs tokens.
@@ -106,8 +113,8 @@ type Verifier interface {
 	// Verify returns the payload of a JWS of one of the types that a key of ours
 	// has signed, whatever its claims say. signing.ErrInvalid when there is
 	// something wrong with the token; any other error means that the keys cannot
-	// be had.
-	Verify(token string, types ...string) ([]byte, error)
+	// be had, or not before ctx ended.
+	Verify(ctx context.Context, token string, types ...string) ([]byte, error)
 }
 
 // Observer counts what the token endpoint answers.

@@ -14,7 +14,7 @@ import (
 
 // Verifier is what a signing.Hints does here.
 type Verifier interface {
-	Verify(token string, types ...string) (payload []byte, err error)
+	Verify(ctx context.Context, token string, types ...string) (payload []byte, err error)
 	Ready() error
 }
 
@@ -28,8 +28,8 @@ var _ ports.Hints = (*Hints)(nil)
 
 // Subject is ports.Hints: OpenID Connect Core 3.1.2.2 wants the issuer checked
 // and allows any age.
-func (h *Hints) Subject(_ context.Context, token, clientID string) (string, error) {
-	payload, err := h.Keys.Verify(token, signing.TypeJWT) // an access token is no hint
+func (h *Hints) Subject(ctx context.Context, token, clientID string) (string, error) {
+	payload, err := h.Keys.Verify(ctx, token, signing.TypeJWT) // an access token is no hint
 	if errors.Is(err, signing.ErrInvalid) {
 		if notReady := h.Keys.Ready(); notReady != nil {
 			return "", fmt.Errorf("no keys to check a hint with: %w", notReady)

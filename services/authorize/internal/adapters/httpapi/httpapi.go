@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 
@@ -14,8 +15,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// flowParameter is how the sign-in pages send a browser back.
-const flowParameter = "flow"
+const (
+	// flowParameter is how the sign-in pages send a browser back.
+	flowParameter = "flow"
+	// flowsPath is where those pages are.
+	flowsPath = "/auth/flows/"
+	// maxFlow is longer than any flow of ours in an address.
+	maxFlow = 4 << 10
+)
 
 // API serves the endpoint.
 type API struct {
@@ -46,13 +53,18 @@ func (a *API) get(c *gin.Context) {
 		a.write(c, nil, err)
 		return
 	}
-	if c.Request.Method == http.MethodHead { // must neither store nor issue
-		answer, err := a.Authorizer.Validate(c.Request.Context(), request)
-		a.write(c, answer, err)
-		return
-	}
 	answer, err := a.Authorizer.Start(c.Request.Context(), request, a.visitor(c))
 	a.write(c, answer, err)
+}
+
+// SilentRenewal reports whether a request asks for an answer without any page, from a
+// hidden frame (OpenID Connect Core 3.1.2.1, prompt=none). It stores nothing for a
+// stranger: around a page of another site the browser sends no cookie, and the
+// application hears login_required at once; a session's own code comes of it only
+// where the page around it is of the same site.
+func SilentRenewal(r *http.Request) bool {
+	query := r.URL.Query()
+	return r.Method == http.MethodGet && httpkit.InFrame(r) && query.Get("prompt") == oauth.PromptNone && query.Has("client_id")
 }
 
 func (a *API) resume(c *gin.Context, params *httpkit.Params) {
@@ -60,11 +72,12 @@ func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))
 		return
 	}
-	if c.Request.Method == http.MethodHead {
-		a.write(c, nil, nil)
+	flow := params.Get(flowParameter)
+	answer, err := a.Authorizer.Continue(c.Request.Context(), flow, a.visitor(c))
+	if _, over := errors.AsType[*app.OverError](err); over && len(flow) <= maxFlow && httpkit.WantsHTML(c.Request) {
+		httpkit.SeeOther(c, flowsPath+url.PathEscape(flow)+"?problem=over")
 		return
 	}
-	answer, err := a.Authorizer.Continue(c.Request.Context(), params.Get(flowParameter), a.visitor(c))
 	a.write(c, answer, err)
 }
 
@@ -103,7 +116,7 @@ func (a *API) visitor(c *gin.Context) app.Visitor {
 	}
 }
 
-// write answers an outcome; without one there is nothing to tell (HEAD).
+// write answers an outcome.
 func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
 	httpkit.NoStore(c)
 	c.Header("Referrer-Policy", "no-referrer")
@@ -111,16 +124,12 @@ func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
 		httpkit.Fail(c, err)
 		return
 	}
-	if answer == nil {
-		c.Status(http.StatusOK)
-		return
-	}
 	if answer.Browser != "" {
 		a.Jar.SetBrowser(c.Writer, answer.Browser)
 	}
 	switch {
 	case answer.Pages != "":
-		httpkit.SeeOther(c, "/auth/flows/"+url.PathEscape(answer.Pages))
+		httpkit.SeeOther(c, flowsPath+url.PathEscape(answer.Pages))
 	case answer.Self != "":
 		httpkit.SeeOther(c, c.Request.URL.Path+"?"+flowParameter+"="+url.QueryEscape(answer.Self))
 	case answer.Reply.Mode == oauth.ResponseModeFormPost:

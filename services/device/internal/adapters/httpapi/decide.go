@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 
 	"github.com/gin-gonic/gin"
 
@@ -52,8 +53,12 @@ func (a *API) complete(c *gin.Context) {
 	visit, err := a.device.Look(c.Request.Context(), said.UserCode, visitor)
 	page := httpkit.WantsHTML(c.Request)
 	switch {
+	case page && visit.Decided != grants.DeviceUndecided: // the button was pressed twice
+		a.toResult(c, visit)
 	case page && unknownCode(err):
 		a.askForCode(c, http.StatusNotFound, said.UserCode, "device.enter.unknown")
+	case page && app.SignInFirst(err):
+		a.askForCode(c, http.StatusForbidden, said.UserCode, signInFirst)
 	case err != nil && !unknownCode(err):
 		httpkit.Fail(c, err)
 	case visit.Session == nil && page:
@@ -85,6 +90,8 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 	switch {
 	case err == nil:
 		a.decided(c, visit, verdict)
+	case visit.Decided != grants.DeviceUndecided && httpkit.WantsHTML(c.Request): // in another tab
+		a.toResult(c, visit)
 	case unknownCode(err) && httpkit.WantsHTML(c.Request):
 		a.askForCode(c, http.StatusNotFound, "", "device.enter.unknown")
 	default:
@@ -94,10 +101,15 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 
 func (a *API) decided(c *gin.Context, visit *app.Visit, verdict grants.DeviceDecision) {
 	if httpkit.WantsHTML(c.Request) {
-		a.done(c, "device."+string(verdict), visit)
+		a.toResult(c, visit)
 		return
 	}
 	httpkit.JSON(c, http.StatusOK, map[string]string{"status": string(verdict)})
+}
+
+// toResult leads to the page that says what was decided, which may be reloaded.
+func (a *API) toResult(c *gin.Context, visit *app.Visit) {
+	httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(visit.Code.UserCode))
 }
 
 func forbidden(description string) *oauth.Error {
@@ -129,7 +141,7 @@ func readDecision(c *gin.Context) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
-	if params.Repeated() != "" {
+	if params.Twice("user_code", "action", "csrf_token") != "" {
 		return decision{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	return decision{UserCode: params.Get("user_code"), Action: params.Get("action"), CSRFToken: params.Get("csrf_token")}, nil

@@ -106,10 +106,12 @@ func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, erro
 	if err != nil {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
-	if err := params.Missing("client_id"); err != nil && params.Get("client_assertion") == "" { // an assertion names its client
+	// Credentials name their client, by an assertion or by Basic (RFC 8628 3.1).
+	named := params.Get("client_assertion") != "" || c.GetHeader("Authorization") != ""
+	if err := params.Missing("client_id"); err != nil && !named {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
-	if params.Repeated("resource") != "" {
+	if params.Twice("client_id", "client_secret", "client_assertion_type", "client_assertion", "scope") != "" {
 		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	credentials, err := clientauth.ParseForm(c.Request.Header.Values("Authorization"), clientauth.Form{
@@ -133,6 +135,7 @@ type verification struct {
 	ApplicationName string   `json:"application_name"`
 	ClientID        string   `json:"client_id"`
 	Scopes          []string `json:"scopes"`
+	Resource        string   `json:"resource,omitempty"`
 	UserCode        string   `json:"user_code"`
 	ExpiresIn       int      `json:"expires_in"` // seconds
 	CSRFToken       string   `json:"csrf_token,omitempty"`
@@ -144,7 +147,7 @@ func (a *API) info(c *gin.Context) {
 	if err == nil {
 		err = params.Missing("user_code")
 	}
-	if err == nil && params.Repeated() != "" {
+	if err == nil && params.Twice("user_code") != "" {
 		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	if err != nil {
@@ -162,7 +165,8 @@ func (a *API) info(c *gin.Context) {
 		return
 	}
 	answer := verification{
-		ApplicationName: visit.App.Name, ClientID: visit.App.ClientID, Scopes: visit.Code.Scope, UserCode: visit.Code.UserCode,
+		ApplicationName: visit.App.Name, ClientID: visit.App.ClientID, Scopes: visit.Code.Scope,
+		Resource: visit.App.ResourceFor(visit.Code.Resource), UserCode: visit.Code.UserCode,
 		ExpiresIn: int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
 	}
 	if visit.Session != nil {

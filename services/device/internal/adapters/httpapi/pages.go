@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
@@ -21,7 +22,7 @@ import (
 func (a *API) page(c *gin.Context) {
 	httpkit.NoStore(c)
 	params, err := httpkit.Query(c)
-	if err == nil && params.Repeated() != "" {
+	if err == nil && params.Twice("user_code", "flow") != "" {
 		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
 	switch {
@@ -37,10 +38,6 @@ func (a *API) page(c *gin.Context) {
 }
 
 func (a *API) returned(c *gin.Context, flow string) {
-	if c.Request.Method == http.MethodHead { // must not end the flow
-		c.Status(http.StatusOK)
-		return
-	}
 	userCode, pages, err := a.device.Return(c.Request.Context(), flow, a.visitor(c))
 	switch {
 	case errors.Is(err, app.ErrSignInGone) && httpkit.WantsHTML(c.Request):
@@ -55,13 +52,17 @@ func (a *API) returned(c *gin.Context, flow string) {
 }
 
 // show leads from a code to the page that asks for the decision, by the sign-in
-// pages where nobody is signed in.
+// pages where nobody is signed in, or to what the person has decided already.
 func (a *API) show(c *gin.Context, typed string) {
 	visitor := a.visitor(c)
 	visit, err := a.device.Look(c.Request.Context(), typed, visitor)
 	switch {
+	case visit.Decided != grants.DeviceUndecided:
+		a.done(c, "device."+string(visit.Decided), visit)
 	case unknownCode(err):
 		a.askForCode(c, http.StatusNotFound, typed, "device.enter.unknown")
+	case app.SignInFirst(err):
+		a.askForCode(c, http.StatusForbidden, typed, signInFirst)
 	case err != nil:
 		httpkit.Fail(c, err)
 	case visit.Session == nil:
@@ -78,10 +79,6 @@ func unknownCode(err error) bool {
 }
 
 func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
-	if c.Request.Method == http.MethodHead { // must not store anything
-		c.Status(http.StatusOK)
-		return
-	}
 	flow, browser, err := a.device.SignIn(c.Request.Context(), visit, visitor)
 	if err != nil {
 		httpkit.Fail(c, err)
@@ -99,7 +96,15 @@ const userCodeForm = "XXXX-XXXX"
 type enterData struct {
 	Action string
 	Code   webui.Field
+	SignIn string // where to sign in first; empty: not asked for
 }
+
+// accountPath asks for a sign-in where no application or device does.
+const accountPath = "/account"
+
+// signInFirst is the problem of a person who is asked to sign in before the code is
+// looked up.
+const signInFirst = "device.enter.sign_in"
 
 // askForCode shows the page that asks for the code; problem is the key of what was
 // wrong with the one typed, or empty.
@@ -117,7 +122,11 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 		field.Error = texts.T(problem)
 		view.Invalid = []webui.Field{field}
 	}
-	view.Data = enterData{Action: pagePath, Code: field}
+	data := enterData{Action: pagePath, Code: field}
+	if problem == signInFirst {
+		data.SignIn = accountPath
+	}
+	view.Data = data
 	a.ui.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
 }
 
@@ -128,6 +137,7 @@ type approveData struct {
 	CSRF     string
 	Account  string
 	Scopes   []webui.ScopeLine
+	Resource string // that they are for, or empty
 	Warning  webui.Notice
 }
 
@@ -138,7 +148,7 @@ func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visit
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
 		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit.Code.UserCode), Account: visit.User.Email,
-		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope),
+		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope), Resource: visit.App.ResourceFor(visit.Code.Resource),
 		Warning: webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
 	}
 	view := webui.View{

@@ -78,11 +78,7 @@ func (a *api) me(c *gin.Context) *app.Me {
 }
 
 func (a *api) signInFirst(c *gin.Context) {
-	switch c.Request.Method {
-	case http.MethodHead: // must not store anything
-		c.Status(http.StatusOK)
-		return
-	case http.MethodPost:
+	if c.Request.Method == http.MethodPost {
 		httpkit.SeeOther(c, accountPath)
 		return
 	}
@@ -208,7 +204,7 @@ func (a *api) accountForm(c *gin.Context) (*app.Me, *httpkit.Params) {
 	if me == nil {
 		return nil, nil
 	}
-	if form.Repeated() != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session), form.Get("csrf_token")) {
+	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session), form.Get("csrf_token")) {
 		a.fail(c, errForm)
 		return nil, nil
 	}

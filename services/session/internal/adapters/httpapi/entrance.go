@@ -74,7 +74,7 @@ func (a *api) enter(c *gin.Context) {
 	if tenant == nil {
 		return
 	}
-	if sent.Repeated() != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID, sent.Get("csrf_token")) {
+	if sent.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID, sent.Get("csrf_token")) {
 		httpkit.SeeOther(c, tenantPath(tenant.Slug)) // nothing is lost but an address
 		return
 	}

@@ -30,7 +30,14 @@ const (
 	stepEmail       = "email"
 	problemPassword = "password"
 	problemEmpty    = "empty"
+	problemOver     = "over" // authorize takes the flow no more
 )
+
+// formFields are what the forms of the pages hold.
+var formFields = []string{
+	"csrf_token", "email", "password", "tenant", "session", "action", "application",
+	"current_password", "new_password", "repeat_password", "sign_out_others",
+}
 
 func flowPath(id string) string { return "/auth/flows/" + url.PathEscape(id) }
 
@@ -59,6 +66,10 @@ func (a *api) flow(c *gin.Context) {
 		return
 	}
 	if v.Step == domain.StepDone {
+		if query.Get(queryProblem) == problemOver { // else the two would send the browser to and fro
+			a.fail(c, app.ErrFlowOver)
+			return
+		}
 		httpkit.SeeOther(c, returnPath(v.Request))
 		return
 	}
@@ -100,7 +111,7 @@ func (a *api) email(c *gin.Context) {
 	valid, err := a.App.Email(c.Request.Context(), v, typed)
 	switch {
 	case err != nil:
-		httpkit.Fail(c, err)
+		a.fail(c, err)
 	case !valid:
 		a.emailPage(c, v, http.StatusUnprocessableEntity, typed, "email.invalid")
 	default:
@@ -180,7 +191,7 @@ func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
 		a.fail(c, app.ErrOtherBrowser)
 		return nil, nil, false
 	}
-	if form.Repeated() != "" || !cookie.CheckCSRF(browser, flowID, form.Get("csrf_token")) {
+	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(browser, flowID, form.Get("csrf_token")) {
 		a.fail(c, errCSRF)
 		return nil, nil, false
 	}
@@ -194,7 +205,7 @@ func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
 
 // next leads to the flow's own address, which shows what is due now.
 func (a *api) next(c *gin.Context, v *app.Visit, problem string) {
-	to := flowPath(v.Request.ID)
+	to := flowPath(v.Request.Handle())
 	if problem != "" {
 		to += "?" + queryProblem + "=" + problem
 	}
@@ -218,6 +229,7 @@ var failures = []failure{
 	{app.ErrFlowUnknown, http.StatusNotFound, "flow.unknown"},
 	{app.ErrFlowExpired, http.StatusGone, "flow.expired"},
 	{app.ErrFlowFinished, http.StatusGone, "flow.finished"},
+	{app.ErrFlowOver, http.StatusGone, "flow.over"},
 	{app.ErrOtherBrowser, http.StatusForbidden, "flow.browser"},
 	{errCSRF, http.StatusForbidden, "flow.csrf"},
 	{errForm, http.StatusForbidden, "flow.form"},
@@ -244,6 +256,8 @@ func (a *api) fail(c *gin.Context, err error) {
 		message.Link = &webui.Link{Href: flowPath(c.Param("flow")), Label: texts.T("flow.csrf.link")}
 	case "flow.form":
 		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+	default:
+		a.wayOn(c, &message, f.key, texts)
 	}
 	message.Reference = httpkit.Reference(c)
 	if f.status == http.StatusForbidden { // what an attack looks like

@@ -19,7 +19,7 @@ const (
 	logoutPurpose = "logout"
 )
 
-// logoutParams are the parameters that are looked at, in the order in which the
+// logoutParams are the parameters that are read, in the order in which the
 // confirmation page hands them on.
 var logoutParams = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
 
@@ -66,7 +66,7 @@ func (a *api) logoutPost(c *gin.Context) {
 		httpkit.Fail(c, err)
 		return
 	}
-	if name := form.Repeated(); name != "" {
+	if form.Twice(logoutParams...) != "" {
 		httpkit.Fail(c, repeated())
 		return
 	}
@@ -101,7 +101,7 @@ func ownGet(form *httpkit.Params) string {
 func repeated() error { return oauth.Errorf(oauth.InvalidRequest, "a parameter was sent twice") }
 
 func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool) {
-	if params.Repeated() != "" {
+	if params.Twice(logoutParams...) != "" {
 		httpkit.Fail(c, repeated())
 		return nil, false
 	}
@@ -173,9 +173,6 @@ func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 	if out.App != nil {
 		view.Lead = t.T("logout.lead_app", out.App.Name)
 	}
-	opts := webui.PageOptions{Texts: t}
-	if source := webui.FormActionSource(out.ReturnTo); source != "" {
-		opts.FormAction = []string{source}
-	}
+	opts := webui.PageOptions{Texts: t, LeadsAway: out.ReturnTo != ""}
 	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["logout"], view, opts)
 }

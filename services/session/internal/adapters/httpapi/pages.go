@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -27,8 +28,10 @@ type form struct {
 	Field    webui.Field
 	Choices  []choice
 	Scopes   []webui.ScopeLine
+	Resource string // that they are for, or empty
 	ReturnTo string // host that the browser goes to after consent
 	SignOut  string
+	Warning  *webui.Notice
 }
 
 // choice is one row of a list.
@@ -48,7 +51,8 @@ func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem
 
 func emailField(t webui.Texts, value string) webui.Field {
 	return webui.Field{
-		Name: "email", Label: t.T("email.label"), Type: "email", Value: value, Autocomplete: "username",
+		// Not "email": browsers refuse letters before the @ that are not ASCII.
+		Name: "email", Label: t.T("email.label"), Type: "text", Value: value, Autocomplete: "username",
 		InputMode: "email", Autocapital: "none", Required: true, Autofocus: true, ErrorAbove: true,
 	}
 }
@@ -133,34 +137,43 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, "consent")
 	f.Address, f.Name, f.Tenant = v.User.Email, nameOf(v.User), v.Tenant().Name
-	f.Scopes = t.Scopes(v.Request.Scope)
+	f.Scopes, f.Resource = t.Scopes(v.Request.Scope), v.App.ResourceFor(v.Request.Resource)
 	f.ReturnTo = t.T("consent.device")
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
-		f.ReturnTo = strings.TrimPrefix(webui.FormActionSource(v.Request.RedirectURI), "https://")
+		f.ReturnTo = hostOf(v.Request.RedirectURI)
+	}
+	if v.App.Development {
+		f.Warning = &webui.Notice{Kind: webui.Warning, Text: t.T("consent.development", appName(t, v))}
 	}
 	view := webui.View{Title: t.T("consent.title", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "consent", view, t)
 }
 
 func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
-	path := flowPath(v.Request.ID)
+	path := flowPath(v.Request.Handle())
 	return form{
 		Action: path + "/" + action,
-		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.ID),
+		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.Handle()),
 		Change: path + "?" + queryStep + "=" + stepEmail,
 		App:    appName(a.texts.For(c.Request, v.Request.UILocales), v),
 	}
 }
 
 func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
-	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home)}
+	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home), LeadsAway: v.Request.RedirectURI != ""}
 	if v.Accepted() {
 		opts.Theme = themeOf(v.Tenant())
 	}
-	if source := webui.FormActionSource(v.Request.RedirectURI); source != "" {
-		opts.FormAction = []string{source}
-	}
 	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
+}
+
+// hostOf is the host of a web redirect URI, with its port where it names one.
+func hostOf(redirectURI string) string {
+	u, err := url.Parse(redirectURI)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // appName is what the flow leads to: an application, or the account page.

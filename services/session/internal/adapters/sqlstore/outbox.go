@@ -2,6 +2,9 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -15,14 +18,22 @@ const keepUndelivered = 7 * 24 * time.Hour
 
 const (
 	due     = `gave_up_at IS NULL AND next_attempt_at <= $1`
-	oldest  = `SELECT id FROM logout_outbox WHERE ` + due + ` ORDER BY next_attempt_at, id LIMIT $3`
 	toClaim = `UPDATE logout_outbox SET attempts = attempts + 1, next_attempt_at = $2 WHERE id `
 	claimed = ` RETURNING id, client_id, user_id, session_id, created_at, attempts`
 
+	// Of each application the oldest are ranked first, those that were tried most
+	// often before others, so that the pauses of one that does not answer grow. Of
+	// these, the oldest of all are taken. %s names applications to leave out.
+	ranked = `SELECT r.id FROM (SELECT id, client_id, next_attempt_at,
+       row_number() OVER (PARTITION BY client_id ORDER BY next_attempt_at, attempts DESC, id) AS place
+    FROM logout_outbox WHERE ` + due + `%s) r
+WHERE r.place <= $4 ORDER BY r.next_attempt_at, r.id LIMIT $3`
+
 	// The ids are an array, found and locked once: as a joined subquery they might
 	// be sought anew for each row.
-	claimPostgres = toClaim + `= ANY (ARRAY(` + oldest + ` FOR UPDATE SKIP LOCKED))` + claimed
-	claimSQLite   = toClaim + `IN (` + oldest + `)` + claimed
+	claimPostgres = toClaim + `= ANY (ARRAY(SELECT id FROM logout_outbox WHERE ` + due + ` AND id = ANY (ARRAY(` + ranked +
+		`)) ORDER BY id FOR UPDATE SKIP LOCKED))` + claimed
+	claimSQLite = toClaim + `IN (` + ranked + `)` + claimed
 )
 
 type noticeRow struct {
@@ -37,25 +48,37 @@ type noticeRow struct {
 // Claim takes notices that are due: one statement on PostgreSQL, where replicas
 // pass over each other's rows; on SQLite one transaction, and none while nothing
 // is due, for it has one writer.
-func (s *Store) Claim(ctx context.Context, now, until time.Time, most int) ([]ports.LogoutNotice, error) {
+func (s *Store) Claim(ctx context.Context, c ports.NoticeClaim) ([]ports.LogoutNotice, error) {
 	var rows []noticeRow
-	args := []any{database.At(now), database.At(until), most}
+	args := []any{database.At(c.Now), database.At(c.Until), c.Most, c.PerApplication}
+	except := ""
+	if len(c.Except) > 0 {
+		places := make([]string, len(c.Except))
+		for i, clientID := range c.Except {
+			args = append(args, clientID)
+			places[i] = "$" + strconv.Itoa(len(args))
+		}
+		except = " AND client_id NOT IN (" + strings.Join(places, ", ") + ")"
+	}
+
 	if s.db.Dialect() == database.Postgres {
-		if err := s.db.Select(ctx, "logout_outbox.claim", &rows, claimPostgres, args...); err != nil {
+		if err := s.db.Select(ctx, "logout_outbox.claim", &rows, fmt.Sprintf(claimPostgres, except), args...); err != nil {
 			return nil, err
 		}
 		return notices(rows), nil
 	}
+
 	var some bool
 	if err := s.db.Get(ctx, "logout_outbox.due", &some, `SELECT EXISTS (SELECT 1 FROM logout_outbox WHERE `+due+`)`, args[0]); err != nil || !some {
 		return nil, err
 	}
 	err := s.db.Tx(ctx, "logout_outbox.claim", func(tx *database.Tx) error {
-		return tx.Select(ctx, "logout_outbox.claim", &rows, claimSQLite, args...)
+		return tx.Select(ctx, "logout_outbox.claim", &rows, fmt.Sprintf(claimSQLite, except), args...)
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	return notices(rows), nil
 }
 
@@ -78,9 +101,22 @@ func (s *Store) Remove(ctx context.Context, id string) (bool, error) {
 // The number of attempts tells whether the notice is still the caller's.
 const stillOurs = ` WHERE id = $1 AND attempts = $2 AND gave_up_at IS NULL`
 
-// Postpone moves the next attempt.
-func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, until time.Time) error {
-	_, err := s.db.Exec(ctx, "logout_outbox.postpone", `UPDATE logout_outbox SET next_attempt_at = $3`+stillOurs, n.ID, n.Attempts, database.At(until))
+// Postpone moves the next attempt, and that of what else waits for the same
+// application: it would fail as well, and hold slots meanwhile.
+func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, now, until time.Time) error {
+	ours, err := s.db.Exec(ctx, "logout_outbox.postpone", `UPDATE logout_outbox SET next_attempt_at = $3`+stillOurs, n.ID, n.Attempts, database.At(until))
+	if err != nil || ours == 0 {
+		return err
+	}
+
+	lock := ""
+	if s.db.Dialect() == database.Postgres {
+		lock = " FOR UPDATE SKIP LOCKED"
+	}
+	_, err = s.db.Exec(ctx, "logout_outbox.postpone_others",
+		`UPDATE logout_outbox SET next_attempt_at = $2 WHERE id IN (SELECT id FROM logout_outbox WHERE `+due+` AND client_id = $3`+lock+`)`,
+		database.At(now), database.At(until), n.ClientID)
+
 	return err
 }
 

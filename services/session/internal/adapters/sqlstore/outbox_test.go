@@ -41,6 +41,11 @@ func ended(t *testing.T, db *database.DB, ids ...string) *sqlstore.Store {
 	return store
 }
 
+// claimAt is a claim of at most that many notices, of whichever applications.
+func claimAt(now time.Time, most int) ports.NoticeClaim {
+	return ports.NoticeClaim{Now: now, Until: now.Add(time.Minute), Most: most, PerApplication: most}
+}
+
 func saveApplication(t *testing.T, db *database.DB, clientID, uri string) {
 	t.Helper()
 	require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
@@ -81,14 +86,14 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 		require.NoError(t, store.End(t.Context(), "ses_1", end.Add(time.Hour)), "nothing more to tell")
 		require.NoError(t, store.End(t.Context(), "ses_unknown", end))
 
-		notices, err := store.Claim(t.Context(), end, end.Add(time.Minute), 10)
+		notices, err := store.Claim(t.Context(), claimAt(end, 10))
 		require.NoError(t, err)
 		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:off"}, ids(notices))
 		i := slices.IndexFunc(notices, func(n ports.LogoutNotice) bool { return n.ClientID == "b" })
 		require.Equal(t, ports.LogoutNotice{ID: "ses_1:b", ClientID: "b", UserID: "usr_1", SessionID: "ses_1", CreatedAt: end, Attempts: 1}, notices[i])
 
 		require.NoError(t, store.Create(t.Context(), session("ses_3"), []byte("three"), []string{"ses_2"}, nil))
-		notices, err = store.Claim(t.Context(), end, end.Add(time.Minute), 10)
+		notices, err = store.Claim(t.Context(), claimAt(end, 10))
 		require.NoError(t, err)
 		require.Equal(t, []string{"ses_2:elsewhere"}, ids(notices), "a session that another one replaces ends too")
 	})
@@ -112,7 +117,7 @@ func TestTheOldestNoticesAreClaimedFirstAndComeBackAfterTheLease(t *testing.T) {
 		store := ended(t, db, "ses_1", "ses_2", "ses_3")
 		claim := func(after time.Duration, most int) []string {
 			now := at.Add(after)
-			notices, err := store.Claim(t.Context(), now, now.Add(time.Minute), most)
+			notices, err := store.Claim(t.Context(), claimAt(now, most))
 			require.NoError(t, err)
 			return ids(notices)
 		}
@@ -132,7 +137,7 @@ func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := ended(t, db, "ses_1")
 		one := func(now time.Time) ports.LogoutNotice {
-			notices, err := store.Claim(t.Context(), now, now.Add(time.Minute), 1)
+			notices, err := store.Claim(t.Context(), claimAt(now, 1))
 			require.NoError(t, err)
 			require.Len(t, notices, 1)
 			return notices[0]
@@ -140,19 +145,19 @@ func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
 		first := one(at)
 		second := one(at.Add(time.Minute))
 		require.Equal(t, []int{1, 2}, []int{first.Attempts, second.Attempts})
-		require.NoError(t, store.Postpone(t.Context(), first, at))
+		require.NoError(t, store.Postpone(t.Context(), first, at, at))
 		gaveUp, err := store.GiveUp(t.Context(), first, at)
 		require.NoError(t, err)
 		require.False(t, gaveUp)
 
-		require.NoError(t, store.Postpone(t.Context(), second, at.Add(time.Hour)))
+		require.NoError(t, store.Postpone(t.Context(), second, at.Add(time.Minute), at.Add(time.Hour)))
 		third := one(at.Add(time.Hour))
 		for _, want := range []bool{true, false} {
 			gaveUp, err = store.GiveUp(t.Context(), third, at.Add(time.Hour))
 			require.NoError(t, err)
 			require.Equal(t, want, gaveUp)
 		}
-		notices, err := store.Claim(t.Context(), at.Add(48*time.Hour), at.Add(72*time.Hour), 9)
+		notices, err := store.Claim(t.Context(), claimAt(at.Add(48*time.Hour), 9))
 		require.NoError(t, err)
 		require.Empty(t, notices)
 		state, err := store.State(t.Context())
@@ -168,6 +173,52 @@ func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.want, n)
 		}
+	})
+}
+
+// OpenID Connect Back-Channel Logout 1.0 2.5: no application delays another one's.
+func TestAClaimTakesOfEachApplicationSoMany(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		var sessions []string
+		for i := range 9 {
+			sessions = append(sessions, "ses_"+strings.Repeat("x", i+1))
+		}
+		store := ended(t, db, sessions...)
+		saveApplication(t, db, "app_late", "https://late.test/out")
+		require.NoError(t, store.Create(t.Context(), session("ses_late"), []byte("late"), nil, nil))
+		insertGrant(t, db, "gnt_late", "app_late", "ses_late", false)
+		require.NoError(t, store.End(t.Context(), "ses_late", at.Add(time.Minute)))
+
+		now := at.Add(time.Hour)
+		c := claimAt(now, 5)
+		c.PerApplication = 2
+		notices, err := store.Claim(t.Context(), c)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ses_late:app_late", "ses_x:app_told", "ses_xx:app_told"}, ids(notices))
+
+		c.Except = []string{"app_told", "app_other"}
+		notices, err = store.Claim(t.Context(), c)
+		require.NoError(t, err)
+		require.Empty(t, notices)
+	})
+}
+
+func TestWhatWaitsForAnApplicationIsPostponedTogether(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		store := ended(t, db, "ses_1", "ses_2", "ses_3")
+		now := at.Add(time.Hour)
+		failed, err := store.Claim(t.Context(), claimAt(now, 1))
+		require.NoError(t, err)
+		require.NoError(t, store.Postpone(t.Context(), failed[0], now, now.Add(5*time.Minute)))
+		later, err := store.Claim(t.Context(), claimAt(now.Add(5*time.Minute-time.Second), 9))
+		require.NoError(t, err)
+		require.Empty(t, later)
+		later, err = store.Claim(t.Context(), claimAt(now.Add(5*time.Minute), 1))
+		require.NoError(t, err)
+		require.Equal(t, 2, later[0].Attempts, "the one that was tried before, so that its pauses grow")
+		later, err = store.Claim(t.Context(), claimAt(now.Add(5*time.Minute), 9))
+		require.NoError(t, err)
+		require.Len(t, later, 2)
 	})
 }
 
@@ -198,7 +249,7 @@ func TestOfFiftyClaimsAtOnceEachNoticeGoesToOne(t *testing.T) {
 		for range 50 {
 			wg.Go(func() {
 				<-start
-				notices, err := store.Claim(t.Context(), now, now.Add(time.Minute), 3)
+				notices, err := store.Claim(t.Context(), claimAt(now, 3))
 				if err != nil {
 					t.Error(err)
 				}

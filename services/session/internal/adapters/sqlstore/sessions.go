@@ -23,8 +23,8 @@ var (
 func New(db *database.DB) *Store { return &Store{db: db} }
 
 const insertSession = `INSERT INTO sessions
-	(id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, browser_hash, user_agent, address)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+	(id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, browser_hash, user_agent, address, person_ends)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 // Create inserts a session, ends those it replaces and takes the others of its
 // browser along.
@@ -43,7 +43,7 @@ func (s *Store) Create(ctx context.Context, n *sessions.Session, cookieHash []by
 		}
 		_, err := tx.Exec(ctx, "session.insert", insertSession,
 			n.ID, cookieHash, n.UserID, n.TenantID, database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR},
-			database.At(n.CreatedAt), database.At(n.LastSeenAt), database.At(n.ExpiresAt), n.BrowserHash, n.UserAgent, n.Address)
+			database.At(n.CreatedAt), database.At(n.LastSeenAt), database.At(n.ExpiresAt), n.BrowserHash, n.UserAgent, n.Address, n.PersonEnds)
 		return err
 	})
 }

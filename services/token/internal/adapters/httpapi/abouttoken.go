@@ -57,11 +57,13 @@ func aboutToken(c *gin.Context, origins *app.Origins) (request app.TokenRequest,
 	return request, true
 }
 
+var aboutTokenFields = append([]string{"token", "token_type_hint"}, credentialFields...)
+
 // parseAboutToken reads token and who asks (RFC 7009 2.1, RFC 7662 2.1): no
 // parameter twice. token_type_hint is accepted and changes nothing, which both
 // allow.
 func parseAboutToken(form *httpkit.Params, authorization []string) (app.TokenRequest, error) {
-	if form.Repeated() != "" {
+	if form.Twice(aboutTokenFields...) != "" {
 		return app.TokenRequest{}, errRepeated()
 	}
 	credentials, err := parseCredentials(form, authorization)

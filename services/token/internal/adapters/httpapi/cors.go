@@ -12,7 +12,8 @@ import (
 func CORSOperations() []string { return []string{"token", "userinfo", "userinfoPost", "revoke"} }
 
 // allowClient lets the pages of the application that the form or the header names
-// read the answer, also that to a request which is otherwise in disorder.
+// read the answer, also that to a request which is otherwise in disorder. Where no
+// application is named, httpkit decides who may read the failure.
 func allowClient(c *gin.Context, origins *app.Origins, form *httpkit.Params) {
 	if !httpkit.CrossOrigin(c) {
 		return
@@ -21,13 +22,18 @@ func allowClient(c *gin.Context, origins *app.Origins, form *httpkit.Params) {
 	if credentials, err := parseCredentials(form, c.Request.Header["Authorization"]); err == nil {
 		clientID = credentials.ClientID
 	}
-	httpkit.AllowOrigin(c, origins.Client(c.Request.Context(), clientID))
+	if list, found := origins.Client(c.Request.Context(), clientID); found {
+		httpkit.AllowOrigin(c, list)
+	}
 }
 
 // allowBearer lets the pages of the application that a token was issued to read
 // the answer.
 func allowBearer(c *gin.Context, origins *app.Origins, token string) {
-	if httpkit.CrossOrigin(c) {
-		httpkit.AllowOrigin(c, origins.Bearer(c.Request.Context(), token))
+	if !httpkit.CrossOrigin(c) {
+		return
+	}
+	if list, found := origins.Bearer(c.Request.Context(), token); found {
+		httpkit.AllowOrigin(c, list)
 	}
 }

@@ -86,10 +86,20 @@ func tokenType(answer *app.Answer) string {
 	return domain.Bearer
 }
 
+// tokenFields are what a token request is read from, save resource and audience,
+// which may repeat.
+var tokenFields = append([]string{
+	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "device_code", "scope",
+	"subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type",
+}, credentialFields...)
+
+// credentialFields are those of parseCredentials.
+var credentialFields = []string{"client_id", "client_secret", "client_assertion_type", "client_assertion"}
+
 // parseToken reads a token request (RFC 6749 3.2): no parameter twice, save
 // resource (RFC 8707 2) and audience (RFC 8693 2.1), and empty ones are absent.
 func parseToken(form *httpkit.Params, authorization []string) (app.Request, error) {
-	if form.Repeated("resource", "audience") != "" {
+	if form.Twice(tokenFields...) != "" {
 		return app.Request{}, errRepeated()
 	}
 	if err := form.Missing("grant_type"); err != nil {

@@ -63,7 +63,7 @@ func formToken(c *gin.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if form.Repeated() != "" {
+	if form.Twice(tokenField) != "" {
 		return "", errRepeated()
 	}
 	return form.Get(tokenField), nil

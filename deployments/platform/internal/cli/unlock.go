@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+)
+
+// encryptionConfig is what a command needs that reads or clears what is keyed.
+type encryptionConfig struct {
+	Encryption servicekit.Encryption
+}
+
+func (a *app) userUnlock() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "unlock EMAIL", Short: "Forget a person's wrong passwords",
+		Long: `Forget the wrong passwords that are counted of a person, at once: those of
+strangers, of each address and of the person's own browsers. They can try again
+without waiting. What an address did to other accounts stays counted.
+
+The counts are keyed with PLATFORM_ENCRYPTION_KEYS: the command needs the keys that
+the services run with, or the data folder of platform up.`,
+		Example: "  platform user unlock ada@acme.test", Args: oneArgument("EMAIL"),
+	}
+	dryRun := dryRunFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		secret, err := a.limitSecret()
+		if err != nil {
+			return err
+		}
+		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
+			return desk.UnlockUser(ctx, args[0], secret)
+		})
+	}
+
+	return cmd
+}
+
+// limitSecret returns what the services key their counts with. It makes no key:
+// nothing is counted with a new one.
+func (a *app) limitSecret() ([]byte, error) {
+	defaults := servicekit.EmbeddedDefaults()
+	if a.setting(encryptionVariable, nil) == "" && a.setting(encryptionVariable+"_FILE", nil) == "" {
+		path := filepath.Join(a.dataFolder(nil), encryptionFile)
+		if _, err := os.Stat(path); err != nil {
+			return nil, usageError{fmt.Errorf("%s is not set and there is no %s: set it to the keys that the services run with", encryptionVariable, path)}
+		}
+		if _, err := a.encryptionKeys(defaults, nil, noRandom{}); err != nil {
+			return nil, err
+		}
+	}
+
+	var cfg encryptionConfig
+	err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults})
+
+	return cfg.Encryption.Derive("limits"), err
+}
+
+// noRandom keeps a command from making a key.
+type noRandom struct{}
+
+func (noRandom) Read([]byte) (int, error) { return 0, errors.New("this command makes no key") }

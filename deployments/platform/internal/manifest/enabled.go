@@ -1,0 +1,98 @@
+package manifest
+
+import (
+	"context"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+)
+
+// flip is whether something is enabled, and whether it shall be.
+type flip struct{ is, shall bool }
+
+func (f flip) on() bool  { return f.shall && !f.is }
+func (f flip) off() bool { return f.is && !f.shall }
+
+// subject is a tenant, person or application that may be disabled.
+type subject struct {
+	kind    sqlstore.Kind
+	id      string
+	name    string
+	existed bool
+	active  bool
+	said    *bool // enabled in the file; nil: not said
+}
+
+// enabled decides whether something shall be enabled. What the file does not speak
+// of stays as it is, unless apply disabled it: then it was not in the file, or the
+// file said so, and now it does not. A command that disabled or enabled it since is
+// not undone.
+func (b *batch) enabled(ctx context.Context, s subject, marks sqlstore.Marks) (flip, error) {
+	if !s.existed {
+		return flip{is: true, shall: s.said == nil || *s.said}, nil
+	}
+
+	mark, known := marks.Of(s.id, sqlstore.FieldEnabled, sqlstore.ByApply)
+	ours := false
+	if !s.active && known {
+		at, err := b.r.DisabledAt(ctx, s.kind, s.id)
+		if err != nil {
+			return flip{}, err
+		}
+		ours = mark == sqlstore.Disabled(at)
+	}
+
+	f := flip{is: s.active, shall: s.active}
+	switch {
+	case s.said == nil:
+		f.shall = s.active || ours
+	case *s.said == s.active:
+	case b.opts.Overrule, ours:
+		f.shall = *s.said
+	case *s.said:
+		b.conflict(s.kind, s.name, "enabled", "it was disabled, and not by apply")
+	case known && mark != "":
+		b.conflict(s.kind, s.name, "enabled", "it was enabled since apply disabled it")
+	default:
+		f.shall = false
+	}
+	return f, nil
+}
+
+// flip enables or disables something.
+func (b *batch) flip(ctx context.Context, s subject, f flip) error {
+	switch {
+	case f.on():
+		if err := b.w.Enable(ctx, s.kind, s.id, b.at); err != nil {
+			return err
+		}
+		return b.mark(ctx, s.kind, s.id, sqlstore.FieldEnabled, "")
+	case f.off():
+		if _, err := b.disable(ctx, s.kind, s.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// disable switches something off; false when it was off.
+func (b *batch) disable(ctx context.Context, kind sqlstore.Kind, id string) (bool, error) {
+	done, err := b.w.Disable(ctx, kind, id, b.at)
+	if err != nil || !done {
+		return false, err
+	}
+	b.ends = true
+	return true, b.mark(ctx, kind, id, sqlstore.FieldEnabled, sqlstore.Disabled(b.at))
+}
+
+// about is the subject of an event of the audit trail.
+func about(kind sqlstore.Kind, id string) audit.Event {
+	switch kind {
+	case sqlstore.KindTenant:
+		return audit.Event{TenantID: id}
+	case sqlstore.KindUser:
+		return audit.Event{UserID: id}
+	default:
+		return audit.Event{ClientID: id}
+	}
+}

@@ -1,0 +1,17 @@
+package database
+
+import (
+	"strconv"
+	"strings"
+)
+
+// In is the condition that a column is one of values, as "IN ($3, $4)" with the
+// placeholders from $first on, and its arguments. There must be a value.
+func In(first int, values []string) (condition string, args []any) {
+	marks := make([]string, len(values))
+	args = make([]any, len(values))
+	for i, value := range values {
+		marks[i], args[i] = "$"+strconv.Itoa(first+i), value
+	}
+	return "IN (" + strings.Join(marks, ", ") + ")", args
+}

@@ -1,0 +1,122 @@
+package ending
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+)
+
+// Access says whose access ends: UserID alone, UserID in TenantID, TenantID alone,
+// or ClientID alone.
+type Access struct {
+	UserID   string
+	TenantID string
+	ClientID string
+	// ExceptSession is a session of UserID that goes on, with its codes and with the
+	// grants that it gave and that are not offline; empty: none goes on.
+	ExceptSession string
+}
+
+// Ended counts the rows that were marked.
+type Ended struct {
+	Sessions int
+	Grants   int
+	Notices  int // back-channel logouts that were queued
+}
+
+func (e *Ended) add(more Ended) {
+	e.Sessions += more.Sessions
+	e.Grants += more.Grants
+	e.Notices += more.Notices
+}
+
+var (
+	errScope = errors.New("ending: an access is a person's, a person's in a tenant, a tenant's or an application's")
+	errWide  = errors.New("ending: the access of a tenant or an application ends in batches, not in one transaction")
+)
+
+func (a Access) check() error {
+	switch {
+	case a.ClientID != "" && (a.UserID != "" || a.TenantID != ""):
+		return errScope
+	case a.ClientID == "" && a.UserID == "" && a.TenantID == "":
+		return errScope
+	case a.ExceptSession != "" && (a.UserID == "" || a.TenantID != ""):
+		return errors.New("ending: only of a person's whole access can a session be left out")
+	}
+	return nil
+}
+
+// End ends access: at once and for good with its first transaction, which is short,
+// and then row by row in batches. An error after the first transaction leaves rows
+// that [Finish] marks later; the access has ended all the same.
+func End(ctx context.Context, db *database.DB, a Access, at time.Time) (Ended, error) {
+	err := db.TxAgain(ctx, "ending.mark", func(tx *database.Tx) error { return Mark(ctx, tx, a) })
+	if err != nil {
+		return Ended{}, err
+	}
+	return finish(ctx, db, scope{UserID: a.UserID, TenantID: a.TenantID, ClientID: a.ClientID}, at)
+}
+
+// EndTx ends the access of a person, or of a person in a tenant, within tx. It also
+// marks what an earlier end, such as a disabling in the same transaction, has left
+// unmarked.
+func EndTx(ctx context.Context, tx *database.Tx, a Access, at time.Time) (Ended, error) {
+	if a.UserID == "" {
+		return Ended{}, errWide
+	}
+	if err := Mark(ctx, tx, a); err != nil {
+		return Ended{}, err
+	}
+	return FinishTx(ctx, tx, a, at)
+}
+
+// FinishTx marks the rows of a person's access that has ended, as [EndTx] does, and
+// ends none itself: for a transaction that disabled the person or took a membership
+// away.
+func FinishTx(ctx context.Context, tx *database.Tx, a Access, at time.Time) (Ended, error) {
+	if a.UserID == "" {
+		return Ended{}, errWide
+	}
+	return all(ctx, tx, scope{UserID: a.UserID, TenantID: a.TenantID}, at)
+}
+
+const (
+	count = `
+INSERT INTO access_ends (user_id, tenant_id, client_id, ends) VALUES ($1, $2, $3, 1)
+ON CONFLICT (user_id, tenant_id, client_id) DO UPDATE SET ends = access_ends.ends + 1`
+
+	// What was equal to the count before is equal to the one after, and nothing else.
+	keepSession = `UPDATE sessions SET ends = ends + 1, person_ends = person_ends + 1 WHERE id = $1 AND user_id = $2`
+	keepCodes   = `UPDATE authorization_codes SET ends = ends + 1 WHERE session_id = $1 AND user_id = $2 AND consumed_at IS NULL AND NOT offline`
+	keepGrants  = `UPDATE grants SET ends = ends + 1 WHERE session_id = $1 AND user_id = $2 AND NOT offline`
+)
+
+// Mark ends access with the commit of tx, and writes no row but the count. [Finish]
+// marks the rows: the caller calls it after the commit, else the session service
+// does within about a minute.
+func Mark(ctx context.Context, tx *database.Tx, a Access) error {
+	if err := a.check(); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "access_ends.count", count, a.UserID, a.TenantID, a.ClientID); err != nil {
+		return err
+	}
+	if a.ExceptSession == "" {
+		return nil
+	}
+
+	// A code that is being redeemed holds its row until its grant is there.
+	for _, keep := range []struct{ name, statement string }{
+		{"sessions.keep", keepSession},
+		{"authorization_codes.keep", keepCodes},
+		{"grants.keep", keepGrants},
+	} {
+		if _, err := tx.Exec(ctx, keep.name, keep.statement, a.ExceptSession, a.UserID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,243 @@
+package ending
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/database"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
+)
+
+// rowsAtOnce bounds how many rows one transaction marks, so that none is held long.
+const rowsAtOnce = 200
+
+// scope is whose rows are marked, as in its row of access_ends.
+type scope struct {
+	UserID   string `db:"user_id"`
+	TenantID string `db:"tenant_id"`
+	ClientID string `db:"client_id"`
+	Ends     int64  `db:"ends"`
+}
+
+// where is the condition on a table with an alias, with its arguments from $n on.
+func (s scope) where(alias string, n int) (condition string, args []any) {
+	var parts []string
+	for _, c := range [][2]string{{"user_id", s.UserID}, {"tenant_id", s.TenantID}, {"client_id", s.ClientID}} {
+		if c[1] == "" {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s.%s = $%d", alias, c[0], n+len(args)))
+		args = append(args, c[1])
+	}
+	return strings.Join(parts, " AND "), args
+}
+
+// Finish marks the rows of all access that has ended and was not finished, in short
+// transactions, and counts them.
+func Finish(ctx context.Context, db *database.DB, at time.Time) (Ended, error) {
+	var total Ended
+	var waiting []scope
+	const unfinished = `SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE finished < ends ORDER BY user_id, tenant_id, client_id`
+	if err := db.Select(ctx, "access_ends.unfinished", &waiting, unfinished); err != nil {
+		return total, err
+	}
+	for _, s := range waiting {
+		ended, err := finish(ctx, db, s, at)
+		total.add(ended)
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// FinishSome is Finish for about batch rows at most, for a task that runs beside
+// others. It counts the rows.
+func FinishSome(ctx context.Context, db *database.DB, at time.Time, batch int) (int, error) {
+	const first = `
+SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE finished < ends ORDER BY user_id, tenant_id, client_id LIMIT 1`
+	total := 0
+	for total < batch {
+		var waiting []scope
+		if err := db.Select(ctx, "access_ends.unfinished", &waiting, first); err != nil || len(waiting) == 0 {
+			return total, err
+		}
+
+		ended, more, err := step(ctx, db, waiting[0], at)
+		total += ended.Sessions + ended.Grants
+		if err == nil && !more {
+			err = done(ctx, db, waiting[0])
+		}
+		if err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// finish marks all rows of a scope.
+func finish(ctx context.Context, db *database.DB, s scope, at time.Time) (Ended, error) {
+	var total Ended
+	s, ended, err := find(ctx, db, s)
+	if err != nil || !ended {
+		return total, err
+	}
+	for {
+		ended, more, err := step(ctx, db, s, at)
+		total.add(ended)
+		if err != nil {
+			return total, err
+		}
+		if !more {
+			return total, done(ctx, db, s)
+		}
+	}
+}
+
+// find reads how often the access of a scope was ended; ended is false for never.
+func find(ctx context.Context, db database.Runner, s scope) (found scope, ended bool, err error) {
+	const query = `SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3`
+	err = db.Get(ctx, "access_ends.find", &found, query, s.UserID, s.TenantID, s.ClientID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s, false, nil
+	}
+	return found, err == nil, err
+}
+
+func done(ctx context.Context, db database.Runner, s scope) error {
+	// Another end may have come in between: it is finished on its own.
+	const finished = `
+UPDATE access_ends SET finished = $4 WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3 AND finished < $4`
+	_, err := db.Exec(ctx, "access_ends.finish", finished, s.UserID, s.TenantID, s.ClientID, s.Ends)
+	return err
+}
+
+// step is one short transaction. more says that there may be further rows.
+func step(ctx context.Context, db *database.DB, s scope, at time.Time) (ended Ended, more bool, err error) {
+	err = db.TxAgain(ctx, "ending.rows", func(tx *database.Tx) error {
+		ended, more, err = rows(ctx, tx, s, at)
+		return err
+	})
+	if err != nil {
+		return Ended{}, false, err
+	}
+	return ended, more, nil
+}
+
+// all marks every row of a scope within tx.
+func all(ctx context.Context, tx *database.Tx, s scope, at time.Time) (Ended, error) {
+	var total Ended
+	s, ended, err := find(ctx, tx, s)
+	if err != nil || !ended {
+		return total, err
+	}
+	for {
+		ended, more, err := rows(ctx, tx, s, at)
+		total.add(ended)
+		if err != nil {
+			return total, err
+		}
+		if !more {
+			return total, done(ctx, tx, s)
+		}
+	}
+}
+
+// rows marks rowsAtOnce sessions and rowsAtOnce grants at most. What waits to become
+// a grant comes before the grants: a code that is being redeemed holds its row until
+// its grant is there, and the statements behind it see the grant.
+func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended Ended, more bool, err error) {
+	sessions := 0
+	if s.ClientID == "" {
+		ids, err := dead(ctx, tx, "sessions", s, "ended_at", directorystore.AccessEnds("x.user_id", "x.tenant_id", ""))
+		if err != nil {
+			return ended, false, err
+		}
+		sessions = len(ids)
+		done, err := sessionstore.EndAll(ctx, tx, ids, at)
+		if err != nil {
+			return ended, false, err
+		}
+		ended.Sessions, ended.Notices = done.Sessions, done.Notices
+	}
+	if err := expire(ctx, tx, s, at); err != nil {
+		return ended, false, err
+	}
+
+	ids, err := dead(ctx, tx, "grants", s, "revoked_at", directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id"))
+	if err != nil {
+		return ended, false, err
+	}
+	revoked, notices, err := revoke(ctx, tx, ids, at)
+	if err != nil {
+		return ended, false, err
+	}
+	ended.Grants += revoked
+	ended.Notices += notices
+	return ended, sessions == rowsAtOnce || len(ids) == rowsAtOnce, nil
+}
+
+// dead are the ids of rows of a table that carry another count than the present one
+// and are not marked.
+func dead(ctx context.Context, tx *database.Tx, table string, s scope, mark, current string) (ids []string, err error) {
+	condition, args := s.where("x", 1)
+	query := fmt.Sprintf(`SELECT x.id FROM %s x WHERE %s AND x.%s IS NULL AND x.ends <> %s ORDER BY x.id LIMIT %d`,
+		table, condition, mark, current, rowsAtOnce)
+	err = tx.Select(ctx, table+".dead", &ids, query, args...)
+	return ids, err
+}
+
+// expire lets codes that have not been used expire, and the requests of an
+// application. A request that a person has answered is bound to their session, and is
+// asked anew without it.
+func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
+	tables := []string{"authorization_codes", "device_codes"}
+	if s.ClientID != "" {
+		tables = append(tables, "authorization_requests")
+	}
+	condition, args := s.where("x", 2)
+	for _, table := range tables {
+		dead := ` AND x.ends <> ` + directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id")
+		if table == "authorization_requests" {
+			dead = ""
+		}
+		query := fmt.Sprintf(`UPDATE %s AS x SET expires_at = x.created_at WHERE %s AND x.consumed_at IS NULL AND x.expires_at > $1%s`,
+			table, condition, dead)
+		if _, err := tx.Exec(ctx, table+".end", query, append([]any{database.At(at)}, args...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// revoke marks grants, and queues a notice for each application that wants to hear of
+// logouts: of the sessions that its grants belong to and that go on, and, where no
+// grant for the person is left that belongs to one, of the person as such (OpenID
+// Connect Back-Channel Logout 1.0 2.4, a token with sub alone).
+func revoke(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (revoked, notices int, err error) {
+	if len(ids) == 0 {
+		return 0, 0, nil
+	}
+	in, args := database.In(2, ids)
+	args = append([]any{database.At(at)}, args...)
+	n, err := tx.Exec(ctx, "grants.end", `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND id `+in, args...)
+	if err != nil {
+		return 0, 0, err
+	}
+	queued, err := tx.Exec(ctx, "logout_outbox.queue_grants", `
+INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
+SELECT DISTINCT CASE WHEN g.session_id = '' THEN g.user_id ELSE g.session_id END || ':' || g.client_id,
+       g.client_id, a.backchannel_logout_uri, g.user_id, g.session_id, g.revoked_at, g.revoked_at
+FROM grants g JOIN applications a ON a.client_id = g.client_id
+LEFT JOIN sessions s ON s.id = g.session_id
+WHERE g.revoked_at = $1 AND g.id `+in+` AND a.backchannel_logout_uri <> ''
+  AND ((s.id IS NOT NULL AND s.ended_at IS NULL) OR (g.session_id = '' AND NOT EXISTS (
+    SELECT 1 FROM grants o WHERE o.user_id = g.user_id AND o.client_id = g.client_id AND o.revoked_at IS NULL)))
+ON CONFLICT DO NOTHING`, args...)
+	return int(n), int(queued), err
+}

@@ -1,0 +1,228 @@
+package sealed
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
+
+// Label is the purpose of the keys, as servicekit.Encryption.DeriveAll takes it.
+const Label = "sealed flows"
+
+// MaxToken bounds a token, in bytes. nginx, as it comes, takes 4 KiB for all headers
+// of an answer, and the token is in Location; a request that does not fit is stored in
+// a row at once.
+const MaxToken = 3000
+
+// saltSize is the size in bytes of what a token's own key is derived with: random
+// salts of 192 bits never meet, however many tokens strangers make.
+const saltSize = 24
+
+// ErrInvalid is the answer to a token that was not sealed here for that use.
+var ErrInvalid = errors.New("sealed: not a token of this use")
+
+// Use says where a token is accepted. A token of one use is nothing at the other.
+type Use string
+
+// Uses, each with the beginning of its tokens.
+const (
+	// Pages is a flow at the sign-in pages, bound to a browser.
+	Pages Use = "fls_"
+	// Kept is a request that came to the authorization endpoint by POST and waits for
+	// its own GET. It is bound to no browser, and is worth what its parameters are.
+	Kept Use = "fkp_"
+)
+
+// Is reports whether a value looks like a token of the use, whatever it is worth.
+func (u Use) Is(value string) bool { return strings.HasPrefix(value, string(u)) }
+
+// Sealer seals requests and opens them.
+type Sealer struct {
+	keys   [][]byte
+	random io.Reader
+}
+
+// New returns a Sealer whose first key seals, while all open. Keys have 32 bytes.
+func New(keys [][]byte, random io.Reader) (*Sealer, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("sealed: no key: PLATFORM_ENCRYPTION_KEYS is needed")
+	}
+	return &Sealer{keys: keys, random: random}, nil
+}
+
+// Seal returns the token of a request that is not decided yet, and false where it
+// would be longer than MaxToken: such a request needs a row.
+func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fits bool, err error) {
+	plain, err := json.Marshal(wrap(r))
+	if err != nil {
+		return "", false, fmt.Errorf("seal a request: %w", err)
+	}
+
+	size := saltSize + len(plain) + 16 // AES-GCM adds a tag of 16 bytes
+	if len(use)+base64.RawURLEncoding.EncodedLen(size) > MaxToken {
+		return "", false, nil
+	}
+
+	salt := make([]byte, saltSize, size)
+	if _, err := io.ReadFull(s.random, salt); err != nil {
+		return "", false, fmt.Errorf("seal a request: %w", err)
+	}
+
+	aead, err := tokenCipher(s.keys[0], salt)
+	if err != nil {
+		return "", false, err
+	}
+	box := aead.Seal(salt, make([]byte, aead.NonceSize()), plain, []byte(use))
+	return string(use) + base64.RawURLEncoding.EncodeToString(box), true, nil
+}
+
+// Open returns the request of a token, whether or not it has expired: that is the
+// caller's to say, in words for a person. ErrInvalid where the token is not of this
+// use, was changed, or is not one that Seal makes.
+func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, error) {
+	text, ok := strings.CutPrefix(token, string(use))
+	if !ok || len(token) > MaxToken || strings.ContainsAny(text, "\r\n") { // which base64 passes over
+		return nil, ErrInvalid
+	}
+
+	box, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(box) < saltSize {
+		return nil, ErrInvalid
+	}
+
+	plain, ok := s.decrypt(use, box[:saltSize], box[saltSize:])
+	if !ok {
+		return nil, ErrInvalid
+	}
+
+	var w wire
+	if err := json.Unmarshal(plain, &w); err != nil {
+		return nil, fmt.Errorf("open a sealed request: %w", err) // by another version
+	}
+
+	r := w.unwrap()
+	if r.ExpiresAt.Sub(r.CreatedAt) > grants.RequestTTL { // its row would be removed too early
+		return nil, ErrInvalid
+	}
+	if use == Pages {
+		r.Sealed = token
+	}
+	return r, nil
+}
+
+func (s *Sealer) decrypt(use Use, salt, box []byte) (plain []byte, ok bool) {
+	for _, key := range s.keys {
+		aead, err := tokenCipher(key, salt)
+		if err != nil {
+			return nil, false
+		}
+		if plain, err = aead.Open(nil, make([]byte, aead.NonceSize()), box, []byte(use)); err == nil {
+			return plain, true
+		}
+	}
+	return nil, false
+}
+
+// tokenCipher gives each token a key of its own, so that the nonce may be zero.
+func tokenCipher(key, salt []byte) (cipher.AEAD, error) {
+	mac := hmac.New(sha256.New, key)
+	mac.Write(salt)
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		return nil, fmt.Errorf("sealed: %w", err)
+	}
+	return cipher.NewGCM(block)
+}
+
+// wire is a request inside a token. Names are short, for the token is an address.
+type wire struct {
+	ID            string `json:"i"`
+	Kind          string `json:"k"`
+	BrowserHash   []byte `json:"b,omitempty"`
+	ClientID      string `json:"c,omitempty"`
+	RedirectURI   string `json:"r,omitempty"`
+	ResponseMode  string `json:"m,omitempty"`
+	Scope         string `json:"s,omitempty"`
+	State         []byte `json:"t,omitempty"` // base64: as JSON text it may grow sixfold
+	Nonce         []byte `json:"n,omitempty"`
+	CodeChallenge string `json:"p,omitempty"`
+	Prompt        string `json:"q,omitempty"`
+	MaxAge        *int   `json:"a,omitempty"`
+	LoginHint     string `json:"l,omitempty"`
+	ACRValues     string `json:"v,omitempty"`
+	UILocales     string `json:"u,omitempty"`
+	Resource      string `json:"o,omitempty"`
+	HintSubject   string `json:"h,omitempty"`
+	UserCode      string `json:"d,omitempty"`
+	TenantID      string `json:"e,omitempty"`
+	Trace         string `json:"w,omitempty"`
+	CreatedAt     int64  `json:"x"` // microseconds
+	ExpiresAt     int64  `json:"y"`
+}
+
+func wrap(r *grants.AuthorizationRequest) wire {
+	return wire{
+		ID:            r.ID,
+		Kind:          string(r.Kind),
+		BrowserHash:   r.BrowserHash,
+		ClientID:      r.ClientID,
+		RedirectURI:   r.RedirectURI,
+		ResponseMode:  string(r.ResponseMode),
+		Scope:         r.Scope.String(),
+		State:         []byte(r.State),
+		Nonce:         []byte(r.Nonce),
+		CodeChallenge: r.CodeChallenge,
+		Prompt:        r.Prompt.String(),
+		MaxAge:        r.MaxAge,
+		LoginHint:     r.LoginHint,
+		ACRValues:     r.ACRValues,
+		UILocales:     r.UILocales,
+		Resource:      r.Resource,
+		HintSubject:   r.HintSubject,
+		UserCode:      r.UserCode,
+		TenantID:      r.TenantID,
+		Trace:         r.TraceParent,
+		CreatedAt:     r.CreatedAt.UnixMicro(),
+		ExpiresAt:     r.ExpiresAt.UnixMicro(),
+	}
+}
+
+func (w *wire) unwrap() *grants.AuthorizationRequest {
+	scope, _ := oauth.ParseScopes(w.Scope)   // was parsed when it was sealed
+	prompt, _ := oauth.ParsePrompt(w.Prompt) // likewise
+	return &grants.AuthorizationRequest{
+		ID:            w.ID,
+		Kind:          grants.Kind(w.Kind),
+		BrowserHash:   w.BrowserHash,
+		ClientID:      w.ClientID,
+		RedirectURI:   w.RedirectURI,
+		ResponseMode:  oauth.ResponseMode(w.ResponseMode),
+		Scope:         scope,
+		State:         string(w.State),
+		Nonce:         string(w.Nonce),
+		CodeChallenge: w.CodeChallenge,
+		Prompt:        prompt,
+		MaxAge:        w.MaxAge,
+		LoginHint:     w.LoginHint,
+		ACRValues:     w.ACRValues,
+		UILocales:     w.UILocales,
+		Resource:      w.Resource,
+		HintSubject:   w.HintSubject,
+		UserCode:      w.UserCode,
+		TenantID:      w.TenantID,
+		TraceParent:   w.Trace,
+		CreatedAt:     time.UnixMicro(w.CreatedAt).UTC(),
+		ExpiresAt:     time.UnixMicro(w.ExpiresAt).UTC(),
+	}
+}

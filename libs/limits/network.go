@@ -1,0 +1,67 @@
+package limits
+
+import (
+	"net/netip"
+)
+
+// Networks returns the networks that an address lies in, the widest first and the address itself last. An IPv4
+// address lies in its /24, an IPv6 address in its /32 (what a provider is given), its /48 and /56 (what a provider
+// gives a customer, RFC 6177) and its /64 (one link of a customer, RFC 4291 2.5.4). It returns nil for no address.
+func Networks(addr netip.Addr) []netip.Prefix {
+	addr = addr.Unmap().WithZone("")
+
+	var lengths []int
+	switch {
+	case !addr.IsValid():
+		return nil
+	case addr.Is4():
+		lengths = []int{24, 32}
+	default:
+		lengths = []int{32, 48, 56, 64}
+	}
+
+	networks := make([]netip.Prefix, len(lengths))
+	for i, bits := range lengths {
+		networks[i] = netip.PrefixFrom(addr, bits).Masked()
+	}
+
+	return networks
+}
+
+// Site returns the network that one party holds at least once it holds several addresses: the /48 of an IPv6 address
+// and the /24 of an IPv4 address. It is empty for no address.
+func Site(addr netip.Addr) string {
+	networks := Networks(addr)
+	switch {
+	case networks == nil:
+		return ""
+	case networks[0].Addr().Is4():
+		return networks[0].String()
+	default:
+		return networks[1].String()
+	}
+}
+
+// Caller is a party that asks for a share of something scarce, such as the time of a processor.
+type Caller struct {
+	// Address is where the request came from; it may be the zero address.
+	Address netip.Addr
+	// Known names the account whose browser this is, as a keyed hash. It is empty for a stranger. Only a browser that
+	// proved it signed in to the account before may have one.
+	Known string
+}
+
+// Path returns the caller's place in the tree of a fair queue, see package limits/fair. Browsers that are known have
+// one half of everything, shared by account, and strangers the other half, shared by network.
+func (c Caller) Path() []string {
+	if c.Known != "" {
+		return []string{"known", c.Known}
+	}
+
+	path := []string{"strangers"}
+	for _, network := range Networks(c.Address) {
+		path = append(path, network.String())
+	}
+
+	return path
+}

@@ -1,0 +1,34 @@
+package httpapi
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/webui"
+)
+
+// wayOn gives the page of a flow that is over a way on: to the application where it
+// has registered a page to begin at, to the device's code, to the account. Where
+// nothing is known of the flow the account is what a person can always open.
+func (a *api) wayOn(c *gin.Context, message *webui.Message, key string, texts webui.Texts) {
+	way := a.App.WayOn(c.Request.Context(), c.Param("flow"))
+	if key == "flow.finished" && (way.Kind == grants.KindDevice || way.Kind == grants.KindAccount) {
+		message.Lead = texts.T("flow.finished.here")
+	}
+	switch {
+	case way.Kind == grants.KindDevice:
+		message.Text = texts.T("flow.device.do")
+		message.Link = &webui.Link{Href: "/device", Label: texts.T("flow.device.link")}
+	case way.Kind == grants.KindAccount:
+		message.Text = texts.T("flow.account.do")
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+	case way.Begin != "":
+		message.Text = texts.T(key+".do_at", way.Application)
+		message.Link = &webui.Link{Href: way.Begin, Label: texts.T("flow.begin", way.Application)}
+	case way.Application != "":
+		message.Text = texts.T(key+".do_at", way.Application)
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+	default:
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+	}
+}

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
+)
+
+// hinted takes login_hint for the address where none was typed (OpenID Connect Core
+// 3.1.2.1). It is not kept in the flow.
+func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
+	email, ok := domain.ParseEmail(v.Request.LoginHint)
+	if v.Step != domain.StepEmail || !ok {
+		return nil
+	}
+	v.Request.LoginEmail = email
+	v.Home, err = a.home(ctx, v.Request)
+	v.Step = v.Next()
+	return err
+}
+
+// others fills in who else is signed in in this browser, where there is a choice: the
+// application asks for one, or its hint names a person who is not the current one. Who
+// is named comes first.
+func (a *App) others(ctx context.Context, v *Visit) error {
+	asked := v.Request.Prompt.Has(oauth.PromptSelectAccount)
+	if !asked && (v.Accepted() || !v.Hints()) {
+		return nil
+	}
+	all, err := a.accounts(ctx, v)
+	if err != nil {
+		return err
+	}
+
+	named := func(o domain.Account) bool { return v.Names(o.User) }
+	i := slices.IndexFunc(all, named)
+	if i > 0 {
+		all = slices.Insert(slices.Delete(slices.Clone(all), i, i+1), 0, all[i])
+	}
+	switch {
+	case asked:
+		v.Others = all
+	case i < 0: // the person of the hint is not signed in here
+	case v.Request.HintSubject != "": // and nobody else will do
+		v.Others = slices.DeleteFunc(all[:1], func(o domain.Account) bool { return !v.Recent(o.Session) })
+	case v.Recent(all[0].Session):
+		v.Others = all
+	}
+	return nil
+}
+
+// accounts are the people who are signed in in this browser besides the session that
+// counts here.
+func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) {
+	all, err := a.inBrowser(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	var found []domain.Account
+	for _, s := range all {
+		if !s.Usable(v.Now, a.Idle) || (v.Accepted() && s.UserID == v.User.ID) {
+			continue
+		}
+		user, err := a.People.User(ctx, s.UserID)
+		if errors.Is(err, directory.ErrNotFound) || (err == nil && !user.Active) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read the person: %w", err)
+		}
+		other := domain.Account{Session: s, User: user}
+		if other.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+			return nil, err
+		}
+		if other.Tenant() != nil {
+			found = append(found, other)
+		}
+	}
+	return found, nil
+}
