@@ -3,6 +3,7 @@ package session
 import (
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,6 +43,7 @@ func TestAFailureNamesThePseudonymOfWhatWasTyped(t *testing.T) {
 			_, page := b.flow(nil)
 			p := b.Get(page).Submit("Continue", url.Values{"email": {email}})
 			p.Submit("Sign in", url.Values{"password": {"wrong"}})
+			w.clock.Advance(time.Second) // so that the trail has an order
 		}
 		failed := w.trail(audit.SignInFailed)
 		require.Len(t, failed, 3)
