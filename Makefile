@@ -63,6 +63,10 @@ lint: bin/tools/golangci-lint ## golangci-lint (go vet and gofumpt among its che
 fmt: bin/tools/golangci-lint ## format every Go file (gofumpt, grouped imports)
 	bin/tools/golangci-lint fmt $(MODULES)
 
+.PHONY: style-report
+style-report: ## print how the code and the Markdown read, in numbers, with the limit of each
+	@cd deployments/tools && GOWORK=off go run ./stylereport $(STYLEFLAGS) $(CURDIR)
+
 .PHONY: generate
 generate: bin/tools/helm ## write the generated files anew (the route table, the settings that the chart's values know)
 	go run ./api/internal/routegen -dir api

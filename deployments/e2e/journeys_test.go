@@ -268,8 +268,14 @@ func TestLoggingOutWithAnotherSessionsHintAsks(t *testing.T) {
 		p.open(app.begin(a, oauth2.SetAuthURLParam("prompt", "login")))
 		p.signIn("ada@acme.test")
 		p.allow()
-		second := app.take(t, p, a)
-		require.NotEqual(t, first.Session, second.Session, "signing in makes a new session")
+		require.Equal(t, first.Session, app.take(t, p, a).Session, "signing in again keeps the session")
+
+		p = newPhone(t, s)
+		a = newAttempt()
+		p.open(app.begin(a))
+		p.signIn("ada@acme.test")
+		p.allow()
+		require.NotEqual(t, first.Session, app.take(t, p, a).Session, "another browser has its own")
 
 		p.open(s.url("/oauth/logout") + "?" + url.Values{"id_token_hint": {first.raw}, "state": {"x"}}.Encode())
 		p.see(`form button`)

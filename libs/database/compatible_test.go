@@ -25,7 +25,8 @@ type column struct {
 func columnsOfSchema(t *testing.T, db *database.DB) map[string]column {
 	t.Helper()
 	query := `SELECT table_name, column_name, data_type AS type, is_nullable = 'YES' AS nullable, is_nullable = 'YES' OR column_default IS NOT NULL AS optional
-		FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'goose_db_version'`
+		FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'goose_db_version'
+			AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass)`
 	if db.Dialect() == database.SQLite {
 		query = `SELECT m.name AS table_name, c.name AS column_name, lower(c.type) AS type, c."notnull" = 0 AS nullable, c."notnull" = 0 OR c.dflt_value IS NOT NULL AS optional
 			FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name <> 'goose_db_version'`

@@ -21,7 +21,7 @@ import (
 )
 
 // schemaVersion is the newest file in migrations/.
-const schemaVersion = 14
+const schemaVersion = 13
 
 // onEachEmptyDatabase gives f a way to open handles of its own to one database
 // without a schema, as separate processes would.
@@ -140,7 +140,7 @@ func TestBothDialectsHaveTheSameTablesAndColumns(t *testing.T) {
 	require.NoError(t, lite.Select(t.Context(), "test.columns", &ofLite, `SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name <> 'goose_db_version'`))
 	require.NoError(t, pg.Select(t.Context(), "test.columns", &ofPG, `SELECT table_name || '.' || column_name FROM information_schema.columns
-		WHERE table_schema = 'public' AND table_name <> 'goose_db_version'`))
+		WHERE table_schema = 'public' AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass) AND table_name <> 'goose_db_version'`))
 	require.ElementsMatch(t, ofPG, ofLite)
 }
 

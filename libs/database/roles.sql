@@ -103,7 +103,7 @@ GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_c
 GRANT SELECT, INSERT, UPDATE, DELETE ON grants, refresh_tokens, revoked_tokens TO platform_token;
 
 -- device: owns the device codes; asks for sign-ins as authorize does.
-GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, session_id, auth_time, acr, amr)
+GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, session_id, auth_time, acr, amr, ends)
     ON device_codes TO platform_device;
 GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
 
@@ -119,7 +119,8 @@ GRANT INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, sc
               login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent, login_email, tenant_id,
               created_at, expires_at)
     ON authorization_requests TO platform_session;
-GRANT SELECT, UPDATE (login_email, session_id, tenant_id, decision, decided_at)
+-- A sign-in gives the browser another cookie, and its waiting requests go along.
+GRANT SELECT, UPDATE (browser_hash, login_email, session_id, tenant_id, decision, decided_at)
     ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (revoked_at, ends) ON grants TO platform_session;
 -- Who withdraws what an application may do, or ends access, lets what waits for the

@@ -65,7 +65,9 @@ var matrix = map[string]map[string]rights{
 		"application_secrets": read,
 		"used_assertions":     used, "limits": own, "audit_events": add,
 		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
-		"device_codes":           {verbs: "SID", update: []string{"acr", "amr", "auth_time", "decided_at", "decision", "grant_id", "session_id", "tenant_id", "user_id"}},
+		"device_codes": {verbs: "SID", update: []string{
+			"acr", "amr", "auth_time", "decided_at", "decision", "ends", "grant_id", "session_id", "tenant_id", "user_id",
+		}},
 	},
 	"platform_session": {
 		"access_ends":      counts,
@@ -79,7 +81,7 @@ var matrix = map[string]map[string]rights{
 		"logout_outbox": own, "limits": own, "audit_events": add,
 		"authorization_requests": {
 			verbs:  "S",
-			update: []string{"decided_at", "decision", "expires_at", "login_email", "session_id", "tenant_id"},
+			update: []string{"browser_hash", "decided_at", "decision", "expires_at", "login_email", "session_id", "tenant_id"},
 			insert: []string{
 				"acr_values", "browser_hash", "client_id", "code_challenge", "created_at", "expires_at", "hint_subject", "id", "kind",
 				"login_email", "login_hint", "max_age", "nonce", "prompt", "redirect_uri", "resource", "response_mode", "scope", "state",
@@ -250,8 +252,10 @@ func TestRefusalsThatMatterMost(t *testing.T) {
 			`UPDATE authorization_requests SET redirect_uri = 'x'`, `INSERT INTO authorization_requests (id, decision) VALUES ('x', 'signed_in')`, `INSERT INTO authorization_requests (id, consumed_at) VALUES ('x', NULL)`, `UPDATE authorization_requests SET scope = 'x'`, `UPDATE authorization_requests SET consumed_at = NULL`, `UPDATE users SET email = 'x'`, `UPDATE applications SET first_party = true`,
 			`SELECT successor_seal FROM refresh_tokens`, `DELETE FROM audit_events`,
 		},
-		"platform_keys": {`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`,
-			`DELETE FROM audit_events`, `DROP TABLE audit_events_default`, `DELETE FROM audit_seals`, `UPDATE audit_seals SET events = 0`},
+		"platform_keys": {
+			`SELECT id FROM users`, `SELECT hash FROM application_secrets`, `UPDATE signing_keys SET public_jwk = '{}'`, `INSERT INTO key_orders (algorithm) VALUES ('x')`, `SELECT kind FROM audit_events`,
+			`DELETE FROM audit_events`, `DROP TABLE audit_events_default`, `DELETE FROM audit_seals`, `UPDATE audit_seals SET events = 0`,
+		},
 		"platform_operator": {
 			`SELECT cookie_hash FROM sessions`, `UPDATE sessions SET user_id = 'x'`, `INSERT INTO signing_keys (kid) VALUES ('x')`,
 			`UPDATE signing_keys SET active_from = now()`, `DELETE FROM signing_keys`, `DELETE FROM key_orders`, `UPDATE key_orders SET generation = 1`,

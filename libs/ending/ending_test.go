@@ -2,9 +2,11 @@ package ending_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -69,6 +71,8 @@ func code(t *testing.T, db *database.DB, name, client, sessionID, user, tenant s
 		TenantID:  tenant,
 		SessionID: sessionID,
 		AuthTime:  start,
+		ACR:       "1",
+		AMR:       []string{"pwd"},
 		CreatedAt: start,
 		ExpiresAt: start.Add(time.Minute),
 	}))
@@ -84,6 +88,8 @@ func redeem(t *testing.T, db *database.DB, name, client, sessionID, user, tenant
 		SessionID: sessionID,
 		Offline:   offline,
 		AuthTime:  start,
+		ACR:       "1",
+		AMR:       []string{"pwd"},
 		CreatedAt: start,
 	}, nil, start.Add(time.Hour), start)
 }
@@ -138,4 +144,205 @@ func TestAllAccessOfAPersonEndsAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, ended, "nothing is left to do")
 	})
+}
+
+func TestAScopeEndsAndNothingElse(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		for name, tt := range map[string]struct {
+			access   ending.Access
+			sessions []string
+			grants   int
+			notices  []string
+		}{
+			"a person in a tenant": {
+				access:   ending.Access{UserID: "ada", TenantID: "acme"},
+				sessions: []string{"ada.acme"},
+				grants:   4,
+				notices:  []string{"ada.acme:cli", "ada.acme:web"},
+			},
+			"a tenant": {
+				access:   ending.Access{TenantID: "bolt"},
+				sessions: []string{"ada.bolt", "bob.bolt"},
+				grants:   8,
+				notices:  []string{"ada.bolt:cli", "ada.bolt:web", "bob.bolt:cli", "bob.bolt:web"},
+			},
+			"an application": {
+				access:  ending.Access{ClientID: "cli"},
+				grants:  8,
+				notices: []string{"ada.acme:cli", "ada.bolt:cli", "bob.acme:cli", "bob.bolt:cli"},
+			},
+			"a person but one session": {
+				access:   ending.Access{UserID: "ada", ExceptSession: "ada.acme"},
+				sessions: []string{"ada.bolt"},
+				grants:   6,
+				notices:  []string{"ada.acme:cli", "ada.acme:web", "ada.bolt:cli", "ada.bolt:web"},
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				emptied(t, db)
+				populate(t, db)
+				_, err := ending.End(t.Context(), db, tt.access, start)
+				require.NoError(t, err)
+				require.Equal(t, tt.sessions, ids(t, db, deadSessions))
+				require.Len(t, ids(t, db, deadGrants), tt.grants)
+				require.Equal(t, tt.notices, ids(t, db, notices))
+			})
+		}
+	})
+}
+
+func emptied(t *testing.T, db *database.DB) {
+	t.Helper()
+	for _, table := range []string{
+		"logout_outbox", "grants", "authorization_codes", "device_codes", "sessions", "memberships", "users", "tenants", "applications",
+		"access_ends",
+	} {
+		change(t, db, `DELETE FROM `+table)
+	}
+}
+
+func TestAnAccessIsOneOfFour(t *testing.T) {
+	db := testkit.SQLite(t)
+	for _, a := range []ending.Access{
+		{},
+		{ClientID: "web", UserID: "ada"},
+		{ClientID: "web", TenantID: "acme"},
+		{TenantID: "acme", ExceptSession: "ses"},
+	} {
+		_, err := ending.End(t.Context(), db, a, start)
+		require.Error(t, err, a)
+	}
+}
+
+// switches are what a hand at the database does, and undoes.
+var switches = map[string][2]string{
+	"a person":       {`UPDATE users SET disabled_at = updated_at WHERE id = 'ada'`, `UPDATE users SET disabled_at = NULL WHERE id = 'ada'`},
+	"a tenant":       {`UPDATE tenants SET disabled_at = updated_at WHERE id = 'acme'`, `UPDATE tenants SET disabled_at = NULL WHERE id = 'acme'`},
+	"an application": {`UPDATE applications SET disabled_at = updated_at WHERE client_id = 'web'`, `UPDATE applications SET disabled_at = NULL WHERE client_id = 'web'`},
+	"a membership": {
+		`DELETE FROM memberships WHERE user_id = 'ada' AND tenant_id = 'acme'`,
+		`INSERT INTO memberships (user_id, tenant_id, created_at) SELECT 'ada', 'acme', created_at FROM users WHERE id = 'ada'`,
+	},
+}
+
+// What was disabled by hand and is enabled at once revives nothing, without a command
+// or a service in between; the rows are marked whenever somebody gets to it.
+func TestDisabledAndEnabledRevivesNothing(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		for name, statements := range switches {
+			t.Run(name, func(t *testing.T) {
+				emptied(t, db)
+				populate(t, db)
+				token := grantstore.NewForToken(db)
+				change(t, db, statements[0])
+				change(t, db, statements[1])
+
+				for _, grant := range []string{"ada.acme.web.false", "ada.acme.web.true"} {
+					standing, err := token.Standing(t.Context(), grant, nil, start)
+					require.NoError(t, err)
+					require.False(t, standing.Live(), grant)
+				}
+				require.ErrorIs(t, redeem(t, db, "ada.acme.web.code", "web", "ada.acme", "ada", "acme", true), grants.ErrRevoked)
+				bobs, err := token.Standing(t.Context(), "bob.bolt.cli.true", nil, start)
+				require.NoError(t, err)
+				require.True(t, bobs.Live(), "another's stands")
+
+				n, err := ending.FinishSome(t.Context(), db, start, 100)
+				require.NoError(t, err)
+				require.Positive(t, n)
+				require.NotEmpty(t, ids(t, db, notices))
+			})
+		}
+	})
+}
+
+// However a redemption and an end fall together, no grant stands afterwards: not one
+// whose redemption began before, nor one of a code that was issued meanwhile.
+func TestARedemptionUnderWayDoesNotOutliveTheEnd(t *testing.T) {
+	const racers = 24
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		for name, statements := range switches {
+			t.Run(name, func(t *testing.T) {
+				emptied(t, db)
+				seed(t, db)
+				session(t, db, "ses", "ada", "acme")
+				for i := range racers {
+					code(t, db, fmt.Sprint("code", i), "web", "ses", "ada", "acme", true)
+				}
+
+				begin := make(chan struct{})
+				var racing sync.WaitGroup
+				for i := range racers {
+					racing.Go(func() {
+						<-begin
+						name := fmt.Sprint("code", i)
+						// It may succeed or fail; it must not stand.
+						_ = grantstore.NewForToken(db).Redeem(t.Context(), []byte(name), grants.Grant{
+							ID:        name,
+							ClientID:  "web",
+							UserID:    "ada",
+							TenantID:  "acme",
+							SessionID: "ses",
+							Offline:   true,
+							AuthTime:  start,
+							CreatedAt: start.Add(time.Hour), // whatever its clock says
+						}, nil, start.Add(2*time.Hour), start)
+					})
+				}
+				racing.Go(func() {
+					<-begin
+					_, err := db.Exec(t.Context(), "test.disable", statements[0])
+					assert.NoError(t, err)
+					_, err = db.Exec(t.Context(), "test.enable", statements[1])
+					assert.NoError(t, err)
+				})
+				close(begin)
+				racing.Wait()
+
+				for _, id := range ids(t, db, `SELECT id FROM grants`) {
+					standing, err := grantstore.NewForToken(db).Standing(t.Context(), id, nil, start)
+					require.NoError(t, err)
+					require.False(t, standing.Live(), id)
+				}
+			})
+		}
+	})
+}
+
+// A process that was killed between the end and its rows leaves work, not access.
+func TestWhatIsMarkedLateEndsNothingNewer(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		populate(t, db)
+		require.NoError(t, db.Tx(t.Context(), "test.mark", func(tx *database.Tx) error {
+			return ending.Mark(t.Context(), tx, ending.Access{UserID: "ada"})
+		}))
+		session(t, db, "new", "ada", "acme")
+		code(t, db, "new", "web", "new", "ada", "acme", true)
+		require.NoError(t, redeem(t, db, "new", "web", "new", "ada", "acme", true), "she signed in again")
+
+		_, err := ending.Finish(t.Context(), db, start)
+		require.NoError(t, err)
+		require.Equal(t, []string{"ada.acme", "ada.bolt"}, ids(t, db, deadSessions))
+		require.NotContains(t, ids(t, db, deadGrants), "new")
+	})
+}
+
+// The rights in roles.sql and the statements here must agree.
+func TestTheRolesThatEndAccessMay(t *testing.T) {
+	server := testkit.PostgresServer(t)
+	for _, role := range []string{"platform_session", "platform_operator"} {
+		url := server.NewDatabase(t)
+		owner := testkit.OpenPostgres(t, url)
+		populate(t, owner)
+		db := testkit.OpenPostgres(t, server.LoginURL(t, url, role))
+		for _, a := range []ending.Access{{UserID: "ada", TenantID: "acme"}, {ClientID: "web"}, {TenantID: "bolt"}, {UserID: "bob"}} {
+			_, err := ending.End(t.Context(), db, a, start)
+			require.NoError(t, err, "%s %v", role, a)
+		}
+		if role == "platform_session" {
+			_, err := ending.End(t.Context(), db, ending.Access{UserID: "bob", ExceptSession: "bob.acme"}, start)
+			require.NoError(t, err)
+		}
+		require.Len(t, ids(t, owner, deadSessions), 4)
+	}
 }

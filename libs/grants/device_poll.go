@@ -22,7 +22,7 @@ type DevicePoll struct {
 	DeviceCode
 	User   directory.User
 	Tenant directory.Tenant
-	Member bool
+	Behind
 	// SessionLive is that of Redeemable, of the session that approved.
 	SessionLive bool
 	// TooFast says that this poll came before the interval had passed.
@@ -31,9 +31,7 @@ type DevicePoll struct {
 
 // Live reports whether the person behind an approval still may grant anything, and
 // the session in which they approved goes on. What was redeemed outlives it.
-func (p *DevicePoll) Live() bool {
-	return p.User.Active && p.Tenant.Active && p.Member && p.SessionLive
-}
+func (p *DevicePoll) Live() bool { return p.SessionLive && p.stands(&p.User, &p.Tenant, p.AMR) }
 
 // Waiting tells whether polling rules apply at now: nobody has decided, and the
 // code can still be used.

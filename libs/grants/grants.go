@@ -125,21 +125,41 @@ type AuthorizationCode struct {
 	ConsumedAt    time.Time // zero: not yet
 }
 
+// Behind is what else the rule of who may go on (directory.Entry) is asked of, beside
+// the person and the tenant.
+type Behind struct {
+	Member      bool // the person, of the tenant
+	AppActive   bool // the application is there and not disabled
+	AccessEnded bool // access was ended since (see libs/ending)
+}
+
+// stands asks the rule.
+func (b Behind) stands(user *directory.User, tenant *directory.Tenant, amr []string) bool {
+	entry := directory.Entry{
+		User:        user,
+		Tenant:      tenant,
+		Member:      b.Member,
+		Application: &directory.Application{Active: b.AppActive},
+		AMR:         amr,
+	}
+	return !b.AccessEnded && entry.Stands()
+}
+
 // Redeemable is a code with everything that its redemption decides on, read in
 // one statement.
 type Redeemable struct {
 	AuthorizationCode
 	User   directory.User
 	Tenant directory.Tenant
-	Member bool
+	Behind
 	// SessionLive reports whether the session is neither ended nor past its absolute
 	// end, and the person, tenant and sign-in of the code are its own.
 	SessionLive bool
 }
 
-// Live tells whether the people and the session behind the code still allow it.
+// Live reports whether what is behind the code, and its session, still allow it.
 func (r *Redeemable) Live() bool {
-	return r.User.Active && r.Tenant.Active && r.Member && r.SessionLive
+	return r.SessionLive && r.stands(&r.User, &r.Tenant, r.AMR)
 }
 
 // Grant is what a person allowed an application once; every token of it carries
@@ -165,20 +185,21 @@ type Grant struct {
 // Standing is a grant with what userinfo tells and decides on, read in one
 // statement.
 type Standing struct {
-	Grant       Grant
-	User        directory.User
-	Tenant      directory.Tenant
-	Member      bool
+	Grant  Grant
+	User   directory.User
+	Tenant directory.Tenant
+	Behind
 	SessionLive bool
 	// TokenRevoked reports whether the access token asked about, or one that it was
 	// exchanged from, was revoked by itself (RFC 7009); its grant may go on.
 	TokenRevoked bool
 }
 
-// Live tells whether the tokens asked about are still honoured: an online grant
+// Live reports whether the tokens asked about are still honoured: an online grant
 // ends with its session, an offline one outlives it.
 func (s *Standing) Live() bool {
-	return !s.TokenRevoked && s.Grant.RevokedAt.IsZero() && s.User.Active && s.Tenant.Active && s.Member && (s.Grant.Offline || s.SessionLive)
+	return !s.TokenRevoked && s.Grant.RevokedAt.IsZero() && (s.Grant.Offline || s.SessionLive) &&
+		s.stands(&s.User, &s.Tenant, s.Grant.AMR)
 }
 
 // ConsentNeeded tells whether the consent page must be shown for a request:

@@ -80,12 +80,20 @@ func TestAnAuthenticationIsFreshEnough(t *testing.T) {
 
 // RFC 6749 5.2.
 func TestACodeRedeemsWhileAllStandBehindIt(t *testing.T) {
-	alive := grants.Redeemable{User: directory.User{Active: true}, Tenant: directory.Tenant{Active: true}, Member: true, SessionLive: true}
+	alive := grants.Redeemable{
+		User:        directory.User{Active: true},
+		Tenant:      directory.Tenant{Active: true},
+		Behind:      grants.Behind{Member: true, AppActive: true},
+		SessionLive: true,
+	}
 	require.True(t, alive.Live())
 	for name, end := range map[string]func(r *grants.Redeemable){
 		"the user":                         func(r *grants.Redeemable) { r.User.Active = false },
 		"the tenant":                       func(r *grants.Redeemable) { r.Tenant.Active = false },
 		"the membership":                   func(r *grants.Redeemable) { r.Member = false },
+		"the application":                  func(r *grants.Redeemable) { r.AppActive = false },
+		"the access, which was ended":      func(r *grants.Redeemable) { r.AccessEnded = true },
+		"a tenant that takes passwords":    func(r *grants.Redeemable) { r.Tenant.SSOOnly = true },
 		"the session":                      func(r *grants.Redeemable) { r.SessionLive = false },
 		"the session of an offline grant":  func(r *grants.Redeemable) { r.SessionLive, r.Offline = false, true },
 		"everything, as in the zero value": func(r *grants.Redeemable) { *r = grants.Redeemable{} },
@@ -108,9 +116,19 @@ func TestAGrantStandsUntilSomethingBehindItEnds(t *testing.T) {
 			func(s *grants.Standing) { s.Grant.RevokedAt = time.Unix(1, 0) },
 			[2]bool{false, false},
 		},
-		"the user is disabled":   {func(s *grants.Standing) { s.User.Active = false }, [2]bool{false, false}},
-		"the tenant is disabled": {func(s *grants.Standing) { s.Tenant.Active = false }, [2]bool{false, false}},
-		"the membership is gone": {func(s *grants.Standing) { s.Member = false }, [2]bool{false, false}},
+		"the user is disabled":        {func(s *grants.Standing) { s.User.Active = false }, [2]bool{false, false}},
+		"the tenant is disabled":      {func(s *grants.Standing) { s.Tenant.Active = false }, [2]bool{false, false}},
+		"the membership is gone":      {func(s *grants.Standing) { s.Member = false }, [2]bool{false, false}},
+		"the application is disabled": {func(s *grants.Standing) { s.AppActive = false }, [2]bool{false, false}},
+		"all access was ended":        {func(s *grants.Standing) { s.AccessEnded = true }, [2]bool{false, false}},
+		"the tenant takes no passwords any more": {
+			func(s *grants.Standing) { s.Tenant.SSOOnly, s.Grant.AMR = true, []string{oauth.AMRPassword} },
+			[2]bool{false, false},
+		},
+		"the tenant takes no passwords, and none was given": {
+			func(s *grants.Standing) { s.Tenant.SSOOnly, s.Grant.AMR = true, []string{"fed"} },
+			[2]bool{true, true},
+		},
 		"the session has ended, which an offline grant outlives (OpenID Connect Core 11)": {
 			func(s *grants.Standing) { s.SessionLive = false },
 			[2]bool{false, true},
@@ -120,7 +138,7 @@ func TestAGrantStandsUntilSomethingBehindItEnds(t *testing.T) {
 			for i, offline := range []bool{false, true} {
 				s := grants.Standing{
 					Grant: grants.Grant{Offline: offline}, User: directory.User{Active: true},
-					Tenant: directory.Tenant{Active: true}, Member: true, SessionLive: true,
+					Tenant: directory.Tenant{Active: true}, Behind: grants.Behind{Member: true, AppActive: true}, SessionLive: true,
 				}
 				tt.end(&s)
 				require.Equal(t, tt.want[i], s.Live(), "offline: %t", offline)
@@ -130,12 +148,18 @@ func TestAGrantStandsUntilSomethingBehindItEnds(t *testing.T) {
 }
 
 func TestADevicesApprovalStandsWhileItsPersonDoes(t *testing.T) {
-	alive := grants.DevicePoll{User: directory.User{Active: true}, Tenant: directory.Tenant{Active: true}, Member: true, SessionLive: true}
+	alive := grants.DevicePoll{
+		User:        directory.User{Active: true},
+		Tenant:      directory.Tenant{Active: true},
+		Behind:      grants.Behind{Member: true, AppActive: true},
+		SessionLive: true,
+	}
 	require.True(t, alive.Live())
 	for name, end := range map[string]func(p *grants.DevicePoll){
 		"user":       func(p *grants.DevicePoll) { p.User.Active = false },
 		"tenant":     func(p *grants.DevicePoll) { p.Tenant.Active = false },
 		"membership": func(p *grants.DevicePoll) { p.Member = false },
+		"app":        func(p *grants.DevicePoll) { p.AppActive = false },
 		"session":    func(p *grants.DevicePoll) { p.SessionLive = false },
 	} {
 		p := alive

@@ -28,10 +28,9 @@ type Session struct {
 	UserAgent   string // of the browser that signed in, as it said
 	Address     string // it signed in from, or empty
 
-	// Ends and PersonEnds are the counts of libs/ending that the session was made
-	// under: of its person and tenant, and of its person alone. What comes of the
-	// session carries them on, so that it ends with it.
-	Ends       int64
+	// PersonEnds is the count of libs/ending that the session's person was signed in
+	// under. A session that is made from another one begins with it, so that it ends
+	// with it.
 	PersonEnds int64
 }
 

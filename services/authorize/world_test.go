@@ -50,6 +50,8 @@ type world struct {
 	db      *database.DB
 	clock   *testkit.Clock
 	service *servicekit.Service
+	cookies map[string]string // of the session cookies, by session
+	holds   map[string]string // of the session that decided, by flow
 }
 
 func newWorld(t testing.TB, db *database.DB) *world {
@@ -60,7 +62,13 @@ func newWorld(t testing.TB, db *database.DB) *world {
 // newWorldAs runs the service on a connection of its own; db is the test's.
 func newWorldAs(t testing.TB, db, own *database.DB) *world {
 	t.Helper()
-	w := &world{t: t, db: db, clock: testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	w := &world{
+		t:       t,
+		db:      db,
+		clock:   testkit.NewClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
+		cookies: map[string]string{},
+		holds:   map[string]string{},
+	}
 	w.seed()
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
@@ -145,6 +153,7 @@ func (w *world) signIn(userID string, change func(*sessions.Session)) (id, value
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		s.ID, oauth.HashSecret(value), s.UserID, s.TenantID, database.At(s.AuthTime), s.ACR, database.JSON[[]string]{V: s.AMR},
 		database.At(s.CreatedAt), database.At(s.LastSeenAt), database.At(s.ExpiresAt), database.At(s.EndedAt), s.BrowserHash)
+	w.cookies[id] = value
 	return id, value
 }
 
@@ -190,6 +199,7 @@ func long(change url.Values) url.Values {
 // decide does what the session service does at the end of the pages.
 func (w *world) decide(flow, sessionID string, d grants.Decision) {
 	w.t.Helper()
+	w.holds[flow] = w.cookies[sessionID]
 	require.NoError(w.t, grantstore.NewForSession(w.db).Decide(context.Background(), flow, d, sessionID, acme, w.clock.Now()))
 }
 

@@ -230,15 +230,21 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 		require.Equal(t, grants.KindDevice, sealedFlow.Kind)
 		require.Equal(t, code, sealedFlow.UserCode)
 
-		back := func(browser string) *reply {
-			return w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}})
+		back := func(browser, session string) *reply {
+			return w.do(visit{path: pagePath, page: true, browser: browser, session: session, query: url.Values{"flow": {flow}}})
 		}
-		require.Equal(t, "/auth/flows/"+flow, back(browser).Header.Get("Location"), "not done there yet")
+		require.Equal(t, "/auth/flows/"+flow, back(browser, "").Header.Get("Location"), "not done there yet")
 		sid, session := w.signIn()
 		w.decide(flow, sid)
-		require.Equal(t, http.StatusBadRequest, back("").StatusCode, "another browser")
-		require.Equal(t, "/device?user_code="+code, back(browser).Header.Get("Location"))
-		require.Equal(t, "/device?user_code="+code, back(browser).Header.Get("Location"), "reloading is harmless")
+		require.Equal(t, http.StatusBadRequest, back("", session).StatusCode, "another browser")
+
+		// Without the session that answered the browser cookie is worth nothing.
+		_, other := w.signIn()
+		for _, held := range []string{"", other} {
+			require.Equal(t, "/auth/flows/"+flow, back(browser, held).Header.Get("Location"))
+		}
+		require.Equal(t, "/device?user_code="+code, back(browser, session).Header.Get("Location"))
+		require.Equal(t, "/device?user_code="+code, back(browser, session).Header.Get("Location"), "reloading is harmless")
 
 		// The page names the application, what it asks for, and warns (RFC 8628 5.4).
 		approve := w.do(visit{path: pagePath, page: true, session: session, query: url.Values{"user_code": {code}}})
@@ -291,6 +297,36 @@ func TestADecisionMayBeReloaded(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, page.StatusCode, "nor does another person")
 			require.NotContains(t, page.body, says)
 		}
+	})
+}
+
+// RFC 8628 5.4: a decision counts for what the page showed, which is the person, the
+// code and what its device asks for.
+func TestADecisionCountsForWhatThePageShowed(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		code := w.device()
+		_, session := w.signIn()
+		decide := func(token string) *reply {
+			return w.do(visit{method: http.MethodPost, path: verifyPath, page: true, session: session, form: url.Values{
+				"user_code": {code}, "action": {"approve"}, "csrf_token": {token},
+			}})
+		}
+
+		token := w.csrf(code, session)
+		for _, change := range []string{
+			`UPDATE device_codes SET scope = 'openid' WHERE user_code = '` + code + `'`,
+			`UPDATE device_codes SET resource = 'https://api.test' WHERE user_code = '` + code + `'`,
+		} {
+			w.exec(change)
+			refused := decide(token)
+			require.Equal(t, http.StatusSeeOther, refused.StatusCode)
+			require.Equal(t, "/device?user_code="+code, refused.Header.Get("Location"), "the page, once more")
+			require.Zero(t, w.count(`SELECT count(*) FROM device_codes WHERE decision <> ''`))
+			token = w.csrf(code, session)
+		}
+		require.Less(t, decide(token).StatusCode, 400)
+		require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE decision = 'approved'`))
 	})
 }
 
@@ -395,7 +431,7 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	flow, browser := strings.TrimPrefix(away.Header.Get("Location"), "/auth/flows/"), away.Cookies()[0].Value
 	sid, session := w.signIn()
 	w.decide(flow, sid)
-	back := w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}})
+	back := w.do(visit{path: pagePath, page: true, browser: browser, session: session, query: url.Values{"flow": {flow}}})
 	require.Equal(t, "/device?user_code="+code, back.Header.Get("Location"))
 
 	done := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}}})

@@ -70,10 +70,6 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				show(action+"_done", code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 			}
 			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
-			code := w.device()
-			show("stale", code, visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{
-				"user_code": {code}, "action": {"approve"}, "csrf_token": {"another page's"},
-			}})
 			w.guess(10, here, "")
 			show("limited", "", visit{path: pagePath, from: here, query: url.Values{"user_code": {"BBBB-BBBB"}}})
 		})

@@ -23,20 +23,21 @@ func TestFormsWithoutTheRightTokenAreRefusedBeforeAnyWork(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, stranger := w.newBrowser(), w.newBrowser()
 		id, page := b.flow(nil)
-		otherID, _ := b.flow(nil)
+		_, otherPage := b.flow(nil)
 		b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
 		before := w.hasher.Work()
 		for name, token := range map[string]string{
-			"none": "", "nonsense": "x", "another flow's": cookie.CSRFToken(b.cookie, otherID), "another browser's": cookie.CSRFToken(stranger.cookie, id),
+			"none": "", "nonsense": "x", "another flow's": b.token(otherPage),
+			"another browser's": cookie.CSRFToken(stranger.cookie, cookie.Purpose("password", id, "ada@acme.test", "tnt_acme")),
 		} {
 			for _, step := range steps {
 				p := b.Post(page+step, url.Values{"csrf_token": {token}, "password": {rightWords}, "email": {"bob@acme.test"}})
-				require.Equal(t, http.StatusForbidden, p.Status, name+step)
-				require.Equal(t, "This form is out of date", p.H1())
+				require.Equal(t, http.StatusOK, p.Status, name+step)
+				require.Equal(t, "Sign in to Acme Corp", p.H1(), "the page that is due, once more")
 			}
 		}
-		p := b.Post(page+"/password", url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {"a", "b"}})
-		require.Equal(t, http.StatusForbidden, p.Status, "a doubled field")
+		p := b.Post(page+"/password", url.Values{"csrf_token": {b.token(page)}, "password": {"a", "b"}})
+		require.Equal(t, "Sign in to Acme Corp", p.H1(), "a doubled field")
 		require.Equal(t, before, w.hasher.Work())
 		require.Equal(t, "ada@acme.test", w.request(id).LoginEmail)
 	})
@@ -95,7 +96,7 @@ func TestFormsOutOfTurnLeadToTheStepThatIsDue(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
 		id, page := b.flow(client("other"))
-		token := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {rightWords}, "tenant": {"tnt_acme"}, "action": {"allow"}}
+		token := url.Values{"csrf_token": {b.token(page)}, "password": {rightWords}, "tenant": {"tnt_acme"}, "action": {"allow"}}
 		for _, step := range []string{"/password", "/tenant", "/consent"} {
 			require.Equal(t, "Sign in", b.Post(page+step, token).H1())
 		}
@@ -134,8 +135,8 @@ func TestTwoFlowsAtOnceInOneBrowserBothEnd(t *testing.T) {
 func TestBadInputIsAClear4xx(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
-		id, page := b.flow(nil)
-		token := "csrf_token=" + url.QueryEscape(cookie.CSRFToken(b.cookie, id))
+		_, page := b.flow(nil)
+		token := "csrf_token=" + url.QueryEscape(b.token(page))
 		for name, c := range map[string]struct {
 			contentType, body string
 			status            int
@@ -191,7 +192,7 @@ func FuzzForms(f *testing.F) {
 		w.t = t
 		b := w.newBrowser()
 		id, page := b.flow(nil)
-		token := "csrf_token=" + url.QueryEscape(cookie.CSRFToken(b.cookie, id)) + "&"
+		token := "csrf_token=" + url.QueryEscape(cookie.CSRFToken(b.cookie, cookie.Purpose("email", id))) + "&"
 		for _, step := range steps {
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, page+step, strings.NewReader(token+body))
 			require.NoError(t, err)
@@ -218,7 +219,7 @@ func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
 		b := w.newBrowser()
 		id, _ := b.flow(nil)
 		require.NoError(t, w.login(id, "ada@acme.test"))
-		body := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {rightWords}}
+		body := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, cookie.Purpose("password", id, "ada@acme.test", "tnt_acme"))}, "password": {rightWords}}
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://id.test/auth/flows/"+id+"/password", strings.NewReader(body.Encode()))
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -238,6 +239,7 @@ func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
 		}
 		require.Equal(t, map[string]time.Duration{
 			"__Host-platform_session":  30 * 24 * time.Hour,
+			"__Host-platform_browser":  0,
 			"__Host-platform_accounts": 30 * 24 * time.Hour,
 			"__Host-platform_device":   365 * 24 * time.Hour,
 		}, lifetimes)

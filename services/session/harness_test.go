@@ -215,7 +215,7 @@ func (b *visitor) flow(change func(r *grants.AuthorizationRequest)) (id, pageURL
 	id, err := oauth.NewID("req_", rand.Reader)
 	require.NoError(b.w.t, err)
 	r := &grants.AuthorizationRequest{
-		ID: id, Kind: grants.KindAuthorize, BrowserHash: oauth.HashSecret(b.cookie), ClientID: "billing", RedirectURI: "https://rp.test/cb",
+		ID: id, Kind: grants.KindAuthorize, BrowserHash: oauth.HashSecret(b.browserCookie()), ClientID: "billing", RedirectURI: "https://rp.test/cb",
 		ResponseMode: oauth.ResponseModeQuery, Scope: oauth.Scopes{"openid", "email"}, State: "s",
 		CreatedAt: b.w.clock.Now(), ExpiresAt: b.w.clock.Now().Add(30 * time.Minute),
 	}
@@ -238,6 +238,23 @@ func prompt(values ...string) func(r *grants.AuthorizationRequest) {
 func (b *visitor) signIn(pageURL, email string) *formbrowser.Page {
 	b.w.t.Helper()
 	return b.Get(pageURL).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in", url.Values{"password": {rightWords}})
+}
+
+// browserCookie is the value of the browser cookie, which changes at each sign-in.
+func (b *visitor) browserCookie() string {
+	b.w.t.Helper()
+	for _, c := range b.Cookies(origin) {
+		if c.Name == "platform_browser" {
+			return c.Value
+		}
+	}
+	return b.cookie
+}
+
+// token is that of the form on a page.
+func (b *visitor) token(page string) string {
+	b.w.t.Helper()
+	return b.Get(page).Hidden("csrf_token")
 }
 
 // sessionCookie is the value of the browser's session cookie, or empty.

@@ -16,7 +16,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
-	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 )
 
 // guess sends a password for an address from somewhere, in a browser that nobody
@@ -32,7 +31,7 @@ func (b *visitor) guess(address, email, password string) *http.Response {
 	b.w.clock.Advance(time.Millisecond) // else a session of just now would answer
 	id, page := b.flow(prompt(oauth.PromptLogin))
 	require.NoError(b.w.t, b.w.login(id, email))
-	body := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, id)}, "password": {password}}
+	body := url.Values{"csrf_token": {b.token(page)}, "password": {password}}
 	r, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, page+"/password", strings.NewReader(body.Encode()))
 	require.NoError(b.w.t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -211,7 +210,7 @@ func TestABurstOfPasswordsWaitsOrHears503(t *testing.T) {
 		b := w.newBrowser()
 		id, page := b.flow(nil)
 		require.NoError(t, w.login(id, "unknown@acme.test"))
-		token := cookie.CSRFToken(b.cookie, id)
+		token := b.token(page)
 		answers := map[int]int{}
 		for _, res := range b.race(page+"/password", func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {"wrong"}} }) {
 			answers[res.StatusCode]++

@@ -15,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/ending"
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
@@ -124,6 +125,11 @@ func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service,
 					return sqlstore.New(deps.DB).DeleteExpired(ctx, now.Add(-keepExpired), batch)
 				})
 			})
+			tasks.Go(func() error {
+				return servicekit.Sweep(ctx, deps, "access that was ended", func(ctx context.Context, now time.Time, batch int) (int, error) {
+					return ending.FinishSome(ctx, deps.DB, now, batch)
+				})
+			})
 			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })
 			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
 			tasks.Go(func() error { return words.Run(ctx) })
@@ -147,6 +153,7 @@ func newApp(cfg Config, deps Deps, words *passwords, ring *signing.Ring, sealer 
 			Guesses:     cfg.Limits.Rule(cfg.Limits.SignIn),
 			LimitSecret: cfg.Encryption.Derive("limits"), DeviceSecret: cfg.Encryption.Derive("device-cookie"),
 			PseudonymKey: cfg.Encryption.Derive(audit.PseudonymLabel),
+			CookieSecret: cfg.Encryption.Derive("next-cookies"),
 		},
 		Flows:        flows,
 		Entrances:    flows,

@@ -19,7 +19,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
@@ -95,7 +94,7 @@ func (w *world) tries(email string, spans *tracetest.SpanRecorder) []exchanged {
 	id, page := s.flow(nil)
 	s.mask = append(s.mask, id, "FLOW")
 	guess(s.send(s.get(page), "Continue", "email", email))
-	token := url.Values{"csrf_token": {cookie.CSRFToken(s.cookie, id)}, "password": {rightWords + "!"}}
+	token := url.Values{"csrf_token": {s.token(page)}, "password": {rightWords + "!"}}
 	s.note(func() *formbrowser.Page { return s.Post(page+"/password", token) }) // also where no page offers it
 
 	id, page = s.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = email })

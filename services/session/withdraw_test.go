@@ -179,14 +179,12 @@ func TestTheTrailFindsTheReferenceOfEveryErrorPage(t *testing.T) {
 		consumed, finished := b.flow(nil)
 		require.NoError(t, w.requests.Consume(t.Context(), consumed, w.clock.Now()))
 		_, expired := b.flow(func(r *grants.AuthorizationRequest) { r.ExpiresAt = w.clock.Now() })
-		_, formless := b.flow(nil)
 		_, strange := w.newBrowser().flow(nil)
 		for name, p := range map[string]*formbrowser.Page{
 			"unknown":  b.Get(origin + "/auth/flows/req_unknown"),
 			"finished": b.Get(finished),
 			"expired":  b.Get(expired),
 			"browser":  b.Get(strange),
-			"csrf":     b.Post(formless+"/email", url.Values{"csrf_token": {"wrong"}}),
 			"logout":   b.Get(query("client_id", "billing", "post_logout_redirect_uri", "https://evil.test/")),
 			"no page":  b.Get(origin + "/auth/tenants/nowhere"),
 		} {

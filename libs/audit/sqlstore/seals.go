@@ -84,7 +84,7 @@ func heads(ctx context.Context, db database.Runner, from, to time.Time) ([]seal,
 		return nil, err
 	}
 
-	all := append(with, without...)
+	all := slices.Concat(with, without)
 	slices.SortFunc(all, compareSeals)
 	// A forged row with a place that is taken is for Verify to find.
 	return slices.CompactFunc(all, func(a, b seal) bool { return compareSeals(a, b) == 0 }), nil

@@ -227,7 +227,9 @@ func values(r *audit.Record) []any {
 	}
 	return []any{
 		r.ID, database.At(r.At), string(r.Kind), r.Service, r.UserID, r.Account, r.ClientID, r.TenantID, r.SessionID, r.GrantID,
-		r.Address, r.Reference, database.JSON[map[string]string]{V: r.Detail}, r.Chain, r.Seq, before, r.Hash,
+		r.Address, r.Reference,
+		database.JSON[map[string]string]{V: r.Detail},
+		r.Chain, r.Seq, before, r.Hash,
 	}
 }
 

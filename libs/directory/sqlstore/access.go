@@ -1,6 +1,10 @@
 package sqlstore
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+)
 
 // AccessEnds is the SQL of how often the access was ended of which the arguments
 // are columns: of a person, of that person in a tenant, of the tenant and of an
@@ -27,4 +31,19 @@ func AccessEnds(user, tenant, client string) string {
 		parts = append(parts, count(`''`, `''`, client))
 	}
 	return `(` + strings.Join(parts, ` + `) + `)`
+}
+
+// Stands is directory.Entry.Stands in SQL, for statements that redeem what a person
+// was given: alias is a table whose row is redeemed, with the columns user_id,
+// tenant_id, client_id, amr and ends. It also demands that the access has not ended
+// since the row was made (see AccessEnds).
+func Stands(alias string) string {
+	column := func(name string) string { return alias + "." + name }
+	return `EXISTS (
+    SELECT 1 FROM users u JOIN memberships m ON m.user_id = u.id JOIN tenants t ON t.id = m.tenant_id
+    JOIN applications a ON a.client_id = ` + column("client_id") + `
+    WHERE u.id = ` + column("user_id") + ` AND t.id = ` + column("tenant_id") + `
+      AND u.disabled_at IS NULL AND t.disabled_at IS NULL AND a.disabled_at IS NULL
+      AND NOT (t.sso_only AND (CAST(` + column("amr") + ` AS text) LIKE '%"` + oauth.AMRPassword + `"%' OR CAST(` + column("amr") + ` AS text) = '[]')))
+  AND ` + column("ends") + ` = ` + AccessEnds(column("user_id"), column("tenant_id"), column("client_id"))
 }

@@ -25,7 +25,8 @@ FROM device_codes WHERE user_code = $1`
 
 const decideDevice = `
 UPDATE device_codes
-SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9, session_id = $10
+SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9, session_id = $10,
+    ends = ends + COALESCE((SELECT s.ends FROM sessions s WHERE s.id = $10), 0)
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL AND expires_at > $2`
 
 const selectDeviceDecision = `SELECT decision FROM device_codes WHERE device_code_hash = $1`

@@ -17,6 +17,12 @@ import (
 // approved stores a code that the person of seedPeople approved.
 func approved(t *testing.T, db *database.DB, secret, userCode string) *grants.DeviceCode {
 	t.Helper()
+	return approvedBy(t, db, secret, userCode, []string{oauth.AMRPassword})
+}
+
+// approvedBy is approved in a session that was authenticated by amr.
+func approvedBy(t *testing.T, db *database.DB, secret, userCode string, amr []string) *grants.DeviceCode {
+	t.Helper()
 	store, code := sqlstore.NewForDevice(db), deviceCode(secret, userCode)
 	code.CreatedAt, code.ExpiresAt = flowStart, flowStart.Add(10*time.Minute)
 	inserted, err := store.InsertDeviceCode(t.Context(), code)
@@ -24,7 +30,7 @@ func approved(t *testing.T, db *database.DB, secret, userCode string) *grants.De
 	require.True(t, inserted)
 	code.Decision, code.DecidedAt, code.GrantID, code.UserID, code.TenantID = grants.DeviceApproved, flowStart, "grt_"+secret, flowUser.ID, flowTenant.ID
 	code.SessionID = "ses_1"
-	code.AuthTime, code.ACR, code.AMR = flowStart.Add(-time.Minute), oauth.ACRPassword, []string{oauth.AMRPassword}
+	code.AuthTime, code.ACR, code.AMR = flowStart.Add(-time.Minute), oauth.ACRPassword, amr
 	require.NoError(t, store.Decide(t.Context(), code, flowStart))
 	return code
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -15,7 +16,7 @@ import (
 // the same code came in between. Who loses so often is too fast by any measure.
 const pollAttempts = 3
 
-const selectDevicePoll = `
+var selectDevicePoll = `
 SELECT c.user_code, c.client_id, c.scope, c.resource, c.interval_seconds, c.created_at, c.expires_at, c.decision, c.decided_at,
        c.grant_id, c.user_id, c.tenant_id, c.session_id, c.auth_time, c.acr, c.amr, c.last_polled_at, c.consumed_at,
        c.trace_parent,` + whoColumns + `,` + signedInColumn + `
@@ -30,10 +31,10 @@ WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL
   AND interval_seconds = $4 AND last_polled_at IS NOT DISTINCT FROM $5`
 
 // The session that approved must be there still; the grant outlives it.
-const consumeDevice = `
+var consumeDevice = `
 UPDATE device_codes AS c SET consumed_at = $2
 WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
-`
+  AND ` + directorystore.Stands("c")
 
 type devicePollRow struct {
 	UserCode     string                  `db:"user_code"`
@@ -70,7 +71,7 @@ func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
 			LastPolledAt: r.LastPolledAt.Time, ConsumedAt: r.ConsumedAt.Time,
 		},
 		User: r.user(r.UserID), Tenant: r.tenant(r.TenantID),
-		Member: r.Member, SessionLive: r.SessionLive,
+		Behind: r.behind(), SessionLive: r.SessionLive,
 	}
 }
 

@@ -115,6 +115,10 @@ func TestOfFiftyPollsAtOnceOneIsTheFirst(t *testing.T) {
 // RFC 8628 3.4: a device code is used once, as a code is (RFC 6749 4.1.2).
 func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		change(t, db, `INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('tv', 'TV', 'NATIVE', 'GLOBAL', $1, $1)`, database.At(devicesAt))
+		change(t, db, `INSERT INTO tenants (id, slug, name, created_at, updated_at) VALUES ('tnt_1', 'one', 'One', $1, $1)`, database.At(devicesAt))
+		change(t, db, `INSERT INTO users (id, email, created_at, updated_at) VALUES ('usr_1', 'one@one.test', $1, $1)`, database.At(devicesAt))
+		change(t, db, `INSERT INTO memberships (user_id, tenant_id, created_at) VALUES ('usr_1', 'tnt_1', $1)`, database.At(devicesAt))
 		store := sqlstore.NewForToken(db)
 		g := grants.Grant{ID: "gnt_1", ClientID: "tv", UserID: "usr_1", TenantID: "tnt_1", Scope: oauth.Scopes{"openid"}, Offline: true, AuthTime: devicesAt, ACR: "1", AMR: []string{"pwd"}, CreatedAt: devicesAt}
 		end := devicesAt.Add(time.Hour)

@@ -130,34 +130,6 @@ func TestARefusalStands(t *testing.T) {
 	})
 }
 
-func TestTheEndOfASessionEndsItsOnlineGrants(t *testing.T) {
-	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		seedPeople(t, db)
-		for secret, alter := range map[string]func(*grants.AuthorizationCode){
-			"online":  func(c *grants.AuthorizationCode) { c.Offline = false },
-			"second":  func(c *grants.AuthorizationCode) { c.Offline = false },
-			"offline": func(*grants.AuthorizationCode) {},
-		} {
-			redeemed(t, db, secret, alter)
-		}
-		change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
-			VALUES ('grt_elsewhere', 'app_web', 'usr_ada', 'tnt_acme', 'ses_2', 'openid', false, $1, $1)`, database.At(flowStart))
-
-		store, now := sqlstore.NewForSession(db), flowStart.Add(time.Second)
-		n, err := store.RevokeSessionGrants(t.Context(), "ses_1", now)
-		require.NoError(t, err)
-		require.Equal(t, 2, n)
-		n, err = store.RevokeSessionGrants(t.Context(), "ses_1", now.Add(time.Second))
-		require.NoError(t, err)
-		require.Zero(t, n, "ended once")
-		for id, want := range map[string]time.Time{"grt_online": now, "grt_second": now, "grt_offline": {}, "grt_elsewhere": {}} {
-			standing, err := sqlstore.NewForToken(db).Standing(t.Context(), id, nil, now)
-			require.NoError(t, err)
-			require.Equal(t, want, standing.Grant.RevokedAt, id)
-		}
-	})
-}
-
 func TestSessionHearsThatItsCallerWentAway(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		waiting(t, db, "flw_1", grants.Undecided)
@@ -167,10 +139,6 @@ func TestSessionHearsThatItsCallerWentAway(t *testing.T) {
 			"SetLogin": func(ctx context.Context) error { return store.SetLogin(ctx, "flw_1", "x", flowStart) },
 			"Decide": func(ctx context.Context) error {
 				return store.Decide(ctx, "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart)
-			},
-			"RevokeSessionGrants": func(ctx context.Context) error {
-				_, err := store.RevokeSessionGrants(ctx, "ses_1", flowStart)
-				return err
 			},
 		})
 		got, err := store.Request(t.Context(), "flw_1")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -22,7 +23,7 @@ func insertRefresh(ctx context.Context, tx *database.Tx, r *grants.RefreshToken)
 	return err
 }
 
-const selectRefreshable = `
+var selectRefreshable = `
 SELECT ` + standingColumns + `, false AS token_revoked,
        r.client_id AS refresh_client, r.scope AS refresh_scope, r.created_at AS refresh_created_at, r.expires_at AS refresh_expires_at,
        r.absolute_expires_at, r.rotated_at, r.successor_seal, r.successor_hash,
@@ -65,17 +66,18 @@ func (s *ForToken) Refreshable(ctx context.Context, hash []byte, now time.Time) 
 	}, nil
 }
 
-// A token is rotated while it and its grant are alive, and an online grant's
-// session too.
-const rotateRefresh = `
+// A token is rotated while it and its grant are alive, an online grant's session too,
+// and what is behind the grant may go on.
+var rotateRefresh = `
 UPDATE refresh_tokens SET rotated_at = $2, successor_seal = $3, successor_hash = $4
 WHERE token_hash = $1 AND grant_id = $5 AND client_id = $6 AND rotated_at IS NULL AND expires_at > $2
   AND EXISTS (SELECT 1 FROM grants g WHERE g.id = refresh_tokens.grant_id AND g.revoked_at IS NULL
-    AND (g.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2)))`
+    AND (g.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2))
+    AND ` + directorystore.Stands("g") + `)`
 
 // The grant's own row comes last: a revocation that is under way is waited for,
 // and then no row is touched and nothing answered.
-const rotatePostgres = `
+var rotatePostgres = `
 WITH rotated AS (` + rotateRefresh + ` RETURNING grant_id, client_id, scope, absolute_expires_at),
 successor AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
   SELECT $4::bytea, grant_id, client_id, scope, $2::timestamptz, $7::timestamptz, absolute_expires_at FROM rotated)
@@ -140,9 +142,9 @@ func (s *ForToken) rotate(ctx context.Context, r *grants.Rotation, now time.Time
 // the access token that goes with it. grants.ErrConsumed says that the successor
 // was used or has expired, or that the grant has ended.
 func (s *ForToken) Repeat(ctx context.Context, successorHash []byte, grantID string, expiresAt, now time.Time) error {
-	const repeat = `
+	repeat := `
 UPDATE grants SET expires_at = CASE WHEN expires_at < $1 THEN $1 ELSE expires_at END
-WHERE id = $2 AND revoked_at IS NULL
+WHERE id = $2 AND revoked_at IS NULL AND ` + directorystore.Stands("grants") + `
   AND EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.token_hash = $3 AND r.grant_id = $2 AND r.rotated_at IS NULL AND r.expires_at > $4)`
 	n, err := s.db.Exec(ctx, "refresh_tokens.repeat", repeat, database.At(expiresAt), grantID, successorHash, database.At(now))
 	if err == nil && n == 0 {

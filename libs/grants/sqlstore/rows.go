@@ -8,23 +8,27 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // whoColumns and whoJoins read the person behind a code or grant with alias c,
 // and whether they are still who they were when it was made.
-const (
+var (
 	whoColumns = `
        COALESCE(u.email, '') AS email, COALESCE(u.email_verified, false) AS email_verified, COALESCE(u.name, '') AS name,
        COALESCE(u.given_name, '') AS given_name, COALESCE(u.family_name, '') AS family_name, COALESCE(u.claims, '{}') AS claims,
        u.updated_at AS user_updated_at, u.id IS NOT NULL AND u.disabled_at IS NULL AS user_active,
        COALESCE(t.slug, '') AS tenant_slug, COALESCE(t.name, '') AS tenant_name, COALESCE(t.sso_only, false) AS sso_only,
-       t.id IS NOT NULL AND t.disabled_at IS NULL AS tenant_active, m.user_id IS NOT NULL AS member`
+       t.id IS NOT NULL AND t.disabled_at IS NULL AS tenant_active, m.user_id IS NOT NULL AS member,
+       a.client_id IS NOT NULL AND a.disabled_at IS NULL AS app_active,
+       c.ends <> ` + directorystore.AccessEnds("c.user_id", "c.tenant_id", "c.client_id") + ` AS access_ended`
 	whoJoins = `
 LEFT JOIN users u ON u.id = c.user_id
 LEFT JOIN tenants t ON t.id = c.tenant_id
-LEFT JOIN memberships m ON m.user_id = c.user_id AND m.tenant_id = c.tenant_id`
+LEFT JOIN memberships m ON m.user_id = c.user_id AND m.tenant_id = c.tenant_id
+LEFT JOIN applications a ON a.client_id = c.client_id`
 	sessionColumn = `
        s.id IS NOT NULL AND s.ended_at IS NULL AND s.expires_at > $2 AS session_live`
 	sessionJoin = `
@@ -60,6 +64,13 @@ type who struct {
 	SSOOnly       bool                          `db:"sso_only"`
 	TenantActive  bool                          `db:"tenant_active"`
 	Member        bool                          `db:"member"`
+	AppActive     bool                          `db:"app_active"`
+	AccessEnded   bool                          `db:"access_ended"`
+}
+
+// behind is what the rule of who may go on is asked of.
+func (w *who) behind() grants.Behind {
+	return grants.Behind{Member: w.Member, AppActive: w.AppActive, AccessEnded: w.AccessEnded}
 }
 
 func (w *who) user(id string) directory.User {

@@ -26,7 +26,7 @@ var flowStart = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 var bornElsewhere = flowStart.Add(789 * time.Nanosecond).In(time.FixedZone("UTC+5:30", 19800))
 
 var (
-	flowTenant = directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme", SSOOnly: true, Active: true}
+	flowTenant = directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme", Active: true}
 	flowUser   = directory.User{
 		ID: "usr_ada", Email: "ada@acme.test", EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace",
 		Claims: map[string]any{"locale": "en"}, Active: true, UpdatedAt: flowStart,
@@ -40,12 +40,24 @@ func seedPeople(t testing.TB, db *database.DB) {
 		return errors.Join(
 			w.SaveTenant(t.Context(), flowTenant, nil, flowStart),
 			w.SaveUser(t.Context(), flowUser, []string{flowTenant.ID}, flowStart),
+			saveApplications(t.Context(), w, "app_web", "app_tv", "tv"),
 		)
 	}))
 	const insert = `
 INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 VALUES ('ses_1', $1, $2, $3, $4, '1', '["pwd"]', $4, $4, $5)`
 	change(t, db, insert, oauth.HashSecret("cookie"), flowUser.ID, flowTenant.ID, database.At(flowStart), database.At(flowStart.Add(time.Hour)))
+}
+
+// saveApplications makes applications of which only the ids matter.
+func saveApplications(ctx context.Context, w *directorystore.Writer, ids ...string) error {
+	for _, id := range ids {
+		app := &directory.Application{ClientID: id, Type: directory.Web, ScopeLevel: directory.Global}
+		if err := w.SaveApplication(ctx, app, flowStart); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // change does to the database what another service would have done.
@@ -58,7 +70,7 @@ func change(t testing.TB, db *database.DB, query string, args ...any) {
 // empty removes every row that a test of this package makes.
 func empty(t *testing.T, db *database.DB) {
 	t.Helper()
-	for _, table := range []string{"authorization_requests", "authorization_codes", "grants", "refresh_tokens", "revoked_tokens", "sessions", "memberships", "users", "tenants"} {
+	for _, table := range []string{"authorization_requests", "authorization_codes", "grants", "refresh_tokens", "revoked_tokens", "sessions", "memberships", "users", "tenants", "applications", "access_ends"} {
 		change(t, db, `DELETE FROM `+table)
 	}
 }

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -68,6 +69,44 @@ func (s *ForSession) SetLogin(ctx context.Context, id, email string, now time.Ti
 	return whyNot(ctx, s.db, id, now, grants.ErrDecided)
 }
 
+// Rebinding says which requests Rebind moves.
+type Rebinding struct {
+	From, To []byte // SHA-256 of the browser cookie and of the one that follows it
+	Flow     string // the request in which it happens, or empty
+	At       time.Time
+}
+
+// boundTo finds the requests that go along when a browser's cookie changes. A
+// decided one stays behind, so that an answer given before a sign-in is worth
+// nothing after it; the one in which the person signs in is decided anew.
+const boundTo = `browser_hash = $1 AND consumed_at IS NULL AND expires_at > $2 AND (decision = '' OR id = $3)`
+
+// Rebind moves the requests that a browser cookie binds to the cookie that follows
+// it, and reports whether r.Flow was among them: of any number of callers with the
+// same cookie and flow exactly one moves it, and where none was moved nothing is
+// changed. The caller is in a transaction. Rows are locked in the order of their
+// ids, so that two tabs do not wait for each other.
+func (s *ForSession) Rebind(ctx context.Context, dialect database.Dialect, r Rebinding) (bool, error) {
+	if len(r.From) == 0 || len(r.To) == 0 {
+		return false, nil
+	}
+	lock := ""
+	if dialect == database.Postgres {
+		lock = " FOR UPDATE"
+	}
+
+	var bound []string
+	err := s.db.Select(ctx, "authorization_requests.of_browser", &bound,
+		`SELECT id FROM authorization_requests WHERE `+boundTo+` ORDER BY id`+lock, r.From, database.At(r.At), r.Flow)
+	if err != nil || len(bound) == 0 || (r.Flow != "" && !slices.Contains(bound, r.Flow)) {
+		return false, err
+	}
+
+	_, err = s.db.Exec(ctx, "authorization_requests.rebind",
+		`UPDATE authorization_requests SET browser_hash = $4 WHERE `+boundTo, r.From, database.At(r.At), r.Flow, r.To)
+	return err == nil, err
+}
+
 // Decide writes who signed in and what they said. It may be said again while the
 // flow goes on (signed_in, then consented), but not after a refusal. The others
 // hear grants.ErrConsumed, ErrExpired, ErrDecided or ErrNotFound.
@@ -80,12 +119,4 @@ WHERE id = $2 AND decision <> 'denied' AND consumed_at IS NULL AND expires_at > 
 		return err
 	}
 	return whyNot(ctx, s.db, id, now, grants.ErrDecided)
-}
-
-// RevokeSessionGrants ends the online grants of a session, offline ones outlive
-// it, and says how many it ended.
-func (s *ForSession) RevokeSessionGrants(ctx context.Context, sessionID string, now time.Time) (int, error) {
-	const revoke = `UPDATE grants SET revoked_at = $1 WHERE session_id = $2 AND NOT offline AND revoked_at IS NULL`
-	n, err := s.db.Exec(ctx, "grants.revoke_session", revoke, database.At(now), sessionID)
-	return int(n), err
 }

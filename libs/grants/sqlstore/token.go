@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -15,7 +16,7 @@ type ForToken struct{ db *database.DB }
 // NewForToken makes the token service's store.
 func NewForToken(db *database.DB) *ForToken { return &ForToken{db} }
 
-const selectRedeemable = `
+var selectRedeemable = `
 SELECT COALESCE(c.request_id, '') AS request_id, c.client_id, c.redirect_uri, c.code_challenge, c.scope, c.nonce, c.resource,
        c.grant_id, c.offline, c.user_id, c.tenant_id, c.session_id, c.auth_time, c.acr, c.amr, c.created_at, c.expires_at,
        c.consumed_at, c.trace_parent,` + whoColumns + `,` + signedInColumn + `
@@ -62,15 +63,16 @@ func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Tim
 			Offline: row.Offline, UserID: row.UserID, TenantID: row.TenantID, SessionID: row.SessionID, AuthTime: row.AuthTime.Time,
 			ACR: row.ACR, AMR: row.AMR.V, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time, ConsumedAt: row.ConsumedAt.Time,
 		},
-		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Member: row.Member, SessionLive: row.SessionLive,
+		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Behind: row.behind(), SessionLive: row.SessionLive,
 	}, nil
 }
 
-// A code whose session ended between the reading and now does not redeem.
-const consumeCode = `
+// A code whose session ended between the reading and now does not redeem, nor one
+// whose person, tenant or application may not go on any more.
+var consumeCode = `
 UPDATE authorization_codes AS c SET consumed_at = $2
 WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
-`
+  AND ` + directorystore.Stands("c")
 
 // Redeem consumes a code and stores its grant, and with it the first refresh
 // token where refresh is not nil, in one step: of any number of callers exactly
@@ -90,7 +92,7 @@ func (s *ForToken) Redeem(ctx context.Context, codeHash []byte, g grants.Grant, 
 		return grants.ErrConsumed
 	case !now.Before(r.ExpiresAt):
 		return grants.ErrExpired
-	case !r.SessionLive:
+	case !r.Live():
 		return grants.ErrRevoked
 	default:
 		return grants.ErrNotFound
@@ -160,14 +162,14 @@ func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Tim
 }
 
 // standingColumns read a grant with alias c and what is behind it; $2 is now.
-const standingColumns = `c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.auth_time, c.acr, c.amr,
+var standingColumns = `c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.auth_time, c.acr, c.amr,
        c.created_at, c.revoked_at,` + whoColumns + `,` + sessionColumn
 
 // selectStanding lacks the list of tokens that may be revoked, which comes between.
-const selectStanding = `
+var selectStanding = `
 SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `
 
-const selectStandingOf = `) AS token_revoked
+var selectStandingOf = `) AS token_revoked
 FROM grants c` + whoJoins + sessionJoin + `
 WHERE c.id = $1`
 
@@ -198,7 +200,7 @@ func (row *standingRow) standing() grants.Standing {
 			Scope: scope, Resource: row.Resource, Offline: row.Offline, AuthTime: row.AuthTime.Time, ACR: row.ACR, AMR: row.AMR.V,
 			CreatedAt: row.CreatedAt.Time, RevokedAt: row.RevokedAt.Time,
 		},
-		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Member: row.Member,
+		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Behind: row.behind(),
 		SessionLive: row.SessionLive, TokenRevoked: row.TokenRevoked,
 	}
 }

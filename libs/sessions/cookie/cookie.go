@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"net/http"
 	"time"
 
@@ -63,6 +64,11 @@ func (j Jar) ClearSession(w http.ResponseWriter) {
 // share, or an empty string. It is renewed at each sign-in, as the session cookie
 // is: whoever knew it before learns nothing of who signs in.
 func (j Jar) Accounts(r *http.Request) string { return j.read(r, accountName) }
+
+// ClearAccounts removes the accounts cookie from the browser.
+func (j Jar) ClearAccounts(w http.ResponseWriter) {
+	http.SetCookie(w, j.cookie(accountName, "", -1))
+}
 
 // SetAccounts sets the accounts cookie, for as long as the session cookie.
 func (j Jar) SetAccounts(w http.ResponseWriter, value string, lifetime time.Duration) {
@@ -142,6 +148,20 @@ func CSRFToken(browser, purpose string) string {
 	mac := hmac.New(sha256.New, []byte(browser))
 	mac.Write([]byte("csrf\x00" + purpose))
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Purpose is a CSRF token's purpose that names a form and all that its page showed,
+// such as the session, the person, the application and the scopes: a form whose
+// page would show something else now does not pass.
+func Purpose(form string, shown ...string) string {
+	mac := sha256.New()
+	for _, part := range append([]string{form}, shown...) {
+		var length [8]byte
+		binary.BigEndian.PutUint64(length[:], uint64(len(part)))
+		mac.Write(length[:])
+		mac.Write([]byte(part))
+	}
+	return form + " " + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
 // CheckCSRF tells in constant time whether token is the one that CSRFToken gives

@@ -12,7 +12,7 @@ import (
 
 // operatorColumns leaves the hashes of cookies out: an operator may not read them.
 var operatorColumns = `s.id, s.user_id, s.tenant_id, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at,
-       ` + endedAt("s.") + ` AS ended_at, s.user_agent, s.address, s.ends, s.person_ends,
+       ` + endedAt("s.") + ` AS ended_at, s.user_agent, s.address, s.person_ends,
        u.email, COALESCE(t.slug, '') AS tenant`
 
 // Found is a session with the names of its person and tenant, and without what
@@ -31,7 +31,10 @@ type Filter struct {
 	ClientID  string    // sessions that gave this application a grant, ended ones included
 	LiveAt    time.Time // neither ended nor past the absolute end at that time
 	SeenAfter time.Time // and used since
-	Limit     int       // rows at most; 0: all
+	// UnmarkedAt chooses sessions that no row says the end of at that time: those of
+	// LiveAt, and those whose access has ended but which are not marked.
+	UnmarkedAt time.Time
+	Limit      int // rows at most; 0: all
 }
 
 // Find lists sessions for the operator, the last used first.
@@ -70,6 +73,9 @@ func (f Filter) statement() (query string, args []any) {
 	}
 	if !f.LiveAt.IsZero() {
 		and("s.ended_at IS NULL AND s.ends = "+currentEnds("s.")+" AND s.expires_at > $%d", database.At(f.LiveAt))
+	}
+	if !f.UnmarkedAt.IsZero() {
+		and("s.ended_at IS NULL AND s.expires_at > $%d", database.At(f.UnmarkedAt))
 	}
 	if !f.SeenAfter.IsZero() {
 		and("s.last_seen_at > $%d", database.At(f.SeenAfter))

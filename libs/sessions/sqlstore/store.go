@@ -20,7 +20,7 @@ func New(db *database.DB) *Store { return &Store{db} }
 
 var selectSession = `
 SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ` + endedAt("sessions.") + ` AS ended_at, browser_hash, user_agent, address,
-       ends, person_ends
+       person_ends
 FROM sessions WHERE `
 
 // endedAt is when a session ended. One whose access has ended (see libs/ending) has
@@ -51,7 +51,6 @@ type row struct {
 	Browser    []byte                  `db:"browser_hash"`
 	UserAgent  string                  `db:"user_agent"`
 	Address    string                  `db:"address"`
-	Ends       int64                   `db:"ends"`
 	PersonEnds int64                   `db:"person_ends"`
 }
 
@@ -59,7 +58,7 @@ func (r *row) session() *sessions.Session {
 	return &sessions.Session{
 		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
 		CreatedAt: r.CreatedAt.Time, LastSeenAt: r.LastSeenAt.Time, ExpiresAt: r.ExpiresAt.Time, EndedAt: r.EndedAt.Time,
-		BrowserHash: r.Browser, UserAgent: r.UserAgent, Address: r.Address, Ends: r.Ends, PersonEnds: r.PersonEnds,
+		BrowserHash: r.Browser, UserAgent: r.UserAgent, Address: r.Address, PersonEnds: r.PersonEnds,
 	}
 }
 

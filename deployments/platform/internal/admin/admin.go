@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/ending"
 )
 
 // Desk is where an operator changes things one by one.
@@ -39,6 +40,7 @@ type work struct {
 	report *manifest.Report
 	at     time.Time
 	random io.Reader
+	ends   bool // the access of a tenant or an application: rows are left to be marked
 }
 
 func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, error) {
@@ -48,14 +50,29 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 		transact = operator.Try
 	}
 	report := &manifest.Report{Changes: []manifest.Change{}}
+	ends := false
 	err := transact(ctx, func(writer *sqlstore.Writer) error {
-		return f(&work{
-			Writer: writer, trail: auditstore.New(writer.Tx(), manifest.AuditService, d.Now, d.Random),
-			report: report, at: d.Now(), random: d.Random,
-		})
+		w := &work{
+			Writer: writer,
+			trail:  auditstore.New(writer.Tx(), manifest.AuditService, d.Now, d.Random),
+			report: report,
+			at:     d.Now(),
+			random: d.Random,
+		}
+		err := f(w)
+		ends = w.ends
+		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	if ends && !d.DryRun {
+		// The access has ended with the commit. What fails here is done by the session
+		// service.
+		if _, err := ending.Finish(ctx, d.DB, d.Now()); err != nil {
+			return nil, fmt.Errorf("the access has ended, but not all of its sessions and grants are marked yet, "+
+				"which the session service does within minutes: %w", err)
+		}
 	}
 	if d.DryRun {
 		report.Secrets = nil // they were never stored

@@ -61,23 +61,3 @@ func overlapping(old []directory.ApplicationSecret, now time.Time, overlap time.
 	}
 	return kept
 }
-
-// DisableApplication switches an application off. Applying a file that has it
-// leaves it so.
-func (d Desk) DisableApplication(ctx context.Context, clientID string) (*manifest.Report, error) {
-	return d.do(ctx, func(w *work) error {
-		app, err := Application(ctx, &w.Reader, clientID)
-		if err != nil {
-			return err
-		}
-		if !app.Active {
-			w.report.Unchanged++
-			return nil
-		}
-		if err := w.DisableApplication(ctx, clientID, w.at); err != nil {
-			return err
-		}
-		return w.changed(ctx, manifest.Change{Action: manifest.Disabled, Kind: "application", Name: clientID},
-			audit.Event{ClientID: clientID, TenantID: app.TenantID})
-	})
-}

@@ -7,11 +7,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/ending"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 )
 
-// SetPassword gives a person a password, and ends their sessions if told to.
-func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endSessions bool) (*manifest.Report, error) {
+// SetPassword gives a person a password, and ends all of their access if told to:
+// sessions, and what applications hold.
+func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endAccess bool) (*manifest.Report, error) {
 	hasher, err := password.New(password.Options{Random: d.Random})
 	if err != nil {
 		return nil, err
@@ -33,33 +35,10 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endSess
 			return err
 		}
 		c := manifest.Change{Action: manifest.Updated, Kind: "user", Name: user.Email, Fields: []string{"password"}}
-		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil || !endSessions {
+		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil || !endAccess {
 			return err
 		}
-		return w.endAll(ctx, user.ID)
-	})
-}
-
-// DisableUser switches a person off and ends their sessions. Applying a file that
-// has them leaves it so.
-func (d Desk) DisableUser(ctx context.Context, emailOrID string) (*manifest.Report, error) {
-	return d.do(ctx, func(w *work) error {
-		user, err := User(ctx, &w.Reader, emailOrID)
-		if err != nil {
-			return err
-		}
-		if !user.Active {
-			w.report.Unchanged++
-			return w.endAll(ctx, user.ID)
-		}
-		if err := w.DisableUser(ctx, user.ID, w.at); err != nil {
-			return err
-		}
-		c := manifest.Change{Action: manifest.Disabled, Kind: "user", Name: user.Email}
-		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil {
-			return err
-		}
-		return w.endAll(ctx, user.ID)
+		return w.endPerson(ctx, ending.Access{UserID: user.ID}, user.Email)
 	})
 }
 
@@ -90,14 +69,14 @@ func (d Desk) EndSessionsOf(ctx context.Context, emailOrID string) (*manifest.Re
 		if err != nil {
 			return err
 		}
-		return w.endAll(ctx, user.ID)
+		return w.endSessions(ctx, ending.Access{UserID: user.ID})
 	})
 }
 
-// endAll ends the sessions of a person that have not ended by themselves. Idle
+// endSessions ends the sessions of a person that have not ended by themselves. Idle
 // ones are among them: their applications may still keep a session of their own.
-func (w *work) endAll(ctx context.Context, userID string) error {
-	found, err := sqlstore.Find(ctx, w.Tx(), sqlstore.Filter{UserID: userID, LiveAt: w.at})
+func (w *work) endSessions(ctx context.Context, a ending.Access) error {
+	found, err := sqlstore.Find(ctx, w.Tx(), sqlstore.Filter{UserID: a.UserID, TenantID: a.TenantID, UnmarkedAt: w.at})
 	if err != nil {
 		return err
 	}
@@ -127,6 +106,3 @@ func (w *work) end(ctx context.Context, s sqlstore.Found) error {
 		Detail:    map[string]string{"by": audit.ByOperator, "why": "session_end"},
 	})
 }
-
-// Ended is the action of a session that was ended.
-const Ended = "ended"

@@ -21,9 +21,9 @@ const noticeBound = "Running services notice at once where the database can tell
 
 func (a *app) applications() *cobra.Command {
 	return a.group("app", "Create, show and disable applications, and replace their secrets",
-		"Look after applications (OAuth clients). To change one that there is, use `platform apply`.\n\n"+noticeBound,
+		"Look after applications (OAuth clients). To change more of one that there is, use `platform apply`.\n\n"+noticeBound,
 		"  platform app list\n  platform app rotate-secret billing-web",
-		a.appCreate(), a.appList(), a.appShow(), a.appRotate(), a.appDisable())
+		a.appCreate(), a.appList(), a.appShow(), a.appRotate(), a.appDisable(), a.appEnable(), a.appRevoke())
 }
 
 func (a *app) appCreate() *cobra.Command {
@@ -271,25 +271,6 @@ stay valid for --overlap, so that it can be given the new one without haste.
 		}
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
 			return desk.RotateSecret(ctx, args[0], overlap)
-		})
-	}
-	return cmd
-}
-
-func (a *app) appDisable() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "disable CLIENT_ID", Short: "Switch an application off",
-		Long: `Switch an application off: it authenticates no more and is given no more tokens.
-Nothing is deleted. Applying a file that has it leaves it disabled; "enabled:
-true" in it and --overrule enable it.
-
-` + noticeBound,
-		Example: "  platform app disable billing-web --dry-run", Args: oneArgument("CLIENT_ID"),
-	}
-	dryRun := dryRunFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
-			return desk.DisableApplication(ctx, args[0])
 		})
 	}
 	return cmd

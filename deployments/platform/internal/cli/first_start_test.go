@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,8 +34,8 @@ func TestMain(m *testing.M) {
 func (d *desk) process(args ...string) *up {
 	d.t.Helper()
 	u := &up{t: d.t, out: &output{}, err: &output{}, ended: make(chan int, 1)}
-	command := exec.Command(os.Args[0], args...) //nolint:gosec // the test itself
-	command.Env = append(d.environ, asPlatform+"=1", "PATH="+os.Getenv("PATH"))
+	command := exec.Command(os.Args[0], args...)
+	command.Env = slices.Concat(d.environ, []string{asPlatform + "=1", "PATH=" + os.Getenv("PATH")})
 	command.Stdout, command.Stderr = u.out, u.err
 	require.NoError(d.t, command.Start())
 	u.stop = func() { _ = command.Process.Signal(syscall.SIGTERM) }

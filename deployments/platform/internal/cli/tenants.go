@@ -11,10 +11,10 @@ import (
 )
 
 func (a *app) tenants() *cobra.Command {
-	return a.group("tenant", "Create and show tenants",
-		"Look after tenants: the organisations whose people sign in. To change or disable one that there is, use `platform apply`.",
-		"  platform tenant create acme --name \"Acme Corp\" --domain acme.test\n  platform tenant list",
-		a.tenantCreate(), a.tenantList(), a.tenantShow())
+	return a.group("tenant", "Create, show and disable tenants",
+		"Look after tenants: the organisations whose people sign in. To change more of one that there is, use `platform apply`.",
+		"  platform tenant create acme --name \"Acme Corp\" --domain acme.test\n  platform tenant disable acme",
+		a.tenantCreate(), a.tenantList(), a.tenantShow(), a.tenantDisable(), a.tenantEnable(), a.tenantRevoke())
 }
 
 func (a *app) tenantCreate() *cobra.Command {

@@ -17,7 +17,8 @@ func (a *app) users() *cobra.Command {
 	return a.group("user", "Create, show, unlock and disable people, and set their passwords",
 		"Look after people. To change more of one that there is than the password, use `platform apply`.",
 		"  platform user create ada@acme.test --name \"Ada Lovelace\" --tenant acme\n  platform user disable ada@acme.test",
-		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userUnlock(), a.userDisable())
+		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userUnlock(),
+		a.userDisable(), a.userEnable(), a.userRevoke())
 }
 
 func (a *app) userCreate() *cobra.Command {
@@ -150,13 +151,14 @@ func (a *app) userSetPassword() *cobra.Command {
 		Long: `Set a person's password. It is read from standard input (asked for, without echo,
 at a terminal) or from --password-file, never from the command line. It counts
 at once; the person stays signed in where they are, unless --end-sessions says
-otherwise.`,
+otherwise: it ends all of their access, with what applications and devices hold
+(see platform user revoke).`,
 		Example: "  platform user set-password ada@acme.test\n" +
 			"  platform user set-password ada@acme.test --password-file ada.secret --end-sessions",
 		Args: oneArgument("EMAIL"),
 	}
 	cmd.Flags().StringVar(&file, "password-file", "", passwordFileUsage)
-	cmd.Flags().BoolVar(&end, "end-sessions", false, "also end their sessions")
+	cmd.Flags().BoolVar(&end, "end-sessions", false, "also end all of their access: sessions, and what applications and devices hold")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		secret, err := a.readPassword(cmd.Context(), file)
@@ -165,25 +167,6 @@ otherwise.`,
 		}
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
 			return desk.SetPassword(ctx, args[0], secret, end)
-		})
-	}
-	return cmd
-}
-
-func (a *app) userDisable() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "disable EMAIL", Short: "Switch a person off",
-		Long: `Switch a person off and end their sessions, at once: they cannot sign in, no
-token is issued or refreshed for them, and what the platform is asked about the
-tokens they have is refused. A resource that verifies access tokens by itself
-accepts them until they expire. Nothing is deleted. Applying a file that has the
-person leaves them disabled; "enabled: true" in it and --overrule enable them.`,
-		Example: "  platform user disable ada@acme.test", Args: oneArgument("EMAIL"),
-	}
-	dryRun := dryRunFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
-			return desk.DisableUser(ctx, args[0])
 		})
 	}
 	return cmd

@@ -91,7 +91,7 @@ CREATE FUNCTION grant_begins() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 BEGIN
     NEW.ends := COALESCE(
         (SELECT c.ends FROM authorization_codes c WHERE c.grant_id = NEW.id),
-        (SELECT d.ends FROM device_codes d WHERE d.grant_id = NEW.id AND d.grant_id <> ''),
+        (SELECT min(d.ends) FROM device_codes d WHERE d.grant_id = NEW.id AND d.grant_id <> ''),
         0);
     RETURN NEW;
 END

@@ -75,7 +75,7 @@ END;
 CREATE TRIGGER grant_begins AFTER INSERT ON grants BEGIN
     UPDATE grants SET ends = COALESCE(
         (SELECT c.ends FROM authorization_codes c WHERE c.grant_id = NEW.id),
-        (SELECT d.ends FROM device_codes d WHERE d.grant_id = NEW.id AND d.grant_id <> ''),
+        (SELECT min(d.ends) FROM device_codes d WHERE d.grant_id = NEW.id AND d.grant_id <> ''),
         0)
     WHERE id = NEW.id;
 END;

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
-	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -197,7 +196,7 @@ func (a *Authorizer) need(ctx context.Context, app *directory.Application, row *
 	if need := domain.SignIn(row, session, a.SessionIdle, a.Now()); need != domain.Nothing {
 		return need, nil
 	}
-	stands, err := a.stands(ctx, session)
+	stands, err := a.stands(ctx, app, session)
 	if err != nil {
 		return domain.Nothing, err
 	}
@@ -211,11 +210,12 @@ func (a *Authorizer) need(ctx context.Context, app *directory.Application, row *
 	return domain.Nothing, err
 }
 
-// stands tells whether the session's account may still sign in to its tenant. A
-// code would not redeem otherwise, and the person would not learn why.
-func (a *Authorizer) stands(ctx context.Context, session *sessions.Session) (bool, error) {
+// stands reports whether the session's person may go on to the application in the
+// session's tenant. A code would not redeem otherwise, and the person would not learn
+// why.
+func (a *Authorizer) stands(ctx context.Context, app *directory.Application, session *sessions.Session) (bool, error) {
 	user, err := a.People.User(ctx, session.UserID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+	if errors.Is(err, directory.ErrNotFound) {
 		return false, nil
 	}
 	if err != nil {
@@ -225,7 +225,7 @@ func (a *Authorizer) stands(ctx context.Context, session *sessions.Session) (boo
 	if err != nil {
 		return false, fmt.Errorf("look up the memberships: %w", err)
 	}
-	return slices.ContainsFunc(tenants, func(t directory.Tenant) bool { return t.ID == session.TenantID }), nil
+	return directory.EntryTo(session.TenantID, user, tenants, app, session.AMR).Stands(), nil
 }
 
 func (a *Authorizer) consentNeeded(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session) (bool, error) {

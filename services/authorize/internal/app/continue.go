@@ -37,7 +37,7 @@ func errOtherBrowser() error {
 
 // Continue answers a browser that returns with its flow: from the sign-in pages,
 // or from the POST that Keep answered. What it trusts is the row, which only the
-// browser that started it could move on; it decides once more on everything that
+// browser that started it could move on, and the session cookie; it decides once more on everything that
 // may have changed since.
 func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor) (*Answer, error) {
 	posted, err := a.Posted.Kept(ctx, flow)
@@ -70,7 +70,7 @@ func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor)
 	}
 	switch row.Decision {
 	case grants.SignedIn, grants.Consented:
-		return a.finish(ctx, app, row)
+		return a.finish(ctx, app, row, visitor)
 	case grants.Denied:
 		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the person refused"))
 	default:
@@ -125,16 +125,22 @@ func (a *Authorizer) startPosted(ctx context.Context, row *grants.AuthorizationR
 }
 
 // finish issues the code if everything the person was asked for still holds;
-// what does not leads back to the pages, which ask the same questions.
-func (a *Authorizer) finish(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest) (*Answer, error) {
+// what does not leads back to the pages, which ask the same questions. The browser
+// must hold the session that answered: its browser cookie is older than the sign-in,
+// so that somebody else may know it. Where it holds another one by now the pages
+// have that decide, and where it holds none they ask for a sign-in.
+func (a *Authorizer) finish(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+) (*Answer, error) {
 	back := &Answer{Pages: row.ID}
-	session, err := a.Sessions.Session(ctx, row.SessionID)
-	if errors.Is(err, sessions.ErrNotFound) {
+	session, err := a.session(ctx, visitor.Session)
+	if err != nil {
+		return nil, err
+	}
+	if session == nil || session.ID != row.SessionID {
 		return back, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("look up the session: %w", err)
-	}
+
 	now := a.Now()
 	switch {
 	case !session.Usable(now, a.SessionIdle) || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
@@ -142,7 +148,7 @@ func (a *Authorizer) finish(ctx context.Context, app *directory.Application, row
 	case row.HintSubject != "" && row.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
 		return a.end(ctx, row, oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
 	}
-	stands, err := a.stands(ctx, session)
+	stands, err := a.stands(ctx, app, session)
 	if err != nil {
 		return nil, err
 	}

@@ -36,8 +36,6 @@ type Sessions interface {
 	// ByCookie finds a session by the SHA-256 of its cookie, ended and expired
 	// ones too; sessions.ErrNotFound when there is none.
 	ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error)
-	// Session finds a session by id; sessions.ErrNotFound when there is none.
-	Session(ctx context.Context, id string) (*sessions.Session, error)
 	// Consented is what a person allowed before: empty when nothing.
 	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
 	// Touch records that a session was used. It never moves last_seen_at back.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"slices"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -75,7 +74,7 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 		return nil, nil, fmt.Errorf("look up the session: %w", err)
 	}
 	user, err := d.People.User(ctx, session.UserID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+	if errors.Is(err, directory.ErrNotFound) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -85,7 +84,8 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	if err != nil {
 		return nil, nil, fmt.Errorf("look up the memberships: %w", err)
 	}
-	if !slices.ContainsFunc(tenants, func(t directory.Tenant) bool { return t.ID == session.TenantID }) {
+	// The application is not known yet: find asks for it.
+	if !directory.EntryTo(session.TenantID, user, tenants, nil, session.AMR).Stands() {
 		return nil, nil, nil
 	}
 	return session, user, nil
@@ -162,7 +162,19 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", "", ErrSignInGone
 	case !d.Now().Before(row.ExpiresAt):
 		return "", "", ErrSignInGone
-	case row.Decision == grants.Undecided && row.ConsumedAt.IsZero():
+	case !row.ConsumedAt.IsZero():
+		return row.UserCode, "", nil // a reload; the page asks for a sign-in where there is none
+	case row.Decision == grants.Undecided:
+		return "", row.Handle(), nil
+	}
+
+	// The browser must hold the session that answered, as at authorize: its browser
+	// cookie is older than the sign-in.
+	session, _, err := d.person(ctx, visitor)
+	if err != nil {
+		return "", "", err
+	}
+	if session == nil || session.ID != row.SessionID {
 		return "", row.Handle(), nil
 	}
 	// The row granted a sign-in and nothing else; to come back twice is harmless.

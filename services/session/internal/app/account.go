@@ -92,11 +92,28 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 	return p, nil
 }
 
-// EndDevice ends one of the person's sessions; one that is not theirs, or is over
-// already, changes nothing. True when it was the browser's own.
-func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) (own bool, err error) {
-	_, err = a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID })
-	return sessionID == me.Session.ID, err
+// EndDevice ends one of the person's other sessions; one that is not theirs, or is
+// over already, changes nothing.
+func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) error {
+	_, err := a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID && s.ID != me.Session.ID })
+	return err
+}
+
+// Leave ends the browser's own session, with what EndSession gives instead of its
+// cookies.
+func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
+	fresh, err := a.leave(ctx, me.Session, me.Browser)
+	if err != nil {
+		return nil, err
+	}
+	a.record(ctx, me.Browser, audit.Event{
+		Kind:      audit.SessionEnded,
+		UserID:    me.User.ID,
+		TenantID:  me.Session.TenantID,
+		SessionID: me.Session.ID,
+		Detail:    map[string]string{"by": me.Session.ID},
+	})
+	return fresh, nil
 }
 
 // EndOthers ends all of the person's sessions but the browser's own, and tells
@@ -126,6 +143,48 @@ func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Sessi
 	return ended, nil
 }
 
+// Holders are the names of the applications that keep access to the person's account
+// while nobody is signed in, and would lose it with EndElsewhere.
+func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
+	allowed, err := a.Allowances.Allowed(ctx, me.User.ID, me.Now)
+	if err != nil {
+		return nil, fmt.Errorf("read what the person allows: %w", err)
+	}
+	var names []string
+	for _, one := range allowed {
+		if one.Offline && !slices.Contains(names, one.Application) {
+			names = append(names, one.Application)
+		}
+	}
+	return names, nil
+}
+
+// endElsewhere ends all of the person's access but the browser's own session: other
+// sessions, and what applications and devices hold.
+func (a *App) endElsewhere(ctx context.Context, me *Me) error {
+	all, err := a.Lists.OfUser(ctx, me.User.ID)
+	if err != nil {
+		return fmt.Errorf("read the person's sessions: %w", err)
+	}
+	if err := a.Allowances.EndElsewhere(ctx, me.User.ID, me.Session.ID, a.Now()); err != nil {
+		return fmt.Errorf("end the access elsewhere: %w", err)
+	}
+	a.Backchannel.Wake()
+	for _, s := range all {
+		if s.ID == me.Session.ID {
+			continue
+		}
+		a.record(ctx, me.Browser, audit.Event{
+			Kind:      audit.SessionEnded,
+			UserID:    me.User.ID,
+			TenantID:  s.TenantID,
+			SessionID: s.ID,
+			Detail:    map[string]string{"by": me.Session.ID},
+		})
+	}
+	return nil
+}
+
 // Withdraw takes back what the person allows an application in a tenant, and all
 // the access that came of it.
 func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
@@ -144,12 +203,12 @@ func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) e
 // PasswordChange is what the form of that name says.
 type PasswordChange struct {
 	Current, New, Repeated string
-	EndOthers              bool
+	EndOthers              bool // sessions elsewhere, and what applications and devices hold
 }
 
 // ChangePassword replaces the person's password. The current one counts as a
 // guess, as it does at sign-in: a session that was left open must not become a
-// place to guess at. Afterwards this browser has a new cookie. *limits.Error when
+// place to guess at. Afterwards this browser has other cookies. *limits.Error when
 // it is too soon to guess again.
 func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange) (domain.PasswordProblem, *NewCookie, error) {
 	if problem := domain.CheckNewPassword(change.New, change.Repeated, me.User.Email); problem != domain.PasswordFine {
@@ -178,11 +237,11 @@ func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange)
 	}
 	a.record(ctx, me.Browser, audit.Event{Kind: audit.PasswordChanged, UserID: me.User.ID, SessionID: me.Session.ID})
 	if change.EndOthers {
-		if _, err := a.EndOthers(ctx, me); err != nil {
+		if err := a.endElsewhere(ctx, me); err != nil {
 			return domain.PasswordFine, nil, err
 		}
 	}
-	fresh, err := a.renew(ctx, me.Session)
+	fresh, err := a.renew(ctx, me.Browser, "", me.Session, nil)
 	return domain.PasswordFine, fresh, err
 }
 

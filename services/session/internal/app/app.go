@@ -38,6 +38,7 @@ type Settings struct {
 	DeviceSecret []byte
 	// PseudonymKey keys the names of addresses in the audit trail.
 	PseudonymKey []byte
+	CookieSecret []byte // derives the cookies that follow a flow's
 }
 
 // App holds the use cases.
@@ -77,4 +78,7 @@ type Browser struct {
 	Address      netip.Addr
 	// Reference is what an error page of this request shows and the trail keeps.
 	Reference string
+	// Resent is a form that may be sent twice: it may follow a flow that it moved on to
+	// the next browser cookie itself, as far as the person is proven once more.
+	Resent bool
 }

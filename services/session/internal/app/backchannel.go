@@ -170,7 +170,9 @@ func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) ports.L
 func (b *Backchannel) deliver(ctx context.Context, n ports.LogoutNotice) (ports.LogoutOutcome, error) {
 	app, err := b.Applications.Application(ctx, n.ClientID)
 	switch {
-	case errors.Is(err, directory.ErrNotFound), err == nil && (!app.Active || app.BackchannelLogoutURI == ""):
+	// A disabled application hears of what ended with its disabling: it may keep
+	// sessions of its own.
+	case errors.Is(err, directory.ErrNotFound), err == nil && app.BackchannelLogoutURI == "":
 		return ports.LogoutObsolete, nil
 	case err != nil:
 		return ports.LogoutUnsigned, fmt.Errorf("read the application: %w", err)

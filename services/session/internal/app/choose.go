@@ -7,7 +7,6 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
@@ -69,8 +68,8 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 }
 
 // Account takes the choice of somebody else who is signed in in this browser: the
-// same session goes on under a cookie of its own, so that an old one that was
-// kept somewhere is worth nothing. Where their sign-in does not do for the flow,
+// same session goes on under other cookies, so that old ones that were kept
+// somewhere are worth nothing. Where their sign-in does not do for the flow,
 // their password is asked for.
 func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCookie, error) {
 	i := slices.IndexFunc(v.Others, func(o domain.Account) bool { return o.Session.ID == sessionID })
@@ -80,12 +79,15 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	if err := a.settle(ctx, v); err != nil {
 		return nil, err
 	}
-	chosen := v.Others[i]
-	fresh, err := a.renew(ctx, chosen.Session)
-	if fresh == nil || err != nil {
+
+	chosen, before := v.Others[i], v.Prior
+	a.describe(chosen.Session, v.Browser)
+	fresh, err := a.renew(ctx, v.Browser, v.Request.ID, chosen.Session, nil)
+	if err != nil {
 		return nil, err
 	}
-	a.record(ctx, v.Browser, about(audit.SessionPicked, v, chosen.Session))
+	a.picked(ctx, v, chosen.Session, before)
+
 	v.Session, v.User, v.Tenants = chosen.Session, chosen.User, chosen.Tenants
 	if !v.Accepted() {
 		_, err = a.Email(ctx, v, chosen.User.Email)
@@ -94,20 +96,19 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
 
-// renew gives a session another cookie; nil when it has ended.
-func (a *App) renew(ctx context.Context, s *sessions.Session) (*NewCookie, error) {
-	value, err := oauth.NewSecret(a.Random)
-	if err != nil {
-		return nil, err
+// picked tells the trail whose session a browser took up again.
+func (a *App) picked(ctx context.Context, v *Visit, s, before *sessions.Session) {
+	event := audit.Event{
+		Kind:      audit.SessionPicked,
+		UserID:    s.UserID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+		ClientID:  v.Request.ClientID,
 	}
-	ok, err := a.Renewals.Renew(ctx, s.ID, oauth.HashSecret(value))
-	if err != nil {
-		return nil, fmt.Errorf("renew the session's cookie: %w", err)
+	if before != nil {
+		event.Detail = map[string]string{"was": before.ID}
 	}
-	if !ok {
-		return nil, nil
-	}
-	return &NewCookie{Value: value, Lifetime: s.ExpiresAt.Sub(a.Now())}, nil
+	a.record(ctx, v.Browser, event)
 }
 
 // Consent takes the answer of the consent page; where none is due it changes

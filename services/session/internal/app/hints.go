@@ -74,7 +74,7 @@ func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) 
 			return nil, fmt.Errorf("read the person: %w", err)
 		}
 		other := domain.Account{Session: s, User: user}
-		if other.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+		if other.Tenants, err = a.tenants(ctx, user, v.App, s.AMR); err != nil {
 			return nil, err
 		}
 		if other.Tenant() != nil {

@@ -118,14 +118,16 @@ func withState(uri, state string) string {
 	return uri + separator + "state=" + url.QueryEscape(state)
 }
 
-// EndSession signs the browser out: the session and its online grants.
-func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) error {
+// EndSession signs the browser out: the session and its online grants. What the
+// browser is given instead of its cookies has no session; nil when it had none.
+func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) (*NewCookie, error) {
 	s := out.Session
 	if s == nil {
-		return nil
+		return nil, nil
 	}
-	if err := a.end(ctx, s); err != nil {
-		return err
+	fresh, err := a.leave(ctx, s, b)
+	if err != nil {
+		return nil, err
 	}
 	event := audit.Event{Kind: audit.SignedOut, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID}
 	event.Detail = ended(audit.ByPerson, "signed_out")
@@ -134,7 +136,27 @@ func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) error {
 		event.Detail = ended(audit.ByApplication, "logout") // which sent the person here
 	}
 	a.record(ctx, b, event)
-	return nil
+	return fresh, nil
+}
+
+// leave ends the browser's session and renews its other cookies: who is signed in
+// beside stays, and what was noted of this browser is worth nothing. Nil when the
+// session had ended before.
+func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCookie, error) {
+	fresh, r, err := a.renewal(b, "", &sessions.Session{ExpiresAt: a.Now().Add(a.Lifetime)})
+	if err != nil {
+		return nil, err
+	}
+	left, err := a.Renewals.Leave(ctx, s.ID, r)
+	if err != nil {
+		return nil, fmt.Errorf("end the session: %w", err)
+	}
+	a.Backchannel.Wake()
+	if !left {
+		return nil, nil
+	}
+	fresh.Value = ""
+	return fresh, nil
 }
 
 type hint struct {

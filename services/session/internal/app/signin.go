@@ -18,15 +18,6 @@ import (
 // maxAccounts is how many people one browser keeps signed in.
 const maxAccounts = 5
 
-// NewCookie is what a browser is given when its session changes; fields that are
-// empty stay as they are.
-type NewCookie struct {
-	Value    string // of the session cookie
-	Accounts string // of the cookie that the browser's sessions share
-	Device   string // of the cookie by which accounts know the browser again
-	Lifetime time.Duration
-}
-
 // Email keeps the typed address in the flow; false when it cannot be one.
 func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	if v.Step == domain.StepDone {
@@ -50,8 +41,8 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	}
 }
 
-// Password checks the password of the flow's address and signs the browser in:
-// a new session under a new cookie, never an old id. No cookie and no error means
+// Password checks the password of the flow's address and signs the browser in,
+// under new cookies. ErrRenewed when another tab was first. No cookie and no error means
 // wrong, which is all that anybody learns. It asks for nothing where no password
 // is due. *limits.Error when it is too soon to guess again.
 func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie, error) {
@@ -70,18 +61,23 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if err := a.Accounts.RecordLogin(ctx, account.User.ID, now); err != nil {
 		return nil, fmt.Errorf("record the sign-in: %w", err)
 	}
-	tenants, err := a.tenants(ctx, account.User.ID)
+	tenants, err := a.tenants(ctx, &account.User, v.App, []string{oauth.AMRPassword})
 	if err != nil {
 		return nil, err
 	}
 	s := &sessions.Session{
-		UserID: account.User.ID, AuthTime: now, ACR: oauth.ACRPassword, AMR: []string{oauth.AMRPassword},
-		ExpiresAt: now.Add(a.Lifetime), PersonEnds: account.AccessEnds,
+		UserID:     account.User.ID,
+		AuthTime:   now,
+		ACR:        oauth.ACRPassword,
+		AMR:        []string{oauth.AMRPassword},
+		ExpiresAt:  now.Add(a.Lifetime),
+		PersonEnds: account.AccessEnds,
 	}
 	if len(tenants) == 1 {
 		s.TenantID = tenants[0].ID
 	}
-	fresh, err := a.newSession(ctx, v, s)
+
+	fresh, err := a.signIn(ctx, v, s, tenants)
 	if err != nil {
 		return nil, err
 	}
@@ -89,10 +85,33 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if err != nil {
 		return nil, err
 	}
-	a.record(ctx, v.Browser, audit.Event{
-		Kind: audit.SignedIn, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, ClientID: v.Request.ClientID,
-	})
+	if !fresh.again {
+		a.record(ctx, v.Browser, audit.Event{
+			Kind: audit.SignedIn, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, ClientID: v.Request.ClientID,
+		})
+	}
 	return fresh, nil
+}
+
+// signIn makes s the browser's session. Where the same person is signed in in this
+// browser already, in a tenant that is still theirs, that session goes on as it is
+// but for its cookies and how and when they signed in: a step-up ends nothing that
+// applications hold. Everything else is a new session.
+func (a *App) signIn(ctx context.Context, v *Visit, s *sessions.Session, tenants []directory.Tenant) (*NewCookie, error) {
+	all, err := a.inBrowser(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(all, func(old *sessions.Session) bool { return domain.GoesOn(old, s.UserID, tenants, v.Now) })
+	if i < 0 {
+		return a.newSession(ctx, v, s)
+	}
+
+	s.ID, s.TenantID = all[i].ID, all[i].TenantID
+	a.describe(s, v.Browser)
+	ends, _ := a.beside(all, v.Now, s.UserID)
+	ends = slices.DeleteFunc(ends, func(id string) bool { return id == s.ID })
+	return a.renew(ctx, v.Browser, v.Request.ID, s, ends)
 }
 
 // upgrade hashes a password anew where its hash has another cost than new ones. It
@@ -112,53 +131,56 @@ func (a *App) upgrade(ctx context.Context, account *directory.Account, typed str
 }
 
 // newSession inserts s with an id and a cookie of its own. What the same person
-// had in the browser before it ends; others stay signed in beside it, under an
-// accounts cookie that is new too.
+// had in the browser before it ends; others stay signed in beside it.
 func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*NewCookie, error) {
-	value, err := oauth.NewSecret(a.Random)
-	if err != nil {
-		return nil, err
-	}
-	accounts, err := oauth.NewSecret(a.Random)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if s.ID, err = oauth.NewID("ses_", a.Random); err != nil {
 		return nil, err
 	}
 	s.CreatedAt = a.Now()
 	s.LastSeenAt = s.CreatedAt
-	s.BrowserHash, s.UserAgent = oauth.HashSecret(accounts), v.Browser.UserAgent
-	if v.Browser.Address.IsValid() {
-		s.Address = v.Browser.Address.String()
-	}
-	ends, keeps, err := a.beside(ctx, v, s.UserID)
+	a.describe(s, v.Browser)
+
+	all, err := a.inBrowser(ctx, v)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.Writer.Create(ctx, s, oauth.HashSecret(value), ends, keeps); err != nil {
+	fresh, r, err := a.renewal(v.Browser, v.Request.ID, s)
+	if err != nil {
+		return nil, err
+	}
+	r.Ends, _ = a.beside(all, v.Now, s.UserID)
+
+	done, err := a.Writer.Create(ctx, s, r)
+	if err != nil {
 		return nil, fmt.Errorf("write the session: %w", err)
 	}
 	a.Backchannel.Wake() // for those that it ended
-	a.created(ctx, v, s, ends)
-	return &NewCookie{Value: value, Accounts: accounts, Lifetime: s.ExpiresAt.Sub(s.CreatedAt)}, nil
+	if done {
+		a.created(ctx, v, s, r.Ends)
+	}
+	return a.settled(ctx, done, fresh, r, s)
+}
+
+// describe says where a session is.
+func (a *App) describe(s *sessions.Session, b Browser) {
+	s.UserAgent, s.Address = b.UserAgent, ""
+	if b.Address.IsValid() {
+		s.Address = b.Address.String()
+	}
 }
 
 // beside tells which of the browser's sessions end when userID signs in, and
 // which stay: those of others that still sign in, the last used first.
-func (a *App) beside(ctx context.Context, v *Visit, userID string) (ends, keeps []string, err error) {
-	all, err := a.inBrowser(ctx, v)
-	if err != nil {
-		return nil, nil, err
-	}
+func (a *App) beside(all []*sessions.Session, now time.Time, userID string) (ends, keeps []string) {
 	for _, s := range all {
-		if s.UserID == userID || !s.Usable(v.Now, a.Idle) || len(keeps) == maxAccounts-1 {
+		if s.UserID == userID || !s.Usable(now, a.Idle) || len(keeps) == maxAccounts-1 {
 			ends = append(ends, s.ID)
 		} else {
 			keeps = append(keeps, s.ID)
 		}
 	}
-	return ends, keeps, nil
+	return ends, keeps
 }
 
 // inBrowser lists the browser's sessions: those of its accounts cookie and that

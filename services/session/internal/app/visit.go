@@ -1,11 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -26,6 +26,8 @@ type Visit struct {
 	// Prior is the session in this browser whether or not it counts here: the one
 	// that a new one replaces. Nil when there is none to end.
 	Prior *sessions.Session
+	// behind: the flow has moved on to the next browser cookie (Browser.Resent).
+	behind bool
 }
 
 // Open reads a flow for the browser it belongs to and tells which step is due.
@@ -35,6 +37,9 @@ func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error
 	v, err := a.look(ctx, flowID, b)
 	if err != nil {
 		return nil, err
+	}
+	if v.behind {
+		return v, nil
 	}
 	if only := v.OnlyTenant(); v.Step == domain.StepTenant && only != "" {
 		if err := a.chooseTenant(ctx, v, only); err != nil {
@@ -55,7 +60,11 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
-	v := &Visit{Situation: domain.Situation{Request: request, Now: a.Now()}, Browser: b}
+	v := &Visit{
+		Situation: domain.Situation{Request: request, Now: a.Now()},
+		Browser:   b,
+		behind:    !bytes.Equal(request.BrowserHash, b.Hash),
+	}
 	if request.Kind != grants.KindAccount { // which no application has a part in
 		if v.App, err = a.application(ctx, request.ClientID); err != nil {
 			return nil, err
@@ -86,12 +95,19 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 
 func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.AuthorizationRequest, error) {
 	request, err := a.Flows.Request(ctx, id)
+	if err == nil && request.Sealed != "" && len(b.Hash) > 0 {
+		// Nothing has happened in it yet, so it is worth what the link to the application
+		// is. The browser in which a person first acts on it is the one that it is bound
+		// to, for the cookie may have changed since, by a sign-in in another tab.
+		request.BrowserHash = b.Hash
+	}
+
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
 		return nil, ErrFlowUnknown
 	case err != nil:
 		return nil, fmt.Errorf("read the flow: %w", err)
-	case len(b.Hash) == 0 || subtle.ConstantTimeCompare(request.BrowserHash, b.Hash) != 1:
+	case !a.belongs(request, b):
 		return nil, ErrOtherBrowser
 	case !request.ConsumedAt.IsZero():
 		return nil, ErrFlowFinished
@@ -100,6 +116,18 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Authoriza
 	default:
 		return request, nil
 	}
+}
+
+// belongs reports whether a flow is bound to a browser's cookie, or, for a form that
+// may be sent twice, to the one that follows it.
+func (a *App) belongs(r *grants.AuthorizationRequest, b Browser) bool {
+	if len(b.Hash) == 0 {
+		return false
+	}
+	if subtle.ConstantTimeCompare(r.BrowserHash, b.Hash) == 1 {
+		return true
+	}
+	return b.Resent && subtle.ConstantTimeCompare(r.BrowserHash, oauth.HashSecret(a.successor(b, r.ID))) == 1
 }
 
 func (a *App) application(ctx context.Context, clientID string) (*directory.Application, error) {
@@ -144,7 +172,7 @@ func (a *App) person(ctx context.Context, v *Visit) error {
 	if err != nil {
 		return fmt.Errorf("read the person: %w", err)
 	}
-	if v.Tenants, err = a.tenants(ctx, user.ID); err != nil {
+	if v.Tenants, err = a.tenants(ctx, user, v.App, v.Prior.AMR); err != nil {
 		return err
 	}
 	v.Session, v.User = v.Prior, user
@@ -156,14 +184,14 @@ func (a *App) person(ctx context.Context, v *Visit) error {
 	return nil
 }
 
-// tenants are those a password opens: the people of an sso_only tenant have none
-// here, so a password from elsewhere does not lead into it either.
-func (a *App) tenants(ctx context.Context, userID string) ([]directory.Tenant, error) {
-	all, err := a.People.Tenants(ctx, userID)
+// tenants are those that are open to a person who signed in by amr, by the rule of all
+// services.
+func (a *App) tenants(ctx context.Context, user *directory.User, app *directory.Application, amr []string) ([]directory.Tenant, error) {
+	all, err := a.People.Tenants(ctx, user.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read the tenants: %w", err)
 	}
-	return slices.DeleteFunc(all, func(t directory.Tenant) bool { return t.SSOOnly }), nil
+	return directory.Enterable(user, all, app, amr), nil
 }
 
 // home is the tenant whose page asks for the password: the one that verified the

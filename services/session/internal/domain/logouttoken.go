@@ -21,11 +21,12 @@ type LogoutToken struct {
 	IssuedAt  int64               `json:"iat"`
 	ExpiresAt int64               `json:"exp"`
 	ID        string              `json:"jti"`
-	SessionID string              `json:"sid"`
+	SessionID string              `json:"sid,omitempty"`
 	Events    map[string]struct{} `json:"events"`
 }
 
-// NewLogoutToken says that a person's session has ended. id is new for each
+// NewLogoutToken says that a person's session has ended or, where sessionID is empty,
+// that all of the person's sessions at the application have. id is new for each
 // attempt, for an application may remember the ones it has seen.
 func NewLogoutToken(issuer, clientID, userID, sessionID, id string, now time.Time) LogoutToken {
 	return LogoutToken{

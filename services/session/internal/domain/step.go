@@ -139,6 +139,13 @@ func (s *Situation) Names(user *directory.User) bool {
 	return ok && address == user.Email
 }
 
+// GoesOn reports whether a session of the browser goes on when a person signs in
+// again: it is theirs and alive, if idle, and they may still enter its tenant.
+func GoesOn(s *sessions.Session, userID string, tenants []directory.Tenant, now time.Time) bool {
+	return s.UserID == userID && s.EndedAt.IsZero() && now.Before(s.ExpiresAt) &&
+		(s.TenantID == "" || tenantOf(s, tenants) != nil)
+}
+
 // MayEnter tells whether a tenant is one that the session may choose.
 func (s *Situation) MayEnter(tenantID string) bool {
 	return slices.ContainsFunc(s.Tenants, func(t directory.Tenant) bool { return t.ID == tenantID })

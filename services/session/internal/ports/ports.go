@@ -59,10 +59,9 @@ type SessionLists interface {
 
 // SessionWriter writes sessions and consents; nobody else does.
 type SessionWriter interface {
-	// Create inserts a session under its cookie's hash and deals with the ids that
-	// the browser held before, in one transaction: it ends some, with their online
-	// grants, and moves the others to the new session's BrowserHash.
-	Create(ctx context.Context, s *sessions.Session, cookieHash []byte, ends, keeps []string) error
+	// Create inserts a session and carries out a renewal, in one transaction; false,
+	// and nothing is changed, when another request renewed the same cookies first.
+	Create(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
 	// ChooseTenant sets a session's tenant, once; false when it has one already or
 	// has ended.
 	ChooseTenant(ctx context.Context, sessionID, tenantID string) (bool, error)
@@ -74,11 +73,33 @@ type SessionWriter interface {
 	Remember(ctx context.Context, key sessions.ConsentKey, scopes oauth.Scopes, at time.Time) error
 }
 
-// Renewals gives a session another cookie.
+// CookieHashes are the SHA-256 of a browser's cookies; nil where it has none.
+type CookieHashes struct {
+	Browser, Session, Accounts []byte
+}
+
+// Renewal replaces all cookies of a browser together: the requests that the browser
+// cookie binds and the sessions that the accounts cookie lists go along, and what
+// the old cookies are still known for afterwards is nothing.
+type Renewal struct {
+	Old, New CookieHashes
+	// Flow is the request in which this happens, or empty. It must still be bound to
+	// the old browser cookie.
+	Flow string
+	// Ends are sessions of the browser that end with it.
+	Ends []string
+	At   time.Time
+}
+
+// Renewals gives a browser other cookies.
 type Renewals interface {
-	// Renew replaces the hash of a session's cookie, so that whoever held the old
-	// one is out; false when the session has ended.
-	Renew(ctx context.Context, sessionID string, cookieHash []byte) (bool, error)
+	// Renew carries out a renewal for a session that goes on, whose sign-in, length,
+	// address and user agent it writes; false, and nothing is changed, when the
+	// session has ended or the old cookies do not stand for it any more.
+	Renew(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
+	// Leave ends a session as SessionWriter.End does, and carries out a renewal
+	// without it; false, and nothing is changed, when it had ended before.
+	Leave(ctx context.Context, sessionID string, r Renewal) (bool, error)
 }
 
 // Allowance is what a person allows an application in a tenant.
@@ -98,6 +119,9 @@ type Allowances interface {
 	// Withdraw removes the consents of a client in a tenant and revokes its grants
 	// there, offline ones too, in one transaction; the number of rows it changed.
 	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
+	// EndElsewhere ends all access of a person but one session with its online grants,
+	// in one transaction.
+	EndElsewhere(ctx context.Context, userID, exceptSession string, at time.Time) error
 }
 
 // Accounts is what proving who one is needs.

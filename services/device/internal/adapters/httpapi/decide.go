@@ -73,9 +73,9 @@ func (a *API) complete(c *gin.Context) {
 }
 
 func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said decision) {
-	if !cookie.CheckCSRF(visitor.Session, csrfPurpose(visit.Code.UserCode), said.CSRFToken) {
+	if !cookie.CheckCSRF(visitor.Session, csrfPurpose(visit), said.CSRFToken) {
 		if httpkit.WantsHTML(c.Request) { // somebody else signed in since, say
-			a.askForCode(c, http.StatusForbidden, visit.Code.UserCode, "device.enter.stale")
+			httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(visit.Code.UserCode))
 			return
 		}
 		httpkit.Fail(c, forbidden("csrf_token is missing or belongs to another session or code"))

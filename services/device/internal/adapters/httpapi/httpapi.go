@@ -170,17 +170,25 @@ func (a *API) info(c *gin.Context) {
 		ExpiresIn: int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
 	}
 	if visit.Session != nil {
-		answer.CSRFToken = csrfToken(visitor, visit.Code.UserCode)
+		answer.CSRFToken = csrfToken(visitor, visit)
 	}
 	httpkit.JSON(c, http.StatusOK, answer)
 }
 
-// csrfToken is bound to the session, whose cookie is the key, and to the code.
-func csrfToken(visitor app.Visitor, userCode string) string {
-	return cookie.CSRFToken(visitor.Session, csrfPurpose(userCode))
+// csrfToken is bound to the session, whose cookie is the key, and to what the page
+// shows.
+func csrfToken(visitor app.Visitor, visit *app.Visit) string {
+	return cookie.CSRFToken(visitor.Session, csrfPurpose(visit))
 }
 
-func csrfPurpose(userCode string) string { return "device " + userCode }
+// csrfPurpose holds what a person decides on: a decision counts for this person and
+// tenant, this code, and what its device asks for.
+func csrfPurpose(visit *app.Visit) string {
+	return cookie.Purpose("device",
+		visit.Session.ID, visit.Session.UserID, visit.Session.TenantID,
+		visit.Code.UserCode, visit.Code.ClientID, visit.Code.Scope.String(), visit.Code.Resource,
+	)
+}
 
 func (a *API) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{

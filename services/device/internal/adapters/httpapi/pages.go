@@ -147,7 +147,7 @@ type approveData struct {
 func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
-		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit.Code.UserCode), Account: visit.User.Email,
+		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit), Account: visit.User.Email,
 		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope), Resource: visit.App.ResourceFor(visit.Code.Resource),
 		Warning: webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
 	}

@@ -191,10 +191,9 @@ func (a *api) accountCSRF(c *gin.Context, s *sessions.Session) (string, error) {
 	return cookie.CSRFToken(browser, accountPurpose(s)), err
 }
 
-func accountPurpose(s *sessions.Session) string { return "account " + s.ID }
-
-// accountForm is what every form of the account page passes first.
-func (a *api) accountForm(c *gin.Context) (*app.Me, *httpkit.Params) {
+// accountForm is what every form of the account page passes first; page is where the
+// form is.
+func (a *api) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params) {
 	form, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
@@ -205,7 +204,7 @@ func (a *api) accountForm(c *gin.Context) (*app.Me, *httpkit.Params) {
 		return nil, nil
 	}
 	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session), form.Get("csrf_token")) {
-		a.fail(c, errForm)
+		a.stale(c, staleAccount, page)
 		return nil, nil
 	}
 	return me, form
@@ -222,7 +221,7 @@ func (a *api) done(c *gin.Context, err error, what string) {
 
 // endSessions signs out one device, or all others.
 func (a *api) endSessions(c *gin.Context) {
-	me, form := a.accountForm(c)
+	me, form := a.accountForm(c, accountPath)
 	if me == nil {
 		return
 	}
@@ -232,20 +231,22 @@ func (a *api) endSessions(c *gin.Context) {
 	case doneOthers:
 		_, err := a.App.EndOthers(c.Request.Context(), me)
 		a.done(c, err, doneOthers)
-	default:
-		own, err := a.App.EndDevice(c.Request.Context(), me, which)
-		if own && err == nil {
-			a.clear(c)
-			httpkit.SeeOther(c, logoutPath)
+	case me.Session.ID:
+		fresh, err := a.App.Leave(c.Request.Context(), me)
+		if err != nil {
+			httpkit.Fail(c, err)
 			return
 		}
-		a.done(c, err, "session")
+		a.leave(c, fresh)
+		httpkit.SeeOther(c, logoutPath)
+	default:
+		a.done(c, a.App.EndDevice(c.Request.Context(), me, which), "session")
 	}
 }
 
 // withdraw ends what an application may do.
 func (a *api) withdraw(c *gin.Context) {
-	me, form := a.accountForm(c)
+	me, form := a.accountForm(c, accountPath)
 	if me == nil {
 		return
 	}
@@ -262,6 +263,7 @@ type newPassword struct {
 	Action, CSRF, Address, Back string
 	Fields                      []webui.Field
 	Others                      bool
+	Holders                     []string // applications that lose their access with Others
 }
 
 func (a *api) passwordForm(c *gin.Context) {
@@ -287,6 +289,11 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 		httpkit.Fail(c, err)
 		return
 	}
+	holders, err := a.App.Holders(c.Request.Context(), me)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
 	t := a.texts.For(c.Request, "")
 	fields := []webui.Field{
 		{Name: "current_password", Label: t.T("new_password.current"), Autocomplete: "current-password"},
@@ -302,13 +309,21 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 			view.Invalid = append(view.Invalid, *f)
 		}
 	}
-	view.Data = &newPassword{Action: accountPasswordPath, CSRF: csrf, Address: me.User.Email, Back: accountPath, Fields: fields, Others: others}
+	view.Data = &newPassword{
+		Action:  accountPasswordPath,
+		CSRF:    csrf,
+		Address: me.User.Email,
+		Back:    accountPath,
+		Fields:  fields,
+		Others:  others,
+		Holders: holders,
+	}
 	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view, webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
 }
 
 // changePassword answers a refused form with the form, never with what was typed.
 func (a *api) changePassword(c *gin.Context) {
-	me, form := a.accountForm(c)
+	me, form := a.accountForm(c, accountPasswordPath)
 	if me == nil {
 		return
 	}

@@ -103,7 +103,7 @@ func emailValue(v *app.Visit) string {
 }
 
 func (a *api) email(c *gin.Context) {
-	v, form, ok := a.submitted(c)
+	v, form, ok := a.submitted(c, formEmail)
 	if !ok {
 		return
 	}
@@ -120,7 +120,7 @@ func (a *api) email(c *gin.Context) {
 }
 
 func (a *api) password(c *gin.Context) {
-	v, form, ok := a.submitted(c)
+	v, form, ok := a.submitted(c, formPassword)
 	if !ok {
 		return
 	}
@@ -146,7 +146,7 @@ func (a *api) password(c *gin.Context) {
 }
 
 func (a *api) tenant(c *gin.Context) {
-	v, form, ok := a.submitted(c)
+	v, form, ok := a.submitted(c, formTenant)
 	if !ok {
 		return
 	}
@@ -164,7 +164,7 @@ func (a *api) tenant(c *gin.Context) {
 }
 
 func (a *api) consent(c *gin.Context) {
-	v, form, ok := a.submitted(c)
+	v, form, ok := a.submitted(c, formConsent)
 	if !ok {
 		return
 	}
@@ -178,9 +178,10 @@ func (a *api) consent(c *gin.Context) {
 	a.next(c, v, "")
 }
 
-// submitted is what every form of a flow passes first: it is from a page of ours
-// in this browser, and the flow is this browser's and alive.
-func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
+// submitted is what every form of a flow passes first: the flow is this browser's and
+// alive, and the form is from a page of ours that showed what it would show now. A
+// form that another tab outran leads to the flow's own address, which tells why.
+func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Params, bool) {
 	form, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
@@ -191,13 +192,18 @@ func (a *api) submitted(c *gin.Context) (*app.Visit, *httpkit.Params, bool) {
 		a.fail(c, app.ErrOtherBrowser)
 		return nil, nil, false
 	}
-	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(browser, flowID, form.Get("csrf_token")) {
-		a.fail(c, errCSRF)
+	b := a.browser(c)
+	b.Resent = page == formPassword
+	v, err := a.App.Open(c.Request.Context(), flowID, b)
+	switch {
+	case errors.Is(err, app.ErrOtherBrowser):
+		httpkit.SeeOther(c, flowPath(flowID))
 		return nil, nil, false
-	}
-	v, err := a.App.Open(c.Request.Context(), flowID, a.browser(c))
-	if err != nil {
+	case err != nil:
 		a.fail(c, err)
+		return nil, nil, false
+	case form.Twice(formFields...) != "" || !cookie.CheckCSRF(browser, flowPurpose(v, page), form.Get("csrf_token")):
+		a.stale(c, staleFlow, flowPath(flowID))
 		return nil, nil, false
 	}
 	return v, form, true
@@ -212,12 +218,6 @@ func (a *api) next(c *gin.Context, v *app.Visit, problem string) {
 	httpkit.SeeOther(c, to)
 }
 
-var (
-	errCSRF = errors.New("session: the form does not belong to this browser and flow")
-	// errForm is errCSRF for the forms of the account page.
-	errForm = errors.New("session: the form does not belong to this session")
-)
-
 type failure struct {
 	err    error
 	status int
@@ -231,8 +231,6 @@ var failures = []failure{
 	{app.ErrFlowFinished, http.StatusGone, "flow.finished"},
 	{app.ErrFlowOver, http.StatusGone, "flow.over"},
 	{app.ErrOtherBrowser, http.StatusForbidden, "flow.browser"},
-	{errCSRF, http.StatusForbidden, "flow.csrf"},
-	{errForm, http.StatusForbidden, "flow.form"},
 }
 
 // fail has a page for each of failures and for too many guesses; everything else
@@ -243,6 +241,10 @@ func (a *api) fail(c *gin.Context, err error) {
 		a.blocked(c, blocked.RetryAfter())
 		return
 	}
+	if errors.Is(err, app.ErrRenewed) {
+		httpkit.SeeOther(c, ownPage(c))
+		return
+	}
 	i := slices.IndexFunc(failures, func(f failure) bool { return errors.Is(err, f.err) })
 	if i < 0 {
 		httpkit.Fail(c, err)
@@ -251,14 +253,7 @@ func (a *api) fail(c *gin.Context, err error) {
 	f := failures[i]
 	texts := a.texts.For(c.Request, "")
 	message := webui.Message{Title: texts.T(f.key + ".title"), Lead: texts.T(f.key + ".what"), Text: texts.T(f.key + ".do")}
-	switch f.key {
-	case "flow.csrf":
-		message.Link = &webui.Link{Href: flowPath(c.Param("flow")), Label: texts.T("flow.csrf.link")}
-	case "flow.form":
-		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
-	default:
-		a.wayOn(c, &message, f.key, texts)
-	}
+	a.wayOn(c, &message, f.key, texts)
 	message.Reference = httpkit.Reference(c)
 	if f.status == http.StatusForbidden { // what an attack looks like
 		a.App.Refused(c.Request.Context(), a.browser(c), f.key)
@@ -270,16 +265,20 @@ func (a *api) fail(c *gin.Context, err error) {
 	a.UI.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
 }
 
+// ownPage is the page that a refused form came from.
+func ownPage(c *gin.Context) string {
+	if flow := c.Param("flow"); flow != "" {
+		return flowPath(flow)
+	}
+	return accountPasswordPath
+}
+
 // blocked says when to try again (RFC 6585 4), by words and by Retry-After.
 func (a *api) blocked(c *gin.Context, wait time.Duration) {
 	texts := a.texts.For(c.Request, "")
 	c.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
-	again := accountPasswordPath
-	if flow := c.Param("flow"); flow != "" {
-		again = flowPath(flow)
-	}
 	a.UI.Message(c.Writer, c.Request, http.StatusTooManyRequests, webui.Message{
 		Title: texts.T("limited.title"), Lead: texts.T("limited.what"), Text: texts.T("limited.do", texts.In(wait)),
-		Reference: httpkit.Reference(c), Link: &webui.Link{Href: again, Label: texts.T("limited.link")},
+		Reference: httpkit.Reference(c), Link: &webui.Link{Href: ownPage(c), Label: texts.T("limited.link")},
 	}, webui.PageOptions{Texts: texts})
 }

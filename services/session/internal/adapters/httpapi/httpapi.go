@@ -112,13 +112,25 @@ func (a *api) setCookies(c *gin.Context, fresh *app.NewCookie) {
 	if fresh == nil {
 		return
 	}
-	a.Jar.SetSession(c.Writer, fresh.Value, fresh.Lifetime)
+	if fresh.Value != "" {
+		a.Jar.SetSession(c.Writer, fresh.Value, fresh.Lifetime)
+	}
+	if fresh.Browser != "" {
+		a.Jar.SetBrowser(c.Writer, fresh.Browser)
+	}
 	if fresh.Accounts != "" {
 		a.Jar.SetAccounts(c.Writer, fresh.Accounts, fresh.Lifetime)
 	}
 	if fresh.Device != "" {
 		a.Jar.SetDevice(c.Writer, fresh.Device)
 	}
+}
+
+// leave takes the session from the browser and gives it what comes instead of its
+// other cookies.
+func (a *api) leave(c *gin.Context, fresh *app.NewCookie) {
+	a.clear(c)
+	a.setCookies(c, fresh)
 }
 
 // ownBrowser is the browser's cookie, set where it has none: forms are bound to

@@ -13,11 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-const (
-	logoutPath = "/api/v1/platform/oauth/logout"
-	// logoutPurpose binds the confirmation's CSRF token to this form.
-	logoutPurpose = "logout"
-)
+const logoutPath = "/api/v1/platform/oauth/logout"
 
 // logoutParams are the parameters that are read, in the order in which the
 // confirmation page hands them on.
@@ -70,12 +66,20 @@ func (a *api) logoutPost(c *gin.Context) {
 		httpkit.Fail(c, repeated())
 		return
 	}
-	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose, form.Get("csrf_token")) {
+	token := form.Get("csrf_token")
+	if token == "" {
 		httpkit.SeeOther(c, ownGet(form))
 		return
 	}
 	out, ok := a.prepare(c, form)
-	if !ok || !a.endSession(c, out) {
+	if !ok {
+		return
+	}
+	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose(out), token) { // somebody else's session now, say
+		httpkit.SeeOther(c, ownGet(form))
+		return
+	}
+	if !a.endSession(c, out) {
 		return
 	}
 	if out.ReturnTo != "" {
@@ -119,11 +123,12 @@ func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool
 }
 
 func (a *api) endSession(c *gin.Context, out *app.Logout) bool {
-	if err := a.App.EndSession(c.Request.Context(), out, a.browser(c)); err != nil {
+	fresh, err := a.App.EndSession(c.Request.Context(), out, a.browser(c))
+	if err != nil {
 		httpkit.Fail(c, err)
 		return false
 	}
-	a.clear(c)
+	a.leave(c, fresh)
 	return true
 }
 
@@ -160,7 +165,7 @@ func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 		return
 	}
 	t := a.texts.For(c.Request, params.Get("ui_locales"))
-	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose)}
+	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose(out))}
 	if out.Person != nil {
 		data.Address = out.Person.Email
 	}

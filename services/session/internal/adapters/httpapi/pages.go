@@ -39,7 +39,7 @@ type choice struct{ Name, Value, Initial, Title, Detail string }
 
 func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem string) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "email")
+	f := a.form(c, v, formEmail)
 	f.Field = emailField(t, value)
 	view := webui.View{Title: t.T("email.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	if problem != "" {
@@ -59,7 +59,7 @@ func emailField(t webui.Texts, value string) webui.Field {
 
 func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "password")
+	f := a.form(c, v, formPassword)
 	f.Address = v.Request.LoginEmail
 	f.Field = webui.Field{
 		Name: "password", Label: t.T("password.label"), Type: "password", Autocomplete: "current-password",
@@ -100,7 +100,7 @@ func (a *api) noTenantPage(c *gin.Context, v *app.Visit) {
 
 func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "tenant")
+	f := a.form(c, v, formTenant)
 	f.Address = v.User.Email
 	for _, tenant := range v.Tenants {
 		f.Choices = append(f.Choices, choice{Name: "tenant", Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name})
@@ -111,7 +111,7 @@ func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
 
 func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "tenant")
+	f := a.form(c, v, formTenant)
 	add := func(tenant *directory.Tenant, detail string) {
 		f.Choices = append(f.Choices, choice{Name: "tenant", Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name, Detail: detail})
 	}
@@ -135,7 +135,7 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 
 func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "consent")
+	f := a.form(c, v, formConsent)
 	f.Address, f.Name, f.Tenant = v.User.Email, nameOf(v.User), v.Tenant().Name
 	f.Scopes, f.Resource = t.Scopes(v.Request.Scope), v.App.ResourceFor(v.Request.Resource)
 	f.ReturnTo = t.T("consent.device")
@@ -153,7 +153,7 @@ func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
 	path := flowPath(v.Request.Handle())
 	return form{
 		Action: path + "/" + action,
-		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), v.Request.Handle()),
+		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), flowPurpose(v, action)),
 		Change: path + "?" + queryStep + "=" + stepEmail,
 		App:    appName(a.texts.For(c.Request, v.Request.UILocales), v),
 	}

@@ -21,14 +21,14 @@ func (a *api) wayOn(c *gin.Context, message *webui.Message, key string, texts we
 		message.Link = &webui.Link{Href: "/device", Label: texts.T("flow.device.link")}
 	case way.Kind == grants.KindAccount:
 		message.Text = texts.T("flow.account.do")
-		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.account.link")}
 	case way.Begin != "":
 		message.Text = texts.T(key+".do_at", way.Application)
 		message.Link = &webui.Link{Href: way.Begin, Label: texts.T("flow.begin", way.Application)}
 	case way.Application != "":
 		message.Text = texts.T(key+".do_at", way.Application)
-		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.account.link")}
 	default:
-		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.form.link")}
+		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.account.link")}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/ending"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
@@ -99,4 +100,12 @@ func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string,
 		return nil
 	})
 	return int(changed), err
+}
+
+// EndElsewhere ends all access of a person but one session.
+func (s *Store) EndElsewhere(ctx context.Context, userID, exceptSession string, at time.Time) error {
+	return s.db.TxAgain(ctx, "access.end_elsewhere", func(tx *database.Tx) error {
+		_, err := ending.EndTx(ctx, tx, ending.Access{UserID: userID, ExceptSession: exceptSession}, at)
+		return err
+	})
 }

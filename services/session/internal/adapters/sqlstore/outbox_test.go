@@ -34,7 +34,7 @@ func ended(t *testing.T, db *database.DB, ids ...string) *sqlstore.Store {
 	store := seeded(t, db)
 	saveApplication(t, db, "app_told", "https://told.test/out")
 	for i, id := range ids {
-		require.NoError(t, store.Create(t.Context(), session(id), []byte(id), nil, nil))
+		require.NoError(t, create(t, store, session(id), renewal([]byte(id))))
 		insertGrant(t, db, "gnt_"+id, "app_told", id, false)
 		require.NoError(t, store.End(t.Context(), id, at.Add(time.Duration(i)*time.Second)))
 	}
@@ -74,8 +74,8 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 		require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
 			return w.DisableApplication(t.Context(), "gone", at)
 		}))
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
-		require.NoError(t, store.Create(t.Context(), session("ses_2"), []byte("two"), nil, nil))
+		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("one"))))
+		require.NoError(t, create(t, store, session("ses_2"), renewal([]byte("two"))))
 		for i, clientID := range []string{"a", "a", "b", "app_1", "gone", "deleted"} {
 			insertGrant(t, db, "gnt_"+string(rune('0'+i)), clientID, "ses_1", false)
 		}
@@ -88,11 +88,11 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 
 		notices, err := store.Claim(t.Context(), claimAt(end, 10))
 		require.NoError(t, err)
-		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:off"}, ids(notices))
+		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:gone", "ses_1:off"}, ids(notices), "a disabled application hears of what it held until now")
 		i := slices.IndexFunc(notices, func(n ports.LogoutNotice) bool { return n.ClientID == "b" })
 		require.Equal(t, ports.LogoutNotice{ID: "ses_1:b", ClientID: "b", UserID: "usr_1", SessionID: "ses_1", CreatedAt: end, Attempts: 1}, notices[i])
 
-		require.NoError(t, store.Create(t.Context(), session("ses_3"), []byte("three"), []string{"ses_2"}, nil))
+		require.NoError(t, create(t, store, session("ses_3"), renewal([]byte("three"), "ses_2")))
 		notices, err = store.Claim(t.Context(), claimAt(end, 10))
 		require.NoError(t, err)
 		require.Equal(t, []string{"ses_2:elsewhere"}, ids(notices), "a session that another one replaces ends too")
@@ -103,9 +103,9 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 func TestAnEndThatIsRolledBackLeavesNoNotice(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := ended(t, db)
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
+		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("one"))))
 		insertGrant(t, db, "gnt_1", "app_told", "ses_1", false)
-		require.Error(t, store.Create(t.Context(), session("ses_1"), []byte("two"), []string{"ses_1"}, nil))
+		require.Error(t, create(t, store, session("ses_1"), renewal([]byte("two"), "ses_1")))
 		state, err := store.State(t.Context())
 		require.NoError(t, err)
 		require.Zero(t, state)
@@ -185,7 +185,7 @@ func TestAClaimTakesOfEachApplicationSoMany(t *testing.T) {
 		}
 		store := ended(t, db, sessions...)
 		saveApplication(t, db, "app_late", "https://late.test/out")
-		require.NoError(t, store.Create(t.Context(), session("ses_late"), []byte("late"), nil, nil))
+		require.NoError(t, create(t, store, session("ses_late"), renewal([]byte("late"))))
 		insertGrant(t, db, "gnt_late", "app_late", "ses_late", false)
 		require.NoError(t, store.End(t.Context(), "ses_late", at.Add(time.Minute)))
 

@@ -2,9 +2,13 @@ package sqlstore
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
@@ -26,33 +30,98 @@ const insertSession = `INSERT INTO sessions
 	(id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, browser_hash, user_agent, address, person_ends)
 	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
-// Create inserts a session, ends those it replaces and takes the others of its
-// browser along.
-func (s *Store) Create(ctx context.Context, n *sessions.Session, cookieHash []byte, ends, keeps []string) error {
-	return s.db.TxAgain(ctx, "session.create", func(tx *database.Tx) error {
-		for _, id := range ends {
-			if err := end(ctx, tx, id, n.CreatedAt); err != nil {
-				return err
-			}
-		}
-		for _, id := range keeps {
-			_, err := tx.Exec(ctx, "session.keep", `UPDATE sessions SET browser_hash = $1 WHERE id = $2 AND ended_at IS NULL`, n.BrowserHash, id)
-			if err != nil {
-				return err
-			}
-		}
+// Create inserts a session and renews the browser's cookies.
+func (s *Store) Create(ctx context.Context, n *sessions.Session, r ports.Renewal) (bool, error) {
+	return s.renewing(ctx, "session.create", r, func(tx *database.Tx) (bool, error) {
 		_, err := tx.Exec(ctx, "session.insert", insertSession,
-			n.ID, cookieHash, n.UserID, n.TenantID, database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR},
-			database.At(n.CreatedAt), database.At(n.LastSeenAt), database.At(n.ExpiresAt), n.BrowserHash, n.UserAgent, n.Address, n.PersonEnds)
-		return err
+			n.ID, r.New.Session, n.UserID, n.TenantID, database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR},
+			database.At(n.CreatedAt), database.At(n.LastSeenAt), database.At(n.ExpiresAt), r.New.Accounts, n.UserAgent, n.Address, n.PersonEnds)
+		return err == nil, err
 	})
 }
 
-// Renew gives a session that goes on another cookie.
-func (s *Store) Renew(ctx context.Context, sessionID string, cookieHash []byte) (bool, error) {
-	n, err := s.db.Exec(ctx, "session.renew",
-		`UPDATE sessions SET cookie_hash = $1 WHERE id = $2 AND ended_at IS NULL`, cookieHash, sessionID)
-	return n == 1, err
+// The old cookies must still stand for the session: of two requests that present
+// the same ones exactly one renews.
+const renewSession = `
+UPDATE sessions SET cookie_hash = $1, browser_hash = $2, auth_time = $3, acr = $4, amr = $5, last_seen_at = $6, expires_at = $7,
+       user_agent = $8, address = $9
+WHERE id = $10 AND ended_at IS NULL AND expires_at > $6 AND (cookie_hash = $11 OR browser_hash = $12)`
+
+// Renew renews the cookies of a browser whose session goes on.
+func (s *Store) Renew(ctx context.Context, n *sessions.Session, r ports.Renewal) (bool, error) {
+	return s.renewing(ctx, "session.renew", r, func(tx *database.Tx) (bool, error) {
+		changed, err := tx.Exec(ctx, "session.renew", renewSession, r.New.Session, r.New.Accounts,
+			database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR}, database.At(r.At), database.At(n.ExpiresAt),
+			n.UserAgent, n.Address, n.ID, r.Old.Session, r.Old.Accounts)
+		return changed == 1, err
+	})
+}
+
+// Leave ends a session and renews the cookies of its browser.
+func (s *Store) Leave(ctx context.Context, sessionID string, r ports.Renewal) (bool, error) {
+	return s.renewing(ctx, "session.leave", r, func(tx *database.Tx) (bool, error) {
+		return sessionstore.End(ctx, tx, sessionID, r.At)
+	})
+}
+
+// errLost rolls back a renewal that another request was faster with.
+var errLost = errors.New("sqlstore: the cookies were renewed meanwhile")
+
+// renewing carries out a renewal in one transaction: the requests go along first,
+// for they are what two tabs of a browser meet at; then the session; then the
+// others that the accounts cookie listed.
+func (s *Store) renewing(ctx context.Context, name string, r ports.Renewal, session func(tx *database.Tx) (bool, error)) (bool, error) {
+	err := s.db.TxAgain(ctx, name, func(tx *database.Tx) error {
+		moved, err := grantstore.NewForSession(tx).Rebind(ctx, s.db.Dialect(), grantstore.Rebinding{
+			From: r.Old.Browser,
+			To:   r.New.Browser,
+			Flow: r.Flow,
+			At:   r.At,
+		})
+		if err == nil && !moved && r.Flow != "" {
+			err = errLost
+		}
+		if err != nil {
+			return err
+		}
+
+		for _, id := range r.Ends {
+			if err := end(ctx, tx, id, r.At); err != nil {
+				return err
+			}
+		}
+		done, err := session(tx)
+		if err == nil && !done {
+			err = errLost
+		}
+		if err != nil {
+			return err
+		}
+
+		return setAside(ctx, tx, r)
+	})
+	if errors.Is(err, errLost) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// setAside moves the browser's other sessions to its new accounts cookie, which alone
+// takes them up again: the one whose session cookie the browser had gets the hash of
+// no cookie.
+func setAside(ctx context.Context, tx *database.Tx, r ports.Renewal) error {
+	if len(r.Old.Session) > 0 {
+		none := sha256.Sum256(slices.Concat(r.Old.Session, r.New.Session))
+		_, err := tx.Exec(ctx, "session.set_aside",
+			`UPDATE sessions SET cookie_hash = $1, browser_hash = $2 WHERE cookie_hash = $3 AND ended_at IS NULL`,
+			none[:], r.New.Accounts, r.Old.Session)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, "session.keep", `UPDATE sessions SET browser_hash = $1 WHERE browser_hash = $2 AND ended_at IS NULL`,
+		r.New.Accounts, r.Old.Accounts)
+	return err
 }
 
 // ChooseTenant sets the tenant of a session that has none.

@@ -16,6 +16,7 @@ import (
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 var at = time.Date(2026, 5, 4, 9, 0, 0, 123456000, time.UTC)
@@ -38,23 +39,36 @@ func session(id string) *sessions.Session {
 	}
 }
 
+// renewal gives a browser that had no cookies a session cookie.
+func renewal(cookieHash []byte, ends ...string) ports.Renewal {
+	return ports.Renewal{New: ports.CookieHashes{Session: cookieHash}, Ends: ends, At: at}
+}
+
+func create(t *testing.T, store *sqlstore.Store, s *sessions.Session, r ports.Renewal) error {
+	t.Helper()
+	_, err := store.Create(t.Context(), s, r)
+	return err
+}
+
+func failing(_ bool, err error) error { return err }
+
 func TestASessionReadsAsItWasWritten(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
 		want := session("ses_1")
-		require.NoError(t, store.Create(t.Context(), want, []byte("hash"), nil, nil))
+		require.NoError(t, create(t, store, want, renewal([]byte("hash"))))
 		got, err := reader.ByCookie(t.Context(), []byte("hash"))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
-		require.Equal(t, database.KindConflict, database.Classify(t.Context(), store.Create(t.Context(), session("ses_2"), []byte("hash"), nil, nil)))
+		require.Equal(t, database.KindConflict, database.Classify(t.Context(), create(t, store, session("ses_2"), renewal([]byte("hash")))))
 	})
 }
 
 func TestAFailedCreateLeavesTheReplacedSessionAlive(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
-		require.Error(t, store.Create(t.Context(), session("ses_1"), []byte("two"), []string{"ses_1"}, nil))
+		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("one"))))
+		require.Error(t, create(t, store, session("ses_1"), renewal([]byte("two"), "ses_1")))
 		s, err := reader.Session(t.Context(), "ses_1")
 		require.NoError(t, err)
 		require.True(t, s.EndedAt.IsZero())
@@ -65,7 +79,7 @@ func TestAFailedCreateLeavesTheReplacedSessionAlive(t *testing.T) {
 func TestATenantIsChosenOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := seeded(t, db)
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
+		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("one"))))
 		var chosen [50]bool
 		var wg sync.WaitGroup
 		for i := range chosen {
@@ -80,7 +94,7 @@ func TestATenantIsChosenOnce(t *testing.T) {
 		}
 		require.Equal(t, 1, won)
 
-		require.NoError(t, store.Create(t.Context(), session("ses_2"), []byte("two"), nil, nil))
+		require.NoError(t, create(t, store, session("ses_2"), renewal([]byte("two"))))
 		require.NoError(t, store.End(t.Context(), "ses_2", at))
 		ok, err := store.ChooseTenant(t.Context(), "ses_2", "tnt_1")
 		require.NoError(t, err)
@@ -92,7 +106,7 @@ func TestTheFirstEndStands(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
 		require.NoError(t, store.End(t.Context(), "ses_unknown", at))
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("one"), nil, nil))
+		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("one"))))
 		require.NoError(t, store.End(t.Context(), "ses_1", at.Add(time.Minute)))
 		require.NoError(t, store.End(t.Context(), "ses_1", at.Add(time.Hour)))
 		s, err := reader.Session(t.Context(), "ses_1")
@@ -124,7 +138,7 @@ func TestSessionsLongPastAreRemovedInBatches(t *testing.T) {
 		for i, id := range []string{"ses_1", "ses_2", "ses_3", "ses_4"} {
 			s := session(id)
 			s.ExpiresAt = at.Add(time.Duration(i) * time.Hour)
-			require.NoError(t, store.Create(t.Context(), s, []byte(id), nil, nil))
+			require.NoError(t, create(t, store, s, renewal([]byte(id))))
 		}
 		for _, want := range []int{2, 1, 0} {
 			n, err := store.DeleteExpired(t.Context(), at.Add(3*time.Hour), 2)
@@ -142,7 +156,7 @@ func TestACancelledContextIsUnavailable(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for _, err := range []error{
-			store.Create(ctx, session("ses_1"), []byte("x"), nil, nil),
+			failing(store.Create(ctx, session("ses_1"), renewal([]byte("x")))),
 			store.End(ctx, "ses_1", at),
 			store.Remember(ctx, sessions.ConsentKey{}, nil, at),
 		} {
@@ -155,15 +169,21 @@ func TestANewSessionTakesTheBrowsersOthersAlong(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
 		for _, id := range []string{"ses_1", "ses_2", "ses_3"} {
-			require.NoError(t, store.Create(t.Context(), session(id), []byte(id), nil, nil))
+			r := renewal([]byte(id))
+			if id != "ses_3" {
+				r.New.Accounts = []byte("planted")
+			}
+			require.NoError(t, create(t, store, session(id), r))
 		}
 		n := session("ses_4")
 		n.BrowserHash, n.UserAgent, n.Address = []byte("browser"), "agent", "192.0.2.1"
-		require.NoError(t, store.Create(t.Context(), n, []byte("four"), []string{"ses_1"}, []string{"ses_2"}))
+		r := renewal([]byte("four"), "ses_1")
+		r.Old.Accounts, r.New.Accounts = []byte("planted"), n.BrowserHash
+		require.NoError(t, create(t, store, n, r))
 		for id, want := range map[string]struct {
 			ended   bool
 			browser []byte
-		}{"ses_1": {true, nil}, "ses_2": {false, n.BrowserHash}, "ses_3": {false, nil}, "ses_4": {false, n.BrowserHash}} {
+		}{"ses_1": {true, []byte("planted")}, "ses_2": {false, n.BrowserHash}, "ses_3": {false, nil}, "ses_4": {false, n.BrowserHash}} {
 			s, err := reader.Session(t.Context(), id)
 			require.NoError(t, err)
 			require.Equal(t, want.ended, !s.EndedAt.IsZero(), id)
@@ -176,8 +196,13 @@ func TestANewSessionTakesTheBrowsersOthersAlong(t *testing.T) {
 func TestARenewedSessionIsFoundByItsNewCookieOnly(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store, reader := seeded(t, db), sessionstore.New(db)
-		require.NoError(t, store.Create(t.Context(), session("ses_1"), []byte("old"), nil, nil))
-		ok, err := store.Renew(t.Context(), "ses_1", []byte("new"))
+		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("old"))))
+		r := renewal([]byte("new"))
+		ok, err := store.Renew(t.Context(), session("ses_1"), r)
+		require.NoError(t, err)
+		require.False(t, ok, "without a cookie that stands for it")
+		r.Old.Session = []byte("old")
+		ok, err = store.Renew(t.Context(), session("ses_1"), r)
 		require.NoError(t, err)
 		require.True(t, ok)
 		_, err = reader.ByCookie(t.Context(), []byte("old"))
@@ -187,7 +212,8 @@ func TestARenewedSessionIsFoundByItsNewCookieOnly(t *testing.T) {
 
 		require.NoError(t, store.End(t.Context(), "ses_1", at))
 		for _, id := range []string{"ses_1", "ses_unknown"} {
-			ok, err = store.Renew(t.Context(), id, []byte("newer"))
+			r.Old.Session, r.New.Session = []byte("new"), []byte("newer")
+			ok, err = store.Renew(t.Context(), session(id), r)
 			require.NoError(t, err)
 			require.False(t, ok, id)
 		}

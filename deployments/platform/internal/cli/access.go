@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
+	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+)
+
+const (
+	// endsBound says what the end of access means, for --help.
+	endsBound = `It takes effect at once, whatever services are doing: browsers are signed out, codes
+and refresh tokens are refused, and so are access tokens wherever the platform is
+asked about them. Applications that asked to hear of logouts are told. A resource
+that verifies access tokens by itself accepts them until they expire.`
+	// revivesNothing says what enabling does not do.
+	revivesNothing = `Enabling revives nothing of what ended with the disabling: people sign in anew, and
+applications and devices start again.`
+)
+
+// deskCommand is a command that does one thing at the operator's desk to what its one
+// argument names.
+func (a *app) deskCommand(name, argument, short, long, example string,
+	f func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error),
+) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     name + " " + argument,
+		Short:   short,
+		Long:    long,
+		Example: example,
+		Args:    oneArgument(argument),
+	}
+	dryRun := dryRunFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
+			return f(ctx, desk, args[0])
+		})
+	}
+	return cmd
+}
+
+func (a *app) userDisable() *cobra.Command {
+	return a.deskCommand("disable", "EMAIL", "Switch a person off",
+		"Switch a person off and end all of their access: they cannot sign in, and their\n"+
+			"sessions, and what applications and devices hold for them, have ended.\n\n"+endsBound+
+			"\n\nNothing is deleted; `platform user enable` switches them on again.",
+		"  platform user disable ada@acme.test",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.DisableUser(ctx, subject)
+		})
+}
+
+func (a *app) userEnable() *cobra.Command {
+	return a.deskCommand("enable", "EMAIL", "Switch a person on again",
+		"Switch a person on again who was disabled. "+revivesNothing,
+		"  platform user enable ada@acme.test",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.EnableUser(ctx, subject)
+		})
+}
+
+func (a *app) userRevoke() *cobra.Command {
+	tenant := ""
+	cmd := a.deskCommand("revoke", "EMAIL", "End all access of a person",
+		"End a person's sessions and all that applications and devices hold for them, offline\n"+
+			"access too, everywhere or in one tenant. They may sign in again at once.\n\n"+endsBound,
+		"  platform user revoke ada@acme.test\n  platform user revoke ada@acme.test --tenant acme --dry-run",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.RevokeUser(ctx, subject, tenant)
+		})
+	cmd.Flags().StringVar(&tenant, "tenant", "", "in this tenant only, by slug or id")
+	return cmd
+}
+
+func (a *app) tenantDisable() *cobra.Command {
+	return a.deskCommand("disable", "SLUG", "Switch a tenant off",
+		"Switch a tenant off and end all access to it: its people cannot sign in to it, and\n"+
+			"their sessions, and what applications and devices hold for them there, have ended.\n\n"+endsBound+
+			"\n\nNothing is deleted; `platform tenant enable` switches it on again.",
+		"  platform tenant disable acme --dry-run",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.DisableTenant(ctx, subject)
+		})
+}
+
+func (a *app) tenantEnable() *cobra.Command {
+	return a.deskCommand("enable", "SLUG", "Switch a tenant on again",
+		"Switch a tenant on again that was disabled. "+revivesNothing,
+		"  platform tenant enable acme",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.EnableTenant(ctx, subject)
+		})
+}
+
+func (a *app) tenantRevoke() *cobra.Command {
+	return a.deskCommand("revoke", "SLUG", "End all access to a tenant",
+		"End the sessions of a tenant's people in it, and all that applications and devices\n"+
+			"hold for them there, offline access too. They may sign in again at once.\n\n"+endsBound,
+		"  platform tenant revoke acme",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.RevokeTenant(ctx, subject)
+		})
+}
+
+func (a *app) appDisable() *cobra.Command {
+	return a.deskCommand("disable", "CLIENT_ID", "Switch an application off",
+		"Switch an application off and end all that it was given for people: it authenticates\n"+
+			"no more and is given no more tokens.\n\n"+endsBound+"\n\n"+noticeBound+
+			"\n\nNothing is deleted; `platform app enable` switches it on again.",
+		"  platform app disable billing-web --dry-run",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.DisableApplication(ctx, subject)
+		})
+}
+
+func (a *app) appEnable() *cobra.Command {
+	return a.deskCommand("enable", "CLIENT_ID", "Switch an application on again",
+		"Switch an application on again that was disabled. "+revivesNothing+"\n\n"+noticeBound,
+		"  platform app enable billing-web",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.EnableApplication(ctx, subject)
+		})
+}
+
+func (a *app) appRevoke() *cobra.Command {
+	return a.deskCommand("revoke", "CLIENT_ID", "End all that an application was given",
+		"End all that an application was given for people, offline access and devices too.\n"+
+			"People stay signed in, and it may ask them again at once. Its secrets stay valid.\n\n"+endsBound,
+		"  platform app revoke billing-web",
+		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+			return desk.RevokeApplication(ctx, subject)
+		})
+}

@@ -1,0 +1,74 @@
+package httpapi
+
+import (
+	"github.com/gin-gonic/gin"
+
+	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
+)
+
+// The forms of a flow; each is also the end of the path that it posts to.
+const (
+	formEmail    = "email"
+	formPassword = "password"
+	formTenant   = "tenant" // of the tenant page and of the account page
+	formConsent  = "consent"
+)
+
+// Reasons in the trail for a form that did nothing.
+const (
+	staleFlow    = "flow.csrf"
+	staleAccount = "flow.form"
+)
+
+// flowPurpose binds a form of a flow to what its page showed: an answer must not
+// count for another person, tenant or application than the one it was given for.
+func flowPurpose(v *app.Visit, form string) string {
+	r := v.Request
+	shown := []string{r.ID}
+	if form == formPassword {
+		shown = append(shown, r.LoginEmail)
+		if v.Home != nil {
+			shown = append(shown, v.Home.ID)
+		}
+	}
+	if form == formTenant || form == formConsent {
+		shown = append(shown, shownSession(v.Session)...)
+	}
+	if form == formConsent {
+		shown = append(shown, r.ClientID, r.RedirectURI, r.Scope.String(), r.Resource)
+	}
+	return cookie.Purpose(form, shown...)
+}
+
+// accountPurpose binds the forms of the account page.
+func accountPurpose(s *sessions.Session) string {
+	return cookie.Purpose("account", shownSession(s)...)
+}
+
+// logoutPurpose binds the confirmation of a logout to whom it names and to where it
+// leads.
+func logoutPurpose(out *app.Logout) string {
+	shown := shownSession(out.Session)
+	if out.App != nil {
+		shown = append(shown, out.App.ClientID)
+	}
+	return cookie.Purpose("logout", append(shown, out.ReturnTo)...)
+}
+
+func shownSession(s *sessions.Session) []string {
+	if s == nil {
+		return []string{"", "", ""}
+	}
+	return []string{s.ID, s.UserID, s.TenantID}
+}
+
+// stale answers a form that does not belong to what its page would show now, because
+// another tab went on or another site made it: nothing is done, and the page is
+// shown again.
+func (a *api) stale(c *gin.Context, reason, page string) {
+	a.App.Refused(c.Request.Context(), a.browser(c), reason)
+	httpkit.SeeOther(c, page)
+}
