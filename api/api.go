@@ -44,6 +44,7 @@ func PagesAt(routes []Route, path string) bool {
 			below = true
 		}
 	}
+
 	return below
 }
 

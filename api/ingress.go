@@ -29,6 +29,7 @@ func Ingress() []Entry {
 			table = append(table, e)
 		}
 	}
+
 	slices.SortFunc(table, func(a, b Entry) int {
 		if a.Prefix != b.Prefix {
 			if a.Prefix {
@@ -38,6 +39,7 @@ func Ingress() []Entry {
 		}
 		return strings.Compare(a.Path, b.Path)
 	})
+
 	return table
 }
 
@@ -56,23 +58,27 @@ func Mux(services map[string]http.Handler, fallback http.Handler) (http.Handler,
 		if !ok {
 			return nil, fmt.Errorf("api: no handler for service %q, which owns %s", e.Service, e.Path)
 		}
+
 		if e.Prefix {
 			prefixes = append(prefixes, prefixed{e.Path, handler})
 		} else {
 			exact[e.Path] = handler
 		}
 	}
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if handler, ok := exact[r.URL.Path]; ok {
 			handler.ServeHTTP(w, r)
 			return
 		}
+
 		for _, p := range prefixes {
 			if strings.HasPrefix(r.URL.Path, p.prefix) {
 				p.handler.ServeHTTP(w, r)
 				return
 			}
 		}
+
 		fallback.ServeHTTP(w, r)
 	}), nil
 }

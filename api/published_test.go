@@ -25,11 +25,26 @@ var published = []struct {
 		"query response_type*", "query client_id*", "query redirect_uri*", "query scope*", "query state", "query nonce",
 		"query code_challenge", "query code_challenge_method", "query prompt", "query login_hint",
 	}, "", []string{"200", "422"}},
-	{"post", "/oauth/device/authorize", []string{"header authorization"}, "Body_device_authorize_api_v1_platform_oauth_device_authorize_post", []string{"200", "422"}},
+	{
+		"post", "/oauth/device/authorize",
+		[]string{"header authorization"},
+		"Body_device_authorize_api_v1_platform_oauth_device_authorize_post",
+		[]string{"200", "422"},
+	},
 	{"get", "/oauth/device/verify", []string{"query user_code*"}, "", []string{"200", "422"}},
 	{"post", "/oauth/device/verify", nil, "", []string{"200"}},
-	{"get", "/oauth/logout", []string{"query id_token_hint", "query post_logout_redirect_uri", "query state", "query client_id"}, "", []string{"200", "422"}},
-	{"post", "/oauth/token", []string{"header authorization"}, "Body_platform_token_api_v1_platform_oauth_token_post", []string{"200", "422"}},
+	{
+		"get", "/oauth/logout",
+		[]string{"query id_token_hint", "query post_logout_redirect_uri", "query state", "query client_id"},
+		"",
+		[]string{"200", "422"},
+	},
+	{
+		"post", "/oauth/token",
+		[]string{"header authorization"},
+		"Body_platform_token_api_v1_platform_oauth_token_post",
+		[]string{"200", "422"},
+	},
 	{"get", "/oauth/userinfo", []string{"header authorization*"}, "", []string{"200", "422"}},
 	{"post", "/oauth/userinfo", []string{"header authorization*"}, "", []string{"200", "422"}},
 }
@@ -41,14 +56,18 @@ func TestPublishedOperationsAreAsPublished(t *testing.T) {
 		where := want.method + " " + want.path
 		op, ok := doc.Paths[platform+want.path][want.method]
 		require.True(t, ok, where)
+
 		for _, status := range want.statuses {
 			require.Contains(t, op.Responses, status, where)
 		}
+
 		requirePublishedParameters(t, where, want.parameters, op.Parameters)
+
 		if want.body != "" {
 			require.True(t, op.RequestBody.Required, where)
 			require.Len(t, op.RequestBody.Content, 1, where)
-			require.Equal(t, "#/components/schemas/"+want.body, op.RequestBody.Content["application/x-www-form-urlencoded"].Schema.Ref, where)
+			require.Equal(t, "#/components/schemas/"+want.body,
+				op.RequestBody.Content["application/x-www-form-urlencoded"].Schema.Ref, where)
 		}
 	}
 }
@@ -57,11 +76,13 @@ func TestPublishedOperationsAreAsPublished(t *testing.T) {
 // their order, and that nothing we add is required.
 func requirePublishedParameters(t *testing.T, where string, published []string, documented []parameter) {
 	t.Helper()
+
 	for i, p := range documented {
 		if i >= len(published) {
 			require.False(t, p.Required, "%s: %s is ours and must be optional", where, p.Name)
 			continue
 		}
+
 		have := p.In + " " + p.Name
 		if p.Required {
 			have += "*"
@@ -69,8 +90,10 @@ func requirePublishedParameters(t *testing.T, where string, published []string, 
 		} else {
 			require.Equal(t, []any{"string", "null"}, p.Schema.Type, where)
 		}
+
 		require.Equal(t, published[i], have, where)
 	}
+
 	require.GreaterOrEqual(t, len(documented), len(published), where)
 }
 
@@ -82,6 +105,7 @@ func TestPublishedSchemasAreAsPublished(t *testing.T) {
 	token := schemas["Body_platform_token_api_v1_platform_oauth_token_post"]
 	require.Equal(t, []string{"grant_type"}, token.Required)
 	require.Equal(t, "string", token.Properties["grant_type"].Type)
+
 	for name := range strings.FieldsSeq("client_id client_secret code device_code refresh_token redirect_uri code_verifier scope subject_token subject_token_type audience requested_token_type") {
 		require.Equal(t, optional, token.Properties[name].Type, name)
 	}

@@ -72,7 +72,9 @@ func TestRoutesAreTheOperationsOfTheDocument(t *testing.T) {
 			}] = true
 		}
 	}
+
 	require.Len(t, api.Routes, len(documented))
+
 	for _, route := range api.Routes {
 		require.True(t, documented[route], "%+v is not in openapi.yaml", route)
 	}
@@ -90,9 +92,11 @@ func TestEveryOperationIsNamedOnceAndOwned(t *testing.T) {
 			ids[op.OperationID] = true
 			require.Contains(t, services, op.Service, where)
 			require.NotEmpty(t, op.Summary, where)
+
 			for _, status := range []string{"400", "405", "414", "500", "503"} {
 				require.Contains(t, op.Responses, status, where)
 			}
+
 			if method == "post" {
 				require.Contains(t, op.Responses, "413", where)
 			}
@@ -111,6 +115,7 @@ func TestForReturnsTheRoutesOfOneService(t *testing.T) {
 		}
 		all = append(all, routes...)
 	}
+
 	require.ElementsMatch(t, api.Routes, all)
 	require.Empty(t, api.For("nobody"))
 	require.Len(t, api.Routes, len(all), "For must not change Routes")

@@ -1,6 +1,7 @@
 // Bench puts load on a running platform and prints how fast it answered:
 //
-//	go run ./deployments/bench -url http://127.0.0.1:8080 -client portal -secret … -redirect https://portal.test/callback -email … -password …
+// go run ./deployments/bench -url http://127.0.0.1:8080 -client portal -secret … -redirect
+// https://portal.test/callback -email … -password …
 //
 // Scenarios run one after the other; each worker asks again once it has its
 // answer. It exits with 1 when a request failed.
@@ -46,33 +47,41 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.target.URL, "url", "http://127.0.0.1:8080", "the platform's public origin")
 	flags.StringVar(&o.target.ClientID, "client", "", "client_id of a confidential application")
-	flags.StringVar(&o.target.ClientSecret, "secret", os.Getenv("BENCH_CLIENT_SECRET"), "its secret; else BENCH_CLIENT_SECRET")
+	flags.StringVar(&o.target.ClientSecret, "secret", os.Getenv("BENCH_CLIENT_SECRET"),
+		"its secret; else BENCH_CLIENT_SECRET")
 	flags.StringVar(&o.target.RedirectURI, "redirect", "", "its redirect URI; nothing needs to listen there")
-	flags.StringVar(&o.target.Resource, "resource", "", "the resource that client_credentials asks for; empty: its default")
+	flags.StringVar(&o.target.Resource, "resource", "",
+		"the resource that client_credentials asks for; empty: its default")
 	flags.StringVar(&o.target.Scope, "scope", "openid offline_access", "what sign-ins ask for")
 	flags.StringVar(&o.target.Email, "email", "", "who signs in")
 	flags.StringVar(&o.target.Password, "password", os.Getenv("BENCH_PASSWORD"), "their password; else BENCH_PASSWORD")
-	flags.StringVar(&o.scenarios, "scenarios", "jwks,client_credentials,code,refresh,userinfo", "which, in their order: "+strings.Join(names, ", "))
+	flags.StringVar(&o.scenarios, "scenarios", "jwks,client_credentials,code,refresh,userinfo",
+		"which, in their order: "+strings.Join(names, ", "))
 	flags.IntVar(&o.workers, "workers", 16, "how many ask at the same time")
 	flags.DurationVar(&o.warmUp, "warm-up", time.Second, "how long to ask before measuring")
 	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long to measure each")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
+
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
+
 	report, err := measure(ctx, o)
 	if err == nil {
 		err = write(stdout, report, o.json)
 	}
+
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "bench:", err)
 		return 1
 	}
+
 	for _, m := range report {
 		if m.Errors > 0 {
 			return 1
 		}
 	}
+
 	return 0
 }
 
@@ -90,14 +99,17 @@ func measure(ctx context.Context, o options) ([]measured, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		during := func(d time.Duration) load.Result {
 			ctx, cancel := context.WithTimeout(ctx, d)
 			defer cancel()
 			return load.Run(ctx, workers)
 		}
+
 		during(o.warmUp)
 		report = append(report, measured{Scenario: name, Workers: o.workers, Result: during(o.duration)})
 	}
+
 	return report, nil
 }
 
@@ -107,14 +119,18 @@ func write(w io.Writer, report []measured, asJSON bool) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(report)
 	}
+
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprintln(table, "scenario\tworkers\trequests/s\tp50\tp99\tmax\terrors\t")
+
 	for _, m := range report {
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%.0f\t%s\t%s\t%s\t%d\t\n", m.Scenario, m.Workers, m.PerSecond,
-			m.P50.Round(10*time.Microsecond), m.P99.Round(10*time.Microsecond), m.Max.Round(10*time.Microsecond), m.Errors)
+			m.P50.Round(10*time.Microsecond), m.P99.Round(10*time.Microsecond),
+			m.Max.Round(10*time.Microsecond), m.Errors)
 		if m.FirstError != "" {
 			_, _ = fmt.Fprintf(table, "\t%s\t\n", m.FirstError)
 		}
 	}
+
 	return table.Flush()
 }

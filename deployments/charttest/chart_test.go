@@ -32,7 +32,7 @@ var configs = map[string]func() any{
 	"keys":      func() any { return new(keys.Config) },
 }
 
-// has tells whether a service's configuration has a section.
+// has reports whether a service's configuration has a section.
 func has[S any](service string) bool {
 	config := reflect.TypeOf(configs[service]()).Elem()
 	for i := range config.NumField() {
@@ -53,6 +53,7 @@ func environment(t *testing.T, c container) []string {
 		"PLATFORM_DATABASE_DIRECT_URL_FILE": "postgres://login:secret@db.test:5433/platform",
 		"PLATFORM_ENCRYPTION_KEYS_FILE":     base64.StdEncoding.EncodeToString(make([]byte, 32)),
 	}
+
 	var env []string
 	seen := map[string]bool{}
 	for _, v := range c.Env {
@@ -65,13 +66,16 @@ func environment(t *testing.T, c container) []string {
 		case strings.HasPrefix(v.Name, "PLATFORM_"), strings.HasPrefix(v.Name, "VAULT_"):
 			require.Empty(t, v.ValueFrom, "%s: a secret comes as a file", v.Name)
 		}
+
 		if secret, ok := secrets[v.Name]; ok {
 			require.True(t, strings.HasPrefix(value, "/var/run/secrets/platform/"), value)
 			value = filepath.Join(t.TempDir(), "secret")
 			require.NoError(t, os.WriteFile(value, []byte(secret), 0o600))
 		}
+
 		env = append(env, v.Name+"="+value)
 	}
+
 	return env
 }
 
@@ -79,7 +83,10 @@ func environment(t *testing.T, c container) []string {
 // one is there, and nothing is of another service's.
 func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 	t.Parallel()
-	for _, values := range [][]string{{"minimal"}, {"production"}, {"dev"}, {"minimal", "--set", "vault.auth=approle"}} {
+
+	for _, values := range [][]string{
+		{"minimal"}, {"production"}, {"dev"}, {"minimal", "--set", "vault.auth=approle"},
+	} {
 		example := values[0]
 		all := render(t, example, values[1:]...)
 		for _, service := range serviceNames {
@@ -87,44 +94,56 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 			require.Len(t, pod.Containers, 1)
 			env := environment(t, pod.Containers[0])
 			cfg := configs[service]()
-			require.NoError(t, servicekit.Load(cfg, servicekit.LoadOptions{Environ: env}), "%s with %s", service, example)
+			require.NoError(t, servicekit.Load(cfg, servicekit.LoadOptions{Environ: env}),
+				"%s with %s", service, example)
 
 			for _, entry := range env {
 				name, value, _ := strings.Cut(entry, "=")
-				ours := strings.HasPrefix(name, "PLATFORM_") || strings.HasPrefix(name, "VAULT_") || strings.HasPrefix(name, "OTEL_") ||
+				ours := strings.HasPrefix(name, "PLATFORM_") || strings.HasPrefix(name, "VAULT_") ||
+					strings.HasPrefix(name, "OTEL_") ||
 					slices.Contains([]string{"POD_NAME", "GOMEMLIMIT"}, name)
 				require.True(t, ours, "%s of %s is nobody's", name, service)
 				require.NotContains(t, value, "e+", "%s is no number any more", name)
 			}
+
 			names := strings.Join(env, "\n")
-			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "PLATFORM_VAULT_AUTH="), "%s: who signs logs in to Vault, and nobody else", service)
+			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "PLATFORM_VAULT_AUTH="),
+				"%s: who signs logs in to Vault, and nobody else", service)
 			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "VAULT_ADDR="), service)
-			require.Equal(t, has[servicekit.Encryption](service), strings.Contains(names, "PLATFORM_ENCRYPTION_KEYS_FILE="), service)
+			require.Equal(t, has[servicekit.Encryption](service),
+				strings.Contains(names, "PLATFORM_ENCRYPTION_KEYS_FILE="), service)
 
 			server := reflect.ValueOf(cfg).Elem().FieldByName("Server").Interface().(servicekit.Server)
 			require.Equal(t, ":8080", server.Listen)
 			require.Equal(t, ":9090", server.AdminListen)
 			grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second
-			require.GreaterOrEqual(t, grace, server.HTTP.DrainDelay+server.HTTP.DrainTimeout+15*time.Second, "SIGKILL must not come before the end of the drain")
+			require.GreaterOrEqual(t, grace, server.HTTP.DrainDelay+server.HTTP.DrainTimeout+15*time.Second,
+				"SIGKILL must not come before the end of the drain")
 		}
+
 		for _, job := range []string{"migrate", "apply"} {
 			if job == "apply" && example != "production" {
 				continue
 			}
+
 			pod, _ := find(t, all, "Job", job).pod()
 			var cfg struct {
 				Server   servicekit.Server
 				Database servicekit.Database
 			}
-			require.NoError(t, servicekit.Load(&cfg, servicekit.LoadOptions{Environ: environment(t, pod.Containers[0])}), "%s with %s", job, example)
+			require.NoError(t,
+				servicekit.Load(&cfg, servicekit.LoadOptions{Environ: environment(t, pod.Containers[0])}),
+				"%s with %s", job, example)
 		}
 	}
 }
 
 // made is what the chart itself sets, so that `config` must not.
 var made = []string{
-	"PLATFORM_PUBLIC_URL", "PLATFORM_LISTEN", "PLATFORM_ADMIN_LISTEN", "PLATFORM_TRUSTED_PROXIES", "PLATFORM_HTTP_DRAIN_DELAY", "PLATFORM_HTTP_DRAIN_TIMEOUT",
-	"PLATFORM_SIGNING_BACKEND", "PLATFORM_DATA_DIR", "PLATFORM_VAULT_AUTH", "PLATFORM_VAULT_AUTH_MOUNT", "PLATFORM_VAULT_ROLE", "PLATFORM_VAULT_TRANSIT_MOUNT",
+	"PLATFORM_PUBLIC_URL", "PLATFORM_LISTEN", "PLATFORM_ADMIN_LISTEN", "PLATFORM_TRUSTED_PROXIES",
+	"PLATFORM_HTTP_DRAIN_DELAY", "PLATFORM_HTTP_DRAIN_TIMEOUT",
+	"PLATFORM_SIGNING_BACKEND", "PLATFORM_DATA_DIR", "PLATFORM_VAULT_AUTH", "PLATFORM_VAULT_AUTH_MOUNT",
+	"PLATFORM_VAULT_ROLE", "PLATFORM_VAULT_TRANSIT_MOUNT",
 	"PLATFORM_VAULT_KEY_PREFIX",
 }
 
@@ -141,6 +160,7 @@ func TestTheSchemaKnowsTheSettings(t *testing.T) {
 			want = append(want, v.Name)
 		}
 	}
+
 	path := filepath.Join(chart, "values.schema.json")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -149,10 +169,12 @@ func TestTheSchemaKnowsTheSettings(t *testing.T) {
 	require.True(t, found)
 	listed, after, found := strings.Cut(rest, end)
 	require.True(t, found)
+
 	if *update {
 		listed = `          "` + strings.Join(want, "\",\n          \"") + `"`
 		require.NoError(t, os.WriteFile(path, []byte(before+begin+listed+end+after), 0o600))
 	}
+
 	var names []string
 	require.NoError(t, json.Unmarshal([]byte("["+listed+"]"), &names))
 	require.Equal(t, want, names, "run `go test ./deployments/charttest -run Schema -update`")
@@ -160,6 +182,7 @@ func TestTheSchemaKnowsTheSettings(t *testing.T) {
 
 func TestEveryContainerIsRestricted(t *testing.T) {
 	t.Parallel()
+
 	for _, example := range examples {
 		pods := 0
 		for _, o := range render(t, example) {
@@ -167,6 +190,7 @@ func TestEveryContainerIsRestricted(t *testing.T) {
 			if !ok {
 				continue
 			}
+
 			pods++
 			what := example + ": " + o.Kind + " " + o.Metadata.Name
 			isTrue := func(b *bool) bool { return b != nil && *b }
@@ -177,15 +201,18 @@ func TestEveryContainerIsRestricted(t *testing.T) {
 			require.NotZero(t, *pod.SecurityContext.RunAsUser, what)
 			require.Equal(t, "RuntimeDefault", pod.SecurityContext.SeccompProfile.Type, what)
 			require.False(t, pod.HostNetwork || pod.HostPID || pod.HostIPC, what)
+
 			for _, volume := range pod.Volumes {
 				kinds := slices.Sorted(maps.Keys(volume))
 				kinds = slices.DeleteFunc(kinds, func(k string) bool { return k == "name" })
 				require.Subset(t, []string{"configMap", "projected", "secret"}, kinds, what)
 			}
+
 			// And what this chart promises beyond it.
 			require.True(t, isFalse(pod.AutomountServiceAccountToken), what)
 			require.True(t, isFalse(pod.EnableServiceLinks), what)
 			require.NotEmpty(t, pod.Containers, what)
+
 			for _, c := range append(pod.Containers, pod.InitContainers...) {
 				s := c.SecurityContext
 				require.True(t, isFalse(s.AllowPrivilegeEscalation), what)
@@ -194,17 +221,22 @@ func TestEveryContainerIsRestricted(t *testing.T) {
 				require.Equal(t, []string{"ALL"}, s.Capabilities.Drop, what)
 				require.Empty(t, s.Capabilities.Add, what)
 				require.Nil(t, s.RunAsNonRoot, "%s: the pod's stands", what)
+
 				for _, resource := range []string{"cpu", "memory"} {
 					require.Contains(t, c.Resources.Requests, resource, what)
 					require.Contains(t, c.Resources.Limits, resource, what)
 				}
+
 				for _, port := range c.Ports {
 					require.Zero(t, port.HostPort, what)
 				}
+
 				require.NotContains(t, c.Image, ":latest", what)
-				require.Regexp(t, `/(authorize|token|device|session|keys|platform)(:[^:/]+|@sha256:[0-9a-f]{64})$`, c.Image, what)
+				require.Regexp(t,
+					`/(authorize|token|device|session|keys|platform)(:[^:/]+|@sha256:[0-9a-f]{64})$`, c.Image, what)
 			}
 		}
+
 		require.GreaterOrEqual(t, pods, len(serviceNames)+2, "the services, the migration and the test")
 	}
 }
@@ -222,6 +254,7 @@ func TestNetworkPoliciesFollowTheArchitecture(t *testing.T) {
 		}
 		return list
 	}
+
 	number := func(list []any) []string {
 		var texts []string
 		for _, p := range list {
@@ -240,8 +273,10 @@ func TestNetworkPoliciesFollowTheArchitecture(t *testing.T) {
 		if has[servicekit.Outbound](service) {
 			want = append(want, "443")
 		}
+
 		require.Equal(t, want, number(ports(policy.Spec.Egress)), service)
 	}
+
 	migrate := find(t, all, "NetworkPolicy", "migrate")
 	require.Empty(t, migrate.Spec.Ingress)
 	require.Equal(t, []string{"53", "53", "5432"}, number(ports(migrate.Spec.Egress)))
@@ -265,18 +300,22 @@ func TestNoTwoServicesShareALogin(t *testing.T) {
 		require.Equal(t, find(t, all, "ServiceAccount", service).Metadata.Name, pod.ServiceAccountName)
 		volumes := jsonText(t, pod.Volumes)
 		require.Contains(t, volumes, `"platform-database-`+service+`"`)
+
 		for _, other := range append([]string{"owner", "operator"}, serviceNames...) {
 			if other != service {
 				require.NotContains(t, volumes, `"platform-database-`+other+`"`)
 			}
 		}
+
 		require.Equal(t, has[servicekit.Signing](service), strings.Contains(volumes, "serviceAccountToken"), service)
+
 		for _, v := range pod.Containers[0].Env {
 			if v.Name == "PLATFORM_VAULT_ROLE" {
 				require.Equal(t, "platform-"+service, v.Value)
 			}
 		}
 	}
+
 	require.NotContains(t, out, "kind: Secret\n", "the chart makes no secret")
 }
 
@@ -293,6 +332,7 @@ func TestTheSchemasOfKubernetesAreStrict(t *testing.T) {
 		"apiVersion: autoscaling/v2\n":            "apiVersion: autoscaling/v2beta2\n",
 		"port: {name: http}":                      "port: {name: http, host: a}",
 	}
+
 	var manifests strings.Builder
 	for right, wrong := range wrongs {
 		documents := strings.Split(out, "\n---\n")
@@ -300,7 +340,9 @@ func TestTheSchemasOfKubernetesAreStrict(t *testing.T) {
 		require.NotEqual(t, -1, i, right)
 		manifests.WriteString("---\n" + strings.Replace(documents[i], right, wrong, 1) + "\n")
 	}
-	said, err := tool(t, strings.NewReader(manifests.String()), "kubeconform", "-strict", "-output", "json", "-kubernetes-version", "1.29.15",
+
+	said, err := tool(t, strings.NewReader(manifests.String()), "kubeconform", "-strict", "-output", "json",
+		"-kubernetes-version", "1.29.15",
 		"-schema-location", "../../bin/kube/{{.NormalizedKubernetesVersion}}/{{.ResourceKind}}{{.KindSuffix}}.json")
 	require.Error(t, err)
 	var verdict struct{ Resources []any }

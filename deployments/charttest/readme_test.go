@@ -14,8 +14,10 @@ import (
 
 // whole are values that the README explains as one.
 var whole = []string{
-	"image.digests", "config", "networkPolicy.ingressController", "networkPolicy.monitoring", "networkPolicy.dns", "networkPolicy.postgres",
-	"networkPolicy.vault", "networkPolicy.collector", "networkPolicy.outbound", "migrate.resources", "test.clientSecret", "defaults.resources", "services",
+	"image.digests", "config", "networkPolicy.ingressController", "networkPolicy.monitoring", "networkPolicy.dns",
+	"networkPolicy.postgres",
+	"networkPolicy.vault", "networkPolicy.collector", "networkPolicy.outbound", "migrate.resources",
+	"test.clientSecret", "defaults.resources", "services",
 }
 
 // leaves are the paths of all values.
@@ -24,6 +26,7 @@ func leaves(prefix string, value any) []string {
 	if !ok || len(fields) == 0 || slices.Contains(whole, prefix) {
 		return []string{prefix}
 	}
+
 	var all []string
 	for name, v := range fields {
 		all = append(all, leaves(strings.TrimPrefix(prefix+"."+name, "."), v)...)
@@ -54,6 +57,7 @@ func TestTheReadmeExplainsEveryValueAndNoOther(t *testing.T) {
 			explained = append(explained, strings.TrimSuffix(name, ".<name>"))
 		}
 	}
+
 	values, err := os.ReadFile(filepath.Join(chart, "values.yaml"))
 	require.NoError(t, err)
 	require.Less(t, strings.Count(string(values), "\n"), 250)

@@ -43,7 +43,8 @@ func tool(t *testing.T, stdin io.Reader, name string, args ...string) (string, e
 func template(t *testing.T, example string, args ...string) (string, error) {
 	t.Helper()
 	return tool(t, nil, "helm", append([]string{
-		"template", release, chart, "--namespace", "identity", "--kube-version", "1.29.0", "-f", filepath.Join(chart, "examples", example+".yaml"),
+		"template", release, chart, "--namespace", "identity", "--kube-version", "1.29.0", "-f",
+		filepath.Join(chart, "examples", example+".yaml"),
 	}, args...)...)
 }
 
@@ -168,7 +169,9 @@ func parse(t *testing.T, manifests string) []object {
 			require.NotEmpty(t, all)
 			return all
 		}
+
 		require.NoError(t, err)
+
 		if o.Kind != "" {
 			all = append(all, o)
 		}
@@ -184,6 +187,7 @@ func find(t *testing.T, all []object, kind, component string) object {
 			found = append(found, o)
 		}
 	}
+
 	require.Len(t, found, 1, "%s of %s", kind, component)
 	return found[0]
 }

@@ -18,6 +18,7 @@ import (
 // anywhere.
 func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
 	t.Parallel()
+
 	for _, example := range []string{"minimal", "production"} {
 		var ingress []object
 		for _, o := range render(t, example) {
@@ -25,6 +26,7 @@ func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
 				ingress = append(ingress, o)
 			}
 		}
+
 		require.Len(t, ingress, 1)
 		require.Len(t, ingress[0].Spec.Rules, 1)
 		rule := ingress[0].Spec.Rules[0]
@@ -38,6 +40,7 @@ func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
 			require.True(t, found, p.Backend.Service.Name)
 			routed = append(routed, api.Entry{Path: p.Path, Prefix: p.PathType == "Prefix", Service: service})
 		}
+
 		require.Equal(t, api.Ingress(), routed)
 
 		used := map[api.Entry]bool{}
@@ -52,6 +55,7 @@ func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
 			together.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, at, http.NoBody))
 			require.Equal(t, service, answer.Body.String(), path)
 		}
+
 		require.Len(t, used, len(routed), "every path of the ingress is of a documented one")
 	}
 }
@@ -66,6 +70,7 @@ func documented(t *testing.T) map[string]string {
 			Service string `yaml:"x-service"`
 		} `yaml:"paths"`
 	}
+
 	require.NoError(t, yaml.Unmarshal(api.OpenAPI, &document))
 	owners := map[string]string{}
 	for path, operations := range document.Paths {
@@ -74,6 +79,7 @@ func documented(t *testing.T) map[string]string {
 			owners[path] = operation.Service
 		}
 	}
+
 	require.NotEmpty(t, owners)
 	return owners
 }
@@ -83,8 +89,13 @@ func mux(t *testing.T) http.Handler {
 	t.Helper()
 	named := map[string]http.Handler{}
 	for _, service := range serviceNames {
-		named[service] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(service)) })
+		named[service] = http.HandlerFunc(func(
+			w http.ResponseWriter, _ *http.Request,
+		) {
+			_, _ = w.Write([]byte(service))
+		})
 	}
+
 	handler, err := api.Mux(named, http.NotFoundHandler())
 	require.NoError(t, err)
 	return handler
@@ -97,7 +108,8 @@ func match(table []api.Entry, path string) (best api.Entry, found bool) {
 		switch {
 		case !e.Prefix && e.Path == path:
 			return e, true
-		case e.Prefix && strings.HasPrefix(path+"/", strings.TrimSuffix(e.Path, "/")+"/") && len(e.Path) > len(best.Path):
+		case e.Prefix && strings.HasPrefix(path+"/", strings.TrimSuffix(e.Path, "/")+"/") &&
+			len(e.Path) > len(best.Path):
 			best, found = e, true
 		}
 	}

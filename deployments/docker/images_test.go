@@ -70,6 +70,7 @@ func TestEachImageSaysWhatItIsAndRunsAsNobody(t *testing.T) {
 			require.Regexp(t, `^[0-9a-f]{40}$`, config.Labels["org.opencontainers.image.revision"])
 			require.Equal(t, "Apache-2.0", config.Labels["org.opencontainers.image.licenses"])
 			require.NotEmpty(t, config.Labels["org.opencontainers.image.description"])
+
 			for _, variable := range config.Env {
 				require.NotRegexp(t, `(?i)(secret|password|token|_keys)=`, variable, "no secret is baked in")
 			}
@@ -87,9 +88,11 @@ func TestEachImageHoldsTheBytesOfMakeBuild(t *testing.T) {
 			if name == "platform" {
 				limit = platformLimit
 			}
+
 			t.Logf("%s unpacks to %.1f MB of at most %.0f", name, float64(size)/1e6, float64(limit)/1e6)
 			require.LessOrEqual(t, size, limit)
-			require.ElementsMatch(t, []string{name, "etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo.zip"}, slices.Collect(maps.Keys(files)))
+			require.ElementsMatch(t, []string{name, "etc/ssl/certs/ca-certificates.crt", "usr/share/zoneinfo.zip"},
+				slices.Collect(maps.Keys(files)))
 			built, err := os.ReadFile(filepath.Join("..", "..", "bin", name))
 			require.NoError(t, err, "make build comes first")
 			require.Equal(t, fmt.Sprintf("%x", sha256.Sum256(built)), files[name], "the binary is not reproducible")
@@ -114,15 +117,19 @@ func unpack(t *testing.T, name string) (files map[string]string, size int64) {
 		if errors.Is(err, io.EOF) {
 			break
 		}
+
 		require.NoError(t, err)
+
 		if entry.Typeflag != tar.TypeReg || entry.Size == 0 {
 			continue
 		}
+
 		sum := sha256.New()
 		n, err := io.Copy(sum, archive)
 		require.NoError(t, err)
 		files[entry.Name], size = fmt.Sprintf("%x", sum.Sum(nil)), size+n
 	}
+
 	require.NoError(t, cmd.Wait())
 	return files, size
 }

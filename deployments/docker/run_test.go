@@ -30,11 +30,13 @@ func run(t *testing.T, name string, args []string, env map[string]string, comman
 	t.Helper()
 	c := &container{admin: env["PLATFORM_ADMIN_LISTEN"]}
 	line := append([]string{
-		"run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--user=23456:23456",
+		"run", "--detach", "--network=host", "--read-only", "--cap-drop=ALL",
+		"--security-opt=no-new-privileges", "--user=23456:23456",
 	}, args...)
 	for key, value := range env {
 		line = append(line, "--env="+key+"="+value)
 	}
+
 	c.id = docker(t, append(append(line, image(name)), command...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -43,6 +45,7 @@ func run(t *testing.T, name string, args []string, env map[string]string, comman
 		}
 		docker(t, "rm", "--force", c.id)
 	})
+
 	return c
 }
 
@@ -78,6 +81,7 @@ func folder(t *testing.T) string {
 	for at := dir; at != os.TempDir(); at = filepath.Dir(at) {
 		require.NoError(t, os.Chmod(at, 0o755))
 	}
+
 	inner := filepath.Join(dir, "data")
 	require.NoError(t, os.Mkdir(inner, 0o700))
 	require.NoError(t, os.Chown(inner, nobody, nobody))
@@ -111,6 +115,7 @@ func TestTheFiveServicesRunInFiveContainers(t *testing.T) {
     grants: [client_credentials]
     scopes: ["api:read"]
 `), 0o644))
+
 	entrance := addresses(t)["PLATFORM_LISTEN"]
 	settings := func(role string) map[string]string {
 		env := addresses(t)
@@ -118,6 +123,7 @@ func TestTheFiveServicesRunInFiveContainers(t *testing.T) {
 		env["PLATFORM_DATABASE_URL"] = server.LoginURL(t, dsn, "platform_"+role)
 		return env
 	}
+
 	operator := settings("operator")
 	delete(operator, "PLATFORM_LISTEN")
 	delete(operator, "PLATFORM_ADMIN_LISTEN")
@@ -130,12 +136,16 @@ func TestTheFiveServicesRunInFiveContainers(t *testing.T) {
 		env := settings(service)
 		env["PLATFORM_SIGNING_BACKEND"], env["PLATFORM_DATA_DIR"] = "local", "/data"
 		env["PLATFORM_ENCRYPTION_KEYS"] = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-		running[service], origins[service] = run(t, service, []string{"--volume=" + keys + ":/data"}, env), "http://"+env["PLATFORM_LISTEN"]
+		running[service], origins[service] = run(t, service, []string{"--volume=" + keys + ":/data"},
+			env), "http://"+env["PLATFORM_LISTEN"]
 	}
+
 	for _, c := range running {
 		c.waitReady(t)
 	}
-	require.Equal(t, http.StatusOK, status(t, origins["keys"]+"/api/v1/platform/oauth/.well-known/openid-configuration"))
+
+	require.Equal(t, http.StatusOK,
+		status(t, origins["keys"]+"/api/v1/platform/oauth/.well-known/openid-configuration"))
 	require.Equal(t, http.StatusOK, status(t, origins["device"]+"/device"))
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, origins["token"]+"/api/v1/platform/oauth/token",
 		strings.NewReader(url.Values{"grant_type": {"client_credentials"}}.Encode()))
@@ -152,6 +162,7 @@ func TestTheFiveServicesRunInFiveContainers(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(body, &answer), string(body))
 	require.Equal(t, 2, strings.Count(answer.AccessToken, "."), string(body))
+
 	for _, c := range running {
 		c.stop(t)
 	}

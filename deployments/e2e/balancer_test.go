@@ -47,6 +47,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if len(b.replicas) > 1 {
 		replica, transport = b.turn(r), streaming
 	}
+
 	b.count(replica, 1)
 	defer b.count(replica, -1)
 	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: b.system.addr[replica]})
@@ -71,6 +72,7 @@ func (b *balancer) ready(r *http.Request, replica string) bool {
 	if known := b.known[replica]; time.Since(known.at) < readinessAge {
 		return known.ready
 	}
+
 	status, _ := fetch(r.Context(), "http://"+b.system.admin[replica]+"/readyz")
 	b.known[replica] = readiness{ready: status == http.StatusOK, at: time.Now()}
 	return status == http.StatusOK

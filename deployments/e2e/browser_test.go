@@ -29,7 +29,8 @@ func TestCookiesPlantedInASharedBrowserAreWorthNothingAfterASignIn(t *testing.T)
 		rp := newRelyingParty(t, s, "first", "https://second.test/callback", "openid")
 		attacker := formbrowser.New(t, "https://")
 		victim := formbrowser.New(t, "https://", s.url("/oauth/authorize"))
-		plant(t, s, func() []*http.Cookie { attacker.Get(rp.begin(newAttempt())); return attacker.Cookies(s.Origin) }(), victim)
+		plant(t, s,
+			func() []*http.Cookie { attacker.Get(rp.begin(newAttempt())); return attacker.Cookies(s.Origin) }(), victim)
 
 		lure := attacker.Get(rp.begin(newAttempt()))
 		link := s.Origin + lure.URL.Path
@@ -43,6 +44,7 @@ func TestCookiesPlantedInASharedBrowserAreWorthNothingAfterASignIn(t *testing.T)
 			require.Empty(t, stolen.Header.Get("Location"), "no code for the one who planted the cookie")
 			require.GreaterOrEqual(t, stolen.Status, 400)
 		}
+
 		require.GreaterOrEqual(t, attacker.Get(link).Status, 400)
 
 		// A session of the attacker's own does not help either.
@@ -95,10 +97,12 @@ func TestAConsentPageGivesTheDataOfThePersonItShowed(t *testing.T) {
 		// Another tab: another person signs in in the same browser.
 		other := newRelyingParty(t, s, "first", "https://second.test/callback", "openid")
 		tab := browser.Get(other.begin(newAttempt(), oauth2.SetAuthURLParam("prompt", "login")))
-		tab = tab.Submit("Continue", url.Values{"email": {"grace@globex.test"}}).Submit("Sign in", url.Values{"password": {password}})
+		tab = tab.Submit("Continue", url.Values{"email": {"grace@globex.test"}}).Submit("Sign in",
+			url.Values{"password": {password}})
 		if tab.H1() == "Choose an organisation" {
 			tab = tab.Submit("Globex", nil)
 		}
+
 		require.NotEmpty(t, tab.Location().Query().Get("code"))
 
 		again := shown.Submit("Allow", nil)
@@ -128,7 +132,8 @@ func TestAStepUpKeepsWhatOtherApplicationsHold(t *testing.T) {
 		} {
 			first := newRelyingParty(t, s, "first", "https://second.test/callback", "openid")
 			a = newAttempt()
-			_, after := first.redeem(t, a, first.code(t, s, a, signIn(browser.Get(first.begin(a, ask)), "ada@acme.test")))
+			_, after := first.redeem(t, a,
+				first.code(t, s, a, signIn(browser.Get(first.begin(a, ask)), "ada@acme.test")))
 			var was, is struct {
 				Session  string `json:"sid"`
 				AuthTime int64  `json:"auth_time"`

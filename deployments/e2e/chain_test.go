@@ -47,6 +47,7 @@ func newBroker(t *testing.T, s *system) *broker {
 		Grants:                 []oauth.GrantType{oauth.GrantAuthorizationCode},
 		Scopes:                 oauth.Scopes{"openid"},
 	})
+
 	return b
 }
 
@@ -61,6 +62,7 @@ func (b *broker) begin(state string, more url.Values) string {
 	for name, values := range more {
 		query[name] = values
 	}
+
 	return b.s.url("/oauth/authorize") + "?" + query.Encode()
 }
 
@@ -119,7 +121,8 @@ func TestAnApplicationsAddressesMayLeadAnywhere(t *testing.T) {
 	broker.arrived(t, tab, "POST /callback", "chosen")
 
 	// form_post by its button, where scripts do not run.
-	_, err := chromedp.Call(tab.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(tab.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	require.NoError(t, err)
 	tab.open(broker.begin("pressed", url.Values{"response_mode": {"form_post"}}))
 	tab.see(`form#form-post button`)
@@ -132,6 +135,7 @@ func TestAnApplicationsAddressesMayLeadAnywhere(t *testing.T) {
 		"post_logout_redirect_uri": {broker.own + "/bye"},
 		"state":                    {"bye"},
 	}.Encode())
+
 	tab.see(`form button`)
 	tab.click(`form button`)
 	broker.arrived(t, tab, "GET /bye", "bye")
@@ -152,6 +156,7 @@ func TestPeopleAreToldWhatIsInDevelopmentAndHaveAWayOn(t *testing.T) {
 		Development:      true,
 		InitiateLoginURI: broker.third + "/login",
 	})
+
 	tab := newTab(t)
 
 	tab.open(broker.begin("built", nil))

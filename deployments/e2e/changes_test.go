@@ -29,7 +29,8 @@ func TestBehindPgBouncer(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		s := deploy(t, fleet{replicas: map[string]int{"token": 2}, pooled: behindPooler})
 		hearsOfChanges(t, s, staleness)
-		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must name", "the log says what to do")
+		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must name",
+			"the log says what to do")
 	})
 }
 
@@ -39,20 +40,28 @@ func hearsOfChanges(t *testing.T, s *system, within time.Duration) {
 	t.Helper()
 	served := func(replica string) bool {
 		status, _ := s.at(t, replica, "/oauth/token", url.Values{
-			"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {"https://api.billing.test"},
+			"grant_type":    {"client_credentials"},
+			"client_id":     {"service"},
+			"client_secret": {secrets["service"]},
+			"resource":      {"https://api.billing.test"},
 		}, nil)
+
 		return status == http.StatusOK
 	}
+
 	everywhere := func(want bool) {
 		t.Helper()
 		for _, replica := range []string{"token", "token-2"} {
-			require.Eventually(t, func() bool { return served(replica) == want }, within, 50*time.Millisecond, "%s serves: %t", replica, want)
+			require.Eventually(t, func() bool { return served(replica) == want }, within, 50*time.Millisecond,
+				"%s serves: %t", replica, want)
 		}
 	}
+
 	require.Eventually(t, func() bool { // it has begun to listen, or knows that it cannot
 		out := s.procs["token"].out.String() + s.procs["token-2"].out.String()
 		return strings.Count(out, "notified of changes by the database") >= 2
 	}, 30*time.Second, 10*time.Millisecond)
+
 	for range 2 {
 		everywhere(true)
 		platform(t, s.operator, "app", "disable", "service")

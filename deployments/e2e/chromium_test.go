@@ -78,32 +78,39 @@ var judged sync.Map
 // A page is judged once a run: both ways of running show the same one.
 func (b *tab) judge(name string) {
 	b.t.Helper()
+
 	if _, judged := judged.LoadOrStore(name, true); judged {
 		return
 	}
+
 	for _, scheme := range []string{"light", "dark"} {
 		_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
 			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
 		})
 		require.NoError(b.t, err)
+
 		for _, width := range []int64{1280, 320} {
 			b.do(chromedp.EmulateViewport(width, 800))
-			wide := read(b, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
+			wide := read(b,
+				chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
 			require.False(b.t, wide, "%s sticks out at %d px", name, width)
 			b.shoot(fmt.Sprintf("%s-%s-%d", name, scheme, width))
 		}
+
 		b.do(chromedp.Evaluate[chromedp.Void](b.axe))
 		violations := read(b, chromedp.Evaluate[string](
 			`axe.run().then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.nodes.map(n => n.html).join(" "))))`, chromedp.EvalAwaitPromise))
 		require.Equal(b.t, "[]", violations, "axe-core on %s, %s", name, scheme)
 	}
+
 	b.do(chromedp.EmulateReset())
 }
 
 // speak sets the languages that the browser asks for (RFC 9110 12.5.4).
 func (b *tab) speak(languages string) {
 	b.t.Helper()
-	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders, network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": languages}})
+	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders,
+		network.SetExtraHTTPHeadersParams{Headers: network.Headers{"Accept-Language": languages}})
 	require.NoError(b.t, err)
 }
 
@@ -114,6 +121,7 @@ func (b *tab) shoot(name string) {
 	if folder == "" {
 		return
 	}
+
 	png := read(b, chromedp.FullScreenshot(100))
 	require.NoError(b.t, os.MkdirAll(folder, 0o750))
 	require.NoError(b.t, os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600))
@@ -127,11 +135,14 @@ func (b *tab) press(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
 func (b *tab) focus(sel string) {
 	b.t.Helper()
 	for range 30 {
-		if read(b, chromedp.Evaluate[bool](fmt.Sprintf(`document.activeElement !== null && document.activeElement.matches(%q)`, sel))) {
+		if read(b,
+			chromedp.Evaluate[bool](fmt.Sprintf(`document.activeElement !== null && document.activeElement.matches(%q)`,
+				sel))) {
 			return
 		}
 		b.press(kb.Tab)
 	}
+
 	require.Fail(b.t, "the tab key never reaches "+sel)
 }
 
@@ -203,6 +214,7 @@ func demoUser(t *testing.T, s *system) (email, secret string) {
 		}
 		return secret != ""
 	}, 10*time.Second, 10*time.Millisecond, "`up --demo` prints its user once it is ready")
+
 	return email, secret
 }
 
@@ -219,7 +231,8 @@ func TestSignInByKeyboardOnlyAndWithoutScript(t *testing.T) {
 		rp.Endpoint.AuthStyle = oauth2.AuthStyleInParams
 		a := newAttempt()
 		b := newTab(t)
-		_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		_, err := chromedp.Call(b.ctx, emulation.SetScriptExecutionDisabled,
+			emulation.SetScriptExecutionDisabledParams{Value: true})
 		require.NoError(t, err)
 		b.open(rp.begin(a))
 		b.see(emailField)

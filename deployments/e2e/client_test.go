@@ -23,9 +23,11 @@ type relyingParty struct {
 }
 
 var secrets = map[string]string{
-	"web": "web-secret-that-is-long-enough-123", "first": "first-secret-that-is-long-enough-1",
-	"service": "service-secret-that-is-long-enough", "tenant-only": "tenant-secret-that-is-long-enough1",
-	"portal": "portal-secret-that-is-long-enough1",
+	"web":         "web-secret-that-is-long-enough-123",
+	"first":       "first-secret-that-is-long-enough-1",
+	"service":     "service-secret-that-is-long-enough",
+	"tenant-only": "tenant-secret-that-is-long-enough1",
+	"portal":      "portal-secret-that-is-long-enough1",
 }
 
 func newRelyingParty(t testing.TB, s *system, client, redirect string, scopes ...string) *relyingParty {
@@ -33,8 +35,13 @@ func newRelyingParty(t testing.TB, s *system, client, redirect string, scopes ..
 	provider, err := oidc.NewProvider(context.WithoutCancel(t.Context()), s.Issuer)
 	require.NoError(t, err)
 	rp := &relyingParty{provider: provider, Config: oauth2.Config{
-		ClientID: client, ClientSecret: secrets[client], Endpoint: provider.Endpoint(), RedirectURL: redirect, Scopes: scopes,
+		ClientID:     client,
+		ClientSecret: secrets[client],
+		Endpoint:     provider.Endpoint(),
+		RedirectURL:  redirect,
+		Scopes:       scopes,
 	}}
+
 	return rp
 }
 
@@ -44,11 +51,16 @@ type attempt struct {
 }
 
 func newAttempt() attempt {
-	return attempt{state: oauth2.GenerateVerifier(), nonce: oauth2.GenerateVerifier(), verifier: oauth2.GenerateVerifier()}
+	return attempt{
+		state:    oauth2.GenerateVerifier(),
+		nonce:    oauth2.GenerateVerifier(),
+		verifier: oauth2.GenerateVerifier(),
+	}
 }
 
 func (rp *relyingParty) begin(a attempt, more ...oauth2.AuthCodeOption) string {
-	return rp.AuthCodeURL(a.state, append([]oauth2.AuthCodeOption{oidc.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier)}, more...)...)
+	return rp.AuthCodeURL(a.state,
+		append([]oauth2.AuthCodeOption{oidc.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier)}, more...)...)
 }
 
 // code takes the code from the redirect that ends a flow, after checking what
@@ -69,7 +81,10 @@ func (rp *relyingParty) redeem(t testing.TB, a attempt, code string) (*oauth2.To
 	require.NoError(t, err)
 	raw, ok := tokens.Extra("id_token").(string)
 	require.True(t, ok, "the answer has an id_token")
-	id, err := rp.provider.Verifier(&oidc.Config{ClientID: rp.ClientID, SupportedSigningAlgs: []string{oidc.RS256, oidc.ES256}}).Verify(t.Context(), raw)
+	id, err := rp.provider.Verifier(&oidc.Config{
+		ClientID:             rp.ClientID,
+		SupportedSigningAlgs: []string{oidc.RS256, oidc.ES256},
+	}).Verify(t.Context(), raw)
 	require.NoError(t, err)
 	require.Equal(t, a.nonce, id.Nonce)
 	require.NoError(t, id.VerifyAccessToken(tokens.AccessToken), "at_hash")

@@ -48,6 +48,7 @@ func TestOnACluster(t *testing.T) {
 		}
 		t.Logf("%s: %s", name, time.Since(start).Round(time.Second))
 	}
+
 	// under has what f does happen under load, of which nothing may be lost.
 	under := func(t *testing.T, f func()) {
 		t.Helper()
@@ -57,9 +58,11 @@ func TestOnACluster(t *testing.T) {
 		t.Logf("%d requests", l.answered.Load())
 		require.Zero(t, lost, "of %d requests; the first: %s", l.answered.Load(), l.said)
 	}
+
 	pods := func(t *testing.T) string {
 		t.Helper()
-		return c.kubectl(t, "get", "pods", "-l", "app.kubernetes.io/component=token", "--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].metadata.name}")
+		return c.kubectl(t, "get", "pods", "-l", "app.kubernetes.io/component=token",
+			"--field-selector=status.phase=Running", "-o", "jsonpath={.items[*].metadata.name}")
 	}
 
 	step("install", func(t *testing.T) {
@@ -69,13 +72,15 @@ func TestOnACluster(t *testing.T) {
 			return status == http.StatusOK
 		}, 2*time.Minute, time.Second, "the ingress routes to the release")
 	})
+
 	step("helm test", func(t *testing.T) {
 		require.Contains(t, c.helm(t, "test", clusterRelease, "--timeout", helmPatience), "ok  token")
 	})
 	step("sign in", func(t *testing.T) {
 		rp := newRelyingParty(t, s, "web", webCallback, "openid", "profile", "email")
 		a := newAttempt()
-		tokens, id := rp.redeem(t, a, rp.code(t, s, a, signIn(formbrowser.New(t, "https://billing.test").Get(rp.begin(a)), "ada@acme.test")))
+		tokens, id := rp.redeem(t, a,
+			rp.code(t, s, a, signIn(formbrowser.New(t, "https://billing.test").Get(rp.begin(a)), "ada@acme.test")))
 		info, err := rp.provider.UserInfo(t.Context(), oauth2.StaticTokenSource(tokens))
 		require.NoError(t, err)
 		require.Equal(t, id.Subject, info.Subject)
@@ -83,10 +88,12 @@ func TestOnACluster(t *testing.T) {
 		_, err = keys.VerifySignature(t.Context(), tokens.AccessToken)
 		require.NoError(t, err, "signed by Vault, verified by what the keys service publishes")
 	})
+
 	step("30 seconds of load while a pod is killed", func(t *testing.T) {
 		l := startLoad(s, serviceForm())
 		wait(t, 10*time.Second)
-		victim := c.kubectl(t, "get", "pods", "-l", "app.kubernetes.io/component=token", "-o", "jsonpath={.items[0].metadata.name}")
+		victim := c.kubectl(t, "get", "pods", "-l", "app.kubernetes.io/component=token", "-o",
+			"jsonpath={.items[0].metadata.name}")
 		c.kubectl(t, "delete", "pod", victim, "--grace-period=0", "--force")
 		wait(t, 20*time.Second)
 		lost := l.end()
@@ -96,6 +103,7 @@ func TestOnACluster(t *testing.T) {
 		require.NotContains(t, pods(t), victim)
 		c.rolledOut(t)
 	})
+
 	step("scale from one to four", func(t *testing.T) {
 		under(t, func() {
 			for _, replicas := range []string{"1", "4"} {
@@ -104,13 +112,16 @@ func TestOnACluster(t *testing.T) {
 				wait(t, 20*time.Second) // what drains is still asked for a while
 			}
 		})
+
 		require.Regexp(t, `^(\S+ ){3}\S+$`, pods(t), "four of them")
 	})
+
 	step("upgrade", func(t *testing.T) {
 		set := []string{"config.PLATFORM_ACCESS_TOKEN_TTL=5m", "services.token.replicas=4"}
 		if tag := os.Getenv("CLUSTER_UPGRADE_TAG"); tag != "" {
 			set = append(set, "image.tag="+tag)
 		}
+
 		before := pods(t)
 		under(t, func() {
 			c.deploy(t, set...)
@@ -119,6 +130,7 @@ func TestOnACluster(t *testing.T) {
 		require.NotEqual(t, before, pods(t))
 		require.Equal(t, 300, c.lifetime(t, s))
 	})
+
 	step("roll back", func(t *testing.T) {
 		under(t, func() {
 			c.helm(t, "rollback", clusterRelease, "--wait", "--timeout", helmPatience)
@@ -126,6 +138,7 @@ func TestOnACluster(t *testing.T) {
 		})
 		require.Equal(t, 3600, c.lifetime(t, s))
 	})
+
 	step("uninstall", func(t *testing.T) {
 		c.helm(t, "uninstall", clusterRelease, "--wait", "--timeout", helmPatience)
 		const kinds = "deployment,replicaset,pod,service,ingress,job,serviceaccount,configmap,secret,networkpolicy,poddisruptionbudget,horizontalpodautoscaler"

@@ -35,13 +35,17 @@ func newContract() (*contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("api/openapi.yaml: %w", err)
 	}
+
 	router, err := gorillamux.NewRouter(doc)
 	if err != nil {
 		return nil, fmt.Errorf("api/openapi.yaml: %w", err)
 	}
+
 	return &contract{
-		next: http.DefaultTransport, router: router,
-		broken: map[string]bool{}, succeeded: map[string]bool{},
+		next:      http.DefaultTransport,
+		router:    router,
+		broken:    map[string]bool{},
+		succeeded: map[string]bool{},
 	}, nil
 }
 
@@ -51,33 +55,46 @@ func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil { // admin endpoints, the demo, unknown paths
 		return c.next.RoundTrip(r)
 	}
+
 	var body []byte
 	if r.Body != nil {
 		if body, err = drain(r.Body); err != nil {
 			return nil, err
 		}
 	}
+
 	res, err := c.next.RoundTrip(withBody(r, body))
 	if err != nil {
 		return nil, err
 	}
+
 	received, err := drain(res.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	res.Body = io.NopCloser(bytes.NewReader(received))
 	input := &openapi3filter.RequestValidationInput{
-		Request: withBody(r, body), PathParams: params, Route: route,
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, AuthenticationFunc: openapi3filter.NoopAuthenticationFunc},
+		Request:    withBody(r, body),
+		PathParams: params,
+		Route:      route,
+		Options: &openapi3filter.Options{
+			IncludeResponseStatus: true,
+			AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
+		},
 	}
+
 	c.judge(r, res, input, received)
 	return res, nil
 }
 
-func (c *contract) judge(r *http.Request, res *http.Response, input *openapi3filter.RequestValidationInput, body []byte) {
+func (c *contract) judge(
+	r *http.Request, res *http.Response, input *openapi3filter.RequestValidationInput, body []byte,
+) {
 	if res.StatusCode == http.StatusRequestHeaderFieldsTooLarge {
 		return // net/http says this before any service is asked
 	}
+
 	operation := input.Route.Operation.OperationID
 	var problems []error
 	if res.StatusCode < http.StatusBadRequest && !beyondTheReference(r, operation) {
@@ -85,23 +102,33 @@ func (c *contract) judge(r *http.Request, res *http.Response, input *openapi3fil
 			problems = append(problems, fmt.Errorf("request: %w", err))
 		}
 	}
+
 	response := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: input, Status: res.StatusCode, Header: res.Header, Options: input.Options,
+		RequestValidationInput: input,
+		Status:                 res.StatusCode,
+		Header:                 res.Header,
+		Options:                input.Options,
 	}
+
 	response.SetBodyBytes(body)
+
 	if r.Method == http.MethodHead || strings.HasPrefix(res.Header.Get("Content-Type"), "text/") || len(body) == 0 {
 		options := *input.Options
 		options.ExcludeResponseBody = true
 		response.Options = &options
 	}
+
 	if err := openapi3filter.ValidateResponse(r.Context(), response); err != nil {
 		problems = append(problems, fmt.Errorf("response %d: %w", res.StatusCode, err))
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	for _, p := range problems {
 		c.broken[operation+": "+strings.Join(strings.Fields(p.Error()), " ")] = true
 	}
+
 	if res.StatusCode < http.StatusBadRequest {
 		c.succeeded[operation] = true
 	}
@@ -134,11 +161,13 @@ func (c *contract) verdict(whole bool) []string {
 	for b := range c.broken {
 		all = append(all, b)
 	}
+
 	for _, route := range api.Routes {
 		if whole && !c.succeeded[route.OperationID] {
 			all = append(all, route.OperationID+": no test has seen it succeed")
 		}
 	}
+
 	slices.Sort(all)
 	return all
 }

@@ -25,7 +25,8 @@ func BenchmarkTelemetryCost(b *testing.B) {
 	collector := testkit.NewOTLP(b)
 	off := newCostSide(b)
 	on := newCostSide(
-		b, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=0.01",
+		b, "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL, "OTEL_TRACES_SAMPLER=parentbased_traceidratio",
+		"OTEL_TRACES_SAMPLER_ARG=0.01",
 		"OTEL_METRIC_EXPORT_INTERVAL=10000",
 	)
 	sides := []*costSide{off, on}
@@ -34,15 +35,18 @@ func BenchmarkTelemetryCost(b *testing.B) {
 		side.rates, side.requests = nil, 0
 		side.cpu = -side.processorTime(b)
 	}
+
 	for b.Loop() {
 		for _, side := range sides {
 			side.ask(b, 250*time.Millisecond)
 		}
 		slices.Reverse(sides)
 	}
+
 	for _, side := range sides {
 		side.cpu += side.processorTime(b)
 	}
+
 	b.ReportMetric(off.perSecond(), "off-req/s")
 	b.ReportMetric(on.perSecond(), "on-req/s")
 	b.ReportMetric(100*(1-on.perSecond()/off.perSecond()), "throughput-%")
@@ -67,9 +71,14 @@ func newCostSide(b *testing.B, env ...string) *costSide {
 		"--listen", addr, "--admin-listen", admin, "--public-url", "http://"+addr, "--data", b.TempDir())
 	p.waitFor(b, admin, "/readyz")
 	workers, err := load.Workers(b.Context(), "client_credentials", load.Target{
-		URL: "http://" + addr, ClientID: "service", ClientSecret: secrets["service"], Resource: billingAPI,
+		URL:          "http://" + addr,
+		ClientID:     "service",
+		ClientSecret: secrets["service"],
+		Resource:     billingAPI,
 	}, 8)
+
 	require.NoError(b, err)
+
 	return &costSide{admin: admin, workers: workers}
 }
 

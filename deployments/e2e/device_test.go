@@ -15,7 +15,8 @@ import (
 func TestDeviceSignsInOnASecondScreen(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		config := oauth2.Config{ClientID: "native", Scopes: []string{"openid", "profile"}, Endpoint: oauth2.Endpoint{
-			DeviceAuthURL: s.url("/oauth/device/authorize"), TokenURL: s.url("/oauth/token"), AuthStyle: oauth2.AuthStyleInParams,
+			DeviceAuthURL: s.url("/oauth/device/authorize"), TokenURL: s.url("/oauth/token"),
+			AuthStyle: oauth2.AuthStyleInParams,
 		}}
 		code, err := config.DeviceAuth(t.Context())
 		require.NoError(t, err)
@@ -25,8 +26,10 @@ func TestDeviceSignsInOnASecondScreen(t *testing.T) {
 
 		browser := formbrowser.New(t)
 		page := browser.Get(code.VerificationURIComplete)
-		page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}})
-		require.Contains(t, page.Text(), "Command line", "the approval names the application, also with verification_uri_complete")
+		page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+			url.Values{"password": {password}})
+		require.Contains(t, page.Text(), "Command line",
+			"the approval names the application, also with verification_uri_complete")
 		require.Contains(t, page.Text(), code.UserCode)
 		page.Submit("Allow", nil)
 

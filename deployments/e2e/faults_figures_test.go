@@ -34,7 +34,7 @@ type reply struct {
 	header http.Header
 }
 
-// ok tells whether the client has what it asked for.
+// ok reports whether the client has what it asked for.
 func (a *reply) ok() bool { return a.broken == "" && !a.away && a.status < http.StatusBadRequest }
 
 func (a *reply) text(name string) string { s, _ := a.body[name].(string); return s }
@@ -74,7 +74,7 @@ func (p *period) count(kind string, since time.Time, is func(*reply) bool) (n in
 	return n
 }
 
-// well tells whether the last few requests of every kind, all begun after a
+// well reports whether the last few requests of every kind, all begun after a
 // moment, have succeeded, and when the last one before them had not.
 func (p *period) well(since time.Time) (well bool, after time.Duration) {
 	const inARow = 3
@@ -92,6 +92,7 @@ func (p *period) well(since time.Time) (well bool, after time.Duration) {
 			after = max(after, a.began.Add(a.took).Sub(since))
 		}
 	}
+
 	return !slices.ContainsFunc(kinds, func(kind string) bool { return streak[kind] < inARow }), after
 }
 
@@ -110,8 +111,10 @@ func (p *period) burns(a *reply) {
 // table is the figures.
 func table(periods []*period, results map[string]*result, said verdict) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d tokens verified by another process with %d keys, which fetched the key set %d times\n", said.Tokens, said.Keys, said.Fetched)
-	fmt.Fprintf(&b, "%-34s %8s %6s %5s %10s %9s %-24s %9s %5s %5s %5s\n", "fault", "requests", "2xx", "503", "median 503", "max 503", "longest", "recovery", "lost", "burnt", "wrong")
+	fmt.Fprintf(&b, "%d tokens verified by another process with %d keys, which fetched the key set %d times\n",
+		said.Tokens, said.Keys, said.Fetched)
+	fmt.Fprintf(&b, "%-34s %8s %6s %5s %10s %9s %-24s %9s %5s %5s %5s\n", "fault", "requests", "2xx", "503",
+		"median 503", "max 503", "longest", "recovery", "lost", "burnt", "wrong")
 	ms := func(d time.Duration) string { return d.Round(time.Millisecond).String() }
 	for _, p := range periods {
 		away, longest := p.unavailable()
@@ -119,13 +122,18 @@ func table(periods []*period, results map[string]*result, said verdict) string {
 		if r := results[p.name]; r != nil {
 			recovery = ms(r.recovery)
 		}
+
 		median, most := time.Duration(0), time.Duration(0)
 		if len(away) > 0 {
 			median, most = away[len(away)/2], away[len(away)-1]
 		}
-		fmt.Fprintf(&b, "%-34s %8d %6d %5d %10s %9s %-24s %9s %5d %5d %5d\n", p.name, len(p.answers), p.count("", time.Time{}, (*reply).ok), len(away),
-			ms(median), ms(most), ms(longest.took)+" "+longest.kind, recovery, len(p.lost), p.burnt, len(said.Wrong[p.name]))
+
+		fmt.Fprintf(&b, "%-34s %8d %6d %5d %10s %9s %-24s %9s %5d %5d %5d\n", p.name, len(p.answers),
+			p.count("", time.Time{}, (*reply).ok), len(away),
+			ms(median), ms(most), ms(longest.took)+" "+longest.kind, recovery, len(p.lost),
+			p.burnt, len(said.Wrong[p.name]))
 	}
+
 	return b.String()
 }
 
@@ -134,6 +142,7 @@ func table(periods []*period, results map[string]*result, said verdict) string {
 func (p *period) unavailable() (away []time.Duration, longest reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+
 	for i := range p.answers {
 		if p.answers[i].took > longest.took {
 			longest = p.answers[i]
@@ -142,6 +151,7 @@ func (p *period) unavailable() (away []time.Duration, longest reply) {
 			away = append(away, p.answers[i].took)
 		}
 	}
+
 	slices.Sort(away)
 	return away, longest
 }

@@ -41,7 +41,10 @@ type redemption struct {
 
 func (r *redemption) form() url.Values {
 	return portal(url.Values{
-		"grant_type": {"authorization_code"}, "code": {r.code}, "code_verifier": {r.a.verifier}, "redirect_uri": {portalCallback},
+		"grant_type":    {"authorization_code"},
+		"code":          {r.code},
+		"code_verifier": {r.a.verifier},
+		"redirect_uri":  {portalCallback},
 	})
 }
 
@@ -70,10 +73,15 @@ type mixture struct {
 func newMixture(t *testing.T, s *system) *mixture {
 	t.Helper()
 	m := &mixture{s: s, witness: newWitness(t, s.Issuer), client: &http.Client{
-		Timeout:       time.Minute, // what hangs is to be seen
-		Transport:     &sampling{every: 8, contract: http.DefaultTransport, rest: &http.Transport{MaxIdleConnsPerHost: 32}},
+		Timeout: time.Minute, // what hangs is to be seen
+		Transport: &sampling{
+			every:    8,
+			contract: http.DefaultTransport,
+			rest:     &http.Transport{MaxIdleConnsPerHost: 32},
+		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
+
 	m.enter("none")
 	m.people = []*person{m.arrives(t, "ada@acme.test", "acme"), m.arrives(t, "grace@globex.test", "globex")}
 	return m
@@ -111,15 +119,18 @@ func (m *mixture) arrives(t *testing.T, email, tenant string) *person {
 	}
 	browser := formbrowser.New(t, "https://")
 	a := newAttempt()
-	page := browser.Get(p.rp.begin(a)).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in", url.Values{"password": {password}})
+	page := browser.Get(p.rp.begin(a)).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in",
+		url.Values{"password": {password}})
 	if tenant == "globex" { // one of two
 		page = page.Submit("Globex", nil)
 	}
+
 	code := p.rp.code(t, m.s, a, page.Submit("Allow", nil).Location())
 	tokens, id := p.rp.redeem(t, a, code)
 	p.subject, p.cookies = id.Subject, browser.Cookies(m.s.url("/oauth/authorize"))
 	p.access.Store(tokens.AccessToken)
 	p.own = holding{p, tokens.AccessToken, tokens.RefreshToken, m.now.Load()}
+
 	return p
 }
 
@@ -139,11 +150,14 @@ func (m *mixture) run(ctx context.Context) (wait func()) {
 			}
 		})
 	}
+
 	const often, seldom = 40 * time.Millisecond, 160 * time.Millisecond
 	for range 2 {
 		worker(often, m.machine)
 	}
+
 	worker(often, m.jwks)
+
 	for _, p := range m.people {
 		worker(often, func() { m.authorize(ctx, p) }) // until there is stock
 		worker(seldom, func() {
@@ -153,10 +167,12 @@ func (m *mixture) run(ctx context.Context) (wait func()) {
 			case <-ctx.Done():
 			}
 		})
+
 		worker(seldom, func() { m.refresh(&p.own) })
 		worker(often, func() { m.userinfo(p, p.access.Load().(string)) })
 		worker(often, func() { m.introspect(p) })
 	}
+
 	return workers.Wait
 }
 
@@ -167,16 +183,20 @@ func (m *mixture) ask(kind, service, method, path string, form url.Values, prepa
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
+
 	r, err := http.NewRequest(method, "http://"+m.s.addr[service]+prefix+path, body)
 	if err != nil {
 		panic(err) // our own URL
 	}
+
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+
 	if prepare != nil {
 		prepare(r)
 	}
+
 	a.began = time.Now()
 	m.send(a, r)
 	a.took = time.Since(a.began)
@@ -189,10 +209,12 @@ func (m *mixture) send(a *reply, r *http.Request) {
 		a.broken = err.Error()
 		return
 	}
+
 	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	a.status, a.header = res.StatusCode, res.Header
 	_ = json.Unmarshal(raw, &a.body) // a redirect has none
+
 	switch {
 	case err != nil:
 		a.broken = err.Error()
@@ -215,14 +237,23 @@ func (m *mixture) send(a *reply, r *http.Request) {
 
 func (m *mixture) machine() {
 	a := m.ask(kindMachine, "token", http.MethodPost, "/oauth/token", url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {billingAPI},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {"service"},
+		"client_secret": {secrets["service"]},
+		"resource":      {billingAPI},
 	}, nil)
+
 	p := m.now.Load()
 	if a.ok() {
 		m.witness.hears(testimony{p.name, "at+jwt", a.text("access_token"), map[string]any{
-			"sub": "service", "client_id": "service", "aud": billingAPI, "scope": "api:read api:write", "platform_token": true,
+			"sub":            "service",
+			"client_id":      "service",
+			"aud":            billingAPI,
+			"scope":          "api:read api:write",
+			"platform_token": true,
 		}})
 	}
+
 	p.note(a)
 }
 
@@ -242,11 +273,14 @@ func (m *mixture) authorize(ctx context.Context, who *person) {
 	if err != nil {
 		panic(err) // our own URL
 	}
-	a := m.ask(kindAuthorize, "authorize", http.MethodGet, "/oauth/authorize?"+begin.RawQuery, nil, func(r *http.Request) {
-		for _, cookie := range who.cookies {
-			r.AddCookie(cookie)
-		}
-	})
+
+	a := m.ask(kindAuthorize, "authorize", http.MethodGet, "/oauth/authorize?"+begin.RawQuery,
+		nil, func(r *http.Request) {
+			for _, cookie := range who.cookies {
+				r.AddCookie(cookie)
+			}
+		})
+
 	p := m.now.Load()
 	redemption := redemption{person: who, a: try}
 	if a.ok() {
@@ -258,7 +292,9 @@ func (m *mixture) authorize(ctx context.Context, who *person) {
 			a.broken = "no code, or the state of another"
 		}
 	}
+
 	p.note(a)
+
 	if a.ok() {
 		select {
 		case who.stock <- redemption:
@@ -287,13 +323,15 @@ func (m *mixture) redeem(r redemption, later func(redemption)) *reply {
 		r.period = p
 		later(r)
 	}
+
 	p.note(a)
 	return a
 }
 
 // refresh rotates, and tries again the next time where there was no answer.
 func (m *mixture) refresh(h *holding) *reply {
-	a := m.ask(kindRefresh, "token", http.MethodPost, "/oauth/token", portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}}), nil)
+	a := m.ask(kindRefresh, "token", http.MethodPost, "/oauth/token",
+		portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}}), nil)
 	p := m.now.Load()
 	if a.ok() {
 		m.tokens(p, h.person, a, nil)
@@ -303,6 +341,7 @@ func (m *mixture) refresh(h *holding) *reply {
 		h.access, h.refresh = a.text("access_token"), a.text("refresh_token")
 		h.person.access.Store(h.access)
 	}
+
 	p.note(a)
 	return a
 }
@@ -310,25 +349,37 @@ func (m *mixture) refresh(h *holding) *reply {
 // tokens sends a person's tokens to the witness.
 func (m *mixture) tokens(p *period, who *person, a *reply, nonce any) {
 	m.witness.hears(testimony{p.name, "at+jwt", a.text("access_token"), map[string]any{
-		"sub": who.subject, "client_id": "portal", "aud": m.s.Issuer, "scope": "openid email offline_access", "tenant_slug": who.tenant,
+		"sub":         who.subject,
+		"client_id":   "portal",
+		"aud":         m.s.Issuer,
+		"scope":       "openid email offline_access",
+		"tenant_slug": who.tenant,
 	}})
+
 	m.witness.hears(testimony{p.name, "JWT", a.text("id_token"), map[string]any{
-		"sub": who.subject, "azp": "portal", "aud": "portal", "tenant_slug": who.tenant, "nonce": nonce,
+		"sub":         who.subject,
+		"azp":         "portal",
+		"aud":         "portal",
+		"tenant_slug": who.tenant,
+		"nonce":       nonce,
 	}})
 }
 
 func (m *mixture) userinfo(who *person, token string) *reply {
-	a := m.ask(kindUserinfo, "token", http.MethodGet, "/oauth/userinfo", nil, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
+	a := m.ask(kindUserinfo, "token", http.MethodGet, "/oauth/userinfo", nil,
+		func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token) })
 	p := m.now.Load()
 	if a.ok() && a.text("sub") != who.subject {
 		a.broken = "userinfo of another"
 	}
+
 	p.note(a)
 	return a
 }
 
 func (m *mixture) introspect(who *person) {
-	a := m.ask(kindIntrospect, "token", http.MethodPost, "/oauth/introspect", portal(url.Values{"token": {who.access.Load().(string)}}), nil)
+	a := m.ask(kindIntrospect, "token", http.MethodPost, "/oauth/introspect",
+		portal(url.Values{"token": {who.access.Load().(string)}}), nil)
 	p := m.now.Load()
 	if a.ok() && (a.body["active"] != true || a.text("sub") != who.subject) {
 		a.broken = fmt.Sprintf("introspection says %v", a.body)

@@ -66,6 +66,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 			break
 		}
 	}
+
 	stop()
 	wait()
 	m.keepsEverything()
@@ -86,45 +87,57 @@ func (m *mixture) suffers(t *testing.T, f fault) *result {
 	if f.abrupt {
 		first = begun
 	}
+
 	heard := func() bool {
 		for _, kind := range f.fails {
 			if p.count(kind, time.Time{}, func(a *reply) bool { return a.away }) == 0 {
 				return false
 			}
 		}
+
 		for _, kind := range f.goesOn {
 			if p.count(kind, begun, (*reply).ok) < 3 {
 				return false
 			}
 		}
+
 		return time.Since(begun) >= f.lasts
 	}
+
 	within(t, faultPatience, "the fault shows", heard)
+
 	if !f.slow && len(f.fails) > 0 {
 		within(t, faultPatience, "half of those who cannot be served hear so at once", func() bool {
 			away, _ := p.unavailable()
 			return len(away) == 0 || away[len(away)/2] < faultQuick
 		})
 	}
+
 	if f.dependency != "" {
 		within(t, faultPatience, "readiness names "+f.dependency, func() bool {
 			status, body := fetch(t.Context(), "http://"+m.s.admin["token"]+"/readyz")
 			return status == http.StatusServiceUnavailable && regexp.MustCompile(f.dependency).MatchString(body)
 		})
 	}
+
 	if f.end != nil {
 		f.end(t)
 	}
+
 	healed := time.Now()
 	r := &result{}
 	within(t, faultPatience, "all is well again", func() (well bool) { well, r.recovery = p.well(healed); return well })
+
 	for name := range m.s.procs {
 		m.s.procs[name].waitFor(t, m.s.admin[name], "/readyz")
 	}
+
 	m.again(t, p, f)
+
 	for _, kind := range f.goesOn {
 		require.Zero(t, p.count(kind, first, func(a *reply) bool { return !a.ok() }), "%s must not notice", kind)
 	}
+
 	return r
 }
 
@@ -137,6 +150,7 @@ func (m *mixture) again(t *testing.T, p *period, f fault) {
 	pending := m.pending
 	m.pending = nil
 	m.mu.Unlock()
+
 	for n, r := range pending {
 		consumed := m.consumed(t, r.code)
 		a := m.redeem(r, nil)
@@ -145,19 +159,21 @@ func (m *mixture) again(t *testing.T, p *period, f fault) {
 			m.mu.Lock()
 			m.held = slices.DeleteFunc(m.held, func(h holding) bool { return h.refresh == a.text("refresh_token") })
 			m.mu.Unlock()
-			if b := m.ask(kindCode, "token", http.MethodPost, "/oauth/token", r.form(), nil); b.text("error") != "invalid_grant" {
+			if b := m.ask(kindCode, "token", http.MethodPost, "/oauth/token", r.form(),
+				nil); b.text("error") != "invalid_grant" {
 				p.loses("a code was redeemed twice: %d", b.status)
 			}
 		case a.ok():
 		case a.text("error") == "invalid_grant" && consumed && f.mayBurn:
 			p.burns(a)
 		default:
-			p.loses("a code of %s is not redeemed again: %d %v, consumed: %t", r.period.name, a.status, a.body, consumed)
+			p.loses("a code of %s is not redeemed again: %d %v, consumed: %t", r.period.name,
+				a.status, a.body, consumed)
 		}
 	}
 }
 
-// consumed tells whether the database has a code as redeemed.
+// consumed reports whether the database has a code as redeemed.
 func (m *mixture) consumed(t *testing.T, code string) (consumed bool) {
 	t.Helper()
 	require.NoError(t, m.db.Get(t.Context(), "test.consumed", &consumed,
@@ -182,13 +198,17 @@ func (m *mixture) keepsEverything() {
 			}
 		})
 	}
+
 	m.enter("afterwards")
+
 	for i := range m.held {
 		work <- &m.held[i]
 	}
+
 	for _, p := range m.people {
 		work <- &p.own
 	}
+
 	close(work)
 	checks.Wait()
 }
@@ -198,6 +218,7 @@ func (m *mixture) judge(t *testing.T, said verdict) {
 	t.Helper()
 	require.Empty(t, said.Wrong, "tokens that nobody asked for")
 	require.Positive(t, said.Tokens)
+
 	for _, p := range m.periods {
 		require.Empty(t, p.lost, p.name)
 		for i := range p.answers {
@@ -220,17 +241,21 @@ var expected = []string{
 // process that was started.
 func (s *system) neverComplained(t *testing.T) {
 	t.Helper()
+
 	for name, p := range s.procs {
 		select {
 		case <-p.done:
 			require.Fail(t, "a process has ended", "%s: %v", name, p.err)
 		default:
 		}
+
 		for line := range strings.Lines(p.out.String()) {
 			require.NotContains(t, line, "panic", name)
 			require.NotContains(t, line, "server_error", name)
 			if strings.Contains(line, `"level":"ERROR"`) {
-				require.True(t, slices.ContainsFunc(expected, func(e string) bool { return strings.Contains(line, `"msg":"`+e) }), "%s: %s", name, line)
+				require.True(t,
+					slices.ContainsFunc(expected, func(e string) bool { return strings.Contains(line, `"msg":"`+e) }),
+					"%s: %s", name, line)
 			}
 		}
 	}

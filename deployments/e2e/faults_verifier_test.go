@@ -48,10 +48,17 @@ type verdict struct {
 // goes out when no more come. It knows no code of the platform's, verifies with
 // another JOSE library, and finds the keys as any resource server does.
 func verifierMain(issuer string, in io.Reader, out io.Writer) int {
-	v := &verifier{issuer: issuer, keys: map[string]crypto.PublicKey{}, seen: map[string]bool{}, signed: map[string]bool{}}
+	v := &verifier{
+		issuer: issuer,
+		keys:   map[string]crypto.PublicKey{},
+		seen:   map[string]bool{},
+		signed: map[string]bool{},
+	}
+
 	said := verdict{Wrong: map[string][]string{}}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
+
 	for lines.Scan() {
 		var t testimony
 		err := json.Unmarshal(lines.Bytes(), &t)
@@ -61,13 +68,17 @@ func verifierMain(issuer string, in io.Reader, out io.Writer) int {
 		if err != nil {
 			said.Wrong[t.Fault] = append(said.Wrong[t.Fault], err.Error())
 		}
+
 		said.Tokens++
 	}
+
 	said.Fetched, said.Keys = v.fetched, len(v.signed)
+
 	if err := errors.Join(lines.Err(), json.NewEncoder(out).Encode(said)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	return 0
 }
 
@@ -82,13 +93,16 @@ type verifier struct {
 func (v *verifier) verify(t testimony) error {
 	claims := jwt.MapClaims{}
 	token, err := jwt.ParseWithClaims(t.Token, claims, v.key,
-		jwt.WithValidMethods([]string{"ES256", "RS256"}), jwt.WithIssuer(v.issuer), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithStrictDecoding())
+		jwt.WithValidMethods([]string{"ES256", "RS256"}), jwt.WithIssuer(v.issuer), jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(), jwt.WithStrictDecoding())
 	if err != nil {
 		return err
 	}
+
 	if token.Header["typ"] != t.Typ {
 		return fmt.Errorf("typ is %v, not %s", token.Header["typ"], t.Typ)
 	}
+
 	for name, want := range t.Want {
 		got := claims[name]
 		if name == "aud" {
@@ -97,16 +111,19 @@ func (v *verifier) verify(t testimony) error {
 			}
 			continue
 		}
+
 		if !reflect.DeepEqual(got, want) {
 			return fmt.Errorf("%s is %v, not %v", name, got, want)
 		}
 	}
+
 	if id, ok := claims["jti"].(string); ok {
 		if v.seen[id] {
 			return fmt.Errorf("the second token with jti %s", id)
 		}
 		v.seen[id] = true
 	}
+
 	v.signed[token.Header["kid"].(string)] = true
 	return nil
 }
@@ -124,6 +141,7 @@ func (v *verifier) key(token *jwt.Token) (any, error) {
 	if key, ok := v.keys[kid]; ok {
 		return key, nil
 	}
+
 	return nil, fmt.Errorf("the key set has no key %s", kid)
 }
 
@@ -136,12 +154,14 @@ func (v *verifier) fetch() error {
 	if err := getJSON(v.issuer+"/.well-known/openid-configuration", &metadata); err != nil {
 		return err
 	}
+
 	var set struct {
 		Keys []map[string]any `json:"keys"`
 	}
 	if err := getJSON(metadata.JWKSURI, &set); err != nil {
 		return err
 	}
+
 	for _, k := range set.Keys {
 		key, err := publicKey(k)
 		if err != nil {
@@ -149,6 +169,7 @@ func (v *verifier) fetch() error {
 		}
 		v.keys[k["kid"].(string)] = key
 	}
+
 	return nil
 }
 
@@ -157,6 +178,7 @@ func getJSON(url string, into any) error {
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = res.Body.Close() }()
 	if res.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s answers %s", url, res.Status)
@@ -206,6 +228,7 @@ func newWitness(t *testing.T, issuer string) *witness {
 	require.NoError(t, err)
 	require.NoError(t, w.cmd.Start())
 	t.Cleanup(func() { _ = w.cmd.Process.Kill() })
+
 	return w
 }
 
@@ -214,6 +237,7 @@ func (w *witness) hears(t testimony) {
 	if err != nil {
 		panic(err) // of strings alone
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	_, _ = w.in.Write(append(line, '\n')) // one that has died gives no verdict

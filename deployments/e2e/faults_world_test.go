@@ -38,12 +38,16 @@ func newFaultyWorld(t *testing.T) *faultyWorld {
 	for _, service := range []string{"token", "keys", "session"} {
 		role, secret := logins.AppRole(t, service)
 		signing[service] = []string{
-			"PLATFORM_SIGNING_BACKEND=vault", "VAULT_ADDR=" + w.onVault.URL(t, w.vault.Addr), "PLATFORM_VAULT_TIMEOUT=1s",
+			"PLATFORM_SIGNING_BACKEND=vault", "VAULT_ADDR=" + w.onVault.URL(t, w.vault.Addr),
+			"PLATFORM_VAULT_TIMEOUT=1s",
 			"PLATFORM_VAULT_AUTH=approle", "PLATFORM_VAULT_ROLE=" + role, "PLATFORM_VAULT_SECRET_ID=" + secret,
 		}
 	}
+
 	w.s = deploy(t, fleet{
-		server: w.server, through: func(dbURL string) string { return w.onServer.URL(t, dbURL) }, signing: signing,
+		server:  w.server,
+		through: func(dbURL string) string { return w.onServer.URL(t, dbURL) },
+		signing: signing,
 		env: []string{
 			"PLATFORM_HTTP_REQUEST_DEADLINE=" + faultDeadline.String(),
 			"PLATFORM_DATABASE_STATEMENT_TIMEOUT=2s", "PLATFORM_DATABASE_LOCK_TIMEOUT=1s",
@@ -52,6 +56,7 @@ func newFaultyWorld(t *testing.T) *faultyWorld {
 			"PLATFORM_CODE_TTL=10m", "PLATFORM_REFRESH_GRACE=1m",
 		},
 	})
+
 	w.superuser = w.s.database(t)
 	return w
 }
@@ -60,46 +65,79 @@ func (w *faultyWorld) vaultFaults() []fault {
 	var policy string
 	return []fault{
 		{
-			name: "Vault: sealed", fails: withVault, goesOn: withoutVault, dependency: `"vault":"vault: [^"]*sealed`, lasts: 2 * time.Second,
-			begin: func(t *testing.T) { w.vault.Seal(t) }, end: func(t *testing.T) { w.vault.Unseal(t) },
+			name:       "Vault: sealed",
+			fails:      withVault,
+			goesOn:     withoutVault,
+			dependency: `"vault":"vault: [^"]*sealed`,
+			lasts:      2 * time.Second,
+			begin:      func(t *testing.T) { w.vault.Seal(t) },
+			end:        func(t *testing.T) { w.vault.Unseal(t) },
 		},
 		{
-			name: "Vault: killed", fails: withVault, goesOn: withoutVault, dependency: `"vault":"vault: `, lasts: time.Second,
-			begin: func(t *testing.T) { w.vault.Kill(t) }, end: func(t *testing.T) { w.vault.Start(t); w.vault.Unseal(t) },
+			name:       "Vault: killed",
+			fails:      withVault,
+			goesOn:     withoutVault,
+			dependency: `"vault":"vault: `,
+			lasts:      time.Second,
+			begin:      func(t *testing.T) { w.vault.Kill(t) },
+			end:        func(t *testing.T) { w.vault.Start(t); w.vault.Unseal(t) },
 		},
 		{
-			name: "Vault: stopped for 5 s", fails: withVault, goesOn: withoutVault, dependency: `"vault":"`, lasts: 5 * time.Second,
-			begin: func(t *testing.T) { w.vault.Pause(t) }, end: func(t *testing.T) { w.vault.Resume(t) },
+			name:       "Vault: stopped for 5 s",
+			fails:      withVault,
+			goesOn:     withoutVault,
+			dependency: `"vault":"`,
+			lasts:      5 * time.Second,
+			begin:      func(t *testing.T) { w.vault.Pause(t) },
+			end:        func(t *testing.T) { w.vault.Resume(t) },
 		},
 		{
-			name: "Vault: answers after 5 s", fails: withVault, goesOn: withoutVault, dependency: `"vault":"`, lasts: 2 * time.Second,
-			begin: func(*testing.T) { w.onVault.Delay(5 * time.Second) }, end: func(*testing.T) { w.onVault.Heal() },
+			name:       "Vault: answers after 5 s",
+			fails:      withVault,
+			goesOn:     withoutVault,
+			dependency: `"vault":"`,
+			lasts:      2 * time.Second,
+			begin:      func(*testing.T) { w.onVault.Delay(5 * time.Second) },
+			end:        func(*testing.T) { w.onVault.Heal() },
 		},
 		{
 			name: "Vault: token revoked", goesOn: withoutVault,
 			begin: func(t *testing.T) { w.revokeTokens(t, "platform-token") },
 		},
 		{
-			name: "Vault: policy withdrawn", fails: withVault, goesOn: withoutVault, dependency: `"vault":"[^"]*denied`, lasts: time.Second,
+			name:       "Vault: policy withdrawn",
+			fails:      withVault,
+			goesOn:     withoutVault,
+			dependency: `"vault":"[^"]*denied`,
+			lasts:      time.Second,
 			begin: func(t *testing.T) {
 				sys := w.vault.Client(t, w.vault.RootToken).Sys()
 				var err error
 				policy, err = sys.GetPolicyWithContext(t.Context(), "platform-token")
 				require.NoError(t, err)
 				require.NotEmpty(t, policy)
-				require.NoError(t, sys.PutPolicyWithContext(t.Context(), "platform-token", `path "nothing" { capabilities = ["read"] }`))
+				require.NoError(t,
+					sys.PutPolicyWithContext(t.Context(), "platform-token",
+						`path "nothing" { capabilities = ["read"] }`))
 			},
 			end: func(t *testing.T) {
-				require.NoError(t, w.vault.Client(t, w.vault.RootToken).Sys().PutPolicyWithContext(t.Context(), "platform-token", policy))
+				require.NoError(t,
+					w.vault.Client(t, w.vault.RootToken).Sys().PutPolicyWithContext(t.Context(),
+						"platform-token", policy))
 			},
 		},
 		{
 			// An operator asks for another; nobody makes one unasked, for a key that is
 			// gone may be a mount that is.
-			name: "Vault: key deleted", fails: withVault, goesOn: withoutVault, dependency: `"vault":"key platform-es256:v1: vault: missing key`, lasts: time.Second,
+			name:       "Vault: key deleted",
+			fails:      withVault,
+			goesOn:     withoutVault,
+			dependency: `"vault":"key platform-es256:v1: vault: missing key`,
+			lasts:      time.Second,
 			begin: func(t *testing.T) {
 				transit := w.vault.Client(t, w.vault.RootToken).Logical()
-				_, err := transit.WriteWithContext(t.Context(), "transit/keys/platform-es256/config", map[string]any{"deletion_allowed": true})
+				_, err := transit.WriteWithContext(t.Context(), "transit/keys/platform-es256/config",
+					map[string]any{"deletion_allowed": true})
 				require.NoError(t, err)
 				_, err = transit.DeleteWithContext(t.Context(), "transit/keys/platform-es256")
 				require.NoError(t, err)
@@ -127,6 +165,7 @@ func (w *faultyWorld) revokeTokens(t *testing.T, policy string) {
 			revoked++
 		}
 	}
+
 	require.Positive(t, revoked)
 }
 
@@ -134,28 +173,60 @@ func (w *faultyWorld) databaseFaults() []fault {
 	var release func() // of the lock
 	return []fault{
 		{
-			name: "PostgreSQL: killed", fails: withDatabase, goesOn: withoutDatabase, dependency: `"database":"database.ping: `, lasts: time.Second, mayBurn: true,
-			begin: func(t *testing.T) { w.server.Crash(t) }, end: func(t *testing.T) { w.server.Start(t) },
+			name:       "PostgreSQL: killed",
+			fails:      withDatabase,
+			goesOn:     withoutDatabase,
+			dependency: `"database":"database.ping: `,
+			lasts:      time.Second,
+			mayBurn:    true,
+			begin:      func(t *testing.T) { w.server.Crash(t) },
+			end:        func(t *testing.T) { w.server.Start(t) },
 		},
 		{
-			name: "PostgreSQL: connections cut once", goesOn: withoutDatabase, lasts: time.Second, mayBurn: true,
-			begin: func(*testing.T) { w.onServer.Cut(); w.onServer.Heal() },
+			name:    "PostgreSQL: connections cut once",
+			goesOn:  withoutDatabase,
+			lasts:   time.Second,
+			mayBurn: true,
+			begin:   func(*testing.T) { w.onServer.Cut(); w.onServer.Heal() },
 		},
 		{
-			name: "PostgreSQL: cut off", fails: withDatabase, goesOn: withoutDatabase, dependency: `"database":"database.ping: `, lasts: time.Second, mayBurn: true,
-			begin: func(*testing.T) { w.onServer.Cut() }, end: func(*testing.T) { w.onServer.Heal() },
+			name:       "PostgreSQL: cut off",
+			fails:      withDatabase,
+			goesOn:     withoutDatabase,
+			dependency: `"database":"database.ping: `,
+			lasts:      time.Second,
+			mayBurn:    true,
+			begin:      func(*testing.T) { w.onServer.Cut() },
+			end:        func(*testing.T) { w.onServer.Heal() },
 		},
 		{
-			name: "PostgreSQL: black hole", fails: withDatabase, goesOn: withoutDatabase, dependency: `"database":"`, slow: true, mayBurn: true,
-			begin: func(*testing.T) { w.onServer.Hang() }, end: func(*testing.T) { w.onServer.Heal() },
+			name:       "PostgreSQL: black hole",
+			fails:      withDatabase,
+			goesOn:     withoutDatabase,
+			dependency: `"database":"`,
+			slow:       true,
+			mayBurn:    true,
+			begin:      func(*testing.T) { w.onServer.Hang() },
+			end:        func(*testing.T) { w.onServer.Heal() },
 		},
 		{
-			name: "PostgreSQL: stopped", fails: withDatabase, goesOn: withoutDatabase, dependency: `"database":"`, slow: true, mayBurn: true,
-			begin: func(t *testing.T) { w.server.Pause(t) }, end: func(t *testing.T) { w.server.Resume(t) },
+			name:       "PostgreSQL: stopped",
+			fails:      withDatabase,
+			goesOn:     withoutDatabase,
+			dependency: `"database":"`,
+			slow:       true,
+			mayBurn:    true,
+			begin:      func(t *testing.T) { w.server.Pause(t) },
+			end:        func(t *testing.T) { w.server.Resume(t) },
 		},
 		{
 			// What only reads goes on, so the services stay ready.
-			name: "PostgreSQL: read-only", fails: []string{kindAuthorize, kindCode, kindRefresh}, goesOn: append(withoutDatabase, kindUserinfo, kindIntrospect), lasts: time.Second, mayBurn: true, abrupt: true,
+			name:    "PostgreSQL: read-only",
+			fails:   []string{kindAuthorize, kindCode, kindRefresh},
+			goesOn:  append(withoutDatabase, kindUserinfo, kindIntrospect),
+			lasts:   time.Second,
+			mayBurn: true,
+			abrupt:  true,
 			begin: func(t *testing.T) {
 				w.alter(t, "SET default_transaction_read_only = on")
 				w.onServer.Cut()
@@ -164,14 +235,23 @@ func (w *faultyWorld) databaseFaults() []fault {
 			end: func(t *testing.T) { w.alter(t, "RESET default_transaction_read_only") },
 		},
 		{
-			name: "PostgreSQL: no connection left", fails: withDatabase, goesOn: withoutDatabase, dependency: `"database":"database.ping: `, lasts: time.Second, mayBurn: true,
-			begin: func(t *testing.T) { w.alter(t, "CONNECTION LIMIT 0"); w.onServer.Cut(); w.onServer.Heal() },
-			end:   func(t *testing.T) { w.alter(t, "CONNECTION LIMIT -1") },
+			name:       "PostgreSQL: no connection left",
+			fails:      withDatabase,
+			goesOn:     withoutDatabase,
+			dependency: `"database":"database.ping: `,
+			lasts:      time.Second,
+			mayBurn:    true,
+			begin:      func(t *testing.T) { w.alter(t, "CONNECTION LIMIT 0"); w.onServer.Cut(); w.onServer.Heal() },
+			end:        func(t *testing.T) { w.alter(t, "CONNECTION LIMIT -1") },
 		},
 		{
-			name: "PostgreSQL: pool full", fails: []string{kindCode, kindRefresh, kindUserinfo, kindIntrospect}, goesOn: withoutDatabase, slow: true,
-			lasts: 2 * time.Second,
-			begin: func(t *testing.T) { release = w.lock(t, "grants") }, end: func(*testing.T) { release() },
+			name:   "PostgreSQL: pool full",
+			fails:  []string{kindCode, kindRefresh, kindUserinfo, kindIntrospect},
+			goesOn: withoutDatabase,
+			slow:   true,
+			lasts:  2 * time.Second,
+			begin:  func(t *testing.T) { release = w.lock(t, "grants") },
+			end:    func(*testing.T) { release() },
 		},
 	}
 }
@@ -198,7 +278,9 @@ func (w *faultyWorld) lock(t *testing.T, table string) (release func()) {
 			return err
 		})
 	}()
+
 	<-held
+
 	return func() {
 		close(done)
 		require.NoError(t, <-ended)

@@ -42,7 +42,11 @@ func TestSignInOnceAndHoldTokensThatVerify(t *testing.T) {
 		require.Equal(t, "web", access["client_id"])
 		require.NotContains(t, access["aud"], "web", "an access token is never for the client itself")
 		require.Equal(t, idClaims["sid"], access["sid"])
-		for _, name := range []string{"iss", "exp", "iat", "jti", "gid", "scope", "auth_time", "acr", "amr", "tenant_id", "tenant_slug", "app_scope"} {
+
+		for _, name := range []string{
+			"iss", "exp", "iat", "jti", "gid", "scope", "auth_time", "acr", "amr", "tenant_id",
+			"tenant_slug", "app_scope",
+		} {
 			require.Contains(t, access, name)
 		}
 
@@ -102,6 +106,7 @@ func TestPublicApplicationsUsePKCEAndNoSecret(t *testing.T) {
 			tokens, id = rp.redeem(t, a, rp.code(t, s, a, browser.Get(rp.begin(a)).Location()))
 			return headerOf(t, tokens.AccessToken)["alg"] == "EdDSA"
 		}, 10*time.Second, 100*time.Millisecond, "the application's own choice")
+
 		require.Equal(t, "ES256", headerOf(t, tokens.Extra("id_token").(string))["alg"])
 
 		t.Run("a challenge is required (RFC 9700 2.1.1)", func(t *testing.T) {
@@ -109,6 +114,7 @@ func TestPublicApplicationsUsePKCEAndNoSecret(t *testing.T) {
 			require.Equal(t, "invalid_request", answer.Query().Get("error"))
 			require.Equal(t, "x", answer.Query().Get("state"))
 		})
+
 		t.Run("a native application may use any port on loopback (RFC 8252 7.3), and is always asked for", func(t *testing.T) {
 			native := newRelyingParty(t, s, "native", "http://127.0.0.1:4711/callback", "openid")
 			native.Endpoint.AuthStyle = oauth2.AuthStyleInParams
@@ -128,23 +134,28 @@ func TestMembershipDecidesAfterAuthentication(t *testing.T) {
 		t.Run("a person in two tenants chooses one", func(t *testing.T) {
 			browser := formbrowser.New(t, "https://")
 			a := newAttempt()
-			page := browser.Get(rp.begin(a)).Submit("Continue", url.Values{"email": {"grace@globex.test"}}).Submit("Sign in", url.Values{"password": {password}})
+			page := browser.Get(rp.begin(a)).Submit("Continue",
+				url.Values{"email": {"grace@globex.test"}}).Submit("Sign in", url.Values{"password": {password}})
 			require.Contains(t, page.Text(), "Acme Corp")
 			_, id := rp.redeem(t, a, rp.code(t, s, a, page.Submit("Globex", nil).Location()))
 			var claims map[string]any
 			require.NoError(t, id.Claims(&claims))
 			require.Equal(t, "globex", claims["tenant_slug"])
 		})
+
 		t.Run("a person in none is told so", func(t *testing.T) {
 			browser := formbrowser.New(t, "https://")
-			page := browser.Get(rp.begin(newAttempt())).Submit("Continue", url.Values{"email": {"lonely@nowhere.test"}}).Submit("Sign in", url.Values{"password": {password}})
+			page := browser.Get(rp.begin(newAttempt())).Submit("Continue",
+				url.Values{"email": {"lonely@nowhere.test"}}).Submit("Sign in", url.Values{"password": {password}})
 			require.Less(t, page.Status, 500)
 			require.False(t, strings.HasPrefix(page.Header.Get("Location"), "https://second.test"))
 		})
+
 		t.Run("a wrong password says the same to everyone", func(t *testing.T) {
 			var texts []string
 			for _, email := range []string{"ada@acme.test", "nobody@acme.test"} {
-				page := formbrowser.New(t).Get(rp.begin(newAttempt())).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in", url.Values{"password": {"wrong"}})
+				page := formbrowser.New(t).Get(rp.begin(newAttempt())).Submit("Continue",
+					url.Values{"email": {email}}).Submit("Sign in", url.Values{"password": {"wrong"}})
 				texts = append(texts, strings.ReplaceAll(page.Text(), email, "…"))
 			}
 			require.Equal(t, texts[0], texts[1])
@@ -157,7 +168,8 @@ func TestDenyingConsentIsAnAnswer(t *testing.T) {
 		rp := newRelyingParty(t, s, "web", "http://127.0.0.1:9/callback?tenant=all", "openid")
 		browser := formbrowser.New(t, "https://", "http://127.0.0.1:9/")
 		a := newAttempt()
-		page := browser.Get(rp.begin(a)).Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}})
+		page := browser.Get(rp.begin(a)).Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+			url.Values{"password": {password}})
 		answer := page.Submit("Do not allow", nil).Location()
 		require.Equal(t, "access_denied", answer.Query().Get("error"), "RFC 6749 4.1.2.1")
 		require.Equal(t, a.state, answer.Query().Get("state"))
@@ -167,12 +179,19 @@ func TestDenyingConsentIsAnAnswer(t *testing.T) {
 
 func TestClientCredentials(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
-		for name, style := range map[string]oauth2.AuthStyle{"client_secret_basic": oauth2.AuthStyleInHeader, "client_secret_post": oauth2.AuthStyleInParams} {
+		for name, style := range map[string]oauth2.AuthStyle{
+			"client_secret_basic": oauth2.AuthStyleInHeader,
+			"client_secret_post":  oauth2.AuthStyleInParams,
+		} {
 			t.Run(name, func(t *testing.T) {
 				config := clientcredentials.Config{
-					ClientID: "service", ClientSecret: secrets["service"], TokenURL: s.url("/oauth/token"), AuthStyle: style,
+					ClientID:       "service",
+					ClientSecret:   secrets["service"],
+					TokenURL:       s.url("/oauth/token"),
+					AuthStyle:      style,
 					EndpointParams: url.Values{"resource": {"https://api.billing.test"}},
 				}
+
 				token, err := config.Token(t.Context())
 				require.NoError(t, err)
 				claims := claimsOf(t, token.AccessToken)

@@ -21,6 +21,7 @@ func TestAGermanReadsGerman(t *testing.T) {
 			require.Equal(t, "de", read(p.tab, chromedp.Evaluate[string](`document.documentElement.lang`)))
 			p.judge("de-" + name)
 		}
+
 		a := newAttempt()
 		p.open(app.begin(a, oauth2.SetAuthURLParam("ui_locales", "fr de-AT")))
 		p.see(emailField)
@@ -35,10 +36,16 @@ func TestAGermanReadsGerman(t *testing.T) {
 		app.take(t, p, a)
 
 		p.speak("de-CH,de;q=0.9,en;q=0.5")
+
 		for path, title := range map[string]string{
-			"/account": "Ihr Konto", "/account/password": "Passwort ändern", "/device": "Ein Gerät verbinden",
+			"/account":          "Ihr Konto",
+			"/account/password": "Passwort ändern",
+			"/device":           "Ein Gerät verbinden",
 			prefix + "/oauth/authorize?" + url.Values{
-				"client_id": {"unknown"}, "redirect_uri": {"https://evil.test"}, "response_type": {"code"}, "scope": {"openid"},
+				"client_id":     {"unknown"},
+				"redirect_uri":  {"https://evil.test"},
+				"response_type": {"code"},
+				"scope":         {"openid"},
 			}.Encode(): "Diese Anfrage kann nicht bearbeitet werden",
 		} {
 			p.open(s.Origin + path)

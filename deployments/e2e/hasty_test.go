@@ -27,7 +27,8 @@ func (b *tab) gone(sel string) { b.t.Helper(); b.do(chromedp.WaitNotPresent(chro
 func (b *tab) pressTwice(sel string) {
 	b.t.Helper()
 	b.see(sel)
-	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(e => { e.click(); e.click() })(document.querySelector(%q))`, sel)))
+	b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(e => { e.click(); e.click() })(document.querySelector(%q))`,
+		sel)))
 }
 
 // another is a second tab of the same browser.
@@ -52,7 +53,8 @@ func (p *phone) explained(s *system, words string) {
 	require.Contains(p.t, text, words)
 	reference := shownReference.FindStringSubmatch(text)
 	require.NotNil(p.t, reference, text)
-	require.Contains(p.t, platform(p.t, s.operator, "audit", "--reference", reference[1]), "reference="+reference[1], words)
+	require.Contains(p.t, platform(p.t, s.operator, "audit", "--reference", reference[1]),
+		"reference="+reference[1], words)
 }
 
 // TestHastyPeopleArriveOnAPhone: the back button, two tabs, double clicks, a sign-in
@@ -109,16 +111,19 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 
 		// Too many guesses, most of them by a program at the same address. The first
 		// wait is shorter than a browser may take, so it is drawn out.
-		guess := formbrowser.New(t).Get(app.begin(newAttempt())).Submit("Continue", url.Values{"email": {"nobody@acme.test"}})
+		guess := formbrowser.New(t).Get(app.begin(newAttempt())).Submit("Continue",
+			url.Values{"email": {"nobody@acme.test"}})
 		for range 10 {
 			require.Equal(t, http.StatusOK, guess.Status)
 			guess = guess.Submit("Sign in", url.Values{"password": {"wrong"}})
 		}
+
 		soon := func(statement string, in time.Duration) {
 			changed, err := s.database(t).Exec(t.Context(), "e2e.time", statement, database.At(time.Now().Add(in)))
 			require.NoError(t, err)
 			require.Positive(t, changed)
 		}
+
 		soon(`UPDATE limits SET blocked_until = $1 WHERE blocked_until IS NOT NULL`, time.Minute)
 		stranger := newPhone(t, s)
 		stranger.open(app.begin(newAttempt()))
@@ -140,7 +145,9 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 
 		// The error pages of the other services.
 		for path, words := range map[string]string{
-			prefix + "/oauth/userinfo": "invalid_request", prefix + "/oauth/token": "not", "/auth/tenants/nowhere": "not",
+			prefix + "/oauth/userinfo": "invalid_request",
+			prefix + "/oauth/token":    "not",
+			"/auth/tenants/nowhere":    "not",
 			prefix + "/oauth/authorize?client_id=x&redirect_uri=https://evil.test&response_type=code&scope=openid": "invalid_request",
 			prefix + "/oauth/logout?post_logout_redirect_uri=https://evil.test":                                    "invalid_request",
 		} {
@@ -148,6 +155,7 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 			stranger.see(`h1`)
 			stranger.explained(s, words)
 		}
+
 		stranger.open(s.url("/.well-known/nothing"))
 		require.Contains(t, stranger.text(`body`), "Not Found")
 		require.NotRegexp(t, shownReference, stranger.text(`body`), "no page, no reference that nobody could find")
@@ -164,6 +172,7 @@ func otherSitesGetNowhere(t *testing.T, s *system, p *phone) {
 <form method="post" action="%[1]s/oauth/logout"><button id="logout">x</button></form>
 <form method="post" action="%[2]s/account/sessions"><input type="hidden" name="session" value="others"><button id="sessions">x</button></form>`, s.Origin+prefix, s.Origin)
 	}))
+
 	t.Cleanup(site.Close)
 	evil := strings.Replace(site.URL, "127.0.0.1", "localhost", 1)
 

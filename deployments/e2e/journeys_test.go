@@ -36,18 +36,22 @@ func (p *phone) small() { p.t.Helper(); p.do(chromedp.EmulateViewport(390, 844))
 
 func (p *phone) script(on bool) {
 	p.t.Helper()
-	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !on})
+	_, err := chromedp.Call(p.ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: !on})
 	require.NoError(p.t, err)
 }
 
 // judge lets axe-core, which is a script, look at a page that was loaded without.
 func (p *phone) judge(name string) {
 	p.t.Helper()
-	wide := read(p.tab, chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
+	wide := read(p.tab,
+		chromedp.Evaluate[bool](`document.documentElement.scrollWidth > document.documentElement.clientWidth`))
 	require.False(p.t, wide, "%s sticks out of a phone", name)
+
 	if !p.judged {
 		return
 	}
+
 	p.script(true)
 	p.tab.judge(name)
 	p.script(false)
@@ -80,13 +84,17 @@ func newNativeApp(t *testing.T, s *system) *nativeApp {
 			http.NotFound(w, r)
 			return
 		}
+
 		app.answers <- r.Form
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		_, _ = fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Back</title><h1 id="back">Back by %s</h1>`, r.Method)
+		_, _ = fmt.Fprintf(w,
+			`<!doctype html><html lang="en"><title>Back</title><h1 id="back">Back by %s</h1>`, r.Method)
 	}))
+
 	t.Cleanup(server.Close)
 	app.relyingParty = newRelyingParty(t, s, "native", server.URL+"/callback", "openid", "profile")
 	app.Endpoint.AuthStyle = oauth2.AuthStyleInParams
+
 	return app
 }
 
@@ -102,6 +110,7 @@ type signedIn struct {
 func (app *nativeApp) take(t *testing.T, p *phone, a attempt) signedIn {
 	t.Helper()
 	p.see(`#back`)
+
 	select {
 	case answer := <-app.answers:
 		tokens, id := app.redeem(t, a, app.code(t, app.s, a, &url.URL{RawQuery: answer.Encode()}))
@@ -182,7 +191,8 @@ func TestWhoIsAtHomeNowhereIsToldSoOnAPhone(t *testing.T) {
 func TestConnectingADeviceOnAPhone(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		config := oauth2.Config{ClientID: "native", Scopes: []string{"openid", "profile"}, Endpoint: oauth2.Endpoint{
-			DeviceAuthURL: s.url("/oauth/device/authorize"), TokenURL: s.url("/oauth/token"), AuthStyle: oauth2.AuthStyleInParams,
+			DeviceAuthURL: s.url("/oauth/device/authorize"), TokenURL: s.url("/oauth/token"),
+			AuthStyle: oauth2.AuthStyleInParams,
 		}}
 		device, err := config.DeviceAuth(t.Context())
 		require.NoError(t, err)
@@ -333,7 +343,8 @@ func TestAccountOnAPhone(t *testing.T) {
 		p.fill(again, longer+kb.Enter)
 		p.see(`.notice.success`)
 
-		page := elsewhere.Get(s.Origin+"/account").Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {longer}})
+		page := elsewhere.Get(s.Origin+"/account").Submit("Continue",
+			url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {longer}})
 		require.Equal(t, "Your account", page.H1())
 	})
 }

@@ -26,12 +26,14 @@ func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 		t.Helper()
 		r := replica{addr: testkit.FreeAddr(t), admin: testkit.FreeAddr(t)}
 		r.process = start(t, "keys", []string{
-			"PATH=" + os.Getenv("PATH"), "PLATFORM_PUBLIC_URL=http://" + r.addr, "PLATFORM_LISTEN=" + r.addr, "PLATFORM_ADMIN_LISTEN=" + r.admin,
+			"PATH=" + os.Getenv("PATH"), "PLATFORM_PUBLIC_URL=http://" + r.addr, "PLATFORM_LISTEN=" + r.addr,
+			"PLATFORM_ADMIN_LISTEN=" + r.admin,
 			"PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + data, "PLATFORM_DATABASE_URL=" + dsn,
 		})
 		r.waitFor(t, r.admin, "/livez")
 		return r
 	}
+
 	get := func(t *testing.T, r replica) (*http.Response, string) {
 		t.Helper()
 		begun := time.Now()
@@ -43,11 +45,13 @@ func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 		require.Less(t, time.Since(begun), time.Second, "from memory")
 		return res, string(body)
 	}
+
 	running := launch(t)
 	running.waitFor(t, running.admin, "/readyz")
 	_, before := get(t, running)
 
-	_, err := testkit.OpenPostgres(t, dsn).Exec(t.Context(), "test.keep", `CHECKPOINT`) // the servers of tests write late
+	// the servers of tests write late
+	_, err := testkit.OpenPostgres(t, dsn).Exec(t.Context(), "test.keep", `CHECKPOINT`)
 	require.NoError(t, err)
 	server.Crash(t)
 	starting := launch(t)
@@ -66,6 +70,7 @@ func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 		status, _ = fetch(t.Context(), "http://"+starting.admin+"/readyz")
 		require.Equal(t, http.StatusServiceUnavailable, status)
 	}
+
 	server.Start(t)
 	starting.waitFor(t, starting.admin, "/readyz")
 	_, after := get(t, starting)

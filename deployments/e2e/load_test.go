@@ -14,7 +14,10 @@ import (
 // serviceForm asks for a token by client credentials.
 func serviceForm() string {
 	return url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {billingAPI},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {"service"},
+		"client_secret": {secrets["service"]},
+		"resource":      {billingAPI},
 	}.Encode()
 }
 
@@ -35,6 +38,7 @@ func startLoad(s *system, form string) *tokenLoad {
 		l.workers.Go(func() {
 			tick := time.NewTicker(10 * time.Millisecond)
 			defer tick.Stop()
+
 			for {
 				select {
 				case <-l.stop:
@@ -45,6 +49,7 @@ func startLoad(s *system, form string) *tokenLoad {
 			}
 		})
 	}
+
 	return l
 }
 
@@ -55,8 +60,10 @@ func (l *tokenLoad) ask(target, form string) {
 		l.lose(err.Error())
 		return
 	}
+
 	body, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
+
 	switch {
 	case err != nil:
 		l.lose(err.Error())

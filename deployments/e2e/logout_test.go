@@ -22,7 +22,8 @@ func togetherWith(t *testing.T, env ...string) *system {
 	s := together(t)
 	first := s.procs["platform"]
 	first.stop(t)
-	s.procs["platform"] = start(t, "platform", append([]string{"PATH=" + os.Getenv("PATH")}, env...), first.cmd.Args[1:]...)
+	s.procs["platform"] = start(t, "platform",
+		append([]string{"PATH=" + os.Getenv("PATH")}, env...), first.cmd.Args[1:]...)
 	s.procs["platform"].waitFor(t, s.admin["platform"], "/readyz")
 	return s
 }
@@ -38,6 +39,7 @@ func TestApplicationsAreToldOfALogout(t *testing.T) {
 	if standing != nil { // which may reach all of loopback
 		ways = map[string]func(t *testing.T) *system{"standing": func(*testing.T) *system { return standing }}
 	}
+
 	for way, launch := range ways {
 		t.Run(way, func(t *testing.T) {
 			toldOfALogout(t, launch(t), application, heard)
@@ -56,13 +58,15 @@ func listeningApplication(t *testing.T) (url string, heard <-chan *http.Request)
 		}
 		requests <- r
 	}))
+
 	t.Cleanup(server.Close)
 	return server.URL, requests
 }
 
 func toldOfALogout(t *testing.T, s *system, application string, heard <-chan *http.Request) {
 	t.Helper()
-	_, err := s.database(t).Exec(t.Context(), "test", `UPDATE applications SET backchannel_logout_uri = $1 WHERE client_id = 'portal'`, application+"/out?tenant=all")
+	_, err := s.database(t).Exec(t.Context(), "test",
+		`UPDATE applications SET backchannel_logout_uri = $1 WHERE client_id = 'portal'`, application+"/out?tenant=all")
 	require.NoError(t, err)
 	rp := newRelyingParty(t, s, "portal", portalCallback, "openid", "offline_access")
 	browser := formbrowser.New(t, "https://")
@@ -75,9 +79,11 @@ func toldOfALogout(t *testing.T, s *system, application string, heard <-chan *ht
 	require.NotEmpty(t, of.Session)
 
 	page := browser.Get(s.url("/oauth/logout?" + url.Values{
-		"id_token_hint": {tokens.Extra("id_token").(string)}, "post_logout_redirect_uri": {"https://portal.test/bye"}, "state": {"s 1"},
+		"id_token_hint":            {tokens.Extra("id_token").(string)},
+		"post_logout_redirect_uri": {"https://portal.test/bye"}, "state": {"s 1"},
 	}.Encode()))
-	require.Equal(t, "https://portal.test/bye?state=s+1", page.Location().String(), "OpenID Connect RP-Initiated Logout 1.0 3")
+	require.Equal(t, "https://portal.test/bye?state=s+1", page.Location().String(),
+		"OpenID Connect RP-Initiated Logout 1.0 3")
 
 	var told *http.Request
 	select {
@@ -85,6 +91,7 @@ func toldOfALogout(t *testing.T, s *system, application string, heard <-chan *ht
 	case <-time.After(30 * time.Second):
 		require.Fail(t, "the application was not told")
 	}
+
 	require.Equal(t, http.MethodPost, told.Method, "Back-Channel Logout 2.5")
 	require.Equal(t, "/out?tenant=all", told.URL.RequestURI())
 	raw := told.PostForm.Get("logout_token")
@@ -97,7 +104,8 @@ func toldOfALogout(t *testing.T, s *system, application string, heard <-chan *ht
 	require.Equal(t, "portal", claims["aud"])
 	require.Equal(t, id.Subject, claims["sub"])
 	require.Equal(t, of.Session, claims["sid"])
-	require.Equal(t, map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}, claims["events"])
+	require.Equal(t,
+		map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}, claims["events"])
 	require.NotEmpty(t, claims["jti"])
 	require.NotContains(t, claims, "nonce")
 

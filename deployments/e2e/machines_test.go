@@ -48,13 +48,26 @@ func newMachine(t *testing.T, s *system, id string) *machine {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	m := &machine{id: id, key: jose.JSONWebKey{Key: private, KeyID: "one", Algorithm: "ES256", Use: "sig"}}
+	m := &machine{id: id, key: jose.JSONWebKey{
+		Key:       private,
+		KeyID:     "one",
+		Algorithm: "ES256",
+		Use:       "sig",
+	}}
+
 	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{m.key.Public()}})
 	require.NoError(t, err)
 	s.register(t, &directory.Application{
-		ClientID: id, Type: directory.Service, JWKS: keys, Grants: []oauth.GrantType{oauth.GrantClientCredentials, oauth.GrantTokenExchange},
-		Scopes: oauth.Scopes{"api:read"}, Audiences: []string{ledgerAPI}, ResourcesServed: []string{billingAPI}, FirstParty: true,
+		ClientID:        id,
+		Type:            directory.Service,
+		JWKS:            keys,
+		Grants:          []oauth.GrantType{oauth.GrantClientCredentials, oauth.GrantTokenExchange},
+		Scopes:          oauth.Scopes{"api:read"},
+		Audiences:       []string{ledgerAPI},
+		ResourcesServed: []string{billingAPI},
+		FirstParty:      true,
 	})
+
 	return m
 }
 
@@ -64,13 +77,19 @@ func (m *machine) assertion(t *testing.T, issuer string) string {
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: m.key}, nil)
 	require.NoError(t, err)
 	claims, err := json.Marshal(map[string]any{
-		"iss": m.id, "sub": m.id, "aud": issuer, "jti": rand.Text(), "exp": time.Now().Add(time.Minute).Unix(),
+		"iss": m.id,
+		"sub": m.id,
+		"aud": issuer,
+		"jti": rand.Text(),
+		"exp": time.Now().Add(time.Minute).Unix(),
 	})
+
 	require.NoError(t, err)
 	jws, err := signer.Sign(claims)
 	require.NoError(t, err)
 	assertion, err := jws.CompactSerialize()
 	require.NoError(t, err)
+
 	return assertion
 }
 
@@ -80,6 +99,7 @@ func (m *machine) send(t *testing.T, s *system, path string, form url.Values) (i
 	if !form.Has("client_assertion") {
 		form.Set("client_assertion", m.assertion(t, s.Issuer))
 	}
+
 	form.Set("client_assertion_type", assertionType)
 	res, body := exchange(t, http.MethodPost, s.url(path), form.Encode(), nil)
 	var answer map[string]any
@@ -100,10 +120,14 @@ func TestAServiceExchangesWhatItWasSent(t *testing.T) {
 
 		form := func() url.Values {
 			return url.Values{
-				"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "audience": {ledgerAPI}, "scope": {"api:read"},
-				"subject_token": {tokens.AccessToken}, "subject_token_type": {accessType},
+				"grant_type":         {"urn:ietf:params:oauth:grant-type:token-exchange"},
+				"audience":           {ledgerAPI},
+				"scope":              {"api:read"},
+				"subject_token":      {tokens.AccessToken},
+				"subject_token_type": {accessType},
 			}
 		}
+
 		used := form()
 		status, answer := m.send(t, s, "/oauth/token", used)
 		require.Equal(t, http.StatusOK, status, answer)
@@ -135,8 +159,14 @@ func TestAServiceExchangesWhatItWasSent(t *testing.T) {
 
 		for name, p := range s.procs {
 			for what, secret := range map[string]string{
-				"the code": code, "the access token": tokens.AccessToken, "the refresh token": tokens.RefreshToken, "the assertion": used.Get("client_assertion"),
-				"the verifier": a.verifier, "the secret": secrets["portal"], "the password": password, "the address": "ada@acme.test",
+				"the code":          code,
+				"the access token":  tokens.AccessToken,
+				"the refresh token": tokens.RefreshToken,
+				"the assertion":     used.Get("client_assertion"),
+				"the verifier":      a.verifier,
+				"the secret":        secrets["portal"],
+				"the password":      password,
+				"the address":       "ada@acme.test",
 			} {
 				require.NotContains(t, withoutSeed(p.out.String()), secret, "%s in the log of %s", what, name)
 			}
@@ -160,11 +190,21 @@ func TestKeysFromNPM(t *testing.T) {
 		private, err := json.Marshal(m.key)
 		require.NoError(t, err)
 		script := startScript(t, "jose")
-		script.say(map[string]any{"issuer": s.Issuer, "client_id": m.id, "private_jwk": string(private), "resource": ledgerAPI})
+		script.say(map[string]any{
+			"issuer":      s.Issuer,
+			"client_id":   m.id,
+			"private_jwk": string(private),
+			"resource":    ledgerAPI,
+		})
+
 		var answer map[string]any
 		require.NoError(t, json.Unmarshal(script.hear().Done, &answer))
 		require.Equal(t, map[string]any{
-			"oauth4webapi": m.id, "openid-client": m.id, "active": true, "reused": "invalid_client", "exchanged": accessType,
+			"oauth4webapi":  m.id,
+			"openid-client": m.id,
+			"active":        true,
+			"reused":        "invalid_client",
+			"exchanged":     accessType,
 		}, answer)
 	})
 }

@@ -34,6 +34,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	defer func() { _ = os.RemoveAll(dir) }()
 	bin = dir
 	root := filepath.Join("..", "..")
@@ -42,14 +43,17 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
+
 	if err := build(root, cmp.Or(os.Getenv("E2E_RACE"), raceFlag), "./deployments/platform"); err != nil {
 		return 1
 	}
+
 	watcher, err := newContract()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+
 	http.DefaultTransport = watcher
 	code := m.Run()
 	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
@@ -57,6 +61,7 @@ func run(m *testing.M) int {
 		fmt.Printf("FAIL: api/openapi.yaml and the platform disagree:\n  %s\n", strings.Join(verdict, "\n  "))
 		return 1
 	}
+
 	return code
 }
 
@@ -65,11 +70,13 @@ func build(root, race, pkg string) error {
 	if race != "" {
 		args = append(args, race)
 	}
+
 	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Dir, cmd.Stderr = root, os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintf(os.Stderr, "build %s: %v\n", pkg, err)
 		return err
 	}
+
 	return nil
 }

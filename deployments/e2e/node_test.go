@@ -55,13 +55,16 @@ func startScript(t *testing.T, name string) *script {
 			cancel()
 			t.Logf("--- %s said:\n%s", name, said.String())
 		}
+
 		_ = s.input.Close()
 		err := cmd.Wait()
 		cancel()
+
 		if !t.Failed() {
 			require.NoError(t, err, said.String())
 		}
 	})
+
 	return s
 }
 
@@ -106,19 +109,33 @@ func TestClientsFromNPM(t *testing.T) {
 				browser := formbrowser.New(t, "https://")
 				script := startScript(t, name)
 				script.say(map[string]string{
-					"issuer": s.Issuer, "client_id": "portal", "client_secret": secrets["portal"], "resource": "https://api.billing.test",
-					"redirect_uri": "https://portal.test/callback", "post_logout_redirect_uri": "https://portal.test/bye",
+					"issuer":                   s.Issuer,
+					"client_id":                "portal",
+					"client_secret":            secrets["portal"],
+					"resource":                 "https://api.billing.test",
+					"redirect_uri":             "https://portal.test/callback",
+					"post_logout_redirect_uri": "https://portal.test/bye",
 				})
+
 				answer := converse(t, script, browser)
 				require.NotEmpty(t, answer.Subject)
 				require.Equal(t, learned{
-					Subject: answer.Subject, Name: "Ada Lovelace", Rotated: true, RefreshedSubject: answer.Subject,
-					ActiveBefore: true, ActiveAfter: false, AfterRevocation: "invalid_grant",
-					OwnSubject: "portal", DeviceSubject: answer.Subject,
-					IssuedTokenType: "urn:ietf:params:oauth:token-type:access_token", Logout: answer.Logout,
+					Subject:          answer.Subject,
+					Name:             "Ada Lovelace",
+					Rotated:          true,
+					RefreshedSubject: answer.Subject,
+					ActiveBefore:     true,
+					ActiveAfter:      false,
+					AfterRevocation:  "invalid_grant",
+					OwnSubject:       "portal",
+					DeviceSubject:    answer.Subject,
+					IssuedTokenType:  "urn:ietf:params:oauth:token-type:access_token",
+					Logout:           answer.Logout,
 				}, answer)
+
 				page := browser.Get(answer.Logout)
-				require.True(t, strings.HasPrefix(page.Location().String(), "https://portal.test/bye"), "OpenID Connect RP-Initiated Logout 1.0 2")
+				require.True(t, strings.HasPrefix(page.Location().String(), "https://portal.test/bye"),
+					"OpenID Connect RP-Initiated Logout 1.0 2")
 			})
 		}
 	})
@@ -127,6 +144,7 @@ func TestClientsFromNPM(t *testing.T) {
 // converse does what the script asks of a person until it is done.
 func converse(t *testing.T, script *script, browser *formbrowser.Browser) learned {
 	t.Helper()
+
 	for {
 		switch r := script.hear(); {
 		case r.Open != "":

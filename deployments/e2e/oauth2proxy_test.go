@@ -45,6 +45,7 @@ func startOAuth2Proxy(t *testing.T, s *system) (origin string) {
 		Grants:       []oauth.GrantType{oauth.GrantAuthorizationCode},
 		Scopes:       oauth.Scopes{"openid", "email", "profile"},
 	})
+
 	require.NoError(t, directorystore.NewOperator(s.database(t)).Tx(t.Context(), func(w *directorystore.Writer) error {
 		secret := directory.ApplicationSecret{ID: "sec_proxy", Hash: oauth.HashSecret(proxySecret)}
 		return w.SetSecrets(t.Context(), "proxy", []directory.ApplicationSecret{secret}, time.Now().UTC())
@@ -68,6 +69,7 @@ func startOAuth2Proxy(t *testing.T, s *system) (origin string) {
 		"--skip-provider-button=true",
 		"--whitelist-domain=127.0.0.1:*",
 	)
+
 	cmd.Stdout, cmd.Stderr, cmd.Dir = out, out, t.TempDir()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, cmd.Start())
@@ -78,10 +80,12 @@ func startOAuth2Proxy(t *testing.T, s *system) (origin string) {
 			t.Logf("--- oauth2-proxy said:\n%s", out)
 		}
 	})
+
 	require.Eventually(t, func() bool {
 		status, _ := fetch(t.Context(), origin+"/ping")
 		return status == http.StatusOK
 	}, time.Minute, 20*time.Millisecond, "oauth2-proxy does not start")
+
 	return origin
 }
 

@@ -27,18 +27,23 @@ func expressions(t *testing.T) map[string]string {
 			Targets []struct{ Expr string }
 		}
 	}
+
 	text, err := os.ReadFile(observability + "dashboard.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &dashboard))
+
 	for _, panel := range dashboard.Panels {
 		for _, target := range panel.Targets {
 			found["panel "+panel.Title+": "+target.Expr] = target.Expr
 		}
 	}
+
 	require.Greater(t, len(found), 20)
+
 	for _, rule := range rules(t) {
 		found["alert "+rule.Alert] = rule.Expr
 	}
+
 	return found
 }
 
@@ -58,6 +63,7 @@ func rules(t *testing.T) []rule {
 			Rules []rule
 		}
 	}
+
 	text, err := os.ReadFile(observability + "alerts.yaml")
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(text, &file))
@@ -65,6 +71,7 @@ func rules(t *testing.T) []rule {
 	for _, group := range file.Groups {
 		all = append(all, group.Rules...)
 	}
+
 	require.NotEmpty(t, all)
 	return all
 }
@@ -78,6 +85,7 @@ func TestEveryAlertSaysWhatItMeansAndWhatToDo(t *testing.T) {
 		for _, name := range []string{"summary", "meaning", "runbook"} {
 			require.NotEmpty(t, r.Annotations[name], "%s has no %s", r.Alert, name)
 		}
+
 		require.Contains(t, r.Annotations["runbook"], "1. ", r.Alert)
 	}
 }
@@ -92,6 +100,7 @@ func TestTheCollectorsPipelinesUseWhatIsConfigured(t *testing.T) {
 			Pipelines  map[string]struct{ Receivers, Processors, Exporters []string }
 		}
 	}
+
 	text, err := os.ReadFile(observability + "collector.yaml")
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(text, &config))
@@ -102,12 +111,15 @@ func TestTheCollectorsPipelinesUseWhatIsConfigured(t *testing.T) {
 			used[name] = true
 		}
 	}
+
 	check(config.Extensions, config.Service.Extensions)
+
 	for _, p := range config.Service.Pipelines {
 		check(config.Receivers, p.Receivers)
 		check(config.Processors, p.Processors)
 		check(config.Exporters, p.Exporters)
 	}
+
 	for _, of := range []map[string]any{config.Extensions, config.Receivers, config.Processors, config.Exporters} {
 		for name := range of {
 			require.True(t, used[name], "%s is in no pipeline", name)
@@ -135,12 +147,14 @@ func mentioned(expr string) (metrics, labels []string) {
 		}
 		rest = part.ReplaceAllString(rest, " ")
 	}
+
 	rest = called.ReplaceAllString(inBrackets.ReplaceAllString(rest, " "), "(")
 	for _, name := range identifier.FindAllString(rest, -1) {
 		if !operators[name] {
 			metrics = append(metrics, name)
 		}
 	}
+
 	return metrics, labels
 }
 
@@ -164,12 +178,14 @@ func declared(t *testing.T) map[string]bool {
 			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 				return err
 			}
+
 			text, err := os.ReadFile(path)
 			for _, found := range declaration.FindAllStringSubmatch(string(text), -1) {
 				name := strings.ReplaceAll(found[3], ".", "_")
 				if u := unit.FindStringSubmatch(found[4]); u != nil && u[1] == "s" {
 					name += "_seconds"
 				}
+
 				switch found[2] {
 				case "Counter":
 					name += "_total"
@@ -177,11 +193,14 @@ func declared(t *testing.T) map[string]bool {
 					names[name+"_bucket"], names[name+"_sum"] = true, true
 					name += "_count"
 				}
+
 				names[name] = true
 			}
+
 			return err
 		}))
 	}
+
 	return names
 }
 
@@ -203,6 +222,7 @@ func families(scraped map[string]string) (metrics, labels map[string]bool) {
 			}
 		}
 	}
+
 	return metrics, labels
 }
 
@@ -212,14 +232,17 @@ func requireKnownMetrics(t *testing.T, scraped map[string]string) {
 	t.Helper()
 	there, labels := families(scraped)
 	inCode := declared(t)
+
 	// What Prometheus adds when it scrapes, what only Vault has, and what only
 	// failures have.
 	for _, label := range []string{"job", "instance", "algorithm", "error_type"} {
 		labels[label] = true
 	}
+
 	for where, expr := range expressions(t) {
 		metrics, used := mentioned(expr)
 		require.NotEmpty(t, metrics, where)
+
 		for _, name := range metrics {
 			if strings.HasPrefix(name, notHere) {
 				require.Contains(t, inCode, name, where)
@@ -227,6 +250,7 @@ func requireKnownMetrics(t *testing.T, scraped map[string]string) {
 			}
 			require.True(t, there[name], "%s: there is no metric %s", where, name)
 		}
+
 		for _, label := range used {
 			require.True(t, labels[label], "%s: no metric has the label %s", where, label)
 		}
@@ -240,20 +264,25 @@ func (o *observed) requireMetrics(t *testing.T) {
 	there, _ := families(o.metrics)
 	inCode := declared(t)
 	require.Greater(t, len(inCode), 20)
+
 	for name := range inCode {
 		if !strings.HasPrefix(name, notHere) {
 			require.True(t, there[name], "%s is declared and not at /metrics", name)
 		}
 	}
+
 	for name := range there {
 		if strings.HasPrefix(name, "platform_") || strings.HasPrefix(name, "http_") || strings.HasPrefix(name, "db_") {
 			require.True(t, inCode[name], "%s is at /metrics and was not found in the code", name)
 		}
 	}
+
 	sent := slices.Sorted(maps.Keys(o.collector.Metrics()))
 	for _, name := range []string{
-		"http.server.request.duration", "platform.token.requests", "platform.session.sign_ins", "platform.audit.events", "platform.limits.refusals",
-		"db.client.operation.duration", "db.client.connection.count", "platform.cache.lookups", "platform.session.backchannel.waiting", "platform.expiry.rows",
+		"http.server.request.duration", "platform.token.requests", "platform.session.sign_ins", "platform.audit.events",
+		"platform.limits.refusals",
+		"db.client.operation.duration", "db.client.connection.count", "platform.cache.lookups",
+		"platform.session.backchannel.waiting", "platform.expiry.rows",
 	} {
 		require.Contains(t, sent, name)
 	}

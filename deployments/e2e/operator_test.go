@@ -41,17 +41,21 @@ func operatesReplicas(t *testing.T, s *system) {
 			Secret string `json:"client_secret"`
 		} `json:"secrets"`
 	}
+
 	secretFrom := func(printed string) string {
 		t.Helper()
 		require.NoError(t, json.Unmarshal([]byte(printed), &created), printed)
 		require.Len(t, created.Secrets, 1)
 		return created.Secrets[0].Secret
 	}
+
 	service := func(id string) (servedAt func(string) bool) {
 		t.Helper()
-		secret := secretFrom(s.operate(t, "app", "create", id, "--name", id, "--type", "SERVICE", "--grant", "client_credentials", "--output", "json"))
+		secret := secretFrom(s.operate(t, "app", "create", id, "--name", id, "--type", "SERVICE", "--grant",
+			"client_credentials", "--output", "json"))
 		return s.servesAt(t, id, secret)
 	}
+
 	person := func(email string) (servedAt func(string) bool) {
 		t.Helper()
 		s.operate(t, "user", "create", email, "--name", email, "--tenant", "acme", "--password-file", word)
@@ -59,26 +63,37 @@ func operatesReplicas(t *testing.T, s *system) {
 		a := newAttempt()
 		tokens, _ := rp.redeem(t, a, rp.code(t, s, a, signIn(formbrowser.New(t, "https://").Get(rp.begin(a)), email)))
 		return func(replica string) bool {
-			status, _ := s.at(t, replica, "/oauth/userinfo", nil, http.Header{"Authorization": {"Bearer " + tokens.AccessToken}})
+			status, _ := s.at(t, replica, "/oauth/userinfo", nil,
+				http.Header{"Authorization": {"Bearer " + tokens.AccessToken}})
 			return status == http.StatusOK
 		}
 	}
+
 	subjects := []subject{
 		{"an application that is disabled", service("halted"), []string{"app", "disable", "halted"}},
-		{"the secret that was replaced", service("leaky"), []string{"app", "rotate-secret", "leaky", "--overlap", "0s", "--output", "json"}},
-		{"a person whose session is ended", person("ended@acme.test"), []string{"session", "end", "--user", "ended@acme.test"}},
+		{
+			"the secret that was replaced", service("leaky"),
+			[]string{"app", "rotate-secret", "leaky", "--overlap", "0s", "--output", "json"},
+		},
+		{
+			"a person whose session is ended", person("ended@acme.test"),
+			[]string{"session", "end", "--user", "ended@acme.test"},
+		},
 		{"a person who is disabled", person("gone@acme.test"), []string{"user", "disable", "gone@acme.test"}},
 	}
+
 	replicas := []string{"token", "token-2"}
 	for _, subject := range subjects {
 		for _, replica := range replicas {
 			require.True(t, subject.servedAt(replica), "%s, at %s", subject.name, replica)
 		}
 	}
+
 	said := map[string]string{}
 	for _, subject := range subjects {
 		said[subject.name] = s.operate(t, subject.command...)
 	}
+
 	within := time.Now().Add(changeBound + time.Second) // the last command's bound, and a moment for a busy machine
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -89,6 +104,7 @@ func operatesReplicas(t *testing.T, s *system) {
 			<-tick.C
 		}
 	}
+
 	fresh := s.servesAt(t, "leaky", secretFrom(said["the secret that was replaced"]))
 	for _, replica := range replicas {
 		for _, subject := range subjects {
@@ -98,7 +114,7 @@ func operatesReplicas(t *testing.T, s *system) {
 	}
 }
 
-// servesAt tells whether a replica gives an application a token for its secret.
+// servesAt reports whether a replica gives an application a token for its secret.
 func (s *system) servesAt(t *testing.T, client, secret string) func(replica string) bool {
 	return func(replica string) bool {
 		status, _ := s.at(t, replica, "/oauth/token", url.Values{

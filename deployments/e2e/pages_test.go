@@ -34,8 +34,13 @@ func newSite(t *testing.T) string {
 func newDashboard(t *testing.T, s *system, origins ...string) {
 	t.Helper()
 	s.register(t, &directory.Application{
-		ClientID: "dash", Type: directory.SPA, RedirectURIs: []string{dashboardCallback}, CORSOrigins: origins, FirstParty: true,
-		Grants: []oauth.GrantType{oauth.GrantAuthorizationCode}, Scopes: oauth.Scopes{"openid", "email"},
+		ClientID:     "dash",
+		Type:         directory.SPA,
+		RedirectURIs: []string{dashboardCallback},
+		CORSOrigins:  origins,
+		FirstParty:   true,
+		Grants:       []oauth.GrantType{oauth.GrantAuthorizationCode},
+		Scopes:       oauth.Scopes{"openid", "email"},
 	})
 }
 
@@ -46,21 +51,29 @@ func TestPreflights(t *testing.T) {
 		newDashboard(t, s, origin)
 		askAt := func(target, origin string) http.Header {
 			res, _ := exchange(t, http.MethodOptions, target, "", http.Header{
-				"Origin": {origin}, "Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"authorization"},
+				"Origin": {origin}, "Access-Control-Request-Method": {"POST"},
+				"Access-Control-Request-Headers": {"authorization"},
 			})
 			require.Empty(t, res.Header.Get("Access-Control-Allow-Credentials"), target)
 			return res.Header
 		}
+
 		ask := func(path, origin string) http.Header { return askAt(s.url(path), origin) }
 		for _, path := range []string{"/oauth/token", "/oauth/userinfo", "/oauth/revoke"} {
 			require.Equal(t, origin, ask(path, origin).Get("Access-Control-Allow-Origin"), path)
 			require.Contains(t, ask(path, origin).Values("Vary"), "Origin", path)
 			require.Empty(t, ask(path, "https://evil.test").Get("Access-Control-Allow-Origin"), path)
 		}
-		for _, path := range []string{"/account", "/account/sessions", "/auth/flows/flw_x/password", "/auth/tenants/acme", "/device"} {
+
+		for _, path := range []string{
+			"/account", "/account/sessions", "/auth/flows/flw_x/password", "/auth/tenants/acme", "/device",
+		} {
 			require.Empty(t, askAt(s.Origin+path, origin).Get("Access-Control-Allow-Origin"), path)
 		}
-		for _, path := range []string{"/oauth/introspect", "/oauth/device/authorize", "/oauth/device/verify", "/oauth/authorize", "/oauth/logout"} {
+
+		for _, path := range []string{
+			"/oauth/introspect", "/oauth/device/authorize", "/oauth/device/verify", "/oauth/authorize", "/oauth/logout",
+		} {
 			require.Empty(t, ask(path, origin).Get("Access-Control-Allow-Origin"), path)
 		}
 	})
@@ -88,9 +101,11 @@ func (b *tab) fetch(method, target string, form url.Values, header map[string]st
 	if form != nil {
 		body = fmt.Sprintf("new URLSearchParams(%q)", form.Encode())
 	}
+
 	headers, err := json.Marshal(header)
 	require.NoError(b.t, err)
-	return read(b, chromedp.Evaluate[fetched](fmt.Sprintf(fetchScript, target, method, headers, body), chromedp.EvalAwaitPromise))
+	return read(b,
+		chromedp.Evaluate[fetched](fmt.Sprintf(fetchScript, target, method, headers, body), chromedp.EvalAwaitPromise))
 }
 
 // TestASinglePageApplicationInChromium has a real browser apply the rules.
@@ -102,26 +117,41 @@ func TestASinglePageApplicationInChromium(t *testing.T) {
 		a := newAttempt()
 		code := rp.code(t, s, a, signIn(formbrowser.New(t, "https://").Get(rp.begin(a)), "ada@acme.test"))
 		redeem := url.Values{
-			"grant_type": {"authorization_code"}, "client_id": {"dash"}, "code": {code}, "redirect_uri": {dashboardCallback}, "code_verifier": {a.verifier},
+			"grant_type":    {"authorization_code"},
+			"client_id":     {"dash"},
+			"code":          {code},
+			"redirect_uri":  {dashboardCallback},
+			"code_verifier": {a.verifier},
 		}
 
 		b := newTab(t)
 		b.open(foreign)
+
 		for _, open := range []string{s.Issuer + "/.well-known/openid-configuration", s.url("/.well-known/jwks.json")} {
 			got := b.fetch(http.MethodGet, open, nil, nil)
 			require.Equal(t, http.StatusOK, got.Status, "everybody may read %s: %s", open, got.Body)
 		}
-		wrong := url.Values{"grant_type": {"authorization_code"}, "client_id": {"dash"}, "code": {"wrong"}, "redirect_uri": {dashboardCallback}}
-		require.Zero(t, b.fetch(http.MethodPost, s.url("/oauth/token"), wrong, nil).Status, "another's page reads nothing")
+
+		wrong := url.Values{
+			"grant_type":   {"authorization_code"},
+			"client_id":    {"dash"},
+			"code":         {"wrong"},
+			"redirect_uri": {dashboardCallback},
+		}
+
+		require.Zero(t, b.fetch(http.MethodPost, s.url("/oauth/token"), wrong, nil).Status,
+			"another's page reads nothing")
 
 		b.open(own)
-		require.Contains(t, b.fetch(http.MethodPost, s.url("/oauth/token"), wrong, nil).Body, "invalid_grant", "the own page reads errors too")
+		require.Contains(t, b.fetch(http.MethodPost, s.url("/oauth/token"), wrong, nil).Body, "invalid_grant",
+			"the own page reads errors too")
 		answer := b.fetch(http.MethodPost, s.url("/oauth/token"), redeem, nil)
 		require.Equal(t, http.StatusOK, answer.Status, answer.Body)
 		var tokens oauth2.Token
 		require.NoError(t, json.Unmarshal([]byte(answer.Body), &tokens))
 		bearer := map[string]string{"Authorization": "Bearer " + tokens.AccessToken}
-		require.Contains(t, b.fetch(http.MethodGet, s.url("/oauth/userinfo"), nil, bearer).Body, "ada@acme.test", "after a preflight")
+		require.Contains(t, b.fetch(http.MethodGet, s.url("/oauth/userinfo"), nil, bearer).Body,
+			"ada@acme.test", "after a preflight")
 
 		b.open(foreign)
 		require.Zero(t, b.fetch(http.MethodGet, s.url("/oauth/userinfo"), nil, bearer).Status)

@@ -26,11 +26,13 @@ type poller struct {
 // poll asks once; without an error there are tokens.
 func (p *poller) poll() (refusal string, err error) {
 	res, err := http.PostForm(p.s.url("/oauth/token"), url.Values{
-		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {"native"}, "device_code": {p.code.DeviceCode},
+		"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {"native"},
+		"device_code": {p.code.DeviceCode},
 	})
 	if err != nil {
 		return "", err
 	}
+
 	defer func() { _ = res.Body.Close() }()
 	var answer struct {
 		Error       string `json:"error"`
@@ -39,9 +41,11 @@ func (p *poller) poll() (refusal string, err error) {
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
 		return "", fmt.Errorf("answer %d: %w", res.StatusCode, err)
 	}
+
 	if (res.StatusCode == http.StatusOK) != (answer.AccessToken != "") {
 		return "", fmt.Errorf("answer %d with error %q", res.StatusCode, answer.Error)
 	}
+
 	return answer.Error, nil
 }
 
@@ -68,17 +72,23 @@ func (p *poller) repentant(repented func()) error {
 		if want == "slow_down" {
 			wait += 5 * time.Second
 		}
+
 		<-time.After(time.Second)
 	}
+
 	<-time.After(wait - 2*time.Second) // since the one poll that was not too early
+
 	if got, err := p.poll(); err != nil || got != "authorization_pending" {
 		return fmt.Errorf("who obeys recovers: %q: %w", got, err)
 	}
+
 	repented()
 	<-p.approved
+
 	if got, err := p.poll(); err != nil || got != "" {
 		return fmt.Errorf("an approved code is never held back: %q: %w", got, err)
 	}
+
 	return nil
 }
 
@@ -92,6 +102,7 @@ func (p *poller) until(interval time.Duration, fine ...string) error {
 			late = true
 		default:
 		}
+
 		got, err := p.poll()
 		switch {
 		case err != nil:
@@ -101,6 +112,7 @@ func (p *poller) until(interval time.Duration, fine ...string) error {
 		case late || !strings.Contains(strings.Join(fine, " "), got):
 			return fmt.Errorf("%s, approved: %t", got, late)
 		}
+
 		<-time.After(interval)
 	}
 }
@@ -113,9 +125,11 @@ func TestTwoHundredDevicesPollTwoReplicas(t *testing.T) {
 	for i := range pollers {
 		pollers[i] = &poller{s: s, code: deviceCode(t, s, "native"), approved: make(chan struct{})}
 	}
+
 	browser := formbrowser.New(t)
 	page := browser.Get(pollers[0].code.Complete)
-	page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}})
+	page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+		url.Values{"password": {password}})
 	require.Contains(t, page.Text(), pollers[0].code.UserCode)
 
 	var devices errgroup.Group
@@ -131,11 +145,14 @@ func TestTwoHundredDevicesPollTwoReplicas(t *testing.T) {
 			devices.Go(func() error { return p.repentant(sync.OnceFunc(repenting.Done)) })
 		}
 	}
+
 	repenting.Wait()
+
 	for _, p := range pollers {
 		approve(t, s, browser, p.code.UserCode)
 		close(p.approved)
 	}
+
 	require.NoError(t, devices.Wait())
 }
 
@@ -149,7 +166,11 @@ func approve(t *testing.T, s *system, browser *formbrowser.Browser, userCode str
 		CSRFToken string `json:"csrf_token"`
 	}
 	answer(t, browser, get, &info)
-	body, err := json.Marshal(map[string]string{"user_code": userCode, "action": "approve", "csrf_token": info.CSRFToken})
+	body, err := json.Marshal(map[string]string{
+		"user_code":  userCode,
+		"action":     "approve",
+		"csrf_token": info.CSRFToken,
+	})
 	require.NoError(t, err)
 	post, err := http.NewRequestWithContext(t.Context(), http.MethodPost, verify, strings.NewReader(string(body)))
 	require.NoError(t, err)

@@ -62,6 +62,7 @@ func start(t testing.TB, name string, env []string, args ...string) *process {
 			t.Logf("--- %s said:\n%s", name, p.out.String())
 		}
 	})
+
 	return p
 }
 
@@ -86,6 +87,7 @@ func (p *process) waitForEnd(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		require.Fail(t, "still running 30 s after SIGTERM", p.name)
 	}
+
 	require.NoError(t, p.err, "%s must end with exit code 0 after SIGTERM", p.name)
 }
 
@@ -103,6 +105,7 @@ func (p *process) waitFor(t testing.TB, admin, path string) {
 		} else if body != "" {
 			last = body
 		}
+
 		select {
 		case <-p.done:
 			require.Fail(t, "ended before it was ready", "%s: %v\n%s", p.name, p.err, p.out.String())
@@ -118,10 +121,12 @@ func fetch(ctx context.Context, url string) (int, string) {
 	if err != nil {
 		return 0, ""
 	}
+
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return 0, ""
 	}
+
 	defer func() { _ = res.Body.Close() }()
 	body, _ := io.ReadAll(res.Body)
 	return res.StatusCode, string(body)

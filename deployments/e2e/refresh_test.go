@@ -21,13 +21,15 @@ const portalCallback = "https://portal.test/callback"
 // renew refreshes as x/oauth2 does when an access token has expired.
 func (rp *relyingParty) renew(t *testing.T, tokens *oauth2.Token) (*oauth2.Token, error) {
 	t.Helper()
-	return rp.TokenSource(t.Context(), &oauth2.Token{RefreshToken: tokens.RefreshToken, Expiry: time.Unix(1, 0)}).Token()
+	return rp.TokenSource(t.Context(),
+		&oauth2.Token{RefreshToken: tokens.RefreshToken, Expiry: time.Unix(1, 0)}).Token()
 }
 
 // about sends a token to revocation or introspection and returns the answer.
 func (rp *relyingParty) about(t *testing.T, endpoint, token string) (status int, body map[string]any) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint, strings.NewReader(url.Values{"token": {token}}.Encode()))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, endpoint,
+		strings.NewReader(url.Values{"token": {token}}.Encode()))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(url.QueryEscape(rp.ClientID), url.QueryEscape(rp.ClientSecret))
@@ -37,9 +39,11 @@ func (rp *relyingParty) about(t *testing.T, endpoint, token string) (status int,
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 	data, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
+
 	if len(data) > 0 {
 		require.NoError(t, json.Unmarshal(data, &body))
 	}
+
 	return res.StatusCode, body
 }
 
@@ -52,6 +56,7 @@ func TestStaySignedInByRefreshTokens(t *testing.T) {
 			Grants        []string `json:"grant_types_supported"`
 			Scopes        []string `json:"scopes_supported"`
 		}
+
 		require.NoError(t, rp.provider.Claims(&metadata))
 		require.Contains(t, metadata.Grants, "refresh_token", "RFC 8414 2")
 		require.Contains(t, metadata.Scopes, "offline_access", "OpenID Connect Core 11")
@@ -64,7 +69,8 @@ func TestStaySignedInByRefreshTokens(t *testing.T) {
 		renewed, err := rp.renew(t, tokens)
 		require.NoError(t, err)
 		require.NotEqual(t, tokens.RefreshToken, renewed.RefreshToken, "RFC 9700 4.14.2")
-		again, err := rp.provider.Verifier(&oidc.Config{ClientID: rp.ClientID}).Verify(t.Context(), renewed.Extra("id_token").(string))
+		again, err := rp.provider.Verifier(&oidc.Config{ClientID: rp.ClientID}).Verify(t.Context(),
+			renewed.Extra("id_token").(string))
 		require.NoError(t, err)
 		require.Equal(t, id.Subject, again.Subject, "OpenID Connect Core 12.2")
 		require.Empty(t, again.Nonce, "OpenID Connect Core 12.2")
@@ -74,14 +80,17 @@ func TestStaySignedInByRefreshTokens(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, renewed.RefreshToken, repeated.RefreshToken)
 		})
+
 		t.Run("offline access outlives the session", func(t *testing.T) {
-			page := browser.Get(s.url("/oauth/logout?" + url.Values{"id_token_hint": {renewed.Extra("id_token").(string)}}.Encode()))
+			page := browser.Get(s.url("/oauth/logout?" +
+				url.Values{"id_token_hint": {renewed.Extra("id_token").(string)}}.Encode()))
 			require.Less(t, page.Status, http.StatusBadRequest)
 			renewed, err = rp.renew(t, renewed)
 			require.NoError(t, err)
 			_, err = rp.provider.UserInfo(t.Context(), oauth2.StaticTokenSource(renewed))
 			require.NoError(t, err)
 		})
+
 		t.Run("introspection knows both (RFC 7662)", func(t *testing.T) {
 			for _, token := range []string{renewed.AccessToken, renewed.RefreshToken} {
 				status, body := rp.about(t, metadata.Introspection, token)
@@ -89,10 +98,13 @@ func TestStaySignedInByRefreshTokens(t *testing.T) {
 				require.Equal(t, true, body["active"])
 				require.Equal(t, id.Subject, body["sub"])
 			}
-			status, body := newRelyingParty(t, s, "web", webCallback).about(t, metadata.Introspection, renewed.AccessToken)
+
+			status, body := newRelyingParty(t, s, "web", webCallback).about(t,
+				metadata.Introspection, renewed.AccessToken)
 			require.Equal(t, http.StatusOK, status)
 			require.Equal(t, map[string]any{"active": false}, body, "another application learns nothing")
 		})
+
 		t.Run("revocation ends the whole grant (RFC 7009)", func(t *testing.T) {
 			status, body := rp.about(t, metadata.Revocation, renewed.RefreshToken)
 			require.Equal(t, http.StatusOK, status)
@@ -115,7 +127,8 @@ func TestOnlineRefreshTokensEndWithTheSession(t *testing.T) {
 		tokens, _ := rp.redeem(t, a, rp.code(t, s, a, signIn(browser.Get(rp.begin(a)), "ada@acme.test")))
 		tokens, err := rp.renew(t, tokens)
 		require.NoError(t, err)
-		page := browser.Get(s.url("/oauth/logout?" + url.Values{"id_token_hint": {tokens.Extra("id_token").(string)}}.Encode()))
+		page := browser.Get(s.url("/oauth/logout?" +
+			url.Values{"id_token_hint": {tokens.Extra("id_token").(string)}}.Encode()))
 		require.Less(t, page.Status, http.StatusBadRequest)
 		_, err = rp.renew(t, tokens)
 		requireOAuthError(t, err, http.StatusBadRequest, "invalid_grant")

@@ -52,22 +52,29 @@ func behaveAsOne(t *testing.T, s *system) {
 		a := newAttempt()
 		page := browser.Get(rp.begin(a))
 		if page.Has("email") {
-			page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}}).Submit("Allow", nil)
+			page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+				url.Values{"password": {password}}).Submit("Allow", nil)
 		}
+
 		return portal(url.Values{
-			"grant_type": {"authorization_code"}, "code": {rp.code(t, s, a, page.Location())}, "code_verifier": {a.verifier},
-			"redirect_uri": {rp.RedirectURL},
+			"grant_type":    {"authorization_code"},
+			"code":          {rp.code(t, s, a, page.Location())},
+			"code_verifier": {a.verifier},
+			"redirect_uri":  {rp.RedirectURL},
 		})
 	}
+
 	redeem := func(t *testing.T) (access, refresh string) {
 		t.Helper()
 		status, tokens := s.at(t, "token", "/oauth/token", authorize(t), nil)
 		require.Equal(t, http.StatusOK, status, tokens)
 		return tokens["access_token"].(string), tokens["refresh_token"].(string)
 	}
+
 	refreshAt := func(t *testing.T, replica, token string) (int, map[string]any) {
 		t.Helper()
-		return s.at(t, replica, "/oauth/token", portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}), nil)
+		return s.at(t, replica, "/oauth/token",
+			portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}}), nil)
 	}
 	userinfoAt := func(t *testing.T, replica, token string) int {
 		t.Helper()
@@ -84,10 +91,12 @@ func behaveAsOne(t *testing.T, s *system) {
 		status, refusal := s.at(t, "token-2", "/oauth/token", form, nil)
 		require.Equal(t, http.StatusBadRequest, status)
 		require.Equal(t, "invalid_grant", refusal["error"])
+
 		for _, replica := range []string{"token", "token-2"} {
 			require.Equal(t, http.StatusUnauthorized, userinfoAt(t, replica, access), replica)
 		}
 	})
+
 	t.Run("a refresh token rotated at one gives the same successor at the other", func(t *testing.T) {
 		_, first := redeem(t)
 		status, one := refreshAt(t, "token", first)
@@ -105,6 +114,7 @@ func behaveAsOne(t *testing.T, s *system) {
 		require.Equal(t, http.StatusBadRequest, status, "the family is over")
 		require.Equal(t, http.StatusUnauthorized, userinfoAt(t, "token", third["access_token"].(string)))
 	})
+
 	t.Run("twenty refreshes at both at once give one successor", func(t *testing.T) {
 		_, first := redeem(t)
 		successors := make([]any, 20)
@@ -115,12 +125,15 @@ func behaveAsOne(t *testing.T, s *system) {
 				successors[i] = answer["refresh_token"]
 			})
 		}
+
 		group.Wait()
+
 		for _, successor := range successors {
 			require.NotNil(t, successor)
 			require.Equal(t, successors[0], successor)
 		}
 	})
+
 	t.Run("an access token revoked at one is refused by the other (RFC 7009 2)", func(t *testing.T) {
 		access, _ := redeem(t)
 		status, _ := s.at(t, "token", "/oauth/revoke", portal(url.Values{"token": {access}}), nil)
@@ -130,9 +143,13 @@ func behaveAsOne(t *testing.T, s *system) {
 		require.Equal(t, http.StatusOK, status)
 		require.Equal(t, map[string]any{"active": false}, answer)
 	})
+
 	t.Run("a device that polls both is told once to slow down, and has its tokens once", func(t *testing.T) {
 		code := deviceCode(t, s, "portal")
-		form := portal(url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "device_code": {code.DeviceCode}})
+		form := portal(url.Values{
+			"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
+			"device_code": {code.DeviceCode},
+		})
 		errorAt := func(replica string) any {
 			_, answer := s.at(t, replica, "/oauth/token", form, nil)
 			return answer["error"]
@@ -143,6 +160,7 @@ func behaveAsOne(t *testing.T, s *system) {
 		require.Nil(t, errorAt("token"))
 		require.Equal(t, "invalid_grant", errorAt("token-2"))
 	})
+
 	t.Run("both obey the operator", func(t *testing.T) { operatesReplicas(t, s) })
 }
 
@@ -156,7 +174,8 @@ type codes struct {
 
 func deviceCode(t *testing.T, s *system, client string) codes {
 	t.Helper()
-	res, body := exchange(t, http.MethodPost, s.url("/oauth/device/authorize"), url.Values{"client_id": {client}}.Encode(), nil)
+	res, body := exchange(t, http.MethodPost, s.url("/oauth/device/authorize"),
+		url.Values{"client_id": {client}}.Encode(), nil)
 	require.Equal(t, http.StatusOK, res.StatusCode, string(body))
 	var c codes
 	require.NoError(t, json.Unmarshal(body, &c))
@@ -167,7 +186,8 @@ func deviceCode(t *testing.T, s *system, client string) codes {
 // for tokens all the time and one request is half sent.
 func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	s := deploy(t, fleet{replicas: map[string]int{"token": 2}, env: []string{
-		"PLATFORM_HTTP_DRAIN_DELAY=1s", "PLATFORM_HTTP_READ_TIMEOUT=60s", "PLATFORM_HTTP_REQUEST_DEADLINE=60s", "PLATFORM_HTTP_WRITE_TIMEOUT=90s",
+		"PLATFORM_HTTP_DRAIN_DELAY=1s", "PLATFORM_HTTP_READ_TIMEOUT=60s", "PLATFORM_HTTP_REQUEST_DEADLINE=60s",
+		"PLATFORM_HTTP_WRITE_TIMEOUT=90s",
 	}})
 	form := serviceForm()
 	eventually := func(what string, condition func() bool) {
@@ -179,8 +199,10 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	for range 2 {
 		halves = append(halves, half(t, s, form))
 	}
+
 	service := s.balancers["token"]
-	eventually("the halves have arrived", func() bool { return service.inFlight("token") > 0 && service.inFlight("token-2") > 0 })
+	eventually("the halves have arrived",
+		func() bool { return service.inFlight("token") > 0 && service.inFlight("token-2") > 0 })
 
 	load := startLoad(s, form)
 	eventually("the load has begun", func() bool { return load.answered.Load() > 20 })
@@ -199,6 +221,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 		}
 		return err != nil
 	})
+
 	for _, c := range halves {
 		_, err := io.WriteString(c, form[len(form)/2:])
 		require.NoError(t, err)
@@ -207,6 +230,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 		require.Contains(t, string(answer), "HTTP/1.1 200 OK")
 		require.Contains(t, string(answer), "access_token")
 	}
+
 	s.procs["token-2"].waitForEnd(t)
 	seen = load.answered.Load()
 	eventually("the other serves alone", func() bool { return load.answered.Load() > seen+20 })
@@ -220,7 +244,8 @@ func half(t *testing.T, s *system, form string) net.Conn {
 	c, err := net.Dial("tcp", host)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	_, err = fmt.Fprintf(c, "POST %s/oauth/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
+	_, err = fmt.Fprintf(c,
+		"POST %s/oauth/token HTTP/1.1\r\nHost: %s\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s",
 		prefix, host, len(form), form[:len(form)/2])
 	require.NoError(t, err)
 	return c

@@ -39,7 +39,9 @@ func journey(t *testing.T, s *system) string {
 		device := formbrowser.New(attempted).Post(s.url("/oauth/device/authorize"), url.Values{"client_id": {"native"}})
 		require.Equal(attempted, http.StatusOK, device.Status)
 	}()
+
 	<-done
+
 	return attempted.failure
 }
 
@@ -49,12 +51,20 @@ func TestAServiceUnderAnothersRoleFails(t *testing.T) {
 	t.Run("each under its own", func(t *testing.T) {
 		require.Empty(t, journey(t, apart(t)))
 	})
-	for service, role := range map[string]string{"authorize": "session", "session": "authorize", "token": "device", "device": "token", "keys": "token"} {
+
+	for service, role := range map[string]string{
+		"authorize": "session",
+		"session":   "authorize",
+		"token":     "device",
+		"device":    "token",
+		"keys":      "token",
+	} {
 		t.Run(service+" as "+role, func(t *testing.T) {
 			s := apartWithRoles(t, map[string]string{service: role})
 			require.NotEmpty(t, journey(t, s))
 			// keys makes an RSA key before it hears that it may not store it.
-			require.Eventually(t, func() bool { return strings.Contains(s.procs[service].out.String(), "permission denied") },
+			require.Eventually(t,
+				func() bool { return strings.Contains(s.procs[service].out.String(), "permission denied") },
 				time.Minute, 20*time.Millisecond, "the log says why")
 		})
 	}

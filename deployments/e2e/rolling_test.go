@@ -20,12 +20,21 @@ func TestARollingRestartOfEveryServiceLosesNoRequest(t *testing.T) {
 	for _, service := range services {
 		replicas[service] = 2
 	}
-	s := deploy(t, fleet{replicas: replicas, env: []string{"PLATFORM_HTTP_DRAIN_DELAY=1s", "PLATFORM_LIMIT_FLOWS=1000000"}})
+
+	s := deploy(t,
+		fleet{replicas: replicas, env: []string{"PLATFORM_HTTP_DRAIN_DELAY=1s", "PLATFORM_LIMIT_FLOWS=1000000"}})
 	target := load.Target{
-		URL: s.Origin, ClientID: "portal", ClientSecret: secrets["portal"], RedirectURI: portalCallback, Resource: billingAPI,
-		Scope: "openid offline_access api:read", Email: "ada@acme.test", Password: password,
-		Transport: &http.Transport{MaxIdleConnsPerHost: 16},
+		URL:          s.Origin,
+		ClientID:     "portal",
+		ClientSecret: secrets["portal"],
+		RedirectURI:  portalCallback,
+		Resource:     billingAPI,
+		Scope:        "openid offline_access api:read",
+		Email:        "ada@acme.test",
+		Password:     password,
+		Transport:    &http.Transport{MaxIdleConnsPerHost: 16},
 	}
+
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	results := map[string]load.Result{}
@@ -41,6 +50,7 @@ func TestARollingRestartOfEveryServiceLosesNoRequest(t *testing.T) {
 			<-timer.C
 			return step(ctx)
 		}
+
 		running.Go(func() {
 			result := load.Run(ctx, workers)
 			mu.Lock()
@@ -48,24 +58,30 @@ func TestARollingRestartOfEveryServiceLosesNoRequest(t *testing.T) {
 			results[name] = result
 		})
 	}
+
 	for _, replica := range []string{"", "-2"} {
 		before := map[string]*process{}
 		for _, service := range services {
 			before[service] = s.procs[service+replica]
 			before[service].terminate(t)
 		}
+
 		for _, service := range services {
 			before[service].waitForEnd(t)
 			s.launchOne(t, service+replica)
 		}
+
 		for _, service := range services {
 			s.procs[service+replica].waitFor(t, s.admin[service+replica], "/readyz")
 			require.NotSame(t, before[service], s.procs[service+replica])
 		}
+
 		s.settle(t)
 	}
+
 	stop()
 	running.Wait()
+
 	for name, result := range results {
 		require.Zero(t, result.Errors, "%s: %s", name, result.FirstError)
 		require.Positive(t, result.Requests, name)
@@ -75,6 +91,7 @@ func TestARollingRestartOfEveryServiceLosesNoRequest(t *testing.T) {
 // settle waits until the ingress knows that every replica is ready again.
 func (s *system) settle(t *testing.T) {
 	t.Helper()
+
 	for _, b := range s.balancers {
 		require.Eventually(t, func() bool {
 			b.mu.Lock()

@@ -36,27 +36,33 @@ type resource struct {
 func (r *resource) keys(ctx context.Context) (jose.JSONWebKeySet, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
 	if time.Now().Before(r.until) {
 		return r.set, nil
 	}
+
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url, http.NoBody)
 	if err != nil {
 		return r.set, err
 	}
+
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return r.set, err
 	}
+
 	defer func() { _ = res.Body.Close() }()
 	_, seconds, _ := strings.Cut(res.Header.Get("Cache-Control"), "max-age=")
 	age, err := strconv.Atoi(seconds)
 	if err != nil || res.StatusCode != http.StatusOK {
 		return r.set, fmt.Errorf("key set: %d, %s", res.StatusCode, res.Header)
 	}
+
 	var set jose.JSONWebKeySet
 	if err := json.NewDecoder(res.Body).Decode(&set); err != nil || len(set.Keys) == 0 {
 		return r.set, fmt.Errorf("key set with %d keys: %w", len(set.Keys), err)
 	}
+
 	r.set, r.until, r.fetched = set, time.Now().Add(time.Duration(age)*time.Second), r.fetched+1
 	r.longest = max(r.longest, time.Duration(age)*time.Second)
 	return set, nil
@@ -68,15 +74,18 @@ func (r *resource) accept(ctx context.Context, token string) (kid string, err er
 	if err != nil {
 		return "", err
 	}
+
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256})
 	if err != nil {
 		return "", err
 	}
+
 	kid = jws.Signatures[0].Header.KeyID
 	keys := set.Key(kid)
 	if len(keys) != 1 {
 		return kid, fmt.Errorf("no key %s in the set", kid)
 	}
+
 	_, err = jws.Verify(keys[0].Key)
 	return kid, err
 }
@@ -97,6 +106,7 @@ type traffic struct {
 func (l *traffic) run(ctx context.Context, s *system, form string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		select {
 		case <-ctx.Done():
@@ -121,22 +131,28 @@ func (l *traffic) one(s *system, form string) {
 			err = fmt.Errorf("%d %s", res.StatusCode, body)
 		}
 	}
+
 	n := l.issued.Add(1)
+
 	if err != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.failed = append(l.failed, err.Error())
 		return
 	}
+
 	kid, err := l.resource.accept(ctx, answer.AccessToken)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+
 	if err != nil {
 		l.unverified = append(l.unverified, err.Error())
 		return
 	}
+
 	l.kids[kid]++
 	l.last = answer.AccessToken
+
 	if n%100 == 0 {
 		l.tokens = append(l.tokens, answer.AccessToken)
 	}
@@ -162,8 +178,12 @@ func TestRotationUnderLoad(t *testing.T) {
 		"PLATFORM_KEY_ROTATION=3100ms", "PLATFORM_KEY_PUBLISH_AHEAD=3s",
 	}})
 	form := url.Values{
-		"grant_type": {"client_credentials"}, "client_id": {"service"}, "client_secret": {secrets["service"]}, "resource": {billingAPI},
+		"grant_type":    {"client_credentials"},
+		"client_id":     {"service"},
+		"client_secret": {secrets["service"]},
+		"resource":      {billingAPI},
 	}.Encode()
+
 	load := &traffic{resource: &resource{url: s.url("/.well-known/jwks.json")}, kids: map[string]int{}}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -180,6 +200,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	for range 4 {
 		running.Go(func() { load.run(ctx, s, form) })
 	}
+
 	begun := time.Now()
 	eventually("the calendar rotates", func() bool { return load.generations() >= 2 })
 	platform(t, s.operator, "key", "rotate", "--algorithm", "ES256")
@@ -188,16 +209,19 @@ func TestRotationUnderLoad(t *testing.T) {
 	running.Wait()
 
 	t.Logf("%d tokens in %s by %d keys (%v), two replicas; the key set of two others fetched %d times, kept for %s; failed %d, unverifiable %d",
-		load.issued.Load(), time.Since(begun).Round(time.Millisecond), len(load.kids), slices.Sorted(maps.Values(load.kids)),
+		load.issued.Load(), time.Since(begun).Round(time.Millisecond), len(load.kids),
+		slices.Sorted(maps.Values(load.kids)),
 		load.resource.fetched, load.resource.longest, len(load.failed), len(load.unverified))
 	require.Empty(t, load.failed)
 	require.Empty(t, load.unverified)
 	require.LessOrEqual(t, load.resource.fetched, int(time.Since(begun)/load.resource.longest)+1, "the set was kept")
 	load.resource.until = time.Time{}
+
 	for _, token := range load.tokens {
 		_, err := load.resource.accept(t.Context(), token)
 		require.NoError(t, err, "the former keys stay until what they signed has expired")
 	}
+
 	s.revokes(t, load, form)
 }
 
@@ -213,6 +237,7 @@ func (s *system) revokes(t *testing.T, load *traffic, form string) {
 		}, nil)
 		return answer["active"] == true
 	}
+
 	published := func(replica string) bool {
 		status, body := fetch(t.Context(), "http://"+s.addr[replica]+prefix+"/.well-known/jwks.json")
 		require.Equal(t, http.StatusOK, status)
@@ -223,6 +248,7 @@ func (s *system) revokes(t *testing.T, load *traffic, form string) {
 		require.True(t, active(replica))
 		require.True(t, published(strings.Replace(replica, "token", "keys", 1)))
 	}
+
 	var report struct {
 		Done bool `json:"done"`
 		Keys []struct {
@@ -230,18 +256,23 @@ func (s *system) revokes(t *testing.T, load *traffic, form string) {
 			State string `json:"state"`
 		} `json:"keys"`
 	}
+
 	begun := time.Now()
-	require.NoError(t, json.Unmarshal([]byte(platform(t, s.operator, "key", "revoke", kid, "--output", "json")), &report))
+	require.NoError(t,
+		json.Unmarshal([]byte(platform(t, s.operator, "key", "revoke", kid, "--output", "json")), &report))
 	require.True(t, report.Done)
 	require.Equal(t, "active", report.Keys[0].State)
 	require.NotEqual(t, kid, report.Keys[0].KID)
+
 	for _, gone := range []func() bool{
 		func() bool { return !active("token") }, func() bool { return !active("token-2") },
 		func() bool { return !published("keys") }, func() bool { return !published("keys-2") },
 	} {
 		require.Eventually(t, gone, 10*time.Second, 10*time.Millisecond, "a revoked key is honoured nowhere")
 	}
-	t.Logf("refused and unpublished by all replicas %s after the command began", time.Since(begun).Round(time.Millisecond))
+
+	t.Logf("refused and unpublished by all replicas %s after the command began",
+		time.Since(begun).Round(time.Millisecond))
 	require.Eventually(t, func() bool {
 		before := len(load.failed)
 		load.one(s, form)

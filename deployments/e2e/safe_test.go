@@ -18,19 +18,24 @@ import (
 func rowsOf(t *testing.T, db *database.DB) map[string]string {
 	t.Helper()
 	var tables []string
-	require.NoError(t, db.Select(t.Context(), "test.tables", &tables, `SELECT name FROM sqlite_master WHERE type = 'table'
+	require.NoError(t,
+		db.Select(t.Context(), "test.tables", &tables, `SELECT name FROM sqlite_master WHERE type = 'table'
 		AND name NOT LIKE 'sqlite_%' AND name NOT IN ('signing_keys', 'key_orders', 'change_versions', 'goose_db_version')`))
 	require.NotEmpty(t, tables)
 
 	all := map[string]string{}
 	for _, table := range tables {
 		var columns, lines []string
-		require.NoError(t, db.Select(t.Context(), "test.columns", &columns, `SELECT name FROM pragma_table_info('`+table+`')`))
+		require.NoError(t,
+			db.Select(t.Context(), "test.columns", &columns, `SELECT name FROM pragma_table_info('`+table+`')`))
 		require.NotEmpty(t, columns, table)
 		line := "quote(" + strings.Join(columns, ") || ' ' || quote(") + ")"
-		require.NoError(t, db.Select(t.Context(), "test.rows", &lines, `SELECT `+line+` FROM `+table+` ORDER BY 1`)) //nolint:gosec // names from above
+		require.NoError(t,
+			db.Select(t.Context(), "test.rows", &lines,
+				`SELECT `+line+` FROM `+table+` ORDER BY 1`)) //nolint:gosec // names from above
 		all[table] = strings.Join(lines, "\n")
 	}
+
 	return all
 }
 
@@ -54,22 +59,33 @@ func TestHeadChangesNothing(t *testing.T) {
 		{"id_token_hint": {tokens.Extra("id_token").(string)}},
 		{"user_code": {"BBBB-BBBB"}},
 		{"client_id": {"web"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {webCallback}},
-		{"client_id": {"unknown"}, "response_type": {"code"}, "scope": {"openid"}, "redirect_uri": {"https://evil.test"}},
+		{
+			"client_id":     {"unknown"},
+			"response_type": {"code"},
+			"scope":         {"openid"},
+			"redirect_uri":  {"https://evil.test"},
+		},
 	}
+
 	before := rowsOf(t, db)
+
 	for _, route := range api.Routes {
 		path := strings.NewReplacer("{flow}", flow, "{file}", "unknown.css", "{slug}", "acme").Replace(route.Path)
 		for _, query := range queries {
 			for _, accept := range []string{"text/html,*/*;q=0.8", "*/*"} {
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodHead, s.Origin+path+"?"+query.Encode(), http.NoBody)
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodHead,
+					s.Origin+path+"?"+query.Encode(), http.NoBody)
 				require.NoError(t, err)
 				r.Header.Set("Accept", accept)
+
 				if route.Service == "token" {
 					r.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
 				}
+
 				for _, cookie := range browser.Cookies(s.Origin) {
 					r.AddCookie(cookie)
 				}
+
 				res, err := http.DefaultTransport.RoundTrip(r)
 				require.NoError(t, err)
 				require.NoError(t, res.Body.Close())
@@ -78,6 +94,7 @@ func TestHeadChangesNothing(t *testing.T) {
 			}
 		}
 	}
+
 	for table, rows := range rowsOf(t, db) {
 		require.Equal(t, before[table], rows, table)
 	}
@@ -98,12 +115,14 @@ func TestProgramsNeverHearHTML(t *testing.T) {
 				if route.Pages {
 					continue
 				}
+
 				path := strings.NewReplacer("{file}", "unknown.css", "{slug}", "unknown").Replace(route.Path)
 				for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut} {
 					res, body := exchange(t, method, s.Origin+path, "grant_type=nonsense", header.Clone())
 					require.NotContains(t, res.Header.Get("Content-Type"), "html", "%s %s: %s", method, path, body)
 				}
 			}
+
 			res, _ := exchange(t, http.MethodGet, s.url("/oauth/tokens"), "", header.Clone())
 			require.Equal(t, http.StatusNotFound, res.StatusCode)
 			require.NotContains(t, res.Header.Get("Content-Type"), "html")
@@ -111,6 +130,7 @@ func TestProgramsNeverHearHTML(t *testing.T) {
 
 		page, _ := exchange(t, http.MethodGet, s.Origin+"/auth/typo", "", http.Header{"Accept": {"text/html"}})
 		require.Equal(t, http.StatusNotFound, page.StatusCode)
+
 		if s.together { // apart, what nobody owns is the ingress's to answer
 			require.Contains(t, page.Header.Get("Content-Type"), "text/html", "a person mistypes")
 		}

@@ -38,6 +38,7 @@ func requireTied(t *testing.T, spans []testkit.Span, last string, want []string)
 	var start string
 	for _, s := range spans {
 		byID[string(s.SpanId)] = s
+
 		if len(s.ParentSpanId) > 0 {
 			tie(s.SpanId, s.ParentSpanId)
 		}
@@ -48,6 +49,7 @@ func requireTied(t *testing.T, spans []testkit.Span, last string, want []string)
 			start = string(s.SpanId)
 		}
 	}
+
 	require.NotEmpty(t, start, "%s was not traced", last)
 	reached, names := map[string]bool{}, map[string]bool{}
 	for next := []string{start}; len(next) > 0; next = next[1:] {
@@ -56,9 +58,11 @@ func requireTied(t *testing.T, spans []testkit.Span, last string, want []string)
 			next = append(next, tied[id]...)
 		}
 	}
+
 	for _, name := range want {
 		require.Contains(t, names, name)
 	}
+
 	for _, s := range spans {
 		if own := ofNoFlow.MatchString(s.Name); !own && s.Kind == tracepb.Span_SPAN_KIND_SERVER {
 			require.True(t, reached[string(s.SpanId)], "%s stands alone", s.Name)
@@ -78,6 +82,7 @@ func requireNested(t *testing.T, spans []testkit.Span) {
 	for _, s := range spans {
 		byID[string(s.SpanId)] = s
 	}
+
 	statements, outbound := 0, 0
 	for _, s := range spans {
 		switch {
@@ -99,6 +104,7 @@ func requireNested(t *testing.T, spans []testkit.Span) {
 			}
 		}
 	}
+
 	require.Greater(t, statements, 50)
 	require.GreaterOrEqual(t, outbound, 2, "keys of an application, and a logout")
 }
@@ -114,6 +120,7 @@ func (o *observed) requireStrangersApart(t *testing.T, spans []testkit.Span) {
 		}
 		require.NotEqual(t, strangersID, hex.EncodeToString(s.TraceId))
 	}
+
 	require.Equal(t, 1, linked, "also where an ingress passes on what it is sent")
 }
 
@@ -125,6 +132,7 @@ func (o *observed) requireLinesTraced(t *testing.T, spans []testkit.Span) {
 	for _, s := range spans {
 		known[hex.EncodeToString(s.SpanId)] = hex.EncodeToString(s.TraceId)
 	}
+
 	lines := 0
 	for name, p := range o.procs {
 		for scanner := bufio.NewScanner(strings.NewReader(withoutSeed(p.out.String()))); scanner.Scan(); {
@@ -133,17 +141,22 @@ func (o *observed) requireLinesTraced(t *testing.T, spans []testkit.Span) {
 				Trace   string `json:"trace_id"`
 				Span    string `json:"span_id"`
 			}
+
 			if !strings.HasPrefix(scanner.Text(), "{") {
 				continue // what `platform up` prints when it is ready
 			}
+
 			require.NoError(t, json.Unmarshal(scanner.Bytes(), &line), "%s: %s", name, scanner.Text())
+
 			if line.Message != "request" {
 				continue
 			}
+
 			lines++
 			require.NotEmpty(t, line.Span, scanner.Text())
 			require.Equal(t, line.Trace, known[line.Span], scanner.Text())
 		}
 	}
+
 	require.Greater(t, lines, 50)
 }

@@ -56,7 +56,8 @@ func TestAPageOfImagesBlocksNoneOfItsVisitors(t *testing.T) {
 
 		b.open(s.Origin + "/account")
 		b.see(emailField)
-		require.Equal(t, before["authorization_requests"], testkit.Rows(t, db)["authorization_requests"], "a look stores nothing")
+		require.Equal(t, before["authorization_requests"],
+			testkit.Rows(t, db)["authorization_requests"], "a look stores nothing")
 		b.fill(emailField, "ada@acme.test\r")
 		b.see(passwordField)
 		b.fill(passwordField, password+"\r")
@@ -76,6 +77,7 @@ func TestEveryPageIsForABrowsersTab(t *testing.T) {
 				res, err := http.DefaultTransport.RoundTrip(r)
 				require.NoError(t, err)
 				require.NoError(t, res.Body.Close())
+
 				if route.Pages {
 					require.Equal(t, http.StatusForbidden, res.StatusCode, "%s %s", route.Method, route.Path)
 					require.Empty(t, res.Cookies())

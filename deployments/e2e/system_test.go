@@ -56,6 +56,7 @@ func onBothWays(t *testing.T, f func(t *testing.T, s *system)) {
 		f(t, standing)
 		return
 	}
+
 	t.Run("together", func(t *testing.T) { t.Parallel(); f(t, together(t)) })
 	t.Run("apart", func(t *testing.T) { t.Parallel(); f(t, apart(t)) })
 }
@@ -64,7 +65,13 @@ func onBothWays(t *testing.T, f func(t *testing.T, s *system)) {
 func together(t *testing.T, args ...string) *system {
 	t.Helper()
 	addr, admin, data := testkit.FreeAddr(t), testkit.FreeAddr(t), t.TempDir()
-	s := &system{Origin: "http://" + addr, admin: map[string]string{"platform": admin}, procs: map[string]*process{}, together: true}
+	s := &system{
+		Origin:   "http://" + addr,
+		admin:    map[string]string{"platform": admin},
+		procs:    map[string]*process{},
+		together: true,
+	}
+
 	s.Issuer = s.url("/oauth")
 	s.operator = []string{"PLATFORM_DATA_DIR=" + data, "PLATFORM_PUBLIC_URL=" + s.Origin}
 	s.database = func(t *testing.T) *database.DB {
@@ -74,6 +81,7 @@ func together(t *testing.T, args ...string) *system {
 		t.Cleanup(func() { _ = db.Close() })
 		return db
 	}
+
 	args = append([]string{
 		"up", "--apply", seed(t), "--listen", addr, "--admin-listen", admin, "--public-url", s.Origin, "--data", data,
 	}, args...)
@@ -82,12 +90,15 @@ func together(t *testing.T, args ...string) *system {
 		s.procs["platform"] = start(t, "platform", []string{"PATH=" + os.Getenv("PATH")}, args...)
 		s.procs["platform"].waitFor(t, admin, "/readyz")
 	}
+
 	s.restart = func(t *testing.T) {
 		t.Helper()
 		s.procs["platform"].stop(t)
 		launch(t)
 	}
+
 	launch(t)
+
 	return s
 }
 
@@ -142,6 +153,7 @@ func deploy(t *testing.T, f fleet) *system {
 	if server == nil {
 		server = testkit.PostgresServer(t)
 	}
+
 	dsn := server.NewDatabase(t)
 	through := func(dbURL string) string { return dbURL }
 	switch {
@@ -150,11 +162,16 @@ func deploy(t *testing.T, f fleet) *system {
 	case f.pooled != direct:
 		through = testkit.PgBouncer(t, server)
 	}
+
 	ingress := httptest.NewUnstartedServer(nil)
 	s := &system{
-		Origin: "http://" + ingress.Listener.Addr().String(), admin: map[string]string{}, procs: map[string]*process{},
-		addr: map[string]string{}, balancers: map[string]*balancer{},
+		Origin:    "http://" + ingress.Listener.Addr().String(),
+		admin:     map[string]string{},
+		procs:     map[string]*process{},
+		addr:      map[string]string{},
+		balancers: map[string]*balancer{},
 	}
+
 	s.Issuer = s.url("/oauth")
 	s.database = func(t *testing.T) *database.DB {
 		t.Helper()
@@ -174,30 +191,38 @@ func deploy(t *testing.T, f fleet) *system {
 	for _, service := range services {
 		role := cmp.Or(f.roles[service], service)
 		s.balancers[service] = newBalancer(s)
+
 		for i := range max(1, f.replicas[service]) {
 			name := service
 			if i > 0 {
 				name = fmt.Sprintf("%s-%d", service, i+1)
 			}
+
 			s.addr[name], s.admin[name], binaries[name] = testkit.FreeAddr(t), testkit.FreeAddr(t), service
 			signing := []string{"PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATA_DIR=" + keyFolder}
 			if f.signing != nil {
 				signing = f.signing[service]
 			}
+
 			login := server.LoginURL(t, dsn, "platform_"+role)
 			envs[name] = slices.Concat([]string{
-				"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + s.addr[name], "PLATFORM_ADMIN_LISTEN=" + s.admin[name],
+				"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_LISTEN=" + s.addr[name],
+				"PLATFORM_ADMIN_LISTEN=" + s.admin[name],
 				"PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
 				"PLATFORM_ENCRYPTION_KEYS=" + base64.StdEncoding.EncodeToString(encryption),
 				"PLATFORM_DATABASE_URL=" + through(login),
 			}, signing, f.env)
+
 			if f.pooled == besidePooler {
 				envs[name] = append(envs[name], "PLATFORM_DATABASE_DIRECT_URL="+login)
 			}
+
 			s.balancers[service].add(name)
 		}
+
 		handlers[service] = s.balancers[service]
 	}
+
 	mux, err := api.Mux(handlers, handlers["keys"])
 	require.NoError(t, err)
 	ingress.Config.Handler = mux
@@ -205,7 +230,8 @@ func deploy(t *testing.T, f fleet) *system {
 	t.Cleanup(ingress.Close)
 
 	s.operator = []string{
-		"PLATFORM_DATABASE_URL=" + through(server.LoginURL(t, dsn, "platform_operator")), "PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
+		"PLATFORM_DATABASE_URL=" + through(server.LoginURL(t, dsn, "platform_operator")),
+		"PLATFORM_PUBLIC_URL=" + s.Origin, "PLATFORM_TRUSTED_PROXIES=127.0.0.1/32",
 	}
 	s.operate(t, "apply", "-f", seed(t))
 
@@ -215,9 +241,11 @@ func deploy(t *testing.T, f fleet) *system {
 	}
 	launch := func(t *testing.T) {
 		t.Helper()
+
 		for name := range envs {
 			s.launchOne(t, name)
 		}
+
 		for name := range envs {
 			if f.roles == nil {
 				s.procs[name].waitFor(t, s.admin[name], "/readyz")
@@ -226,6 +254,7 @@ func deploy(t *testing.T, f fleet) *system {
 			}
 		}
 	}
+
 	s.restart = func(t *testing.T) {
 		t.Helper()
 		for _, p := range s.procs {
@@ -233,7 +262,9 @@ func deploy(t *testing.T, f fleet) *system {
 		}
 		launch(t)
 	}
+
 	launch(t)
+
 	return s
 }
 

@@ -36,18 +36,26 @@ func vaultLogins(t *testing.T) map[string][]string {
 	vault, cluster := testkit.OpenBao(t), testkit.NewKubernetes(t)
 	logins := vault.SetUp(t, testkit.BaoSetup{Kubernetes: cluster})
 	account := filepath.Join(t.TempDir(), "token")
-	require.NoError(t, os.WriteFile(account, []byte(cluster.Token(t, "platform", "platform-oauth-token", "vault")), 0o600))
+	require.NoError(t,
+		os.WriteFile(account, []byte(cluster.Token(t, "platform", "platform-oauth-token", "vault")), 0o600))
 	signing := map[string][]string{
 		"authorize": nil, "device": nil,
-		"token": {"PLATFORM_VAULT_AUTH=kubernetes", "PLATFORM_VAULT_ROLE=platform-token", "PLATFORM_VAULT_JWT_FILE=" + account},
+		"token": {
+			"PLATFORM_VAULT_AUTH=kubernetes", "PLATFORM_VAULT_ROLE=platform-token",
+			"PLATFORM_VAULT_JWT_FILE=" + account,
+		},
 	}
 	for _, service := range []string{"keys", "session"} {
 		role, secret := logins.AppRole(t, service)
-		signing[service] = []string{"PLATFORM_VAULT_AUTH=approle", "PLATFORM_VAULT_ROLE=" + role, "PLATFORM_VAULT_SECRET_ID=" + secret}
+		signing[service] = []string{
+			"PLATFORM_VAULT_AUTH=approle", "PLATFORM_VAULT_ROLE=" + role, "PLATFORM_VAULT_SECRET_ID=" + secret,
+		}
 	}
+
 	for _, service := range []string{"token", "keys", "session"} {
 		signing[service] = append(signing[service], "PLATFORM_SIGNING_BACKEND=vault", "VAULT_ADDR="+vault.Addr)
 	}
+
 	return signing
 }
 
@@ -56,14 +64,19 @@ func vaultLogins(t *testing.T) map[string][]string {
 func TestFlowsWithKeysInVault(t *testing.T) {
 	// A new key signs two seconds after it was made.
 	collector := testkit.NewOTLP(t)
-	s := onVault(t, "PLATFORM_OUTBOUND_ALLOW=127.0.0.1", "PLATFORM_KEY_PUBLISH_AHEAD=2s", "PLATFORM_KEY_ROTATION=1h", "OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
+	s := onVault(t, "PLATFORM_OUTBOUND_ALLOW=127.0.0.1", "PLATFORM_KEY_PUBLISH_AHEAD=2s", "PLATFORM_KEY_ROTATION=1h",
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+collector.URL)
 	standing = s
 	t.Cleanup(func() { standing = nil })
+
 	for _, service := range []string{"authorize", "device"} {
 		require.NotContains(t, strings.Join(s.procs[service].cmd.Env, " "), "VAULT")
 	}
+
 	// Until the first keys are all there, tokens are signed with what there is.
-	require.Eventually(t, func() bool { return headerOf(t, machineToken(t, s).AccessToken)["alg"] == "ES256" }, time.Minute, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return headerOf(t, machineToken(t, s).AccessToken)["alg"] == "ES256" },
+		time.Minute, 20*time.Millisecond)
+
 	for _, flow := range []struct {
 		name string
 		test func(t *testing.T)
@@ -88,7 +101,11 @@ func TestFlowsWithKeysInVault(t *testing.T) {
 // machineToken is a token of the application service's own.
 func machineToken(t *testing.T, s *system) *oauth2.Token {
 	t.Helper()
-	config := clientcredentials.Config{ClientID: "service", ClientSecret: secrets["service"], TokenURL: s.url("/oauth/token")}
+	config := clientcredentials.Config{
+		ClientID:     "service",
+		ClientSecret: secrets["service"],
+		TokenURL:     s.url("/oauth/token"),
+	}
 	token, err := config.Token(t.Context())
 	require.NoError(t, err)
 	return token
@@ -105,15 +122,18 @@ func seesVault(t *testing.T, s *system, collector *testkit.OTLP) {
 			require.True(t, there[name], "%s is not at /metrics", name)
 		}
 	}
+
 	collector.WaitFor(t, "a token request, its signature and Vault's answer", func(spans []testkit.Span) bool {
 		byID := map[string]testkit.Span{}
 		for _, span := range spans {
 			byID[string(span.SpanId)] = span
 		}
+
 		return slices.ContainsFunc(spans, func(span testkit.Span) bool {
 			sign := byID[string(span.GetParentSpanId())]
 			request := byID[string(sign.GetParentSpanId())]
-			return strings.Contains(span.GetName(), "/v1/transit/sign/platform-") && sign.GetName() == "vault sign" && request.GetName() == "POST "+prefix+"/oauth/token"
+			return strings.Contains(span.GetName(), "/v1/transit/sign/platform-") && sign.GetName() == "vault sign" &&
+				request.GetName() == "POST "+prefix+"/oauth/token"
 		})
 	})
 }
@@ -126,7 +146,8 @@ func healthy(t *testing.T, s *system) {
 	require.NotRegexp(t, `(?m)^(warn|fail)`, out)
 	for _, service := range services {
 		out := platform(t, s.procs[service].cmd.Env, "doctor", "--service", service)
-		require.Len(t, regexp.MustCompile(`(?m)^warn`).FindAllString(out, -1), 1, "only what the trail would tell:\n%s", out)
+		require.Len(t, regexp.MustCompile(`(?m)^warn`).FindAllString(out, -1), 1,
+			"only what the trail would tell:\n%s", out)
 		require.Regexp(t, `(?m)^warn +forwarded`, out)
 		require.Contains(t, out, "has the rights of platform_"+service+" alone")
 	}
@@ -138,9 +159,14 @@ func secondScreen(t *testing.T, s *system) {
 	t.Helper()
 	code := deviceCode(t, s, "native")
 	page := formbrowser.New(t).Get(code.Complete)
-	page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {password}})
+	page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+		url.Values{"password": {password}})
 	page.Submit("Allow", nil)
-	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:device_code"}, "client_id": {"native"}, "device_code": {code.DeviceCode}}
+	form := url.Values{
+		"grant_type":  {"urn:ietf:params:oauth:grant-type:device_code"},
+		"client_id":   {"native"},
+		"device_code": {code.DeviceCode},
+	}
 	res, body := exchange(t, http.MethodPost, s.url("/oauth/token"), form.Encode(), nil)
 	require.Equal(t, http.StatusOK, res.StatusCode, string(body))
 	var answer struct {
@@ -148,7 +174,8 @@ func secondScreen(t *testing.T, s *system) {
 	}
 	require.NoError(t, json.Unmarshal(body, &answer))
 	require.Equal(t, "acme", claimsOf(t, answer.AccessToken)["tenant_slug"])
-	_, err := oidc.NewRemoteKeySet(t.Context(), s.url("/.well-known/jwks.json")).VerifySignature(t.Context(), answer.AccessToken)
+	_, err := oidc.NewRemoteKeySet(t.Context(), s.url("/.well-known/jwks.json")).VerifySignature(t.Context(),
+		answer.AccessToken)
 	require.NoError(t, err)
 }
 
@@ -159,13 +186,16 @@ func rotation(t *testing.T, s *system) {
 	t.Helper()
 	db := s.database(t)
 	refs := func() (refs []string) {
-		require.NoError(t, db.Select(t.Context(), "test.refs", &refs, `SELECT ref FROM signing_keys WHERE algorithm = 'ES256' ORDER BY generation`))
+		require.NoError(t,
+			db.Select(t.Context(), "test.refs", &refs,
+				`SELECT ref FROM signing_keys WHERE algorithm = 'ES256' ORDER BY generation`))
 		return refs
 	}
 	require.Equal(t, []string{"platform-es256:v1"}, refs())
 	first := machineToken(t, s)
 	long := database.At(time.Now().Add(-2 * time.Hour))
-	_, err := db.Exec(t.Context(), "test.age", `UPDATE signing_keys SET published_at = $1, active_from = $1 WHERE algorithm = 'ES256'`, long)
+	_, err := db.Exec(t.Context(), "test.age",
+		`UPDATE signing_keys SET published_at = $1, active_from = $1 WHERE algorithm = 'ES256'`, long)
 	require.NoError(t, err)
 
 	var second *oauth2.Token
@@ -179,7 +209,9 @@ func rotation(t *testing.T, s *system) {
 		_, err := keys.VerifySignature(t.Context(), token.AccessToken)
 		require.NoError(t, err)
 	}
+
 	status, document := fetch(t.Context(), s.url("/.well-known/jwks.json"))
 	require.Equal(t, http.StatusOK, status)
-	require.Equal(t, 1, strings.Count(document, `"`+headerOf(t, first.AccessToken)["kid"].(string)+`"`), "the first is published until nothing of it counts")
+	require.Equal(t, 1, strings.Count(document, `"`+headerOf(t, first.AccessToken)["kid"].(string)+`"`),
+		"the first is published until nothing of it counts")
 }

@@ -23,9 +23,15 @@ func TestMissingParametersAnswerThePublished422(t *testing.T) {
 			name, method, path, body string
 			locs                     [][]string
 		}{
-			{"authorize", http.MethodGet, "/oauth/authorize?scope=openid", "", [][]string{{"query", "response_type"}, {"query", "client_id"}, {"query", "redirect_uri"}}},
+			{
+				"authorize", http.MethodGet, "/oauth/authorize?scope=openid", "",
+				[][]string{{"query", "response_type"}, {"query", "client_id"}, {"query", "redirect_uri"}},
+			},
 			{"token", http.MethodPost, "/oauth/token", "client_id=web", [][]string{{"body", "grant_type"}}},
-			{"device authorize", http.MethodPost, "/oauth/device/authorize", "client_id=", [][]string{{"body", "client_id"}}},
+			{
+				"device authorize", http.MethodPost, "/oauth/device/authorize", "client_id=",
+				[][]string{{"body", "client_id"}},
+			},
 			{"device verify", http.MethodGet, "/oauth/device/verify", "", [][]string{{"query", "user_code"}}},
 			{"userinfo", http.MethodGet, "/oauth/userinfo", "", [][]string{{"header", "authorization"}}},
 		} {
@@ -41,6 +47,7 @@ func TestMissingParametersAnswerThePublished422(t *testing.T) {
 					Error       string
 					Description string `json:"error_description"`
 				}
+
 				require.NoError(t, json.Unmarshal(body, &answer))
 				require.Equal(t, "invalid_request", answer.Error, "an OAuth client can parse it too")
 				require.NotEmpty(t, answer.Description)
@@ -51,6 +58,7 @@ func TestMissingParametersAnswerThePublished422(t *testing.T) {
 					require.Nil(t, d.Input)
 					locs = append(locs, d.Loc)
 				}
+
 				require.Equal(t, c.locs, locs, "all of them, in declaration order")
 			})
 		}
@@ -60,11 +68,14 @@ func TestMissingParametersAnswerThePublished422(t *testing.T) {
 // TestUnknownPathsAndMethods: the same words wherever they are asked.
 func TestUnknownPathsAndMethods(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
-		for _, path := range []string{"/", "/nothing", prefix + "/oauth/nothing", prefix + "/oauth/token/", "/auth/nothing"} {
+		for _, path := range []string{
+			"/", "/nothing", prefix + "/oauth/nothing", prefix + "/oauth/token/", "/auth/nothing",
+		} {
 			res, body := exchange(t, http.MethodGet, s.Origin+path, "", nil)
 			require.Equal(t, http.StatusNotFound, res.StatusCode, path)
 			require.JSONEq(t, `{"detail":"Not Found"}`, string(body), path)
 		}
+
 		res, body := exchange(t, http.MethodGet, s.url("/oauth/token"), "", nil)
 		require.Equal(t, http.StatusMethodNotAllowed, res.StatusCode)
 		require.JSONEq(t, `{"detail":"Method Not Allowed"}`, string(body))
@@ -80,13 +91,16 @@ func TestPostedAuthorizationRequestsAndBearerTokens(t *testing.T) {
 		begin, err := url.Parse(rp.begin(a))
 		require.NoError(t, err)
 		browser := formbrowser.New(t, "https://")
-		tokens, id := rp.redeem(t, a, rp.code(t, s, a, signIn(browser.Post(s.url("/oauth/authorize"), begin.Query()), "ada@acme.test")))
+		tokens, id := rp.redeem(t, a,
+			rp.code(t, s, a, signIn(browser.Post(s.url("/oauth/authorize"), begin.Query()), "ada@acme.test")))
 
-		res, body := exchange(t, http.MethodPost, s.url("/oauth/userinfo"), url.Values{"access_token": {tokens.AccessToken}}.Encode(), nil)
+		res, body := exchange(t, http.MethodPost, s.url("/oauth/userinfo"),
+			url.Values{"access_token": {tokens.AccessToken}}.Encode(), nil)
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		require.Contains(t, string(body), id.Subject)
 
-		res, _ = exchange(t, http.MethodPost, s.url("/oauth/userinfo"), "", http.Header{"Authorization": {"Bearer " + tokens.AccessToken}})
+		res, _ = exchange(t, http.MethodPost, s.url("/oauth/userinfo"), "",
+			http.Header{"Authorization": {"Bearer " + tokens.AccessToken}})
 		require.Equal(t, http.StatusOK, res.StatusCode)
 
 		res, _ = exchange(t, http.MethodGet, s.url("/oauth/userinfo")+"?access_token="+tokens.AccessToken, "", nil)
@@ -99,13 +113,15 @@ func TestPostedAuthorizationRequestsAndBearerTokens(t *testing.T) {
 func TestMetadataIsTheSameInBothPlacesAndTrue(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		_, openid := exchange(t, http.MethodGet, s.Issuer+"/.well-known/openid-configuration", "", nil)
-		_, rfc8414 := exchange(t, http.MethodGet, s.Origin+"/.well-known/oauth-authorization-server"+strings.TrimPrefix(s.Issuer, s.Origin), "", nil)
+		_, rfc8414 := exchange(t, http.MethodGet,
+			s.Origin+"/.well-known/oauth-authorization-server"+strings.TrimPrefix(s.Issuer, s.Origin), "", nil)
 		var metadata map[string]any
 		require.NoError(t, json.Unmarshal(openid, &metadata))
 		require.Equal(t, s.Issuer, metadata["issuer"])
 		var other map[string]any
 		require.NoError(t, json.Unmarshal(rfc8414, &other))
 		require.Equal(t, metadata["token_endpoint"], other["token_endpoint"])
+
 		for name, value := range metadata {
 			if target, ok := value.(string); ok && (strings.HasSuffix(name, "_endpoint") || name == "jwks_uri") {
 				res, _ := exchange(t, http.MethodGet, target, "", nil)
@@ -119,36 +135,51 @@ func TestMetadataIsTheSameInBothPlacesAndTrue(t *testing.T) {
 // successors add; nothing that is there is left out.
 func TestMetadataNamesEveryEndpointAndGrantThatIsServed(t *testing.T) {
 	names := map[string]string{
-		"jwks": "jwks_uri", "authorize": "authorization_endpoint", "token": "token_endpoint", "userinfo": "userinfo_endpoint",
-		"revoke": "revocation_endpoint", "introspect": "introspection_endpoint", // RFC 7009, RFC 7662
+		"jwks":            "jwks_uri",
+		"authorize":       "authorization_endpoint",
+		"token":           "token_endpoint",
+		"userinfo":        "userinfo_endpoint",
+		"revoke":          "revocation_endpoint",
+		"introspect":      "introspection_endpoint",        // RFC 7009, RFC 7662
 		"deviceAuthorize": "device_authorization_endpoint", // RFC 8628 4
 		"logout":          "end_session_endpoint",          // OpenID Connect RP-Initiated Logout 1.0 2.1
 	}
+
 	onBothWays(t, func(t *testing.T, s *system) {
 		_, body := exchange(t, http.MethodGet, s.Issuer+"/.well-known/openid-configuration", "", nil)
 		var metadata map[string]any
 		require.NoError(t, json.Unmarshal(body, &metadata))
+
 		for _, route := range api.Routes {
 			if name, ok := names[route.OperationID]; ok {
 				require.Equal(t, s.Origin+route.Path, metadata[name], name)
 				delete(metadata, name)
 			}
 		}
+
 		for name := range metadata {
 			require.False(t, strings.HasSuffix(name, "_endpoint"), "%s names no path of the contract", name)
 		}
+
 		known := 0
 		for _, grant := range []oauth.GrantType{
-			oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode, oauth.GrantTokenExchange, "password",
+			oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode,
+			oauth.GrantTokenExchange, "password",
 		} {
-			form := url.Values{"grant_type": {string(grant)}, "client_id": {"service"}, "client_secret": {secrets["service"]}}
+			form := url.Values{
+				"grant_type":    {string(grant)},
+				"client_id":     {"service"},
+				"client_secret": {secrets["service"]},
+			}
 			_, answer := exchange(t, http.MethodPost, s.url("/oauth/token"), form.Encode(), nil)
 			served := !strings.Contains(string(answer), "unsupported_grant_type")
-			require.Equal(t, served, slices.Contains(metadata["grant_types_supported"].([]any), any(string(grant))), grant)
+			require.Equal(t, served,
+				slices.Contains(metadata["grant_types_supported"].([]any), any(string(grant))), grant)
 			if served {
 				known++
 			}
 		}
+
 		require.Len(t, metadata["grant_types_supported"], known)
 	})
 }
@@ -157,17 +188,21 @@ func exchange(t *testing.T, method, target, body string, header http.Header) (*h
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	require.NoError(t, err)
+
 	if body != "" {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+
 	for name, values := range header {
 		r.Header[name] = values
 	}
+
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	res, err := client.Do(r)
 	require.NoError(t, err)
 	defer func() { _ = res.Body.Close() }()
 	answer, err := io.ReadAll(res.Body)
 	require.NoError(t, err)
+
 	return res, answer
 }

@@ -31,10 +31,29 @@ const minSecret = 8
 // secretNames are the parameters, cookies aside, whose values nobody may see: in
 // queries, forms and JSON.
 var secretNames = map[string]bool{
-	"code": true, "code_verifier": true, "client_secret": true, "client_assertion": true, "password": true, "current_password": true,
-	"new_password": true, "email": true, "login_hint": true, "refresh_token": true, "access_token": true, "id_token": true, "token": true,
-	"subject_token": true, "actor_token": true, "id_token_hint": true, "logout_token": true, "device_code": true, "user_code": true,
-	"csrf_token": true, "state": true, "nonce": true, "phone_number": true,
+	"code":             true,
+	"code_verifier":    true,
+	"client_secret":    true,
+	"client_assertion": true,
+	"password":         true,
+	"current_password": true,
+	"new_password":     true,
+	"email":            true,
+	"login_hint":       true,
+	"refresh_token":    true,
+	"access_token":     true,
+	"id_token":         true,
+	"token":            true,
+	"subject_token":    true,
+	"actor_token":      true,
+	"id_token_hint":    true,
+	"logout_token":     true,
+	"device_code":      true,
+	"user_code":        true,
+	"csrf_token":       true,
+	"state":            true,
+	"nonce":            true,
+	"phone_number":     true,
 }
 
 var hiddenToken = regexp.MustCompile(`name="csrf_token" value="([^"]+)"`)
@@ -89,18 +108,23 @@ func (w *wiretap) noteJSON(v any) {
 // RoundTrip implements http.RoundTripper.
 func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.noteValues(r.URL.Query())
+
 	for _, c := range r.Cookies() {
 		w.note("the cookie "+c.Name, c.Value)
 	}
+
 	if scheme, credentials, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
 		w.note("the credentials of "+scheme, credentials)
 	}
+
 	if user, secret, ok := r.BasicAuth(); ok && user != "" {
 		w.note("client_secret", secret)
 	}
+
 	for _, name := range []string{"Tracestate", "Baggage"} {
 		w.note(name, r.Header.Get(name))
 	}
+
 	if r.Body != nil {
 		body, err := drain(r.Body)
 		if err != nil {
@@ -109,12 +133,15 @@ func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 		if form, err := url.ParseQuery(string(body)); err == nil {
 			w.noteValues(form)
 		}
+
 		r = withBody(r, body)
 	}
+
 	res, err := w.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
+
 	return res, w.hear(res)
 }
 
@@ -122,21 +149,26 @@ func (w *wiretap) hear(res *http.Response) error {
 	for _, c := range res.Cookies() {
 		w.note("the cookie "+c.Name, c.Value)
 	}
+
 	if location, err := res.Location(); err == nil {
 		w.noteValues(location.Query())
 	}
+
 	body, err := drain(res.Body)
 	if err != nil {
 		return err
 	}
+
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	var answer any
 	if json.Unmarshal(body, &answer) == nil {
 		w.noteJSON(answer)
 	}
+
 	for _, found := range hiddenToken.FindAllSubmatch(body, -1) {
 		w.note("csrf_token", string(found[1]))
 	}
+
 	return nil
 }
 
@@ -149,11 +181,13 @@ func (w *wiretap) found(text []byte) []string {
 	var all []string
 	for value, what := range w.seen {
 		for form, needle := range encodings(value) {
-			if bytes.Contains(text, []byte(needle)) || form == "plain" && bytes.Contains(lower, []byte(strings.ToLower(value))) {
+			if bytes.Contains(text, []byte(needle)) ||
+				(form == "plain" && bytes.Contains(lower, []byte(strings.ToLower(value)))) {
 				all = append(all, what+" ("+form+")")
 			}
 		}
 	}
+
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -163,9 +197,15 @@ func (w *wiretap) found(text []byte) []string {
 // neighbours are left out.
 func encodings(value string) map[string]string {
 	forms := map[string]string{
-		"plain": value, "in a URL": url.QueryEscape(value), "in a path": url.PathEscape(value), "in hexadecimal": hex.EncodeToString([]byte(value)),
+		"plain":          value,
+		"in a URL":       url.QueryEscape(value),
+		"in a path":      url.PathEscape(value),
+		"in hexadecimal": hex.EncodeToString([]byte(value)),
 	}
-	for name, encoding := range map[string]*base64.Encoding{"in base64": base64.RawStdEncoding, "in base64url": base64.RawURLEncoding} {
+	for name, encoding := range map[string]*base64.Encoding{
+		"in base64":    base64.RawStdEncoding,
+		"in base64url": base64.RawURLEncoding,
+	} {
 		for shift := range 3 {
 			whole := encoding.EncodeToString([]byte(strings.Repeat(" ", shift) + value))
 			from, to := []int{0, 2, 3}[shift], len(whole)
@@ -177,5 +217,6 @@ func encodings(value string) map[string]string {
 			}
 		}
 	}
+
 	return forms
 }

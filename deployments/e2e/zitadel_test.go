@@ -41,12 +41,19 @@ func zitadelSignsIn(t *testing.T, s *system) {
 	t.Cleanup(application.Close)
 	key := []byte("0123456789abcdef0123456789abcdef")
 	cookies := httphelper.NewCookieHandler(key, key, httphelper.WithUnsecure())
-	party, err := rp.NewRelyingPartyOIDC(t.Context(), s.Issuer, "native", "", application.URL+"/callback", []string{"openid", "profile"},
-		rp.WithCookieHandler(cookies), rp.WithPKCE(cookies), rp.WithVerifierOpts(rp.WithSupportedSigningAlgorithms("RS256", "ES256")))
+	party, err := rp.NewRelyingPartyOIDC(t.Context(), s.Issuer, "native", "", application.URL+"/callback",
+		[]string{"openid", "profile"},
+		rp.WithCookieHandler(cookies), rp.WithPKCE(cookies),
+		rp.WithVerifierOpts(rp.WithSupportedSigningAlgorithms("RS256", "ES256")))
 	require.NoError(t, err)
 	mux.Handle("/login", rp.AuthURLHandler(func() string { return "a-state" }, party))
-	signedIn := func(w http.ResponseWriter, _ *http.Request, tokens *oidc.Tokens[*oidc.IDTokenClaims], state string, _ rp.RelyingParty, info *oidc.UserInfo) {
-		_, _ = w.Write([]byte(strings.Join([]string{"signed in", state, info.Name, tokens.IDTokenClaims.GetSubject(), info.Subject}, "|")))
+	signedIn := func(
+		w http.ResponseWriter, _ *http.Request, tokens *oidc.Tokens[*oidc.IDTokenClaims], state string,
+		_ rp.RelyingParty, info *oidc.UserInfo,
+	) {
+		_, _ = w.Write([]byte(strings.Join([]string{
+			"signed in", state, info.Name, tokens.IDTokenClaims.GetSubject(), info.Subject,
+		}, "|")))
 	}
 	mux.Handle("/callback", rp.CodeExchangeHandler(rp.UserinfoCallback(signedIn), party))
 
@@ -74,25 +81,31 @@ func zitadelsPortal(t *testing.T, s *system, scopes ...string) rp.RelyingParty {
 func zitadelLivesOnTokens(t *testing.T, s *system, browser *formbrowser.Browser) {
 	party := zitadelsPortal(t, s, "openid", "profile", "offline_access")
 	a := newAttempt()
-	answer := signIn(browser.Get(rp.AuthURL(a.state, party, rp.WithCodeChallenge(oidc.NewSHACodeChallenge(a.verifier)))), "ada@acme.test")
+	answer := signIn(browser.Get(rp.AuthURL(a.state, party,
+		rp.WithCodeChallenge(oidc.NewSHACodeChallenge(a.verifier)))), "ada@acme.test")
 	require.Equal(t, a.state, answer.Query().Get("state"))
-	first, err := rp.CodeExchange[*oidc.IDTokenClaims](t.Context(), answer.Query().Get("code"), party, rp.WithCodeVerifier(a.verifier))
+	first, err := rp.CodeExchange[*oidc.IDTokenClaims](t.Context(), answer.Query().Get("code"), party,
+		rp.WithCodeVerifier(a.verifier))
 	require.NoError(t, err)
 	tokens, err := rp.RefreshTokens[*oidc.IDTokenClaims](t.Context(), party, first.RefreshToken, "", "")
 	require.NoError(t, err)
 	require.NotEqual(t, first.RefreshToken, tokens.RefreshToken)
 	require.Equal(t, first.IDTokenClaims.GetSubject(), tokens.IDTokenClaims.GetSubject(), "OpenID Connect Core 12.2")
-	info, err := rp.Userinfo[*oidc.UserInfo](t.Context(), tokens.AccessToken, tokens.TokenType, tokens.IDTokenClaims.GetSubject(), party)
+	info, err := rp.Userinfo[*oidc.UserInfo](t.Context(), tokens.AccessToken, tokens.TokenType,
+		tokens.IDTokenClaims.GetSubject(), party)
 	require.NoError(t, err)
 	require.Equal(t, "Ada Lovelace", info.Name)
 
-	own, err := rp.ClientCredentials(t.Context(), zitadelsPortal(t, s, "api:read"), url.Values{"resource": {billingAPI}})
+	own, err := rp.ClientCredentials(t.Context(), zitadelsPortal(t, s, "api:read"),
+		url.Values{"resource": {billingAPI}})
 	require.NoError(t, err)
 	require.Equal(t, "portal", claimsOf(t, own.AccessToken)["sub"])
 
-	exchanger, err := tokenexchange.NewTokenExchangerClientCredentials(t.Context(), s.Issuer, "portal", secrets["portal"])
+	exchanger, err := tokenexchange.NewTokenExchangerClientCredentials(t.Context(), s.Issuer,
+		"portal", secrets["portal"])
 	require.NoError(t, err)
-	exchanged, err := tokenexchange.ExchangeToken(t.Context(), exchanger, tokens.AccessToken, oidc.AccessTokenType, own.AccessToken, oidc.AccessTokenType,
+	exchanged, err := tokenexchange.ExchangeToken(t.Context(), exchanger, tokens.AccessToken, oidc.AccessTokenType,
+		own.AccessToken, oidc.AccessTokenType,
 		nil, []string{billingAPI}, []string{"openid"}, oidc.AccessTokenType)
 	require.NoError(t, err)
 	require.Equal(t, oidc.AccessTokenType, exchanged.IssuedTokenType, "RFC 8693 2.2.1")
@@ -111,10 +124,13 @@ func zitadelLivesOnTokens(t *testing.T, s *system, browser *formbrowser.Browser)
 	for _, token := range []string{tokens.AccessToken, tokens.RefreshToken, own.AccessToken, exchanged.AccessToken} {
 		require.True(t, active(token))
 	}
+
 	require.NoError(t, rp.RevokeToken(t.Context(), party, tokens.RefreshToken, "refresh_token"))
+
 	for _, token := range []string{tokens.AccessToken, tokens.RefreshToken, exchanged.AccessToken} {
 		require.False(t, active(token), "RFC 7009 2.1: the whole grant")
 	}
+
 	_, err = rp.RefreshTokens[*oidc.IDTokenClaims](t.Context(), party, tokens.RefreshToken, "", "")
 	require.ErrorIs(t, err, oidc.ErrInvalidGrant())
 }
@@ -125,9 +141,11 @@ func zitadelOnADevice(t *testing.T, s *system, browser *formbrowser.Browser) {
 	require.NoError(t, err)
 	require.Equal(t, s.Origin+"/device", code.VerificationURI)
 	require.Contains(t, browser.Get(code.VerificationURIComplete).Submit("Allow", nil).Text(), "Device connected")
-	tokens, err := rp.DeviceAccessToken(t.Context(), code.DeviceCode, time.Second, party) // which is its patience with an answer too
+	// which is its patience with an answer too
+	tokens, err := rp.DeviceAccessToken(t.Context(), code.DeviceCode, time.Second, party)
 	require.NoError(t, err)
-	id, err := rp.VerifyTokens[*oidc.IDTokenClaims](t.Context(), tokens.AccessToken, tokens.IDToken, party.IDTokenVerifier())
+	id, err := rp.VerifyTokens[*oidc.IDTokenClaims](t.Context(), tokens.AccessToken,
+		tokens.IDToken, party.IDTokenVerifier())
 	require.NoError(t, err)
 	require.Equal(t, claimsOf(t, tokens.AccessToken)["sub"], id.GetSubject())
 }
@@ -151,10 +169,19 @@ func zitadelWithAKey(t *testing.T, s *system) {
 	require.NoError(t, err)
 	server, err := rs.NewResourceServerClientCredentials(t.Context(), s.Issuer, m.id, "")
 	require.NoError(t, err)
-	service := shortLived{ResourceServer: server, id: m.id, issuer: s.Issuer, signer: signer}
+	service := shortLived{
+		ResourceServer: server,
+		id:             m.id,
+		issuer:         s.Issuer,
+		signer:         signer,
+	}
+
 	authorize, err := service.AuthFn()
 	require.NoError(t, err)
-	request := &oidc.ClientCredentialsRequest{GrantType: oidc.GrantTypeClientCredentials, Scope: oidc.SpaceDelimitedArray{"api:read"}}
+	request := &oidc.ClientCredentialsRequest{
+		GrantType: oidc.GrantTypeClientCredentials,
+		Scope:     oidc.SpaceDelimitedArray{"api:read"},
+	}
 	own, err := client.CallTokenEndpointWithAuthFn(t.Context(), request, authorize, service)
 	require.NoError(t, err)
 	_, err = client.CallTokenEndpointWithAuthFn(t.Context(), request, authorize, service)
@@ -164,13 +191,15 @@ func zitadelWithAKey(t *testing.T, s *system) {
 	require.NoError(t, err)
 	require.True(t, told.Active)
 	require.Equal(t, m.id, told.ClientID)
-	exchanged, err := tokenexchange.ExchangeToken(t.Context(), service, own.AccessToken, oidc.AccessTokenType, "", "", nil, []string{ledgerAPI}, nil, "")
+	exchanged, err := tokenexchange.ExchangeToken(t.Context(), service, own.AccessToken, oidc.AccessTokenType, "", "",
+		nil, []string{ledgerAPI}, nil, "")
 	require.NoError(t, err)
 	require.Equal(t, ledgerAPI, claimsOf(t, exchanged.AccessToken)["aud"])
 
 	long, err := tokenexchange.NewTokenExchangerJWTProfile(t.Context(), s.Issuer, m.id, signer)
 	require.NoError(t, err)
-	_, err = tokenexchange.ExchangeToken(t.Context(), long, own.AccessToken, oidc.AccessTokenType, "", "", nil, []string{ledgerAPI}, nil, "")
+	_, err = tokenexchange.ExchangeToken(t.Context(), long, own.AccessToken, oidc.AccessTokenType, "", "", nil,
+		[]string{ledgerAPI}, nil, "")
 	require.ErrorIs(t, err, oidc.ErrInvalidClient())
 	require.ErrorContains(t, err, "exp of client_assertion is more than 5 minutes ahead")
 }

@@ -19,9 +19,11 @@ func TestTheIngressHasTheRouteTable(t *testing.T) {
 	content, err := os.ReadFile("ingress/default.conf.template")
 	require.NoError(t, err)
 	var found []api.Entry
-	for _, line := range regexp.MustCompile(`(?m)^    (~\^)?(/\S+) (\w+);$`).FindAllStringSubmatch(string(content), -1) {
+	for _, line := range regexp.MustCompile(`(?m)^    (~\^)?(/\S+) (\w+);$`).FindAllStringSubmatch(string(content),
+		-1) {
 		found = append(found, api.Entry{Path: line[2], Prefix: line[1] != "", Service: line[3]})
 	}
+
 	require.Equal(t, api.Ingress(), found)
 }
 
@@ -51,16 +53,19 @@ func TestComposeSetsOnlyWhatTheProgramsKnow(t *testing.T) {
 	for _, variable := range servicekit.Table() {
 		known[variable.Name] = true
 	}
+
 	for name, service := range readCompose(t).Services {
 		if !strings.HasPrefix(service.Image, "platform-oauth/") {
 			require.Regexp(t, `:v?\d+\.\d+`, service.Image, "%s: a version, not latest", name)
 			continue
 		}
+
 		for variable := range service.Environment {
 			if strings.HasPrefix(variable, "OTEL_") {
 				continue
 			}
-			require.True(t, known[variable] || known[strings.TrimSuffix(variable, "_FILE")], "%s: nobody knows %s", name, variable)
+			require.True(t, known[variable] || known[strings.TrimSuffix(variable, "_FILE")],
+				"%s: nobody knows %s", name, variable)
 		}
 	}
 }
@@ -71,6 +76,7 @@ func TestComposeListensOnLoopbackAndMountsWhatThereIs(t *testing.T) {
 		for _, port := range service.Ports {
 			require.True(t, strings.HasPrefix(port, "127.0.0.1:"), "%s: %s is open to the network", name, port)
 		}
+
 		for _, mount := range service.Volumes {
 			source, _, _ := strings.Cut(mount, ":")
 			if _, ok := c.Volumes[source]; ok {
@@ -93,11 +99,13 @@ func TestEachServiceHasItsOwnDatabaseRoleAndVaultRole(t *testing.T) {
 		require.True(t, service.ReadOnly, name)
 		require.True(t, strings.HasPrefix(service.Environment["PLATFORM_DATABASE_URL"], "postgres://"+name+":"), name)
 		require.Contains(t, string(logins), "'"+name+"'")
+
 		if name == "authorize" || name == "device" {
 			require.NotContains(t, service.Environment, "PLATFORM_SIGNING_BACKEND", name)
 			require.NotContains(t, service.Environment, "VAULT_ADDR", name)
 			continue
 		}
+
 		require.Equal(t, "platform-"+name, service.Environment["PLATFORM_VAULT_ROLE"])
 		require.FileExists(t, filepath.Join("..", "vault", "policies", name+".hcl"))
 	}

@@ -60,24 +60,37 @@ func tilt(t *testing.T) []call {
 	t.Helper()
 	var calls []call
 	builtin := func(name string, answer starlark.Value) *starlark.Builtin {
-		return starlark.NewBuiltin(name, func(_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple) (starlark.Value, error) {
+		return starlark.NewBuiltin(name, func(
+			_ *starlark.Thread, _ *starlark.Builtin, args starlark.Tuple, kwargs []starlark.Tuple,
+		) (starlark.Value, error) {
 			c := call{name: name, args: args, kwargs: map[string]starlark.Value{}}
 			for _, pair := range kwargs {
 				key, _ := starlark.AsString(pair[0])
 				c.kwargs[key] = pair[1]
 			}
+
 			calls = append(calls, c)
 			return answer, nil
 		})
 	}
-	known := starlark.StringDict{"TRIGGER_MODE_MANUAL": starlark.String("manual"), "read_yaml": builtin("read_yaml", starlark.NewDict(0))}
+
+	known := starlark.StringDict{
+		"TRIGGER_MODE_MANUAL": starlark.String("manual"),
+		"read_yaml":           builtin("read_yaml", starlark.NewDict(0)),
+	}
 	for _, name := range []string{"local", "blob", "helm", "link"} {
 		known[name] = builtin(name, starlark.String(name))
 	}
-	for _, name := range []string{"version_settings", "allow_k8s_contexts", "default_registry", "local_resource", "docker_build", "watch_file", "k8s_yaml", "k8s_resource"} {
+
+	for _, name := range []string{
+		"version_settings", "allow_k8s_contexts", "default_registry", "local_resource", "docker_build", "watch_file",
+		"k8s_yaml", "k8s_resource",
+	} {
 		known[name] = builtin(name, starlark.None)
 	}
-	_, err := starlark.ExecFileOptions(&syntax.FileOptions{TopLevelControl: true}, &starlark.Thread{Name: "Tiltfile"}, filepath.Join(root, "Tiltfile"), nil, known)
+
+	_, err := starlark.ExecFileOptions(&syntax.FileOptions{TopLevelControl: true}, &starlark.Thread{Name: "Tiltfile"},
+		filepath.Join(root, "Tiltfile"), nil, known)
 	require.NoError(t, err)
 	return calls
 }
@@ -93,16 +106,21 @@ func TestTiltCompilesEachProgramFromFoldersThatExist(t *testing.T) {
 		built = append(built, c.subject())
 		require.FileExists(t, filepath.Join(root, c.text("dockerfile")))
 	}
+
 	require.ElementsMatch(t, []string{
-		"platform-oauth/authorize", "platform-oauth/token", "platform-oauth/device", "platform-oauth/session", "platform-oauth/keys", "platform-oauth/platform",
+		"platform-oauth/authorize", "platform-oauth/token", "platform-oauth/device", "platform-oauth/session",
+		"platform-oauth/keys", "platform-oauth/platform",
 	}, built)
+
 	for _, c := range named(calls, "local_resource") {
 		for _, folder := range c.list("deps") {
 			_, err := os.Stat(filepath.Join(root, folder))
 			require.NoError(t, err, c.subject())
 		}
+
 		if command, ok := starlark.AsString(second(c.args)); ok && strings.HasPrefix(command, "make ") {
-			out, err := exec.Command("make", append([]string{"-n", "-C", root}, strings.Fields(command)[1:]...)...).CombinedOutput()
+			out, err := exec.Command("make",
+				append([]string{"-n", "-C", root}, strings.Fields(command)[1:]...)...).CombinedOutput()
 			require.NoError(t, err, "%s: %s", command, out)
 		}
 	}
@@ -162,16 +180,22 @@ func applied(t *testing.T, calls []call) []object {
 			list = append(list, objects(t, string(content))...)
 		}
 	}
+
 	chart := named(calls, "helm")
 	require.Len(t, chart, 1)
-	line := []string{"template", chart[0].text("name"), chart[0].subject(), "--namespace", chart[0].text("namespace"), "--kube-version", "1.29.0"}
+	line := []string{
+		"template", chart[0].text("name"), chart[0].subject(), "--namespace", chart[0].text("namespace"),
+		"--kube-version", "1.29.0",
+	}
 	for _, file := range chart[0].list("values") {
 		line = append(line, "-f", file)
 	}
+
 	cmd := exec.Command("bin/tools/helm", line...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "helm (`make bin/tools/helm` builds it): %s", out)
+
 	return append(list, objects(t, string(out))...)
 }
 
@@ -188,20 +212,25 @@ func TestTiltKnowsEveryObject(t *testing.T) {
 			claimed[o] = true
 		}
 	}
+
 	for _, c := range named(calls, "local_resource", "k8s_resource") {
 		for _, dependency := range c.list("resource_deps") {
 			require.True(t, resources[dependency], "%s waits for %s, which is no resource", c.subject(), dependency)
 		}
 	}
+
 	for _, o := range applied(t, calls) {
 		// Tilt adds what selects a workload's pods to the workload by itself.
-		if slices.Contains([]string{"Service", "NetworkPolicy", "PodDisruptionBudget", "HorizontalPodAutoscaler"}, o.Kind) {
+		if slices.Contains([]string{"Service", "NetworkPolicy", "PodDisruptionBudget", "HorizontalPodAutoscaler"},
+			o.Kind) {
 			continue
 		}
 		name := fmt.Sprintf("%s:%s", o.Metadata.Name, strings.ToLower(o.Kind))
-		require.True(t, o.workload() && resources[o.Metadata.Name] || claimed[name], "%s %s belongs to no resource", o.Kind, o.Metadata.Name)
+		require.True(t, (o.workload() && resources[o.Metadata.Name]) || claimed[name],
+			"%s %s belongs to no resource", o.Kind, o.Metadata.Name)
 		delete(claimed, name)
 	}
+
 	for name := range claimed {
 		require.True(t, strings.HasSuffix(name, ":configmap"), "%s is claimed, but nothing applies it", name)
 	}

@@ -49,14 +49,17 @@ func start(ctx context.Context, o options) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	s := &server{started: started{Address: "http://" + listener.Addr().String()}}
 	if s.core, err = newCore(o, s.started.Address); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+
 	ctx = namespace.RootContext(ctx)
 	if err := s.initialize(ctx, o.rootToken); err != nil {
 		return nil, errors.Join(err, s.core.Shutdown(), listener.Close())
 	}
+
 	s.http = &http.Server{
 		Handler: baohttp.Handler.Handler(&vault.HandlerProperties{
 			Core:           s.core,
@@ -64,16 +67,22 @@ func start(ctx context.Context, o options) (*server, error) {
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 	}
+
 	go func() { _ = s.http.Serve(listener) }()
 	return s, nil
 }
 
 func newCore(o options, address string) (*vault.Core, error) {
-	logger := hclog.New(&hclog.LoggerOptions{Name: "openbao", Level: hclog.LevelFromString(o.logLevel), Output: os.Stderr})
+	logger := hclog.New(&hclog.LoggerOptions{
+		Name:   "openbao",
+		Level:  hclog.LevelFromString(o.logLevel),
+		Output: os.Stderr,
+	})
 	storage, err := newStorage(o.dir, logger)
 	if err != nil {
 		return nil, err
 	}
+
 	return vault.NewCore(&vault.CoreConfig{
 		Physical:           storage,
 		RedirectAddr:       address,
@@ -97,26 +106,33 @@ func (s *server) initialize(ctx context.Context, rootToken string) error {
 	if err != nil {
 		return err
 	}
+
 	if known {
 		s.started.Sealed = true
 		return nil
 	}
+
 	made, err := s.core.Initialize(ctx, &vault.InitParams{
 		BarrierConfig: &vault.SealConfig{SecretShares: 1, SecretThreshold: 1, StoredShares: 1},
 	})
 	if err != nil {
 		return fmt.Errorf("initialize: %w", err)
 	}
+
 	for _, key := range made.SecretShares {
 		s.started.UnsealKeys = append(s.started.UnsealKeys, hex.EncodeToString(key))
 	}
+
 	if open, err := s.core.Unseal(made.SecretShares[0]); err != nil || !open {
 		return fmt.Errorf("unseal: open %t: %w", open, err)
 	}
+
 	s.started.RootToken = made.RootToken
+
 	if rootToken != "" {
 		return s.nameRootToken(ctx, rootToken)
 	}
+
 	return nil
 }
 
@@ -126,11 +142,17 @@ func (s *server) nameRootToken(ctx context.Context, token string) error {
 		Operation:   logical.UpdateOperation,
 		Path:        "auth/token/create",
 		ClientToken: s.started.RootToken,
-		Data:        map[string]any{"id": token, "policies": []string{"root"}, "no_parent": true, "no_default_policy": true},
+		Data: map[string]any{
+			"id":                token,
+			"policies":          []string{"root"},
+			"no_parent":         true,
+			"no_default_policy": true,
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("root token: %w", err)
 	}
+
 	s.started.RootToken = token
 	return nil
 }

@@ -16,8 +16,14 @@ import (
 
 // keyTypes is the transit key of each algorithm and its type.
 var keyTypes = map[string]string{
-	"platform-rs256": "rsa-2048", "platform-ps256": "rsa-2048", "platform-es256": "ecdsa-p256", "platform-eddsa": "ed25519",
-	"platform-logout-rs256": "rsa-2048", "platform-logout-ps256": "rsa-2048", "platform-logout-es256": "ecdsa-p256", "platform-logout-eddsa": "ed25519",
+	"platform-rs256":        "rsa-2048",
+	"platform-ps256":        "rsa-2048",
+	"platform-es256":        "ecdsa-p256",
+	"platform-eddsa":        "ed25519",
+	"platform-logout-rs256": "rsa-2048",
+	"platform-logout-ps256": "rsa-2048",
+	"platform-logout-es256": "ecdsa-p256",
+	"platform-logout-eddsa": "ed25519",
 }
 
 // request is what a token might try.
@@ -43,6 +49,7 @@ func do(t *testing.T, client *api.Client, r request) error {
 	default:
 		require.Fail(t, "unknown method", r)
 	}
+
 	return err
 }
 
@@ -56,14 +63,17 @@ func mayDo() map[string][]string {
 	self := []string{"READ auth/token/lookup-self", "WRITE auth/token/renew-self", "WRITE sys/capabilities-self"}
 	may := map[string][]string{"keys": self, "token": self, "session": self}
 	for name := range keyTypes {
-		may["keys"] = append(slices.Clone(may["keys"]), "WRITE transit/keys/"+name, "READ transit/keys/"+name, "WRITE transit/keys/"+name+"/rotate")
+		may["keys"] = append(slices.Clone(may["keys"]), "WRITE transit/keys/"+name, "READ transit/keys/"+name,
+			"WRITE transit/keys/"+name+"/rotate")
 		// Who signs logout tokens can make no other token, and the reverse.
 		signer := "token"
 		if strings.HasPrefix(name, "platform-logout-") {
 			signer = "session"
 		}
+
 		may[signer] = append(slices.Clone(may[signer]), "WRITE transit/sign/"+name)
 	}
+
 	may["up"] = slices.Concat(may["keys"], may["token"], may["session"])
 	return may
 }
@@ -77,6 +87,7 @@ func attempts() []request {
 	for name := range keyTypes {
 		names = append(names, name)
 	}
+
 	slices.Sort(names)
 	var all []request
 	for _, name := range names {
@@ -85,6 +96,7 @@ func attempts() []request {
 		if kind == "" {
 			kind = "ecdsa-p256"
 		}
+
 		all = append(all,
 			request{"WRITE", key, map[string]any{"type": kind}},
 			request{"READ", key, nil},
@@ -108,17 +120,23 @@ func attempts() []request {
 			request{"DELETE", key, nil},
 		)
 	}
+
 	for _, p := range []string{
-		"transit/keys", "auth/approle/role", "auth/kubernetes/role", "sys/policies/acl", "auth/token/accessors", "identity/entity/id", "cubbyhole",
+		"transit/keys", "auth/approle/role", "auth/kubernetes/role", "sys/policies/acl", "auth/token/accessors",
+		"identity/entity/id", "cubbyhole",
 	} {
 		all = append(all, request{"LIST", p, nil})
 	}
+
 	for _, p := range []string{
-		"auth/token/lookup-self", "transit/cache-config", "transit/config/keys", "transit/wrapping_key", "sys/mounts", "sys/mounts/transit", "sys/auth",
-		"sys/policies/acl/platform-keys", "sys/config/cors", "sys/raw/core/keyring", "cubbyhole/x", "auth/approle/role/platform-keys/role-id", "sys/leases/count", "identity/entity/id/x",
+		"auth/token/lookup-self", "transit/cache-config", "transit/config/keys", "transit/wrapping_key", "sys/mounts",
+		"sys/mounts/transit", "sys/auth",
+		"sys/policies/acl/platform-keys", "sys/config/cors", "sys/raw/core/keyring", "cubbyhole/x",
+		"auth/approle/role/platform-keys/role-id", "sys/leases/count", "identity/entity/id/x",
 	} {
 		all = append(all, request{"READ", p, nil})
 	}
+
 	return append(all,
 		request{"WRITE", "auth/token/renew-self", nil},
 		request{"WRITE", "sys/capabilities-self", map[string]any{"paths": []string{"transit/keys/platform-es256"}}},
@@ -149,6 +167,7 @@ func TestAServiceMayDoItsWorkAndNothingElse(t *testing.T) {
 	server := testkit.OpenBao(t)
 	logins := server.SetUp(t, testkit.BaoSetup{Kubernetes: testkit.NewKubernetes(t)})
 	makeKeys(t, server)
+
 	for service, may := range mayDo() {
 		client := server.Client(t, logins.Token(t, service))
 		tried := map[string]bool{}
@@ -161,6 +180,7 @@ func TestAServiceMayDoItsWorkAndNothingElse(t *testing.T) {
 				require.True(t, refused(err), "%s can %s: %v", service, r, err)
 			}
 		}
+
 		for _, r := range may {
 			require.True(t, tried[r], "%s may %s, which nobody tried", service, r)
 		}
@@ -175,7 +195,9 @@ func makeKeys(t *testing.T, server *testkit.BaoServer) {
 		require.NoError(t, do(t, root, request{"WRITE", "transit/keys/" + name, map[string]any{"type": kind}}))
 	}
 	for _, name := range []string{"platform-other", "other-es256"} {
-		require.NoError(t, do(t, root, request{"WRITE", "transit/keys/" + name, map[string]any{"type": "ecdsa-p256", "exportable": true}}))
+		require.NoError(t,
+			do(t, root,
+				request{"WRITE", "transit/keys/" + name, map[string]any{"type": "ecdsa-p256", "exportable": true}}))
 	}
 }
 
@@ -196,6 +218,7 @@ func TestAKeyIsMadeOfItsTypeAndNeverLeaves(t *testing.T) {
 		} {
 			require.True(t, refused(do(t, client, request{"WRITE", "transit/keys/" + name, body})), "%s %v", name, body)
 		}
+
 		require.NoError(t, do(t, client, request{"WRITE", "transit/keys/" + name, allowed(kind)}))
 	}
 }
@@ -205,7 +228,9 @@ func TestAnotherMountAndPrefixAreAnotherWorld(t *testing.T) {
 	server.SetUp(t, testkit.BaoSetup{})
 	makeKeys(t, server)
 	logins := server.SetUp(t, testkit.BaoSetup{TransitMount: "signing", KeyPrefix: "acme"})
-	keys, token, session := server.Client(t, logins.Token(t, "keys")), server.Client(t, logins.Token(t, "token")), server.Client(t, logins.Token(t, "session"))
+	keys, token, session := server.Client(t,
+		logins.Token(t, "keys")), server.Client(t,
+		logins.Token(t, "token")), server.Client(t, logins.Token(t, "session"))
 	input := map[string]any{"input": "QQ=="}
 	for name, kind := range keyTypes {
 		ours := path.Join("signing/keys", strings.Replace(name, "platform", "acme", 1))
@@ -215,10 +240,15 @@ func TestAnotherMountAndPrefixAreAnotherWorld(t *testing.T) {
 		if strings.HasPrefix(name, "platform-logout-") {
 			signer = session
 		}
+
 		require.NoError(t, do(t, signer, request{"WRITE", strings.Replace(ours, "/keys/", "/sign/", 1), input}))
-		for _, theirs := range []string{"transit/keys/" + name, "transit/keys/" + path.Base(ours), "signing/keys/" + name} {
+
+		for _, theirs := range []string{
+			"transit/keys/" + name, "transit/keys/" + path.Base(ours), "signing/keys/" + name,
+		} {
 			require.True(t, refused(do(t, keys, request{"READ", theirs, nil})), theirs)
-			require.True(t, refused(do(t, signer, request{"WRITE", strings.Replace(theirs, "/keys/", "/sign/", 1), input})), theirs)
+			require.True(t,
+				refused(do(t, signer, request{"WRITE", strings.Replace(theirs, "/keys/", "/sign/", 1), input})), theirs)
 		}
 	}
 }

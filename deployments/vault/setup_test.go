@@ -22,14 +22,16 @@ func TestSetupMayBeRepeatedAndTouchesNoKey(t *testing.T) {
 	before, err := root.Logical().ReadWithContext(t.Context(), "transit/keys/platform-es256")
 	require.NoError(t, err)
 	token := first.Token(t, "token")
-	require.NoError(t, root.Sys().PutPolicyWithContext(t.Context(), "platform-token", `path "*" { capabilities = ["read"] }`))
+	require.NoError(t,
+		root.Sys().PutPolicyWithContext(t.Context(), "platform-token", `path "*" { capabilities = ["read"] }`))
 	require.NoError(t, do(t, server.Client(t, token), request{"READ", "sys/mounts", nil}))
 
 	second := server.SetUp(t, testkit.BaoSetup{})
 	after, err := root.Logical().ReadWithContext(t.Context(), "transit/keys/platform-es256")
 	require.NoError(t, err)
 	require.Equal(t, before.Data, after.Data)
-	require.True(t, refused(do(t, server.Client(t, token), request{"READ", "sys/mounts", nil})), "the policy is what its file says again")
+	require.True(t, refused(do(t, server.Client(t, token), request{"READ", "sys/mounts", nil})),
+		"the policy is what its file says again")
 	firstRole, firstSecret := first.AppRole(t, "keys")
 	secondRole, secondSecret := second.AppRole(t, "keys")
 	require.Equal(t, "platform-keys", firstRole)
@@ -70,9 +72,12 @@ func TestSetupSaysWhatItMisses(t *testing.T) {
 		"no address":      {environment, nil, "Set VAULT_ADDR"},
 		"no token":        {there, nil, "Set VAULT_TOKEN"},
 		"a token of none": {slices.Concat(there, []string{"VAULT_TOKEN=wrong"}), nil, "sys/mounts/transit: status 403"},
-		"a strange mount": {slices.Concat(there, []string{"VAULT_TOKEN=" + server.RootToken, "PLATFORM_VAULT_TRANSIT_MOUNT=a|b"}), nil, "PLATFORM_VAULT_TRANSIT_MOUNT"},
-		"a strange flag":  {there, []string{"--force"}, "Usage: setup.sh"},
-		"no folder":       {there, []string{"--credentials"}, "needs a folder"},
+		"a strange mount": {
+			slices.Concat(there, []string{"VAULT_TOKEN=" + server.RootToken, "PLATFORM_VAULT_TRANSIT_MOUNT=a|b"}), nil,
+			"PLATFORM_VAULT_TRANSIT_MOUNT",
+		},
+		"a strange flag": {there, []string{"--force"}, "Usage: setup.sh"},
+		"no folder":      {there, []string{"--credentials"}, "needs a folder"},
 	} {
 		cmd := exec.CommandContext(t.Context(), "./setup.sh", c.args...)
 		cmd.Env = c.env
@@ -89,11 +94,15 @@ func TestSecretIDsEndAndAreBound(t *testing.T) {
 	setUp := func(settings ...string) (dir string) {
 		dir = filepath.Join(t.TempDir(), "credentials")
 		cmd := exec.CommandContext(t.Context(), "./setup.sh", "--credentials", dir)
-		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken}, settings...)
+		cmd.Env = append([]string{
+			"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr,
+			"VAULT_TOKEN=" + server.RootToken,
+		}, settings...)
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
 		return dir
 	}
+
 	login := func(dir string) error {
 		secret, err := os.ReadFile(filepath.Join(dir, "session.secret-id"))
 		require.NoError(t, err)
@@ -101,12 +110,14 @@ func TestSecretIDsEndAndAreBound(t *testing.T) {
 			"role_id": "platform-session", "secret_id": strings.TrimSpace(string(secret)),
 		}})
 	}
+
 	about := func(dir string) map[string]any {
 		secret, err := os.ReadFile(filepath.Join(dir, "session.secret-id"))
 		require.NoError(t, err)
-		found, err := root.Logical().WriteWithContext(t.Context(), "auth/approle/role/platform-session/secret-id/lookup", map[string]any{
-			"secret_id": strings.TrimSpace(string(secret)),
-		})
+		found, err := root.Logical().WriteWithContext(t.Context(),
+			"auth/approle/role/platform-session/secret-id/lookup", map[string]any{
+				"secret_id": strings.TrimSpace(string(secret)),
+			})
 		require.NoError(t, err)
 		return found.Data
 	}
@@ -121,9 +132,14 @@ func TestSecretIDsEndAndAreBound(t *testing.T) {
 
 	require.Error(t, login(setUp("APPROLE_CIDRS=10.1.0.0/16")), "from another network")
 
-	for _, wrong := range []string{"APPROLE_SECRET_ID_TTL=0", "APPROLE_SECRET_ID_TTL=never", `APPROLE_CIDRS="10.0.0.0/8"`} {
+	for _, wrong := range []string{
+		"APPROLE_SECRET_ID_TTL=0", "APPROLE_SECRET_ID_TTL=never", `APPROLE_CIDRS="10.0.0.0/8"`,
+	} {
 		cmd := exec.CommandContext(t.Context(), "./setup.sh")
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken, wrong}
+		cmd.Env = []string{
+			"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr,
+			"VAULT_TOKEN=" + server.RootToken, wrong,
+		}
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err, wrong)
 		name, _, _ := strings.Cut(wrong, "=")
@@ -135,12 +151,15 @@ func TestCredentialsAreForTheirOwnerOnly(t *testing.T) {
 	server := testkit.OpenBao(t)
 	dir := filepath.Join(t.TempDir(), "credentials")
 	cmd := exec.CommandContext(t.Context(), "./setup.sh", "--credentials", dir)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken}
+	cmd.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + server.Addr, "VAULT_TOKEN=" + server.RootToken,
+	}
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 4)
+
 	for _, entry := range entries {
 		info, err := entry.Info()
 		require.NoError(t, err)

@@ -29,26 +29,32 @@ func Check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	modulePath, err := readModulePath(os.DirFS(root), "go.mod")
 	if err != nil {
 		t.Fatalf("archtest must run in a module's root: %v", err)
 	}
+
 	module, ok := strings.CutPrefix(modulePath, repository+"/")
 	if !ok {
 		t.Fatalf("module %s is none of %s", modulePath, repository)
 	}
+
 	up := strings.Repeat("../", strings.Count(module, "/")+1)
 	repo := os.DirFS(filepath.Join(root, filepath.FromSlash(up)))
 	problems, err := check(repo, module)
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if module == "libs" {
 		problems = append(problems, rot(repo)...)
 	}
+
 	if _, err := os.Stat("cmd"); err == nil && strings.HasPrefix(module, "services/") {
 		problems = append(problems, linked(dependencies(t, repo))...)
 	}
+
 	for _, p := range problems {
 		t.Error(p)
 	}
@@ -57,14 +63,17 @@ func Check(t *testing.T) {
 // dependencies lists what the module's commands link.
 func dependencies(t *testing.T, repo fs.FS) []string {
 	t.Helper()
+
 	// "go test" takes an earlier result from its cache unless a file has changed
 	// that the test itself opened; what go list opens does not count.
 	if _, err := load(repo, "libs"); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := fs.ReadFile(repo, "libs/go.mod"); err != nil {
 		t.Fatal(err)
 	}
+
 	var stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-tags", "nomsgpack", "./cmd/...")
 	cmd.Stderr = &stderr
@@ -72,6 +81,7 @@ func dependencies(t *testing.T, repo fs.FS) []string {
 	if err != nil {
 		t.Fatalf("go list -deps ./cmd/...: %v\n%s", err, &stderr)
 	}
+
 	return strings.Fields(string(out))
 }
 
@@ -92,20 +102,24 @@ func check(repo fs.FS, module string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	var problems []string
 	for _, p := range packages {
 		if problem := placement(module, p.dir); problem != "" {
 			problems = append(problems, p.dir+": "+problem)
 		}
+
 		for _, i := range p.imports {
 			if problem := judge(module, p.dir, i.path); problem != "" {
 				problems = append(problems, fmt.Sprintf("%s imports %s: %s", i.where, i.path, problem))
 			}
 		}
 	}
+
 	if module == "libs" {
 		problems = append(problems, plainTypes(packages)...)
 	}
+
 	slices.Sort(problems)
 	return slices.Compact(problems), nil
 }
@@ -118,27 +132,34 @@ func load(repo fs.FS, module string) ([]pkg, error) {
 		if err != nil {
 			return err
 		}
+
 		if d.IsDir() {
 			return skip(repo, module, name)
 		}
+
 		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
 			return nil
 		}
+
 		imports, err := parse(repo, name)
 		if err != nil {
 			return err
 		}
+
 		dir := path.Dir(name)
 		if byDir[dir] == nil {
 			byDir[dir] = &pkg{dir: dir}
 		}
+
 		byDir[dir].imports = append(byDir[dir].imports, imports...)
 		return nil
 	})
+
 	var packages []pkg
 	for _, p := range byDir {
 		packages = append(packages, *p)
 	}
+
 	slices.SortFunc(packages, func(a, b pkg) int { return strings.Compare(a.dir, b.dir) })
 	return packages, err
 }
@@ -147,13 +168,16 @@ func skip(repo fs.FS, module, dir string) error {
 	if dir == module {
 		return nil
 	}
+
 	base := path.Base(dir)
-	if base == "testdata" || base == "node_modules" || base == "vendor" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+	if base == "testdata" || base == "node_modules" || base == "vendor" || strings.HasPrefix(base, ".") ||
+		strings.HasPrefix(base, "_") {
 		return fs.SkipDir
 	}
 	if _, err := fs.Stat(repo, path.Join(dir, "go.mod")); err == nil {
 		return fs.SkipDir
 	}
+
 	return nil
 }
 
@@ -162,11 +186,13 @@ func parse(repo fs.FS, name string) ([]imported, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	files := token.NewFileSet()
 	file, err := parser.ParseFile(files, name, source, parser.ImportsOnly)
 	if err != nil {
 		return nil, err
 	}
+
 	var imports []imported
 	for _, spec := range file.Imports {
 		importPath, err := strconv.Unquote(spec.Path.Value)
@@ -176,6 +202,7 @@ func parse(repo fs.FS, name string) ([]imported, error) {
 		at := files.Position(spec.Pos())
 		imports = append(imports, imported{path: importPath, where: fmt.Sprintf("%s:%d", at.Filename, at.Line)})
 	}
+
 	return imports, nil
 }
 
@@ -185,10 +212,12 @@ func readModulePath(fsys fs.FS, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	for scanner := bufio.NewScanner(bytes.NewReader(content)); scanner.Scan(); {
 		if module, ok := strings.CutPrefix(scanner.Text(), "module "); ok {
 			return strings.TrimSpace(module), nil
 		}
 	}
+
 	return "", fmt.Errorf("%s has no module line", name)
 }

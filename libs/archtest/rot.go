@@ -18,27 +18,32 @@ func rot(repo fs.FS) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	goMod, err := fs.ReadFile(repo, "libs/go.mod")
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	for _, n := range plainLibs {
 		exists := slices.ContainsFunc(libs, func(p pkg) bool { return p.dir == n.path })
 		if !exists {
 			complain("%s does not exist: correct plainLibs", n.path)
 		}
 	}
+
 	for _, n := range append(slices.Clone(technologies), name{path: sqliteDriver, home: "libs/database/sqlite"}) {
 		exists := strings.HasPrefix(n.path, repository) || requires(string(goMod), n.path)
 		if !exists || !uses(libs, n.home, n.path) {
 			complain("%s does not import %s: the rule against it guards nothing, correct it", n.home, n.path)
 		}
 	}
+
 	for _, p := range []string{sqlitePackage, testkit} {
 		if !slices.ContainsFunc(libs, func(have pkg) bool { return repository+"/"+have.dir == p }) {
 			complain("%s does not exist: correct the rule about SQLite", p)
 		}
 	}
+
 	return append(problems, rottenRings(repo)...)
 }
 
@@ -48,6 +53,7 @@ func rottenRings(repo fs.FS) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	have := map[string]bool{}
 	for _, s := range services {
 		module := "services/" + s.Name()
@@ -59,16 +65,18 @@ func rottenRings(repo fs.FS) []string {
 			have[place(module, p.dir)] = true
 		}
 	}
+
 	var problems []string
 	for _, ring := range []string{"wiring", "cmd", "domain", "ports", "app", "httpapi", "adapter"} {
 		if !have[ring] {
 			problems = append(problems, fmt.Sprintf("archtest: no service has the ring %q: correct place", ring))
 		}
 	}
+
 	return problems
 }
 
-// requires tells whether a go.mod requires a module at root or below it.
+// requires reports whether a go.mod requires a module at root or below it.
 func requires(goMod, root string) bool {
 	for line := range strings.Lines(goMod) {
 		fields := strings.Fields(strings.TrimPrefix(strings.TrimSpace(line), "require "))
@@ -81,6 +89,7 @@ func requires(goMod, root string) bool {
 
 func uses(packages []pkg, dir, importPath string) bool {
 	return slices.ContainsFunc(packages, func(p pkg) bool {
-		return p.dir == dir && slices.ContainsFunc(p.imports, func(i imported) bool { return within(i.path, importPath) })
+		return p.dir == dir && slices.ContainsFunc(p.imports,
+			func(i imported) bool { return within(i.path, importPath) })
 	})
 }

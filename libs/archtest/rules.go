@@ -45,7 +45,7 @@ const (
 	testkit       = repository + "/libs/testkit"
 )
 
-// within tells whether an import path is root or below it.
+// within reports whether an import path is root or below it.
 func within(importPath, root string) bool {
 	return importPath == root || strings.HasPrefix(importPath, root+"/")
 }
@@ -75,6 +75,7 @@ func direction(module, _, importPath string) string {
 	if !ours {
 		return ""
 	}
+
 	switch {
 	case within(other, module):
 	case module == "api":
@@ -86,6 +87,7 @@ func direction(module, _, importPath string) string {
 	case strings.HasPrefix(module, "services/") && within(other, "deployments"):
 		return "a service never imports what deploys it"
 	}
+
 	return ""
 }
 
@@ -96,13 +98,15 @@ func technology(module, dir, importPath string) string {
 		return "gin is for libs/httpkit and a service's httpapi only"
 	case within(importPath, sqliteDriver) && !within(dir, "libs/database/sqlite"):
 		return "the driver is for libs/database/sqlite only"
-	case within(importPath, sqlitePackage) && module != "deployments" && !within(dir, "libs/database/sqlite") && !within(dir, "libs/testkit"):
+	case within(importPath, sqlitePackage) && module != "deployments" && !within(dir, "libs/database/sqlite") &&
+		!within(dir, "libs/testkit"):
 		return "only platform and tests link SQLite"
 	case module == "libs" && dir == "libs/oauth" && !isStandard(importPath):
 		return "the protocol's vocabulary imports the standard library only"
 	case module == "api" && dir == "api" && !isStandard(importPath):
 		return "the contract imports the standard library only"
 	}
+
 	return ""
 }
 
@@ -127,6 +131,7 @@ func place(module, dir string) string {
 	case segments[1] == "adapters" && len(segments) > 2:
 		return "adapter"
 	}
+
 	return ""
 }
 
@@ -156,6 +161,7 @@ func ring(module, dir, importPath string) string {
 	if !strings.HasPrefix(module, "services/") {
 		return ""
 	}
+
 	from := place(module, dir)
 	if other, ours := strings.CutPrefix(importPath, repository+"/"); ours && within(other, module) {
 		to := place(module, other)
@@ -167,15 +173,18 @@ func ring(module, dir, importPath string) string {
 		}
 		return ""
 	}
+
 	if !slices.Contains([]string{"domain", "ports", "app"}, from) {
 		return ""
 	}
+
 	switch {
 	case within(importPath, "net/http"):
 		return from + " knows no HTTP"
 	case isStandard(importPath), isPlainLib(importPath):
 		return ""
 	}
+
 	return from + " imports the standard library, inner rings and plain types of libs only"
 }
 
@@ -190,6 +199,7 @@ func describe(ring string) string {
 	case "adapter":
 		return "a driven adapter"
 	}
+
 	return ring
 }
 
@@ -207,6 +217,7 @@ func plainTypes(packages []pkg) []string {
 	for _, p := range packages {
 		byPath[repository+"/"+p.dir] = p
 	}
+
 	var problems []string
 	for _, plain := range plainLibs {
 		seen := map[string]bool{}
@@ -215,17 +226,23 @@ func plainTypes(packages []pkg) []string {
 			if seen[importPath] {
 				return
 			}
+
 			seen[importPath] = true
+
 			for _, i := range byPath[importPath].imports {
 				if banned(i.path) {
-					problems = append(problems, fmt.Sprintf("%s imports %s: %s holds plain types, without a technology", i.where, i.path, plain.path))
+					problems = append(problems,
+						fmt.Sprintf("%s imports %s: %s holds plain types, without a technology",
+							i.where, i.path, plain.path))
 					continue
 				}
 				follow(i.path)
 			}
 		}
+
 		follow(repository + "/" + plain.path)
 	}
+
 	return problems
 }
 

@@ -20,11 +20,13 @@ func TestEveryKindIsDescribedOnce(t *testing.T) {
 	for _, match := range regexp.MustCompile(`Kind = "([a-z_.]+)"`).FindAllStringSubmatch(string(source), -1) {
 		declared = append(declared, match[1])
 	}
+
 	for _, info := range audit.Kinds() {
 		described = append(described, string(info.Kind))
 		require.NotEmpty(t, info.Volume)
 		require.True(t, strings.HasSuffix(info.Meaning, "."), info.Kind)
 	}
+
 	slices.Sort(declared)
 	slices.Sort(described)
 	require.Equal(t, declared, described)
@@ -53,6 +55,7 @@ func TestBlocksAreCountedAndExchangesSampled(t *testing.T) {
 		}
 		return written
 	}
+
 	c := audit.NewCounter(50)
 	blocked := audit.Event{Kind: audit.SignInBlocked, Account: "acc_ada", Address: "192.0.2.1"}
 	ten := []string{"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}
@@ -61,7 +64,11 @@ func TestBlocksAreCountedAndExchangesSampled(t *testing.T) {
 	require.Equal(t, ten, counts(c, blocked, 20, at), "another account by itself")
 	require.Equal(t, ten[:3], counts(c, blocked, 3, at.Add(time.Hour)), "each hour anew")
 
-	exchanged := audit.Event{Kind: audit.TokenExchanged, ClientID: "gateway", Detail: map[string]string{"audience": "api"}}
+	exchanged := audit.Event{
+		Kind:     audit.TokenExchanged,
+		ClientID: "gateway",
+		Detail:   map[string]string{"audience": "api"},
+	}
 	require.Equal(t, []string{"1", "50", "100"}, counts(c, exchanged, 120, at))
 	require.Len(t, exchanged.Detail, 1, "the event itself stays as it was")
 	require.Len(t, counts(audit.NewCounter(1), exchanged, 20, at), 20)

@@ -25,12 +25,14 @@ type Link struct {
 func (r *Record) Digest() []byte {
 	// An array of texts has one form. The first says which.
 	text, err := json.Marshal([]any{
-		"audit 1", r.Chain, r.Seq, r.ID, r.At.UnixMicro(), r.Kind, r.Service, r.UserID, r.Account, r.ClientID, r.TenantID,
+		"audit 1", r.Chain, r.Seq, r.ID, r.At.UnixMicro(), r.Kind, r.Service, r.UserID,
+		r.Account, r.ClientID, r.TenantID,
 		r.SessionID, r.GrantID, r.Address, r.Reference, r.sortedDetail(),
 	})
 	if err != nil { // only for types that this array has not
 		panic(err)
 	}
+
 	sum := sha256.Sum256(append(bytes.Clone(r.PrevHash), text...))
 	return sum[:]
 }

@@ -102,7 +102,10 @@ func Info(kind Kind) KindInfo {
 }
 
 var kinds = []KindInfo{
-	{CodeIssued, Each, "An application was given an authorization code. Detail: scope, resource, how (silent: a session answered; pages: the person saw at least one)."},
+	{
+		CodeIssued, Each,
+		"An application was given an authorization code. Detail: scope, resource, how (silent: a session answered; pages: the person saw at least one).",
+	},
 	{RequestRefused, Limited, "An authorization request ended at an error page. Detail: error, status."},
 	{DeviceApproved, Each, "A person approved a device. Detail: scope."},
 	{DeviceDenied, Each, "A person denied a device."},
@@ -131,7 +134,10 @@ var kinds = []KindInfo{
 	{SignInFailed, Each, "A password was wrong. The account is a keyed pseudonym of the address that was typed."},
 	{SignedIn, Each, "A person signed in to go to an application. Detail: acr."},
 	{SignedOut, Each, "A person signed out. Detail: by, why."},
-	{SessionSwitched, Each, "A person chose the tenant. Detail: from, where another session went on in another tenant."},
+	{
+		SessionSwitched, Each,
+		"A person chose the tenant. Detail: from, where another session went on in another tenant.",
+	},
 	{AssertionReused, Each, "A jti came twice (RFC 7523 3)."},
 	{ClientBlocked, Counted, "Too many failures of an application to authenticate. Detail: count, since."},
 	{ClientRefused, Each, "An application did not authenticate."},
@@ -139,11 +145,17 @@ var kinds = []KindInfo{
 	{TokenErrorShown, Limited, "An error page was shown to a browser. Detail: error, status."},
 	{TokenExchanged, Sampled, "A token was exchanged (RFC 8693). Detail: audience, actor, count, since."},
 	{FamilyRevoked, Each, "All refresh tokens of a grant were revoked. Detail: reason."},
-	{GrantCreated, Each, "An application redeemed what a person allowed it. Detail: scope, resource, offline, flow (code, device)."},
+	{
+		GrantCreated, Each,
+		"An application redeemed what a person allowed it. Detail: scope, resource, offline, flow (code, device).",
+	},
 	{RefreshReused, Each, "A rotated refresh token came again; its family is revoked."},
 	{TokenRevoked, Each, "A token was revoked (RFC 7009)."},
 	{TrailSealed, Each, "The keys service sealed a day of the trail. Detail: day, chains, events, hash, previous."},
-	{TrailShortened, Each, "The keys service began to remove what is older than PLATFORM_AUDIT_RETENTION. Detail: before."},
+	{
+		TrailShortened, Each,
+		"The keys service began to remove what is older than PLATFORM_AUDIT_RETENTION. Detail: before.",
+	},
 }
 
 // Who ended a session, as the detail "by" says it.

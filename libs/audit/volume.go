@@ -42,9 +42,11 @@ func NewCounter(sample int) *Counter {
 // like since the window began.
 func (c *Counter) Admit(e Event, at time.Time) (Event, bool) {
 	volume := Info(e.Kind).Volume
+
 	if e.Detail["count"] != "" { // by another Counter, before
 		return e, true
 	}
+
 	if volume != Counted && volume != Sampled {
 		return e, true
 	}
@@ -53,13 +55,16 @@ func (c *Counter) Admit(e Event, at time.Time) (Event, bool) {
 	if volume == Counted && n > countedEach && !powerOfTen(n) {
 		return e, false
 	}
+
 	if volume == Sampled && n != 1 && n%c.sample != 0 {
 		return e, false
 	}
+
 	e.Detail = maps.Clone(e.Detail)
 	if e.Detail == nil {
 		e.Detail = map[string]string{}
 	}
+
 	e.Detail["count"], e.Detail["since"] = strconv.Itoa(n), since.Format(time.RFC3339)
 	return e, true
 }
@@ -67,13 +72,16 @@ func (c *Counter) Admit(e Event, at time.Time) (Event, bool) {
 func (c *Counter) count(likeness string, at time.Time) (n int, since time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if began := at.UTC().Truncate(window); !began.Equal(c.since) {
 		clear(c.counts)
 		c.since = began
 	}
+
 	if _, known := c.counts[likeness]; !known && len(c.counts) >= counters {
 		likeness = "" // all others together
 	}
+
 	c.counts[likeness]++
 	return c.counts[likeness], c.since
 }

@@ -51,18 +51,22 @@ func (s *Stats) export(of Of, entries func() int) error {
 	if err != nil {
 		return err
 	}
+
 	failures, err := meter.Int64ObservableCounter("platform.cache.load_failures", metric.WithUnit("{load}"),
 		metric.WithDescription("Loads that the source of a cache did not answer; what is known serves on for a while."))
 	if err != nil {
 		return err
 	}
+
 	size, err := meter.Int64ObservableGauge("platform.cache.entries", metric.WithUnit("{entry}"),
 		metric.WithDescription("Entries that a cache holds."))
 	if err != nil {
 		return err
 	}
+
 	with := func(more ...attribute.KeyValue) metric.MeasurementOption {
-		return metric.WithAttributeSet(attribute.NewSet(append(more, attribute.String("cache", of.Cache), attribute.String("component", of.Component))...))
+		return metric.WithAttributeSet(attribute.NewSet(append(more, attribute.String("cache", of.Cache),
+			attribute.String("component", of.Component))...))
 	}
 	all, hit, miss := with(), with(attribute.String("result", "hit")), with(attribute.String("result", "miss"))
 	_, err = meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
@@ -72,5 +76,6 @@ func (s *Stats) export(of Of, entries func() int) error {
 		observe.ObserveInt64(size, int64(entries()), all)
 		return nil
 	}, lookups, failures, size)
+
 	return err
 }

@@ -15,12 +15,16 @@ func TestCachesOfOneProcessAreToldApart(t *testing.T) {
 	reader := sdk.NewManualReader()
 	provider := sdk.NewMeterProvider(sdk.WithReader(reader))
 	var token, device, silent cachestats.Stats
-	token.Export(cachestats.Of{Cache: "applications", Component: "token", MeterProvider: provider}, func() int { return 7 })
-	device.Export(cachestats.Of{Cache: "applications", Component: "device", MeterProvider: provider}, func() int { return 0 })
+	token.Export(cachestats.Of{Cache: "applications", Component: "token", MeterProvider: provider},
+		func() int { return 7 })
+	device.Export(cachestats.Of{Cache: "applications", Component: "device", MeterProvider: provider},
+		func() int { return 0 })
 	silent.Export(cachestats.Of{Cache: "applications", Component: "authorize"}, nil)
+
 	for range 3 {
 		token.Hit()
 	}
+
 	token.Miss()
 	token.Failed()
 	device.Miss()
@@ -37,12 +41,14 @@ func TestCachesOfOneProcessAreToldApart(t *testing.T) {
 		case metricdata.Gauge[int64]:
 			points = data.DataPoints
 		}
+
 		for _, p := range points {
 			if p.Value != 0 {
 				got[m.Name+" "+p.Attributes.Encoded(attribute.DefaultEncoder())] = p.Value
 			}
 		}
 	}
+
 	require.Equal(t, map[string]int64{
 		"platform.cache.lookups cache=applications,component=token,result=hit":   3,
 		"platform.cache.lookups cache=applications,component=token,result=miss":  1,

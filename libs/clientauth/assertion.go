@@ -63,13 +63,16 @@ func (a *soleAudience) UnmarshalJSON(b []byte) error {
 		*a = soleAudience(one)
 		return nil
 	}
+
 	var several []string
 	if err := json.Unmarshal(b, &several); err != nil {
 		return err
 	}
+
 	if *a = ""; len(several) == 1 {
 		*a = soleAudience(several[0])
 	}
+
 	return nil
 }
 
@@ -78,18 +81,22 @@ func parseAssertion(token string) (*assertion, bool) {
 	if len(token) > maxAssertion {
 		return nil, false
 	}
+
 	jws, err := jose.ParseSignedCompact(token, assertionAlgs)
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, false
 	}
+
 	header := jws.Signatures[0].Protected
 	if typ, there := header.ExtraHeaders[jose.HeaderType]; there && !assertionTyp(typ) {
 		return nil, false
 	}
+
 	a := &assertion{jws: jws, alg: signing.Algorithm(header.Algorithm), kid: header.KeyID}
 	if err := json.Unmarshal(jws.UnsafePayloadWithoutVerification(), &a.claims); err != nil {
 		return nil, false
 	}
+
 	return a, true
 }
 
@@ -102,7 +109,7 @@ func assertionTyp(header any) bool {
 	return typ == "jwt" || typ == "client-authentication+jwt"
 }
 
-// names tells whether aud is exactly that (RFC 7523 3).
+// names reports whether aud is exactly that (RFC 7523 3).
 func (a *assertion) names(audience string) bool { return string(a.claims.Audience) == audience }
 
 // problem tells what is wrong with the claims, or "" (RFC 7523 3), where aud may be
@@ -132,7 +139,7 @@ func (a *assertion) problem(now time.Time, audiences ...string) string {
 	}
 }
 
-// signedBy tells whether a key of the set made the signature.
+// signedBy reports whether a key of the set made the signature.
 func (a *assertion) signedBy(set *KeySet) bool {
 	for _, key := range set.candidates(a.alg, a.kid) {
 		if _, err := a.jws.Verify(key); err == nil {

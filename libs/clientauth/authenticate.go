@@ -38,7 +38,7 @@ func invalidClient(challenge bool) *Error {
 // one costs the same comparison. Nothing hashes to it that anybody knows.
 var unknown = directory.ApplicationSecret{Hash: make([]byte, 32)}
 
-// Authenticate tells whether a secret, or the absence of one, is the application's
+// Authenticate reports whether a secret, or the absence of one, is the application's
 // own; nil is the answer yes. Assertions need an Authenticator: here they are
 // refused. app is nil where the look-up found none, and must hold the
 // secrets' hashes.
@@ -58,7 +58,8 @@ func Authenticate(app *directory.Application, c Credentials, now time.Time) erro
 // platform's endpoints.
 func admitted(app *directory.Application) error {
 	if app.ScopeLevel != directory.Global {
-		return refuse(oauth.UnauthorizedClient, "the application is limited to one tenant and cannot use this endpoint", false)
+		return refuse(oauth.UnauthorizedClient,
+			"the application is limited to one tenant and cannot use this endpoint", false)
 	}
 	return nil
 }
@@ -69,6 +70,7 @@ func authentic(app *directory.Application, c Credentials, now time.Time) bool {
 	if known && len(app.Secrets) > 0 {
 		secrets = app.Secrets
 	}
+
 	matched := c.matches(secrets, now)
 	switch {
 	case !known, c.Method == PrivateKeyJWT:
@@ -87,7 +89,7 @@ func (c Credentials) matches(secrets []directory.ApplicationSecret, now time.Tim
 		live := s.ExpiresAt.IsZero() || now.Before(s.ExpiresAt)
 		decoded := oauth.SecretMatches(s.Hash, c.Secret)
 		raw := c.rawSecret != "" && oauth.SecretMatches(s.Hash, c.rawSecret)
-		matched = matched || live && (decoded || raw)
+		matched = matched || (live && (decoded || raw))
 	}
 	return matched
 }

@@ -62,7 +62,7 @@ type Authenticator struct {
 	Now        func() time.Time
 }
 
-// Authenticate tells whether the credentials that came from an address are the
+// Authenticate reports whether the credentials that came from an address are the
 // application's own; nil is the answer yes. app is nil where the look-up found
 // none, and must hold the secrets' hashes.
 //
@@ -72,7 +72,9 @@ type Authenticator struct {
 // invent as many names as they like, and each would be a row. Errors are an *Error as
 // in the function Authenticate, a *Limited where this client and address have failed
 // too often, and what the ports answer.
-func (a *Authenticator) Authenticate(ctx context.Context, app *directory.Application, c Credentials, from netip.Addr) error {
+func (a *Authenticator) Authenticate(
+	ctx context.Context, app *directory.Application, c Credentials, from netip.Addr,
+) error {
 	err := a.judge(ctx, app, c, a.Now())
 	if refusal, ok := errors.AsType[*Error](err); !ok || refusal.Err.Code != oauth.InvalidClient {
 		return err
@@ -83,6 +85,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, app *directory.Applica
 	if limited := a.count(ctx, c.ClientID, from); limited != nil {
 		return limited
 	}
+
 	return err
 }
 
@@ -97,12 +100,15 @@ func (a *Authenticator) count(ctx context.Context, clientID string, from netip.A
 	if counted {
 		until, err = a.Limiter.Fail(ctx, now, a.Rule, key)
 	}
+
 	if err != nil {
 		return err
 	}
+
 	if err := limits.Refuse(limits.ClientAuth, until, now); err != nil {
 		return &Limited{cause: err, Counted: counted}
 	}
+
 	return nil
 }
 
@@ -110,20 +116,24 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 	if c.Method != PrivateKeyJWT {
 		return Authenticate(app, c, now)
 	}
+
 	// What only concerns the assertion comes first: it tells nothing about the
 	// application, and keeps strangers from making us fetch keys.
 	endpoint := a.Issuer + tokenPath
 	if problem := c.assertion.problem(now, a.Issuer, endpoint); problem != "" {
 		return refuse(oauth.InvalidClient, problem, false)
 	}
+
 	invalid := invalidClient(false)
 	if c.assertion.names(endpoint) { // said to everybody, so that nobody learns who may
 		invalid.Err.Description += "; aud of client_assertion should be the issuer: the token endpoint is accepted" +
 			" only where the application is registered with token_endpoint_audience"
 	}
-	if app == nil || !app.Active || app.Public() || c.assertion.names(endpoint) && !app.TokenEndpointAudience {
+
+	if app == nil || !app.Active || app.Public() || (c.assertion.names(endpoint) && !app.TokenEndpointAudience) {
 		return invalid
 	}
+
 	set, err := a.keys(ctx, app, c.assertion.kid)
 	switch {
 	case err != nil: // a good assertion must not be called bad because its keys are away
@@ -131,9 +141,11 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 	case set == nil || !c.assertion.signedBy(set):
 		return invalid
 	}
+
 	if err := admitted(app); err != nil {
 		return err
 	}
+
 	return a.useOnce(ctx, c)
 }
 

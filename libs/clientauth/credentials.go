@@ -91,13 +91,16 @@ func ParseForm(authorization []string, f Form) (Credentials, error) {
 	case f.AssertionType != AssertionType:
 		return Credentials{}, refuse(oauth.InvalidClient, "the client_assertion_type is not supported", false)
 	}
+
 	a, ok := parseAssertion(f.Assertion)
 	switch {
 	case !ok || !validClientID(a.claims.Subject):
-		return Credentials{}, refuse(oauth.InvalidClient, "client_assertion is not a JWT signed with RS256, PS256, ES256 or EdDSA that names its client", false)
+		return Credentials{}, refuse(oauth.InvalidClient,
+			"client_assertion is not a JWT signed with RS256, PS256, ES256 or EdDSA that names its client", false)
 	case f.ClientID != "" && f.ClientID != a.claims.Subject:
 		return Credentials{}, refuse(oauth.InvalidRequest, "client_id differs from the sub of client_assertion", false)
 	}
+
 	return Credentials{Method: PrivateKeyJWT, ClientID: a.claims.Subject, assertion: a}, nil
 }
 
@@ -117,9 +120,11 @@ func Parse(authorization []string, clientID, clientSecret string) (Credentials, 
 	default:
 		return Credentials{}, refuse(oauth.InvalidRequest, "the Authorization header was sent more than once", false)
 	}
+
 	if header != "" {
 		return parseHeader(header, clientID, clientSecret)
 	}
+
 	switch {
 	case clientID == "":
 		return Credentials{}, refuse(oauth.InvalidClient, "the request names no client", false)
@@ -136,12 +141,15 @@ func parseHeader(header, clientID, clientSecret string) (Credentials, error) {
 	c, ok := parseBasic(header)
 	switch {
 	case !ok:
-		return Credentials{}, refuse(oauth.InvalidClient, "the Authorization header is not well-formed Basic authentication", true)
+		return Credentials{}, refuse(oauth.InvalidClient,
+			"the Authorization header is not well-formed Basic authentication", true)
 	case clientSecret != "":
 		return Credentials{}, refuse(oauth.InvalidRequest, "more than one client authentication method was used", false)
 	case clientID != "" && clientID != c.ClientID:
-		return Credentials{}, refuse(oauth.InvalidRequest, "client_id differs from the one in the Authorization header", false)
+		return Credentials{}, refuse(oauth.InvalidRequest,
+			"client_id differs from the one in the Authorization header", false)
 	}
+
 	return c, nil
 }
 
@@ -152,23 +160,33 @@ func parseBasic(header string) (Credentials, bool) {
 	if !strings.EqualFold(scheme, "Basic") {
 		return Credentials{}, false
 	}
+
 	plain, err := base64.StdEncoding.DecodeString(strings.Trim(encoded, " "))
 	if err != nil {
 		return Credentials{}, false
 	}
+
 	user, secret, ok := strings.Cut(string(plain), ":")
 	if !ok {
 		return Credentials{}, false
 	}
+
 	id, err := url.QueryUnescape(user)
 	if err != nil || !validClientID(id) {
 		return Credentials{}, false
 	}
+
 	decoded, err := url.QueryUnescape(secret)
 	if err != nil {
 		decoded = secret
 	}
-	return Credentials{Method: Basic, ClientID: id, Secret: decoded, rawSecret: secret}, true
+
+	return Credentials{
+		Method:    Basic,
+		ClientID:  id,
+		Secret:    decoded,
+		rawSecret: secret,
+	}, true
 }
 
 // validClientID keeps what cannot be a client identifier (RFC 6749 A.1: visible
@@ -177,6 +195,7 @@ func validClientID(id string) bool {
 	if id == "" || len(id) > maxClientID {
 		return false
 	}
+
 	for i := range len(id) {
 		if id[i] < 0x20 || id[i] > 0x7e {
 			return false

@@ -27,35 +27,140 @@ func TestParse(t *testing.T) {
 		code       oauth.Code // of the refusal
 		challenge  bool
 	}{
-		"the name alone (RFC 7591 2)":              {id: "app", method: clientauth.None, wantID: "app"},
-		"name and secret in the form":              {id: "app", secret: "s", method: clientauth.Post, wantID: "app", wantSecret: "s"},
-		"Basic (RFC 6749 2.3.1)":                   {header: []string{basic("app:s")}, method: clientauth.Basic, wantID: "app", wantSecret: "s"},
-		"Basic in other capitals (RFC 7235 2.1)":   {header: []string{"bAsIc" + basic("app:s")[5:]}, method: clientauth.Basic, wantID: "app", wantSecret: "s"},
-		"both halves of Basic are form-decoded":    {header: []string{basic("my+app%3A1:a%2Bb+c%3A")}, method: clientauth.Basic, wantID: "my app:1", wantSecret: "a+b c:"},
-		"the secret may hold colons":               {header: []string{basic("app:a:b:c")}, method: clientauth.Basic, wantID: "app", wantSecret: "a:b:c"},
-		"a secret that does not decode is raw":     {header: []string{basic("app:100%")}, method: clientauth.Basic, wantID: "app", wantSecret: "100%"},
-		"Basic with an empty secret":               {header: []string{basic("app:")}, method: clientauth.Basic, wantID: "app"},
-		"Basic and the same name in the form":      {header: []string{basic("app:s")}, id: "app", method: clientauth.Basic, wantID: "app", wantSecret: "s"},
-		"an empty header counts as absent":         {header: []string{" "}, id: "app", method: clientauth.None, wantID: "app"},
-		"Basic and a secret in the form":           {header: []string{basic("app:s")}, id: "app", secret: "s", code: oauth.InvalidRequest},
-		"empty Basic and a secret in the form":     {header: []string{basic("app:")}, secret: "s", code: oauth.InvalidRequest},
-		"Basic and another name in the form":       {header: []string{basic("app:s")}, id: "other", code: oauth.InvalidRequest},
-		"two headers":                              {header: []string{basic("app:s"), basic("app:s")}, code: oauth.InvalidRequest},
-		"no client at all (RFC 6749 5.2)":          {code: oauth.InvalidClient},
-		"a secret without a name":                  {secret: "s", code: oauth.InvalidClient},
-		"a name with a line break":                 {id: "a\nb", code: oauth.InvalidClient},
-		"a name beyond ASCII":                      {id: "äpp", code: oauth.InvalidClient},
-		"a name longer than any":                   {id: strings.Repeat("a", 256), code: oauth.InvalidClient},
-		"Basic that is no base64":                  {header: []string{"Basic ???"}, code: oauth.InvalidClient, challenge: true},
-		"Basic without padding":                    {header: []string{"Basic YXBwOnM6cw"}, code: oauth.InvalidClient, challenge: true},
-		"Basic without a colon":                    {header: []string{basic("app")}, code: oauth.InvalidClient, challenge: true},
-		"Basic without a name":                     {header: []string{basic(":s")}, code: oauth.InvalidClient, challenge: true},
-		"Basic with nothing":                       {header: []string{"Basic"}, code: oauth.InvalidClient, challenge: true},
-		"Basic with a NUL in the name":             {header: []string{basic("a\x00b:s")}, code: oauth.InvalidClient, challenge: true},
-		"Basic with an encoded NUL in the name":    {header: []string{basic("a%00b:s")}, code: oauth.InvalidClient, challenge: true},
-		"Basic with a name that does not decode":   {header: []string{basic("a%zz:s")}, code: oauth.InvalidClient, challenge: true},
-		"Bearer is no way to name an application":  {header: []string{"Bearer abc"}, id: "app", code: oauth.InvalidClient, challenge: true},
-		"malformed Basic and a secret in the form": {header: []string{"Basic ???"}, id: "app", secret: "s", code: oauth.InvalidClient, challenge: true},
+		"the name alone (RFC 7591 2)": {id: "app", method: clientauth.None, wantID: "app"},
+		"name and secret in the form": {
+			id:         "app",
+			secret:     "s",
+			method:     clientauth.Post,
+			wantID:     "app",
+			wantSecret: "s",
+		},
+		"Basic (RFC 6749 2.3.1)": {
+			header:     []string{basic("app:s")},
+			method:     clientauth.Basic,
+			wantID:     "app",
+			wantSecret: "s",
+		},
+		"Basic in other capitals (RFC 7235 2.1)": {
+			header:     []string{"bAsIc" + basic("app:s")[5:]},
+			method:     clientauth.Basic,
+			wantID:     "app",
+			wantSecret: "s",
+		},
+		"both halves of Basic are form-decoded": {
+			header:     []string{basic("my+app%3A1:a%2Bb+c%3A")},
+			method:     clientauth.Basic,
+			wantID:     "my app:1",
+			wantSecret: "a+b c:",
+		},
+		"the secret may hold colons": {
+			header:     []string{basic("app:a:b:c")},
+			method:     clientauth.Basic,
+			wantID:     "app",
+			wantSecret: "a:b:c",
+		},
+		"a secret that does not decode is raw": {
+			header:     []string{basic("app:100%")},
+			method:     clientauth.Basic,
+			wantID:     "app",
+			wantSecret: "100%",
+		},
+		"Basic with an empty secret": {
+			header: []string{basic("app:")},
+			method: clientauth.Basic,
+			wantID: "app",
+		},
+		"Basic and the same name in the form": {
+			header:     []string{basic("app:s")},
+			id:         "app",
+			method:     clientauth.Basic,
+			wantID:     "app",
+			wantSecret: "s",
+		},
+		"an empty header counts as absent": {
+			header: []string{" "},
+			id:     "app",
+			method: clientauth.None,
+			wantID: "app",
+		},
+		"Basic and a secret in the form": {
+			header: []string{basic("app:s")},
+			id:     "app",
+			secret: "s",
+			code:   oauth.InvalidRequest,
+		},
+		"empty Basic and a secret in the form": {
+			header: []string{basic("app:")},
+			secret: "s",
+			code:   oauth.InvalidRequest,
+		},
+		"Basic and another name in the form": {
+			header: []string{basic("app:s")},
+			id:     "other",
+			code:   oauth.InvalidRequest,
+		},
+		"two headers": {
+			header: []string{basic("app:s"), basic("app:s")},
+			code:   oauth.InvalidRequest,
+		},
+		"no client at all (RFC 6749 5.2)": {code: oauth.InvalidClient},
+		"a secret without a name":         {secret: "s", code: oauth.InvalidClient},
+		"a name with a line break":        {id: "a\nb", code: oauth.InvalidClient},
+		"a name beyond ASCII":             {id: "äpp", code: oauth.InvalidClient},
+		"a name longer than any":          {id: strings.Repeat("a", 256), code: oauth.InvalidClient},
+		"Basic that is no base64": {
+			header:    []string{"Basic ???"},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic without padding": {
+			header:    []string{"Basic YXBwOnM6cw"},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic without a colon": {
+			header:    []string{basic("app")},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic without a name": {
+			header:    []string{basic(":s")},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic with nothing": {
+			header:    []string{"Basic"},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic with a NUL in the name": {
+			header:    []string{basic("a\x00b:s")},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic with an encoded NUL in the name": {
+			header:    []string{basic("a%00b:s")},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Basic with a name that does not decode": {
+			header:    []string{basic("a%zz:s")},
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"Bearer is no way to name an application": {
+			header:    []string{"Bearer abc"},
+			id:        "app",
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
+		"malformed Basic and a secret in the form": {
+			header:    []string{"Basic ???"},
+			id:        "app",
+			secret:    "s",
+			code:      oauth.InvalidClient,
+			challenge: true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := clientauth.Parse(tt.header, tt.id, tt.secret)
@@ -66,6 +171,7 @@ func TestParse(t *testing.T) {
 				require.Equal(t, tt.wantSecret, got.Secret)
 				return
 			}
+
 			require.Zero(t, got)
 			requireRefusal(t, err, tt.code, tt.challenge)
 		})
@@ -107,13 +213,16 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
+
 		if c.ClientID == "" || strings.ContainsFunc(c.ClientID, func(r rune) bool { return r < 0x20 || r > 0x7e }) {
 			t.Fatalf("a name no database should see: %q", c.ClientID)
 		}
-		if c.Method == clientauth.None && c.Secret != "" || c.Method == clientauth.Post && c.Secret == "" {
+
+		if (c.Method == clientauth.None && c.Secret != "") || (c.Method == clientauth.Post && c.Secret == "") {
 			t.Fatalf("method %s does not fit", c.Method)
 		}
-		if id != "" && id != c.ClientID || c.Method == clientauth.Basic && secret != "" {
+
+		if (id != "" && id != c.ClientID) || (c.Method == clientauth.Basic && secret != "") {
 			t.Fatal("two methods or two names at once passed")
 		}
 	})

@@ -39,14 +39,17 @@ func ParseKeySet(raw []byte) (*KeySet, error) {
 	if err := json.Unmarshal(raw, &document); err != nil || document.Keys == nil {
 		return nil, errors.New("clientauth: not a JWK Set: a JSON object with a member keys, an array")
 	}
+
 	if len(*document.Keys) > maxKeys {
 		return nil, fmt.Errorf("clientauth: more than %d keys", maxKeys)
 	}
+
 	set := &KeySet{}
 	for i, jwk := range *document.Keys {
 		if secret(jwk) {
 			return nil, fmt.Errorf("clientauth: key %d of the JWK Set is private or symmetric", i)
 		}
+
 		var key struct {
 			KID string   `json:"kid"`
 			Alg string   `json:"alg"`
@@ -56,27 +59,33 @@ func ParseKeySet(raw []byte) (*KeySet, error) {
 		if err := json.Unmarshal(jwk, &key); err != nil {
 			continue
 		}
+
 		public, err := signing.ParsePublicJWK(jwk)
-		if err != nil || key.Use != "" && key.Use != "sig" || key.Ops != nil && !slices.Contains(key.Ops, "verify") || !affordable(public) {
+		if err != nil || (key.Use != "" && key.Use != "sig") ||
+			(key.Ops != nil && !slices.Contains(key.Ops, "verify")) || !affordable(public) {
 			continue
 		}
+
 		set.keys = append(set.keys, verifyingKey{kid: key.KID, alg: key.Alg, public: public})
 	}
+
 	return set, nil
 }
 
-// secret tells whether a key has a member that only its owner may know, however
+// secret reports whether a key has a member that only its owner may know, however
 // malformed the rest of it is (RFC 7518 6.2.2, 6.3.2, 6.4.1).
 func secret(jwk json.RawMessage) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(jwk, &members) != nil {
 		return false
 	}
+
 	for _, name := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"} {
 		if _, there := members[name]; there {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -89,14 +98,15 @@ func affordable(public crypto.PublicKey) bool {
 func (s *KeySet) Len() int {
 	n := 0
 	for _, k := range s.keys {
-		if slices.ContainsFunc([]signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA}, k.fits) {
+		if slices.ContainsFunc([]signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA},
+			k.fits) {
 			n++
 		}
 	}
 	return n
 }
 
-// Has tells whether the set has a key of that kid.
+// Has reports whether the set has a key of that kid.
 func (s *KeySet) Has(kid string) bool {
 	return slices.ContainsFunc(s.keys, func(k verifyingKey) bool { return k.kid == kid })
 }
@@ -110,9 +120,11 @@ func (s *KeySet) candidates(alg signing.Algorithm, kid string) []crypto.PublicKe
 			list = append(list, k.public)
 		}
 	}
+
 	if kid == "" && len(list) > 1 {
 		return nil
 	}
+
 	return list
 }
 

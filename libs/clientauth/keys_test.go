@@ -20,25 +20,39 @@ func TestParseKeySet(t *testing.T) {
 		require.NoError(t, err)
 		return string(raw)
 	}
+
 	private, err := jose.JSONWebKey{Key: k.ec}.MarshalJSON()
 	require.NoError(t, err)
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
+
 	for name, tt := range map[string]struct {
 		raw string
 		len int
 		bad bool
 	}{
-		"three keys":                             {raw: string(k.set(t)), len: 3},
-		"no key":                                 {raw: `{"keys":[]}`},
-		"keys of unknown kinds (RFC 7517 5)":     {raw: `{"keys":[{"kty":"LATTICE"},5,"x",null,` + public(k.ed.Public()) + `]}`, len: 1},
-		"an RSA key that is too short":           {raw: `{"keys":[` + public(weak.Public()) + `]}`},
-		"a private key":                          {raw: `{"keys":[` + string(private) + `]}`, bad: true},
-		"a private key, malformed beside that":   {raw: `{"keys":[{"kty":"EC","d":"AAAA","key_ops":"sign"}]}`, bad: true},
-		"a private key's factors (RFC 7518 6.3)": {raw: `{"keys":[{"kty":"RSA","n":"AAAA","e":"AQAB","p":"AAAA"}]}`, bad: true},
-		"a symmetric key":                        {raw: `{"keys":[{"kty":"oct","k":"AAAA"}]}`, bad: true},
-		"a point that is not on the curve":       {raw: `{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}`},
-		"more keys than anybody needs":           {raw: `{"keys":[` + string(slices.Repeat([]byte("1,"), 64)) + `1]}`, bad: true},
+		"three keys": {raw: string(k.set(t)), len: 3},
+		"no key":     {raw: `{"keys":[]}`},
+		"keys of unknown kinds (RFC 7517 5)": {
+			raw: `{"keys":[{"kty":"LATTICE"},5,"x",null,` + public(k.ed.Public()) + `]}`,
+			len: 1,
+		},
+		"an RSA key that is too short": {raw: `{"keys":[` + public(weak.Public()) + `]}`},
+		"a private key":                {raw: `{"keys":[` + string(private) + `]}`, bad: true},
+		"a private key, malformed beside that": {
+			raw: `{"keys":[{"kty":"EC","d":"AAAA","key_ops":"sign"}]}`,
+			bad: true,
+		},
+		"a private key's factors (RFC 7518 6.3)": {
+			raw: `{"keys":[{"kty":"RSA","n":"AAAA","e":"AQAB","p":"AAAA"}]}`,
+			bad: true,
+		},
+		"a symmetric key":                  {raw: `{"keys":[{"kty":"oct","k":"AAAA"}]}`, bad: true},
+		"a point that is not on the curve": {raw: `{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}`},
+		"more keys than anybody needs": {
+			raw: `{"keys":[` + string(slices.Repeat([]byte("1,"), 64)) + `1]}`,
+			bad: true,
+		},
 		"keys that is no array":                  {raw: `{"keys":{}}`, bad: true},
 		"no keys (RFC 7517 5.1: it is required)": {raw: `{}`, bad: true},
 		"no JSON":                                {raw: `<html>`, bad: true},
@@ -49,6 +63,7 @@ func TestParseKeySet(t *testing.T) {
 				require.Error(t, err)
 				return
 			}
+
 			require.NoError(t, err)
 			require.Equal(t, tt.len, set.Len())
 		})

@@ -13,6 +13,7 @@ func Refusal(err error) (kind audit.Kind, tell bool) {
 	if limited, ok := errors.AsType[*Limited](err); ok {
 		return audit.ClientBlocked, limited.Counted
 	}
+
 	refusal, ok := errors.AsType[*Error](err)
 	if ok && refusal.Reused {
 		return audit.AssertionReused, true

@@ -19,7 +19,8 @@ const (
 
 // repeated is how a DB runs a statement.
 func repeated(ctx context.Context, query string, f func() error) error {
-	return again(ctx, func(err error) bool { return takenBack(err) || errors.Is(err, errLost) && readsOnly(query) }, f)
+	return again(ctx,
+		func(err error) bool { return takenBack(err) || (errors.Is(err, errLost) && readsOnly(query)) }, f)
 }
 
 // once is how a Tx does: it has ended with the statement.
@@ -33,6 +34,7 @@ func again(ctx context.Context, safe func(error) bool, f func() error) error {
 		if err == nil || try == mostTries || !safe(err) {
 			return err
 		}
+
 		timer := time.NewTimer(rand.N(againPause)) //nolint:gosec // no secret
 		select {
 		case <-ctx.Done():
@@ -43,14 +45,14 @@ func again(ctx context.Context, safe func(error) bool, f func() error) error {
 	}
 }
 
-// takenBack tells whether the server undid everything and asks to try again:
+// takenBack reports whether the server undid everything and asks to try again:
 // serialization_failure and deadlock_detected.
 func takenBack(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// readsOnly tells whether a statement surely writes nothing. One that starts with
+// readsOnly reports whether a statement surely writes nothing. One that starts with
 // WITH may.
 func readsOnly(query string) bool {
 	query = strings.TrimSpace(query)

@@ -31,12 +31,14 @@ func columnsOfSchema(t *testing.T, db *database.DB) map[string]column {
 		query = `SELECT m.name AS table_name, c.name AS column_name, lower(c.type) AS type, c."notnull" = 0 AS nullable, c."notnull" = 0 OR c.dflt_value IS NOT NULL AS optional
 			FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name <> 'goose_db_version'`
 	}
+
 	var columns []column
 	require.NoError(t, db.Select(t.Context(), "test.columns", &columns, query))
 	byName := map[string]column{}
 	for _, c := range columns {
 		byName[c.Table+"."+c.Name] = c
 	}
+
 	return byName
 }
 
@@ -51,6 +53,7 @@ func uniqueOfSchema(t *testing.T, db *database.DB) (names []string) {
 		query = `SELECT m.name || ': ' || group_concat(c.name) FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_info(i.name) c
 			WHERE m.type = 'table' AND i."unique" AND i.origin <> 'pk' AND m.name <> 'goose_db_version' GROUP BY m.name, i.name`
 	}
+
 	require.NoError(t, db.Select(t.Context(), "test.unique", &names, query))
 	return names
 }
@@ -58,7 +61,8 @@ func uniqueOfSchema(t *testing.T, db *database.DB) (names []string) {
 // steps gives the migrations of a dialect one more at a time, as releases did.
 func steps(t *testing.T, d database.Dialect) (upTo []fs.FS, names []string) {
 	t.Helper()
-	folder := filepath.Join("migrations", map[database.Dialect]string{database.Postgres: "postgres", database.SQLite: "sqlite"}[d])
+	folder := filepath.Join("migrations",
+		map[database.Dialect]string{database.Postgres: "postgres", database.SQLite: "sqlite"}[d])
 	files, err := fs.Glob(os.DirFS(folder), "*.sql")
 	require.NoError(t, err)
 	for i := range files {
@@ -99,24 +103,29 @@ func TestTheVersionBeforeGoesOnWorkingAfterEachMigration(t *testing.T) {
 			for _, was := range before {
 				tablesBefore[was.Table] = true
 			}
+
 			for name, was := range before {
 				is, there := after[name]
 				require.True(t, there, "%s: drops %s, which the version before reads", names[i], name)
 				require.Equal(t, was.Type, is.Type, "%s: %s is of another type", names[i], name)
 				require.False(t, was.Optional && !is.Optional, "%s: %s must be given now", names[i], name)
-				require.False(t, !was.Nullable && is.Nullable, "%s: %s may be NULL now, which the version before cannot read", names[i], name)
+				require.False(t, !was.Nullable && is.Nullable,
+					"%s: %s may be NULL now, which the version before cannot read", names[i], name)
 			}
+
 			for name, is := range after {
 				if _, there := before[name]; !there && tablesBefore[is.Table] {
 					require.True(t, is.Optional, "%s: adds %s, which the version before does not write", names[i], name)
 				}
 			}
+
 			for _, key := range uniqueOfSchema(t, db) {
 				table, _, _ := strings.Cut(key, ": ")
 				if tablesBefore[table] {
 					require.Contains(t, unique, key, "%s: what the version before writes may conflict now", names[i])
 				}
 			}
+
 			before, unique = after, uniqueOfSchema(t, db)
 		}
 	})
@@ -159,6 +168,7 @@ func TestMigrationsGoForwardOnly(t *testing.T) {
 			require.NotContains(t, string(content), "+goose Down", name)
 		}
 	}
+
 	_, ofPostgres := steps(t, database.Postgres)
 	_, ofSQLite := steps(t, database.SQLite)
 	require.Equal(t, ofPostgres, ofSQLite, "a version is the same in both")

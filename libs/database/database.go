@@ -39,7 +39,8 @@ type Options struct {
 	MaxOpen         int           // connections at most; 16 when 0. SQLite: readers beside the one writer
 	MaxIdle         int           // connections kept; MaxOpen when 0
 	ConnMaxLifetime time.Duration // 30 minutes when 0, so that a failover is noticed; SQLite: no limit
-	Lazy            bool          // let the first call connect, and Open not wait for the server; not used by sqlite.Open
+	// let the first call connect, and Open not wait for the server; not used by sqlite.Open
+	Lazy bool
 
 	// StatementTimeout bounds every statement, here and on the server; 0: none but
 	// its context's. LockTimeout bounds its wait for a lock, on the server; 0: none.
@@ -86,10 +87,12 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	connector, err := newPGConnector(dsn, o.withSettings(dsn), o.StatementTimeout)
 	if err != nil {
 		return nil, errors.New("database: the URL has an option that is unknown or malformed")
 	}
+
 	pool := sql.OpenDB(connector)
 	pool.SetMaxOpenConns(o.maxOpen())
 	pool.SetMaxIdleConns(o.maxIdle())
@@ -98,15 +101,19 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	if err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
+
 	if o.Lazy {
 		return db, nil
 	}
+
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+
 	if connector.pooled() {
 		db.warnOfNoTimeout(ctx, o)
 	}
+
 	return db, nil
 }
 
@@ -115,9 +122,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // locks for as long as it likes.
 func (db *DB) warnOfNoTimeout(ctx context.Context, o Options) {
 	var login string
-	err := db.Get(ctx, "database.timeouts", &login, `SELECT current_user WHERE current_setting('statement_timeout') = '0'`)
+	err := db.Get(ctx, "database.timeouts", &login,
+		`SELECT current_user WHERE current_setting('statement_timeout') = '0'`)
 	if err == nil && o.Logger != nil {
-		o.Logger.WarnContext(ctx, "the pooler passes on no timeouts and the login role has none: ALTER ROLE … SET statement_timeout, lock_timeout and idle_in_transaction_session_timeout",
+		o.Logger.WarnContext(ctx,
+			"the pooler passes on no timeouts and the login role has none: ALTER ROLE … SET statement_timeout, lock_timeout and idle_in_transaction_session_timeout",
 			"role", login, "statement_timeout", o.StatementTimeout, "lock_timeout", o.LockTimeout)
 	}
 }
@@ -128,13 +137,20 @@ func New(h Handles, o Options) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database: %w", err)
 	}
+
 	writer := sqlx.NewDb(h.Writer, driverName(h.Dialect))
 	reader := writer
 	if h.Reader != h.Writer {
 		reader = sqlx.NewDb(h.Reader, driverName(h.Dialect))
 	}
+
 	return &DB{
-		queries: queries{read: reader, write: writer, obs: obs, again: repeated},
+		queries: queries{
+			read:  reader,
+			write: writer,
+			obs:   obs,
+			again: repeated,
+		},
 		dialect: h.Dialect,
 		writer:  writer,
 		reader:  reader,
@@ -169,14 +185,17 @@ func (o Options) withSettings(dsn string) string {
 	if err != nil { // it comes from DSN
 		return dsn
 	}
+
 	query := u.Query()
 	for name, limit := range map[string]time.Duration{
-		"statement_timeout": o.StatementTimeout, "idle_in_transaction_session_timeout": o.StatementTimeout, "lock_timeout": o.LockTimeout,
+		"statement_timeout": o.StatementTimeout, "idle_in_transaction_session_timeout": o.StatementTimeout,
+		"lock_timeout": o.LockTimeout,
 	} {
 		if limit > 0 && !query.Has(name) {
 			query.Set(name, strconv.FormatInt(limit.Milliseconds(), 10))
 		}
 	}
+
 	u.RawQuery = query.Encode()
 	return u.String()
 }

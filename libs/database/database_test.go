@@ -46,7 +46,9 @@ func TestStatementsReadAndWrite(t *testing.T) {
 		addTenant(t, db, "b")
 
 		var one tenant
-		require.NoError(t, db.Get(t.Context(), "test.get", &one, `SELECT id, slug, sso_only, created_at FROM tenants WHERE id = $1`, "a"))
+		require.NoError(t,
+			db.Get(t.Context(), "test.get", &one,
+				`SELECT id, slug, sso_only, created_at FROM tenants WHERE id = $1`, "a"))
 		require.Equal(t, tenant{ID: "a", Slug: "slug-a", CreatedAt: database.At(start)}, one)
 
 		var count int
@@ -55,11 +57,20 @@ func TestStatementsReadAndWrite(t *testing.T) {
 		require.Equal(t, []string{"a", "b"}, tenantIDs(t, db))
 
 		var all []tenant
-		require.NoError(t, db.Select(t.Context(), "test.none", &all, `SELECT id, slug, sso_only, created_at FROM tenants WHERE id = 'nobody'`))
+		require.NoError(t,
+			db.Select(t.Context(), "test.none", &all,
+				`SELECT id, slug, sso_only, created_at FROM tenants WHERE id = 'nobody'`))
 		require.Empty(t, all)
 
-		require.NoError(t, db.Returning(t.Context(), "test.update", &one, `UPDATE tenants SET sso_only = true WHERE id = $1 RETURNING id, slug, sso_only, created_at`, "b"))
-		require.Equal(t, tenant{ID: "b", Slug: "slug-b", SSOOnly: true, CreatedAt: database.At(start)}, one)
+		require.NoError(t,
+			db.Returning(t.Context(), "test.update", &one,
+				`UPDATE tenants SET sso_only = true WHERE id = $1 RETURNING id, slug, sso_only, created_at`, "b"))
+		require.Equal(t, tenant{
+			ID:        "b",
+			Slug:      "slug-b",
+			SSOOnly:   true,
+			CreatedAt: database.At(start),
+		}, one)
 
 		n, err := db.Exec(t.Context(), "test.delete", `DELETE FROM tenants`)
 		require.NoError(t, err)
@@ -74,7 +85,8 @@ func TestNoRowIsErrNoRows(t *testing.T) {
 		require.ErrorIs(t, err, sql.ErrNoRows)
 		require.ErrorContains(t, err, "test.get: ")
 		require.False(t, unavailable(t, err))
-		err = db.Returning(t.Context(), "test.update", &one, `UPDATE tenants SET name = 'x' WHERE id = 'nobody' RETURNING id, slug`)
+		err = db.Returning(t.Context(), "test.update", &one,
+			`UPDATE tenants SET name = 'x' WHERE id = 'nobody' RETURNING id, slug`)
 		require.ErrorIs(t, err, sql.ErrNoRows)
 	})
 }
@@ -100,6 +112,7 @@ func TestTransactionsAreAllOrNothing(t *testing.T) {
 			var id string
 			return tx.Returning(t.Context(), "test.update", &id, `UPDATE tenants SET name = 'x' RETURNING id`)
 		}))
+
 		require.Equal(t, []string{"a"}, tenantIDs(t, db))
 
 		own := errors.New("the caller's own")
@@ -113,12 +126,14 @@ func TestTransactionsAreAllOrNothing(t *testing.T) {
 				panic("!")
 			})
 		})
+
 		ctx, cancel := context.WithCancel(t.Context())
 		err := db.Tx(ctx, "test.tx", func(tx *database.Tx) error {
 			addTenant(t, tx, "d")
 			cancel()
 			return nil
 		})
+
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, []string{"a"}, tenantIDs(t, db))
 		addTenant(t, db, "e") // nothing holds the database
@@ -136,14 +151,19 @@ func TestWritersOfManyGoroutinesQueue(t *testing.T) {
 				if db.Dialect() == database.Postgres {
 					lock = " FOR UPDATE"
 				}
+
 				var n int
-				if err := tx.Get(t.Context(), "test.read", &n, `SELECT cast(name AS integer) FROM tenants WHERE id = 'a'`+lock); err != nil {
+				if err := tx.Get(t.Context(), "test.read", &n,
+					`SELECT cast(name AS integer) FROM tenants WHERE id = 'a'`+lock); err != nil {
 					return err
 				}
-				_, err := tx.Exec(t.Context(), "test.write", `UPDATE tenants SET name = $1 WHERE id = 'a'`, fmt.Sprint(n+1))
+
+				_, err := tx.Exec(t.Context(), "test.write",
+					`UPDATE tenants SET name = $1 WHERE id = 'a'`, fmt.Sprint(n+1))
 				return err
 			})
 		})
+
 		require.NoError(t, errors.Join(errs...))
 		var n int
 		require.NoError(t, db.Get(t.Context(), "test.read", &n, `SELECT cast(name AS integer) FROM tenants`))
@@ -153,7 +173,9 @@ func TestWritersOfManyGoroutinesQueue(t *testing.T) {
 
 func TestForeignKeysAreChecked(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		_, err := db.Exec(t.Context(), "test.insert", `INSERT INTO tenant_domains (domain, tenant_id, verified_at) VALUES ('d', 'nobody', $1)`, database.At(start))
+		_, err := db.Exec(t.Context(), "test.insert",
+			`INSERT INTO tenant_domains (domain, tenant_id, verified_at) VALUES ('d', 'nobody', $1)`,
+			database.At(start))
 		require.Error(t, err)
 		require.Equal(t, database.KindOther, database.Classify(t.Context(), err))
 	})
@@ -197,6 +219,7 @@ func together(n int, f func(i int) error) []error {
 			errs[i] = f(i)
 		})
 	}
+
 	close(gate)
 	done.Wait()
 	return errs

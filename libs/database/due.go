@@ -25,7 +25,8 @@ func (db *DB) Due(table, key, due string) string {
 // DeleteDue removes at most batch rows of a table for which due (see [DB.Due])
 // holds at the given time, and says how many it was; key is the table's primary key.
 func (db *DB) DeleteDue(ctx context.Context, table, key, due string, at time.Time, batch int) (int, error) {
-	n, err := db.Exec(ctx, table+".expire", "DELETE FROM "+table+" WHERE "+key+" "+db.Due(table, key, due), At(at), batch)
+	n, err := db.Exec(ctx, table+".expire",
+		"DELETE FROM "+table+" WHERE "+key+" "+db.Due(table, key, due), At(at), batch)
 	if err == nil {
 		db.obs.expired(ctx, table, n, batch)
 	}

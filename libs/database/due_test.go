@@ -34,25 +34,32 @@ func TestEveryTableThatExpiresIsSweptByAnIndex(t *testing.T) {
 	var expiring []string
 	require.NoError(t, db.Select(t.Context(), "test.columns", &expiring,
 		`SELECT table_name FROM information_schema.columns WHERE table_schema = 'public' AND column_name = 'expires_at'`))
+
 	for _, table := range append(expiring, "logout_outbox") {
 		sweep, ok := swept[table]
-		require.NotEqual(t, ok, strings.Contains(strings.Join(notSwept, " "), table), "%s: say who removes its rows", table)
+		require.NotEqual(t, ok, strings.Contains(strings.Join(notSwept, " "), table),
+			"%s: say who removes its rows", table)
+
 		if !ok {
 			continue
 		}
+
 		for _, statement := range []string{
 			`DELETE FROM ` + table + ` WHERE ` + sweep[0] + ` ` + db.Due(table, sweep[0], sweep[1]),
-			`UPDATE refresh_tokens SET successor_seal = NULL WHERE token_hash ` + db.Due("refresh_tokens", "token_hash", "rotated_at <= $1 AND successor_seal IS NOT NULL"),
+			`UPDATE refresh_tokens SET successor_seal = NULL WHERE token_hash ` +
+				db.Due("refresh_tokens", "token_hash", "rotated_at <= $1 AND successor_seal IS NOT NULL"),
 		} {
 			var plan []string
 			require.NoError(t, db.Tx(t.Context(), "test.plan", func(tx *database.Tx) error {
 				// An empty table is read whole whenever that is possible; this says so only
 				// where there is no other way.
-				_, err := tx.Exec(t.Context(), "test.setting", `SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`)
+				_, err := tx.Exec(t.Context(), "test.setting",
+					`SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off`)
 				require.NoError(t, err)
 				statement := strings.NewReplacer("$1", "now()", "$2", "500").Replace(statement)
 				return tx.Select(t.Context(), "test.explain", &plan, `EXPLAIN `+statement)
 			}))
+
 			text := strings.Join(plan, "\n")
 			require.Contains(t, text, "LockRows", "it skips what others have locked")
 			require.Contains(t, text, "Index Scan using", table)

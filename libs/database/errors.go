@@ -44,7 +44,7 @@ func (e *Error) Error() string { return e.Name + ": " + e.Err.Error() }
 // Unwrap gives the driver's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Unavailable tells whether the same call may succeed later: the statement came
+// Unavailable reports whether the same call may succeed later: the statement came
 // to no end, for a reason that is not the caller's.
 func (e *Error) Unavailable() bool {
 	return e.Kind == KindUnavailable || e.Kind == KindTimeout || e.Kind == KindCanceled
@@ -55,12 +55,14 @@ func wrap(ctx context.Context, name string, err error) error {
 	if err == nil {
 		return nil
 	}
+
 	kind := Classify(ctx, err)
 	// PostgreSQL says "canceling statement due to user request" for both; keep
 	// errors.Is(err, context.DeadlineExceeded) true.
 	if cause := ctx.Err(); cause != nil && (kind == KindTimeout || kind == KindCanceled) && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", cause, err)
 	}
+
 	return &Error{Name: name, Kind: kind, Err: err}
 }
 
@@ -71,20 +73,25 @@ func Classify(ctx context.Context, err error) Kind {
 	if err == nil {
 		return KindNone
 	}
+
 	var known *Error
 	if errors.As(err, &known) {
 		return known.Kind
 	}
+
 	kind := classifyDriver(err)
 	if kind == KindNotFound || kind == KindConflict {
 		return kind
 	}
+
 	if ctxKind := classifyContext(ctx.Err()); ctxKind != KindNone {
 		return ctxKind
 	}
+
 	if ctxKind := classifyContext(err); ctxKind != KindNone {
 		return ctxKind
 	}
+
 	return kind
 }
 
@@ -103,18 +110,22 @@ func classifyDriver(err error) Kind {
 	if errors.Is(err, sql.ErrNoRows) {
 		return KindNotFound
 	}
+
 	if e, ok := errors.AsType[*pq.Error](err); ok {
 		return classifyPostgres(string(e.Code))
 	}
+
 	if e, ok := errors.AsType[interface {
 		error
 		Code() int
 	}](err); ok {
 		return classifySQLite(e.Code())
 	}
+
 	if connectionFault(err) {
 		return KindUnavailable
 	}
+
 	return KindOther
 }
 
@@ -123,14 +134,17 @@ func classifyPostgres(code string) Kind {
 	switch code {
 	case "23505", "23P01": // unique_violation, exclusion_violation
 		return KindConflict
-	case "57014", "55P03", "25P03", "25P04": // query_canceled, lock_not_available, idle_in_transaction and transaction timeouts
+	case "57014", "55P03", "25P03", "25P04":
+		// query_canceled, lock_not_available, idle_in_transaction and transaction timeouts
 		return KindTimeout
 	case "40001", "40P01", "25006": // serialization_failure, deadlock_detected, read_only_sql_transaction
 		return KindUnavailable
 	}
+
 	if len(code) != len("00000") {
 		return KindOther
 	}
+
 	switch code[:2] {
 	case "08", "53", "57", "58": // connection, resources, operator intervention, system error
 		return KindUnavailable
@@ -146,6 +160,7 @@ func classifySQLite(code int) Kind {
 	case 1555, 2067, 2579: // SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE, _ROWID
 		return KindConflict
 	}
+
 	switch code & 0xff {
 	case 9: // SQLITE_INTERRUPT
 		return KindCanceled
@@ -167,9 +182,11 @@ func connectionFault(err error) bool {
 			return true
 		}
 	}
+
 	if _, ok := errors.AsType[net.Error](err); ok {
 		return true
 	}
+
 	// database/sql does not export this one; it means that we shut down.
 	return strings.HasSuffix(err.Error(), "sql: database is closed")
 }

@@ -54,11 +54,13 @@ func TestFaultsSayWhatTheyMean(t *testing.T) {
 			requireKind(t, database.KindTimeout, err)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		})
+
 		t.Run("a deadline that has passed is a timeout", func(t *testing.T) {
 			ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 			defer cancel()
 			requireKind(t, database.KindTimeout, db.Get(ctx, "test.get", &n, `SELECT 1`))
 		})
+
 		t.Run("a caller who goes away cancels", func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			timer := time.AfterFunc(50*time.Millisecond, cancel)
@@ -67,12 +69,14 @@ func TestFaultsSayWhatTheyMean(t *testing.T) {
 			requireKind(t, database.KindCanceled, err)
 			require.ErrorIs(t, err, context.Canceled)
 		})
+
 		t.Run("a transaction cannot start after its deadline", func(t *testing.T) {
 			ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
 			defer cancel()
 			err := db.Tx(ctx, "test.tx", func(*database.Tx) error { panic("not reached") })
 			requireKind(t, database.KindTimeout, err)
 		})
+
 		t.Run("a mistake is none of these", func(t *testing.T) {
 			requireKind(t, database.KindOther, db.Get(t.Context(), "test.typo", &n, `SELECT nothing FROM nowhere`))
 		})
@@ -108,7 +112,8 @@ func TestAStoppedServerIsUnavailable(t *testing.T) {
 	go func() { asleep <- db.Get(t.Context(), "test.endless", &n, endless(db.Dialect())) }()
 	watch := testkit.OpenPostgres(t, url)
 	require.Eventually(t, func() bool {
-		return watch.Get(t.Context(), "test.watch", &n, `SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND state = 'active' AND pid <> pg_backend_pid()`) == nil
+		return watch.Get(t.Context(), "test.watch", &n,
+			`SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND state = 'active' AND pid <> pg_backend_pid()`) == nil
 	}, 10*time.Second, 10*time.Millisecond)
 	server.Stop()
 
@@ -131,9 +136,15 @@ func TestPostgresFaultsOfItsOwn(t *testing.T) {
 		query   string
 		want    database.Kind
 	}{
-		"a standby is read-only":            {"&default_transaction_read_only=on", `UPDATE tenants SET name = 'x' RETURNING 1`, database.KindUnavailable},
-		"the server's own timeout":          {"&statement_timeout=50", endless(database.Postgres), database.KindTimeout},
-		"a backend that an operator ends":   {"", `SELECT 1 FROM pg_terminate_backend(pg_backend_pid())`, database.KindUnavailable},
+		"a standby is read-only": {
+			"&default_transaction_read_only=on", `UPDATE tenants SET name = 'x' RETURNING 1`, database.KindUnavailable,
+		},
+		"the server's own timeout": {
+			"&statement_timeout=50", endless(database.Postgres), database.KindTimeout,
+		},
+		"a backend that an operator ends": {
+			"", `SELECT 1 FROM pg_terminate_backend(pg_backend_pid())`, database.KindUnavailable,
+		},
 		"a lock that nobody waits for":      {"", `SELECT 1 FROM tenants FOR UPDATE NOWAIT`, database.KindTimeout},
 		"data that the schema does not fit": {"", `UPDATE tenants SET name = NULL RETURNING 1`, database.KindOther},
 	}
@@ -147,6 +158,7 @@ func TestPostgresFaultsOfItsOwn(t *testing.T) {
 			}))
 		})
 	}
+
 	t.Run("too many connections", func(t *testing.T) {
 		login := server.LoginURL(t, url, "platform_keys")
 		first := testkit.OpenPostgres(t, login)
@@ -159,14 +171,24 @@ func TestPostgresFaultsOfItsOwn(t *testing.T) {
 
 func TestPostgresCodesByClass(t *testing.T) {
 	for code, want := range map[string]database.Kind{
-		"23505": database.KindConflict, "23P01": database.KindConflict, "23503": database.KindOther,
-		"57014": database.KindTimeout, "55P03": database.KindTimeout,
-		"40001": database.KindUnavailable, "40P01": database.KindUnavailable, "25006": database.KindUnavailable,
-		"53300": database.KindUnavailable, "57P01": database.KindUnavailable, "57P03": database.KindUnavailable, "08006": database.KindUnavailable,
-		"42501": database.KindOther, "": database.KindOther,
+		"23505": database.KindConflict,
+		"23P01": database.KindConflict,
+		"23503": database.KindOther,
+		"57014": database.KindTimeout,
+		"55P03": database.KindTimeout,
+		"40001": database.KindUnavailable,
+		"40P01": database.KindUnavailable,
+		"25006": database.KindUnavailable,
+		"53300": database.KindUnavailable,
+		"57P01": database.KindUnavailable,
+		"57P03": database.KindUnavailable,
+		"08006": database.KindUnavailable,
+		"42501": database.KindOther,
+		"":      database.KindOther,
 	} {
 		require.Equal(t, want, database.Classify(t.Context(), &pq.Error{Code: pqerror.Code(code)}), code)
 	}
+
 	require.Equal(t, database.KindNone, database.Classify(t.Context(), nil))
 	require.Equal(t, database.KindOther, database.Classify(t.Context(), errors.New("what?")))
 }
@@ -199,13 +221,15 @@ func TestSQLiteFaultsOfItsOwn(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		return db
 	}
+
 	db, other := open(), open()
 	_, _, err := database.Migrate(t.Context(), db, nil)
 	require.NoError(t, err)
 	var n int
 
 	t.Run("reads refuse to write", func(t *testing.T) {
-		requireKind(t, database.KindUnavailable, db.Get(t.Context(), "test.read", &n, `UPDATE tenants SET name = 'x' RETURNING 1`))
+		requireKind(t, database.KindUnavailable,
+			db.Get(t.Context(), "test.read", &n, `UPDATE tenants SET name = 'x' RETURNING 1`))
 	})
 	t.Run("a lock of another process is waited for until the deadline", func(t *testing.T) {
 		require.NoError(t, db.Tx(t.Context(), "test.tx", func(*database.Tx) error {
@@ -216,12 +240,14 @@ func TestSQLiteFaultsOfItsOwn(t *testing.T) {
 			return nil
 		}))
 	})
+
 	t.Run("readers wait for nobody", func(t *testing.T) {
 		require.NoError(t, db.Tx(t.Context(), "test.tx", func(tx *database.Tx) error {
 			addTenant(t, tx, "a")
 			return other.Get(t.Context(), "test.read", &n, `SELECT count(*) FROM tenants`)
 		}))
 	})
+
 	t.Run("a folder that cannot be made", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "file")
 		require.NoError(t, os.WriteFile(file, nil, 0o600))

@@ -32,11 +32,13 @@ func (o *observer) watchExpiry(meter metric.Meter) error {
 	if err != nil {
 		return err
 	}
+
 	since, err := meter.Float64ObservableGauge("platform.expiry.backlog_age", metric.WithUnit("s"),
 		metric.WithDescription("Time since this process last left no expired row in a table: it grows while there is a backlog."))
 	if err != nil {
 		return err
 	}
+
 	registration, err := meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
 		o.expiry.mu.Lock()
 		defer o.expiry.mu.Unlock()
@@ -48,6 +50,7 @@ func (o *observer) watchExpiry(meter metric.Meter) error {
 	if err != nil {
 		return err
 	}
+
 	o.watched = append(o.watched, registration)
 	return nil
 }
@@ -59,11 +62,13 @@ func (o *observer) expired(ctx context.Context, table string, n int64, batch int
 	defer o.expiry.mu.Unlock()
 	done, known := o.expiry.done[table]
 	if !known {
-		done.at, done.of = time.Now(), metric.WithAttributeSet(attribute.NewSet(o.system, attribute.String("db.collection.name", table)))
+		done.at, done.of = time.Now(), metric.WithAttributeSet(attribute.NewSet(o.system,
+			attribute.String("db.collection.name", table)))
 	}
 	if n < int64(batch) {
 		done.at = time.Now()
 	}
+
 	o.expiry.done[table] = done
 	o.expiry.removed.Add(ctx, n, done.of)
 }

@@ -14,7 +14,8 @@ import (
 
 func TestExpiryIsCountedByTableAndItsBacklogHasAnAge(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
-	db, err := sqlite.Open(t.Context(), t.TempDir()+"/p.db", database.Options{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
+	db, err := sqlite.Open(t.Context(), t.TempDir()+"/p.db",
+		database.Options{MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	_, err = db.Exec(t.Context(), "test.create", `CREATE TABLE things (id text PRIMARY KEY, over integer)`)
@@ -31,6 +32,7 @@ func TestExpiryIsCountedByTableAndItsBacklogHasAnAge(t *testing.T) {
 		require.Equal(t, "things", table.AsString())
 		return got["platform.expiry.backlog_age"].(metricdata.Gauge[float64]).DataPoints[0].Value
 	}
+
 	n, err := db.DeleteDue(t.Context(), "things", "id", "over <= $1", time.Now(), 2)
 	require.NoError(t, err)
 	require.Equal(t, 2, n)

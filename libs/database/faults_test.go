@@ -50,6 +50,7 @@ func TestAServerThatSaysNothingHoldsNobodyLongerThanItsDeadline(t *testing.T) {
 				defer cancel()
 				return f(ctx)
 			}
+
 			ping := func(ctx context.Context) error { return db.Ping(ctx) }
 			write := func(ctx context.Context) error {
 				_, err := db.Exec(ctx, "test.write", `UPDATE tenants SET name = $1`, "x")
@@ -61,20 +62,24 @@ func TestAServerThatSaysNothingHoldsNobodyLongerThanItsDeadline(t *testing.T) {
 					return err
 				})
 			}
+
 			require.NoError(t, ping(t.Context()))
 			end := silence()
 			defer end()
+
 			// The first uses a connection there is, the others want new ones.
 			for _, f := range []func(context.Context) error{write, transaction, write, ping, transaction} {
 				requireSoon(t, database.KindTimeout, func() error { return within(f) })
 			}
+
 			requireSoon(t, database.KindUnavailable, func() error { return write(t.Context()) }) // by connect_timeout
 			end()
 			require.NoError(t, ping(t.Context()))
 			require.NoError(t, transaction(t.Context()))
 
 			silence()
-			requireSoon(t, database.KindUnavailable, func() error { return write(t.Context()) }) // by the statement's own bound
+			// by the statement's own bound
+			requireSoon(t, database.KindUnavailable, func() error { return write(t.Context()) })
 		})
 	}
 }
@@ -84,7 +89,9 @@ func TestWhatWasSentIsNotSentAgain(t *testing.T) {
 	direct, proxy := testkit.OpenPostgres(t, url), testkit.NewProxy(t, url)
 	db := open(t, database.Options{URL: proxy.URL(t, url)})
 	running := func() (n int) {
-		require.NoError(t, direct.Get(t.Context(), "test.running", &n, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()`))
+		require.NoError(t,
+			direct.Get(t.Context(), "test.running", &n,
+				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep%' AND state = 'active' AND pid <> pg_backend_pid()`))
 		return n
 	}
 	const slowInsert = `INSERT INTO revoked_tokens (jti, expires_at) SELECT gen_random_uuid()::text, now() FROM pg_sleep($1)`
@@ -116,14 +123,18 @@ func TestAfterARestartNobodyMeetsADeadConnection(t *testing.T) {
 	server := testkit.OwnPostgresServer(t)
 	db := open(t, database.Options{URL: server.NewDatabase(t), MaxOpen: 8})
 	insert := func(i int) error {
-		_, err := db.Exec(t.Context(), "test.insert", `INSERT INTO revoked_tokens (jti, expires_at) SELECT $1, now() FROM pg_sleep(0.05)`, fmt.Sprint(time.Now().UnixNano(), i))
+		_, err := db.Exec(t.Context(), "test.insert",
+			`INSERT INTO revoked_tokens (jti, expires_at) SELECT $1, now() FROM pg_sleep(0.05)`,
+			fmt.Sprint(time.Now().UnixNano(), i))
 		return err
 	}
 	require.NoError(t, errors.Join(together(8, insert)...), "all connections are open")
 	server.Crash(t)
+
 	for range 3 {
 		requireSoon(t, database.KindUnavailable, func() error { return insert(0) })
 	}
+
 	server.Start(t)
 	require.NoError(t, errors.Join(together(8, insert)...))
 
@@ -137,7 +148,9 @@ func TestAServerThatBecameReadOnlyIsLeft(t *testing.T) {
 	url := testkit.PostgresServer(t).NewDatabase(t)
 	owner := testkit.OpenPostgres(t, url)
 	demote := func(on string) {
-		_, err := owner.Exec(t.Context(), "test.demote", `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = `+on+`', current_database()); END $$`)
+		_, err := owner.Exec(t.Context(), "test.demote",
+			`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = `+on+
+				`', current_database()); END $$`)
 		require.NoError(t, err)
 	}
 	demote("on")
@@ -160,6 +173,7 @@ func TestTheServerBoundsStatementsAndLocks(t *testing.T) {
 			`SELECT current_setting('statement_timeout') || ' ' || current_setting('lock_timeout') || ' ' || current_setting('idle_in_transaction_session_timeout')`))
 		return s
 	}
+
 	require.Equal(t, "3s 100ms 3s", settings(db))
 	require.Equal(t, "0 0 0", settings(testkit.OpenPostgres(t, url)), "without the options there are none")
 	require.Equal(t, "7s 100ms 3s", settings(open(t, database.Options{
@@ -183,7 +197,13 @@ func TestAPoolerThatRefusesTimeoutsIsUsedWithoutThem(t *testing.T) {
 	login := server.LoginURL(t, url, "platform_token")
 	through := testkit.PgBouncer(t, server)
 	var log bytes.Buffer
-	o := database.Options{URL: through(login), StatementTimeout: 3 * time.Second, LockTimeout: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil))}
+	o := database.Options{
+		URL:              through(login),
+		StatementTimeout: 3 * time.Second,
+		LockTimeout:      time.Second,
+		Logger:           slog.New(slog.NewTextHandler(&log, nil)),
+	}
+
 	db := open(t, o)
 	require.Contains(t, log.String(), "ALTER ROLE")
 	require.Contains(t, log.String(), "role=platform_token")
@@ -218,18 +238,22 @@ func TestWhatTheServerTookBackIsTriedAgain(t *testing.T) {
 	require.NoError(t, errors.Join(together(2, func(i int) error {
 		return db.TxAgain(t.Context(), "test.cross", func(tx *database.Tx) error {
 			tries[i]++
+
 			if err := update(tx, []string{"a", "b"}[i]); err != nil {
 				return err
 			}
+
 			if tries[i] == 1 {
 				select {
 				case both <- struct{}{}:
 				case <-both:
 				}
 			}
+
 			return update(tx, []string{"b", "a"}[i])
 		})
 	})...))
+
 	require.Equal(t, 3, tries[0]+tries[1])
 	var name string
 	require.NoError(t, db.Get(t.Context(), "test.name", &name, `SELECT name FROM tenants WHERE id = 'a'`))
@@ -241,6 +265,7 @@ func TestWhatTheServerTookBackIsTriedAgain(t *testing.T) {
 		_, err := tx.Exec(t.Context(), "test.raise", `DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$`)
 		return err
 	})
+
 	requireKind(t, database.KindUnavailable, err)
 	require.Equal(t, 3, count)
 	count = 0
@@ -249,5 +274,6 @@ func TestWhatTheServerTookBackIsTriedAgain(t *testing.T) {
 		_, err := tx.Exec(t.Context(), "test.raise", `DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$`)
 		return err
 	}))
+
 	require.Equal(t, 1, count)
 }

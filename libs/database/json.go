@@ -18,6 +18,7 @@ func (j JSON[T]) Value() (driver.Value, error) {
 	if raw, ok := any(j.V).(json.RawMessage); ok && raw == nil {
 		return nil, nil
 	}
+
 	v := reflect.ValueOf(&j.V).Elem()
 	switch v.Kind() {
 	case reflect.Slice:
@@ -33,10 +34,12 @@ func (j JSON[T]) Value() (driver.Value, error) {
 			return nil, nil
 		}
 	}
+
 	b, err := json.Marshal(j.V)
 	if err != nil {
 		return nil, fmt.Errorf("database: write JSON: %w", err)
 	}
+
 	return string(b), nil
 }
 
@@ -54,10 +57,12 @@ func (j *JSON[T]) Scan(src any) error {
 	default:
 		return fmt.Errorf("database: a JSON column holds %T", src)
 	}
+
 	var fresh JSON[T] // json.Unmarshal would merge into what was there
 	if err := json.Unmarshal(text, &fresh.V); err != nil {
 		return fmt.Errorf("database: read JSON: %w", err)
 	}
+
 	*j = fresh
 	return nil
 }

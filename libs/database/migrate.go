@@ -27,7 +27,8 @@ type SchemaError struct {
 }
 
 func (e *SchemaError) Error() string {
-	return fmt.Sprintf("database: the schema is at version %d, this build needs version %d: run `platform migrate`", e.Have, e.Need)
+	return fmt.Sprintf("database: the schema is at version %d, this build needs version %d: run `platform migrate`",
+		e.Have, e.Need)
 }
 
 // advisoryPoll is how often a migration that waits looks again.
@@ -51,6 +52,7 @@ func migrate(ctx context.Context, db *DB, files fs.FS, logger *slog.Logger) (fro
 	if err != nil {
 		return 0, 0, fmt.Errorf("database: migrations: %w", err)
 	}
+
 	if db.lock != nil {
 		unlock, lockErr := db.lock(ctx)
 		if lockErr != nil {
@@ -58,17 +60,21 @@ func migrate(ctx context.Context, db *DB, files fs.FS, logger *slog.Logger) (fro
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
+
 	results, err := provider.Up(ctx)
 	if err != nil {
 		return 0, 0, wrap(ctx, "database.migrate", err)
 	}
+
 	if to, err = db.schemaVersion(ctx); err != nil {
 		return 0, 0, err
 	}
+
 	from = to
 	if len(results) > 0 {
 		from = versionBefore(provider.ListSources(), results[0].Source.Version)
 	}
+
 	return from, to, nil
 }
 
@@ -79,13 +85,16 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	have, err := db.schemaVersion(ctx)
 	if err != nil {
 		return err
 	}
+
 	if have < need {
 		return &SchemaError{Have: have, Need: need}
 	}
+
 	return nil
 }
 
@@ -95,12 +104,15 @@ func (db *DB) schemaVersion(ctx context.Context) (int64, error) {
 	if db.dialect == SQLite {
 		exists = `SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'goose_db_version'`
 	}
+
 	var tables int
 	if err := db.Get(ctx, "database.version_table", &tables, exists); err != nil || tables == 0 {
 		return 0, err
 	}
+
 	var version int64
-	err := db.Get(ctx, "database.version", &version, `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`)
+	err := db.Get(ctx, "database.version", &version,
+		`SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`)
 	return version, err
 }
 
@@ -108,12 +120,14 @@ func newProvider(db *DB, files fs.FS, logger *slog.Logger) (*goose.Provider, err
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
+
 	options := []goose.ProviderOption{goose.WithSlog(logger), goose.WithDisableGlobalRegistry(true)}
 	dialect := goose.DialectSQLite3
 	if db.dialect == Postgres {
 		dialect = goose.DialectPostgres
 		options = append(options, goose.WithSessionLocker(advisoryLock{}))
 	}
+
 	return goose.NewProvider(dialect, db.writer.DB, files, options...)
 }
 
@@ -134,10 +148,12 @@ func newestMigration(d Dialect) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+
 	names, err := fs.Glob(files, "*.sql")
 	if err != nil {
 		return 0, err
 	}
+
 	newest := int64(0)
 	for _, name := range names {
 		version, err := goose.NumericComponent(name)
@@ -146,6 +162,7 @@ func newestMigration(d Dialect) (int64, error) {
 		}
 		newest = max(newest, version)
 	}
+
 	return newest, nil
 }
 
@@ -168,9 +185,11 @@ type advisoryLock struct{}
 func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		var got bool
-		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, migrationLock).Scan(&got); err != nil || got {
+		if err := conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, migrationLock).Scan(&got); err != nil ||
+			got {
 			return err
 		}
+
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -35,6 +35,7 @@ func onEachEmptyDatabase(t *testing.T, f func(t *testing.T, open func() *databas
 			return db
 		})
 	})
+
 	t.Run("postgres", func(t *testing.T) {
 		url := testkit.PostgresServer(t).EmptyDatabase(t)
 		f(t, func() *database.DB { return testkit.OpenPostgres(t, url) })
@@ -45,7 +46,8 @@ func TestMigrateTellsFromWhichVersionToWhich(t *testing.T) {
 	onEachEmptyDatabase(t, func(t *testing.T, open func() *database.DB) {
 		db := open()
 		require.Equal(t, &database.SchemaError{Have: 0, Need: schemaVersion}, db.CheckSchema(t.Context()))
-		require.ErrorContains(t, db.CheckSchema(t.Context()), fmt.Sprintf("at version 0, this build needs version %d", schemaVersion))
+		require.ErrorContains(t, db.CheckSchema(t.Context()),
+			fmt.Sprintf("at version 0, this build needs version %d", schemaVersion))
 
 		from, to, err := database.Migrate(t.Context(), db, testkit.Logger(t))
 		require.NoError(t, err)
@@ -67,6 +69,7 @@ func TestFiftyMigrationsAtOnceDoTheWorkOnce(t *testing.T) {
 		for i := range handles {
 			handles[i] = open()
 		}
+
 		var worked atomic.Int64
 		errs := together(replicas, func(i int) error {
 			from, to, err := database.Migrate(t.Context(), handles[i], nil)
@@ -75,6 +78,7 @@ func TestFiftyMigrationsAtOnceDoTheWorkOnce(t *testing.T) {
 			}
 			return errors.Join(err, handles[i].CheckSchema(t.Context()))
 		})
+
 		require.NoError(t, errors.Join(errs...))
 		require.EqualValues(t, 1, worked.Load())
 		addTenant(t, handles[0], "a")
@@ -83,7 +87,8 @@ func TestFiftyMigrationsAtOnceDoTheWorkOnce(t *testing.T) {
 
 func TestASchemaOfANewerBuildIsLeftAlone(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		_, err := db.Exec(t.Context(), "test.newer", `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`)
+		_, err := db.Exec(t.Context(), "test.newer",
+			`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`)
 		require.NoError(t, err)
 		require.NoError(t, db.CheckSchema(t.Context()))
 		from, to, err := database.Migrate(t.Context(), db, nil)
@@ -126,6 +131,7 @@ func TestAMigrationThatFailsLeavesNothingBehind(t *testing.T) {
 			"00002_good.sql": {Data: []byte("-- +goose Up\nCREATE TABLE two (id text PRIMARY KEY);\n")},
 			"00003_good.sql": {Data: []byte("-- +goose Up\nCREATE TABLE three (id text PRIMARY KEY);\n")},
 		}
+
 		from, to, err := database.MigrateFiles(t.Context(), db, files)
 		require.NoError(t, err, "the lock is free, the work goes on")
 		require.EqualValues(t, 1, from)
@@ -137,9 +143,13 @@ func TestBothDialectsHaveTheSameTablesAndColumns(t *testing.T) {
 	lite, pg := testkit.SQLite(t), testkit.Postgres(t)
 	require.Equal(t, tables(t, pg), tables(t, lite))
 	var ofLite, ofPG []string
-	require.NoError(t, lite.Select(t.Context(), "test.columns", &ofLite, `SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
+	require.NoError(t,
+		lite.Select(t.Context(), "test.columns", &ofLite,
+			`SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c
 		WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' AND m.name <> 'goose_db_version'`))
-	require.NoError(t, pg.Select(t.Context(), "test.columns", &ofPG, `SELECT table_name || '.' || column_name FROM information_schema.columns
+	require.NoError(t,
+		pg.Select(t.Context(), "test.columns", &ofPG,
+			`SELECT table_name || '.' || column_name FROM information_schema.columns
 		WHERE table_schema = 'public' AND NOT (SELECT relispartition FROM pg_class WHERE oid = table_name::regclass) AND table_name <> 'goose_db_version'`))
 	require.ElementsMatch(t, ofPG, ofLite)
 }
@@ -150,6 +160,7 @@ func tables(t *testing.T, db *database.DB) []string {
 	if db.Dialect() == database.SQLite {
 		query = `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name`
 	}
+
 	var names []string
 	require.NoError(t, db.Select(t.Context(), "test.tables", &names, query))
 	return names
@@ -166,6 +177,7 @@ func TestAMigrationThatWasKilledBlocksNobody(t *testing.T) {
 		_, _ = os.Stdout.WriteString("held\n")
 		select {} // until killed
 	}
+
 	path := filepath.Join(t.TempDir(), "platform.db")
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 	child.Env = append(os.Environ(), childVariable+"="+path)

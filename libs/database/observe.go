@@ -42,12 +42,15 @@ func newObserver(h Handles, o Options) (*observer, error) {
 	if o.TracerProvider == nil {
 		o.TracerProvider = tracenoop.NewTracerProvider()
 	}
+
 	if o.MeterProvider == nil {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
+
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+
 	meter := o.MeterProvider.Meter(scopeName)
 	duration, err := meter.Float64Histogram("db.client.operation.duration",
 		metric.WithUnit("s"),
@@ -56,6 +59,7 @@ func newObserver(h Handles, o Options) (*observer, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	obs := &observer{
 		tracer:   o.TracerProvider.Tracer(scopeName),
 		duration: duration,
@@ -65,14 +69,17 @@ func newObserver(h Handles, o Options) (*observer, error) {
 	if err := obs.watchExpiry(meter); err != nil {
 		return nil, err
 	}
+
 	if err := obs.watchPool(meter, "writer", h.Writer); err != nil {
 		return nil, err
 	}
+
 	if h.Reader != h.Writer {
 		if err := obs.watchPool(meter, "reader", h.Reader); err != nil {
 			return nil, err
 		}
 	}
+
 	return obs, nil
 }
 
@@ -82,23 +89,29 @@ func (o *observer) call(ctx context.Context, name string, f func(ctx context.Con
 	inner := ctx
 	var span trace.Span
 	if trace.SpanFromContext(ctx).IsRecording() {
-		inner, span = o.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(o.system, attribute.String("db.operation.name", name)))
+		inner, span = o.tracer.Start(ctx, name, trace.WithSpanKind(trace.SpanKindClient),
+			trace.WithAttributes(o.system, attribute.String("db.operation.name", name)))
 		// Deferred, so that a panic in a transaction leaves no open span.
 		defer span.End()
 	}
+
 	err := wrap(ctx, name, f(inner))
 	kind := Classify(ctx, err)
 	if span != nil && kind > KindConflict {
 		span.SetAttributes(attribute.String("error.type", kind.String()))
 		span.SetStatus(codes.Error, kind.String())
 	}
+
 	elapsed := time.Since(start)
 	if o.duration.Enabled(ctx) {
 		o.duration.Record(ctx, elapsed.Seconds(), o.measurement(name, kind))
 	}
+
 	if elapsed > slowStatement {
-		o.logger.WarnContext(ctx, "slow database call", "statement", name, "duration", elapsed, "outcome", kind.String())
+		o.logger.WarnContext(ctx, "slow database call", "statement", name, "duration", elapsed,
+			"outcome", kind.String())
 	}
+
 	return err
 }
 
@@ -107,10 +120,12 @@ func (o *observer) measurement(name string, kind Kind) metric.MeasurementOption 
 	if known, ok := o.series.Load(key); ok {
 		return known.(metric.MeasurementOption)
 	}
+
 	attributes := []attribute.KeyValue{o.system, attribute.String("db.operation.name", name)}
 	if kind > KindConflict {
 		attributes = append(attributes, attribute.String("error.type", kind.String()))
 	}
+
 	made := metric.WithAttributeSet(attribute.NewSet(attributes...))
 	o.series.Store(key, made)
 	return made
@@ -123,25 +138,31 @@ func (o *observer) watchPool(meter metric.Meter, name string, pool *sql.DB) erro
 	if err != nil {
 		return err
 	}
+
 	limit, err := meter.Int64ObservableGauge("db.client.connection.max", metric.WithUnit("{connection}"),
 		metric.WithDescription("Connections that the pool may open."))
 	if err != nil {
 		return err
 	}
+
 	waits, err := meter.Int64ObservableCounter("db.client.connection.waits", metric.WithUnit("{wait}"),
 		metric.WithDescription("Calls that had to wait for a connection."))
 	if err != nil {
 		return err
 	}
+
 	waited, err := meter.Float64ObservableCounter("db.client.connection.wait_time", metric.WithUnit("s"),
 		metric.WithDescription("Time that calls waited for a connection, in all."))
 	if err != nil {
 		return err
 	}
+
 	of := func(more ...attribute.KeyValue) metric.MeasurementOption {
-		return metric.WithAttributeSet(attribute.NewSet(append(more, o.system, attribute.String("db.client.connection.pool.name", name))...))
+		return metric.WithAttributeSet(attribute.NewSet(append(more, o.system,
+			attribute.String("db.client.connection.pool.name", name))...))
 	}
-	all, used, idle := of(), of(attribute.String("db.client.connection.state", "used")), of(attribute.String("db.client.connection.state", "idle"))
+	all, used, idle := of(), of(attribute.String("db.client.connection.state",
+		"used")), of(attribute.String("db.client.connection.state", "idle"))
 	registration, err := meter.RegisterCallback(func(_ context.Context, observe metric.Observer) error {
 		stats := pool.Stats()
 		observe.ObserveInt64(count, int64(stats.InUse), used)
@@ -154,6 +175,7 @@ func (o *observer) watchPool(meter metric.Meter, name string, pool *sql.DB) erro
 	if err != nil {
 		return err
 	}
+
 	o.watched = append(o.watched, registration)
 	return nil
 }

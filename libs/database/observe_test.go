@@ -39,6 +39,7 @@ func TestCallsAreSeenByNameAndNeverByContent(t *testing.T) {
 			require.Contains(t, []attribute.Key{"db.system.name", "db.operation.name", "error.type"}, a.Key)
 		}
 	}
+
 	require.Equal(t, map[string]string{"request": "", "test.secret": "", "test.broken": "other"}, names)
 
 	got := collect(t, reader)
@@ -49,8 +50,13 @@ func TestCallsAreSeenByNameAndNeverByContent(t *testing.T) {
 		kind, _ := point.Attributes.Value("error.type")
 		series[name.AsString()] = kind.AsString()
 	}
+
 	require.Equal(t, map[string]string{"test.secret": "", "test.broken": "other", "test.no_parent": ""}, series)
-	for _, name := range []string{"db.client.connection.count", "db.client.connection.max", "db.client.connection.waits", "db.client.connection.wait_time"} {
+
+	for _, name := range []string{
+		"db.client.connection.count", "db.client.connection.max", "db.client.connection.waits",
+		"db.client.connection.wait_time",
+	} {
 		require.Contains(t, got, name)
 	}
 
@@ -68,5 +74,6 @@ func collect(t *testing.T, reader sdkmetric.Reader) map[string]metricdata.Aggreg
 			found[m.Name] = m.Data
 		}
 	}
+
 	return found
 }

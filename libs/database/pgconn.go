@@ -45,14 +45,17 @@ func newPGConnector(dsn, dsnWithSettings string, patience time.Duration) (*pgCon
 	if err != nil {
 		return nil, err
 	}
+
 	full, err := pq.NewConnector(dsnWithSettings)
 	if err != nil {
 		return nil, err
 	}
+
 	plain.Dialer(wireDialer{})
 	full.Dialer(wireDialer{})
 	c := &pgConnector{plain: plain, patience: patience}
 	c.current.Store(full)
+
 	return c, nil
 }
 
@@ -70,7 +73,7 @@ func (c *pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver implements [driver.Connector].
 func (c *pgConnector) Driver() driver.Driver { return c.plain.Driver() }
 
-// pooled tells whether the server turned out to be a pooler that takes no settings.
+// pooled reports whether the server turned out to be a pooler that takes no settings.
 func (c *pgConnector) pooled() bool { return c.current.Load() == c.plain }
 
 // refusesSettings recognizes PgBouncer's words; it has no code of its own for them.
@@ -84,12 +87,17 @@ func refusesSession(err error) bool {
 	if err == nil {
 		return false
 	}
+
 	text := err.Error()
-	for _, refusal := range []string{"session is read-only", "session is not read-only", "server is in hot standby mode", "server is not in hot standby mode"} {
+	for _, refusal := range []string{
+		"session is read-only", "session is not read-only", "server is in hot standby mode",
+		"server is not in hot standby mode",
+	} {
 		if strings.Contains(text, refusal) {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -99,13 +107,16 @@ func (c *pgConnector) open(ctx context.Context, connector *pq.Connector) (driver
 	if refusesSession(err) {
 		err = errors.Join(errNoPrimary, err)
 	}
+
 	if a.stop != nil && !a.stop() && err == nil {
 		// ctx ended at the last moment, and the wire with it.
 		return nil, errors.Join(ctx.Err(), conn.Close())
 	}
+
 	if err != nil {
 		return nil, err
 	}
+
 	return &pgConn{pqConn: conn.(pqConn), wire: a.wire, patience: c.patience}, nil
 }
 
@@ -123,7 +134,12 @@ type attemptKey struct{}
 // minute while they are idle.
 type wireDialer struct{}
 
-var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+var keepAlive = net.KeepAliveConfig{
+	Enable:   true,
+	Idle:     15 * time.Second,
+	Interval: 5 * time.Second,
+	Count:    3,
+}
 
 // DialContext implements [pq.DialerContext].
 func (wireDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
@@ -131,13 +147,16 @@ func (wireDialer) DialContext(ctx context.Context, network, address string) (net
 	if err != nil {
 		return nil, err
 	}
+
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
 	if !ok { // a request to cancel
 		return conn, nil
 	}
+
 	if a.stop != nil { // the wire of the host before, which was not taken
 		a.stop()
 	}
+
 	w := &wire{Conn: conn}
 	a.wire, a.stop = w, context.AfterFunc(a.ctx, func() { _ = conn.Close() })
 	return w, nil
@@ -196,9 +215,11 @@ func (c *pgConn) begin(ctx context.Context) {
 			limit, limited = most, true
 		}
 	}
+
 	if limited {
 		limit = limit.Add(cancelGrace)
 	}
+
 	_ = c.wire.SetDeadline(limit) // none when zero
 }
 

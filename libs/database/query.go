@@ -62,6 +62,7 @@ func (q queries) Exec(ctx context.Context, name, query string, args ...any) (int
 			return err
 		})
 	})
+
 	return affected, err
 }
 
@@ -94,15 +95,25 @@ func (db *DB) Tx(ctx context.Context, name string, f func(tx *Tx) error) error {
 		if err != nil {
 			return err
 		}
+
 		// After Commit this does nothing; it also runs when f panics.
 		defer func() { _ = tx.Rollback() }()
-		if inner = f(&Tx{queries{read: tx, write: tx, obs: db.obs, again: once}}); inner != nil {
+
+		if inner = f(&Tx{queries{
+			read:  tx,
+			write: tx,
+			obs:   db.obs,
+			again: once,
+		}}); inner != nil {
 			return nil
 		}
+
 		return tx.Commit()
 	})
+
 	if inner != nil {
 		return inner
 	}
+
 	return err
 }

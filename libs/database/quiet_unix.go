@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// quiet tells whether nothing has arrived on an idle connection. The server says
+// quiet reports whether nothing has arrived on an idle connection. The server says
 // something there only when it ends or has new settings; either way it is time for
 // another connection.
 func quiet(conn net.Conn) bool {
@@ -15,15 +15,18 @@ func quiet(conn net.Conn) bool {
 	if !ok {
 		return true
 	}
+
 	control, err := raw.SyscallConn()
 	if err != nil {
 		return false
 	}
+
 	silent := false
 	err = control.Control(func(fd uintptr) {
 		var one [1]byte
 		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK) // the socket does not block
 		silent = err == syscall.EAGAIN || err == syscall.EINTR
 	})
+
 	return err == nil && silent
 }

@@ -13,21 +13,42 @@ import (
 
 // ends are the columns that are set once, each with a row that has it NULL.
 var ends = []struct{ table, column, insert string }{
-	{"grants", "revoked_at", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
-		VALUES ('g', 'c', 'u', 't', 's', 'openid', false, $1, $1)`},
-	{"sessions", "ended_at", `INSERT INTO sessions (id, cookie_hash, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
-		VALUES ('s', '\x00', 'u', $1, '1', '[]', $1, $1, $1)`},
-	{"signing_keys", "revoked_at", `INSERT INTO signing_keys (kid, algorithm, generation, ref, public_jwk, published_at, active_from)
-		VALUES ('k', 'ES256', 1, 'r', '{}', $1, $1)`},
-	{"refresh_tokens", "rotated_at", `INSERT INTO refresh_tokens (token_hash, grant_id, client_id, scope, created_at, expires_at, absolute_expires_at)
-		VALUES ('\x00', 'g', 'c', 'openid', $1, $1, $1)`},
-	{"authorization_codes", "consumed_at", `INSERT INTO authorization_codes (code_hash, client_id, redirect_uri, scope, grant_id, offline, user_id,
+	{
+		"grants", "revoked_at",
+		`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+		VALUES ('g', 'c', 'u', 't', 's', 'openid', false, $1, $1)`,
+	},
+	{
+		"sessions", "ended_at",
+		`INSERT INTO sessions (id, cookie_hash, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
+		VALUES ('s', '\x00', 'u', $1, '1', '[]', $1, $1, $1)`,
+	},
+	{
+		"signing_keys", "revoked_at",
+		`INSERT INTO signing_keys (kid, algorithm, generation, ref, public_jwk, published_at, active_from)
+		VALUES ('k', 'ES256', 1, 'r', '{}', $1, $1)`,
+	},
+	{
+		"refresh_tokens", "rotated_at",
+		`INSERT INTO refresh_tokens (token_hash, grant_id, client_id, scope, created_at, expires_at, absolute_expires_at)
+		VALUES ('\x00', 'g', 'c', 'openid', $1, $1, $1)`,
+	},
+	{
+		"authorization_codes", "consumed_at",
+		`INSERT INTO authorization_codes (code_hash, client_id, redirect_uri, scope, grant_id, offline, user_id,
 		tenant_id, session_id, auth_time, acr, amr, created_at, expires_at)
-		VALUES ('\x00', 'c', 'https://a.test', 'openid', 'g', false, 'u', 't', 's', $1, '1', '[]', $1, $1)`},
-	{"authorization_requests", "consumed_at", `INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode,
-		scope, created_at, expires_at) VALUES ('r', 'authorize', '\x00', 'c', 'https://a.test', 'query', 'openid', $1, $1)`},
-	{"device_codes", "consumed_at", `INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, interval_seconds, created_at, expires_at)
-		VALUES ('\x00', 'AAAA', 'c', 'openid', 5, $1, $1)`},
+		VALUES ('\x00', 'c', 'https://a.test', 'openid', 'g', false, 'u', 't', 's', $1, '1', '[]', $1, $1)`,
+	},
+	{
+		"authorization_requests", "consumed_at",
+		`INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode,
+		scope, created_at, expires_at) VALUES ('r', 'authorize', '\x00', 'c', 'https://a.test', 'query', 'openid', $1, $1)`,
+	},
+	{
+		"device_codes", "consumed_at",
+		`INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, interval_seconds, created_at, expires_at)
+		VALUES ('\x00', 'AAAA', 'c', 'openid', 5, $1, $1)`,
+	},
 }
 
 // What has ended is neither revived nor moved, not even by the owner of the tables.
@@ -38,7 +59,9 @@ func TestWhatHasEndedStaysEnded(t *testing.T) {
 			return err
 		}
 		now, later := database.At(start), database.At(start.Add(time.Second))
-		require.NoError(t, exec(`INSERT INTO users (id, email, created_at, updated_at) VALUES ('u', 'u@d.test', $1, $1)`, now))
+		require.NoError(t,
+			exec(`INSERT INTO users (id, email, created_at, updated_at) VALUES ('u', 'u@d.test', $1, $1)`, now))
+
 		for _, end := range ends {
 			require.NoError(t, exec(end.insert, now), end.table)
 			set := fmt.Sprintf(`UPDATE %s SET %s = $1`, end.table, end.column)
@@ -59,12 +82,16 @@ func TestADecidedDeviceStaysDecided(t *testing.T) {
 			return err
 		}
 		require.NoError(t, exec(ends[6].insert, database.At(start)))
-		require.NoError(t, exec(`UPDATE device_codes SET decision = 'approved', user_id = 'ada', session_id = 's', grant_id = 'g'`))
+		require.NoError(t,
+			exec(`UPDATE device_codes SET decision = 'approved', user_id = 'ada', session_id = 's', grant_id = 'g'`))
+
 		for _, set := range []string{
-			`decision = ''`, `decision = 'denied'`, `user_id = 'eve'`, `tenant_id = 'x'`, `session_id = 'x'`, `grant_id = 'x'`, `acr = '2'`, `amr = '["hwk"]'`,
+			`decision = ''`, `decision = 'denied'`, `user_id = 'eve'`, `tenant_id = 'x'`, `session_id = 'x'`,
+			`grant_id = 'x'`, `acr = '2'`, `amr = '["hwk"]'`,
 		} {
 			require.ErrorContains(t, exec(`UPDATE device_codes SET `+set), "set once and never changes", set)
 		}
+
 		require.NoError(t, exec(`UPDATE device_codes SET interval_seconds = 10, expires_at = $1`, database.At(start)))
 	})
 }
@@ -74,14 +101,17 @@ func TestNoRoleRevivesWhatHasEnded(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	owner := testkit.OpenPostgres(t, url)
-	_, err := owner.Exec(t.Context(), "test.user", `INSERT INTO users (id, email, created_at, updated_at) VALUES ('u', 'u@d.test', now(), now())`)
+	_, err := owner.Exec(t.Context(), "test.user",
+		`INSERT INTO users (id, email, created_at, updated_at) VALUES ('u', 'u@d.test', now(), now())`)
 	require.NoError(t, err)
+
 	for _, end := range ends {
 		_, err := owner.Exec(t.Context(), "test.insert", end.insert, database.At(start))
 		require.NoError(t, err)
 		_, err = owner.Exec(t.Context(), "test.end", fmt.Sprintf(`UPDATE %s SET %s = now()`, end.table, end.column))
 		require.NoError(t, err)
 	}
+
 	for _, role := range database.RoleNames() {
 		db := testkit.OpenPostgres(t, server.LoginURL(t, url, role))
 		for _, end := range ends {

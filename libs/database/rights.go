@@ -40,19 +40,27 @@ func Rights() []Right {
 		if parts == nil {
 			continue
 		}
+
 		for _, verb := range verbs.FindAllStringSubmatch(parts[1], -1) {
 			var columns []string
 			if verb[2] != "" {
 				columns = separator.Split(strings.TrimSpace(verb[2]), -1)
 				slices.Sort(columns)
 			}
+
 			for _, table := range separator.Split(parts[2], -1) {
 				for _, role := range separator.Split(parts[3], -1) {
-					all = append(all, Right{Role: role, Table: table, Verb: verb[1], Columns: columns})
+					all = append(all, Right{
+						Role:    role,
+						Table:   table,
+						Verb:    verb[1],
+						Columns: columns,
+					})
 				}
 			}
 		}
 	}
+
 	return merge(all)
 }
 
@@ -69,14 +77,18 @@ func merge(rights []Right) []Right {
 			slices.Sort(r.Columns)
 			r.Columns = slices.Compact(r.Columns)
 		}
+
 		merged[k] = r
 	}
+
 	all := make([]Right, 0, len(merged))
 	for _, r := range merged {
 		all = append(all, r)
 	}
+
 	slices.SortFunc(all, func(a, b Right) int {
-		return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Table, b.Table), strings.Compare(a.Verb, b.Verb))
+		return cmp.Or(strings.Compare(a.Role, b.Role), strings.Compare(a.Table, b.Table),
+			strings.Compare(a.Verb, b.Verb))
 	})
 	return all
 }
@@ -121,16 +133,20 @@ func CompareRights(ctx context.Context, db *DB) (RightsDiff, error) {
 	if db.dialect != Postgres {
 		return diff, fmt.Errorf("database: %s has no roles", db.dialect)
 	}
+
 	expected := map[[3]string]Right{}
 	var tables []string
 	for _, r := range Rights() {
 		expected[[3]string{r.Role, r.Table, r.Verb}] = r
 		tables = append(tables, r.Table)
 	}
+
 	var rows []rightsRow
-	if err := db.Select(ctx, "database.rights", &rows, actualRights, strings.Join(RoleNames(), ","), strings.Join(tables, ",")); err != nil {
+	if err := db.Select(ctx, "database.rights", &rows, actualRights, strings.Join(RoleNames(), ","),
+		strings.Join(tables, ",")); err != nil {
 		return diff, err
 	}
+
 	seen := map[string]bool{}
 	for _, row := range rows {
 		seen[row.Role] = true
@@ -143,11 +159,13 @@ func CompareRights(ctx context.Context, db *DB) (RightsDiff, error) {
 			diff.Excess = append(diff.Excess, *excess)
 		}
 	}
+
 	for _, role := range RoleNames() {
 		if !seen[role] {
 			diff.Absent = append(diff.Absent, role)
 		}
 	}
+
 	diff.Missing, diff.Excess = merge(diff.Missing), merge(diff.Excess)
 	return diff, nil
 }
@@ -167,6 +185,7 @@ func (r rightsRow) compare(wanted []string, known bool) (missing, excess *Right)
 	if known && wanted == nil {
 		wanted = all
 	}
+
 	var granted []string
 	if r.Granted != nil {
 		granted = strings.Split(*r.Granted, ",")
@@ -183,5 +202,11 @@ func (r rightsRow) right(all, has, lacks []string) *Right {
 	case len(all):
 		columns = nil
 	}
-	return &Right{Role: r.Role, Table: r.Table, Verb: r.Verb, Columns: columns}
+
+	return &Right{
+		Role:    r.Role,
+		Table:   r.Table,
+		Verb:    r.Verb,
+		Columns: columns,
+	}
 }

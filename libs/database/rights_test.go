@@ -11,9 +11,19 @@ import (
 
 func TestRightsAreReadFromRolesSQL(t *testing.T) {
 	rights := database.Rights()
-	require.Contains(t, rights, database.Right{Role: "platform_keys", Table: "signing_keys", Verb: "UPDATE", Columns: []string{"active_from", "retire_at", "revoked_at"}})
+	require.Contains(t, rights, database.Right{
+		Role:    "platform_keys",
+		Table:   "signing_keys",
+		Verb:    "UPDATE",
+		Columns: []string{"active_from", "retire_at", "revoked_at"},
+	})
+
 	require.Contains(t, rights, database.Right{Role: "platform_token", Table: "refresh_tokens", Verb: "DELETE"})
-	require.Equal(t, []string{"platform_authorize", "platform_device", "platform_keys", "platform_operator", "platform_session", "platform_token"}, database.RoleNames())
+	require.Equal(t,
+		[]string{
+			"platform_authorize", "platform_device", "platform_keys", "platform_operator",
+			"platform_session", "platform_token",
+		}, database.RoleNames())
 }
 
 func TestAMigratedDatabaseHasExactlyTheRights(t *testing.T) {
@@ -33,6 +43,7 @@ func TestRightsThatDifferAreNamed(t *testing.T) {
 		_, err := db.Exec(t.Context(), "test.grant", statement)
 		require.NoError(t, err)
 	}
+
 	exec(`REVOKE DELETE ON refresh_tokens FROM platform_token`)
 	exec(`REVOKE UPDATE (revoked_at) ON signing_keys FROM platform_keys`)
 	exec(`GRANT SELECT (token_hash) ON refresh_tokens TO platform_device`)
@@ -45,7 +56,13 @@ func TestRightsThatDifferAreNamed(t *testing.T) {
 		{Role: "platform_token", Table: "refresh_tokens", Verb: "DELETE"},
 	}, diff.Missing)
 	require.Len(t, diff.Excess, 7, "what everybody may, each role may")
-	require.Contains(t, diff.Excess, database.Right{Role: "platform_device", Table: "refresh_tokens", Verb: "SELECT", Columns: []string{"token_hash"}})
+	require.Contains(t, diff.Excess, database.Right{
+		Role:    "platform_device",
+		Table:   "refresh_tokens",
+		Verb:    "SELECT",
+		Columns: []string{"token_hash"},
+	})
+
 	require.Equal(t, "platform_device: SELECT (token_hash) on refresh_tokens", diff.Excess[2].String())
 	require.NoError(t, database.ApplyRoles(t.Context(), db))
 	diff, err = database.CompareRights(t.Context(), db)

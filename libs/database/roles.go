@@ -17,6 +17,7 @@ func ApplyRoles(ctx context.Context, db *DB) error {
 	if db.dialect != Postgres {
 		return fmt.Errorf("database: %s has no roles", db.dialect)
 	}
+
 	// Without arguments the driver sends all statements in one message.
 	return db.Tx(ctx, "database.roles", func(tx *Tx) error {
 		_, err := tx.Exec(ctx, "database.roles", rolesSQL)

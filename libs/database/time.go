@@ -39,5 +39,6 @@ func (t *Time) Scan(src any) error {
 	default:
 		return fmt.Errorf("database: a time column holds %T", src)
 	}
+
 	return nil
 }

@@ -20,26 +20,36 @@ func TestTimesComeBackInUTCAndMicroseconds(t *testing.T) {
 		"UTC stays":                     {start, start},
 		"another zone is the same time": {start.In(zone), start},
 		"nanoseconds are cut, never rounded": {
-			time.Date(2026, 1, 1, 0, 0, 0, 999_999_999, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 999_999_000, time.UTC),
+			time.Date(2026, 1, 1, 0, 0, 0, 999_999_999, time.UTC),
+			time.Date(2026, 1, 1, 0, 0, 0, 999_999_000, time.UTC),
 		},
 		"the monotonic clock goes": {time.Unix(1_800_000_000, 0).Local(), time.Unix(1_800_000_000, 0).UTC()},
-		"before 1970":              {time.Date(1960, 2, 3, 4, 5, 6, 7000, time.UTC), time.Date(1960, 2, 3, 4, 5, 6, 7000, time.UTC)},
-		"far ahead":                {time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)},
+		"before 1970": {
+			time.Date(1960, 2, 3, 4, 5, 6, 7000, time.UTC), time.Date(1960, 2, 3, 4, 5, 6, 7000, time.UTC),
+		},
+		"far ahead": {
+			time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
+		},
 		"zero is NULL":             {time.Time{}, time.Time{}},
 		"zero in another zone too": {time.Time{}.In(zone), time.Time{}},
 	}
+
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		addTenant(t, db, "a")
+
 		for name, test := range tests {
 			t.Run(name, func(t *testing.T) {
 				for _, in := range []database.Time{database.At(test.in), {Time: test.in}} {
 					var got database.Time
-					require.NoError(t, db.Returning(t.Context(), "test.write", &got, `UPDATE tenants SET disabled_at = $1 RETURNING disabled_at`, in))
+					require.NoError(t,
+						db.Returning(t.Context(), "test.write", &got,
+							`UPDATE tenants SET disabled_at = $1 RETURNING disabled_at`, in))
 					require.Equal(t, test.want, got.Time)
 					require.NoError(t, db.Get(t.Context(), "test.read", &got, `SELECT disabled_at FROM tenants`))
 					require.Equal(t, test.want, got.Time)
 					var null bool
-					require.NoError(t, db.Get(t.Context(), "test.null", &null, `SELECT disabled_at IS NULL FROM tenants`))
+					require.NoError(t,
+						db.Get(t.Context(), "test.null", &null, `SELECT disabled_at IS NULL FROM tenants`))
 					require.Equal(t, test.want.IsZero(), null)
 				}
 			})
@@ -50,12 +60,14 @@ func TestTimesComeBackInUTCAndMicroseconds(t *testing.T) {
 func TestTimesCompareAndAggregate(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		addTenant(t, db, "a")
+
 		for offset, want := range map[time.Duration]bool{-time.Microsecond: false, 0: true, time.Microsecond: true} {
 			var due bool
 			at := database.At(start.Add(offset).In(time.FixedZone("far", -9*3600)))
 			require.NoError(t, db.Get(t.Context(), "test.due", &due, `SELECT created_at <= $1 FROM tenants`, at))
 			require.Equal(t, want, due, offset)
 		}
+
 		var latest database.Time
 		require.NoError(t, db.Get(t.Context(), "test.max", &latest, `SELECT max(created_at) FROM tenants`))
 		require.Equal(t, start, latest.Time)
@@ -65,14 +77,18 @@ func TestTimesCompareAndAggregate(t *testing.T) {
 func TestSQLiteKeepsTimesAsIntegers(t *testing.T) {
 	db := testkit.SQLite(t)
 	addTenant(t, db, "a")
-	_, err := db.Exec(t.Context(), "test.bare", `UPDATE tenants SET updated_at = $1`, start.In(time.FixedZone("far", 3600)))
+	_, err := db.Exec(t.Context(), "test.bare", `UPDATE tenants SET updated_at = $1`,
+		start.In(time.FixedZone("far", 3600)))
 	require.NoError(t, err)
 	var row struct {
 		Type   string `db:"type"`
 		Micros int64  `db:"micros"`
 		Same   bool   `db:"same"`
 	}
-	require.NoError(t, db.Get(t.Context(), "test.type", &row, `SELECT typeof(created_at) AS type, created_at AS micros, created_at = updated_at AS same FROM tenants`))
+
+	require.NoError(t,
+		db.Get(t.Context(), "test.type", &row,
+			`SELECT typeof(created_at) AS type, created_at AS micros, created_at = updated_at AS same FROM tenants`))
 	require.Equal(t, "integer", row.Type)
 	require.Equal(t, start.UnixMicro(), row.Micros)
 	require.True(t, row.Same, "a bare time is written the same way")
@@ -84,15 +100,20 @@ func TestATimeColumnThatHoldsTextIsAnError(t *testing.T) {
 
 func TestJSONComesBackAsItWas(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		_, err := db.Exec(t.Context(), "test.insert", `INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('c', 'C', 'WEB', 'GLOBAL', $1, $1)`, database.At(start))
+		_, err := db.Exec(t.Context(), "test.insert",
+			`INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('c', 'C', 'WEB', 'GLOBAL', $1, $1)`, database.At(
+				start))
 		require.NoError(t, err)
 
 		var lists database.JSON[[]string]
 		read := func(column string) string {
 			var text string
-			require.NoError(t, db.Get(t.Context(), "test.text", &text, `SELECT coalesce(cast(`+column+` AS text), 'NULL') FROM applications`))
+			require.NoError(t,
+				db.Get(t.Context(), "test.text", &text,
+					`SELECT coalesce(cast(`+column+` AS text), 'NULL') FROM applications`))
 			return text
 		}
+
 		write := func(column string, value any) {
 			_, err := db.Exec(t.Context(), "test.write", `UPDATE applications SET `+column+` = $1`, value)
 			require.NoError(t, err)

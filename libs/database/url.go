@@ -25,10 +25,12 @@ func ParseURL(raw string) (*url.URL, error) {
 	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
 		authority, tail = rest[:end], rest[end:]
 	}
+
 	user, hosts := "", authority
 	if at := strings.LastIndex(authority, "@"); at >= 0 {
 		user, hosts = authority[:at+1], authority[at+1:]
 	}
+
 	if !strings.Contains(hosts, ",") {
 		return single(raw)
 	}
@@ -39,10 +41,12 @@ func ParseURL(raw string) (*url.URL, error) {
 			return nil, errURL
 		}
 	}
+
 	u, err := single(scheme + "://" + user + tail)
 	if err != nil {
 		return nil, err
 	}
+
 	u.Host = hosts
 	return u, nil
 }
@@ -70,8 +74,10 @@ func DSN(raw string) (string, error) {
 			query.Del(key)
 		}
 	}
+
 	query.Set("timezone", "UTC")
 	query.Set("binary_parameters", "yes")
+
 	if !query.Has("connect_timeout") {
 		query.Set("connect_timeout", connectTimeout)
 	}
@@ -82,6 +88,7 @@ func DSN(raw string) (string, error) {
 		query.Set("port", ports)
 		u.Host = ""
 	}
+
 	if strings.Contains(query.Get("host"), ",") && !query.Has("target_session_attrs") {
 		query.Set("target_session_attrs", "read-write")
 	}
@@ -101,7 +108,9 @@ func hostsAndPorts(list string) (hosts, ports string) {
 		if port == "" {
 			port = defaultPort
 		}
+
 		names, numbers = append(names, host), append(numbers, port)
 	}
+
 	return strings.Join(names, ","), strings.Join(numbers, ",")
 }

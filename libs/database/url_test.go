@@ -14,12 +14,24 @@ import (
 
 func TestADSNNamesSeveralHostsAsTheDriverTakesThem(t *testing.T) {
 	for raw, want := range map[string]map[string]string{
-		"postgres://u:p@h1,h2/db":                          {"host": "h1,h2", "port": "5432,5432", "target_session_attrs": "read-write"},
-		"postgres://u:p@h1:1,h2,[2001:db8::1]:3/db":        {"host": "h1,h2,2001:db8::1", "port": "1,5432,3", "target_session_attrs": "read-write"},
+		"postgres://u:p@h1,h2/db": {
+			"host":                 "h1,h2",
+			"port":                 "5432,5432",
+			"target_session_attrs": "read-write",
+		},
+		"postgres://u:p@h1:1,h2,[2001:db8::1]:3/db": {
+			"host":                 "h1,h2,2001:db8::1",
+			"port":                 "1,5432,3",
+			"target_session_attrs": "read-write",
+		},
 		"postgresql://h1,[::1]/db":                         {"host": "h1,::1", "port": "5432,5432"},
 		"postgres://u:p@h1,h2/db?target_session_attrs=any": {"target_session_attrs": "any"},
-		"postgres:///db?host=h1,h2":                        {"host": "h1,h2", "port": "", "target_session_attrs": "read-write"},
-		"postgres://u:p@h1:5433/db":                        {"host": "", "target_session_attrs": ""},
+		"postgres:///db?host=h1,h2": {
+			"host":                 "h1,h2",
+			"port":                 "",
+			"target_session_attrs": "read-write",
+		},
+		"postgres://u:p@h1:5433/db": {"host": "", "target_session_attrs": ""},
 	} {
 		dsn, err := database.DSN(raw)
 		require.NoError(t, err, raw)
@@ -31,7 +43,10 @@ func TestADSNNamesSeveralHostsAsTheDriverTakesThem(t *testing.T) {
 		}
 	}
 
-	for _, raw := range []string{"postgres://u:hush@h1,,h2/db", "postgres://u:hush@h1:x,h2/db", "postgres://u:hu%sh@h1,h2/db", "mysql://u:hush@h1,h2/db", "hush"} {
+	for _, raw := range []string{
+		"postgres://u:hush@h1,,h2/db", "postgres://u:hush@h1:x,h2/db", "postgres://u:hu%sh@h1,h2/db",
+		"mysql://u:hush@h1,h2/db", "hush",
+	} {
 		_, err := database.DSN(raw)
 		require.ErrorContains(t, err, "must be of the form", raw)
 		require.NotContains(t, err.Error(), "hush")
@@ -94,6 +109,7 @@ func TestOfSeveralHostsTheOneThatTakesWritesIsUsed(t *testing.T) {
 		require.NoError(t, db.Get(t.Context(), "test.port", &port, `SELECT inet_server_port()`))
 		return port
 	}
+
 	require.Equal(t, c.port(t, 1), connected(c.url(t)), "the first is a standby")
 	require.Equal(t, c.port(t, 1), connected(c.url(t, "127.0.0.1:1")), "and one before it is gone")
 	require.Equal(t, c.port(t, 1), connected(c.url(t)+"&target_session_attrs=read-write"))

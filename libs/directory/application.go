@@ -81,7 +81,7 @@ type ApplicationSecret struct {
 	ExpiresAt time.Time // zero: never
 }
 
-// Public tells whether the application can keep no secret: it must use PKCE and
+// Public reports whether the application can keep no secret: it must use PKCE and
 // cannot use client_credentials.
 func (a *Application) Public() bool { return a.Type == SPA || a.Type == Native }
 
@@ -110,10 +110,10 @@ func (a *Application) MisplacedLoopback(uri string) bool {
 	return a.Type != Native && !a.Development && strings.EqualFold(scheme, "http")
 }
 
-// AllowsGrant tells whether the application may use a grant type.
+// AllowsGrant reports whether the application may use a grant type.
 func (a *Application) AllowsGrant(g oauth.GrantType) bool { return slices.Contains(a.Grants, g) }
 
-// AllowsRedirect tells whether uri is one of the application's own, by the rule
+// AllowsRedirect reports whether uri is one of the application's own, by the rule
 // of oauth.MatchRedirectURI.
 func (a *Application) AllowsRedirect(uri string) bool {
 	return oauth.MatchRedirectURI(a.RedirectURIs, uri, a.Type == Native, a.AllowLocalhostRedirect)

@@ -6,7 +6,8 @@ import "slices"
 // Core 5.4). Userinfo gives these and no others.
 var (
 	ProfileClaims = []string{
-		"middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender", "birthdate", "zoneinfo", "locale",
+		"middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender",
+		"birthdate", "zoneinfo", "locale",
 	}
 	AddressClaims = []string{"address"}
 	PhoneClaims   = []string{"phone_number", "phone_number_verified"}

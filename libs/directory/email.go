@@ -34,16 +34,19 @@ func ParseEmail(typed string) (email string, ok bool) {
 	if !utf8.ValidString(typed) || len(typed) > 4*maxEmail {
 		return "", false
 	}
+
 	local, domain, found := strings.Cut(strings.TrimSpace(typed), "@")
 	if !found {
 		return "", false
 	}
+
 	local = lower(local)
 	domain, ok = ParseDomain(domain)
 	email = local + "@" + domain
 	if !ok || !dotAtom(local) || len(email) > maxEmail {
 		return "", false
 	}
+
 	return email, true
 }
 
@@ -54,15 +57,18 @@ func ParseDomain(typed string) (domain string, ok bool) {
 	if strings.HasSuffix(typed, ".") || strings.ContainsFunc(typed, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return "", false
 	}
+
 	domain, err := domains.ToASCII(typed)
 	if err != nil || domain == "" || strings.ContainsAny(domain, "@\"\\,;:<>()[]/?#%") {
 		return "", false
 	}
+
 	for _, r := range domain {
 		if r <= ' ' || r >= unicode.MaxASCII {
 			return "", false
 		}
 	}
+
 	return domain, true
 }
 
@@ -91,6 +97,7 @@ func dotAtom(local string) bool {
 	if local == "" || strings.HasPrefix(local, ".") || strings.HasSuffix(local, ".") || strings.Contains(local, "..") {
 		return false
 	}
+
 	for _, r := range local {
 		if unicode.IsSpace(r) || !unicode.IsPrint(r) || strings.ContainsRune(`"(),:;<>@[\]`, r) {
 			return false

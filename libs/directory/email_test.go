@@ -34,13 +34,16 @@ func TestAnAddressHasOneForm(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, got, again)
 	}
+
 	for _, typed := range []string{
-		"", "ada", "@acme.test", "ada@", "ada@acme.test.", "a b@acme.test", `"a b"@acme.test`, "a..b@acme.test", "ada@[127.0.0.1]",
+		"", "ada", "@acme.test", "ada@", "ada@acme.test.", "a b@acme.test", `"a b"@acme.test`,
+		"a..b@acme.test", "ada@[127.0.0.1]",
 		"ada@xn--\u00fc.test", "ada@xn--0.test", "ada@a\u200bcme.test", "ada@acme..test", "ada\xff@acme.test",
 	} {
 		_, ok := directory.ParseEmail(typed)
 		require.False(t, ok, "%q", typed)
 	}
+
 	require.Equal(t, "z\u00f6e@b\u00fccher.test", directory.ReadableEmail("z\u00f6e@xn--bcher-kva.test"))
 }
 
@@ -48,11 +51,13 @@ func FuzzParseEmail(f *testing.F) {
 	for _, seed := range []string{"ada@acme.test", "ada@b\u00fccher.test", "\u0130@x", "a@xn--0", "a@\u3002"} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, typed string) {
 		email, ok := directory.ParseEmail(typed)
 		if !ok {
 			return
 		}
+
 		again, ok := directory.ParseEmail(email)
 		require.True(t, ok)
 		require.Equal(t, email, again)

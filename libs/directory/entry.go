@@ -66,10 +66,12 @@ func EntryTo(tenantID string, user *User, memberOf []Tenant, app *Application, a
 		Alone:       app == nil,
 		AMR:         amr,
 	}
+
 	i := slices.IndexFunc(memberOf, func(t Tenant) bool { return t.ID == tenantID })
 	if i >= 0 {
 		e.Tenant, e.Member = &memberOf[i], true
 	}
+
 	return e
 }
 

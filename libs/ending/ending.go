@@ -101,9 +101,11 @@ func Mark(ctx context.Context, tx *database.Tx, a Access) error {
 	if err := a.check(); err != nil {
 		return err
 	}
+
 	if _, err := tx.Exec(ctx, "access_ends.count", count, a.UserID, a.TenantID, a.ClientID); err != nil {
 		return err
 	}
+
 	if a.ExceptSession == "" {
 		return nil
 	}
@@ -118,5 +120,6 @@ func Mark(ctx context.Context, tx *database.Tx, a Access) error {
 			return err
 		}
 	}
+
 	return nil
 }

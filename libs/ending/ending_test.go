@@ -29,9 +29,12 @@ func seed(t *testing.T, db *database.DB) {
 		for _, id := range []string{"acme", "bolt"} {
 			require.NoError(t, w.SaveTenant(ctx, directory.Tenant{ID: id, Slug: id, Name: id}, nil, start))
 		}
+
 		for _, id := range []string{"ada", "bob"} {
-			require.NoError(t, w.SaveUser(ctx, directory.User{ID: id, Email: id + "@acme.test"}, []string{"acme", "bolt"}, start))
+			require.NoError(t,
+				w.SaveUser(ctx, directory.User{ID: id, Email: id + "@acme.test"}, []string{"acme", "bolt"}, start))
 		}
+
 		for _, id := range []string{"web", "cli"} {
 			require.NoError(t, w.SaveApplication(ctx, &directory.Application{
 				ClientID:             id,
@@ -40,6 +43,7 @@ func seed(t *testing.T, db *database.DB) {
 				BackchannelLogoutURI: "https://" + id + ".test/out",
 			}, start))
 		}
+
 		return nil
 	}))
 }
@@ -99,10 +103,12 @@ func redeem(t *testing.T, db *database.DB, name, client, sessionID, user, tenant
 func populate(t *testing.T, db *database.DB) {
 	t.Helper()
 	seed(t, db)
+
 	for _, user := range []string{"ada", "bob"} {
 		for _, tenant := range []string{"acme", "bolt"} {
 			id := user + "." + tenant
 			session(t, db, id, user, tenant)
+
 			for _, client := range []string{"web", "cli"} {
 				for _, offline := range []bool{false, true} {
 					name := fmt.Sprintf("%s.%s.%v", id, client, offline)
@@ -134,10 +140,13 @@ func TestAllAccessOfAPersonEndsAtOnce(t *testing.T) {
 
 		ended, err := ending.End(t.Context(), db, ending.Access{UserID: "ada"}, start)
 		require.NoError(t, err)
-		require.Equal(t, ending.Ended{Sessions: 2, Grants: 4, Notices: 4}, ended, "the online grants end with their sessions")
+		require.Equal(t, ending.Ended{Sessions: 2, Grants: 4, Notices: 4}, ended,
+			"the online grants end with their sessions")
 		require.Equal(t, []string{"ada.acme", "ada.bolt"}, ids(t, db, deadSessions))
 		require.Len(t, ids(t, db, deadGrants), 8)
-		require.Equal(t, []string{"ada.acme.cli.code", "ada.acme.web.code", "ada.bolt.cli.code", "ada.bolt.web.code"}, ids(t, db, deadCodes))
+		require.Equal(t,
+			[]string{"ada.acme.cli.code", "ada.acme.web.code", "ada.bolt.cli.code", "ada.bolt.web.code"},
+			ids(t, db, deadCodes))
 		require.Equal(t, []string{"ada.acme:cli", "ada.acme:web", "ada.bolt:cli", "ada.bolt:web"}, ids(t, db, notices))
 
 		ended, err = ending.Finish(t.Context(), db, start)
@@ -194,7 +203,8 @@ func TestAScopeEndsAndNothingElse(t *testing.T) {
 func emptied(t *testing.T, db *database.DB) {
 	t.Helper()
 	for _, table := range []string{
-		"logout_outbox", "grants", "authorization_codes", "device_codes", "sessions", "memberships", "users", "tenants", "applications",
+		"logout_outbox", "grants", "authorization_codes", "device_codes", "sessions", "memberships", "users",
+		"tenants", "applications",
 		"access_ends",
 	} {
 		change(t, db, `DELETE FROM `+table)
@@ -216,9 +226,18 @@ func TestAnAccessIsOneOfFour(t *testing.T) {
 
 // switches are what a hand at the database does, and undoes.
 var switches = map[string][2]string{
-	"a person":       {`UPDATE users SET disabled_at = updated_at WHERE id = 'ada'`, `UPDATE users SET disabled_at = NULL WHERE id = 'ada'`},
-	"a tenant":       {`UPDATE tenants SET disabled_at = updated_at WHERE id = 'acme'`, `UPDATE tenants SET disabled_at = NULL WHERE id = 'acme'`},
-	"an application": {`UPDATE applications SET disabled_at = updated_at WHERE client_id = 'web'`, `UPDATE applications SET disabled_at = NULL WHERE client_id = 'web'`},
+	"a person": {
+		`UPDATE users SET disabled_at = updated_at WHERE id = 'ada'`,
+		`UPDATE users SET disabled_at = NULL WHERE id = 'ada'`,
+	},
+	"a tenant": {
+		`UPDATE tenants SET disabled_at = updated_at WHERE id = 'acme'`,
+		`UPDATE tenants SET disabled_at = NULL WHERE id = 'acme'`,
+	},
+	"an application": {
+		`UPDATE applications SET disabled_at = updated_at WHERE client_id = 'web'`,
+		`UPDATE applications SET disabled_at = NULL WHERE client_id = 'web'`,
+	},
 	"a membership": {
 		`DELETE FROM memberships WHERE user_id = 'ada' AND tenant_id = 'acme'`,
 		`INSERT INTO memberships (user_id, tenant_id, created_at) SELECT 'ada', 'acme', created_at FROM users WHERE id = 'ada'`,
@@ -242,7 +261,9 @@ func TestDisabledAndEnabledRevivesNothing(t *testing.T) {
 					require.NoError(t, err)
 					require.False(t, standing.Live(), grant)
 				}
-				require.ErrorIs(t, redeem(t, db, "ada.acme.web.code", "web", "ada.acme", "ada", "acme", true), grants.ErrRevoked)
+
+				require.ErrorIs(t,
+					redeem(t, db, "ada.acme.web.code", "web", "ada.acme", "ada", "acme", true), grants.ErrRevoked)
 				bobs, err := token.Standing(t.Context(), "bob.bolt.cli.true", nil, start)
 				require.NoError(t, err)
 				require.True(t, bobs.Live(), "another's stands")
@@ -266,6 +287,7 @@ func TestARedemptionUnderWayDoesNotOutliveTheEnd(t *testing.T) {
 				emptied(t, db)
 				seed(t, db)
 				session(t, db, "ses", "ada", "acme")
+
 				for i := range racers {
 					code(t, db, fmt.Sprint("code", i), "web", "ses", "ada", "acme", true)
 				}
@@ -289,6 +311,7 @@ func TestARedemptionUnderWayDoesNotOutliveTheEnd(t *testing.T) {
 						}, nil, start.Add(2*time.Hour), start)
 					})
 				}
+
 				racing.Go(func() {
 					<-begin
 					_, err := db.Exec(t.Context(), "test.disable", statements[0])
@@ -296,6 +319,7 @@ func TestARedemptionUnderWayDoesNotOutliveTheEnd(t *testing.T) {
 					_, err = db.Exec(t.Context(), "test.enable", statements[1])
 					assert.NoError(t, err)
 				})
+
 				close(begin)
 				racing.Wait()
 
@@ -335,14 +359,18 @@ func TestTheRolesThatEndAccessMay(t *testing.T) {
 		owner := testkit.OpenPostgres(t, url)
 		populate(t, owner)
 		db := testkit.OpenPostgres(t, server.LoginURL(t, url, role))
-		for _, a := range []ending.Access{{UserID: "ada", TenantID: "acme"}, {ClientID: "web"}, {TenantID: "bolt"}, {UserID: "bob"}} {
+		for _, a := range []ending.Access{
+			{UserID: "ada", TenantID: "acme"}, {ClientID: "web"}, {TenantID: "bolt"}, {UserID: "bob"},
+		} {
 			_, err := ending.End(t.Context(), db, a, start)
 			require.NoError(t, err, "%s %v", role, a)
 		}
+
 		if role == "platform_session" {
 			_, err := ending.End(t.Context(), db, ending.Access{UserID: "bob", ExceptSession: "bob.acme"}, start)
 			require.NoError(t, err)
 		}
+
 		require.Len(t, ids(t, owner, deadSessions), 4)
 	}
 }

@@ -46,6 +46,7 @@ func Finish(ctx context.Context, db *database.DB, at time.Time) (Ended, error) {
 	if err := db.Select(ctx, "access_ends.unfinished", &waiting, unfinished); err != nil {
 		return total, err
 	}
+
 	for _, s := range waiting {
 		ended, err := finish(ctx, db, s, at)
 		total.add(ended)
@@ -53,6 +54,7 @@ func Finish(ctx context.Context, db *database.DB, at time.Time) (Ended, error) {
 			return total, err
 		}
 	}
+
 	return total, nil
 }
 
@@ -70,6 +72,7 @@ SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE finished < end
 
 		ended, more, err := step(ctx, db, waiting[0], at)
 		total += ended.Sessions + ended.Grants
+
 		if err == nil && !more {
 			err = done(ctx, db, waiting[0])
 		}
@@ -77,6 +80,7 @@ SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE finished < end
 			return total, err
 		}
 	}
+
 	return total, nil
 }
 
@@ -87,6 +91,7 @@ func finish(ctx context.Context, db *database.DB, s scope, at time.Time) (Ended,
 	if err != nil || !ended {
 		return total, err
 	}
+
 	for {
 		ended, more, err := step(ctx, db, s, at)
 		total.add(ended)
@@ -136,6 +141,7 @@ func all(ctx context.Context, tx *database.Tx, s scope, at time.Time) (Ended, er
 	if err != nil || !ended {
 		return total, err
 	}
+
 	for {
 		ended, more, err := rows(ctx, tx, s, at)
 		total.add(ended)
@@ -158,25 +164,31 @@ func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended En
 		if err != nil {
 			return ended, false, err
 		}
+
 		sessions = len(ids)
 		done, err := sessionstore.EndAll(ctx, tx, ids, at)
 		if err != nil {
 			return ended, false, err
 		}
+
 		ended.Sessions, ended.Notices = done.Sessions, done.Notices
 	}
+
 	if err := expire(ctx, tx, s, at); err != nil {
 		return ended, false, err
 	}
 
-	ids, err := dead(ctx, tx, "grants", s, "revoked_at", directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id"))
+	ids, err := dead(ctx, tx, "grants", s, "revoked_at",
+		directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id"))
 	if err != nil {
 		return ended, false, err
 	}
+
 	revoked, notices, err := revoke(ctx, tx, ids, at)
 	if err != nil {
 		return ended, false, err
 	}
+
 	ended.Grants += revoked
 	ended.Notices += notices
 	return ended, sessions == rowsAtOnce || len(ids) == rowsAtOnce, nil
@@ -200,18 +212,21 @@ func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
 	if s.ClientID != "" {
 		tables = append(tables, "authorization_requests")
 	}
+
 	condition, args := s.where("x", 2)
 	for _, table := range tables {
 		dead := ` AND x.ends <> ` + directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id")
 		if table == "authorization_requests" {
 			dead = ""
 		}
+
 		query := fmt.Sprintf(`UPDATE %s AS x SET expires_at = x.created_at WHERE %s AND x.consumed_at IS NULL AND x.expires_at > $1%s`,
 			table, condition, dead)
 		if _, err := tx.Exec(ctx, table+".end", query, append([]any{database.At(at)}, args...)...); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -223,12 +238,15 @@ func revoke(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (r
 	if len(ids) == 0 {
 		return 0, 0, nil
 	}
+
 	in, args := database.In(2, ids)
 	args = append([]any{database.At(at)}, args...)
-	n, err := tx.Exec(ctx, "grants.end", `UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND id `+in, args...)
+	n, err := tx.Exec(ctx, "grants.end",
+		`UPDATE grants SET revoked_at = $1 WHERE revoked_at IS NULL AND id `+in, args...)
 	if err != nil {
 		return 0, 0, err
 	}
+
 	queued, err := tx.Exec(ctx, "logout_outbox.queue_grants", `
 INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
 SELECT DISTINCT CASE WHEN g.session_id = '' THEN g.user_id ELSE g.session_id END || ':' || g.client_id,
@@ -239,5 +257,6 @@ WHERE g.revoked_at = $1 AND g.id `+in+` AND a.backchannel_logout_uri <> ''
   AND ((s.id IS NOT NULL AND s.ended_at IS NULL) OR (g.session_id = '' AND NOT EXISTS (
     SELECT 1 FROM grants o WHERE o.user_id = g.user_id AND o.client_id = g.client_id AND o.revoked_at IS NULL)))
 ON CONFLICT DO NOTHING`, args...)
+
 	return int(n), int(queued), err
 }

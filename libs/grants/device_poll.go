@@ -33,13 +33,13 @@ type DevicePoll struct {
 // the session in which they approved goes on. What was redeemed outlives it.
 func (p *DevicePoll) Live() bool { return p.SessionLive && p.stands(&p.User, &p.Tenant, p.AMR) }
 
-// Waiting tells whether polling rules apply at now: nobody has decided, and the
+// Waiting reports whether polling rules apply at now: nobody has decided, and the
 // code can still be used.
 func (d *DeviceCode) Waiting(now time.Time) bool {
 	return d.Decision == DeviceUndecided && d.ConsumedAt.IsZero() && now.Before(d.ExpiresAt)
 }
 
-// Poll counts a poll at now and tells whether it came too fast (RFC 8628 3.5).
+// Poll counts a poll at now and reports whether it came too fast (RFC 8628 3.5).
 // The first never does. An early one makes the interval longer but leaves
 // LastPolledAt at the last compliant poll, so that a client which obeys recovers
 // however many early polls it has sent.

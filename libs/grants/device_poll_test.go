@@ -17,14 +17,18 @@ func TestPollingADeviceCode(t *testing.T) {
 		tooFast  []bool
 		interval time.Duration
 	}{
-		"the first poll is never too fast":           {[]float64{0}, []bool{false}, s(5)},
-		"polls at the interval":                      {[]float64{0, 5, 10}, []bool{false, false, false}, s(5)},
-		"a second of jitter is forgiven":             {[]float64{0, 4}, []bool{false, false}, s(5)},
-		"more than that is not":                      {[]float64{0, 3.9}, []bool{false, true}, s(10)},
-		"at the same moment":                         {[]float64{0, 0, 0}, []bool{false, true, true}, s(15)},
-		"a client that obeys recovers at once":       {[]float64{0, 1, 11}, []bool{false, true, false}, s(10)},
-		"early polls do not move the last good one":  {[]float64{0, 1, 2, 14}, []bool{false, true, true, false}, s(15)},
-		"a client that never obeys waits 60 seconds": {[]float64{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 60}, []bool{false, true, true, true, true, true, true, true, true, true, true, true, true, true, false}, s(60)},
+		"the first poll is never too fast":          {[]float64{0}, []bool{false}, s(5)},
+		"polls at the interval":                     {[]float64{0, 5, 10}, []bool{false, false, false}, s(5)},
+		"a second of jitter is forgiven":            {[]float64{0, 4}, []bool{false, false}, s(5)},
+		"more than that is not":                     {[]float64{0, 3.9}, []bool{false, true}, s(10)},
+		"at the same moment":                        {[]float64{0, 0, 0}, []bool{false, true, true}, s(15)},
+		"a client that obeys recovers at once":      {[]float64{0, 1, 11}, []bool{false, true, false}, s(10)},
+		"early polls do not move the last good one": {[]float64{0, 1, 2, 14}, []bool{false, true, true, false}, s(15)},
+		"a client that never obeys waits 60 seconds": {
+			[]float64{0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 60},
+			[]bool{false, true, true, true, true, true, true, true, true, true, true, true, true, true, false},
+			s(60),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := grants.DeviceCode{Interval: 5 * time.Second}
@@ -32,6 +36,7 @@ func TestPollingADeviceCode(t *testing.T) {
 			for _, at := range tt.polls {
 				got = append(got, d.Poll(start.Add(s(at))))
 			}
+
 			require.Equal(t, tt.tooFast, got, "RFC 8628 3.5")
 			require.Equal(t, tt.interval, d.Interval)
 		})

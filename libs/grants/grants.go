@@ -142,6 +142,7 @@ func (b Behind) stands(user *directory.User, tenant *directory.Tenant, amr []str
 		Application: &directory.Application{Active: b.AppActive},
 		AMR:         amr,
 	}
+
 	return !b.AccessEnded && entry.Stands()
 }
 
@@ -202,18 +203,21 @@ func (s *Standing) Live() bool {
 		s.stands(&s.User, &s.Tenant, s.Grant.AMR)
 }
 
-// ConsentNeeded tells whether the consent page must be shown for a request:
+// ConsentNeeded reports whether the consent page must be shown for a request:
 // remembered is what the person allowed this application in this tenant before.
 // A first-party application needs none. Where any program on the device can claim
-// to be the application neither counts; see directory.Application.Claimable. prompt=consent always asks (OpenID Connect Core 3.1.2.1).
-func ConsentNeeded(app *directory.Application, redirectURI string, prompt oauth.Prompt, scope, remembered oauth.Scopes) bool {
+// to be the application neither counts; see directory.Application.Claimable. prompt=consent always asks
+// (OpenID Connect Core 3.1.2.1).
+func ConsentNeeded(
+	app *directory.Application, redirectURI string, prompt oauth.Prompt, scope, remembered oauth.Scopes,
+) bool {
 	if prompt.Has(oauth.PromptConsent) || app.Claimable(redirectURI) {
 		return true
 	}
 	return !app.FirstParty && !remembered.Contains(scope...)
 }
 
-// Fresh tells whether a session's authentication is recent enough for a request
+// Fresh reports whether a session's authentication is recent enough for a request
 // that began at started. One made since then always is; else prompt=login (and
 // max_age=0, which equals it) asks for a new one, and max_age for one at most
 // that many seconds old (OpenID Connect Core 3.1.2.1).
@@ -225,7 +229,7 @@ func Fresh(s *sessions.Session, prompt oauth.Prompt, maxAge *int, started, now t
 		return false
 	default:
 		// As numbers: an application may ask for more seconds than a Duration holds.
-		return maxAge == nil || *maxAge > 0 && now.Sub(s.AuthTime).Seconds() <= float64(*maxAge)
+		return maxAge == nil || (*maxAge > 0 && now.Sub(s.AuthTime).Seconds() <= float64(*maxAge))
 	}
 }
 

@@ -24,21 +24,91 @@ func TestTheConsentPageIsShown(t *testing.T) {
 		remembered oauth.Scopes
 		want       bool
 	}{
-		"to somebody who allowed nothing yet":                                       {kind: directory.Web, redirect: web, want: true},
-		"not for what was allowed before":                                           {kind: directory.Web, redirect: web, remembered: both},
-		"not where more was allowed before":                                         {kind: directory.Web, redirect: web, remembered: both.Union(oauth.Scopes{"profile"})},
-		"where less was allowed before":                                             {kind: directory.Web, redirect: web, remembered: oauth.Scopes{"openid"}, want: true},
-		"not for a first party":                                                     {kind: directory.Web, firstParty: true, redirect: web},
-		"on prompt=consent whatever was allowed (OpenID Connect Core 3.1.2.1)":      {kind: directory.Web, redirect: web, prompt: oauth.Prompt{oauth.PromptLogin, oauth.PromptConsent}, remembered: both, want: true},
-		"on prompt=consent even for a first party":                                  {kind: directory.Web, firstParty: true, redirect: web, prompt: oauth.Prompt{oauth.PromptConsent}, want: true},
-		"not because of prompt=login":                                               {kind: directory.Web, redirect: web, prompt: oauth.Prompt{oauth.PromptLogin}, remembered: both},
-		"not for a browser application on its own site that was allowed":            {kind: directory.SPA, redirect: web, remembered: both},
-		"always for a browser application on loopback (RFC 8252 8.6)":               {kind: directory.SPA, redirect: loopback, remembered: both, want: true},
-		"always for a native application on loopback (RFC 8252 8.6)":                {kind: directory.Native, redirect: loopback, remembered: both, want: true},
-		"always for a native application on a private scheme (RFC 8252 8.6)":        {kind: directory.Native, redirect: private, remembered: both, want: true},
-		"always for a first party's native application on loopback (RFC 8252 8.6)":  {kind: directory.Native, firstParty: true, redirect: loopback, want: true},
-		"not for a native application with a claimed https redirect (RFC 8252 7.2)": {kind: directory.Native, redirect: web, remembered: both},
-		"not for a confidential application on loopback that was allowed":           {kind: directory.Web, redirect: loopback, remembered: both},
+		"to somebody who allowed nothing yet": {
+			kind:     directory.Web,
+			redirect: web,
+			want:     true,
+		},
+		"not for what was allowed before": {
+			kind:       directory.Web,
+			redirect:   web,
+			remembered: both,
+		},
+		"not where more was allowed before": {
+			kind:       directory.Web,
+			redirect:   web,
+			remembered: both.Union(oauth.Scopes{"profile"}),
+		},
+		"where less was allowed before": {
+			kind:       directory.Web,
+			redirect:   web,
+			remembered: oauth.Scopes{"openid"},
+			want:       true,
+		},
+		"not for a first party": {
+			kind:       directory.Web,
+			firstParty: true,
+			redirect:   web,
+		},
+		"on prompt=consent whatever was allowed (OpenID Connect Core 3.1.2.1)": {
+			kind:       directory.Web,
+			redirect:   web,
+			prompt:     oauth.Prompt{oauth.PromptLogin, oauth.PromptConsent},
+			remembered: both,
+			want:       true,
+		},
+		"on prompt=consent even for a first party": {
+			kind:       directory.Web,
+			firstParty: true,
+			redirect:   web,
+			prompt:     oauth.Prompt{oauth.PromptConsent},
+			want:       true,
+		},
+		"not because of prompt=login": {
+			kind:       directory.Web,
+			redirect:   web,
+			prompt:     oauth.Prompt{oauth.PromptLogin},
+			remembered: both,
+		},
+		"not for a browser application on its own site that was allowed": {
+			kind:       directory.SPA,
+			redirect:   web,
+			remembered: both,
+		},
+		"always for a browser application on loopback (RFC 8252 8.6)": {
+			kind:       directory.SPA,
+			redirect:   loopback,
+			remembered: both,
+			want:       true,
+		},
+		"always for a native application on loopback (RFC 8252 8.6)": {
+			kind:       directory.Native,
+			redirect:   loopback,
+			remembered: both,
+			want:       true,
+		},
+		"always for a native application on a private scheme (RFC 8252 8.6)": {
+			kind:       directory.Native,
+			redirect:   private,
+			remembered: both,
+			want:       true,
+		},
+		"always for a first party's native application on loopback (RFC 8252 8.6)": {
+			kind:       directory.Native,
+			firstParty: true,
+			redirect:   loopback,
+			want:       true,
+		},
+		"not for a native application with a claimed https redirect (RFC 8252 7.2)": {
+			kind:       directory.Native,
+			redirect:   web,
+			remembered: both,
+		},
+		"not for a confidential application on loopback that was allowed": {
+			kind:       directory.Web,
+			redirect:   loopback,
+			remembered: both,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			app := &directory.Application{Type: tt.kind, FirstParty: tt.firstParty}
@@ -57,19 +127,63 @@ func TestAnAuthenticationIsFreshEnough(t *testing.T) {
 		maxAge *int
 		want   bool
 	}{
-		"when nothing was asked for":                                             {age: 24 * time.Hour, want: true},
-		"when max_age has not passed (OpenID Connect Core 3.1.2.1)":              {age: 2 * time.Minute, maxAge: seconds(121), want: true},
-		"when it is exactly max_age old":                                         {age: 2 * time.Minute, maxAge: seconds(120), want: true},
-		"not when it is a microsecond older than max_age":                        {age: 2*time.Minute + time.Microsecond, maxAge: seconds(120)},
-		"not when max_age is zero, which equals prompt=login":                    {age: 2 * time.Minute, maxAge: seconds(0)},
-		"not when max_age makes no sense":                                        {age: 2 * time.Minute, maxAge: seconds(-1)},
-		"when max_age is more seconds than a duration holds":                     {age: 2 * time.Minute, maxAge: seconds(math.MaxInt64), want: true},
-		"not on prompt=login (OpenID Connect Core 3.1.2.1)":                      {age: 2 * time.Minute, prompt: oauth.Prompt{oauth.PromptLogin}},
-		"not on prompt=login, whatever max_age says":                             {age: 2 * time.Minute, prompt: oauth.Prompt{oauth.PromptConsent, oauth.PromptLogin}, maxAge: seconds(3600)},
-		"on other prompts":                                                       {age: 2 * time.Minute, prompt: oauth.Prompt{oauth.PromptConsent, oauth.PromptSelectAccount}, want: true},
-		"on prompt=login when it was made for this request":                      {age: time.Second, prompt: oauth.Prompt{oauth.PromptLogin}, want: true},
-		"on max_age=0 when it was made at the very start":                        {age: time.Minute, maxAge: seconds(0), want: true},
-		"on a short max_age when it was made since the start, or it would never": {age: 30 * time.Second, maxAge: seconds(1), want: true},
+		"when nothing was asked for": {age: 24 * time.Hour, want: true},
+		"when max_age has not passed (OpenID Connect Core 3.1.2.1)": {
+			age:    2 * time.Minute,
+			maxAge: seconds(121),
+			want:   true,
+		},
+		"when it is exactly max_age old": {
+			age:    2 * time.Minute,
+			maxAge: seconds(120),
+			want:   true,
+		},
+		"not when it is a microsecond older than max_age": {
+			age:    2*time.Minute + time.Microsecond,
+			maxAge: seconds(120),
+		},
+		"not when max_age is zero, which equals prompt=login": {
+			age:    2 * time.Minute,
+			maxAge: seconds(0),
+		},
+		"not when max_age makes no sense": {
+			age:    2 * time.Minute,
+			maxAge: seconds(-1),
+		},
+		"when max_age is more seconds than a duration holds": {
+			age:    2 * time.Minute,
+			maxAge: seconds(math.MaxInt64),
+			want:   true,
+		},
+		"not on prompt=login (OpenID Connect Core 3.1.2.1)": {
+			age:    2 * time.Minute,
+			prompt: oauth.Prompt{oauth.PromptLogin},
+		},
+		"not on prompt=login, whatever max_age says": {
+			age:    2 * time.Minute,
+			prompt: oauth.Prompt{oauth.PromptConsent, oauth.PromptLogin},
+			maxAge: seconds(3600),
+		},
+		"on other prompts": {
+			age:    2 * time.Minute,
+			prompt: oauth.Prompt{oauth.PromptConsent, oauth.PromptSelectAccount},
+			want:   true,
+		},
+		"on prompt=login when it was made for this request": {
+			age:    time.Second,
+			prompt: oauth.Prompt{oauth.PromptLogin},
+			want:   true,
+		},
+		"on max_age=0 when it was made at the very start": {
+			age:    time.Minute,
+			maxAge: seconds(0),
+			want:   true,
+		},
+		"on a short max_age when it was made since the start, or it would never": {
+			age:    30 * time.Second,
+			maxAge: seconds(1),
+			want:   true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &sessions.Session{AuthTime: now.Add(-tt.age)}
@@ -86,7 +200,9 @@ func TestACodeRedeemsWhileAllStandBehindIt(t *testing.T) {
 		Behind:      grants.Behind{Member: true, AppActive: true},
 		SessionLive: true,
 	}
+
 	require.True(t, alive.Live())
+
 	for name, end := range map[string]func(r *grants.Redeemable){
 		"the user":                         func(r *grants.Redeemable) { r.User.Active = false },
 		"the tenant":                       func(r *grants.Redeemable) { r.Tenant.Active = false },
@@ -137,9 +253,13 @@ func TestAGrantStandsUntilSomethingBehindItEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for i, offline := range []bool{false, true} {
 				s := grants.Standing{
-					Grant: grants.Grant{Offline: offline}, User: directory.User{Active: true},
-					Tenant: directory.Tenant{Active: true}, Behind: grants.Behind{Member: true, AppActive: true}, SessionLive: true,
+					Grant:       grants.Grant{Offline: offline},
+					User:        directory.User{Active: true},
+					Tenant:      directory.Tenant{Active: true},
+					Behind:      grants.Behind{Member: true, AppActive: true},
+					SessionLive: true,
 				}
+
 				tt.end(&s)
 				require.Equal(t, tt.want[i], s.Live(), "offline: %t", offline)
 			}
@@ -154,7 +274,9 @@ func TestADevicesApprovalStandsWhileItsPersonDoes(t *testing.T) {
 		Behind:      grants.Behind{Member: true, AppActive: true},
 		SessionLive: true,
 	}
+
 	require.True(t, alive.Live())
+
 	for name, end := range map[string]func(p *grants.DevicePoll){
 		"user":       func(p *grants.DevicePoll) { p.User.Active = false },
 		"tenant":     func(p *grants.DevicePoll) { p.Tenant.Active = false },

@@ -40,7 +40,7 @@ type Refreshable struct {
 	SuccessorUsed bool
 }
 
-// Repeatable tells whether a rotated token may have its successor again at now: a
+// Repeatable reports whether a rotated token may have its successor again at now: a
 // lost answer, two tabs. The grace counts from the rotation; a repeat extends
 // nothing.
 func (r *Refreshable) Repeatable(grace time.Duration, now time.Time) bool {

@@ -22,9 +22,18 @@ func TestWhenARotatedTokenMayBeRepeated(t *testing.T) {
 		"by a replica whose clock is behind":     {grace: 10 * time.Second, after: -time.Second, want: true},
 		"not without a grace":                    {},
 		"not after a minute, whatever the grace": {grace: time.Hour, after: time.Minute},
-		"not after the successor was used":       {grace: time.Minute, alter: func(r *grants.Refreshable) { r.SuccessorUsed = true }},
-		"not after the seal was erased":          {grace: time.Minute, alter: func(r *grants.Refreshable) { r.SuccessorSeal = nil }},
-		"not when it was not rotated":            {grace: time.Minute, alter: func(r *grants.Refreshable) { r.RotatedAt = time.Time{} }},
+		"not after the successor was used": {
+			grace: time.Minute,
+			alter: func(r *grants.Refreshable) { r.SuccessorUsed = true },
+		},
+		"not after the seal was erased": {
+			grace: time.Minute,
+			alter: func(r *grants.Refreshable) { r.SuccessorSeal = nil },
+		},
+		"not when it was not rotated": {
+			grace: time.Minute,
+			alter: func(r *grants.Refreshable) { r.RotatedAt = time.Time{} },
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &grants.Refreshable{RefreshToken: grants.RefreshToken{RotatedAt: rotated, SuccessorSeal: []byte("x")}}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// WantsHTML tells whether the Accept header prefers text/html over
+// WantsHTML reports whether the Accept header prefers text/html over
 // application/json (RFC 9110 12.5.1). Browsers do when they navigate; an absent
 // header, */* and equal weights mean JSON.
 func WantsHTML(r *http.Request) bool {
@@ -14,6 +14,7 @@ func WantsHTML(r *http.Request) bool {
 	if len(accept) == 0 {
 		return false
 	}
+
 	html := preference{kind: "text", subtype: "html"}
 	json := preference{kind: "application", subtype: "json"}
 	for _, line := range accept {
@@ -26,6 +27,7 @@ func WantsHTML(r *http.Request) bool {
 			json.consider(kind, subtype, q)
 		}
 	}
+
 	return html.q > json.q
 }
 
@@ -47,6 +49,7 @@ func (p *preference) consider(kind, subtype string, q float64) {
 	case kind == "*" && subtype == "*":
 		specificity = 1
 	}
+
 	switch {
 	case specificity == 0 || specificity < p.specificity:
 	case specificity > p.specificity:
@@ -64,17 +67,21 @@ func parseMediaRange(item string) (kind, subtype string, q float64, ok bool) {
 	if !ok || kind == "" || subtype == "" {
 		return "", "", 0, false
 	}
+
 	q = 1
 	for param := range strings.SplitSeq(params, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(param), "=")
 		if !strings.EqualFold(name, "q") {
 			continue
 		}
+
 		weight, err := strconv.ParseFloat(value, 64)
 		if err != nil || !(weight >= 0 && weight <= 1) {
 			return "", "", 0, false
 		}
+
 		q = weight
 	}
+
 	return kind, subtype, q, true
 }

@@ -23,6 +23,7 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	if !isTrusted(addr, trusted) {
 		return addr
 	}
+
 	for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
 		for line != "" {
 			hop := line
@@ -31,20 +32,23 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 			} else {
 				line = ""
 			}
+
 			next, ok := parseHop(strings.TrimSpace(hop))
 			if !ok {
 				return addr
 			}
+
 			addr = next
 			if !isTrusted(addr, trusted) {
 				return addr
 			}
 		}
 	}
+
 	return addr
 }
 
-// forwardedIgnored tells whether somebody says whom the request is from who is not
+// forwardedIgnored reports whether somebody says whom the request is from who is not
 // believed.
 func forwardedIgnored(r *http.Request, trusted []netip.Prefix) bool {
 	peer, _ := parseHop(r.RemoteAddr)

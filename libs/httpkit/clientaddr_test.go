@@ -13,21 +13,28 @@ import (
 
 func TestClientAddrIsTheRightmostUntrustedHop(t *testing.T) {
 	t.Parallel()
-	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"), netip.MustParsePrefix("::ffff:192.0.2.0/120")}
+	proxies := []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"),
+		netip.MustParsePrefix("::ffff:192.0.2.0/120"),
+	}
 	tests := map[string]struct {
 		peer      string
 		forwarded []string
 		want      string
 	}{
-		"no proxy":                             {"198.51.100.1:1234", nil, "198.51.100.1"},
-		"a stranger is not believed":           {"198.51.100.1:1234", []string{"203.0.113.9"}, "198.51.100.1"},
-		"one proxy":                            {"10.0.0.1:1234", []string{"203.0.113.9"}, "203.0.113.9"},
-		"what the client wrote itself":         {"10.0.0.1:1234", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"},
-		"two proxies":                          {"10.0.0.1:1234", []string{"1.1.1.1, 203.0.113.9, 10.2.2.2"}, "203.0.113.9"},
-		"two header lines":                     {"10.0.0.1:1234", []string{"203.0.113.9", "10.2.2.2"}, "203.0.113.9"},
-		"a trusted peer alone":                 {"10.0.0.1:1234", nil, "10.0.0.1"},
-		"only proxies":                         {"10.0.0.1:1234", []string{"10.3.3.3, 10.2.2.2"}, "10.3.3.3"},
-		"rubbish ends the search":              {"10.0.0.1:1234", []string{"203.0.113.9, unknown, 10.2.2.2"}, "10.2.2.2"},
+		"no proxy":                     {"198.51.100.1:1234", nil, "198.51.100.1"},
+		"a stranger is not believed":   {"198.51.100.1:1234", []string{"203.0.113.9"}, "198.51.100.1"},
+		"one proxy":                    {"10.0.0.1:1234", []string{"203.0.113.9"}, "203.0.113.9"},
+		"what the client wrote itself": {"10.0.0.1:1234", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"},
+		"two proxies": {
+			"10.0.0.1:1234", []string{"1.1.1.1, 203.0.113.9, 10.2.2.2"}, "203.0.113.9",
+		},
+		"two header lines":     {"10.0.0.1:1234", []string{"203.0.113.9", "10.2.2.2"}, "203.0.113.9"},
+		"a trusted peer alone": {"10.0.0.1:1234", nil, "10.0.0.1"},
+		"only proxies":         {"10.0.0.1:1234", []string{"10.3.3.3, 10.2.2.2"}, "10.3.3.3"},
+		"rubbish ends the search": {
+			"10.0.0.1:1234", []string{"203.0.113.9, unknown, 10.2.2.2"}, "10.2.2.2",
+		},
 		"an empty entry ends the search":       {"10.0.0.1:1234", []string{"203.0.113.9,"}, "10.0.0.1"},
 		"an entry with its port":               {"10.0.0.1:1234", []string{"203.0.113.9:5555"}, "203.0.113.9"},
 		"IPv6":                                 {"[fd00::1]:1234", []string{"2001:db8::9"}, "2001:db8::9"},
@@ -43,7 +50,8 @@ func TestClientAddrIsTheRightmostUntrustedHop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var got netip.Addr
-			h := newTestHandler(t, map[string]gin.HandlerFunc{"query": func(c *gin.Context) { got = ClientAddr(c) }}, func(o *Options) { o.TrustedProxies = proxies })
+			h := newTestHandler(t, map[string]gin.HandlerFunc{"query": func(c *gin.Context) { got = ClientAddr(c) }},
+				func(o *Options) { o.TrustedProxies = proxies })
 			r := httptest.NewRequest(http.MethodGet, "/query", nil)
 			r.RemoteAddr = test.peer
 			r.Header = http.Header{"X-Forwarded-For": test.forwarded}
@@ -55,6 +63,7 @@ func TestClientAddrIsTheRightmostUntrustedHop(t *testing.T) {
 
 func TestAPageKnowsThatAForwardedAddressWasNotBelieved(t *testing.T) {
 	t.Parallel()
+
 	for name, test := range map[string]struct {
 		peer, forwarded string
 		want            bool
@@ -76,7 +85,9 @@ func TestAPageKnowsThatAForwardedAddressWasNotBelieved(t *testing.T) {
 			r.Header.Set("X-Forwarded-For", test.forwarded)
 			send(h, r)
 		}
+
 		require.Len(t, shown, 2, name)
+
 		for _, p := range shown {
 			require.Equal(t, test.want, p.ForwardedIgnored, name)
 		}

@@ -48,9 +48,11 @@ func (o *CORS) check(routes []api.Route) error {
 			problems = append(problems, fmt.Errorf("httpkit: CORS for %q, which has no route", id))
 		}
 	}
+
 	if len(o.Registered) > 0 && o.Known == nil {
 		problems = append(problems, errors.New("httpkit: CORS for registered origins needs Known"))
 	}
+
 	return errors.Join(problems...)
 }
 
@@ -90,15 +92,19 @@ func (x *exchange) readable(c *gin.Context) {
 	if readers == nil || readers.open || x.owned {
 		return
 	}
+
 	page := origin(c)
 	if page == "" {
 		return
 	}
+
 	known, err := readers.known(c.Request.Context(), page)
 	if err != nil {
-		x.edge.log.WarnContext(c.Request.Context(), "a failure could not be made readable to its page: look at the database", "cause", err)
+		x.edge.log.WarnContext(c.Request.Context(),
+			"a failure could not be made readable to its page: look at the database", "cause", err)
 		return
 	}
+
 	if known {
 		expose(c, page)
 	}
@@ -128,30 +134,36 @@ func preflights(o *CORS, routes []api.Route) []*preflight {
 		if !open && !slices.Contains(o.Registered, r.OperationID) {
 			continue
 		}
+
 		i := slices.IndexFunc(list, func(p *preflight) bool { return p.path == r.Path })
 		if i < 0 {
 			i = len(list)
 			list = append(list, &preflight{path: r.Path, open: open, known: o.Known})
 		}
+
 		list[i].methods = append(list[i].methods, r.Method)
 		if r.Method == http.MethodGet {
 			list[i].methods = append(list[i].methods, http.MethodHead)
 		}
 	}
+
 	return list
 }
 
 func (p *preflight) serve(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Allow", strings.Join(append(slices.Clone(p.methods), http.MethodOptions), ", ")) // RFC 9110 9.3.7
+
 	if !p.open {
 		h.Add("Vary", "Origin")
 	}
+
 	origin := origin(c)
 	if origin == "" || c.GetHeader("Access-Control-Request-Method") == "" {
 		c.Status(http.StatusNoContent)
 		return
 	}
+
 	allowed, headers, maxAge := "*", "*", openMaxAge
 	if !p.open {
 		known, err := p.known(c.Request.Context(), origin)
@@ -159,12 +171,15 @@ func (p *preflight) serve(c *gin.Context) {
 			Fail(c, err)
 			return
 		}
+
 		if !known {
 			c.Status(http.StatusNoContent) // without permission, which is how one refuses
 			return
 		}
+
 		allowed, headers, maxAge = origin, registeredHeaders, registeredMaxAge
 	}
+
 	h.Set("Access-Control-Allow-Origin", allowed)
 	h.Set("Access-Control-Allow-Methods", strings.Join(p.methods, ", "))
 	h.Set("Access-Control-Allow-Headers", headers)
@@ -172,7 +187,7 @@ func (p *preflight) serve(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// CrossOrigin tells whether a request says which page sent it, so that AllowOrigin
+// CrossOrigin reports whether a request says which page sent it, so that AllowOrigin
 // may matter.
 func CrossOrigin(c *gin.Context) bool { return origin(c) != "" }
 

@@ -61,17 +61,81 @@ func TestPreflights(t *testing.T) {
 		vary   string
 		allow  string
 	}{
-		"a registered origin (Fetch 3.2.2)":              {path: "/form", header: []string{"Origin", spa, wants, "POST"}, status: 204, origin: spa, vary: "Origin", allow: "POST, OPTIONS"},
-		"another application's, for it names none":       {path: "/form", header: []string{"Origin", "https://another-spa.test", wants, "POST"}, status: 204, origin: "https://another-spa.test", vary: "Origin", allow: "POST, OPTIONS"},
-		"an origin that nobody registered":               {path: "/form", header: []string{"Origin", "https://evil.test", wants, "POST"}, status: 204, vary: "Origin", allow: "POST, OPTIONS"},
-		"an origin in other capitals":                    {path: "/form", header: []string{"Origin", "https://SPA.test", wants, "POST"}, status: 204, vary: "Origin", allow: "POST, OPTIONS"},
-		"the origin null, which everybody's sandbox has": {path: "/form", header: []string{"Origin", "null", wants, "POST"}, status: 204, vary: "Origin", allow: "POST, OPTIONS"},
-		"two origins": {path: "/form", header: []string{"Origin", spa, "Origin", spa, wants, "POST"}, status: 204, vary: "Origin", allow: "POST, OPTIONS"},
-		"OPTIONS that is no preflight (RFC 9110 9.3.7)":    {path: "/form", header: []string{"Origin", spa}, status: 204, vary: "Origin", allow: "POST, OPTIONS"},
-		"what is open to everybody":                        {path: "/query", header: []string{"Origin", "https://evil.test", wants, "GET"}, status: 204, origin: "*", allow: "GET, HEAD, OPTIONS"},
-		"an operation that no other origin has use for":    {path: "/flows/1/consent", header: []string{"Origin", spa, wants, "POST"}, status: 405, allow: "POST"},
-		"an operation of GET that no other origin may use": {path: "/flows/1", header: []string{"Origin", spa, wants, "GET"}, status: 405, allow: "GET, HEAD"},
-		"a path that does not exist":                       {path: "/none", header: []string{"Origin", spa, wants, "GET"}, status: 404},
+		"a registered origin (Fetch 3.2.2)": {
+			path:   "/form",
+			header: []string{"Origin", spa, wants, "POST"},
+			status: 204,
+			origin: spa,
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"another application's, for it names none": {
+			path:   "/form",
+			header: []string{"Origin", "https://another-spa.test", wants, "POST"},
+			status: 204,
+			origin: "https://another-spa.test",
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"an origin that nobody registered": {
+			path:   "/form",
+			header: []string{"Origin", "https://evil.test", wants, "POST"},
+			status: 204,
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"an origin in other capitals": {
+			path:   "/form",
+			header: []string{"Origin", "https://SPA.test", wants, "POST"},
+			status: 204,
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"the origin null, which everybody's sandbox has": {
+			path:   "/form",
+			header: []string{"Origin", "null", wants, "POST"},
+			status: 204,
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"two origins": {
+			path:   "/form",
+			header: []string{"Origin", spa, "Origin", spa, wants, "POST"},
+			status: 204,
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"OPTIONS that is no preflight (RFC 9110 9.3.7)": {
+			path:   "/form",
+			header: []string{"Origin", spa},
+			status: 204,
+			vary:   "Origin",
+			allow:  "POST, OPTIONS",
+		},
+		"what is open to everybody": {
+			path:   "/query",
+			header: []string{"Origin", "https://evil.test", wants, "GET"},
+			status: 204,
+			origin: "*",
+			allow:  "GET, HEAD, OPTIONS",
+		},
+		"an operation that no other origin has use for": {
+			path:   "/flows/1/consent",
+			header: []string{"Origin", spa, wants, "POST"},
+			status: 405,
+			allow:  "POST",
+		},
+		"an operation of GET that no other origin may use": {
+			path:   "/flows/1",
+			header: []string{"Origin", spa, wants, "GET"},
+			status: 405,
+			allow:  "GET, HEAD",
+		},
+		"a path that does not exist": {
+			path:   "/none",
+			header: []string{"Origin", spa, wants, "GET"},
+			status: 404,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -81,10 +145,12 @@ func TestPreflights(t *testing.T) {
 			require.Equal(t, test.vary, res.Header.Get("Vary"))
 			require.Equal(t, test.allow, res.Header.Get("Allow"))
 			require.Empty(t, res.Header.Values("Access-Control-Allow-Credentials"))
+
 			if test.origin == "" {
 				requireNoPermission(t, res)
 				return
 			}
+
 			require.Equal(t, []string{test.origin}, res.Header.Values("Access-Control-Allow-Origin"))
 			require.NotEmpty(t, res.Header.Get("Access-Control-Allow-Methods"))
 			require.NotEmpty(t, res.Header.Get("Access-Control-Allow-Headers"))
@@ -101,11 +167,15 @@ func TestTheAnswerIsForTheOriginThatTheHandlerAllows(t *testing.T) {
 	require.Contains(t, res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate")
 	require.Empty(t, res.Header.Values("Access-Control-Allow-Credentials"))
 	require.Equal(t, "true", body(t, res))
-	for _, origins := range [][]string{{}, {"Origin", "https://another-spa.test"}, {"Origin", "null"}, {"Origin", spa, "Origin", "https://evil.test"}} {
+
+	for _, origins := range [][]string{
+		{}, {"Origin", "https://another-spa.test"}, {"Origin", "null"}, {"Origin", spa, "Origin", "https://evil.test"},
+	} {
 		res = send(h, crossOrigin(http.MethodPost, "/form", origins...))
 		requireNoPermission(t, res)
 		require.Equal(t, "Origin", res.Header.Get("Vary"), "also without an origin: a cache must not mix them up")
 	}
+
 	res = send(h, crossOrigin(http.MethodGet, "/query", "Origin", "https://evil.test"))
 	require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))
 	requireNoPermission(t, send(h, crossOrigin(http.MethodGet, "/flows/1", "Origin", spa)))
@@ -122,9 +192,11 @@ func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T)
 		origin   string
 		readable bool
 	}{
-		"a registered origin":           {failWith(oauth.Errorf(oauth.InvalidClient, "who")), spa, true},
-		"a panic":                       {func(*gin.Context) { panic("broken") }, spa, true},
-		"an origin that is none":        {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "https://evil.test", false},
+		"a registered origin": {failWith(oauth.Errorf(oauth.InvalidClient, "who")), spa, true},
+		"a panic":             {func(*gin.Context) { panic("broken") }, spa, true},
+		"an origin that is none": {
+			failWith(oauth.Errorf(oauth.InvalidClient, "who")), "https://evil.test", false,
+		},
 		"null":                          {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "null", false},
 		"a success that nobody decided": {func(c *gin.Context) { JSON(c, http.StatusOK, "secret") }, spa, false},
 		"a failure of another's request": {
@@ -149,11 +221,13 @@ func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T)
 			res := send(h, crossOrigin(http.MethodPost, "/form", "Origin", test.origin))
 
 			require.Equal(t, []string{"Origin"}, res.Header.Values("Vary"))
+
 			if test.readable {
 				require.Equal(t, test.origin, res.Header.Get("Access-Control-Allow-Origin"))
 				require.Contains(t, res.Header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate")
 				return
 			}
+
 			requireNoPermission(t, res)
 		})
 	}
@@ -180,7 +254,8 @@ func TestPreflightsAdmitWhatLibrariesAdd(t *testing.T) {
 
 func TestAPreflightFailsWhileTheRegistryIsAway(t *testing.T) {
 	t.Parallel()
-	res := send(newCORSHandler(t, errors.New("broken")), crossOrigin(http.MethodOptions, "/form", "Origin", spa, wants, "POST"))
+	res := send(newCORSHandler(t, errors.New("broken")),
+		crossOrigin(http.MethodOptions, "/form", "Origin", spa, wants, "POST"))
 	require.Equal(t, http.StatusInternalServerError, res.StatusCode)
 	requireNoPermission(t, res)
 }
@@ -194,7 +269,9 @@ func TestCORSThatMakesNoSenseIsRefused(t *testing.T) {
 	}{
 		"an operation that is not served":         {CORS{Open: []string{"none"}}, `CORS for "none"`},
 		"registered origins that nobody looks up": {CORS{Registered: []string{"form"}}, "needs Known"},
-		"a registered one that is not served":     {CORS{Registered: []string{"none"}, Known: known}, `CORS for "none"`},
+		"a registered one that is not served": {
+			CORS{Registered: []string{"none"}, Known: known}, `CORS for "none"`,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -43,8 +43,14 @@ func exchangeOf(c *gin.Context) *exchange {
 	if x, ok := c.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		return x
 	}
+
 	e, _ := newEdge(Options{}) // cannot fail with no-op providers
-	return &exchange{edge: e, route: newRoute(e.scheme(), c.Request.Method, ""), span: trace.SpanFromContext(c.Request.Context()), start: time.Now()}
+	return &exchange{
+		edge:  e,
+		route: newRoute(e.scheme(), c.Request.Method, ""),
+		span:  trace.SpanFromContext(c.Request.Context()),
+		start: time.Now(),
+	}
 }
 
 // serve is everything around a handler, in one layer so that it costs little:
@@ -60,13 +66,16 @@ func (e *edge) serve(c *gin.Context, rt *route, h gin.HandlerFunc) {
 	defer x.end(c)
 
 	e.protect(c.Writer.Header())
+
 	if rt.cors != nil {
 		rt.cors.begin(c.Writer.Header())
 	}
+
 	if err := x.admit(c); err != nil {
 		Fail(c, err)
 		return
 	}
+
 	h(c)
 }
 
@@ -101,9 +110,11 @@ func (x *exchange) admit(c *gin.Context) error {
 			Description: fmt.Sprintf("path and query together exceed %d bytes", maxTarget),
 		}
 	}
+
 	if !clean(u.Path) {
 		return oauth.Errorf(oauth.InvalidRequest, "the path is not valid UTF-8 or holds a NUL character")
 	}
+
 	if u.RawQuery != "" {
 		params, err := parseParams(inQuery, u.RawQuery)
 		if err != nil {
@@ -111,9 +122,11 @@ func (x *exchange) admit(c *gin.Context) error {
 		}
 		x.query = params
 	}
+
 	if c.Request.Body != nil && c.Request.Body != http.NoBody {
 		c.Request.Body = http.MaxBytesReader(unwrap(c.Writer), c.Request.Body, x.edge.maxBody)
 	}
+
 	return nil
 }
 
@@ -137,6 +150,7 @@ func (x *exchange) end(c *gin.Context) {
 	if v := recover(); v != nil {
 		abort = x.panicked(c, v)
 	}
+
 	status := c.Writer.Status()
 	elapsed := time.Since(x.start)
 	ctx := c.Request.Context()
@@ -146,6 +160,7 @@ func (x *exchange) end(c *gin.Context) {
 	if status >= http.StatusBadRequest {
 		level = slog.LevelInfo
 	}
+
 	if x.edge.log.Enabled(ctx, level) {
 		attrs := []slog.Attr{
 			slog.String("method", x.route.method),
@@ -157,8 +172,10 @@ func (x *exchange) end(c *gin.Context) {
 		if x.reference != "" {
 			attrs = append(attrs, slog.String("reference", x.reference))
 		}
+
 		x.edge.log.LogAttrs(ctx, level, "request", attrs...)
 	}
+
 	if abort != nil {
 		panic(abort)
 	}
@@ -171,11 +188,14 @@ func (x *exchange) panicked(c *gin.Context, v any) (abort any) {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return http.ErrAbortHandler
 	}
+
 	err := &panicError{value: describePanic(v), stack: string(debug.Stack())}
 	if c.Writer.Written() {
-		x.logFailure(c, Problem{Status: http.StatusInternalServerError, Code: oauth.ServerError, Reference: x.ref()}, err)
+		x.logFailure(c,
+			Problem{Status: http.StatusInternalServerError, Code: oauth.ServerError, Reference: x.ref()}, err)
 		return http.ErrAbortHandler
 	}
+
 	Fail(c, err)
 	return nil
 }
@@ -200,14 +220,17 @@ func (x *exchange) ref() string {
 	if x.reference != "" {
 		return x.reference
 	}
+
 	if sc := x.span.SpanContext(); sc.HasTraceID() {
 		x.reference = sc.TraceID().String()
 		return x.reference
 	}
+
 	var b [16]byte
 	if _, err := io.ReadFull(x.edge.random, b[:]); err != nil {
 		return "none"
 	}
+
 	x.reference = hex.EncodeToString(b[:])
 	return x.reference
 }

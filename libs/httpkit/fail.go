@@ -73,7 +73,8 @@ type validationError struct {
 //   - anything else: 500 server_error
 //
 // Where a browser goes (Route.Pages), a caller that prefers text/html gets the same
-// as a page, if Options have one; everywhere else Accept does not matter. Headers that the caller has set (WWW-Authenticate, Retry-After) stay;
+// as a page, if Options have one; everywhere else Accept does not matter. Headers that the caller has set
+// (WWW-Authenticate, Retry-After) stay;
 // Retry-After is else what the error's RetryAfter says, in whole seconds rounded
 // up, and one second where it says nothing.
 // Causes go to the log and nowhere else.
@@ -82,16 +83,21 @@ func Fail(c *gin.Context, err error) {
 	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
 	p.Reference, p.Address, p.ForwardedIgnored = x.ref(), ClientAddr(c), forwardedIgnored(c.Request, x.edge.trusted)
 	x.logFailure(c, p, err)
+
 	if p.Status == http.StatusTooManyRequests {
 		Limited(c, err)
 	}
+
 	c.Abort()
+
 	if c.Writer.Written() {
 		return
 	}
+
 	if wait := retryAfter(p.Status, err); wait != "" && c.Writer.Header().Get("Retry-After") == "" {
 		c.Header("Retry-After", wait)
 	}
+
 	x.answer(c, p, body)
 }
 
@@ -100,19 +106,26 @@ func describe(ctx context.Context, err error, maxBody int64) (Problem, problemBo
 	if missing := (*MissingError)(nil); errors.As(err, &missing) {
 		return describeMissing(missing)
 	}
+
 	if maxErr := (*http.MaxBytesError)(nil); errors.As(err, &maxErr) {
 		err = tooLarge(maxBody, err)
 	}
+
 	known := (*oauth.Error)(nil)
 	switch {
 	case errors.As(err, &known):
-	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded), ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded),
+		ctx.Err() != nil && errors.Is(err, context.Canceled):
 		known = oauth.Unavailable(err)
 	case errors.As(err, new(waiter)):
-		known = &oauth.Error{Code: oauth.TooManyRequests, Description: "too many failed attempts; wait before the next one"}
+		known = &oauth.Error{
+			Code:        oauth.TooManyRequests,
+			Description: "too many failed attempts; wait before the next one",
+		}
 	default:
 		known = &oauth.Error{Code: oauth.ServerError, Description: "the server met an unexpected condition"}
 	}
+
 	p := Problem{Status: known.Status(), Code: known.Code, Description: sanitize(known.Description)}
 	return p, problemBody{Error: p.Code, ErrorDescription: p.Description}
 }
@@ -174,10 +187,13 @@ func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 
 	h := c.Writer.Header()
 	h.Set("X-Request-Id", p.Reference)
+
 	if p.Status == http.StatusRequestEntityTooLarge {
 		h.Set("Connection", "close") // the rest of the body is not read
 	}
+
 	x.readable(c)
+
 	if x.edge.page != nil && x.route.pages {
 		h.Add("Vary", "Accept")
 		// Nothing may be written down for HEAD, and a page is.
@@ -187,6 +203,7 @@ func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 			return
 		}
 	}
+
 	// An error here means that the caller is gone: nobody is left to tell.
 	_ = WriteJSON(c.Writer, p.Status, body)
 }
@@ -195,9 +212,11 @@ func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 // is for debugging; what we did wrong is an error.
 func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
 	ctx := c.Request.Context()
+
 	if x.span.IsRecording() && p.Code != "" {
 		x.span.SetAttributes(attribute.String("oauth.error", string(p.Code)))
 	}
+
 	level := slog.LevelDebug
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -206,9 +225,11 @@ func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
 	case p.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
+
 	if !x.edge.log.Enabled(ctx, level) {
 		return
 	}
+
 	attrs := []slog.Attr{
 		slog.String("method", x.route.method),
 		slog.String("route", x.route.path),
@@ -220,6 +241,7 @@ func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
 	if pe := (*panicError)(nil); errors.As(err, &pe) {
 		attrs = append(attrs, slog.String("stack", pe.stack))
 	}
+
 	x.edge.log.LogAttrs(ctx, level, "request failed", attrs...)
 }
 
@@ -234,6 +256,13 @@ func refuse(c *gin.Context, status int) {
 	x := exchangeOf(c)
 	c.Abort()
 	text := http.StatusText(status)
-	p := Problem{Status: status, Description: text, Reference: x.ref(), Address: ClientAddr(c), ForwardedIgnored: forwardedIgnored(c.Request, x.edge.trusted)}
+	p := Problem{
+		Status:           status,
+		Description:      text,
+		Reference:        x.ref(),
+		Address:          ClientAddr(c),
+		ForwardedIgnored: forwardedIgnored(c.Request, x.edge.trusted),
+	}
+
 	x.answer(c, p, problemBody{Detail: text})
 }

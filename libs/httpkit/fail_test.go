@@ -46,27 +46,60 @@ func TestFailGivesEachErrorItsAnswer(t *testing.T) {
 		retry  string
 		level  string
 	}{
-		"missing in the query":     {&MissingError{In: "query", Names: []string{"client_id", "scope"}}, 422, missingBody("query", "client_id", "scope"), "", "DEBUG"},
-		"missing in a header":      {&MissingError{In: "header", Names: []string{"authorization"}}, 422, missingBody("header", "authorization"), "", "DEBUG"},
-		"missing, wrapped":         {fmt.Errorf("token: %w", &MissingError{In: "body", Names: []string{"grant_type"}}), 422, missingBody("body", "grant_type"), "", "DEBUG"},
-		"an OAuth error":           {oauth.Errorf(oauth.InvalidGrant, "the code is unknown"), 400, `{"error":"invalid_grant","error_description":"the code is unknown"}`, "", "DEBUG"},
-		"one with its status":      {&oauth.Error{Code: oauth.InvalidRequest, StatusOverride: 429}, 429, `{"error":"invalid_request"}`, "", "DEBUG"},
-		"a failed client":          {oauth.Errorf(oauth.InvalidClient, "no"), 401, `{"error":"invalid_client","error_description":"no"}`, "", "DEBUG"},
-		"one that hides a cause":   {&oauth.Error{Code: oauth.InvalidGrant, Description: "no", Cause: errors.New("internal")}, 400, `{"error":"invalid_grant","error_description":"no"}`, "", "DEBUG"},
-		"a forbidden character":    {oauth.Errorf(oauth.InvalidRequest, "%s", "a \"b\" \\ é\n"), 400, `{"error":"invalid_request","error_description":"a 'b' / ??"}`, "", "DEBUG"},
-		"storage that is away":     {fmt.Errorf("grants.redeem: %w", storeError{true}), 503, away, "1", "WARN"},
-		"storage that failed":      {fmt.Errorf("grants.redeem: %w", storeError{false}), 500, unexpected, "", "ERROR"},
-		"a passed deadline":        {fmt.Errorf("sign: %w", context.DeadlineExceeded), 503, away, "1", "WARN"},
-		"unavailable by name":      {oauth.Unavailable(errors.New("vault: 503")), 503, away, "1", "WARN"},
-		"a limit reached":          {fmt.Errorf("sign in: %w", blocked(90*time.Second)), 429, tooMany, "90", "DEBUG"},
-		"one for a moment":         {blocked(time.Millisecond), 429, tooMany, "1", "DEBUG"},
-		"one for a bit over 1 s":   {blocked(time.Second + 1), 429, tooMany, "2", "DEBUG"},
-		"one that is just over":    {blocked(-time.Second), 429, tooMany, "1", "DEBUG"},
-		"a limit said by name":     {&oauth.Error{Code: oauth.TooManyRequests, Cause: blocked(time.Minute)}, 429, `{"error":"too_many_requests"}`, "60", "DEBUG"},
-		"another error of a limit": {&oauth.Error{Code: oauth.InvalidGrant, Cause: blocked(time.Minute)}, 400, `{"error":"invalid_grant"}`, "", "DEBUG"},
-		"an open breaker":          {broken{blocked(7 * time.Second)}, 503, away, "7", "WARN"},
-		"a body that is too large": {&http.MaxBytesError{Limit: 32768}, 413, `{"error":"invalid_request","error_description":"the request body exceeds 32768 bytes"}`, "", "DEBUG"},
-		"anything else":            {errors.New("pq: relation codes does not exist"), 500, unexpected, "", "ERROR"},
+		"missing in the query": {
+			&MissingError{In: "query", Names: []string{"client_id", "scope"}}, 422,
+			missingBody("query", "client_id", "scope"), "", "DEBUG",
+		},
+		"missing in a header": {
+			&MissingError{In: "header", Names: []string{"authorization"}}, 422,
+			missingBody("header", "authorization"), "", "DEBUG",
+		},
+		"missing, wrapped": {
+			fmt.Errorf("token: %w", &MissingError{In: "body", Names: []string{"grant_type"}}), 422,
+			missingBody("body", "grant_type"), "", "DEBUG",
+		},
+		"an OAuth error": {
+			oauth.Errorf(oauth.InvalidGrant, "the code is unknown"), 400,
+			`{"error":"invalid_grant","error_description":"the code is unknown"}`, "", "DEBUG",
+		},
+		"one with its status": {
+			&oauth.Error{Code: oauth.InvalidRequest, StatusOverride: 429}, 429,
+			`{"error":"invalid_request"}`, "", "DEBUG",
+		},
+		"a failed client": {
+			oauth.Errorf(oauth.InvalidClient, "no"), 401,
+			`{"error":"invalid_client","error_description":"no"}`, "", "DEBUG",
+		},
+		"one that hides a cause": {
+			&oauth.Error{Code: oauth.InvalidGrant, Description: "no", Cause: errors.New("internal")}, 400,
+			`{"error":"invalid_grant","error_description":"no"}`, "", "DEBUG",
+		},
+		"a forbidden character": {
+			oauth.Errorf(oauth.InvalidRequest, "%s", "a \"b\" \\ é\n"), 400,
+			`{"error":"invalid_request","error_description":"a 'b' / ??"}`, "", "DEBUG",
+		},
+		"storage that is away":   {fmt.Errorf("grants.redeem: %w", storeError{true}), 503, away, "1", "WARN"},
+		"storage that failed":    {fmt.Errorf("grants.redeem: %w", storeError{false}), 500, unexpected, "", "ERROR"},
+		"a passed deadline":      {fmt.Errorf("sign: %w", context.DeadlineExceeded), 503, away, "1", "WARN"},
+		"unavailable by name":    {oauth.Unavailable(errors.New("vault: 503")), 503, away, "1", "WARN"},
+		"a limit reached":        {fmt.Errorf("sign in: %w", blocked(90*time.Second)), 429, tooMany, "90", "DEBUG"},
+		"one for a moment":       {blocked(time.Millisecond), 429, tooMany, "1", "DEBUG"},
+		"one for a bit over 1 s": {blocked(time.Second + 1), 429, tooMany, "2", "DEBUG"},
+		"one that is just over":  {blocked(-time.Second), 429, tooMany, "1", "DEBUG"},
+		"a limit said by name": {
+			&oauth.Error{Code: oauth.TooManyRequests, Cause: blocked(time.Minute)}, 429,
+			`{"error":"too_many_requests"}`, "60", "DEBUG",
+		},
+		"another error of a limit": {
+			&oauth.Error{Code: oauth.InvalidGrant, Cause: blocked(time.Minute)}, 400,
+			`{"error":"invalid_grant"}`, "", "DEBUG",
+		},
+		"an open breaker": {broken{blocked(7 * time.Second)}, 503, away, "7", "WARN"},
+		"a body that is too large": {
+			&http.MaxBytesError{Limit: 32768}, 413,
+			`{"error":"invalid_request","error_description":"the request body exceeds 32768 bytes"}`, "", "DEBUG",
+		},
+		"anything else": {errors.New("pq: relation codes does not exist"), 500, unexpected, "", "ERROR"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -109,6 +142,7 @@ func TestFailKeepsTheHeadersOfItsCaller(t *testing.T) {
 		c.Header("Retry-After", "30")
 		Fail(c, oauth.Unavailable(nil))
 	}}, nil)
+
 	res := send(h, httptest.NewRequest(http.MethodGet, "/query", nil))
 	require.Equal(t, `Basic realm="platform"`, res.Header.Get("WWW-Authenticate"))
 	require.Equal(t, "30", res.Header.Get("Retry-After"))
@@ -128,9 +162,13 @@ func TestFailAfterTheAnswerOnlyLogs(t *testing.T) {
 func TestACallerWhoLeftIsNoErrorOfOurs(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	h := newTestHandler(t, map[string]gin.HandlerFunc{"query": func(c *gin.Context) { Fail(c, c.Request.Context().Err()) }}, func(o *Options) {
-		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	})
+	h := newTestHandler(t,
+		map[string]gin.HandlerFunc{"query": func(c *gin.Context) {
+			Fail(c,
+				c.Request.Context().Err())
+		}}, func(o *Options) {
+			o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	res := send(h, httptest.NewRequest(http.MethodGet, "/query", nil).WithContext(ctx))

@@ -16,12 +16,15 @@ import (
 // requireAgreement holds what parseParams accepts against net/url's own parser.
 func requireAgreement(t *testing.T, raw string, p *Params) {
 	t.Helper()
+
 	for _, pair := range p.pairs {
 		require.True(t, clean(pair.name) && clean(pair.value))
 	}
+
 	if strings.Contains(raw, ";") {
 		return // net/url refuses semicolons, for us they are characters
 	}
+
 	values, err := url.ParseQuery(raw)
 	require.NoError(t, err)
 	n := 0
@@ -32,19 +35,24 @@ func requireAgreement(t *testing.T, raw string, p *Params) {
 				got = append(got, pair.value)
 			}
 		}
+
 		require.Equal(t, want, got)
 		sent := slices.DeleteFunc(slices.Clone(want), func(v string) bool { return v == "" })
 		require.Equal(t, strings.Join(sent[:min(1, len(sent))], ""), p.Get(name))
 		require.Equal(t, len(sent) > 1 && name != "", p.Twice(name) != "")
 		n += len(want)
 	}
+
 	require.Len(t, p.pairs, n)
 }
 
 func FuzzQuery(f *testing.F) {
-	for _, seed := range []string{"", "a=1&b=2", "a&a", "a=%ff", "a=%00", "%", "a=%zz", "a;b", "a=b=c", "&&=&", "a+b=c+d"} {
+	for _, seed := range []string{
+		"", "a=1&b=2", "a&a", "a=%ff", "a=%00", "%", "a=%zz", "a;b", "a=b=c", "&&=&", "a+b=c+d",
+	} {
 		f.Add(seed)
 	}
+
 	h := newTestHandler(f, map[string]gin.HandlerFunc{"query": readBoth(Query)}, nil)
 	f.Fuzz(func(t *testing.T, raw string) {
 		r := httptest.NewRequest(http.MethodGet, "/query", nil)
@@ -74,6 +82,7 @@ func FuzzAccept(f *testing.F) {
 	for _, seed := range []string{"", "*/*", browser, "text/html;q=0.1", "a/b;q=", "text/html;q=1e309", ",;/="} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, accept string) {
 		r := &http.Request{Header: http.Header{"Accept": {accept}}}
 		if WantsHTML(r) {
@@ -85,9 +94,12 @@ func FuzzAccept(f *testing.F) {
 }
 
 func FuzzForwardedFor(f *testing.F) {
-	for _, seed := range []string{"", "1.2.3.4", "1.2.3.4, 10.0.0.1", "[::1]:80,::1", "10.0.0.1,,", "fe80::1%eth0", ",,,"} {
+	for _, seed := range []string{
+		"", "1.2.3.4", "1.2.3.4, 10.0.0.1", "[::1]:80,::1", "10.0.0.1,,", "fe80::1%eth0", ",,,",
+	} {
 		f.Add(seed)
 	}
+
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	f.Fuzz(func(t *testing.T, forwarded string) {
 		r := &http.Request{RemoteAddr: "10.0.0.1:80", Header: http.Header{"X-Forwarded-For": {forwarded}}}
@@ -96,6 +108,7 @@ func FuzzForwardedFor(f *testing.F) {
 		require.False(t, addr.Is4In6())
 		require.Empty(t, addr.Zone())
 		r.Header["X-Forwarded-For"] = []string{forwarded + ", 203.0.113.9"}
-		require.Equal(t, "203.0.113.9", clientAddr(r, trusted).String(), "what stands left of an untrusted hop decides nothing")
+		require.Equal(t, "203.0.113.9", clientAddr(r, trusted).String(),
+			"what stands left of an untrusted hop decides nothing")
 	})
 }

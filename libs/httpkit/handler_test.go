@@ -38,13 +38,16 @@ func newTestHandler(t testing.TB, handlers map[string]gin.HandlerFunc, change fu
 	for _, r := range routes {
 		all[r.OperationID] = func(c *gin.Context) { c.Status(http.StatusNoContent) }
 	}
+
 	for id, h := range handlers {
 		all[id] = h
 	}
+
 	o := Options{Service: "test", Routes: routes, Handlers: all}
 	if change != nil {
 		change(&o)
 	}
+
 	h, err := NewHandler(o)
 	require.NoError(t, err)
 	return h
@@ -80,15 +83,25 @@ func TestRoutesAndHandlersMustMatch(t *testing.T) {
 		handlers map[string]gin.HandlerFunc
 		problem  string
 	}{
-		"a route without a handler": {[]api.Route{{Method: "GET", Path: "/a", OperationID: "a"}}, nil, `GET /a has no handler "a"`},
+		"a route without a handler": {
+			[]api.Route{{Method: "GET", Path: "/a", OperationID: "a"}}, nil, `GET /a has no handler "a"`,
+		},
 		"a handler without a route": {nil, map[string]gin.HandlerFunc{"b": ok}, `handler "b" belongs to no route`},
 		"a route listed twice": {
 			[]api.Route{{Method: "GET", Path: "/a", OperationID: "a"}, {Method: "GET", Path: "/a", OperationID: "a"}},
 			map[string]gin.HandlerFunc{"a": ok},
 			"GET /a is listed twice",
 		},
-		"half a parameter":         {[]api.Route{{Method: "GET", Path: "/a{b", OperationID: "a"}}, map[string]gin.HandlerFunc{"a": ok}, `segment "a{b"`},
-		"a path without its slash": {[]api.Route{{Method: "GET", Path: "a", OperationID: "a"}}, map[string]gin.HandlerFunc{"a": ok}, "does not start with a slash"},
+		"half a parameter": {
+			[]api.Route{{Method: "GET", Path: "/a{b", OperationID: "a"}},
+			map[string]gin.HandlerFunc{"a": ok},
+			`segment "a{b"`,
+		},
+		"a path without its slash": {
+			[]api.Route{{Method: "GET", Path: "a", OperationID: "a"}},
+			map[string]gin.HandlerFunc{"a": ok},
+			"does not start with a slash",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -105,13 +118,16 @@ func TestEveryServiceOfTheContractCanBeMounted(t *testing.T) {
 	for _, r := range api.Routes {
 		handlers[r.OperationID] = func(c *gin.Context) { c.Status(http.StatusNoContent) }
 	}
+
 	h, err := NewHandler(Options{Routes: api.Routes, Handlers: handlers})
 	require.NoError(t, err)
+
 	for _, r := range api.Routes {
 		path := strings.NewReplacer("{flow}", "flw_1", "{file}", "a.css").Replace(r.Path)
 		require.Equal(t, http.StatusNoContent, send(h, httptest.NewRequest(r.Method, path, nil)).StatusCode, r.Path)
 		if r.Method == http.MethodGet && !r.Pages {
-			require.Equal(t, http.StatusNoContent, send(h, httptest.NewRequest(http.MethodHead, path, nil)).StatusCode, r.Path)
+			require.Equal(t, http.StatusNoContent,
+				send(h, httptest.NewRequest(http.MethodHead, path, nil)).StatusCode, r.Path)
 		}
 	}
 }
@@ -123,20 +139,31 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		status                 int
 		body, allow            string
 	}{
-		"an unknown path":                       {"GET", "/nope", "", 404, `{"detail":"Not Found"}`, ""},
-		"a trailing slash is another path":      {"GET", "/query/", "", 404, `{"detail":"Not Found"}`, ""},
-		"another case is another path":          {"GET", "/QUERY", "", 404, `{"detail":"Not Found"}`, ""},
-		"a doubled slash is another path":       {"GET", "//query", "", 404, `{"detail":"Not Found"}`, ""},
-		"an encoded slash makes no new segment": {"POST", "/flows/a%2Fconsent", "", 405, `{"detail":"Method Not Allowed"}`, "GET, HEAD"},
-		"a wrong method":                        {"DELETE", "/query", "", 405, `{"detail":"Method Not Allowed"}`, "GET, HEAD"},
-		"HEAD where only POST is":               {"HEAD", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
-		"a method nobody knows":                 {"BREW", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
-		"an unknown path beside a page":         {"GET", "/flows", browser, 404, "<p>404  Not Found ", ""},
-		"a wrong method where a page is":        {"GET", "/flows/a/consent", browser, 405, "<p>405  Method Not Allowed ", "POST"},
-		"HEAD of that":                          {"HEAD", "/flows/a/consent", browser, 405, `{"detail":"Method Not Allowed"}`, "POST"},
+		"an unknown path":                  {"GET", "/nope", "", 404, `{"detail":"Not Found"}`, ""},
+		"a trailing slash is another path": {"GET", "/query/", "", 404, `{"detail":"Not Found"}`, ""},
+		"another case is another path":     {"GET", "/QUERY", "", 404, `{"detail":"Not Found"}`, ""},
+		"a doubled slash is another path":  {"GET", "//query", "", 404, `{"detail":"Not Found"}`, ""},
+		"an encoded slash makes no new segment": {
+			"POST", "/flows/a%2Fconsent", "", 405, `{"detail":"Method Not Allowed"}`, "GET, HEAD",
+		},
+		"a wrong method": {
+			"DELETE", "/query", "", 405, `{"detail":"Method Not Allowed"}`, "GET, HEAD",
+		},
+		"HEAD where only POST is":       {"HEAD", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
+		"a method nobody knows":         {"BREW", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
+		"an unknown path beside a page": {"GET", "/flows", browser, 404, "<p>404  Not Found ", ""},
+		"a wrong method where a page is": {
+			"GET", "/flows/a/consent", browser, 405, "<p>405  Method Not Allowed ", "POST",
+		},
+		"HEAD of that": {
+			"HEAD", "/flows/a/consent", browser, 405, `{"detail":"Method Not Allowed"}`, "POST",
+		},
 		"an unknown path, whatever Accept says": {"GET", "/nope", browser, 404, `{"detail":"Not Found"}`, ""},
-		"a wrong method, whatever Accept says":  {"GET", "/form", browser, 405, `{"detail":"Method Not Allowed"}`, "POST"},
+		"a wrong method, whatever Accept says": {
+			"GET", "/form", browser, 405, `{"detail":"Method Not Allowed"}`, "POST",
+		},
 	}
+
 	h := newTestHandler(t, nil, func(o *Options) { o.ErrorPage = page })
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -171,6 +198,7 @@ func TestPathParametersKeepWhatWasSent(t *testing.T) {
 
 func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 	t.Parallel()
+
 	for _, secure := range []bool{false, true} {
 		h := newTestHandler(t, nil, func(o *Options) { o.Secure = secure })
 		for _, target := range []string{"/query", "/nope", "/query?%00"} {
@@ -186,9 +214,12 @@ func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 
 func TestAPageReplacesTheDefaultPolicyForItselfOnly(t *testing.T) {
 	t.Parallel()
-	h := newTestHandler(t, map[string]gin.HandlerFunc{"query": func(c *gin.Context) { c.Header("Content-Security-Policy", "mine") }}, nil)
-	require.Equal(t, "mine", send(h, httptest.NewRequest(http.MethodGet, "/query", nil)).Header.Get("Content-Security-Policy"))
-	require.Equal(t, nothingLoad[0], send(h, httptest.NewRequest(http.MethodGet, "/flows/a", nil)).Header.Get("Content-Security-Policy"))
+	h := newTestHandler(t,
+		map[string]gin.HandlerFunc{"query": func(c *gin.Context) { c.Header("Content-Security-Policy", "mine") }}, nil)
+	require.Equal(t, "mine",
+		send(h, httptest.NewRequest(http.MethodGet, "/query", nil)).Header.Get("Content-Security-Policy"))
+	require.Equal(t, nothingLoad[0],
+		send(h, httptest.NewRequest(http.MethodGet, "/flows/a", nil)).Header.Get("Content-Security-Policy"))
 }
 
 func TestTheContextEndsAtTheDeadline(t *testing.T) {
@@ -210,10 +241,14 @@ func TestPanicsBecome500AndTellNothing(t *testing.T) {
 		panics func(*gin.Context)
 		logged string
 	}{
-		"a run-time error":                  {func(*gin.Context) { _ = nobody.Service }, "nil pointer dereference"},
-		"a value of unknown content":        {func(*gin.Context) { panic("s3cret") }, "value of type string"},
-		"an error":                          {func(*gin.Context) { panic(errors.New("s3cret")) }, "value of type *errors.errorString"},
-		"after Fail decided, before it did": {func(c *gin.Context) { c.Status(http.StatusTeapot); panic(1) }, "value of type int"},
+		"a run-time error":           {func(*gin.Context) { _ = nobody.Service }, "nil pointer dereference"},
+		"a value of unknown content": {func(*gin.Context) { panic("s3cret") }, "value of type string"},
+		"an error": {
+			func(*gin.Context) { panic(errors.New("s3cret")) }, "value of type *errors.errorString",
+		},
+		"after Fail decided, before it did": {
+			func(c *gin.Context) { c.Status(http.StatusTeapot); panic(1) }, "value of type int",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -225,7 +260,8 @@ func TestPanicsBecome500AndTellNothing(t *testing.T) {
 			})
 			res := send(h, httptest.NewRequest(http.MethodGet, "/query", nil))
 			require.Equal(t, http.StatusInternalServerError, res.StatusCode)
-			require.JSONEq(t, `{"error":"server_error","error_description":"the server met an unexpected condition"}`, body(t, res))
+			require.JSONEq(t,
+				`{"error":"server_error","error_description":"the server met an unexpected condition"}`, body(t, res))
 			require.Contains(t, log.String(), test.logged)
 			require.Contains(t, log.String(), `"reference":"`+res.Header.Get("X-Request-Id"))
 			require.Contains(t, log.String(), "handler_test.go", "the stack")
@@ -236,9 +272,10 @@ func TestPanicsBecome500AndTellNothing(t *testing.T) {
 
 func TestAPanicInTheErrorPageStillAnswers(t *testing.T) {
 	t.Parallel()
-	h := newTestHandler(t, map[string]gin.HandlerFunc{"flow": failWith(oauth.Errorf(oauth.AccessDenied, "no"))}, func(o *Options) {
-		o.ErrorPage = func(http.ResponseWriter, *http.Request, Problem) { panic("template") }
-	})
+	h := newTestHandler(t,
+		map[string]gin.HandlerFunc{"flow": failWith(oauth.Errorf(oauth.AccessDenied, "no"))}, func(o *Options) {
+			o.ErrorPage = func(http.ResponseWriter, *http.Request, Problem) { panic("template") }
+		})
 	r := httptest.NewRequest(http.MethodGet, "/flows/a", nil)
 	r.Header.Set("Accept", browser)
 	res := send(h, r)
@@ -257,6 +294,7 @@ func TestAPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
 		},
 		"flow": func(*gin.Context) { panic(http.ErrAbortHandler) },
 	}, nil))
+
 	defer server.Close()
 	res, err := http.Get(server.URL + "/query")
 	require.NoError(t, err)
@@ -291,8 +329,10 @@ func TestBodiesAreBoundedWhetherDeclaredOrNot(t *testing.T) {
 			Fail(c, err)
 		}
 	}}, nil)
+
 	server := httptest.NewServer(h)
 	defer server.Close()
+
 	for name, reader := range map[string]io.Reader{
 		"declared": strings.NewReader("a=" + strings.Repeat("x", 1<<20)),
 		"chunked":  io.MultiReader(strings.NewReader("a=" + strings.Repeat("x", 1<<20))),

@@ -33,6 +33,7 @@ func TestMachinesHearJSONWhateverAcceptSays(t *testing.T) {
 		for _, r := range api.Routes {
 			handlers[r.OperationID] = fails
 		}
+
 		h, err := NewHandler(Options{Routes: api.Routes, Handlers: handlers, ErrorPage: page})
 		require.NoError(t, err)
 
@@ -45,10 +46,12 @@ func TestMachinesHearJSONWhateverAcceptSays(t *testing.T) {
 					where := name + ": " + method + " " + r.Path
 
 					require.GreaterOrEqual(t, res.StatusCode, 400, where)
+
 					if r.Pages {
 						require.Contains(t, res.Header.Get("Content-Type"), "text/html", where)
 						continue
 					}
+
 					require.Equal(t, "application/json", res.Header.Get("Content-Type"), where)
 					require.NotContains(t, res.Header.Values("Vary"), "Accept", where)
 				}
@@ -69,6 +72,7 @@ func TestHeadAsksNoHandlerOfAPage(t *testing.T) {
 			c.Status(http.StatusOK)
 		}
 	}
+
 	h, err := NewHandler(Options{Routes: api.Routes, Handlers: handlers, ErrorPage: page})
 	require.NoError(t, err)
 

@@ -67,6 +67,7 @@ func (e *edge) navigated(h gin.HandlerFunc, unattended func(*http.Request) bool)
 		}
 
 		exchangeOf(c).plain = true
+
 		if unattended != nil && unattended(c.Request) {
 			h(c)
 			return

@@ -30,6 +30,7 @@ func TestAPageIsForABrowsersTab(t *testing.T) {
 		ErrorPage:  func(http.ResponseWriter, *http.Request, httpkit.Problem) { pages++ },
 		Unattended: func(r *http.Request) bool { return httpkit.InFrame(r) && r.URL.Query().Has("silent") },
 	})
+
 	require.NoError(t, err)
 	send := func(method, path string, headers map[string]string) int {
 		r := httptest.NewRequest(method, path, http.NoBody)
@@ -37,11 +38,13 @@ func TestAPageIsForABrowsersTab(t *testing.T) {
 		for name, value := range headers {
 			r.Header.Set(name, value)
 		}
+
 		rec := httptest.NewRecorder()
 		handler.ServeHTTP(rec, r)
 		require.Empty(t, rec.Result().Cookies())
 		return rec.Code
 	}
+
 	metadata := func(mode, dest, site string) map[string]string {
 		return map[string]string{"Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest, "Sec-Fetch-Site": site}
 	}
@@ -60,6 +63,7 @@ func TestAPageIsForABrowsersTab(t *testing.T) {
 			require.Equal(t, 1, asked, name)
 		}
 	}
+
 	for name, headers := range map[string]map[string]string{
 		"an image":               metadata("no-cors", "image", "cross-site"),
 		"an image without site":  {"Sec-Fetch-Dest": "image"},
@@ -80,7 +84,9 @@ func TestAPageIsForABrowsersTab(t *testing.T) {
 		}
 		require.Equal(t, http.StatusOK, send(http.MethodGet, "/data", headers), "what is no page is for everybody")
 	}
+
 	require.Equal(t, http.StatusOK, send(http.MethodGet, "/page?silent", metadata("navigate", "iframe", "cross-site")))
-	require.Equal(t, http.StatusForbidden, send(http.MethodGet, "/page?silent", metadata("no-cors", "image", "cross-site")))
+	require.Equal(t, http.StatusForbidden,
+		send(http.MethodGet, "/page?silent", metadata("no-cors", "image", "cross-site")))
 	require.Zero(t, pages, "an error page is a row in the trail")
 }

@@ -99,13 +99,16 @@ func NewHandler(o Options) (http.Handler, error) {
 	if err := checkRoutes(o); err != nil {
 		return nil, err
 	}
+
 	e, err := newEdge(o)
 	if err != nil {
 		return nil, err
 	}
+
 	if gin.IsDebugging() {
 		gin.SetMode(gin.ReleaseMode) // else gin prints its route table to stdout
 	}
+
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
@@ -120,9 +123,11 @@ func NewHandler(o Options) (http.Handler, error) {
 	for i, p := range e.trusted {
 		proxies[i] = p.String()
 	}
+
 	if err := engine.SetTrustedProxies(proxies); err != nil {
 		return nil, fmt.Errorf("httpkit: trusted proxies: %w", err)
 	}
+
 	for _, r := range o.Routes {
 		h := o.Handlers[r.OperationID]
 		if r.Pages {
@@ -130,6 +135,7 @@ func NewHandler(o Options) (http.Handler, error) {
 		}
 		e.mount(engine, r, &o.CORS, h)
 	}
+
 	e.mountPreflights(engine, &o.CORS, o.Routes)
 	unmatched := e.unmatchedRoutes(slices.Concat(o.Routes, api.Routes))
 	engine.NoRoute(func(c *gin.Context) {
@@ -138,6 +144,7 @@ func NewHandler(o Options) (http.Handler, error) {
 	engine.NoMethod(func(c *gin.Context) {
 		e.serve(c, unmatched.of(c.Request), methodNotAllowed)
 	})
+
 	return engine, nil
 }
 
@@ -155,29 +162,37 @@ func newEdge(o Options) (*edge, error) {
 	if e.maxBody <= 0 {
 		e.maxBody = DefaultMaxBody
 	}
+
 	if e.deadline <= 0 {
 		e.deadline = DefaultDeadline
 	}
+
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
+
 	if e.random == nil {
 		e.random = rand.Reader
 	}
+
 	for _, p := range o.TrustedProxies {
 		e.trusted = append(e.trusted, unmapPrefix(p))
 	}
+
 	tp, mp := o.TracerProvider, o.MeterProvider
 	if tp == nil {
 		tp = tracenoop.NewTracerProvider()
 	}
+
 	if mp == nil {
 		mp = metricnoop.NewMeterProvider()
 	}
+
 	var err error
 	if e.telemetry, err = newTelemetry(tp, mp); err != nil {
 		return nil, err
 	}
+
 	return e, nil
 }
 
@@ -190,23 +205,29 @@ func checkRoutes(o Options) error {
 		if seen[key] {
 			problems = append(problems, fmt.Errorf("httpkit: %s is listed twice", key))
 		}
+
 		seen[key] = true
 		wanted[r.OperationID] = true
+
 		if o.Handlers[r.OperationID] == nil {
 			problems = append(problems, fmt.Errorf("httpkit: %s %s has no handler %q", r.Method, r.Path, r.OperationID))
 		}
+
 		if _, err := ginPath(r.Path); err != nil {
 			problems = append(problems, err)
 		}
 	}
+
 	for id := range o.Handlers {
 		if !wanted[id] {
 			problems = append(problems, fmt.Errorf("httpkit: handler %q belongs to no route of %q", id, o.Service))
 		}
 	}
+
 	if err := o.CORS.check(o.Routes); err != nil {
 		problems = append(problems, err)
 	}
+
 	slices.SortFunc(problems, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(problems...)
 }
@@ -224,6 +245,7 @@ func (e *edge) mount(engine *gin.Engine, r api.Route, cors *CORS, h gin.HandlerF
 	}
 
 	handle(r.Method, h)
+
 	switch {
 	case r.Method == http.MethodGet && r.Pages:
 		handle(http.MethodHead, headOfPage)
@@ -243,17 +265,21 @@ func ginPath(path string) (string, error) {
 	if !strings.HasPrefix(path, "/") {
 		return "", fmt.Errorf("httpkit: path %q does not start with a slash", path)
 	}
+
 	segments := strings.Split(path, "/")
 	for i, s := range segments {
 		if !strings.ContainsAny(s, "{}:*") {
 			continue
 		}
+
 		name, open := strings.CutPrefix(s, "{")
 		name, closed := strings.CutSuffix(name, "}")
 		if !open || !closed || name == "" || strings.ContainsAny(name, "{}:*") {
 			return "", fmt.Errorf("httpkit: path %q: segment %q is neither plain nor one {parameter}", path, s)
 		}
+
 		segments[i] = ":" + name
 	}
+
 	return strings.Join(segments, "/"), nil
 }

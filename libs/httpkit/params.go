@@ -59,6 +59,7 @@ func Form(c *gin.Context) (*Params, error) {
 	if x.form != nil {
 		return x.form, nil
 	}
+
 	types := c.Request.Header.Values("Content-Type")
 	if len(types) > 0 {
 		mediaType, _, err := mime.ParseMediaType(types[0])
@@ -66,16 +67,20 @@ func Form(c *gin.Context) (*Params, error) {
 			return nil, wrongMediaType()
 		}
 	}
+
 	body, err := Body(c)
 	if err != nil {
 		return nil, err
 	}
+
 	if len(types) == 0 && len(body) > 0 {
 		return nil, wrongMediaType()
 	}
+
 	if x.form, err = parseParams(inBody, string(body)); err != nil {
 		return nil, err
 	}
+
 	return x.form, nil
 }
 
@@ -104,26 +109,36 @@ func readAll(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
+
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit, nil)
 	}
+
 	content, err := io.ReadAll(r.Body)
 	if maxErr := (*http.MaxBytesError)(nil); errors.As(err, &maxErr) {
 		return nil, tooLarge(limit, err)
 	}
 	if err != nil {
-		return nil, &oauth.Error{Code: oauth.InvalidRequest, Description: "the request body could not be read", Cause: err}
+		return nil, &oauth.Error{
+			Code:        oauth.InvalidRequest,
+			Description: "the request body could not be read",
+			Cause:       err,
+		}
 	}
+
 	if !clean(string(content)) {
 		return nil, unclean(inBody)
 	}
+
 	return content, nil
 }
 
 func tooLarge(limit int64, cause error) error {
 	return &oauth.Error{
-		Code: oauth.InvalidRequest, StatusOverride: http.StatusRequestEntityTooLarge, Cause: cause,
-		Description: fmt.Sprintf("the request body exceeds %d bytes", limit),
+		Code:           oauth.InvalidRequest,
+		StatusOverride: http.StatusRequestEntityTooLarge,
+		Cause:          cause,
+		Description:    fmt.Sprintf("the request body exceeds %d bytes", limit),
 	}
 }
 
@@ -140,20 +155,26 @@ func parseParams(in, raw string) (*Params, error) {
 		if part == "" {
 			continue
 		}
+
 		if len(p.pairs) == maxParams {
 			return nil, oauth.Errorf(oauth.InvalidRequest, "the %s has more than %d parameters", in, maxParams)
 		}
+
 		name, value, _ := strings.Cut(part, "=")
 		name, err1 := url.QueryUnescape(name)
 		value, err2 := url.QueryUnescape(value)
 		if err1 != nil || err2 != nil {
-			return nil, oauth.Errorf(oauth.InvalidRequest, "the %s is not well-formed: a percent sign must be followed by two hexadecimal digits", in)
+			return nil, oauth.Errorf(oauth.InvalidRequest,
+				"the %s is not well-formed: a percent sign must be followed by two hexadecimal digits", in)
 		}
+
 		if !clean(name) || !clean(value) {
 			return nil, unclean(in)
 		}
+
 		p.pairs = append(p.pairs, param{name, value})
 	}
+
 	return p, nil
 }
 
@@ -167,7 +188,7 @@ func (p *Params) Get(name string) string {
 	return ""
 }
 
-// Has tells whether a parameter was sent. In a form an empty value counts as not
+// Has reports whether a parameter was sent. In a form an empty value counts as not
 // sent (RFC 6749 3.2); in a query it counts as sent, as in the published API.
 func (p *Params) Has(name string) bool {
 	for _, pair := range p.pairs {
@@ -213,8 +234,10 @@ func (p *Params) Missing(required ...string) error {
 			names = append(names, name)
 		}
 	}
+
 	if names == nil {
 		return nil
 	}
+
 	return &MissingError{In: p.in, Names: names}
 }

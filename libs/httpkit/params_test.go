@@ -23,10 +23,12 @@ func readBoth(read func(*gin.Context) (*Params, error)) gin.HandlerFunc {
 		if err == nil && p.Twice("client_id", "scope") != "" {
 			err = oauth.Errorf(oauth.InvalidRequest, "a parameter is repeated")
 		}
+
 		if err != nil {
 			Fail(c, err)
 			return
 		}
+
 		JSON(c, http.StatusOK, map[string]any{"client_id": p.Get("client_id"), "resource": p.All("resource")})
 	}
 }
@@ -36,7 +38,8 @@ func missingBody(in string, names ...string) string {
 	for _, n := range names {
 		detail = append(detail, `{"type":"missing","loc":["`+in+`","`+n+`"],"msg":"Field required","input":null}`)
 	}
-	return `{"detail":[` + strings.Join(detail, ",") + `],"error":"invalid_request","error_description":"required and missing: ` + strings.Join(names, ", ") + `"}`
+	return `{"detail":[` + strings.Join(detail, ",") +
+		`],"error":"invalid_request","error_description":"required and missing: ` + strings.Join(names, ", ") + `"}`
 }
 
 func TestEveryKindOfQuery(t *testing.T) {
@@ -46,14 +49,20 @@ func TestEveryKindOfQuery(t *testing.T) {
 		status int
 		body   string
 	}{
-		"all there":                       {"client_id=a+b%26&scope=x&unknown", 200, `{"client_id":"a b&","resource":null}`},
+		"all there": {
+			"client_id=a+b%26&scope=x&unknown", 200, `{"client_id":"a b&","resource":null}`,
+		},
 		"empty counts as sent":            {"client_id=&scope", 200, `{"client_id":"","resource":null}`},
 		"one missing":                     {"client_id=a", 422, missingBody("query", "scope")},
 		"all missing, in order":           {"", 422, missingBody("query", "client_id", "scope")},
 		"one doubled":                     {"client_id=a&scope=x&client_id=a", 400, "a parameter is repeated"},
 		"one doubled, once without value": {"client_id=&scope=x&client_id=a", 200, `{"client_id":"a","resource":null}`},
-		"an unknown one doubled":          {"client_id=a&scope=x&utm=1&utm=2", 200, `{"client_id":"a","resource":null}`},
-		"resource may repeat":             {"client_id=a&scope=x&resource=1&resource=&resource=2", 200, `{"client_id":"a","resource":["1","2"]}`},
+		"an unknown one doubled": {
+			"client_id=a&scope=x&utm=1&utm=2", 200, `{"client_id":"a","resource":null}`,
+		},
+		"resource may repeat": {
+			"client_id=a&scope=x&resource=1&resource=&resource=2", 200, `{"client_id":"a","resource":["1","2"]}`,
+		},
 		"a semicolon is a character":      {"client_id=a;b&scope=x", 200, `{"client_id":"a;b","resource":null}`},
 		"invalid UTF-8, encoded":          {"client_id=%ff&scope=x", 400, "not valid UTF-8, or a NUL"},
 		"invalid UTF-8, in a name":        {"client_id=a&scope=x&%ff=1", 400, "not valid UTF-8, or a NUL"},
@@ -65,6 +74,7 @@ func TestEveryKindOfQuery(t *testing.T) {
 		"a megabyte":                      {"client_id=" + strings.Repeat("x", 1<<20), 414, "exceed 32768 bytes"},
 		"HTML in a value is sent as HTML": {"client_id=%3Cb%3E&scope=x", 200, `{"client_id":"<b>","resource":null}`},
 	}
+
 	h := newTestHandler(t, map[string]gin.HandlerFunc{"query": readBoth(Query)}, nil)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -75,9 +85,11 @@ func TestEveryKindOfQuery(t *testing.T) {
 			got := body(t, res)
 			require.Equal(t, test.status, res.StatusCode, got)
 			require.Contains(t, got, test.body)
+
 			if res.StatusCode == http.StatusUnprocessableEntity {
 				require.Equal(t, test.body, got)
 			}
+
 			require.Equal(t, "application/json", res.Header.Get("Content-Type"))
 		})
 	}
@@ -92,31 +104,66 @@ func TestEveryKindOfForm(t *testing.T) {
 		status      int
 		body        string
 	}{
-		"all there":                       {[]string{formType}, "client_id=a&scope=x", 200, `{"client_id":"a","resource":null}`},
-		"with a charset":                  {[]string{formType + "; charset=UTF-8"}, "client_id=a&scope=x", 200, `{"client_id":"a","resource":null}`},
-		"in capitals":                     {[]string{"Application/X-WWW-Form-Urlencoded"}, "client_id=a&scope=x", 200, `{"client_id":"a","resource":null}`},
-		"empty counts as missing":         {[]string{formType}, "client_id=&scope=x", 422, missingBody("body", "client_id")},
-		"no body and no type":             {nil, "", 422, missingBody("body", "client_id", "scope")},
-		"no body and the right type":      {[]string{formType}, "", 422, missingBody("body", "client_id", "scope")},
-		"a body and no type":              {nil, "client_id=a&scope=x", 400, types},
-		"JSON":                            {[]string{"application/json"}, `{"client_id":"a"}`, 400, types},
-		"JSON without a body":             {[]string{"application/json"}, "", 400, types},
-		"multipart":                       {[]string{"multipart/form-data; boundary=x"}, "--x--", 400, types},
-		"a type that is none":             {[]string{"/;"}, "client_id=a", 400, types},
-		"two types":                       {[]string{formType, formType}, "client_id=a&scope=x", 400, types},
-		"one doubled":                     {[]string{formType}, "client_id=a&scope=x&scope=y", 400, "a parameter is repeated"},
-		"one doubled, once without value": {[]string{formType}, "client_id=a&scope=&scope=y", 200, `{"client_id":"a","resource":null}`},
-		"an unknown one doubled":          {[]string{formType}, "client_id=a&scope=x&utm=1&utm=2", 200, `{"client_id":"a","resource":null}`},
-		"resource may repeat":             {[]string{formType}, "client_id=a&scope=x&resource=1&resource=2", 200, `{"client_id":"a","resource":["1","2"]}`},
-		"invalid UTF-8, encoded":          {[]string{formType}, "client_id=%c3%28&scope=x", 400, "not valid UTF-8, or a NUL"},
-		"invalid UTF-8, raw":              {[]string{formType}, "client_id=\xff&scope=x", 400, "not valid UTF-8, or a NUL"},
-		"NUL, encoded":                    {[]string{formType}, "client_id=%00&scope=x", 400, "not valid UTF-8, or a NUL"},
-		"NUL, raw":                        {[]string{formType}, "client_id=\x00&scope=x", 400, "not valid UTF-8, or a NUL"},
-		"malformed percent-encoding":      {[]string{formType}, "client_id=%4&scope=x", 400, "the body is not well-formed"},
-		"a megabyte":                      {[]string{formType}, "client_id=" + strings.Repeat("x", 1<<20), 413, "exceeds 32768 bytes"},
-		"a megabyte of the wrong type":    {[]string{"text/plain"}, strings.Repeat("x", 1<<20), 400, types},
-		"a megabyte of single characters": {[]string{formType}, strings.Repeat("a&", 16000), 400, "more than 256 parameters"},
+		"all there": {
+			[]string{formType}, "client_id=a&scope=x", 200, `{"client_id":"a","resource":null}`,
+		},
+		"with a charset": {
+			[]string{formType + "; charset=UTF-8"}, "client_id=a&scope=x", 200, `{"client_id":"a","resource":null}`,
+		},
+		"in capitals": {
+			[]string{"Application/X-WWW-Form-Urlencoded"},
+			"client_id=a&scope=x", 200,
+			`{"client_id":"a","resource":null}`,
+		},
+		"empty counts as missing": {
+			[]string{formType}, "client_id=&scope=x", 422, missingBody("body", "client_id"),
+		},
+		"no body and no type":        {nil, "", 422, missingBody("body", "client_id", "scope")},
+		"no body and the right type": {[]string{formType}, "", 422, missingBody("body", "client_id", "scope")},
+		"a body and no type":         {nil, "client_id=a&scope=x", 400, types},
+		"JSON":                       {[]string{"application/json"}, `{"client_id":"a"}`, 400, types},
+		"JSON without a body":        {[]string{"application/json"}, "", 400, types},
+		"multipart":                  {[]string{"multipart/form-data; boundary=x"}, "--x--", 400, types},
+		"a type that is none":        {[]string{"/;"}, "client_id=a", 400, types},
+		"two types":                  {[]string{formType, formType}, "client_id=a&scope=x", 400, types},
+		"one doubled": {
+			[]string{formType}, "client_id=a&scope=x&scope=y", 400, "a parameter is repeated",
+		},
+		"one doubled, once without value": {
+			[]string{formType}, "client_id=a&scope=&scope=y", 200, `{"client_id":"a","resource":null}`,
+		},
+		"an unknown one doubled": {
+			[]string{formType}, "client_id=a&scope=x&utm=1&utm=2", 200, `{"client_id":"a","resource":null}`,
+		},
+		"resource may repeat": {
+			[]string{formType},
+			"client_id=a&scope=x&resource=1&resource=2", 200,
+			`{"client_id":"a","resource":["1","2"]}`,
+		},
+		"invalid UTF-8, encoded": {
+			[]string{formType}, "client_id=%c3%28&scope=x", 400, "not valid UTF-8, or a NUL",
+		},
+		"invalid UTF-8, raw": {
+			[]string{formType}, "client_id=\xff&scope=x", 400, "not valid UTF-8, or a NUL",
+		},
+		"NUL, encoded": {
+			[]string{formType}, "client_id=%00&scope=x", 400, "not valid UTF-8, or a NUL",
+		},
+		"NUL, raw": {
+			[]string{formType}, "client_id=\x00&scope=x", 400, "not valid UTF-8, or a NUL",
+		},
+		"malformed percent-encoding": {
+			[]string{formType}, "client_id=%4&scope=x", 400, "the body is not well-formed",
+		},
+		"a megabyte": {
+			[]string{formType}, "client_id=" + strings.Repeat("x", 1<<20), 413, "exceeds 32768 bytes",
+		},
+		"a megabyte of the wrong type": {[]string{"text/plain"}, strings.Repeat("x", 1<<20), 400, types},
+		"a megabyte of single characters": {
+			[]string{formType}, strings.Repeat("a&", 16000), 400, "more than 256 parameters",
+		},
 	}
+
 	h := newTestHandler(t, map[string]gin.HandlerFunc{"form": readBoth(Form)}, nil)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -127,9 +174,11 @@ func TestEveryKindOfForm(t *testing.T) {
 			got := body(t, res)
 			require.Equal(t, test.status, res.StatusCode, got)
 			require.Contains(t, got, test.body)
+
 			if res.StatusCode == http.StatusUnprocessableEntity {
 				require.Equal(t, test.body, got)
 			}
+
 			if res.StatusCode >= 400 {
 				require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 				require.Equal(t, "no-cache", res.Header.Get("Pragma"))
@@ -169,6 +218,7 @@ func TestQueryAndBodyAreReadOnce(t *testing.T) {
 		require.Equal(t, "f=1&empty=", string(content))
 		c.Status(http.StatusAccepted)
 	}}, nil)
+
 	r := httptest.NewRequest(http.MethodPost, "/form?q", strings.NewReader("f=1&empty="))
 	r.Header.Set("Content-Type", formType)
 	require.Equal(t, http.StatusAccepted, send(h, r).StatusCode)

@@ -25,9 +25,11 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
+
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, err := w.Write(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
@@ -65,11 +67,14 @@ func escapeLocation(s string) string {
 			n++
 		}
 	}
+
 	if n == 0 {
 		return s
 	}
+
 	var out strings.Builder
 	out.Grow(len(s) + 2*n)
+
 	for i := range len(s) {
 		if bad(s[i]) {
 			fmt.Fprintf(&out, "%%%02X", s[i])
@@ -77,5 +82,6 @@ func escapeLocation(s string) string {
 			out.WriteByte(s[i])
 		}
 	}
+
 	return out.String()
 }

@@ -22,8 +22,10 @@ func TestJSONIsNeitherEscapedNorPadded(t *testing.T) {
 
 func TestJSONThatCannotBeEncodedIsAServerError(t *testing.T) {
 	t.Parallel()
-	h := newTestHandler(t, map[string]gin.HandlerFunc{"query": func(c *gin.Context) { JSON(c, http.StatusOK, func() {}) }}, nil)
-	require.Equal(t, http.StatusInternalServerError, send(h, httptest.NewRequest(http.MethodGet, "/query", nil)).StatusCode)
+	h := newTestHandler(t,
+		map[string]gin.HandlerFunc{"query": func(c *gin.Context) { JSON(c, http.StatusOK, func() {}) }}, nil)
+	require.Equal(t, http.StatusInternalServerError,
+		send(h, httptest.NewRequest(http.MethodGet, "/query", nil)).StatusCode)
 }
 
 func TestSeeOtherSendsTheAddressAsItIs(t *testing.T) {
@@ -38,7 +40,8 @@ func TestSeeOtherSendsTheAddressAsItIs(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newTestHandler(t, map[string]gin.HandlerFunc{"form": func(c *gin.Context) { SeeOther(c, test.url) }}, nil)
+			h := newTestHandler(t,
+				map[string]gin.HandlerFunc{"form": func(c *gin.Context) { SeeOther(c, test.url) }}, nil)
 			res := send(h, httptest.NewRequest(http.MethodPost, "/form", nil))
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 			require.Equal(t, test.location, res.Header.Get("Location"))

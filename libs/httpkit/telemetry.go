@@ -36,23 +36,32 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry,
 	duration, err := meter.Float64Histogram("http.server.request.duration",
 		metric.WithUnit("s"),
 		metric.WithDescription("Duration of HTTP server requests."),
-		metric.WithExplicitBucketBoundaries(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10))
+		metric.WithExplicitBucketBoundaries(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5,
+			0.75, 1, 2.5, 5, 7.5, 10))
 	if err != nil {
 		return nil, fmt.Errorf("httpkit: make the duration histogram: %w", err)
 	}
+
 	active, err := meter.Int64UpDownCounter("http.server.active_requests",
 		metric.WithUnit("{request}"),
 		metric.WithDescription("Number of HTTP server requests in flight."))
 	if err != nil {
 		return nil, fmt.Errorf("httpkit: make the counter of active requests: %w", err)
 	}
+
 	limited, err := meter.Int64Counter("platform.limits.refusals",
 		metric.WithUnit("{request}"),
 		metric.WithDescription("Requests that were refused with 429, by the limit that they met."))
 	if err != nil {
 		return nil, fmt.Errorf("httpkit: make the counter of refused requests: %w", err)
 	}
-	return &telemetry{tracer: tp.Tracer(scope), duration: duration, active: active, limited: limited}, nil
+
+	return &telemetry{
+		tracer:   tp.Tracer(scope),
+		duration: duration,
+		active:   active,
+		limited:  limited,
+	}, nil
 }
 
 // start begins the span of a request. The trace of a proxy that makes its own goes
@@ -73,6 +82,7 @@ func (e *edge) start(r *http.Request, rt *route) (context.Context, trace.Span) {
 			options = slices.Concat(options, []trace.SpanStartOption{trace.WithLinks(trace.Link{SpanContext: caller})})
 		}
 	}
+
 	return e.telemetry.tracer.Start(ctx, rt.spanName, options...)
 }
 
@@ -86,9 +96,11 @@ func (t *telemetry) end(ctx context.Context, x *exchange, status int, elapsed ti
 	if t.active.Enabled(ctx) {
 		t.active.Add(ctx, -1, x.route.activeOptions...)
 	}
+
 	if t.duration.Enabled(ctx) {
 		t.duration.Record(ctx, elapsed.Seconds(), x.route.measured(status)...)
 	}
+
 	if x.span.IsRecording() {
 		x.span.SetAttributes(attribute.Int("http.response.status_code", status))
 		if status >= http.StatusInternalServerError {
@@ -96,10 +108,11 @@ func (t *telemetry) end(ctx context.Context, x *exchange, status int, elapsed ti
 			x.span.SetStatus(codes.Error, "")
 		}
 	}
+
 	x.span.End()
 }
 
-// continues tells whether a request's trace goes on here.
+// continues reports whether a request's trace goes on here.
 func (e *edge) continues(r *http.Request) bool {
 	if !e.proxyTraces {
 		return false
@@ -125,7 +138,9 @@ type route struct {
 
 func newRoute(scheme, method, path string) *route {
 	rt := &route{method: method, path: path, spanName: method}
-	rt.attrs = []attribute.KeyValue{attribute.String("http.request.method", method), attribute.String("url.scheme", scheme)}
+	rt.attrs = []attribute.KeyValue{
+		attribute.String("http.request.method", method), attribute.String("url.scheme", scheme),
+	}
 	ofSpan := rt.attrs
 	if path != "" {
 		rt.spanName = method + " " + path
@@ -134,6 +149,7 @@ func newRoute(scheme, method, path string) *route {
 		// url.query: codes are in it.
 		ofSpan = append(slices.Clone(rt.attrs), attribute.String("url.path", path))
 	}
+
 	rt.spanOptions = []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(ofSpan...)}
 	rt.activeOptions = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(rt.attrs...))}
 	return rt
@@ -145,14 +161,17 @@ func (rt *route) measured(status int) []metric.RecordOption {
 	if status < 100 || status > 599 {
 		status = http.StatusInternalServerError
 	}
+
 	slot := &rt.byStatus[status-100]
 	if options := slot.Load(); options != nil {
 		return *options
 	}
+
 	attrs := slices.Concat(rt.attrs, []attribute.KeyValue{attribute.Int("http.response.status_code", status)})
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, attribute.String("error.type", strconv.Itoa(status)))
 	}
+
 	options := []metric.RecordOption{metric.WithAttributeSet(attribute.NewSet(attrs...))}
 	slot.Store(&options)
 	return options
@@ -186,6 +205,7 @@ func (e *edge) unmatchedRoutes(contract []api.Route) unmatched {
 			u.known[unmatchedKey{method, pages}] = rt
 		}
 	}
+
 	return u
 }
 
@@ -215,5 +235,7 @@ func Limited(c *gin.Context, err error) {
 	}](err); ok {
 		limit = named.LimitName()
 	}
-	exchangeOf(c).edge.telemetry.limited.Add(c.Request.Context(), 1, metric.WithAttributes(attribute.String("limit", limit)))
+
+	exchangeOf(c).edge.telemetry.limited.Add(c.Request.Context(), 1,
+		metric.WithAttributes(attribute.String("limit", limit)))
 }

@@ -54,7 +54,8 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	require.Equal(t, codes.Error, spans[1].Status.Code)
 	require.Contains(t, spans[1].Attributes, attribute.String("oauth.error", "temporarily_unavailable"))
 	require.Contains(t, spans[1].Attributes, attribute.String("error.type", "503"))
-	require.Equal(t, spans[1].SpanContext.TraceID().String(), failed.Header.Get("X-Request-Id"), "the reference is the trace id")
+	require.Equal(t, spans[1].SpanContext.TraceID().String(), failed.Header.Get("X-Request-Id"),
+		"the reference is the trace id")
 
 	require.Equal(t, "_OTHER", spans[2].Name)
 	require.Equal(t, codes.Unset, spans[2].Status.Code, "the caller's mistakes are not ours")
@@ -86,6 +87,7 @@ func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
 				o.ProxyTraces = tt.makes
 				o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
 			})
+
 			r := httptest.NewRequest(http.MethodGet, "/flows/1", nil)
 			r.RemoteAddr = tt.peer
 			r.Header.Set("Traceparent", "00-"+traceID+"-"+spanID+"-"+tt.flags)
@@ -97,14 +99,17 @@ func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
 				require.Empty(t, spans)
 				return
 			}
+
 			require.Len(t, spans, 1)
 			require.Equal(t, tt.parent, spans[0].Parent.SpanID().String() == spanID)
 			require.Equal(t, tt.parent, spans[0].SpanContext.TraceID().String() == traceID)
 			require.Empty(t, spans[0].SpanContext.TraceState().String(), "others write there what they like")
+
 			if !tt.links {
 				require.Empty(t, spans[0].Links)
 				return
 			}
+
 			require.Len(t, spans[0].Links, 1)
 			require.Equal(t, traceID, spans[0].Links[0].SpanContext.TraceID().String())
 			require.Equal(t, spanID, spans[0].Links[0].SpanContext.SpanID().String())
@@ -122,6 +127,7 @@ func TestRefusalsAreCountedByTheLimitThatWasMet(t *testing.T) {
 		&oauth.Error{Code: oauth.TooManyRequests, StatusOverride: http.StatusTooManyRequests},
 		oauth.Unavailable(nil),
 	}
+
 	h := newTestHandler(t, map[string]gin.HandlerFunc{"form": func(c *gin.Context) {
 		Fail(c, errs[0])
 		errs = errs[1:]
@@ -129,6 +135,7 @@ func TestRefusalsAreCountedByTheLimitThatWasMet(t *testing.T) {
 	for range len(errs) {
 		send(h, httptest.NewRequest(http.MethodPost, "/form", nil))
 	}
+
 	var all metricdata.ResourceMetrics
 	require.NoError(t, reader.Collect(t.Context(), &all))
 	counts := map[string]int64{}
@@ -139,6 +146,7 @@ func TestRefusalsAreCountedByTheLimitThatWasMet(t *testing.T) {
 			}
 		}
 	}
+
 	require.Equal(t, map[string]int64{"limit=user_code": 2, "limit=other": 1}, counts)
 }
 
@@ -151,7 +159,9 @@ func TestMetricsAreByRouteAndStatus(t *testing.T) {
 	for range 3 {
 		send(h, httptest.NewRequest(http.MethodGet, "/flows/"+t.Name(), nil))
 	}
+
 	send(h, httptest.NewRequest(http.MethodPost, "/form", nil))
+
 	for _, path := range []string{"/a", "/b"} {
 		send(h, httptest.NewRequest(http.MethodGet, path, nil))
 	}
@@ -175,11 +185,13 @@ func TestMetricsAreByRouteAndStatus(t *testing.T) {
 			}
 		}
 	}
+
 	require.Equal(t, map[string]uint64{
 		"http.request.method=GET,http.response.status_code=204,http.route=/flows/{flow},url.scheme=http":         3,
 		"error.type=500,http.request.method=POST,http.response.status_code=500,http.route=/form,url.scheme=http": 1,
 		"http.request.method=GET,http.response.status_code=404,url.scheme=http":                                  2,
 	}, counts)
+
 	require.Equal(t, []int64{0, 0, 0}, active)
 }
 

@@ -37,6 +37,7 @@ func NetworkClaims(secret []byte, addr netip.Addr, rule Rule, parts ...string) [
 		if i == len(networks)-1 {
 			name = Address(addr)
 		}
+
 		claims = append(claims, Claim{
 			Key:  NewKey(secret, append(parts[:len(parts):len(parts)], name)...),
 			Rule: networkRule(rule, network),
@@ -64,6 +65,7 @@ func networkRule(rule Rule, network netip.Prefix) Rule {
 	}
 
 	rule.Failures *= factor
+
 	if shared {
 		rule.MaxDelay = min(rule.Longest(), slowest)
 	}

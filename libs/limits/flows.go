@@ -62,11 +62,18 @@ func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error
 func (f *Flows) count(ctx context.Context, now time.Time, most int, what, of string) error {
 	begin := now.Truncate(f.Window)
 	rest := begin.Add(f.Window).Sub(now)
-	rule := Rule{Failures: most + 1, Window: f.Window, MinDelay: rest, MaxDelay: rest}
+	rule := Rule{
+		Failures: most + 1,
+		Window:   f.Window,
+		MinDelay: rest,
+		MaxDelay: rest,
+	}
+
 	key := NewKey(f.Secret, what, of, strconv.FormatInt(begin.Unix(), 10))
 	until, err := f.Counter.Fail(ctx, now, rule, key)
 	if err != nil {
 		return fmt.Errorf("count a started sign-in: %w", err)
 	}
+
 	return Refuse(Flow, until, now)
 }

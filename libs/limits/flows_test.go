@@ -15,29 +15,40 @@ import (
 
 func TestAnAddressStartsSoManySignInsInAWindow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		flows := &limits.Flows{Counter: limitstore.New(db), Secret: []byte("secret"), Most: 3, Window: 15 * time.Minute}
+		flows := &limits.Flows{
+			Counter: limitstore.New(db),
+			Secret:  []byte("secret"),
+			Most:    3,
+			Window:  15 * time.Minute,
+		}
+
 		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
 		start := func(addr string) error { return flows.Start(t.Context(), now, netip.MustParseAddr(addr)) }
 		for range flows.Most {
 			require.NoError(t, start("192.0.2.1"))
 		}
+
 		for range 3 { // asking again does not make it longer
 			var refused *limits.Error
 			require.ErrorAs(t, start("192.0.2.1"), &refused)
 			require.Equal(t, 10*time.Minute, refused.RetryAfter(), "until the window ends")
 		}
+
 		require.NoError(t, start("192.0.2.2"), "another address is its own")
 		require.NoError(t, flows.Start(t.Context(), now, netip.Addr{}), "no address: nothing to count")
 
 		now = now.Add(10 * time.Minute)
+
 		for range flows.Most {
 			require.NoError(t, start("192.0.2.1"), "each window is counted anew")
 		}
+
 		require.Error(t, start("192.0.2.1"))
 
 		for range flows.Most {
 			require.NoError(t, start("2001:db8::1"))
 		}
+
 		require.Error(t, start("2001:db8::2"), "an IPv6 /64 is one address")
 	})
 }
@@ -46,7 +57,13 @@ func TestAnAddressStartsSoManySignInsInAWindow(t *testing.T) {
 // address have.
 func TestABrowserHasAShareOfItsAddress(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		flows := &limits.Flows{Counter: limitstore.New(db), Secret: []byte("secret"), Most: 300, Window: 15 * time.Minute}
+		flows := &limits.Flows{
+			Counter: limitstore.New(db),
+			Secret:  []byte("secret"),
+			Most:    300,
+			Window:  15 * time.Minute,
+		}
+
 		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
 		office := netip.MustParseAddr("192.0.2.1")
 		start := func(browser string) error { return flows.StartIn(t.Context(), now, []byte(browser), office) }
@@ -54,12 +71,15 @@ func TestABrowserHasAShareOfItsAddress(t *testing.T) {
 		for range 30 {
 			require.NoError(t, start("busy"))
 		}
+
 		for range 300 {
 			require.Error(t, start("busy"), "a tenth of the address's")
 		}
+
 		for range 270 {
 			require.NoError(t, flows.StartIn(t.Context(), now, nil, office), "what was refused did not count")
 		}
+
 		require.Error(t, start("fresh"), "all together have the address's")
 
 		now = now.Add(15 * time.Minute)

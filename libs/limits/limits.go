@@ -48,6 +48,7 @@ func (r Rule) Delay(failures int) time.Duration {
 	if failures < r.Failures {
 		return 0
 	}
+
 	delay := r.First()
 	for range failures - r.Failures {
 		if delay >= r.Longest() {
@@ -55,6 +56,7 @@ func (r Rule) Delay(failures int) time.Duration {
 		}
 		delay *= 2
 	}
+
 	return min(delay, r.Longest())
 }
 
@@ -68,7 +70,8 @@ type Key []byte
 func NewKey(secret []byte, parts ...string) Key {
 	mac := hmac.New(sha256.New, secret)
 	for _, part := range parts {
-		mac.Write(binary.BigEndian.AppendUint32(nil, uint32(len(part)))) //nolint:gosec // what strangers send is far below 4 GiB
+		mac.Write(binary.BigEndian.AppendUint32(nil,
+			uint32(len(part)))) //nolint:gosec // what strangers send is far below 4 GiB
 		mac.Write([]byte(part))
 	}
 	return mac.Sum(nil)

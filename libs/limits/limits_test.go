@@ -15,12 +15,23 @@ import (
 func TestTheDelayDoublesAndIsBounded(t *testing.T) {
 	rule := limits.Rule{Failures: 3, Window: time.Hour, MaxDelay: 10 * time.Second}
 	for failures, want := range map[int]time.Duration{
-		0: 0, 1: 0, 2: 0, 3: time.Second, 4: 2 * time.Second, 5: 4 * time.Second, 6: 8 * time.Second, 7: 10 * time.Second, 1 << 30: 10 * time.Second,
+		0:       0,
+		1:       0,
+		2:       0,
+		3:       time.Second,
+		4:       2 * time.Second,
+		5:       4 * time.Second,
+		6:       8 * time.Second,
+		7:       10 * time.Second,
+		1 << 30: 10 * time.Second,
 	} {
 		require.Equal(t, want, rule.Delay(failures), failures)
 	}
-	require.Equal(t, time.Hour, limits.Rule{Failures: 1, Window: time.Hour}.Delay(1<<30), "without a bound the window is one")
-	require.Equal(t, time.Second, limits.Rule{Failures: 1, Window: time.Millisecond}.Delay(1), "but never less than the first delay")
+
+	require.Equal(t, time.Hour, limits.Rule{Failures: 1, Window: time.Hour}.Delay(1<<30),
+		"without a bound the window is one")
+	require.Equal(t, time.Second, limits.Rule{Failures: 1, Window: time.Millisecond}.Delay(1),
+		"but never less than the first delay")
 	require.Equal(t, time.Minute, limits.Rule{Failures: 1, Window: time.Hour, MinDelay: time.Minute}.Delay(1))
 }
 
@@ -29,6 +40,7 @@ func TestKeysTellNothingAndAreToldApart(t *testing.T) {
 	key := limits.NewKey(secret, "sign_in", "ada@acme.test")
 	require.Len(t, key, 32)
 	require.Equal(t, key, limits.NewKey(secret, "sign_in", "ada@acme.test"))
+
 	for name, other := range map[string]limits.Key{
 		"by their secret":         limits.NewKey([]byte("other"), "sign_in", "ada@acme.test"),
 		"by where a part ends":    limits.NewKey(secret, "sign_i", "nada@acme.test"),
@@ -52,6 +64,7 @@ func TestAnIPv6AddressCountsAsItsNetwork(t *testing.T) {
 	} {
 		require.Equal(t, want, limits.Address(netip.MustParseAddr(in)), in)
 	}
+
 	require.Empty(t, limits.Address(netip.Addr{}))
 }
 

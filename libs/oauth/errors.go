@@ -76,7 +76,11 @@ func Errorf(code Code, format string, args ...any) *Error {
 // Unavailable is what a caller hears when something behind us is away; the
 // cause goes to the log.
 func Unavailable(cause error) *Error {
-	return &Error{Code: TemporarilyUnavailable, Description: "the service is temporarily unavailable, try again shortly", Cause: cause}
+	return &Error{
+		Code:        TemporarilyUnavailable,
+		Description: "the service is temporarily unavailable, try again shortly",
+		Cause:       cause,
+	}
 }
 
 func (e *Error) Error() string {

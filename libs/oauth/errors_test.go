@@ -39,6 +39,7 @@ func TestErrorKeepsItsCauseForTheLog(t *testing.T) {
 	require.NotContains(t, err.Description, "disk", "what is shown tells nothing of the inside")
 	require.Contains(t, err.Error(), "the disk is full")
 
-	require.Equal(t, "invalid_scope: 2 scopes are unknown", oauth.Errorf(oauth.InvalidScope, "%d scopes are unknown", 2).Error())
+	require.Equal(t, "invalid_scope: 2 scopes are unknown",
+		oauth.Errorf(oauth.InvalidScope, "%d scopes are unknown", 2).Error())
 	require.Equal(t, 413, (&oauth.Error{Code: oauth.InvalidRequest, StatusOverride: 413}).Status())
 }

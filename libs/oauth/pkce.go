@@ -10,12 +10,13 @@ import (
 // nothing that a stolen request does not already show (RFC 9700 2.1.1).
 const PKCEMethodS256 = "S256"
 
-// ValidPKCE tells whether s has the form of a code challenge or code verifier:
+// ValidPKCE reports whether s has the form of a code challenge or code verifier:
 // 43 to 128 unreserved characters (RFC 7636 4.1, 4.2).
 func ValidPKCE(s string) bool {
 	if len(s) < 43 || len(s) > 128 {
 		return false
 	}
+
 	for i := range len(s) {
 		switch c := s[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~':
@@ -23,10 +24,11 @@ func ValidPKCE(s string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
-// VerifyS256 tells whether verifier hashes to challenge (RFC 7636 4.6), in
+// VerifyS256 reports whether verifier hashes to challenge (RFC 7636 4.6), in
 // constant time.
 func VerifyS256(challenge, verifier string) bool {
 	sum := sha256.Sum256([]byte(verifier))

@@ -51,7 +51,8 @@ func FuzzPKCE(f *testing.F) {
 		if oauth.VerifyS256(challenge, verifier) && !oauth.ValidPKCE(challenge) {
 			t.Fatalf("a challenge outside the grammar verified: %q", challenge)
 		}
-		if oauth.ValidPKCE(verifier) && strings.Trim(verifier, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~") != "" {
+		if oauth.ValidPKCE(verifier) && strings.Trim(verifier,
+			"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~") != "" {
 			t.Fatalf("reserved characters passed: %q", verifier)
 		}
 	})

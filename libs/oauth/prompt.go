@@ -30,13 +30,15 @@ func ParsePrompt(s string) (Prompt, *Error) {
 			return nil, Errorf(InvalidRequest, "prompt has an unknown value")
 		}
 	}
+
 	if p.Has(PromptNone) && len(p) > 1 {
 		return nil, Errorf(InvalidRequest, "prompt=none cannot be combined with another value")
 	}
+
 	return p, nil
 }
 
-// Has tells whether value was asked for.
+// Has reports whether value was asked for.
 func (p Prompt) Has(value string) bool { return slices.Contains(p, value) }
 
 // String joins the values with spaces, as they travel.

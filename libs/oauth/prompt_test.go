@@ -35,6 +35,7 @@ func TestParsePrompt(t *testing.T) {
 				require.Equal(t, oauth.InvalidRequest, err.Code, "OpenID Connect Core 3.1.2.6")
 				return
 			}
+
 			require.Nil(t, err)
 			require.Equal(t, tt.want, got.String())
 		})
@@ -52,6 +53,7 @@ func FuzzParsePrompt(f *testing.F) {
 		if got.Has(oauth.PromptNone) && len(got) != 1 {
 			t.Fatalf("none with another value passed: %q", in)
 		}
+
 		again, err := oauth.ParsePrompt(got.String())
 		if err != nil || again.String() != got.String() {
 			t.Fatalf("%q does not survive a round trip", in)

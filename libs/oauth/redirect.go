@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// MatchRedirectURI tells whether requested is one of the registered redirect
+// MatchRedirectURI reports whether requested is one of the registered redirect
 // URIs: by exact comparison of strings (RFC 9700 2.1). For native applications
 // alone an http URI on a loopback IP literal matches with any port (RFC 8252
 // 7.3); localhost counts as one only where the application opted in.
@@ -17,13 +17,16 @@ func MatchRedirectURI(registered []string, requested string, native, allowLocalh
 	if slices.Contains(registered, requested) {
 		return true
 	}
+
 	if !native {
 		return false
 	}
+
 	want, ok := withoutLoopbackPort(requested, allowLocalhost)
 	if !ok {
 		return false
 	}
+
 	return slices.ContainsFunc(registered, func(r string) bool {
 		have, ok := withoutLoopbackPort(r, allowLocalhost)
 		return ok && have == want
@@ -37,10 +40,12 @@ func withoutLoopbackPort(uri string, allowLocalhost bool) (string, bool) {
 	if !ok {
 		return "", false
 	}
+
 	authority, tail := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, tail = rest[:i], rest[i:]
 	}
+
 	host := authority
 	if i := strings.LastIndexByte(authority, ':'); i >= 0 && !strings.HasSuffix(authority, "]") {
 		port := authority[i+1:]
@@ -49,9 +54,11 @@ func withoutLoopbackPort(uri string, allowLocalhost bool) (string, bool) {
 		}
 		host = authority[:i]
 	}
+
 	if !isLoopback(host, allowLocalhost) {
 		return "", false
 	}
+
 	return host + tail, true
 }
 
@@ -63,12 +70,13 @@ func isLoopback(host string, allowLocalhost bool) bool {
 	return err == nil && addr.IsLoopback() && addr.Is4() != strings.HasPrefix(host, "[")
 }
 
-// IsWebRedirect tells whether a redirect URI leads to a server that proves who
+// IsWebRedirect reports whether a redirect URI leads to a server that proves who
 // it is: https, and not on loopback. Anything else may be claimed by any program
 // on the person's device (RFC 8252 8.6).
 func IsWebRedirect(uri string) bool {
 	u, err := url.Parse(uri)
-	return err == nil && u.Scheme == "https" && !isLoopback(u.Hostname(), true) && !isLoopback("["+u.Hostname()+"]", true)
+	return err == nil && u.Scheme == "https" && !isLoopback(u.Hostname(), true) &&
+		!isLoopback("["+u.Hostname()+"]", true)
 }
 
 // Reasons why a redirect URI is refused at registration.
@@ -96,11 +104,13 @@ func ValidateRedirectURI(uri string, native bool) error {
 	case u.User != nil:
 		return ErrRedirectUser
 	}
+
 	for i := range len(uri) {
 		if uri[i] <= ' ' || uri[i] >= 0x7f || uri[i] == '\\' {
 			return ErrRedirectRelative
 		}
 	}
+
 	switch u.Scheme {
 	case "https":
 		if u.Hostname() == "" {
@@ -130,7 +140,8 @@ var ErrRedirectPublicScheme = errors.New("has a scheme that does not belong to o
 // publicSchemes are schemes without a period that no application can have for
 // itself.
 var publicSchemes = []string{
-	"ftp", "ftps", "sftp", "ssh", "ws", "wss", "mailto", "tel", "sms", "callto", "sip", "sips", "geo", "market", "intent",
+	"ftp", "ftps", "sftp", "ssh", "ws", "wss", "mailto", "tel", "sms", "callto", "sip", "sips",
+	"geo", "market", "intent",
 	"chrome", "chrome-extension", "moz-extension", "resource", "filesystem", "jar", "ms-settings", "ms-appinstaller",
 	"search-ms", "cid", "mid", "urn", "tag", "ldap", "ldaps", "telnet", "smb", "nfs", "feed", "webcal", "magnet",
 }
@@ -144,12 +155,15 @@ func ValidateUndottedRedirectURI(uri string) error {
 	if !errors.Is(err, ErrRedirectPrivate) {
 		return err
 	}
+
 	u, err := url.Parse(uri)
 	if err != nil {
 		return ErrRedirectRelative
 	}
+
 	if slices.Contains(publicSchemes, u.Scheme) {
 		return ErrRedirectPublicScheme
 	}
+
 	return nil
 }

@@ -12,23 +12,28 @@ import (
 
 func TestMatchRedirectURI(t *testing.T) {
 	registered := []string{
-		"https://app.test/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:8000/cb", "http://localhost/cb", "com.example.app:/cb",
+		"https://app.test/cb?x=1", "http://127.0.0.1/cb", "http://[::1]:8000/cb",
+		"http://localhost/cb", "com.example.app:/cb",
 	}
 	for name, tt := range map[string]struct {
 		requested         string
 		native, localhost bool
 		want              bool
 	}{
-		"the registered string":                      {requested: "https://app.test/cb?x=1", want: true},
-		"another path":                               {requested: "https://app.test/cb/x?x=1"},
-		"a trailing slash":                           {requested: "https://app.test/cb/?x=1"},
-		"another query":                              {requested: "https://app.test/cb?x=2"},
-		"the host in capitals":                       {requested: "https://APP.test/cb?x=1"},
-		"an explicit default port":                   {requested: "https://app.test:443/cb?x=1"},
-		"a fragment":                                 {requested: "https://app.test/cb?x=1#f"},
-		"an encoded letter":                          {requested: "https://app.test/%63b?x=1"},
-		"empty":                                      {requested: ""},
-		"any port on IPv4 loopback, native":          {requested: "http://127.0.0.1:51004/cb", native: true, want: true},
+		"the registered string":    {requested: "https://app.test/cb?x=1", want: true},
+		"another path":             {requested: "https://app.test/cb/x?x=1"},
+		"a trailing slash":         {requested: "https://app.test/cb/?x=1"},
+		"another query":            {requested: "https://app.test/cb?x=2"},
+		"the host in capitals":     {requested: "https://APP.test/cb?x=1"},
+		"an explicit default port": {requested: "https://app.test:443/cb?x=1"},
+		"a fragment":               {requested: "https://app.test/cb?x=1#f"},
+		"an encoded letter":        {requested: "https://app.test/%63b?x=1"},
+		"empty":                    {requested: ""},
+		"any port on IPv4 loopback, native": {
+			requested: "http://127.0.0.1:51004/cb",
+			native:    true,
+			want:      true,
+		},
 		"any port on IPv6 loopback, native":          {requested: "http://[::1]:51004/cb", native: true, want: true},
 		"no port where one is registered, native":    {requested: "http://[::1]/cb", native: true, want: true},
 		"any port, but not native":                   {requested: "http://127.0.0.1:51004/cb"},
@@ -38,22 +43,28 @@ func TestMatchRedirectURI(t *testing.T) {
 		"an added query on loopback":                 {requested: "http://127.0.0.1:51004/cb?x", native: true},
 		"https on loopback":                          {requested: "https://127.0.0.1:51004/cb", native: true},
 		"localhost without the opt-in":               {requested: "http://localhost:51004/cb", native: true},
-		"localhost with the opt-in":                  {requested: "http://localhost:51004/cb", native: true, localhost: true, want: true},
-		"localhost, opted in, but not native":        {requested: "http://localhost:51004/cb", localhost: true},
-		"user information before loopback":           {requested: "http://x@127.0.0.1:51004/cb", native: true},
-		"loopback as user information":               {requested: "http://127.0.0.1:80@evil.test/cb", native: true},
-		"loopback as a prefix of a name":             {requested: "http://127.0.0.1.evil.test:80/cb", native: true},
-		"a backslash after the port":                 {requested: `http://127.0.0.1:80\@evil.test/cb`, native: true},
-		"an empty port":                              {requested: "http://127.0.0.1:/cb", native: true},
-		"a port that is no number":                   {requested: "http://127.0.0.1:8a/cb", native: true},
-		"a port beyond the range":                    {requested: "http://127.0.0.1:65536/cb", native: true},
-		"an unclosed bracket":                        {requested: "http://[::1:80/cb", native: true},
-		"IPv4 in brackets":                           {requested: "http://[127.0.0.1]:80/cb", native: true},
-		"a private scheme, to the letter":            {requested: "com.example.app:/cb", native: true, want: true},
-		"a private scheme, other path":               {requested: "com.example.app:/cb2", native: true},
+		"localhost with the opt-in": {
+			requested: "http://localhost:51004/cb",
+			native:    true,
+			localhost: true,
+			want:      true,
+		},
+		"localhost, opted in, but not native": {requested: "http://localhost:51004/cb", localhost: true},
+		"user information before loopback":    {requested: "http://x@127.0.0.1:51004/cb", native: true},
+		"loopback as user information":        {requested: "http://127.0.0.1:80@evil.test/cb", native: true},
+		"loopback as a prefix of a name":      {requested: "http://127.0.0.1.evil.test:80/cb", native: true},
+		"a backslash after the port":          {requested: `http://127.0.0.1:80\@evil.test/cb`, native: true},
+		"an empty port":                       {requested: "http://127.0.0.1:/cb", native: true},
+		"a port that is no number":            {requested: "http://127.0.0.1:8a/cb", native: true},
+		"a port beyond the range":             {requested: "http://127.0.0.1:65536/cb", native: true},
+		"an unclosed bracket":                 {requested: "http://[::1:80/cb", native: true},
+		"IPv4 in brackets":                    {requested: "http://[127.0.0.1]:80/cb", native: true},
+		"a private scheme, to the letter":     {requested: "com.example.app:/cb", native: true, want: true},
+		"a private scheme, other path":        {requested: "com.example.app:/cb2", native: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, tt.want, oauth.MatchRedirectURI(registered, tt.requested, tt.native, tt.localhost), "RFC 9700 2.1, RFC 8252 7.3")
+			require.Equal(t, tt.want, oauth.MatchRedirectURI(registered, tt.requested, tt.native, tt.localhost),
+				"RFC 9700 2.1, RFC 8252 7.3")
 		})
 	}
 }
@@ -93,8 +104,11 @@ func TestValidateRedirectURI(t *testing.T) {
 		"a space":                           {uri: "https://app.test/c b", want: oauth.ErrRedirectRelative},
 		"a backslash":                       {uri: `https://app.test/\evil.test`, want: oauth.ErrRedirectRelative},
 		"a letter beyond ASCII":             {uri: "https://app.test/é", want: oauth.ErrRedirectRelative},
-		"a line break":                      {uri: "https://app.test/\r\nSet-Cookie:x", want: oauth.ErrRedirectRelative},
-		"empty":                             {uri: "", want: oauth.ErrRedirectRelative},
+		"a line break": {
+			uri:  "https://app.test/\r\nSet-Cookie:x",
+			want: oauth.ErrRedirectRelative,
+		},
+		"empty": {uri: "", want: oauth.ErrRedirectRelative},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorIs(t, oauth.ValidateRedirectURI(tt.uri, tt.native), tt.want)
@@ -121,36 +135,51 @@ func TestOnlyHTTPSAwayFromLoopbackProvesWhoAnswers(t *testing.T) {
 // where registered is, with the same path and query.
 func FuzzMatchRedirectURI(f *testing.F) {
 	registered := []string{"http://127.0.0.1/cb", "http://[::1]:8000/cb?x=1", "https://app.test/cb"}
-	for _, s := range []string{"http://127.0.0.1:80/cb", "http://[::1]/cb?x=1", "http://127.0.0.1:80@evil/cb", "http://[::1:80/cb", "https://app.test:1/cb"} {
+
+	for _, s := range []string{
+		"http://127.0.0.1:80/cb", "http://[::1]/cb?x=1", "http://127.0.0.1:80@evil/cb",
+		"http://[::1:80/cb", "https://app.test:1/cb",
+	} {
 		f.Add(s)
 	}
+
 	f.Fuzz(func(t *testing.T, requested string) {
-		if !oauth.MatchRedirectURI(registered, requested, true, false) || requested == registered[0] || requested == registered[1] || requested == registered[2] {
+		if !oauth.MatchRedirectURI(registered, requested, true, false) || requested == registered[0] ||
+			requested == registered[1] || requested == registered[2] {
 			return
 		}
+
 		u, err := url.Parse(requested)
 		if err != nil {
 			t.Fatalf("matched, but is no URL: %q", requested)
 		}
+
 		addr, err := netip.ParseAddr(u.Hostname())
-		if err != nil || !addr.IsLoopback() || u.Scheme != "http" || u.User != nil || u.Path != "/cb" || u.Fragment != "" {
+		if err != nil || !addr.IsLoopback() || u.Scheme != "http" || u.User != nil || u.Path != "/cb" ||
+			u.Fragment != "" {
 			t.Fatalf("matched away from loopback: %q", requested)
 		}
 	})
 }
 
 func FuzzValidateRedirectURI(f *testing.F) {
-	for _, s := range []string{"https://app.test/cb", "http://127.0.0.1/cb", "javascript:alert(1)", "com.example.app:/cb", "http://[::1%25eth0]/"} {
+	for _, s := range []string{
+		"https://app.test/cb", "http://127.0.0.1/cb", "javascript:alert(1)",
+		"com.example.app:/cb", "http://[::1%25eth0]/",
+	} {
 		f.Add(s, true)
 	}
+
 	f.Fuzz(func(t *testing.T, uri string, native bool) {
 		if oauth.ValidateRedirectURI(uri, native) != nil {
 			return
 		}
+
 		u, err := url.Parse(uri)
 		if err != nil || u.Scheme == "" || u.Scheme == "javascript" || u.Scheme == "data" || u.User != nil {
 			t.Fatalf("passed: %q", uri)
 		}
+
 		if u.Scheme == "http" && u.Hostname() != "localhost" {
 			if addr, err := netip.ParseAddr(u.Hostname()); err != nil || !addr.IsLoopback() {
 				t.Fatalf("http away from loopback passed: %q", uri)

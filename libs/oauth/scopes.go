@@ -18,17 +18,19 @@ func ParseScopes(s string) (scopes Scopes, ok bool) {
 				return nil, false
 			}
 		}
+
 		if !slices.Contains(scopes, token) {
 			scopes = append(scopes, token)
 		}
 	}
+
 	return scopes, true
 }
 
-// Has tells whether one scope is in the list.
+// Has reports whether one scope is in the list.
 func (s Scopes) Has(scope string) bool { return slices.Contains(s, scope) }
 
-// Contains tells whether all of the given scopes are in the list.
+// Contains reports whether all of the given scopes are in the list.
 func (s Scopes) Contains(scopes ...string) bool {
 	for _, scope := range scopes {
 		if !slices.Contains(s, scope) {

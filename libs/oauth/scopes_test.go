@@ -14,12 +14,14 @@ func TestParseScopes(t *testing.T) {
 		want string
 		ok   bool
 	}{
-		"absent":                               {"", "", true},
-		"one":                                  {"openid", "openid", true},
-		"several keep their order":             {"b a c", "b a c", true},
-		"a doubled one counts once":            {"a b a", "a b", true},
-		"more spaces than one":                 {"  a   b ", "a b", true},
-		"URLs and colons are fine":             {"https://api.test/read api:write", "https://api.test/read api:write", true},
+		"absent":                    {"", "", true},
+		"one":                       {"openid", "openid", true},
+		"several keep their order":  {"b a c", "b a c", true},
+		"a doubled one counts once": {"a b a", "a b", true},
+		"more spaces than one":      {"  a   b ", "a b", true},
+		"URLs and colons are fine": {
+			"https://api.test/read api:write", "https://api.test/read api:write", true,
+		},
 		"a quote is outside the grammar":       {`a "b"`, "", false},
 		"a backslash is outside the grammar":   {`a\b`, "", false},
 		"a tab does not separate":              {"a\tb", "", false},
@@ -46,7 +48,8 @@ func TestScopeSets(t *testing.T) {
 	require.True(t, s.Contains())
 	require.True(t, s.Contains("api:read", "openid"))
 	require.False(t, s.Contains("api:read", "api:write"))
-	require.Equal(t, oauth.Scopes{"email", "api:read"}, s.Only(oauth.Scopes{"api:read", "email", "x"}), "in the order of s")
+	require.Equal(t, oauth.Scopes{"email", "api:read"},
+		s.Only(oauth.Scopes{"api:read", "email", "x"}), "in the order of s")
 	require.Equal(t, oauth.Scopes{"api:read"}, s.Without("openid", "email"))
 	require.Equal(t, oauth.Scopes{"openid", "email", "api:read", "x"}, s.Union(oauth.Scopes{"email", "x"}))
 	require.Equal(t, oauth.Scopes{"openid", "email", "api:read"}, s, "none of them changes the original")
@@ -61,10 +64,12 @@ func FuzzParseScopes(f *testing.F) {
 		if !ok {
 			return
 		}
+
 		again, ok := oauth.ParseScopes(got.String())
 		if !ok || again.String() != got.String() {
 			t.Fatalf("%q does not survive a round trip", in)
 		}
+
 		for i, s := range got {
 			if s == "" || got[:i].Has(s) {
 				t.Fatalf("an empty or doubled scope in %q", in)

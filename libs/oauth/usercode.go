@@ -20,6 +20,7 @@ func NewUserCode(random io.Reader) (string, error) {
 		if _, err := io.ReadFull(random, b[:]); err != nil {
 			return "", fmt.Errorf("read randomness: %w", err)
 		}
+
 		for _, v := range b {
 			if int(v) >= unbiased {
 				continue
@@ -27,6 +28,7 @@ func NewUserCode(random io.Reader) (string, error) {
 			if len(code) == 4 {
 				code = append(code, '-')
 			}
+
 			code = append(code, userCodeAlphabet[int(v)%len(userCodeAlphabet)])
 			if len(code) == 9 {
 				return string(code), nil
@@ -41,13 +43,15 @@ func NormalizeUserCode(typed string) (code string, ok bool) {
 	if len(typed) > 64 {
 		return "", false
 	}
+
 	out := make([]byte, 0, 9)
 	for i := range len(typed) {
 		c := typed[i]
 		if 'a' <= c && c <= 'z' {
 			c -= 'a' - 'A'
 		}
-		isLetter := 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= 0x80
+
+		isLetter := ('A' <= c && c <= 'Z') || ('0' <= c && c <= '9') || c >= 0x80
 		switch {
 		case strings.IndexByte(userCodeAlphabet, c) >= 0:
 			if len(out) == 9 {
@@ -56,10 +60,12 @@ func NormalizeUserCode(typed string) (code string, ok bool) {
 			if len(out) == 4 {
 				out = append(out, '-')
 			}
+
 			out = append(out, c)
 		case isLetter:
 			return "", false
 		}
 	}
+
 	return string(out), len(out) == 9
 }

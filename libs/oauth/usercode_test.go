@@ -28,7 +28,9 @@ func TestNewUserCode(t *testing.T) {
 			letters[code[i]]++
 		}
 	}
+
 	require.Len(t, seen, n, "no two alike among %d", n)
+
 	for letter, count := range letters {
 		if letter != '-' {
 			require.InDelta(t, n*8/20, count, n*8/20*0.15, "letter %c is as likely as the others", letter)

@@ -38,13 +38,14 @@ var refused6 = prefixes(
 // nat64 is the prefix behind which a translator reaches IPv4 (RFC 6052 2.1).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// Public tells whether an address belongs to the public Internet. An IPv6 address
+// Public reports whether an address belongs to the public Internet. An IPv6 address
 // that stands for an IPv4 one, mapped or through NAT64, is judged by that one: in
 // a network of IPv6 alone every IPv4 host has such an address.
 func Public(addr netip.Addr) bool {
 	if !addr.IsValid() || addr.Zone() != "" {
 		return false
 	}
+
 	addr = plain(addr)
 	if addr.Is4() {
 		return !within(refused, addr)

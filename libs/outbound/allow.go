@@ -30,6 +30,7 @@ func ParseAllow(entries []string) (Allow, error) {
 			problems = append(problems, err)
 		}
 	}
+
 	return a, errors.Join(problems...)
 }
 
@@ -42,21 +43,27 @@ func (a *Allow) add(entry string) error {
 		case network.Bits() == 0:
 			return fmt.Errorf("%q is every address there is; name the networks that are meant", entry)
 		}
+
 		a.networks = append(a.networks, network.Masked())
 		return nil
 	}
+
 	host, port := splitEntry(entry)
 	if !validHost(host) {
-		return fmt.Errorf("%q is not a host; write a name or an address without wildcards, such as idp.internal:8443", entry)
+		return fmt.Errorf("%q is not a host; write a name or an address without wildcards, such as idp.internal:8443",
+			entry)
 	}
+
 	if port == "" {
 		a.hosts[canonical(host)] = true
 		return nil
 	}
+
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
 		return fmt.Errorf("%q: the port is not a number from 1 to 65535", entry)
 	}
+
 	a.hosts[net.JoinHostPort(canonical(host), strconv.FormatUint(n, 10))] = true
 	return nil
 }
@@ -67,16 +74,20 @@ func splitEntry(entry string) (host, port string) {
 	if _, err := netip.ParseAddr(entry); err == nil {
 		return entry, ""
 	}
+
 	if inner, ok := strings.CutPrefix(entry, "["); ok && strings.HasSuffix(inner, "]") {
 		return strings.TrimSuffix(inner, "]"), ""
 	}
+
 	host, port, err := net.SplitHostPort(entry)
 	if err != nil {
 		return entry, ""
 	}
+
 	if port == "" {
 		port = "0" // "host:" is a mistake, not every port
 	}
+
 	return host, port
 }
 
@@ -86,15 +97,19 @@ func validHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Zone() == ""
 	}
+
 	name := strings.TrimSuffix(host, ".")
 	if name == "" || len(name) > 253 {
 		return false
 	}
+
 	for label := range strings.SplitSeq(name, ".") {
-		if label == "" || len(label) > 63 || strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if label == "" || len(label) > 63 || strings.Trim(strings.ToLower(label),
+			"abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -106,13 +121,13 @@ func canonical(host string) string {
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
-// host tells whether the operator trusts a host by name, at this port.
+// host reports whether the operator trusts a host by name, at this port.
 func (a Allow) host(host, port string) bool {
 	host = canonical(host)
 	return a.hosts[host] || a.hosts[net.JoinHostPort(host, port)]
 }
 
-// address tells whether the operator trusts an address, whoever resolves to it.
+// address reports whether the operator trusts an address, whoever resolves to it.
 func (a Allow) address(addr netip.Addr) bool {
 	return within(a.networks, addr.Unmap()) || within(a.networks, plain(addr))
 }

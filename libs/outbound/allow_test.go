@@ -9,8 +9,12 @@ import (
 )
 
 func TestExceptionsThatCanBeRead(t *testing.T) {
-	a, err := ParseAllow([]string{"IdP.Internal.", " billing.internal:8443 ", "", "127.0.0.1", "::1", "[fd00::1]:9000", "[fd00::2]", "10.1.2.3/16", "fd12::/48"})
+	a, err := ParseAllow([]string{
+		"IdP.Internal.", " billing.internal:8443 ", "", "127.0.0.1", "::1", "[fd00::1]:9000", "[fd00::2]",
+		"10.1.2.3/16", "fd12::/48",
+	})
 	require.NoError(t, err)
+
 	for _, hostPort := range [][2]string{
 		{"idp.internal", "443"},
 		{"IDP.INTERNAL", "80"},
@@ -23,13 +27,27 @@ func TestExceptionsThatCanBeRead(t *testing.T) {
 	} {
 		require.True(t, a.host(hostPort[0], hostPort[1]), hostPort)
 	}
+
 	for _, hostPort := range [][2]string{
-		{"x.idp.internal", "443"}, {"billing.internal", "443"}, {"billing.internal", ""}, {"fd00::1", "443"}, {"127.0.0.2", "443"}, {"", "443"}, {"10.1.0.1", "443"},
+		{"x.idp.internal", "443"},
+		{"billing.internal", "443"},
+		{"billing.internal", ""},
+		{"fd00::1", "443"},
+		{"127.0.0.2", "443"},
+		{"", "443"},
+		{"10.1.0.1", "443"},
 	} {
 		require.False(t, a.host(hostPort[0], hostPort[1]), hostPort)
 	}
+
 	for address, want := range map[string]bool{
-		"10.1.0.0": true, "10.1.255.255": true, "10.2.0.0": false, "::ffff:10.1.0.1": true, "64:ff9b::10.1.0.1": true, "fd12::1": true, "fd13::1": false,
+		"10.1.0.0":          true,
+		"10.1.255.255":      true,
+		"10.2.0.0":          false,
+		"::ffff:10.1.0.1":   true,
+		"64:ff9b::10.1.0.1": true,
+		"fd12::1":           true,
+		"fd13::1":           false,
 	} {
 		require.Equal(t, want, a.address(netip.MustParseAddr(address)), address)
 	}
@@ -59,15 +77,20 @@ func TestExceptionsThatAreRefused(t *testing.T) {
 		_, err = New(Options{Allow: []string{c.entry}})
 		require.Error(t, err, name)
 	}
+
 	_, err := ParseAllow([]string{"*", "a b"})
 	require.ErrorContains(t, err, `"*"`)
 	require.ErrorContains(t, err, `"a b"`, "all at once")
 }
 
 func FuzzParseAllow(f *testing.F) {
-	for _, seed := range []string{"idp.internal:8443", "[::1]:1", "10.0.0.0/8", "::ffff:10.0.0.1", "a:b:c", "[", "]:1", "fe80::1%x", "%", "/", "0.0.0.0/0"} {
+	for _, seed := range []string{
+		"idp.internal:8443", "[::1]:1", "10.0.0.0/8", "::ffff:10.0.0.1", "a:b:c", "[", "]:1",
+		"fe80::1%x", "%", "/", "0.0.0.0/0",
+	} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, entry string) {
 		a, err := ParseAllow([]string{entry})
 		if err != nil {
@@ -75,11 +98,14 @@ func FuzzParseAllow(f *testing.F) {
 			require.Empty(t, a.networks)
 			return
 		}
+
 		require.LessOrEqual(t, len(a.hosts)+len(a.networks), 1)
 		require.False(t, a.host("", ""))
+
 		for _, n := range a.networks {
 			require.Positive(t, n.Bits(), "never everybody")
 		}
+
 		for host := range a.hosts {
 			again, err := ParseAllow([]string{host})
 			require.NoError(t, err, "what is kept can be written")

@@ -69,16 +69,20 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("outbound: %w", err)
 	}
+
 	c := &Client{allow: allow, timeout: o.Timeout, maxBody: o.MaxBody}
 	if c.timeout <= 0 {
 		c.timeout = defaultTimeout
 	}
+
 	if c.maxBody <= 0 {
 		c.maxBody = defaultMaxBody
 	}
+
 	if o.TracerProvider == nil {
 		o.TracerProvider = tracenoop.NewTracerProvider()
 	}
+
 	c.tracer = o.TracerProvider.Tracer("github.com/platform-oauth/platform-oauth/libs/outbound")
 	c.dialer = net.Dialer{Timeout: c.timeout, Resolver: o.Resolver}
 	c.http = &http.Client{
@@ -95,6 +99,7 @@ func New(o Options) (*Client, error) {
 		// The 3xx comes back as the answer; nothing is asked where it points to.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+
 	return c, nil
 }
 
@@ -105,6 +110,7 @@ func (c *Client) Get(ctx context.Context, rawURL string) (body []byte, header ht
 		if response.StatusCode != http.StatusOK {
 			return fmt.Errorf("%w: status %d", ErrAnswer, response.StatusCode)
 		}
+
 		header = response.Header
 		body, err = io.ReadAll(io.LimitReader(response.Body, c.maxBody+1))
 		switch {
@@ -113,11 +119,13 @@ func (c *Client) Get(ctx context.Context, rawURL string) (body []byte, header ht
 		case int64(len(body)) > c.maxBody:
 			return fmt.Errorf("%w: more than %d bytes", ErrAnswer, c.maxBody)
 		}
+
 		return nil
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+
 	return body, header, nil
 }
 
@@ -131,17 +139,21 @@ func (c *Client) PostForm(ctx context.Context, rawURL string, form url.Values) (
 		_, _ = io.CopyN(io.Discard, response.Body, c.maxBody)
 		return nil
 	})
+
 	return status, err
 }
 
 // Close closes the connections that wait to be used again.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func (c *Client) exchange(ctx context.Context, method, rawURL string, form url.Values, use func(*http.Response) error) (err error) {
+func (c *Client) exchange(
+	ctx context.Context, method, rawURL string, form url.Values, use func(*http.Response) error,
+) (err error) {
 	u, err := c.target(rawURL)
 	if err != nil {
 		return err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	ctx, span := c.start(ctx, method, u)
@@ -150,24 +162,31 @@ func (c *Client) exchange(ctx context.Context, method, rawURL string, form url.V
 	if err != nil {
 		return fmt.Errorf("%w: the URL cannot be requested", ErrRefused)
 	}
+
 	request.Header.Set("User-Agent", "platform-oauth")
 	request.Header.Set("Accept", "application/json, */*;q=0.8")
+
 	if method == http.MethodPost {
 		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+
 	propagate(ctx, request.Header)
 	response, err := c.http.Do(request)
 	if err != nil {
 		return classify(u.Host, err)
 	}
+
 	span.SetAttributes(attribute.Int("http.response.status_code", response.StatusCode))
 	defer response.Body.Close() //nolint:errcheck // nothing is to be learnt from it
+
 	if 300 <= response.StatusCode && response.StatusCode < 400 {
 		return fmt.Errorf("%s: %w: status %d, and redirects are not followed", u.Host, ErrAnswer, response.StatusCode)
 	}
+
 	if err := use(response); err != nil {
 		return fmt.Errorf("%s: %w", u.Host, err)
 	}
+
 	return nil
 }
 
@@ -185,13 +204,16 @@ func (c *Client) target(rawURL string) (*url.URL, error) {
 	case u.Scheme != "http":
 		return nil, fmt.Errorf("%s: %w: the scheme %q is not https", u.Host, ErrRefused, u.Scheme)
 	}
+
 	port := u.Port()
 	if port == "" {
 		port = "80"
 	}
+
 	if !c.allow.host(u.Hostname(), port) {
 		return nil, fmt.Errorf("%s: %w: http is for hosts of PLATFORM_OUTBOUND_ALLOW only", u.Host, ErrRefused)
 	}
+
 	return u, nil
 }
 
@@ -203,6 +225,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	if err != nil {
 		return nil, err
 	}
+
 	dialer := c.dialer
 	if !c.allow.host(host, port) {
 		dialer.ControlContext = c.control
@@ -212,7 +235,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 
 func (c *Client) control(_ context.Context, network, address string, _ syscall.RawConn) error {
 	resolved, err := netip.ParseAddrPort(address)
-	if err != nil || network != "tcp4" && network != "tcp6" {
+	if err != nil || (network != "tcp4" && network != "tcp6") {
 		return fmt.Errorf("%w: %s %s", ErrRefused, network, address)
 	}
 	if addr := resolved.Addr(); !Public(addr) && !c.allow.address(addr) {

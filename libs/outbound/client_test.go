@@ -78,6 +78,7 @@ func TestWhereTheClientDoesNotGo(t *testing.T) {
 		_, err = c.PostForm(t.Context(), target, url.Values{"logout_token": {"secret"}})
 		require.ErrorIs(t, err, ErrRefused, name)
 	}
+
 	require.Zero(t, asked.Load())
 }
 
@@ -87,6 +88,7 @@ func TestAnExceptionByHostAllowsHTTPAndAnyAddress(t *testing.T) {
 		require.Equal(t, "platform-oauth", r.UserAgent())
 		hello(w, r)
 	})
+
 	p := port(t, address)
 	for _, allow := range []string{"127.0.0.1", "127.0.0.1:" + p} {
 		body, header, err := client(t, Options{Allow: []string{allow}}).Get(t.Context(), address+"/x")
@@ -94,6 +96,7 @@ func TestAnExceptionByHostAllowsHTTPAndAnyAddress(t *testing.T) {
 		require.Equal(t, "hello", string(body))
 		require.Equal(t, "max-age=60", header.Get("Cache-Control"))
 	}
+
 	require.EqualValues(t, 2, asked.Load())
 	_, _, err := client(t, Options{Allow: []string{"127.0.0.1:1"}}).Get(t.Context(), address)
 	require.ErrorIs(t, err, ErrRefused, "another port")
@@ -107,10 +110,12 @@ func secure(t *testing.T, o Options, handler http.HandlerFunc) (*Client, string)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // a certificate refused on purpose
 	s.StartTLS()
 	t.Cleanup(s.Close)
+
 	if o.RootCAs == nil {
 		o.RootCAs = x509.NewCertPool()
 		o.RootCAs.AddCert(s.Certificate())
 	}
+
 	return client(t, o), s.URL
 }
 
@@ -135,6 +140,7 @@ func TestANameThatIsBoundAgainIsRefusedAtTheSecondConnection(t *testing.T) {
 		w.Header().Set("Connection", "close")
 		hello(w, r)
 	})
+
 	target := "https://example.com:" + port(t, secureAddress) // a name of httptest's certificate
 	_, _, err := c.Get(t.Context(), target)
 	require.NoError(t, err)
@@ -161,6 +167,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 		_, err = c.PostForm(t.Context(), address, nil)
 		require.ErrorIs(t, err, ErrAnswer)
 	}
+
 	require.Zero(t, asked.Load())
 }
 
@@ -178,6 +185,7 @@ func TestABodyHasAGreatestSize(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, strings.Repeat("x", n))
 	})
+
 	c := client(t, Options{Allow: []string{"127.0.0.1"}, MaxBody: 1000})
 	body, _, err := c.Get(t.Context(), address+"/exact")
 	require.NoError(t, err)
@@ -191,7 +199,8 @@ func TestABodyHasAGreatestSize(t *testing.T) {
 }
 
 func TestHeadersHaveAGreatestSize(t *testing.T) {
-	address, _ := server(t, func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) })
+	address, _ := server(t,
+		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) })
 	_, _, err := client(t, Options{Allow: []string{"127.0.0.1"}}).Get(t.Context(), address)
 	require.ErrorIs(t, err, ErrUnreachable)
 }
@@ -207,7 +216,8 @@ func TestASlowAnswerEndsWithTheTimeout(t *testing.T) {
 	} {
 		address, _ := server(t, handler)
 		began := time.Now()
-		_, _, err := client(t, Options{Allow: []string{"127.0.0.1"}, Timeout: 100 * time.Millisecond}).Get(t.Context(), address)
+		_, _, err := client(t, Options{Allow: []string{"127.0.0.1"}, Timeout: 100 * time.Millisecond}).Get(t.Context(),
+			address)
 		require.ErrorIs(t, err, ErrUnreachable, name)
 		require.True(t, errors.Is(err, context.DeadlineExceeded), name)
 		require.Less(t, time.Since(began), 4*time.Second, name)
@@ -234,6 +244,7 @@ func TestAFormIsPostedAndItsStatusComesBack(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusBadRequest)
 	})
+
 	c := client(t, Options{Allow: []string{"127.0.0.1"}})
 	status, err := c.PostForm(t.Context(), address, url.Values{"logout_token": {"a+b c"}})
 	require.NoError(t, err)

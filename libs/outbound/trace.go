@@ -20,6 +20,7 @@ func (c *Client) start(ctx context.Context, method string, u *url.URL) (context.
 	if err != nil {
 		port = map[string]int{"http": 80, "https": 443}[u.Scheme]
 	}
+
 	return c.tracer.Start(ctx, method, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		attribute.String("http.request.method", method), attribute.String("url.scheme", u.Scheme),
 		attribute.String("server.address", u.Hostname()), attribute.Int("server.port", port),
@@ -29,6 +30,7 @@ func (c *Client) start(ctx context.Context, method string, u *url.URL) (context.
 // finish ends a span with the kind of failure.
 func finish(span trace.Span, err error) {
 	defer span.End()
+
 	for _, kind := range []struct {
 		err  error
 		name string

@@ -24,7 +24,13 @@ func TestAnExchangeIsASpanThatNamesTheServerOnly(t *testing.T) {
 	c := client(t, Options{Allow: []string{"127.0.0.1"}, TracerProvider: provider})
 	state, err := trace.ParseTraceState("vendor=whatever")
 	require.NoError(t, err)
-	remote := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled, TraceState: state})
+	remote := trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID:    trace.TraceID{1},
+		SpanID:     trace.SpanID{2},
+		TraceFlags: trace.FlagsSampled,
+		TraceState: state,
+	})
+
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), remote)
 
 	status, err := c.PostForm(ctx, address+"/s3cret?key=s3cret", url.Values{"logout_token": {"s3cret"}})
@@ -39,11 +45,15 @@ func TestAnExchangeIsASpanThatNamesTheServerOnly(t *testing.T) {
 	require.Equal(t, "POST", ended[0].Name())
 	require.Equal(t, remote.SpanID(), ended[0].Parent().SpanID())
 	attributes := attribute.NewSet(ended[0].Attributes()...)
-	require.Equal(t, []attribute.Key{"http.request.method", "http.response.status_code", "server.address", "server.port", "url.scheme"}, keys(attributes))
+	require.Equal(t,
+		[]attribute.Key{
+			"http.request.method", "http.response.status_code", "server.address", "server.port", "url.scheme",
+		}, keys(attributes))
 	require.Equal(t, codes.Error, ended[1].Status().Code)
 	require.Contains(t, ended[1].Attributes(), attribute.String("error.type", "refused"))
 
-	require.Equal(t, "00-"+remote.TraceID().String()+"-"+ended[0].SpanContext().SpanID().String()+"-01", sent.Get("Traceparent"))
+	require.Equal(t,
+		"00-"+remote.TraceID().String()+"-"+ended[0].SpanContext().SpanID().String()+"-01", sent.Get("Traceparent"))
 	require.Empty(t, sent.Values("Tracestate"), "it is not the application's")
 }
 

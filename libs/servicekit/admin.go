@@ -27,11 +27,14 @@ type admin struct {
 
 func (a *admin) handler(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, readiness{Status: "alive"}) })
+	mux.HandleFunc("GET /livez",
+		func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, readiness{Status: "alive"}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
+
 	if metrics != nil {
 		mux.Handle("GET /metrics", metrics)
 	}
+
 	if a.pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // arguments are nobody's business
@@ -39,6 +42,7 @@ func (a *admin) handler(metrics http.Handler) http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
+
 	return mux
 }
 
@@ -54,11 +58,13 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusServiceUnavailable, readiness{Status: "draining"})
 		return
 	}
+
 	checks, ok := a.run(r.Context())
 	if !ok {
 		writeJSON(w, http.StatusServiceUnavailable, readiness{Status: "not ready", Checks: checks})
 		return
 	}
+
 	writeJSON(w, http.StatusOK, readiness{Status: "ready", Checks: checks})
 }
 
@@ -76,6 +82,7 @@ func (a *admin) run(ctx context.Context) (answers map[string]string, ok bool) {
 		answers[name] = "no answer in time"
 		go func() { answered <- answer{name, guarded(ctx, check)} }()
 	}
+
 	for range a.checks {
 		select {
 		case got := <-answered:
@@ -87,6 +94,7 @@ func (a *admin) run(ctx context.Context) (answers map[string]string, ok bool) {
 			return answers, false
 		}
 	}
+
 	return answers, ok
 }
 
@@ -113,10 +121,12 @@ func checksOf(services map[string]*Service, further map[string]Check) map[string
 	if checks == nil {
 		checks = map[string]Check{}
 	}
+
 	for name, service := range services {
 		if service.Ready != nil {
 			checks[name] = service.Ready
 		}
 	}
+
 	return checks
 }

@@ -21,7 +21,11 @@ var neverRaised = map[string]bool{
 // A rule between two variables is no reason to refuse one that was set alone: the
 // default of the other follows.
 func TestEverySensibleSettingAloneStarts(t *testing.T) {
-	vault := map[string]string{"PLATFORM_SIGNING_BACKEND": SigningVault, "VAULT_ADDR": "https://vault.example.com:8200", "VAULT_TOKEN": "hvs.x"}
+	vault := map[string]string{
+		"PLATFORM_SIGNING_BACKEND": SigningVault,
+		"VAULT_ADDR":               "https://vault.example.com:8200",
+		"VAULT_TOKEN":              "hvs.x",
+	}
 	tried := 0
 	for _, v := range Table() {
 		for _, value := range around(v.Default) {
@@ -30,18 +34,27 @@ func TestEverySensibleSettingAloneStarts(t *testing.T) {
 			if neverRaised[v.Name] || outOfBounds(found[v.Name]) {
 				continue
 			}
+
 			require.Empty(t, found, "%s=%s", v.Name, value)
 			tried++
 		}
 	}
+
 	require.Greater(t, tried, 60)
 
 	for name, value := range map[string]string{
-		"PLATFORM_REFRESH_TOKEN_TTL": "168h", "PLATFORM_SESSION_LIFETIME": "8h", "PLATFORM_KEY_ROTATION": "24h",
-		"PLATFORM_DATABASE_MAX_OPEN": "4", "PLATFORM_DATABASE_STATEMENT_TIMEOUT": "2s", "PLATFORM_HTTP_REQUEST_DEADLINE": "2s",
-		"PLATFORM_HTTP_WRITE_TIMEOUT": "10s", "PLATFORM_HTTP_READ_TIMEOUT": "4s",
+		"PLATFORM_REFRESH_TOKEN_TTL":          "168h",
+		"PLATFORM_SESSION_LIFETIME":           "8h",
+		"PLATFORM_KEY_ROTATION":               "24h",
+		"PLATFORM_DATABASE_MAX_OPEN":          "4",
+		"PLATFORM_DATABASE_STATEMENT_TIMEOUT": "2s",
+		"PLATFORM_HTTP_REQUEST_DEADLINE":      "2s",
+		"PLATFORM_HTTP_WRITE_TIMEOUT":         "10s",
+		"PLATFORM_HTTP_READ_TIMEOUT":          "4s",
 	} {
-		require.Empty(t, problems(t, &everything{}, LoadOptions{Environ: environ(valid(), vault, map[string]string{name: value})}), name)
+		require.Empty(t,
+			problems(t, &everything{}, LoadOptions{Environ: environ(valid(), vault, map[string]string{name: value})}),
+			name)
 	}
 }
 
@@ -53,11 +66,13 @@ func around(initial string) (values []string) {
 		}
 		return values
 	}
+
 	if n, err := strconv.Atoi(initial); err == nil && n > 0 {
 		for _, other := range []int{n / 10, n / 2, n * 2, n * 10} {
 			values = append(values, strconv.Itoa(other))
 		}
 	}
+
 	return values
 }
 
@@ -68,7 +83,11 @@ func outOfBounds(message string) bool {
 
 func TestADefaultFollowsWhatWasSetAlone(t *testing.T) {
 	var cfg everything
-	set := map[string]string{"PLATFORM_REFRESH_TOKEN_TTL": "168h", "PLATFORM_SESSION_LIFETIME": "8h", "PLATFORM_DATABASE_MAX_OPEN": "4"}
+	set := map[string]string{
+		"PLATFORM_REFRESH_TOKEN_TTL": "168h",
+		"PLATFORM_SESSION_LIFETIME":  "8h",
+		"PLATFORM_DATABASE_MAX_OPEN": "4",
+	}
 	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(valid(), set)}))
 	require.Equal(t, 168*time.Hour, cfg.Tokens.RefreshIdleTTL)
 	require.Equal(t, 8*time.Hour, cfg.Sessions.Idle)
@@ -77,5 +96,6 @@ func TestADefaultFollowsWhatWasSetAlone(t *testing.T) {
 	found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{
 		"PLATFORM_REFRESH_TOKEN_TTL": "168h", "PLATFORM_REFRESH_IDLE_TTL": "720h",
 	})})
-	require.Contains(t, found["PLATFORM_REFRESH_IDLE_TTL"], "more than PLATFORM_REFRESH_TOKEN_TTL", "what was set is never changed silently")
+	require.Contains(t, found["PLATFORM_REFRESH_IDLE_TTL"], "more than PLATFORM_REFRESH_TOKEN_TTL",
+		"what was set is never changed silently")
 }

@@ -12,7 +12,8 @@ func Edge(service string, server Server, deps Deps) httpkit.Options {
 	return httpkit.Options{
 		Service:        service,
 		Routes:         api.For(service),
-		TrustedProxies: server.TrustedProxies, ProxyTraces: server.ProxyTraces,
+		TrustedProxies: server.TrustedProxies,
+		ProxyTraces:    server.ProxyTraces,
 		MaxBody:        server.HTTP.MaxBody,
 		Deadline:       server.HTTP.RequestDeadline,
 		Secure:         server.Secure(),

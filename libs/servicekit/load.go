@@ -70,14 +70,17 @@ func (l *loader) gather(opts LoadOptions) {
 			environment[name] = value
 		}
 	}
+
 	l.values = maps.Clone(opts.Defaults)
 	if l.values == nil {
 		l.values = map[string]string{}
 	}
+
 	for name := range environment {
 		// The file stands for the value and so beats a default too.
 		delete(l.values, strings.TrimSuffix(name, fileSuffix))
 	}
+
 	maps.Copy(l.values, environment)
 	maps.Copy(l.values, opts.Overrides)
 
@@ -87,6 +90,7 @@ func (l *loader) gather(opts LoadOptions) {
 			l.set[strings.TrimSuffix(name, fileSuffix)] = true
 		}
 	}
+
 	for name := range l.values {
 		if !known[name] {
 			l.problem(name, unknown(name, known))
@@ -102,13 +106,16 @@ func (l *loader) files(overrides map[string]string) {
 		if !f.fromFile() || path == "" {
 			continue
 		}
+
 		if _, wins := overrides[f.Name]; wins {
 			continue
 		}
+
 		if _, both := l.values[f.Name]; both {
 			l.problem(f.Name, "is set, and so is "+f.Name+fileSuffix+"; keep one of them")
 			continue
 		}
+
 		content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 		value := strings.TrimSpace(string(content))
 		switch {
@@ -130,18 +137,21 @@ func (l *loader) parse(cfg any) {
 	for _, section := range sections(cfg) {
 		err := env.ParseWithOptions(section.Addr().Interface(), env.Options{Environment: l.values, FuncMap: parsers()})
 		var all env.AggregateError
+
 		if err == nil {
 			continue
 		}
 		if !errors.As(err, &all) {
 			all.Errors = []error{err}
 		}
+
 		for _, err := range all.Errors {
 			var bad env.ParseError
 			if !errors.As(err, &bad) {
 				l.problem(section.Type().Name(), err.Error())
 				continue
 			}
+
 			f := fieldNamed(section.Type(), bad.Name)
 			l.problem(f.Name, unreadable(f, l.values[f.Name], bad))
 		}
@@ -160,6 +170,7 @@ func (l *loader) finish(cfg any) {
 			l.relate(s.relations())
 		}
 	}
+
 	fillAcross(cfg, l.given)
 	l.relate(across(cfg))
 }

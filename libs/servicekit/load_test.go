@@ -32,6 +32,7 @@ func environ(vars ...map[string]string) []string {
 	for _, v := range vars {
 		maps.Copy(merged, v)
 	}
+
 	var list []string
 	for name, value := range merged {
 		list = append(list, name+"="+value)
@@ -46,6 +47,7 @@ func problems(t *testing.T, cfg any, opts LoadOptions) map[string]string {
 	if err == nil {
 		return nil
 	}
+
 	var bad *ConfigError
 	require.ErrorAs(t, err, &bad)
 	found := map[string]string{}
@@ -53,6 +55,7 @@ func problems(t *testing.T, cfg any, opts LoadOptions) map[string]string {
 		require.NotContains(t, found, p.Variable, "one line each")
 		found[p.Variable] = p.Message
 	}
+
 	return found
 }
 
@@ -80,49 +83,108 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 	tests := map[string]struct {
 		name, value, says string
 	}{
-		"http is for loopback only":                    {"PLATFORM_PUBLIC_URL", "http://id.example.com", "write https://id.example.com"},
-		"a public URL has no path":                     {"PLATFORM_PUBLIC_URL", "https://id.example.com/auth", `the path "/auth" does not belong here`},
-		"a public URL has no query":                    {"PLATFORM_PUBLIC_URL", "https://id.example.com?", "query or fragment"},
-		"a public URL has no fragment":                 {"PLATFORM_PUBLIC_URL", "https://id.example.com#", "query or fragment"},
-		"a public URL has no user":                     {"PLATFORM_PUBLIC_URL", "https://u:p@id.example.com", "user or password"},
-		"a public URL has a host":                      {"PLATFORM_PUBLIC_URL", "id.example.com", "not a URL with a host"},
-		"a public URL has a port that exists":          {"PLATFORM_PUBLIC_URL", "https://id.example.com:70000", "1 to 65535"},
-		"a public URL is https":                        {"PLATFORM_PUBLIC_URL", "ftp://id.example.com", `"ftp" is neither`},
-		"a listener has a port":                        {"PLATFORM_LISTEN", "localhost", `"localhost" is not host:port`},
-		"a listener's port is a number":                {"PLATFORM_ADMIN_LISTEN", ":http", "is not host:port"},
-		"the listeners differ":                         {"PLATFORM_ADMIN_LISTEN", "127.0.0.1:8080", "the same as PLATFORM_LISTEN"},
-		"a proxy is a CIDR":                            {"PLATFORM_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is not a CIDR`},
-		"an address is told its CIDR":                  {"PLATFORM_TRUSTED_PROXIES", "10.0.0.1", "write 10.0.0.1/32"},
-		"everybody is no proxy":                        {"PLATFORM_TRUSTED_PROXIES", "0.0.0.0/0", "is everybody"},
-		"an exception is no URL":                       {"PLATFORM_OUTBOUND_ALLOW", "idp.internal,https://b.internal,*", `"https://b.internal" is neither a host, host:port nor CIDR; write for example idp.internal:8443 or 10.1.0.0/16; "*" is not a host`},
-		"a duration has a unit":                        {"PLATFORM_CODE_TTL", "60", `"60" is not a duration; write for example 90s`},
-		"a duration is positive":                       {"PLATFORM_HTTP_READ_TIMEOUT", "0s", "more than 0s"},
-		"a code lives ten minutes at most":             {"PLATFORM_CODE_TTL", "11m", "the most is 10m"},
-		"a session lives a minute at least":            {"PLATFORM_SESSION_IDLE", "-1h", "the least is 1m"},
-		"a session's idle time is within its life":     {"PLATFORM_SESSION_IDLE", "721h", "more than PLATFORM_SESSION_LIFETIME"},
-		"a key is published before it rotates":         {"PLATFORM_KEY_PUBLISH_AHEAD", "2160h", "less than PLATFORM_KEY_ROTATION"},
-		"a refresh token's idle time is in its life":   {"PLATFORM_REFRESH_IDLE_TTL", "2161h", "more than PLATFORM_REFRESH_TOKEN_TTL"},
-		"a deadline comes before the write timeout":    {"PLATFORM_HTTP_REQUEST_DEADLINE", "30s", "less than PLATFORM_HTTP_WRITE_TIMEOUT"},
-		"headers are a part of the request":            {"PLATFORM_HTTP_HEADER_TIMEOUT", "16s", "more than PLATFORM_HTTP_READ_TIMEOUT"},
-		"a body cap is a number":                       {"PLATFORM_HTTP_MAX_BODY", "32KiB", `"32KiB" is not a whole number`},
-		"a body cap lets forms in":                     {"PLATFORM_HTTP_MAX_BODY", "10", "the least is 1024"},
-		"an algorithm is one of four":                  {"PLATFORM_ACCESS_TOKEN_ALG", "none", `"none" is not one of RS256, PS256, ES256, EdDSA`},
-		"a backend is one of two":                      {"PLATFORM_SIGNING_BACKEND", "hsm", "local, vault"},
-		"a database is PostgreSQL":                     {"PLATFORM_DATABASE_URL", "mysql://u:hush@h/d", "write postgres://"},
-		"a database URL names a database":              {"PLATFORM_DATABASE_URL", "postgres://u:hush@h", "names no database"},
-		"a database URL can be parsed":                 {"PLATFORM_DATABASE_URL", "postgres://u:hu%sh@h/d", "percent-encoded"},
-		"a direct URL is one too":                      {"PLATFORM_DATABASE_DIRECT_URL", "h", "write postgres://"},
-		"a lock is waited for less than its statement": {"PLATFORM_DATABASE_LOCK_TIMEOUT", "5s", "less than PLATFORM_DATABASE_STATEMENT_TIMEOUT"},
-		"a pool keeps no more than it opens":           {"PLATFORM_DATABASE_MAX_IDLE", "17", "more than PLATFORM_DATABASE_MAX_OPEN"},
-		"a key has 32 bytes":                           {"PLATFORM_ENCRYPTION_KEYS", "aHVzaA==", "key 1 is not 32 bytes in base64"},
-		"a level is known":                             {"PLATFORM_LOG_LEVEL", "loud", "debug, info, warn, error"},
-		"the trail lasts a month at least":             {"PLATFORM_AUDIT_RETENTION", "719h", "the least is 720h, or 0"},
-		"a limit is a number":                          {"PLATFORM_LIMIT_SIGN_IN", "many", "not a whole number"},
-		"a name with a letter wrong is suggested":      {"PLATFORM_PUBLIC_ULR", "x", "did you mean PLATFORM_PUBLIC_URL?"},
-		"a name like no other is refused":              {"PLATFORM_COLOUR_SCHEME", "x", "unknown; remove it"},
-		"what is no secret comes from no file":         {"PLATFORM_TRUSTED_PROXIES_FILE", "x", "set PLATFORM_TRUSTED_PROXIES"},
-		"a file of a secret exists":                    {"PLATFORM_DATABASE_DIRECT_URL_FILE", "/does/not/exist", "cannot be read"},
-		"a secret does not come twice":                 {"PLATFORM_DATABASE_URL_FILE", "/does/not/exist", ""},
+		"http is for loopback only": {
+			"PLATFORM_PUBLIC_URL", "http://id.example.com", "write https://id.example.com",
+		},
+		"a public URL has no path": {
+			"PLATFORM_PUBLIC_URL", "https://id.example.com/auth", `the path "/auth" does not belong here`,
+		},
+		"a public URL has no query": {
+			"PLATFORM_PUBLIC_URL", "https://id.example.com?", "query or fragment",
+		},
+		"a public URL has no fragment": {
+			"PLATFORM_PUBLIC_URL", "https://id.example.com#", "query or fragment",
+		},
+		"a public URL has no user": {
+			"PLATFORM_PUBLIC_URL", "https://u:p@id.example.com", "user or password",
+		},
+		"a public URL has a host": {
+			"PLATFORM_PUBLIC_URL", "id.example.com", "not a URL with a host",
+		},
+		"a public URL has a port that exists": {
+			"PLATFORM_PUBLIC_URL", "https://id.example.com:70000", "1 to 65535",
+		},
+		"a public URL is https": {
+			"PLATFORM_PUBLIC_URL", "ftp://id.example.com", `"ftp" is neither`,
+		},
+		"a listener has a port": {
+			"PLATFORM_LISTEN", "localhost", `"localhost" is not host:port`,
+		},
+		"a listener's port is a number": {"PLATFORM_ADMIN_LISTEN", ":http", "is not host:port"},
+		"the listeners differ": {
+			"PLATFORM_ADMIN_LISTEN", "127.0.0.1:8080", "the same as PLATFORM_LISTEN",
+		},
+		"a proxy is a CIDR": {
+			"PLATFORM_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is not a CIDR`,
+		},
+		"an address is told its CIDR": {"PLATFORM_TRUSTED_PROXIES", "10.0.0.1", "write 10.0.0.1/32"},
+		"everybody is no proxy":       {"PLATFORM_TRUSTED_PROXIES", "0.0.0.0/0", "is everybody"},
+		"an exception is no URL": {
+			"PLATFORM_OUTBOUND_ALLOW", "idp.internal,https://b.internal,*",
+			`"https://b.internal" is neither a host, host:port nor CIDR; write for example idp.internal:8443 or 10.1.0.0/16; "*" is not a host`,
+		},
+		"a duration has a unit": {
+			"PLATFORM_CODE_TTL", "60", `"60" is not a duration; write for example 90s`,
+		},
+		"a duration is positive":            {"PLATFORM_HTTP_READ_TIMEOUT", "0s", "more than 0s"},
+		"a code lives ten minutes at most":  {"PLATFORM_CODE_TTL", "11m", "the most is 10m"},
+		"a session lives a minute at least": {"PLATFORM_SESSION_IDLE", "-1h", "the least is 1m"},
+		"a session's idle time is within its life": {
+			"PLATFORM_SESSION_IDLE", "721h", "more than PLATFORM_SESSION_LIFETIME",
+		},
+		"a key is published before it rotates": {
+			"PLATFORM_KEY_PUBLISH_AHEAD", "2160h", "less than PLATFORM_KEY_ROTATION",
+		},
+		"a refresh token's idle time is in its life": {
+			"PLATFORM_REFRESH_IDLE_TTL", "2161h", "more than PLATFORM_REFRESH_TOKEN_TTL",
+		},
+		"a deadline comes before the write timeout": {
+			"PLATFORM_HTTP_REQUEST_DEADLINE", "30s", "less than PLATFORM_HTTP_WRITE_TIMEOUT",
+		},
+		"headers are a part of the request": {
+			"PLATFORM_HTTP_HEADER_TIMEOUT", "16s", "more than PLATFORM_HTTP_READ_TIMEOUT",
+		},
+		"a body cap is a number": {
+			"PLATFORM_HTTP_MAX_BODY", "32KiB", `"32KiB" is not a whole number`,
+		},
+		"a body cap lets forms in": {"PLATFORM_HTTP_MAX_BODY", "10", "the least is 1024"},
+		"an algorithm is one of four": {
+			"PLATFORM_ACCESS_TOKEN_ALG", "none", `"none" is not one of RS256, PS256, ES256, EdDSA`,
+		},
+		"a backend is one of two": {"PLATFORM_SIGNING_BACKEND", "hsm", "local, vault"},
+		"a database is PostgreSQL": {
+			"PLATFORM_DATABASE_URL", "mysql://u:hush@h/d", "write postgres://",
+		},
+		"a database URL names a database": {
+			"PLATFORM_DATABASE_URL", "postgres://u:hush@h", "names no database",
+		},
+		"a database URL can be parsed": {
+			"PLATFORM_DATABASE_URL", "postgres://u:hu%sh@h/d", "percent-encoded",
+		},
+		"a direct URL is one too": {"PLATFORM_DATABASE_DIRECT_URL", "h", "write postgres://"},
+		"a lock is waited for less than its statement": {
+			"PLATFORM_DATABASE_LOCK_TIMEOUT", "5s", "less than PLATFORM_DATABASE_STATEMENT_TIMEOUT",
+		},
+		"a pool keeps no more than it opens": {
+			"PLATFORM_DATABASE_MAX_IDLE", "17", "more than PLATFORM_DATABASE_MAX_OPEN",
+		},
+		"a key has 32 bytes": {
+			"PLATFORM_ENCRYPTION_KEYS", "aHVzaA==", "key 1 is not 32 bytes in base64",
+		},
+		"a level is known":                 {"PLATFORM_LOG_LEVEL", "loud", "debug, info, warn, error"},
+		"the trail lasts a month at least": {"PLATFORM_AUDIT_RETENTION", "719h", "the least is 720h, or 0"},
+		"a limit is a number":              {"PLATFORM_LIMIT_SIGN_IN", "many", "not a whole number"},
+		"a name with a letter wrong is suggested": {
+			"PLATFORM_PUBLIC_ULR", "x", "did you mean PLATFORM_PUBLIC_URL?",
+		},
+		"a name like no other is refused": {"PLATFORM_COLOUR_SCHEME", "x", "unknown; remove it"},
+		"what is no secret comes from no file": {
+			"PLATFORM_TRUSTED_PROXIES_FILE", "x", "set PLATFORM_TRUSTED_PROXIES",
+		},
+		"a file of a secret exists": {
+			"PLATFORM_DATABASE_DIRECT_URL_FILE", "/does/not/exist", "cannot be read",
+		},
+		"a secret does not come twice": {"PLATFORM_DATABASE_URL_FILE", "/does/not/exist", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -133,6 +195,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 				require.Contains(t, found["PLATFORM_DATABASE_URL"], "keep one of them")
 				return
 			}
+
 			require.Len(t, found, 1, found)
 			require.Contains(t, found[tt.name], tt.says)
 			require.NotContains(t, found[tt.name], "hush", "a secret is never repeated")
@@ -143,7 +206,8 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 
 func TestAllProblemsAreListedAtOnce(t *testing.T) {
 	err := Load(&everything{}, LoadOptions{Environ: []string{
-		"PLATFORM_PUBLIC_URL=http://id.example.com", "PLATFORM_CODE_TTL=soon", "PLATFORM_LISTENS=:1", "PLATFORM_VAULT_AUTH=magic",
+		"PLATFORM_PUBLIC_URL=http://id.example.com", "PLATFORM_CODE_TTL=soon", "PLATFORM_LISTENS=:1",
+		"PLATFORM_VAULT_AUTH=magic",
 		"PLATFORM_LISTEN=8080", "PLATFORM_SESSION_IDLE=721h", "PLATFORM_HTTP_WRITE_TIMEOUT=late",
 	}})
 	require.EqualError(t, err, `configuration: 10 problems
@@ -161,18 +225,28 @@ func TestAllProblemsAreListedAtOnce(t *testing.T) {
 
 func TestNamesOfOtherServicesAreKnownAndNotAskedFor(t *testing.T) {
 	var cfg struct{ Server Server }
-	require.NoError(t, Load(&cfg, LoadOptions{Environ: []string{"PLATFORM_SIGNING_BACKEND=nonsense", "PLATFORM_ENCRYPTION_KEYS_FILE=/none"}}))
+	require.NoError(t,
+		Load(&cfg,
+			LoadOptions{Environ: []string{"PLATFORM_SIGNING_BACKEND=nonsense", "PLATFORM_ENCRYPTION_KEYS_FILE=/none"}}))
 }
 
 func TestWhatKubernetesInjectsIsIgnored(t *testing.T) {
 	injected := map[string]string{
-		"PLATFORM_OAUTH_TOKEN_SERVICE_HOST": "10.0.0.1", "PLATFORM_OAUTH_TOKEN_SERVICE_PORT": "80", "PLATFORM_OAUTH_TOKEN_SERVICE_PORT_HTTP": "80",
-		"PLATFORM_OAUTH_TOKEN_PORT": "tcp://10.0.0.1:80", "PLATFORM_OAUTH_TOKEN_PORT_80_TCP": "tcp://10.0.0.1:80",
-		"PLATFORM_OAUTH_TOKEN_PORT_80_TCP_PROTO": "tcp", "PLATFORM_OAUTH_TOKEN_PORT_80_TCP_PORT": "80", "PLATFORM_OAUTH_TOKEN_PORT_80_TCP_ADDR": "10.0.0.1",
-		"PLATFORM_SERVICE_HOST": "10.0.0.1", "PLATFORM_PORT": "tcp://10.0.0.1:80",
+		"PLATFORM_OAUTH_TOKEN_SERVICE_HOST":      "10.0.0.1",
+		"PLATFORM_OAUTH_TOKEN_SERVICE_PORT":      "80",
+		"PLATFORM_OAUTH_TOKEN_SERVICE_PORT_HTTP": "80",
+		"PLATFORM_OAUTH_TOKEN_PORT":              "tcp://10.0.0.1:80",
+		"PLATFORM_OAUTH_TOKEN_PORT_80_TCP":       "tcp://10.0.0.1:80",
+		"PLATFORM_OAUTH_TOKEN_PORT_80_TCP_PROTO": "tcp",
+		"PLATFORM_OAUTH_TOKEN_PORT_80_TCP_PORT":  "80",
+		"PLATFORM_OAUTH_TOKEN_PORT_80_TCP_ADDR":  "10.0.0.1",
+		"PLATFORM_SERVICE_HOST":                  "10.0.0.1",
+		"PLATFORM_PORT":                          "tcp://10.0.0.1:80",
 	}
+
 	require.NoError(t, Load(&everything{}, LoadOptions{Environ: environ(valid(), injected)}))
-	found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_TOKEN_PORT": "80"})})
+	found := problems(t, &everything{},
+		LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_TOKEN_PORT": "80"})})
 	require.Contains(t, found, "PLATFORM_TOKEN_PORT", "somebody's own setting")
 }
 
@@ -184,11 +258,14 @@ func TestASecretComesFromAFile(t *testing.T) {
 	env["PLATFORM_DATABASE_URL_FILE"] = file
 
 	var cfg everything
-	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env), Defaults: EmbeddedDefaults()}), "a file beats a default")
+	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env), Defaults: EmbeddedDefaults()}),
+		"a file beats a default")
 	require.Equal(t, testDatabaseURL, cfg.Database.URL)
 
 	cfg = everything{}
-	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env), Overrides: map[string]string{"PLATFORM_DATABASE_URL": "sqlite:x.db"}}))
+	require.NoError(t,
+		Load(&cfg,
+			LoadOptions{Environ: environ(env), Overrides: map[string]string{"PLATFORM_DATABASE_URL": "sqlite:x.db"}}))
 	require.Equal(t, "sqlite:x.db", cfg.Database.URL, "a flag beats a file")
 
 	require.NoError(t, os.WriteFile(file, []byte("\n"), 0o600))
@@ -209,12 +286,16 @@ func TestFlagsBeatTheEnvironmentWhichBeatsDefaults(t *testing.T) {
 		require.NoError(t, Load(&cfg, opts))
 		return cfg
 	}
+
 	cfg := load()
 	require.Equal(t, ":1", cfg.Server.Listen)
 	require.True(t, cfg.Database.SQLite())
 	require.Equal(t, filepath.Join(cfg.Signing.DataDir, "platform.db"), cfg.Database.SQLitePath(cfg.Signing.DataDir))
 	require.Equal(t, SigningLocal, cfg.Signing.Backend)
-	opts.Environ = []string{"PLATFORM_LISTEN=:2", "PLATFORM_ADMIN_LISTEN=", "PLATFORM_DATABASE_URL=sqlite:/srv/a.db", "HOME=/root", "nonsense"}
+	opts.Environ = []string{
+		"PLATFORM_LISTEN=:2", "PLATFORM_ADMIN_LISTEN=", "PLATFORM_DATABASE_URL=sqlite:/srv/a.db",
+		"HOME=/root", "nonsense",
+	}
 	cfg = load()
 	require.Equal(t, ":2", cfg.Server.Listen)
 	require.Equal(t, "127.0.0.1:9090", cfg.Server.AdminListen, "an empty value counts as none")
@@ -249,7 +330,8 @@ func TestProxiesAreRead(t *testing.T) {
 
 func TestKeysAreReadInBothAlphabets(t *testing.T) {
 	key := EncryptionKey{0xfb, 0xff, 31: 7}
-	list, err := ParseEncryptionKeys(base64.StdEncoding.EncodeToString(key[:]) + " , " + base64.RawURLEncoding.EncodeToString(key[:]))
+	list, err := ParseEncryptionKeys(base64.StdEncoding.EncodeToString(key[:]) + " , " +
+		base64.RawURLEncoding.EncodeToString(key[:]))
 	require.NoError(t, err)
 	require.Equal(t, []EncryptionKey{key, key}, list)
 }
@@ -268,6 +350,7 @@ func TestFieldNamesAreUniqueInASection(t *testing.T) {
 			inSection[name], names[f.Name] = true, true
 		}
 	}
+
 	require.Equal(t, len(Table()), len(names))
 }
 
@@ -287,19 +370,26 @@ func TestASectionIsFoundByItsType(t *testing.T) {
 
 // Tokens, headers and redirect URIs carry the ASCII form.
 func TestTheOriginOfAnInternationalisedNameIsInASCII(t *testing.T) {
-	for _, raw := range []string{"https://B\u00fccher.test:443/", "https://bu\u0308cher.test", "https://xn--bcher-kva.test"} {
+	for _, raw := range []string{
+		"https://B\u00fccher.test:443/", "https://bu\u0308cher.test", "https://xn--bcher-kva.test",
+	} {
 		u, err := parseOrigin(raw)
 		require.NoError(t, err)
 		require.Equal(t, "https://xn--bcher-kva.test", u.String())
 	}
+
 	_, err := parseOrigin("https://\u00fc..test")
 	require.ErrorContains(t, err, "the host is not a domain name")
 }
 
 func FuzzParsers(f *testing.F) {
-	for _, seed := range []string{"https://id.example.com", "http://[::1%25x]:8080/", "10.0.0.0/8,::/1", "10.0.0.1", ",", base64.StdEncoding.EncodeToString(make([]byte, 32)), "postgres://u:p@h/d"} {
+	for _, seed := range []string{
+		"https://id.example.com", "http://[::1%25x]:8080/", "10.0.0.0/8,::/1", "10.0.0.1", ",",
+		base64.StdEncoding.EncodeToString(make([]byte, 32)), "postgres://u:p@h/d",
+	} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, raw string) {
 		if u, err := parseOrigin(raw); err == nil {
 			again, err := parseOrigin(u.String())
@@ -307,14 +397,17 @@ func FuzzParsers(f *testing.F) {
 			require.Equal(t, u, again)
 			require.True(t, u.Scheme == "https" || loopback(u.Hostname()))
 		}
+
 		if list, err := parsePrefixes(raw); err == nil {
 			again, err := parsePrefixes(joined(list))
 			require.NoError(t, err)
 			require.Equal(t, list, again)
 		}
+
 		if list, err := ParseEncryptionKeys(raw); err == nil {
 			require.NotEmpty(t, list)
 		}
+
 		_ = checkDatabaseURL(raw)
 		_ = maskURL(raw)
 		_ = checkListen(raw)

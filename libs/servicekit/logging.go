@@ -16,7 +16,7 @@ func NewLogger(w io.Writer, cfg Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Level)) // validated; else info
 	options := &slog.HandlerOptions{Level: level}
-	if cfg.Format == "text" || cfg.Format == "auto" && terminal(w) {
+	if cfg.Format == "text" || (cfg.Format == "auto" && terminal(w)) {
 		return slog.New(traceHandler{slog.NewTextHandler(w, options)})
 	}
 	return slog.New(traceHandler{slog.NewJSONHandler(w, options)})
@@ -34,7 +34,8 @@ type traceHandler struct{ slog.Handler }
 func (h traceHandler) Handle(ctx context.Context, record slog.Record) error {
 	if span := trace.SpanContextFromContext(ctx); span.IsValid() {
 		record = record.Clone()
-		record.AddAttrs(slog.String("trace_id", span.TraceID().String()), slog.String("span_id", span.SpanID().String()))
+		record.AddAttrs(slog.String("trace_id", span.TraceID().String()),
+			slog.String("span_id", span.SpanID().String()))
 	}
 	return h.Handler.Handle(ctx, record)
 }

@@ -31,7 +31,13 @@ const flushPatience = 5 * time.Second
 func Main[C any](name string, build func(C, Deps) (*Service, error)) {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, release)
-	p := process{args: os.Args[1:], environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
+	p := process{
+		args:    os.Args[1:],
+		environ: os.Environ(),
+		stdout:  os.Stdout,
+		stderr:  os.Stderr,
+	}
+
 	os.Exit(run(ctx, p, name, build))
 }
 
@@ -54,21 +60,25 @@ func run[C any](ctx context.Context, p process, name string, build func(C, Deps)
 	if done {
 		return code
 	}
+
 	if err := Load(&cfg, LoadOptions{Environ: p.environ}); err != nil {
 		fmt.Fprintf(p.stderr, "%s: %v\n", name, err)
 		return ExitUsage
 	}
+
 	if printConfig {
 		if err := PrintConfig(p.stdout, cfg); err != nil {
 			return ExitFailed
 		}
 		return ExitDone
 	}
+
 	logger := NewLogger(p.stderr, cfg.Log).With("service", name)
 	if err := serveOne(ctx, p, name, &cfg.Service, build, logger); err != nil {
 		logger.Error("stopped", "error", err)
 		return ExitFailed
 	}
+
 	return ExitDone
 }
 
@@ -94,6 +104,7 @@ func (p process) flags(name string, variables []Variable) (printConfig bool, cod
 		fmt.Fprintln(p.stdout, VersionLine(name))
 		return false, ExitDone, true
 	}
+
 	return printConfig, ExitDone, false
 }
 
@@ -103,6 +114,7 @@ func (p process) help(name string, variables []Variable) {
 Runs the %[1]s service until SIGTERM. Its configuration comes from the environment:
 
 `, name)
+
 	_ = Help(p.stdout, variables)
 	fmt.Fprintf(p.stdout, `
 What is marked [_FILE] is a secret, also read from the file that the variable with this suffix names.
@@ -113,47 +125,64 @@ Example:
 }
 
 // serveOne runs one service from its configuration to its end.
-func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build func(C, Deps) (*Service, error), logger *slog.Logger) (failed error) {
+func serveOne[C any](
+	ctx context.Context, p process, name string, cfg *C, build func(C, Deps) (*Service, error), logger *slog.Logger,
+) (failed error) {
 	server, ok := section[Server](cfg)
 	if !ok {
 		return errors.New("the configuration of the service has no Server section")
 	}
+
 	telemetry, err := NewTelemetry(ctx, name, p.environ)
 	if err != nil {
 		return err
 	}
+
 	telemetry.Install(logger)
 	defer func() { telemetry.Flush(logger) }()
 
-	deps := Deps{Logger: logger, Now: Clock, Random: rand.Reader, TracerProvider: telemetry.TracerProvider, MeterProvider: telemetry.MeterProvider}
+	deps := Deps{
+		Logger:         logger,
+		Now:            Clock,
+		Random:         rand.Reader,
+		TracerProvider: telemetry.TracerProvider,
+		MeterProvider:  telemetry.MeterProvider,
+	}
+
 	checks, services := map[string]Check{}, map[string]*Service{}
 	if wanted, ok := section[Database](cfg); ok {
 		deps.DB, err = startDatabase(ctx, wanted, deps)
 		if err != nil {
 			return err
 		}
+
 		defer func() { failed = errors.Join(failed, deps.DB.Close()) }()
 		checks["database"] = DatabaseCheck(deps.DB)
 		if services["changes"], err = WatchChanges(wanted, &deps); err != nil {
 			return err
 		}
 	}
+
 	if wanted, ok := section[Signing](cfg); ok {
 		keys, err := OpenSigning(ctx, wanted, deps)
 		if err != nil {
 			return err
 		}
+
 		defer func() { failed = errors.Join(failed, keys.Close()) }()
 		deps.Signing, deps.KeyMaker = keys.Backend, keys.Maker
 		if keys.Service != nil {
 			services[wanted.Backend] = keys.Service
 		}
 	}
+
 	service, err := build(*cfg, deps)
 	if err != nil {
 		return err
 	}
+
 	services[name] = service
+
 	if service.FromMemory {
 		checks = nil
 		for other, of := range services {
@@ -162,9 +191,15 @@ func serveOne[C any](ctx context.Context, p process, name string, cfg *C, build 
 			}
 		}
 	}
+
 	return Serve(ctx, ServeOptions{
-		Server: server, Handler: service.Handler, Services: services, Checks: checks,
-		Logger: logger, Metrics: telemetry.Metrics, OnListening: p.onListening,
+		Server:      server,
+		Handler:     service.Handler,
+		Services:    services,
+		Checks:      checks,
+		Logger:      logger,
+		Metrics:     telemetry.Metrics,
+		OnListening: p.onListening,
 	})
 }
 

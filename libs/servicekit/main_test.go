@@ -52,7 +52,13 @@ func buildNothing(testConfig, Deps) (*Service, error) { return nil, errors.New("
 func exit(t *testing.T, args []string, env map[string]string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs output
-	p := process{args: args, environ: environ(env), stdout: &out, stderr: &errs}
+	p := process{
+		args:    args,
+		environ: environ(env),
+		stdout:  &out,
+		stderr:  &errs,
+	}
+
 	code = run(t.Context(), p, "token", buildNothing)
 	return code, out.String(), errs.String()
 }
@@ -76,7 +82,11 @@ func TestAServiceSaysWhatItIs(t *testing.T) {
 }
 
 func TestWrongUsageExitsWithTwo(t *testing.T) {
-	for name, args := range map[string][]string{"see token --help": {"--verbose"}, `unexpected argument "up"`: {"up"}, "PLATFORM_DATABASE_URL: missing": nil} {
+	for name, args := range map[string][]string{
+		"see token --help":               {"--verbose"},
+		`unexpected argument "up"`:       {"up"},
+		"PLATFORM_DATABASE_URL: missing": nil,
+	} {
 		code, stdout, stderr := exit(t, args, nil)
 		require.Equal(t, ExitUsage, code)
 		require.Empty(t, stdout)
@@ -112,42 +122,54 @@ func TestLocalKeysAreInTheDataFolder(t *testing.T) {
 }
 
 // serveTest runs a whole service against a real database until stop.
-func serveTest(t *testing.T, databaseURL string, further ...map[string]string) (public, admin string, ended <-chan int, stop context.CancelFunc) {
+func serveTest(
+	t *testing.T, databaseURL string, further ...map[string]string,
+) (public, admin string, ended <-chan int, stop context.CancelFunc) {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	t.Cleanup(stop)
 	listening, code := make(chan struct{}), make(chan int, 1)
 	var out output
 	variables := map[string]string{
-		"PLATFORM_DATABASE_URL": databaseURL, "PLATFORM_SIGNING_BACKEND": "local", "PLATFORM_DATA_DIR": t.TempDir(),
-		"PLATFORM_LISTEN": "127.0.0.1:0", "PLATFORM_ADMIN_LISTEN": "127.0.0.1:0",
+		"PLATFORM_DATABASE_URL":    databaseURL,
+		"PLATFORM_SIGNING_BACKEND": "local",
+		"PLATFORM_DATA_DIR":        t.TempDir(),
+		"PLATFORM_LISTEN":          "127.0.0.1:0",
+		"PLATFORM_ADMIN_LISTEN":    "127.0.0.1:0",
 	}
 	for _, f := range further {
 		maps.Copy(variables, f)
 	}
+
 	p := process{
 		environ: environ(variables),
-		stdout:  &out, stderr: &out,
+		stdout:  &out,
+		stderr:  &out,
 		onListening: func(p, a net.Addr) {
 			public, admin = "http://"+p.String(), "http://"+a.String()
 			close(listening)
 		},
 	}
+
 	build := func(cfg testConfig, deps Deps) (*Service, error) {
 		deps, err := deps.Complete()
 		if err != nil || deps.Signing == nil || deps.KeyMaker == nil {
 			return nil, errors.Join(err, errors.New("no keys"))
 		}
+
 		return &Service{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, cfg.Server.Issuer())
 		})}, nil
 	}
+
 	go func() { code <- run(ctx, p, "token", build) }()
+
 	select {
 	case <-listening:
 	case got := <-code:
 		require.Fail(t, "the service ended", "code %d: %s", got, out.String())
 	}
+
 	return public, admin, code, stop
 }
 
@@ -208,7 +230,9 @@ func TestMainDrainsOnASignal(t *testing.T) {
 			}}, nil
 		})
 	}
-	out, err := rerun(t, "SERVICEKIT_TEST_MAIN=1", "PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0").CombinedOutput()
+
+	out, err := rerun(t, "SERVICEKIT_TEST_MAIN=1", "PLATFORM_LISTEN=127.0.0.1:0",
+		"PLATFORM_ADMIN_LISTEN=127.0.0.1:0").CombinedOutput()
 	require.NoError(t, err, "exit code 0: %s", out)
 	require.Contains(t, string(out), "draining")
 }

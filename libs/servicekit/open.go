@@ -26,13 +26,16 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 	if err != nil {
 		return nil, err
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, databasePatience)
 	defer cancel()
+
 	for {
 		db, err := database.Open(ctx, options)
 		if !away(err) {
 			return db, err
 		}
+
 		deps.Logger.WarnContext(ctx, "waiting for the database", "error", err)
 		timer := time.NewTimer(databaseRetry)
 		select {
@@ -51,10 +54,12 @@ func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, 
 	if err != nil {
 		return nil, err
 	}
+
 	db, err := database.Open(ctx, options)
 	if !away(err) {
 		return db, err
 	}
+
 	deps.Logger.WarnContext(ctx, "the database is away: not ready until it is there", "error", err)
 	options.Lazy = true
 	return database.Open(ctx, options)
@@ -64,10 +69,17 @@ func databaseOptions(cfg Database, deps Deps) (database.Options, error) {
 	if cfg.SQLite() {
 		return database.Options{}, errors.New("PLATFORM_DATABASE_URL: a service on its own needs PostgreSQL; SQLite is for `platform up`, which runs all services in one process")
 	}
+
 	return database.Options{
-		URL: cfg.URL, MaxOpen: cfg.MaxOpen, MaxIdle: cfg.MaxIdle, ConnMaxLifetime: cfg.ConnMaxLifetime,
-		StatementTimeout: cfg.StatementTimeout, LockTimeout: cfg.LockTimeout,
-		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		URL:              cfg.URL,
+		MaxOpen:          cfg.MaxOpen,
+		MaxIdle:          cfg.MaxIdle,
+		ConnMaxLifetime:  cfg.ConnMaxLifetime,
+		StatementTimeout: cfg.StatementTimeout,
+		LockTimeout:      cfg.LockTimeout,
+		Logger:           deps.Logger,
+		TracerProvider:   deps.TracerProvider,
+		MeterProvider:    deps.MeterProvider,
 	}, nil
 }
 
@@ -80,14 +92,21 @@ func away(err error) bool {
 // WatchChanges makes deps.Changes, which listens by the direct URL, and the task
 // that runs it.
 func WatchChanges(cfg Database, deps *Deps) (*Service, error) {
-	options := changes.Options{DB: deps.DB, Now: deps.Now, Logger: deps.Logger, MeterProvider: deps.MeterProvider}
+	options := changes.Options{
+		DB:            deps.DB,
+		Now:           deps.Now,
+		Logger:        deps.Logger,
+		MeterProvider: deps.MeterProvider,
+	}
 	if !cfg.SQLite() {
 		options.ListenURL = cfg.DirectURL
 	}
+
 	watcher, err := changes.New(options)
 	if err != nil {
 		return nil, err
 	}
+
 	deps.Changes = watcher
 	return &Service{Run: watcher.Run}, nil
 }

@@ -46,6 +46,7 @@ func parseOrigin(raw string) (url.URL, error) {
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		return url.URL{}, fmt.Errorf("http is for loopback only; write https://%s", u.Host)
 	}
+
 	// Tokens and headers carry the ASCII form of an internationalised name.
 	host, port := strings.ToLower(u.Hostname()), u.Port()
 	if strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII }) {
@@ -54,19 +55,24 @@ func parseOrigin(raw string) (url.URL, error) {
 			return refuse("the host is not a domain name")
 		}
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) || strings.HasSuffix(u.Host, ":") {
+
+	if n, err := strconv.ParseUint(port, 10, 16); (port != "" && (err != nil || n == 0)) ||
+		strings.HasSuffix(u.Host, ":") {
 		return refuse("the port is not a number from 1 to 65535")
 	}
+
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
+
 	if port != "" && port != map[string]string{"https": "443", "http": "80"}[u.Scheme] {
 		host += ":" + port
 	}
+
 	return url.URL{Scheme: u.Scheme, Host: host}, nil
 }
 
-// loopback tells whether a host can only be this machine (RFC 6761 6.3).
+// loopback reports whether a host can only be this machine (RFC 6761 6.3).
 func loopback(host string) bool {
 	host = strings.ToLower(host)
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
@@ -84,6 +90,7 @@ func parsePrefixes(raw string) ([]netip.Prefix, error) {
 		if part == "" {
 			continue
 		}
+
 		p, err := netip.ParsePrefix(part)
 		if err != nil {
 			if addr, err := netip.ParseAddr(part); err == nil {
@@ -91,11 +98,15 @@ func parsePrefixes(raw string) ([]netip.Prefix, error) {
 			}
 			return nil, fmt.Errorf("%q is not a CIDR; write for example 10.0.0.0/8,fd00::/8", part)
 		}
+
 		if p.Bits() == 0 {
-			return nil, fmt.Errorf("%q is everybody, who could then claim any address; name the proxies' own networks", part)
+			return nil, fmt.Errorf("%q is everybody, who could then claim any address; name the proxies' own networks",
+				part)
 		}
+
 		list = append(list, p.Masked())
 	}
+
 	return list, nil
 }
 
@@ -116,10 +127,12 @@ func ParseEncryptionKeys(raw string) ([]EncryptionKey, error) {
 		part = strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(strings.TrimSpace(part), "="))
 		key, err := base64.RawStdEncoding.DecodeString(part)
 		if err != nil || len(key) != len(EncryptionKey{}) {
-			return nil, fmt.Errorf("key %d is not 32 bytes in base64; make one with: openssl rand -base64 32", len(list)+1)
+			return nil, fmt.Errorf("key %d is not 32 bytes in base64; make one with: openssl rand -base64 32",
+				len(list)+1)
 		}
 		list = append(list, EncryptionKey(key))
 	}
+
 	return list, nil
 }
 

@@ -58,6 +58,7 @@ func shown(v Variable, value any) string {
 	case []EncryptionKey:
 		return joined(value)
 	}
+
 	text := fmt.Sprint(value)
 	switch {
 	case text == "":
@@ -87,6 +88,7 @@ func maskURL(raw string) string {
 	if !strings.Contains(raw, "://") {
 		return raw
 	}
+
 	u, err := parseAny(raw)
 	if err != nil {
 		return "***"
@@ -104,16 +106,20 @@ func maskURL(raw string) string {
 			u.User = url.User("***")
 		}
 	}
+
 	options := u.Query()
 	for name := range options {
 		if !slices.Contains(plainOptions, name) {
 			options.Set(name, "***")
 		}
 	}
+
 	u.RawQuery = options.Encode()
+
 	if u.Fragment != "" {
 		u.Fragment, u.RawFragment = "***", ""
 	}
+
 	return strings.NewReplacer("%2A%2A%2A", "***", "%2C", ",").Replace(u.String())
 }
 
@@ -146,6 +152,7 @@ func Markdown(w io.Writer, variables []Variable) error {
 		}
 		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s |", v.label(), initial, escape.Replace(v.Description)))
 	}
+
 	lines = append(lines, "| `OTEL_…` | | "+otelNote+" |")
 	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
 	return err

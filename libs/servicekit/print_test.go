@@ -19,6 +19,7 @@ func TestPrintConfigShowsEverythingButSecrets(t *testing.T) {
 	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env)}))
 	var out bytes.Buffer
 	require.NoError(t, PrintConfig(&out, &cfg))
+
 	for _, line := range []string{
 		`PLATFORM_PUBLIC_URL +http://127\.0\.0\.1:8080`,
 		`PLATFORM_TRUSTED_PROXIES +10\.0\.0\.0/8,fd00::/8`,
@@ -31,6 +32,7 @@ func TestPrintConfigShowsEverythingButSecrets(t *testing.T) {
 	} {
 		require.Regexp(t, "(?m)^"+line, out.String())
 	}
+
 	require.NotContains(t, out.String(), "pa55")
 	require.NotContains(t, out.String(), "a2tra")
 	require.Equal(t, len(Table()), strings.Count(out.String(), "\n"))
@@ -67,10 +69,12 @@ func TestHelpAndTheDocumentationHaveTheWholeTable(t *testing.T) {
 	var help, doc bytes.Buffer
 	require.NoError(t, Help(&help, Table()))
 	require.NoError(t, Markdown(&doc, Table()))
+
 	for _, v := range Table() {
 		require.Contains(t, help.String(), v.Name)
 		require.Contains(t, doc.String(), "| `"+v.Name)
 	}
+
 	require.Regexp(t, `PLATFORM_DATABASE_URL\[_FILE\] +required +postgres://`, help.String())
 	require.Contains(t, doc.String(), "| `PLATFORM_TRUSTED_PROXIES` | none | CIDRs")
 	require.Contains(t, doc.String(), "| `PLATFORM_LISTEN` | `127.0.0.1:8080` | address")

@@ -34,9 +34,11 @@ func (e *ConfigError) Error() string {
 	} else {
 		fmt.Fprintf(&b, "configuration: %d problems", len(e.Problems))
 	}
+
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n  %s: %s", p.Variable, p.Message)
 	}
+
 	return b.String()
 }
 
@@ -47,9 +49,11 @@ func (l *loader) err() error {
 			list = append(list, Problem{Variable: name, Message: message})
 		}
 	}
+
 	if len(list) == 0 {
 		return nil
 	}
+
 	return &ConfigError{Problems: list}
 }
 
@@ -59,6 +63,7 @@ func unreadable(f field, value string, bad env.ParseError) string {
 	if f.Secret != "" {
 		shown = "the value"
 	}
+
 	switch {
 	case bad.Type == reflect.TypeFor[time.Duration]():
 		return shown + " is not a duration; write for example 90s, 15m or 2160h"
@@ -71,20 +76,28 @@ func unreadable(f field, value string, bad env.ParseError) string {
 
 // textRules are the validate tags that only this package knows, by what they say
 // of a text: nothing when it is in order.
-var textRules = map[string]func(string) string{"listen": checkListen, "database_url": checkDatabaseURL, "vault_path": checkVaultPath, "transit_name": checkTransitName}
+var textRules = map[string]func(string) string{
+	"listen":       checkListen,
+	"database_url": checkDatabaseURL,
+	"vault_path":   checkVaultPath,
+	"transit_name": checkTransitName,
+}
 
 // validate applies the validate tags.
 func (l *loader) validate(cfg any) {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
+
 	for tag, check := range textRules {
 		// It fails on an empty tag or nil function only.
 		_ = v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return check(f.Field().String()) == "" })
 	}
+
 	var bad validator.ValidationErrors
 	if err := v.Struct(cfg); !errors.As(err, &bad) {
 		return
 	}
+
 	for _, b := range bad {
 		l.problem(b.Field(), refusal(l.field(b.Field()), b))
 	}
@@ -96,10 +109,12 @@ func refusal(f field, b validator.FieldError) string {
 	if check, ok := textRules[b.Tag()]; ok {
 		return check(fmt.Sprint(b.Value()))
 	}
+
 	param := b.Param()
 	if param == "0" && b.Type() == reflect.TypeFor[time.Duration]() {
 		param = "0s"
 	}
+
 	switch b.Tag() {
 	case "required":
 		return "missing; " + strings.TrimSpace("set it, for example to "+f.Example)
@@ -135,16 +150,19 @@ func knownNames(own []field) map[string]bool {
 func unknown(name string, known map[string]bool) string {
 	best, least := "", 4
 	for candidate := range known {
-		if d := distance(name, candidate); d < least || d == least && best != "" && candidate < best {
+		if d := distance(name, candidate); d < least || (d == least && best != "" && candidate < best) {
 			best, least = candidate, d
 		}
 	}
+
 	if best != "" {
 		return "unknown; did you mean " + best + "?"
 	}
+
 	if base, isFile := strings.CutSuffix(name, fileSuffix); isFile && known[base] {
 		return "unknown; only secrets can come from a file: set " + base
 	}
+
 	return "unknown; remove it, or see --help for the names"
 }
 
@@ -155,7 +173,7 @@ var kubernetesNames = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_
 var kubernetesPort = regexp.MustCompile(`^(tcp|udp|sctp)://`)
 
 func injectedByKubernetes(name, value string) bool {
-	return kubernetesNames.MatchString(name) || strings.HasSuffix(name, "_PORT") && kubernetesPort.MatchString(value)
+	return kubernetesNames.MatchString(name) || (strings.HasSuffix(name, "_PORT") && kubernetesPort.MatchString(value))
 }
 
 // distance counts the letters to insert, remove or replace to make b out of a.
@@ -164,9 +182,11 @@ func distance(a, b string) int {
 	for j := range row {
 		row[j] = j
 	}
+
 	for i := range len(a) {
 		diagonal := row[0]
 		row[0] = i + 1
+
 		for j := range len(b) {
 			cost := diagonal
 			if a[i] != b[j] {
@@ -176,5 +196,6 @@ func distance(a, b string) int {
 			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
 		}
 	}
+
 	return row[len(b)]
 }

@@ -19,6 +19,7 @@ func TestAServiceIsReadyOnItsSchemaOrALaterOneAndElseSaysWhy(t *testing.T) {
 			a.handler(nil).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/readyz", nil))
 			return rec.Code, rec.Body.String()
 		}
+
 		status, body := ready()
 		require.Equal(t, http.StatusOK, status, body)
 

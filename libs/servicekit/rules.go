@@ -100,9 +100,11 @@ func (d *Database) relations() []relation {
 // checkDatabaseURL never repeats the URL, which holds a password.
 func checkDatabaseURL(raw string) string {
 	const remedy = "write postgres://user:password@host:5432/database"
+
 	if strings.HasPrefix(raw, "sqlite:") {
 		return ""
 	}
+
 	if !strings.HasPrefix(raw, "postgres://") && !strings.HasPrefix(raw, "postgresql://") {
 		return "the value does not begin with postgres://; " + remedy
 	}
@@ -114,10 +116,11 @@ func checkDatabaseURL(raw string) string {
 	case strings.Trim(u.Path, "/") == "" && !u.Query().Has("dbname"):
 		return "the value names no database; " + remedy
 	}
+
 	return ""
 }
 
-// SQLite tells whether the database is a SQLite file (`platform up` only).
+// SQLite reports whether the database is a SQLite file (`platform up` only).
 func (d Database) SQLite() bool { return strings.HasPrefix(d.URL, "sqlite:") }
 
 // SQLitePath is the file of a sqlite URL; platform.db in the data folder when
@@ -148,6 +151,7 @@ func (s *Signing) relations() []relation {
 	if s.Backend == SigningVault {
 		list = append(list, s.Vault.relations()...)
 	}
+
 	return list
 }
 
@@ -167,6 +171,7 @@ func across(cfg any) []relation {
 	if !serves || !signs || signing.Backend != SigningVault {
 		return nil
 	}
+
 	return []relation{{
 		[]string{"PLATFORM_VAULT_TIMEOUT", "PLATFORM_HTTP_REQUEST_DEADLINE"},
 		signing.Vault.Timeout >= server.HTTP.RequestDeadline,

@@ -195,11 +195,11 @@ func (s Server) Origin() string { return s.PublicURL.Scheme + "://" + s.PublicUR
 // Issuer is the issuer identifier (RFC 8414 2).
 func (s Server) Issuer() string { return s.Origin() + "/api/v1/platform/oauth" }
 
-// Secure tells whether browsers reach the platform by https, so that cookies
+// Secure reports whether browsers reach the platform by https, so that cookies
 // carry Secure and the __Host- prefix.
 func (s Server) Secure() bool { return s.PublicURL.Scheme == "https" }
 
-// Loopback tells whether the public URL names this machine only.
+// Loopback reports whether the public URL names this machine only.
 func (s Server) Loopback() bool { return loopback(s.PublicURL.Hostname()) }
 
 // Refresh is how often a replica looks for changed keys at least: far less than a

@@ -50,6 +50,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return err
 	}
+
 	lasting := context.WithoutCancel(ctx)
 	requests, cutOff := context.WithCancel(lasting)
 	defer cutOff()
@@ -63,14 +64,18 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	if a.pprof {
 		adminServer.WriteTimeout = max(adminServer.WriteTimeout, profilePatience)
 	}
+
 	group.Go(func() error { return serving("public listener", server.Serve(public)) })
 	group.Go(func() error { return serving("admin listener", adminServer.Serve(adminListener)) })
+
 	for name, service := range o.Services {
 		if service.Run != nil {
 			group.Go(func() error { return task(running, name, service.Run) })
 		}
 	}
+
 	o.Logger.InfoContext(ctx, "listening", "public", public.Addr().String(), "admin", adminListener.Addr().String())
+
 	if o.OnListening != nil {
 		o.OnListening(public.Addr(), adminListener.Addr())
 	}
@@ -81,11 +86,13 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	case <-running.Done():
 		o.Logger.ErrorContext(ctx, "draining after a failure", "error", context.Cause(running))
 	}
+
 	a.draining.Store(true)
 	o.drain(running, server)
 	cutOff()
 	stop(errStopped)
 	_ = adminServer.Close()
+
 	return wait(group)
 }
 
@@ -96,10 +103,12 @@ func listen(ctx context.Context, s Server) (public, adminListener net.Listener, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("PLATFORM_LISTEN: %w", err)
 	}
+
 	adminListener, err = lc.Listen(ctx, "tcp", s.AdminListen)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("PLATFORM_ADMIN_LISTEN: %w", err), public.Close())
 	}
+
 	return public, adminListener, nil
 }
 
@@ -129,8 +138,10 @@ func (o ServeOptions) drain(running context.Context, server *http.Server) {
 		case <-running.Done():
 		}
 	}
+
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(running), o.Server.HTTP.DrainTimeout)
 	defer cancel()
+
 	if err := server.Shutdown(ctx); err != nil {
 		o.Logger.WarnContext(ctx, "requests cut off: they did not finish in time", "limit", o.Server.HTTP.DrainTimeout)
 		_ = server.Close()
@@ -148,7 +159,7 @@ func serving(name string, err error) error {
 // failure.
 func task(ctx context.Context, name string, run func(context.Context) error) error {
 	err := run(ctx)
-	if err == nil || ctx.Err() != nil && errors.Is(err, context.Canceled) || errors.Is(err, errStopped) {
+	if err == nil || (ctx.Err() != nil && errors.Is(err, context.Canceled)) || errors.Is(err, errStopped) {
 		return nil
 	}
 	return fmt.Errorf("%s: %w", name, err)
@@ -159,6 +170,7 @@ func wait(group *errgroup.Group) error {
 	go func() { done <- group.Wait() }()
 	timer := time.NewTimer(tasksPatience)
 	defer timer.Stop()
+
 	select {
 	case err := <-done:
 		return err

@@ -29,7 +29,10 @@ type running struct {
 func testServer(t *testing.T, env ...string) Server {
 	t.Helper()
 	var cfg struct{ Server Server }
-	require.NoError(t, Load(&cfg, LoadOptions{Environ: append([]string{"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0"}, env...)}))
+	require.NoError(t,
+		Load(&cfg,
+			LoadOptions{Environ: append([]string{"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0"},
+				env...)}))
 	return cfg.Server
 }
 
@@ -45,6 +48,7 @@ func start(t *testing.T, o ServeOptions) *running {
 	}
 	go func() { r.ended <- Serve(ctx, o) }()
 	t.Cleanup(stop)
+
 	select {
 	case <-listening:
 	case err := <-r.ended:
@@ -52,6 +56,7 @@ func start(t *testing.T, o ServeOptions) *running {
 	case <-time.After(patience):
 		require.Fail(t, "not listening")
 	}
+
 	return r
 }
 
@@ -101,6 +106,7 @@ func TestDrainingFinishesARequestInFlight(t *testing.T) {
 			return ctx.Err()
 		},
 	}}})
+
 	type answer struct {
 		body string
 		err  error
@@ -112,10 +118,12 @@ func TestDrainingFinishesARequestInFlight(t *testing.T) {
 			answered <- answer{err: err}
 			return
 		}
+
 		defer func() { _ = resp.Body.Close() }()
 		body, err := io.ReadAll(resp.Body)
 		answered <- answer{string(body), err}
 	}()
+
 	<-handler.entered
 	r.stop()
 	require.Eventually(t, func() bool {
@@ -129,6 +137,7 @@ func TestDrainingFinishesARequestInFlight(t *testing.T) {
 		}
 		return err != nil
 	}, patience, time.Millisecond, "nothing new is accepted")
+
 	require.Empty(t, taskEnded, "tasks go on for the requests in flight")
 	require.Empty(t, r.ended)
 	close(handler.release)
@@ -160,6 +169,7 @@ func TestDrainingIsBounded(t *testing.T) {
 		}
 		cut <- err
 	}()
+
 	<-handler.entered
 	r.stop()
 	require.NoError(t, r.wait())
@@ -173,6 +183,7 @@ func TestATaskThatFailsStopsTheProcess(t *testing.T) {
 		"token": {Run: func(ctx context.Context) error { <-ctx.Done(); close(other); return nil }},
 		"idle":  {Run: func(context.Context) error { return nil }},
 	}})
+
 	status, _ := r.get(r.admin + "/livez")
 	require.Equal(t, http.StatusOK, status, "a task that is done is no failure")
 	close(fail)
@@ -184,8 +195,9 @@ func TestReadinessNamesEachDependency(t *testing.T) {
 	reason := make(chan error, 1)
 	reason <- errors.New("no active key")
 	r := start(t, ServeOptions{
-		Server: testServer(t), Handler: http.NotFoundHandler(),
-		Checks: map[string]Check{"database": func(context.Context) error { return nil }},
+		Server:  testServer(t),
+		Handler: http.NotFoundHandler(),
+		Checks:  map[string]Check{"database": func(context.Context) error { return nil }},
 		Services: map[string]*Service{"token": {Ready: func(context.Context) error {
 			select {
 			case err := <-reason:
@@ -195,6 +207,7 @@ func TestReadinessNamesEachDependency(t *testing.T) {
 			}
 		}}, "device": {}},
 	})
+
 	status, body := r.get(r.admin + "/readyz")
 	require.Equal(t, http.StatusServiceUnavailable, status)
 	require.JSONEq(t, `{"status":"not ready","checks":{"database":"ok","token":"no active key"}}`, body)
@@ -244,7 +257,10 @@ func TestServersHaveEveryLimit(t *testing.T) {
 func TestProfilesAreServedWhereTheyAreAskedForAndNeverInPublic(t *testing.T) {
 	without := start(t, ServeOptions{Server: testServer(t), Handler: http.NotFoundHandler()})
 	with := start(t, ServeOptions{Server: testServer(t, "PLATFORM_ADMIN_PPROF=true"), Handler: http.NotFoundHandler()})
-	for _, path := range []string{"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine", "/debug/pprof/trace?seconds=0.01", "/debug/pprof/symbol"} {
+	for _, path := range []string{
+		"/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/goroutine",
+		"/debug/pprof/trace?seconds=0.01", "/debug/pprof/symbol",
+	} {
 		status, _ := without.get(without.admin + path)
 		require.Equal(t, http.StatusNotFound, status, path)
 		status, _ = with.get(with.public + path)
@@ -253,6 +269,7 @@ func TestProfilesAreServedWhereTheyAreAskedForAndNeverInPublic(t *testing.T) {
 		require.Equal(t, http.StatusOK, status, path)
 		require.NotEmpty(t, body, path)
 	}
+
 	status, _ := with.get(with.admin + "/debug/pprof/cmdline")
 	require.Equal(t, http.StatusNotFound, status)
 }

@@ -64,21 +64,30 @@ type Deps struct {
 // or an error that names every required one that is missing.
 func (d Deps) Complete() (Deps, error) {
 	var missing []string
-	for name, absent := range map[string]bool{"DB": d.DB == nil, "Logger": d.Logger == nil, "Now": d.Now == nil, "Random": d.Random == nil} {
+	for name, absent := range map[string]bool{
+		"DB":     d.DB == nil,
+		"Logger": d.Logger == nil,
+		"Now":    d.Now == nil,
+		"Random": d.Random == nil,
+	} {
 		if absent {
 			missing = append(missing, name)
 		}
 	}
+
 	if len(missing) > 0 {
 		slices.Sort(missing)
 		return d, fmt.Errorf("dependencies missing: %s", strings.Join(missing, ", "))
 	}
+
 	if d.TracerProvider == nil {
 		d.TracerProvider = tracenoop.NewTracerProvider()
 	}
+
 	if d.MeterProvider == nil {
 		d.MeterProvider = metricnoop.NewMeterProvider()
 	}
+
 	return d, nil
 }
 

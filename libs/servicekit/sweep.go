@@ -21,23 +21,31 @@ const (
 // how many it was, as the stores' DeleteExpired do. A failure is logged with what
 // was swept, and tried again about a minute later: each time a little sooner or
 // later, so that replicas which started together do not go on so.
-func Sweep(ctx context.Context, deps Deps, what string, remove func(ctx context.Context, now time.Time, batch int) (int, error)) error {
+func Sweep(
+	ctx context.Context, deps Deps, what string,
+	remove func(ctx context.Context, now time.Time, batch int) (int, error),
+) error {
 	return Regularly(ctx, deps, "could not remove what has expired", what, remove)
 }
 
 // Regularly is Sweep for other work that is done in small portions; failed is what
 // the log says of a failure.
-func Regularly(ctx context.Context, deps Deps, failed, what string, work func(ctx context.Context, now time.Time, batch int) (int, error)) error {
+func Regularly(
+	ctx context.Context, deps Deps, failed, what string,
+	work func(ctx context.Context, now time.Time, batch int) (int, error),
+) error {
 	for ctx.Err() == nil {
 		began := time.Now()
 		n, err := work(ctx, deps.Now(), sweepBatch)
 		if err != nil && ctx.Err() == nil {
 			deps.Logger.WarnContext(ctx, failed, "of", what, "error", err)
 		}
+
 		pause := sweepEvery*3/4 + rand.N(sweepEvery/2) //nolint:gosec // no secret
 		if err == nil && n >= sweepBatch {
 			pause = max(sweepRest, time.Since(began))
 		}
+
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -45,5 +53,6 @@ func Regularly(ctx context.Context, deps Deps, failed, what string, work func(ct
 		case <-timer.C:
 		}
 	}
+
 	return nil
 }

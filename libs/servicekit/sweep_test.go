@@ -34,11 +34,15 @@ func TestASweepGoesOnWhileThereIsMoreAndOutlivesFailures(t *testing.T) {
 				return result.n, result.err
 			})
 		}()
+
 		require.NoError(t, <-done, "being told to stop is no failure")
 		require.Equal(t, []time.Duration{0, sweepRest, 2 * sweepRest}, at[:3], "it rests even while there is more")
+
 		for i := 3; i < len(at); i++ {
 			require.InDelta(t, time.Minute, at[i]-at[i-1], float64(15*time.Second), "about a minute")
 		}
-		require.Contains(t, log.String(), `msg="could not remove what has expired" of=limits error="the database is away"`)
+
+		require.Contains(t, log.String(),
+			`msg="could not remove what has expired" of=limits error="the database is away"`)
 	})
 }

@@ -47,6 +47,7 @@ func NewTelemetry(ctx context.Context, service string, environ []string) (*Telem
 	if err := checkSampler(vars); err != nil {
 		return nil, err
 	}
+
 	about, err := resource.New(
 		ctx, resource.WithTelemetrySDK(),
 		resource.WithAttributes(
@@ -58,13 +59,16 @@ func NewTelemetry(ctx context.Context, service string, environ []string) (*Telem
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
 	}
+
 	t := &Telemetry{TracerProvider: tracenoop.NewTracerProvider()}
 	if err := t.traces(ctx, vars, about); err != nil {
 		return nil, err
 	}
+
 	if err := t.metrics(ctx, vars, about); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
+
 	return t, nil
 }
 
@@ -90,10 +94,12 @@ func (t *Telemetry) traces(ctx context.Context, vars map[string]string, about *r
 	if err != nil || endpoint == "" {
 		return err
 	}
+
 	exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(endpoint))
 	if err != nil {
 		return fmt.Errorf("exporting traces: %w", err)
 	}
+
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	t.TracerProvider = provider
 	t.shutdown = append(t.shutdown, provider.Shutdown)
@@ -102,16 +108,19 @@ func (t *Telemetry) traces(ctx context.Context, vars map[string]string, about *r
 
 func (t *Telemetry) metrics(ctx context.Context, vars map[string]string, about *resource.Resource) error {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	scraped, err := otelprom.New(otelprom.WithRegisterer(registry))
 	if err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
+
 	options := []sdkmetric.Option{sdkmetric.WithReader(scraped), sdkmetric.WithResource(about)}
 	endpoint, err := otlpEndpoint(vars, "METRICS")
 	if err != nil {
 		return err
 	}
+
 	if endpoint != "" {
 		exporter, err := otlpmetrichttp.New(ctx, otlpmetrichttp.WithEndpointURL(endpoint))
 		if err != nil {
@@ -119,10 +128,12 @@ func (t *Telemetry) metrics(ctx context.Context, vars map[string]string, about *
 		}
 		options = append(options, sdkmetric.WithReader(sdkmetric.NewPeriodicReader(exporter)))
 	}
+
 	provider := sdkmetric.NewMeterProvider(options...)
 	t.MeterProvider = provider
 	t.Metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	t.shutdown = append(t.shutdown, provider.Shutdown)
+
 	return nil
 }
 
@@ -130,8 +141,12 @@ func (t *Telemetry) metrics(ctx context.Context, vars map[string]string, about *
 // OTEL_TRACES_SAMPLER_ARG. With parentbased ones the decision of a trusted proxy
 // counts, and a request that begins a trace is decided upon here.
 var samplers = map[string]bool{
-	"always_on": false, "always_off": false, "traceidratio": true,
-	"parentbased_always_on": false, "parentbased_always_off": false, "parentbased_traceidratio": true,
+	"always_on":                false,
+	"always_off":               false,
+	"traceidratio":             true,
+	"parentbased_always_on":    false,
+	"parentbased_always_off":   false,
+	"parentbased_traceidratio": true,
 }
 
 // checkSampler refuses what the SDK would only complain of, to then record
@@ -140,13 +155,16 @@ func checkSampler(vars map[string]string) error {
 	name := strings.ToLower(strings.TrimSpace(vars["OTEL_TRACES_SAMPLER"]))
 	takesRatio, known := samplers[name]
 	if name != "" && !known {
-		return fmt.Errorf("OTEL_TRACES_SAMPLER: %q is none of %s", name, strings.Join(slices.Sorted(maps.Keys(samplers)), ", "))
+		return fmt.Errorf("OTEL_TRACES_SAMPLER: %q is none of %s", name,
+			strings.Join(slices.Sorted(maps.Keys(samplers)), ", "))
 	}
+
 	if arg := strings.TrimSpace(vars["OTEL_TRACES_SAMPLER_ARG"]); takesRatio && arg != "" {
 		if ratio, err := strconv.ParseFloat(arg, 64); err != nil || !(0 <= ratio && ratio <= 1) {
 			return errors.New("OTEL_TRACES_SAMPLER_ARG: the ratio must be a number from 0 to 1")
 		}
 	}
+
 	return nil
 }
 
@@ -163,27 +181,34 @@ func otelVariables(environ []string) map[string]string {
 // otlpEndpoint is where a signal goes, empty when nowhere: the signal's own
 // endpoint as it stands, or the common one with the signal's path.
 func otlpEndpoint(vars map[string]string, signal string) (string, error) {
-	if strings.EqualFold(vars["OTEL_SDK_DISABLED"], "true") || strings.EqualFold(vars["OTEL_"+signal+"_EXPORTER"], "none") {
+	if strings.EqualFold(vars["OTEL_SDK_DISABLED"], "true") ||
+		strings.EqualFold(vars["OTEL_"+signal+"_EXPORTER"], "none") {
 		return "", nil
 	}
+
 	name, path := "OTEL_EXPORTER_OTLP_"+signal+"_ENDPOINT", ""
 	if vars[name] == "" {
 		name, path = "OTEL_EXPORTER_OTLP_ENDPOINT", "/v1/"+strings.ToLower(signal)
 	}
+
 	endpoint := vars[name]
 	if endpoint == "" {
 		return "", nil
 	}
+
 	if !strings.HasPrefix(endpoint, "http://") && !strings.HasPrefix(endpoint, "https://") {
 		return "", fmt.Errorf("%s: the value is not an http:// or https:// URL", name)
 	}
+
 	for _, protocol := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if value := vars[protocol]; value != "" {
 			if value != "http/protobuf" {
-				return "", fmt.Errorf("%s: %q is not spoken here; set it to http/protobuf (port 4318 of a collector)", protocol, value)
+				return "", fmt.Errorf("%s: %q is not spoken here; set it to http/protobuf (port 4318 of a collector)",
+					protocol, value)
 			}
 			break
 		}
 	}
+
 	return strings.TrimSuffix(endpoint, "/") + path, nil
 }

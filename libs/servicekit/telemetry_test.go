@@ -33,6 +33,7 @@ func newOTLPSink(t *testing.T) *otlpSink {
 		defer sink.mu.Unlock()
 		sink.paths[r.URL.Path] = true
 	}))
+
 	t.Cleanup(sink.Close)
 	return sink
 }
@@ -81,10 +82,14 @@ func TestShutdownSendsTheLastTracesAndMetrics(t *testing.T) {
 		variable, path string
 		want           map[string]bool
 	}{
-		"to the common endpoint":      {"OTEL_EXPORTER_OTLP_ENDPOINT", "/otlp/", map[string]bool{"/otlp/v1/traces": true, "/otlp/v1/metrics": true}},
-		"traces to their own alone":   {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/t", map[string]bool{"/t": true}},
-		"metrics to their own alone":  {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "/m", map[string]bool{"/m": true}},
-		"to an endpoint with no path": {"OTEL_EXPORTER_OTLP_ENDPOINT", "", map[string]bool{"/v1/traces": true, "/v1/metrics": true}},
+		"to the common endpoint": {
+			"OTEL_EXPORTER_OTLP_ENDPOINT", "/otlp/", map[string]bool{"/otlp/v1/traces": true, "/otlp/v1/metrics": true},
+		},
+		"traces to their own alone":  {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "/t", map[string]bool{"/t": true}},
+		"metrics to their own alone": {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "/m", map[string]bool{"/m": true}},
+		"to an endpoint with no path": {
+			"OTEL_EXPORTER_OTLP_ENDPOINT", "", map[string]bool{"/v1/traces": true, "/v1/metrics": true},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sink := newOTLPSink(t)
@@ -150,7 +155,10 @@ func TestSpansAndMetricsArriveAtACollector(t *testing.T) {
 func TestTheSamplerIsTheOperators(t *testing.T) {
 	remote := func(flags trace.TraceFlags) context.Context {
 		return trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
-			TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: flags, Remote: true,
+			TraceID:    trace.TraceID{1},
+			SpanID:     trace.SpanID{2},
+			TraceFlags: flags,
+			Remote:     true,
 		}))
 	}
 	for _, tt := range []struct {
@@ -167,7 +175,8 @@ func TestTheSamplerIsTheOperators(t *testing.T) {
 		t.Run(tt.sampler+" "+tt.arg, func(t *testing.T) {
 			t.Setenv("OTEL_TRACES_SAMPLER", tt.sampler)
 			t.Setenv("OTEL_TRACES_SAMPLER_ARG", tt.arg)
-			telemetry, err := NewTelemetry(t.Context(), "token", append(os.Environ(), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="+newOTLPSink(t).URL))
+			telemetry, err := NewTelemetry(t.Context(), "token",
+				append(os.Environ(), "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="+newOTLPSink(t).URL))
 			require.NoError(t, err)
 			defer func() { require.NoError(t, telemetry.Shutdown(context.Background())) }()
 			recorded := func(ctx context.Context) bool {
@@ -175,6 +184,7 @@ func TestTheSamplerIsTheOperators(t *testing.T) {
 				defer span.End()
 				return span.IsRecording()
 			}
+
 			require.Equal(t, tt.root, recorded(t.Context()))
 			require.Equal(t, tt.ofSampled, recorded(remote(trace.FlagsSampled)))
 			require.Equal(t, tt.ofUnsampled, recorded(remote(0)))
@@ -186,7 +196,8 @@ func TestASamplerThatNobodyKnowsStopsTheStart(t *testing.T) {
 	_, err := NewTelemetry(t.Context(), "token", []string{"OTEL_TRACES_SAMPLER=one_percent"})
 	require.ErrorContains(t, err, "parentbased_traceidratio")
 	for _, arg := range []string{"1%", "2", "-1", "NaN"} {
-		_, err = NewTelemetry(t.Context(), "token", []string{"OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + arg})
+		_, err = NewTelemetry(t.Context(), "token",
+			[]string{"OTEL_TRACES_SAMPLER=traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + arg})
 		require.ErrorContains(t, err, "from 0 to 1", arg)
 	}
 }

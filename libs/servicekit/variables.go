@@ -24,7 +24,7 @@ type field struct {
 	index   []int
 }
 
-// fromFile tells whether the value may come as NAME_FILE.
+// fromFile reports whether the value may come as NAME_FILE.
 func (v Variable) fromFile() bool { return v.Secret != "" && v.Secret != "masked" }
 
 // Table is every variable that a process of the platform knows.
@@ -62,6 +62,7 @@ func fieldsOf(t reflect.Type, index []int) []field {
 			list = append(list, fieldsOf(f.Type, at)...)
 		}
 	}
+
 	return list
 }
 
@@ -76,6 +77,7 @@ func sections(cfg any) []reflect.Value {
 			if !f.IsExported() || f.Type.Kind() != reflect.Struct {
 				continue
 			}
+
 			if hasVariables(f.Type) {
 				list = append(list, v.Field(i))
 			} else {
@@ -83,7 +85,9 @@ func sections(cfg any) []reflect.Value {
 			}
 		}
 	}
+
 	walk(reflect.ValueOf(cfg).Elem())
+
 	return list
 }
 

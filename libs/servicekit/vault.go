@@ -19,6 +19,7 @@ func (v *Vault) relations() []relation {
 		v.Address == "",
 		"missing; set it to Vault's address, for example to https://vault.example.com:8200",
 	}}
+
 	one := func(value, file string, given, fileGiven bool) relation {
 		message := "missing; PLATFORM_VAULT_AUTH=" + v.Auth + " needs it, or " + file
 		if given {
@@ -30,8 +31,10 @@ func (v *Vault) relations() []relation {
 	case "token":
 		list = append(list, one("VAULT_TOKEN", "PLATFORM_VAULT_TOKEN_FILE", v.Token != "", v.TokenFile != ""))
 	case "approle":
-		list = append(list, one("PLATFORM_VAULT_SECRET_ID", "PLATFORM_VAULT_SECRET_ID_FILE", v.SecretID != "", v.SecretIDFile != ""))
+		list = append(list,
+			one("PLATFORM_VAULT_SECRET_ID", "PLATFORM_VAULT_SECRET_ID_FILE", v.SecretID != "", v.SecretIDFile != ""))
 	}
+
 	return append(list, relation{
 		[]string{"PLATFORM_VAULT_ROLE", "PLATFORM_VAULT_AUTH"},
 		v.Auth != "token" && v.Role == "",
@@ -65,21 +68,36 @@ func openVault(ctx context.Context, cfg Vault, deps Deps) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	session, err := login.New(client, method, deps.Logger)
 	if err != nil {
 		return nil, err
 	}
+
 	session.Begin(ctx)
 	engine, err := vaulttransit.New(vaulttransit.Options{
-		Client: client, Session: session, Mount: cfg.TransitMount, Prefix: cfg.KeyPrefix,
-		RSA:   vaulttransit.Limits{Batch: cfg.RSABatch, Slots: cfg.RSASlots},
-		EC:    vaulttransit.Limits{Batch: cfg.ECBatch, Slots: cfg.ECSlots},
-		Queue: cfg.Queue, Timeout: cfg.Timeout, Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		Client:         client,
+		Session:        session,
+		Mount:          cfg.TransitMount,
+		Prefix:         cfg.KeyPrefix,
+		RSA:            vaulttransit.Limits{Batch: cfg.RSABatch, Slots: cfg.RSASlots},
+		EC:             vaulttransit.Limits{Batch: cfg.ECBatch, Slots: cfg.ECSlots},
+		Queue:          cfg.Queue,
+		Timeout:        cfg.Timeout,
+		Logger:         deps.Logger,
+		TracerProvider: deps.TracerProvider,
+		MeterProvider:  deps.MeterProvider,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Keys{Backend: engine, Maker: engine, Service: &Service{Run: session.Run, Ready: engine.Check}, Close: engine.Close}, nil
+
+	return &Keys{
+		Backend: engine,
+		Maker:   engine,
+		Service: &Service{Run: session.Run, Ready: engine.Check},
+		Close:   engine.Close,
+	}, nil
 }
 
 // VaultClient makes the client of the configuration, which has no token yet and no
@@ -89,19 +107,26 @@ func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
 	if config.Error != nil {
 		return nil, nil, fmt.Errorf("VAULT_…: %w", config.Error)
 	}
+
 	config.Address = cfg.Address
+
 	if cfg.CACert != "" {
 		if err := config.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert}); err != nil {
 			return nil, nil, fmt.Errorf("VAULT_CACERT: %w", err)
 		}
 	}
+
 	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{
-		Config: config, Namespace: cfg.Namespace, Connections: cfg.RSASlots + cfg.ECSlots + 2,
-		TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
+		Config:         config,
+		Namespace:      cfg.Namespace,
+		Connections:    cfg.RSASlots + cfg.ECSlots + 2,
+		TracerProvider: deps.TracerProvider,
+		MeterProvider:  deps.MeterProvider,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+
 	method, err := cfg.method()
 	return client, method, err
 }
@@ -112,6 +137,7 @@ func (v Vault) method() (api.AuthMethod, error) {
 	if mount == "" {
 		mount = v.Auth
 	}
+
 	switch v.Auth {
 	case "token":
 		return login.Token(login.Secret{Value: v.Token, File: v.TokenFile}), nil

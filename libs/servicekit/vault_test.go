@@ -35,16 +35,40 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 			map[string]string{"PLATFORM_VAULT_ROLE": "needs the name of a role"},
 		},
 		"names that leave their place": {
-			map[string]string{"VAULT_ADDR": "vault:8200", "VAULT_TOKEN": "t", "PLATFORM_VAULT_TRANSIT_MOUNT": "/a/../b", "PLATFORM_VAULT_KEY_PREFIX": "a/b", "PLATFORM_VAULT_AUTH_MOUNT": "x/"},
-			map[string]string{"VAULT_ADDR": "http", "PLATFORM_VAULT_TRANSIT_MOUNT": "mount", "PLATFORM_VAULT_KEY_PREFIX": "name of a transit key", "PLATFORM_VAULT_AUTH_MOUNT": "mount"},
+			map[string]string{
+				"VAULT_ADDR":                   "vault:8200",
+				"VAULT_TOKEN":                  "t",
+				"PLATFORM_VAULT_TRANSIT_MOUNT": "/a/../b",
+				"PLATFORM_VAULT_KEY_PREFIX":    "a/b",
+				"PLATFORM_VAULT_AUTH_MOUNT":    "x/",
+			},
+			map[string]string{
+				"VAULT_ADDR":                   "http",
+				"PLATFORM_VAULT_TRANSIT_MOUNT": "mount",
+				"PLATFORM_VAULT_KEY_PREFIX":    "name of a transit key",
+				"PLATFORM_VAULT_AUTH_MOUNT":    "mount",
+			},
 		},
 		"a timeout that no request lives to see": {
-			map[string]string{"VAULT_ADDR": elsewhere, "VAULT_TOKEN": "t", "PLATFORM_VAULT_TIMEOUT": "2s", "PLATFORM_HTTP_REQUEST_DEADLINE": "2s"},
+			map[string]string{
+				"VAULT_ADDR":                     elsewhere,
+				"VAULT_TOKEN":                    "t",
+				"PLATFORM_VAULT_TIMEOUT":         "2s",
+				"PLATFORM_HTTP_REQUEST_DEADLINE": "2s",
+			},
 			map[string]string{"PLATFORM_VAULT_TIMEOUT": "less than PLATFORM_HTTP_REQUEST_DEADLINE"},
 		},
-		"in order, by token":      {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_TOKEN_FILE": "/token"}, nil},
-		"in order, by approle":    {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "approle", "PLATFORM_VAULT_ROLE": "r", "PLATFORM_VAULT_SECRET_ID": "s"}, nil},
-		"in order, by kubernetes": {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "kubernetes", "PLATFORM_VAULT_ROLE": "r"}, nil},
+		"in order, by token": {map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_TOKEN_FILE": "/token"}, nil},
+		"in order, by approle": {map[string]string{
+			"VAULT_ADDR":               elsewhere,
+			"PLATFORM_VAULT_AUTH":      "approle",
+			"PLATFORM_VAULT_ROLE":      "r",
+			"PLATFORM_VAULT_SECRET_ID": "s",
+		}, nil},
+		"in order, by kubernetes": {
+			map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "kubernetes", "PLATFORM_VAULT_ROLE": "r"},
+			nil,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := map[string]string{"PLATFORM_SIGNING_BACKEND": "vault"}
@@ -56,7 +80,9 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 			}
 		})
 	}
-	local := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_VAULT_AUTH": "approle"})})
+
+	local := problems(t, &everything{},
+		LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_VAULT_AUTH": "approle"})})
 	require.Empty(t, local, "nobody asks for Vault")
 }
 
@@ -88,9 +114,13 @@ func TestAServiceSignsWithVaultAndSaysWhenItCannot(t *testing.T) {
 	secretFile := filepath.Join(t.TempDir(), "secret-id")
 	require.NoError(t, os.WriteFile(secretFile, []byte(secretID+"\n"), 0o600))
 	_, admin, ended, stop := serveTest(t, testkit.PostgresServer(t).NewDatabase(t), map[string]string{
-		"PLATFORM_SIGNING_BACKEND": "vault", "VAULT_ADDR": bao.Addr, "PLATFORM_VAULT_AUTH": "approle",
-		"PLATFORM_VAULT_ROLE": roleID, "PLATFORM_VAULT_SECRET_ID_FILE": secretFile,
+		"PLATFORM_SIGNING_BACKEND":      "vault",
+		"VAULT_ADDR":                    bao.Addr,
+		"PLATFORM_VAULT_AUTH":           "approle",
+		"PLATFORM_VAULT_ROLE":           roleID,
+		"PLATFORM_VAULT_SECRET_ID_FILE": secretFile,
 	})
+
 	readiness := func(status int, body string) {
 		t.Helper()
 		require.EventuallyWithT(t, func(c *assert.CollectT) {
@@ -99,6 +129,7 @@ func TestAServiceSignsWithVaultAndSaysWhenItCannot(t *testing.T) {
 			require.Regexp(c, body, text)
 		}, 10*time.Second, 20*time.Millisecond)
 	}
+
 	readiness(http.StatusOK, `"vault":"ok"`)
 	bao.Seal(t)
 	readiness(http.StatusServiceUnavailable, `"database":"ok".*"vault":"vault: .*sealed`)

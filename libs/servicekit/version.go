@@ -25,6 +25,7 @@ func Commit() string {
 	if commit != "" {
 		return commit
 	}
+
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
 			if setting.Key == "vcs.revision" {
@@ -32,6 +33,7 @@ func Commit() string {
 			}
 		}
 	}
+
 	return "unknown"
 }
 

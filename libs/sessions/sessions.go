@@ -34,7 +34,7 @@ type Session struct {
 	PersonEnds int64
 }
 
-// Usable tells whether the session still signs its browser in: not ended, not
+// Usable reports whether the session still signs its browser in: not ended, not
 // past its absolute end, not idle too long, and with a tenant chosen.
 func (s *Session) Usable(now time.Time, idle time.Duration) bool {
 	return s.TenantID != "" && s.Authenticated(now, idle)

@@ -14,7 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Known tells whether a is an algorithm of this platform.
+// Known reports whether a is an algorithm of this platform.
 func (a Algorithm) Known() bool {
 	switch a.JWS() {
 	case RS256, PS256, ES256, EdDSA:
@@ -24,7 +24,7 @@ func (a Algorithm) Known() bool {
 	}
 }
 
-// Fits tells whether public is a key that a signs with: RSA of at least 2048
+// Fits reports whether public is a key that a signs with: RSA of at least 2048
 // bits (RFC 7518 3.3, 3.5), P-256 (RFC 7518 3.4) or Ed25519 (RFC 8037 3.1).
 func (a Algorithm) Fits(public crypto.PublicKey) bool {
 	a = a.JWS()
@@ -48,6 +48,7 @@ func Thumbprint(public crypto.PublicKey) string {
 	if !jwk.IsPublic() {
 		return ""
 	}
+
 	sum, err := jwk.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return ""
@@ -62,10 +63,17 @@ func PublicJWK(k Key) (json.RawMessage, error) {
 	if !k.Algorithm.Fits(k.PublicKey) {
 		return nil, fmt.Errorf("signing: key %s (%T) does not fit %s", k.KID, k.PublicKey, k.Algorithm)
 	}
-	raw, err := jose.JSONWebKey{Key: k.PublicKey, KeyID: k.KID, Algorithm: string(k.Algorithm.JWS()), Use: "sig"}.MarshalJSON()
+
+	raw, err := jose.JSONWebKey{
+		Key:       k.PublicKey,
+		KeyID:     k.KID,
+		Algorithm: string(k.Algorithm.JWS()),
+		Use:       "sig",
+	}.MarshalJSON()
 	if err != nil {
 		return nil, fmt.Errorf("signing: write public key %s: %w", k.KID, err)
 	}
+
 	return raw, nil
 }
 

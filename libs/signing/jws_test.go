@@ -35,7 +35,8 @@ var someClaims = claims{Issuer: "https://id.example/api/v1/platform/oauth", Name
 
 func header(t testing.TB, token string) jose.Header {
 	t.Helper()
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA})
+	jws, err := jose.ParseSignedCompact(token,
+		[]jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA})
 	require.NoError(t, err)
 	return jws.Signatures[0].Protected
 }
@@ -46,7 +47,8 @@ func TestAnotherLibraryVerifiesOurTokens(t *testing.T) {
 		t.Run(string(key.Algorithm), func(t *testing.T) {
 			token, err := b.ring.Sign(t.Context(), key.Algorithm, "at+jwt", someClaims)
 			require.NoError(t, err)
-			jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm)})
+			jws, err := jose.ParseSignedCompact(token,
+				[]jose.SignatureAlgorithm{jose.SignatureAlgorithm(key.Algorithm)})
 			require.NoError(t, err)
 			payload, err := jws.Verify(key.PublicKey)
 			require.NoError(t, err)
@@ -119,6 +121,7 @@ func TestVerifyRefusesWhatIsNotOurs(t *testing.T) {
 		default:
 		}
 	}
+
 	encode := func(header string) string { return base64.RawURLEncoding.EncodeToString([]byte(header)) }
 	signed := func(header string, signer signing.Key, as signing.Algorithm) string {
 		input := encode(header) + "." + parts[1]
@@ -127,39 +130,49 @@ func TestVerifyRefusesWhatIsNotOurs(t *testing.T) {
 		require.NoError(t, err)
 		return input + "." + base64.RawURLEncoding.EncodeToString(signature)
 	}
+
 	stranger := signingtest.NewKey(t, b.keys, signing.ES256, 9, start)
 	strangerJWK, err := signing.PublicJWK(stranger)
 	require.NoError(t, err)
 
 	for name, token := range map[string]string{
-		"nothing":                       "",
-		"no token":                      "hello",
-		"two parts":                     parts[0] + "." + parts[1],
-		"four parts":                    good + ".x",
-		"no signature (RFC 8725 2.1)":   encode(`{"alg":"none","typ":"JWT","kid":"`+es256.KID+`"}`) + "." + parts[1] + ".",
+		"nothing":    "",
+		"no token":   "hello",
+		"two parts":  parts[0] + "." + parts[1],
+		"four parts": good + ".x",
+		"no signature (RFC 8725 2.1)": encode(`{"alg":"none","typ":"JWT","kid":"`+es256.KID+`"}`) + "." + parts[1] +
+			".",
 		"an empty signature":            parts[0] + "." + parts[1] + ".",
 		"another payload":               parts[0] + "." + encode(`{"iss":"evil"}`) + "." + parts[2],
 		"a line break in the signature": good[:len(good)-3] + "\n" + good[len(good)-3:],
 		"padding":                       good + "=",
 		"leading space":                 " " + good,
-		"JSON serialization":            `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
-		"a header that is no JSON":      encode(`{`) + "." + parts[1] + "." + parts[2],
-		"no kid":                        signed(`{"alg":"ES256","typ":"JWT"}`, es256, signing.ES256),
-		"an unknown kid":                signed(`{"alg":"ES256","typ":"JWT","kid":"nobody"}`, es256, signing.ES256),
-		"a stranger's key in our name":  signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`, stranger, signing.ES256),
-		"a key brought along (jwk)":     signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`","jwk":`+string(strangerJWK)+`}`, stranger, signing.ES256),
-		"PS256 with the RS256 key":      signed(`{"alg":"PS256","typ":"JWT","kid":"`+rs256.KID+`"}`, rs256, signing.PS256),
-		"HS256 with a public key":       signed(`{"alg":"HS256","typ":"JWT","kid":"`+rs256.KID+`"}`, rs256, signing.RS256),
-		"an extension that is a must":   signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`","crit":["x"],"x":1}`, es256, signing.ES256),
-		"a type that is a number":       signed(`{"alg":"ES256","typ":1,"kid":"`+es256.KID+`"}`, es256, signing.ES256),
-		"more than 16 KiB":              good + strings.Repeat("A", 16<<10),
+		"JSON serialization": `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` +
+			parts[2] + `"}`,
+		"a header that is no JSON": encode(`{`) + "." + parts[1] + "." + parts[2],
+		"no kid":                   signed(`{"alg":"ES256","typ":"JWT"}`, es256, signing.ES256),
+		"an unknown kid":           signed(`{"alg":"ES256","typ":"JWT","kid":"nobody"}`, es256, signing.ES256),
+		"a stranger's key in our name": signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`,
+			stranger, signing.ES256),
+		"a key brought along (jwk)": signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`","jwk":`+
+			string(strangerJWK)+`}`, stranger, signing.ES256),
+		"PS256 with the RS256 key": signed(`{"alg":"PS256","typ":"JWT","kid":"`+rs256.KID+`"}`,
+			rs256, signing.PS256),
+		"HS256 with a public key": signed(`{"alg":"HS256","typ":"JWT","kid":"`+rs256.KID+`"}`,
+			rs256, signing.RS256),
+		"an extension that is a must": signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`","crit":["x"],"x":1}`,
+			es256, signing.ES256),
+		"a type that is a number": signed(`{"alg":"ES256","typ":1,"kid":"`+es256.KID+`"}`, es256, signing.ES256),
+		"more than 16 KiB":        good + strings.Repeat("A", 16<<10),
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := b.ring.Verify(t.Context(), token, "JWT")
 			require.ErrorIs(t, err, signing.ErrInvalid)
 		})
 	}
-	_, err = b.ring.Verify(t.Context(), signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`, es256, signing.ES256), "JWT")
+
+	_, err = b.ring.Verify(t.Context(),
+		signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`, es256, signing.ES256), "JWT")
 	require.NoError(t, err, "the helper of this test makes good ones too")
 }
 
@@ -207,17 +220,21 @@ func TestAnUnknownKidReadsTheScheduleOnceInAWhile(t *testing.T) {
 	require.NoError(t, err, "the key was there after all")
 
 	reads := b.schedule.Reads()
-	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"JWT","kid":"nobody"}`)) + token[strings.IndexByte(token, '.'):]
+	forged := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"ES256","typ":"JWT","kid":"nobody"}`)) +
+		token[strings.IndexByte(token, '.'):]
 	b.at(start.Add(10 * time.Second))
 	var all sync.WaitGroup
 	errs := make([]error, 50)
 	for i := range errs {
 		all.Go(func() { _, errs[i] = b.ring.Verify(t.Context(), forged, "JWT") })
 	}
+
 	all.Wait()
+
 	for _, err := range errs {
 		require.ErrorIs(t, err, signing.ErrInvalid)
 	}
+
 	require.Equal(t, reads+1, b.schedule.Reads())
 
 	b.schedule.Fail(errors.New("database is away"))
@@ -245,6 +262,7 @@ func TestThumbprints(t *testing.T) {
 			require.Equal(t, c.want, signing.Thumbprint(public))
 		})
 	}
+
 	require.Empty(t, signing.Thumbprint("a string"))
 	require.Empty(t, signing.Thumbprint([]byte("a symmetric key")))
 }
@@ -252,7 +270,10 @@ func TestThumbprints(t *testing.T) {
 func TestPublicJWKsHaveNothingPrivate(t *testing.T) {
 	b := newBench(t, everyAlgorithm...)
 	fields := map[signing.Algorithm][]string{
-		signing.RS256: {"n", "e"}, signing.PS256: {"n", "e"}, signing.ES256: {"crv", "x", "y"}, signing.EdDSA: {"crv", "x"},
+		signing.RS256: {"n", "e"},
+		signing.PS256: {"n", "e"},
+		signing.ES256: {"crv", "x", "y"},
+		signing.EdDSA: {"crv", "x"},
 	}
 	for _, key := range b.ring.Published() {
 		raw, err := signing.PublicJWK(key)
@@ -263,15 +284,21 @@ func TestPublicJWKsHaveNothingPrivate(t *testing.T) {
 		for name := range jwk {
 			names = append(names, name)
 		}
+
 		require.ElementsMatch(t, append(fields[key.Algorithm], "kty", "kid", "use", "alg"), names)
 		require.Equal(t, []string{key.KID, "sig", string(key.Algorithm)}, []string{jwk["kid"], jwk["use"], jwk["alg"]})
 		public, err := signing.ParsePublicJWK(raw)
 		require.NoError(t, err)
 		require.Equal(t, key.PublicKey, public)
 	}
+
 	_, err := signing.PublicJWK(signing.Key{Algorithm: signing.RS256, PublicKey: "private"})
 	require.Error(t, err)
-	for _, raw := range []string{``, `{}`, `{"kty":"oct","k":"AAAA"}`, `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`} {
+
+	for _, raw := range []string{
+		``, `{}`, `{"kty":"oct","k":"AAAA"}`,
+		`{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+	} {
 		_, err := signing.ParsePublicJWK([]byte(raw))
 		require.Error(t, err, raw)
 	}
@@ -305,10 +332,16 @@ func FuzzVerify(f *testing.F) {
 	var keys []signing.Key
 	for ref, private := range backend {
 		keys = append(keys, signing.Key{
-			KID: signing.Thumbprint(private.Public()), Algorithm: signing.Algorithm(ref), Generation: 1, Ref: ref,
-			PublicKey: private.Public(), PublishedAt: start, ActiveFrom: start,
+			KID:         signing.Thumbprint(private.Public()),
+			Algorithm:   signing.Algorithm(ref),
+			Generation:  1,
+			Ref:         ref,
+			PublicKey:   private.Public(),
+			PublishedAt: start,
+			ActiveFrom:  start,
 		})
 	}
+
 	ring := signing.NewRing(signing.RingOptions{
 		Schedule: signingtest.NewSchedule(keys...), Backend: backend, Now: func() time.Time { return start },
 	})
@@ -323,6 +356,7 @@ func FuzzVerify(f *testing.F) {
 		f.Add(token)
 		f.Add(token[:len(token)-1])
 	}
+
 	f.Add(`eyJhbGciOiJub25lIn0.e30.`)
 	f.Add(`..`)
 	f.Fuzz(func(t *testing.T, token string) {

@@ -17,6 +17,7 @@ func TestAlgorithmsForLogoutTokens(t *testing.T) {
 		require.Equal(t, alg, alg.Logout().JWS())
 		require.True(t, alg.Logout().Known())
 	}
+
 	require.False(t, signing.Algorithm("logout-HS256").Known())
 	require.False(t, signing.Algorithm("logout-").Known())
 }
@@ -50,17 +51,23 @@ func (b *bench) forge(t *testing.T, alg signing.Algorithm, typ string) string {
 	t.Helper()
 	keys, err := b.schedule.Keys(t.Context())
 	require.NoError(t, err)
+
 	for _, key := range keys {
 		if key.Algorithm == alg {
 			// The same key in a schedule that says it were for all tokens.
 			key.Algorithm = alg.JWS()
-			ring := signing.NewRing(signing.RingOptions{Schedule: signingtest.NewSchedule(key), Backend: b.keys, Now: b.now})
+			ring := signing.NewRing(signing.RingOptions{
+				Schedule: signingtest.NewSchedule(key),
+				Backend:  b.keys,
+				Now:      b.now,
+			})
 			require.NoError(t, ring.Load(t.Context()))
 			token, err := ring.Sign(t.Context(), alg.JWS(), typ, someClaims)
 			require.NoError(t, err)
 			return token
 		}
 	}
+
 	require.Fail(t, "no such key")
 	return ""
 }

@@ -29,6 +29,7 @@ func (h *hanging) Keys(ctx context.Context) ([]signing.Key, error) {
 	if !h.hangs.Load() {
 		return h.Schedule.Keys(ctx)
 	}
+
 	h.begun <- struct{}{}
 	<-h.let
 	return nil, errors.New("the database says nothing")
@@ -50,6 +51,7 @@ func TestUnknownKidsWaitForOneReadingAtMost(t *testing.T) {
 	other := newBench(t, signing.ES256)
 	unknown, err := other.ring.Sign(t.Context(), signing.ES256, "JWT", someClaims)
 	require.NoError(t, err)
+
 	for name, call := range map[string]func(context.Context) error{
 		"an unknown kid": func(ctx context.Context) error {
 			_, err := ring.Verify(ctx, unknown, "JWT")
@@ -75,6 +77,7 @@ func TestUnknownKidsWaitForOneReadingAtMost(t *testing.T) {
 					require.True(t, away.Unavailable())
 				})
 			}
+
 			<-hung.begun
 			giveUp()
 			waiting.Wait() // though the reading goes on

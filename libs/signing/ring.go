@@ -66,16 +66,26 @@ type Ring struct {
 
 // NewRing makes an empty ring; Load or Run fills it.
 func NewRing(o RingOptions) *Ring {
-	r := &Ring{schedule: o.Schedule, backend: o.Backend, now: o.Now, log: o.Logger, refresh: o.Refresh, changed: o.Changed}
+	r := &Ring{
+		schedule: o.Schedule,
+		backend:  o.Backend,
+		now:      o.Now,
+		log:      o.Logger,
+		refresh:  o.Refresh,
+		changed:  o.Changed,
+	}
 	if r.now == nil {
 		r.now = time.Now
 	}
+
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
+
 	if r.refresh <= 0 {
 		r.refresh = defaultRefresh
 	}
+
 	r.current.Store(&snapshot{})
 	return r
 }
@@ -90,10 +100,12 @@ func (r *Ring) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the schedule of signing keys: %w", err)
 	}
+
 	next, err := newSnapshot(keys)
 	if err != nil {
 		return err
 	}
+
 	r.current.Store(next)
 	r.lastLoaded.Store(r.now().UnixNano())
 	return nil
@@ -115,6 +127,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		case err == nil && failing:
 			r.log.InfoContext(ctx, "signing keys can be read again")
 		}
+
 		failing = err != nil
 		timer := time.NewTimer(r.pause(err))
 		select {
@@ -201,12 +214,15 @@ func (r *Ring) reload(ctx context.Context, seen *snapshot, last *time.Time, ever
 func (r *Ring) read(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) <-chan struct{} {
 	r.missing.Lock()
 	defer r.missing.Unlock()
+
 	if r.reading != nil {
 		return r.reading
 	}
+
 	if r.current.Load() != seen {
 		return nil
 	}
+
 	if elapsed := r.now().Sub(*last); elapsed >= 0 && elapsed < every {
 		return nil
 	}
@@ -218,10 +234,12 @@ func (r *Ring) read(ctx context.Context, seen *snapshot, last *time.Time, every 
 		if err := r.Load(ctx); err != nil {
 			r.log.WarnContext(ctx, "signing keys cannot be read", slog.Any("error", err))
 		}
+
 		r.missing.Lock()
 		defer r.missing.Unlock()
 		*last, r.reading = r.now(), nil
 		close(reading)
 	}()
+
 	return reading
 }

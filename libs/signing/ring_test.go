@@ -41,6 +41,7 @@ func newBench(t testing.TB, algorithms ...signing.Algorithm) *bench {
 	for _, alg := range algorithms {
 		list = append(list, signingtest.NewKey(t, keys, alg, 1, start))
 	}
+
 	b.schedule.Set(list...)
 	require.NoError(t, b.ring.Load(t.Context()))
 	return b
@@ -87,12 +88,22 @@ func TestTheActiveKeyIsTheLatestThatMaySign(t *testing.T) {
 		at   time.Time
 		want string // kid, empty for ErrNoKey
 	}{
-		"the first signs alone":                           {[]signing.Key{first}, start, first.KID},
-		"a published key does not sign before its time":   {[]signing.Key{first, second}, start.Add(24*time.Hour - time.Microsecond), first.KID},
-		"a published key signs from its very moment on":   {[]signing.Key{first, second}, start.Add(24 * time.Hour), second.KID},
-		"the order of the rows does not matter":           {[]signing.Key{second, first}, start.Add(25 * time.Hour), second.KID},
-		"a revoked key does not sign, an older one does":  {[]signing.Key{first, revoked}, start.Add(25 * time.Hour), first.KID},
-		"a retired key does not sign":                     {[]signing.Key{first, revoked}, start.Add(26 * time.Hour), ""},
+		"the first signs alone": {[]signing.Key{first}, start, first.KID},
+		"a published key does not sign before its time": {
+			[]signing.Key{first, second}, start.Add(24*time.Hour - time.Microsecond), first.KID,
+		},
+		"a published key signs from its very moment on": {
+			[]signing.Key{first, second}, start.Add(24 * time.Hour), second.KID,
+		},
+		"the order of the rows does not matter": {
+			[]signing.Key{second, first}, start.Add(25 * time.Hour), second.KID,
+		},
+		"a revoked key does not sign, an older one does": {
+			[]signing.Key{first, revoked}, start.Add(25 * time.Hour), first.KID,
+		},
+		"a retired key does not sign": {
+			[]signing.Key{first, revoked}, start.Add(26 * time.Hour), "",
+		},
 		"no key signs before its time":                    {[]signing.Key{second}, start, ""},
 		"no key signs what another algorithm should sign": {nil, start, ""},
 	} {
@@ -106,6 +117,7 @@ func TestTheActiveKeyIsTheLatestThatMaySign(t *testing.T) {
 				require.True(t, unavailable(err), "the edge answers 503")
 				return
 			}
+
 			require.NoError(t, err)
 			require.Equal(t, c.want, header(t, token).KeyID)
 		})
@@ -118,10 +130,12 @@ func TestSigningReadsTheScheduleOnceWhenAnAlgorithmIsMissing(t *testing.T) {
 	_, err := b.ring.Sign(t.Context(), signing.ES256, "at+jwt", struct{}{})
 	require.NoError(t, err)
 	require.Equal(t, 2, b.schedule.Reads())
+
 	for range 3 {
 		_, err = b.ring.Sign(t.Context(), signing.EdDSA, "at+jwt", struct{}{})
 		require.ErrorIs(t, err, signing.ErrNoKey)
 	}
+
 	require.Equal(t, 2, b.schedule.Reads(), "not more than once in a few seconds")
 }
 
@@ -173,6 +187,7 @@ func TestThePublishedKeysAreThoseBetweenPublicationAndRetirement(t *testing.T) {
 		}
 		return list
 	}
+
 	require.Equal(t, []string{former.KID, current.KID}, kids())
 	b.at(start.Add(time.Minute))
 	require.Equal(t, []string{later.KID, former.KID, current.KID}, kids())
@@ -189,17 +204,30 @@ func TestTheAlgorithmIsTheFirstThatIsInUse(t *testing.T) {
 	revoked.RevokedAt = start
 	b.schedule.Set(old, lead, revoked)
 	require.NoError(t, b.ring.Load(t.Context()))
+
 	for name, c := range map[string]struct {
 		at   time.Time
 		list []signing.Algorithm
 		want signing.Algorithm
 	}{
-		"one that has a key that signs":                         {start, []signing.Algorithm{signing.ES256, signing.RS256}, signing.ES256},
-		"not one without a key":                                 {start, []signing.Algorithm{signing.PS256, signing.ES256}, signing.ES256},
-		"not one whose first key waits":                         {start.Add(time.Hour - time.Microsecond), []signing.Algorithm{signing.EdDSA, signing.ES256}, signing.ES256},
-		"from the moment that it signs":                         {start.Add(time.Hour), []signing.Algorithm{signing.EdDSA, signing.ES256}, signing.EdDSA},
-		"also one whose key was revoked, for another is coming": {start, []signing.Algorithm{signing.RS256, signing.ES256}, signing.RS256},
-		"the first when none is":                                {start, []signing.Algorithm{signing.PS256, signing.EdDSA}, signing.PS256},
+		"one that has a key that signs": {
+			start, []signing.Algorithm{signing.ES256, signing.RS256}, signing.ES256,
+		},
+		"not one without a key": {
+			start, []signing.Algorithm{signing.PS256, signing.ES256}, signing.ES256,
+		},
+		"not one whose first key waits": {
+			start.Add(time.Hour - time.Microsecond), []signing.Algorithm{signing.EdDSA, signing.ES256}, signing.ES256,
+		},
+		"from the moment that it signs": {
+			start.Add(time.Hour), []signing.Algorithm{signing.EdDSA, signing.ES256}, signing.EdDSA,
+		},
+		"also one whose key was revoked, for another is coming": {
+			start, []signing.Algorithm{signing.RS256, signing.ES256}, signing.RS256,
+		},
+		"the first when none is": {
+			start, []signing.Algorithm{signing.PS256, signing.EdDSA}, signing.PS256,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.at(c.at)
@@ -331,7 +359,13 @@ func TestRunKeepsTheLastGoodSetAndComplainsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		schedule := signingtest.NewSchedule(key)
-		ring := signing.NewRing(signing.RingOptions{Schedule: schedule, Now: b.now, Refresh: time.Minute, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		ring := signing.NewRing(signing.RingOptions{
+			Schedule: schedule,
+			Now:      b.now,
+			Refresh:  time.Minute,
+			Logger:   slog.New(slog.NewTextHandler(&log, nil)),
+		})
+
 		stop := run(t, ring)
 		synctest.Wait()
 		schedule.Fail(errors.New("database is away"))
@@ -354,7 +388,13 @@ func TestRunReadsAtOnceWhenSomethingChanged(t *testing.T) {
 	key := signingtest.NewKey(t, b.keys, signing.ES256, 1, start)
 	synctest.Test(t, func(t *testing.T) {
 		schedule, changed := signingtest.NewSchedule(key), make(chan struct{}, 1)
-		ring := signing.NewRing(signing.RingOptions{Schedule: schedule, Now: b.now, Refresh: time.Hour, Changed: changed})
+		ring := signing.NewRing(signing.RingOptions{
+			Schedule: schedule,
+			Now:      b.now,
+			Refresh:  time.Hour,
+			Changed:  changed,
+		})
+
 		stop := run(t, ring)
 		synctest.Wait()
 		require.Len(t, ring.Published(), 1)

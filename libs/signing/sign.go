@@ -24,21 +24,26 @@ func (r *Ring) Sign(ctx context.Context, alg Algorithm, typ string, claims any) 
 	if r.backend == nil {
 		return "", errors.New("signing: this ring only verifies")
 	}
+
 	if alg.ForLogout() && typ != TypeLogoutToken {
 		return "", fmt.Errorf("signing: keys of %s sign no %s", alg, typ)
 	}
+
 	key, err := r.activeKey(ctx, alg)
 	if err != nil {
 		return "", err
 	}
+
 	input, err := signingInput(key.header(typ), claims)
 	if err != nil {
 		return "", err
 	}
+
 	signature, err := r.backend.Sign(ctx, key.key, input)
 	if err != nil {
 		return "", backendError(ctx, key.key.KID, err)
 	}
+
 	input = append(input, '.')
 	return string(base64.RawURLEncoding.AppendEncode(input, signature)), nil
 }
@@ -67,6 +72,7 @@ func (r *Ring) activeKey(ctx context.Context, alg Algorithm) (*signer, error) {
 	if key := r.reloadOnNoKey(ctx, seen).active(alg, r.now()); key != nil {
 		return key, nil
 	}
+
 	return nil, ErrNoKey
 }
 
@@ -77,13 +83,16 @@ func signingInput(header string, claims any) ([]byte, error) {
 	buf.Reset()
 	encoder := json.NewEncoder(buf)
 	encoder.SetEscapeHTML(false)
+
 	if err := encoder.Encode(claims); err != nil {
 		return nil, fmt.Errorf("signing: write claims: %w", err)
 	}
+
 	payload := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	size := len(header) + 2 + base64.RawURLEncoding.EncodedLen(len(payload)) + typicalSignature
 	input := append(make([]byte, 0, size), header...)
 	input = append(input, '.')
+
 	return base64.RawURLEncoding.AppendEncode(input, payload), nil
 }
 

@@ -62,18 +62,18 @@ type Key struct {
 	RevokedAt   time.Time // zero: not revoked
 }
 
-// Published tells whether the key belongs into the JWKS at now.
+// Published reports whether the key belongs into the JWKS at now.
 func (k *Key) Published(now time.Time) bool {
 	return k.RevokedAt.IsZero() && !now.Before(k.PublishedAt) && (k.RetireAt.IsZero() || now.Before(k.RetireAt))
 }
 
-// Signs tells whether the key may make signatures at now, if no later key of its
+// Signs reports whether the key may make signatures at now, if no later key of its
 // algorithm may.
 func (k *Key) Signs(now time.Time) bool {
 	return k.RevokedAt.IsZero() && !now.Before(k.ActiveFrom) && (k.RetireAt.IsZero() || now.Before(k.RetireAt))
 }
 
-// Verifies tells whether a signature of the key counts at now: from the moment it
+// Verifies reports whether a signature of the key counts at now: from the moment it
 // is known until it is retired or revoked. It may count before ActiveFrom, for
 // the clocks of two replicas are never the same.
 func (k *Key) Verifies(now time.Time) bool {
@@ -89,10 +89,11 @@ type Order struct {
 	Immediate  bool
 }
 
-// Done tells whether the order is carried out in a schedule.
+// Done reports whether the order is carried out in a schedule.
 func (o Order) Done(schedule []Key, now time.Time) bool {
 	return slices.ContainsFunc(schedule, func(k Key) bool {
-		return k.Algorithm == o.Algorithm && k.Generation >= o.Generation && (!o.Immediate || !k.RevokedAt.IsZero() || !k.ActiveFrom.After(now))
+		return k.Algorithm == o.Algorithm && k.Generation >= o.Generation &&
+			(!o.Immediate || !k.RevokedAt.IsZero() || !k.ActiveFrom.After(now))
 	})
 }
 

@@ -38,9 +38,11 @@ func newSnapshot(keys []Key) (*snapshot, error) {
 		byKID:   make(map[string]*Key, len(keys)),
 		signers: make(map[Algorithm][]*signer),
 	}
+
 	slices.SortFunc(s.keys, func(a, b Key) int {
 		return cmp.Or(cmp.Compare(a.Algorithm, b.Algorithm), cmp.Compare(a.Generation, b.Generation))
 	})
+
 	for i := range s.keys {
 		key := &s.keys[i]
 		// A row that was tampered with must not make a stranger's key ours under
@@ -48,14 +50,17 @@ func newSnapshot(keys []Key) (*snapshot, error) {
 		if !key.Algorithm.Fits(key.PublicKey) || key.KID != Thumbprint(key.PublicKey) {
 			return nil, fmt.Errorf("signing: key %s of the schedule does not fit its algorithm or kid", key.KID)
 		}
+
 		s.byKID[key.KID] = key
 		s.signers[key.Algorithm] = append(s.signers[key.Algorithm], newSigner(*key))
 	}
+
 	for _, list := range s.signers {
 		slices.SortFunc(list, func(a, b *signer) int {
 			return cmp.Or(b.key.ActiveFrom.Compare(a.key.ActiveFrom), cmp.Compare(b.key.Generation, a.key.Generation))
 		})
 	}
+
 	return s, nil
 }
 
@@ -69,7 +74,7 @@ func (s *snapshot) active(alg Algorithm, now time.Time) *signer {
 	return nil
 }
 
-// inUse tells whether a key of the algorithm has ever been due, be it revoked or
+// inUse reports whether a key of the algorithm has ever been due, be it revoked or
 // retired by now.
 func (s *snapshot) inUse(alg Algorithm, now time.Time) bool {
 	return slices.ContainsFunc(s.signers[alg], func(c *signer) bool { return !now.Before(c.key.ActiveFrom) })
@@ -95,7 +100,8 @@ func (s *signer) header(typ string) string {
 // encodeHeader writes the protected header of RFC 7515 4.1. typ is a constant of
 // the caller's code, alg and kid need no escaping.
 func encodeHeader(key Key, typ string) string {
-	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":%q}`, key.Algorithm.JWS(), key.KID, typ))
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":%q}`,
+		key.Algorithm.JWS(), key.KID, typ))
 }
 
 // algorithms is the whole list a token may name; which one it must be, the key

@@ -41,27 +41,33 @@ func (r *Ring) verify(ctx context.Context, token string, types []string, counts 
 	if !wellFormed(token) {
 		return nil, ErrInvalid
 	}
+
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(jws.Signatures) != 1 {
 		return nil, ErrInvalid
 	}
+
 	header := jws.Signatures[0].Protected
 	if !typeIn(header, types) || header.KeyID == "" {
 		return nil, ErrInvalid
 	}
+
 	key, err := r.verifyingKey(ctx, header.KeyID, counts)
 	if err != nil {
 		return nil, err
 	}
+
 	// With the algorithm pinned to the key's, go-jose's own choice by header leaves
 	// nothing to choose.
 	if header.Algorithm != string(key.Algorithm.JWS()) || !key.maySign(typ(header)) {
 		return nil, ErrInvalid
 	}
+
 	payload, err := jws.Verify(key.PublicKey)
 	if err != nil {
 		return nil, ErrInvalid
 	}
+
 	return payload, nil
 }
 
@@ -74,6 +80,7 @@ func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) b
 			return nil, &unavailableError{what: "signing: look for an unknown key", cause: ctx.Err()}
 		}
 	}
+
 	switch {
 	case ok && counts(key):
 		return key, nil
@@ -90,6 +97,7 @@ func wellFormed(token string) bool {
 	if len(token) > maxToken {
 		return false
 	}
+
 	for i := range len(token) {
 		switch c := token[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
@@ -97,6 +105,7 @@ func wellFormed(token string) bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -126,7 +135,8 @@ func (k *Key) maySign(typ string) bool {
 
 func shortType(typ string) string {
 	const prefix = "application/"
-	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) && !strings.Contains(typ[len(prefix):], "/") {
+	if len(typ) > len(prefix) && strings.EqualFold(typ[:len(prefix)], prefix) &&
+		!strings.Contains(typ[len(prefix):], "/") {
 		return typ[len(prefix):]
 	}
 	return typ

@@ -18,10 +18,12 @@ func install(what string, packages ...string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%s is not installed, and only root may install it (apt-get install %s)", what, packages[0])
 	}
+
 	apt, err := exec.LookPath("apt-get")
 	if err != nil {
 		return fmt.Errorf("%s is not installed, and there is no apt-get to install it with", what)
 	}
+
 	ctx, cancel := context.WithTimeout(context.Background(), aptTimeout)
 	defer cancel()
 	options := []string{"-o", "DPkg::Lock::Timeout=300", "-y", "-q"}
@@ -32,5 +34,6 @@ func install(what string, packages ...string) error {
 			return fmt.Errorf("%s is not installed, and apt-get %s failed: %w\n%s", what, args[0], err, out)
 		}
 	}
+
 	return nil
 }

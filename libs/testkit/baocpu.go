@@ -30,5 +30,6 @@ func (s *BaoServer) CPUTime(t testing.TB) time.Duration {
 		require.NoError(t, err)
 		sum += time.Duration(ticks) * clockTick
 	}
+
 	return sum
 }

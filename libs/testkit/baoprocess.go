@@ -39,8 +39,10 @@ type baoLine struct {
 }
 
 func startBao(program, addr, dir string) (*baoProcess, baoLine, error) {
-	cmd := exec.Command(program, "-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level", "error") //nolint:gosec,noctx // a program that we found; it ends with its input
-	cmd.Env = []string{}                                                                                             // Vault's variables are for clients
+	cmd := exec.Command(program, "-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level",
+		"error") //nolint:gosec,noctx // a program that we found; it ends with its input
+	// Vault's variables are for clients
+	cmd.Env = []string{}
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	keep, inErr := cmd.StdinPipe()
@@ -48,13 +50,16 @@ func startBao(program, addr, dir string) (*baoProcess, baoLine, error) {
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
 		return nil, baoLine{}, err
 	}
+
 	p := &baoProcess{cmd: cmd, keep: keep, ended: make(chan struct{})}
 	line, err := firstLine(out)
 	go func() { defer close(p.ended); p.err = cmd.Wait() }()
+
 	if err != nil {
 		_ = p.kill()
 		return nil, line, fmt.Errorf("openbao did not start: %w\n%s", err, said.Bytes())
 	}
+
 	return p, line, nil
 }
 
@@ -70,12 +75,13 @@ func firstLine(out io.Reader) (line baoLine, err error) {
 
 func (p *baoProcess) signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// paused tells whether no thread runs any more: a signal takes its time.
+// paused reports whether no thread runs any more: a signal takes its time.
 func (p *baoProcess) paused() bool {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
 	if err != nil || len(threads) == 0 {
 		return false
 	}
+
 	for _, name := range threads {
 		content, err := os.ReadFile(name) //nolint:gosec // of the kernel
 		// tid (name) state …; the name may hold anything.
@@ -83,6 +89,7 @@ func (p *baoProcess) paused() bool {
 			return false
 		}
 	}
+
 	return true
 }
 
@@ -124,9 +131,11 @@ func openBaoBinary(named string) (string, error) {
 		}
 		program = filepath.Join(root, "bin", "openbao")
 	}
+
 	if _, err := exec.LookPath(program); err != nil {
 		return "", fmt.Errorf("there is no program %s; %s", program, remedy)
 	}
+
 	return program, nil
 }
 
@@ -136,14 +145,17 @@ func repositoryRoot() (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
 			return dir, nil
 		}
+
 		parent := filepath.Dir(dir)
 		if parent == dir {
 			return "", errors.New("the test does not run in the repository")
 		}
+
 		dir = parent
 	}
 }

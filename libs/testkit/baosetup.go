@@ -32,18 +32,24 @@ func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	t.Helper()
 	root, err := repositoryRoot()
 	require.NoError(t, err)
+
 	if _, err := exec.LookPath("curl"); err != nil {
 		require.NoError(t, install("curl", "curl"))
 	}
+
 	logins := &BaoLogins{server: s, prefix: cmp.Or(setup.KeyPrefix, "platform"), dir: t.TempDir()}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "deployments", "vault", "setup.sh"), "--credentials", logins.dir) //nolint:gosec // ours
+	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "deployments", "vault", "setup.sh"), "--credentials",
+		logins.dir) //nolint:gosec // ours
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.RootToken,
-		"PLATFORM_VAULT_TRANSIT_MOUNT=" + cmp.Or(setup.TransitMount, "transit"), "PLATFORM_VAULT_KEY_PREFIX=" + logins.prefix,
+		"PLATFORM_VAULT_TRANSIT_MOUNT=" + cmp.Or(setup.TransitMount, "transit"),
+		"PLATFORM_VAULT_KEY_PREFIX=" + logins.prefix,
 	}
 	if k := setup.Kubernetes; k != nil {
-		cmd.Env = append(cmd.Env, "KUBERNETES_HOST="+k.URL, "KUBERNETES_CA_FILE="+k.caFile, "KUBERNETES_REVIEWER_FILE="+k.reviewerFile)
+		cmd.Env = append(cmd.Env, "KUBERNETES_HOST="+k.URL, "KUBERNETES_CA_FILE="+k.caFile,
+			"KUBERNETES_REVIEWER_FILE="+k.reviewerFile)
 	}
+
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "setup.sh: %s", out)
 	return logins

@@ -45,6 +45,7 @@ func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
 	for _, option := range options {
 		option(&settings)
 	}
+
 	// chromedp removes a profile that it made itself once the browser has gone.
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), settings.allocator(path)...)
 	t.Cleanup(stop)
@@ -54,6 +55,7 @@ func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
 		closeTab()
 	})
 	require.NoError(t, chromedp.Do(tab), "start Chromium")
+
 	return tab
 }
 
@@ -81,6 +83,7 @@ func (s chromiumSettings) allocator(path string) []chromedp.ExecAllocatorOption 
 		// Chromium's sandbox refuses root; for anybody else it stays on.
 		options = append(options, chromedp.NoSandbox)
 	}
+
 	return append(options, s.flags...)
 }
 
@@ -95,6 +98,7 @@ func chromiumBinary() (string, error) {
 	if path := findChromium(); path != "" {
 		return path, nil
 	}
+
 	return "", errors.New("the package chromium is installed, but there is no program chromium in PATH")
 }
 

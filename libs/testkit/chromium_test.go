@@ -35,7 +35,9 @@ func TestChromiumStartsWithAFreshProfile(t *testing.T) {
 		http.SetCookie(w, &http.Cookie{Name: "seen", Value: "1", MaxAge: 3600})
 		_, _ = fmt.Fprintf(w, `<p>%t</p>`, err == nil)
 	}))
+
 	t.Cleanup(server.Close)
+
 	for range 2 {
 		tab := testkit.Chromium(t)
 		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(server.URL)))

@@ -42,17 +42,20 @@ var migratedSQLite = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { _ = os.RemoveAll(dir) }()
 	ctx, path := context.Background(), filepath.Join(dir, "platform.db")
 	db, err := sqlite.Open(ctx, path, database.Options{})
 	if err != nil {
 		return nil, err
 	}
+
 	_, _, err = database.Migrate(ctx, db, nil)
 	// The last connection to close writes everything into the file.
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, err
 	}
+
 	return os.ReadFile(path) //nolint:gosec // our own file
 })
 

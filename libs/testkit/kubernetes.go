@@ -57,6 +57,7 @@ func NewKubernetes(t testing.TB) *Kubernetes {
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	require.NoError(t, os.WriteFile(k.caFile, ca, 0o600))
 	require.NoError(t, os.WriteFile(k.reviewerFile, []byte(k.reviewer+"\n"), 0o600))
+
 	return k
 }
 
@@ -64,20 +65,33 @@ func NewKubernetes(t testing.TB) *Kubernetes {
 // the kubelet projects it into a pod.
 func (k *Kubernetes) Token(t testing.TB, namespace, name string, audiences ...string) string {
 	t.Helper()
-	account := serviceAccount{namespace: namespace, name: name, uid: "uid-" + namespace + "-" + name, audiences: audiences}
+	account := serviceAccount{
+		namespace: namespace,
+		name:      name,
+		uid:       "uid-" + namespace + "-" + name,
+		audiences: audiences,
+	}
+
 	now := time.Now()
 	token, err := jwt.Signed(k.signer).Claims(map[string]any{
-		"iss": "https://kubernetes.default.svc.cluster.local", "sub": account.username(), "aud": audiences, "jti": rand.Text(),
-		"iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix(),
+		"iss": "https://kubernetes.default.svc.cluster.local",
+		"sub": account.username(),
+		"aud": audiences,
+		"jti": rand.Text(),
+		"iat": now.Unix(),
+		"nbf": now.Unix(),
+		"exp": now.Add(time.Hour).Unix(),
 		"kubernetes.io": map[string]any{
 			"namespace":      namespace,
 			"serviceaccount": map[string]any{"name": name, "uid": account.uid},
 		},
 	}).Serialize()
+
 	require.NoError(t, err)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.accounts[token] = account
+
 	return token
 }
 
@@ -96,9 +110,11 @@ func (a serviceAccount) username() string {
 // request, and of the audiences asked for those come back that the token has.
 func (k *Kubernetes) review(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer "+k.reviewer {
-		http.Error(w, `{"kind":"Status","status":"Failure","reason":"Unauthorized","code":401}`, http.StatusUnauthorized)
+		http.Error(w,
+			`{"kind":"Status","status":"Failure","reason":"Unauthorized","code":401}`, http.StatusUnauthorized)
 		return
 	}
+
 	var asked struct {
 		Spec struct {
 			Token     string   `json:"token"`
@@ -109,17 +125,25 @@ func (k *Kubernetes) review(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+
 	k.mu.Lock()
 	account, known := k.accounts[asked.Spec.Token]
 	k.mu.Unlock()
-	both := slices.DeleteFunc(asked.Spec.Audiences, func(a string) bool { return !slices.Contains(account.audiences, a) })
+	both := slices.DeleteFunc(asked.Spec.Audiences,
+		func(a string) bool { return !slices.Contains(account.audiences, a) })
 	status := map[string]any{"authenticated": false, "error": "the token is unknown, or for another audience"}
 	if known && (len(asked.Spec.Audiences) == 0 || len(both) > 0) {
 		status = map[string]any{
-			"authenticated": true, "audiences": both, "user": map[string]any{"username": account.username(), "uid": account.uid},
+			"authenticated": true, "audiences": both,
+			"user": map[string]any{"username": account.username(), "uid": account.uid},
 		}
 	}
+
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(map[string]any{"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "status": status})
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"apiVersion": "authentication.k8s.io/v1",
+		"kind":       "TokenReview",
+		"status":     status,
+	})
 }

@@ -32,25 +32,32 @@ func answer(c net.Conn, next func() netip.Addr) {
 	if _, err := io.ReadFull(c, length); err != nil {
 		return
 	}
+
 	query := make([]byte, int(length[0])<<8|int(length[1]))
 	if _, err := io.ReadFull(c, query); err != nil {
 		return
 	}
+
 	var m dnsmessage.Message
 	if err := m.Unpack(query); err != nil || len(m.Questions) != 1 {
 		return
 	}
+
 	q := m.Questions[0]
 	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
+
 	if q.Type == dnsmessage.TypeA {
 		m.Answers = []dnsmessage.Resource{{
 			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
 			Body:   &dnsmessage.AResource{A: next().As4()},
 		}}
 	}
+
 	reply, err := m.Pack()
 	if err != nil {
 		return
 	}
-	_, _ = c.Write(append([]byte{byte(len(reply) >> 8), byte(len(reply))}, reply...)) //nolint:gosec // a reply of one record is short
+
+	_, _ = c.Write(append([]byte{byte(len(reply) >> 8), byte(len(reply))},
+		reply...)) //nolint:gosec // a reply of one record is short
 }

@@ -19,7 +19,8 @@ func TestOpenBaoKeepsItsKeysOverACrashAndComesUpSealed(t *testing.T) {
 	server := testkit.OpenBao(t)
 	server.SetUp(t, testkit.BaoSetup{})
 	client := server.Client(t, server.RootToken)
-	_, err := client.Logical().WriteWithContext(t.Context(), "transit/keys/platform-es256", map[string]any{"type": "ecdsa-p256"})
+	_, err := client.Logical().WriteWithContext(t.Context(), "transit/keys/platform-es256",
+		map[string]any{"type": "ecdsa-p256"})
 	require.NoError(t, err)
 	before := publicKey(t, client)
 
@@ -62,7 +63,10 @@ func TestServicesLogInByAppRole(t *testing.T) {
 	server := testkit.OpenBao(t)
 	logins := server.SetUp(t, testkit.BaoSetup{TransitMount: "signing", KeyPrefix: "acme"})
 	for service, policies := range map[string][]any{
-		"keys": {"acme-keys"}, "token": {"acme-token"}, "session": {"acme-session"}, "up": {"acme-keys", "acme-session", "acme-token"},
+		"keys":    {"acme-keys"},
+		"token":   {"acme-token"},
+		"session": {"acme-session"},
+		"up":      {"acme-keys", "acme-session", "acme-token"},
 	} {
 		self, err := server.Client(t, logins.Token(t, service)).Auth().Token().LookupSelfWithContext(t.Context())
 		require.NoError(t, err)
@@ -74,7 +78,8 @@ func TestServicesLogInByTheirServiceAccount(t *testing.T) {
 	server, cluster := testkit.OpenBao(t), testkit.NewKubernetes(t)
 	server.SetUp(t, testkit.BaoSetup{Kubernetes: cluster})
 	login := func(token string) (*api.Secret, error) {
-		return server.Client(t, "").Logical().WriteWithContext(t.Context(), "auth/kubernetes/login", map[string]any{"role": "platform-token", "jwt": token})
+		return server.Client(t, "").Logical().WriteWithContext(t.Context(), "auth/kubernetes/login",
+			map[string]any{"role": "platform-token", "jwt": token})
 	}
 	good := cluster.Token(t, "platform", "platform-oauth-token", "vault")
 	secret, err := login(good)
@@ -90,6 +95,7 @@ func TestServicesLogInByTheirServiceAccount(t *testing.T) {
 		_, err := login(token)
 		requireStatus(t, http.StatusForbidden, err, name)
 	}
+
 	cluster.Forget(good)
 	_, err = login(good)
 	requireStatus(t, http.StatusForbidden, err)
@@ -101,7 +107,8 @@ func TestAMissingOpenBaoIsNamedWithTheRemedy(t *testing.T) {
 	require.ErrorContains(t, err, testkit.OpenBaoVariable)
 	found, err := testkit.OpenBaoBinary("")
 	require.NoError(t, err)
-	require.Equal(t, filepath.Join("bin", "openbao"), filepath.Join(filepath.Base(filepath.Dir(found)), filepath.Base(found)))
+	require.Equal(t, filepath.Join("bin", "openbao"),
+		filepath.Join(filepath.Base(filepath.Dir(found)), filepath.Base(found)))
 }
 
 func TestOpenBaoThatCannotServeSaysWhy(t *testing.T) {

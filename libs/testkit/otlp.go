@@ -60,6 +60,7 @@ func (o *OTLP) take(w http.ResponseWriter, r *http.Request, decode func(body []b
 		}
 		reader = unpacked
 	}
+
 	body, err := io.ReadAll(reader)
 	if err == nil {
 		o.mu.Lock()
@@ -67,10 +68,12 @@ func (o *OTLP) take(w http.ResponseWriter, r *http.Request, decode func(body []b
 		err = decode(body)
 		o.mu.Unlock()
 	}
+
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+
 	w.Header().Set("Content-Type", "application/x-protobuf") // an empty message says that all was taken
 }
 
@@ -79,13 +82,16 @@ func (o *OTLP) takeTraces(body []byte) error {
 	if err := proto.Unmarshal(body, &request); err != nil {
 		return err
 	}
+
 	for _, resource := range request.ResourceSpans {
 		for _, scope := range resource.ScopeSpans {
 			for _, span := range scope.Spans {
-				o.spans = append(o.spans, Span{Span: span, Service: Attribute(resource.Resource.Attributes, "service.name")})
+				o.spans = append(o.spans,
+					Span{Span: span, Service: Attribute(resource.Resource.Attributes, "service.name")})
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -94,6 +100,7 @@ func (o *OTLP) takeMetrics(body []byte) error {
 	if err := proto.Unmarshal(body, &request); err != nil {
 		return err
 	}
+
 	for _, resource := range request.ResourceMetrics {
 		for _, scope := range resource.ScopeMetrics {
 			for _, m := range scope.Metrics {
@@ -101,6 +108,7 @@ func (o *OTLP) takeMetrics(body []byte) error {
 			}
 		}
 	}
+
 	return nil
 }
 

@@ -66,7 +66,10 @@ func PgBouncer(t testing.TB, server *PGServer, settings ...string) (through func
 			require.NoError(t, os.Chown(path, int(who.Uid), int(who.Gid)))
 		}
 	}
-	startPgBouncer(t, exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", pgBouncerSupervisor, program, config), who, addr) //nolint:gosec // a program that we found
+
+	startPgBouncer(t,
+		exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", pgBouncerSupervisor, program, config), who,
+		addr) //nolint:gosec // a program that we found
 	return func(dbURL string) string {
 		u, err := url.Parse(dbURL)
 		require.NoError(t, err)
@@ -90,6 +93,7 @@ func startPgBouncer(t testing.TB, cmd *exec.Cmd, who *syscall.Credential, addr s
 			t.Log(log.String())
 		}
 	})
+
 	require.Eventually(t, func() bool {
 		conn, err := net.Dial("tcp", addr) //nolint:noctx // to loopback
 		if err == nil {
@@ -101,6 +105,7 @@ func startPgBouncer(t testing.TB, cmd *exec.Cmd, who *syscall.Credential, addr s
 
 func pgBouncerProgram(t testing.TB) string {
 	t.Helper()
+
 	for range 2 {
 		for _, name := range []string{"pgbouncer", "/usr/sbin/pgbouncer"} {
 			if path, err := exec.LookPath(name); err == nil {
@@ -109,6 +114,7 @@ func pgBouncerProgram(t testing.TB) string {
 		}
 		require.NoError(t, install("PgBouncer", "pgbouncer"))
 	}
+
 	require.Fail(t, "the package pgbouncer is installed, but there is no pgbouncer in PATH or /usr/sbin")
 	return ""
 }

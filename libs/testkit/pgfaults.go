@@ -81,11 +81,13 @@ func children(t testing.TB, pid int) (pids []int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	require.NoError(t, err)
+
 	for _, name := range stats {
 		content, err := os.ReadFile(name) //nolint:gosec // of the kernel
 		if err != nil {
 			continue // it has ended
 		}
+
 		// pid (name) state parent …; the name may hold anything.
 		fields := strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))
 		if len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
@@ -94,6 +96,7 @@ func children(t testing.TB, pid int) (pids []int) {
 			pids = append(pids, child)
 		}
 	}
+
 	return pids
 }
 

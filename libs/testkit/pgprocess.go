@@ -62,10 +62,12 @@ func startPGProcess(ctx context.Context) (*pgProcess, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	who, err := pgUser()
 	if err != nil {
 		return nil, err
 	}
+
 	// Another process may take the port between our look and the server's bind.
 	for range 3 {
 		p := &pgProcess{password: rand.Text()}
@@ -73,6 +75,7 @@ func startPGProcess(ctx context.Context) (*pgProcess, error) {
 			return p, nil
 		}
 	}
+
 	return nil, err
 }
 
@@ -87,6 +90,7 @@ func (p *pgProcess) run(ctx context.Context, bin string, who *syscall.Credential
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
+
 	return nil
 }
 
@@ -95,19 +99,23 @@ func (p *pgProcess) initialize(ctx context.Context, bin, dir string, who *syscal
 	if err := os.WriteFile(secret, []byte(p.password), 0o600); err != nil {
 		return err
 	}
+
 	if who != nil {
 		if err := os.Chown(secret, int(who.Uid), int(who.Gid)); err != nil {
 			return err
 		}
 	}
+
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), //nolint:gosec // a program that we found
 		"--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--pwfile="+secret,
 		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
 	cmd.Dir = dir
+
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
+
 	return nil
 }
 
@@ -116,8 +124,12 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	if err != nil {
 		return err
 	}
+
 	p.host, p.dir = net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), dir
-	args := []string{"-c", pgSupervisor, "platform-testkit", dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(port)}
+	args := []string{
+		"-c", pgSupervisor, "platform-testkit", dir, filepath.Join(bin, "postgres"), "-D", filepath.Join(dir, "data"),
+		"-p", strconv.Itoa(port),
+	}
 	for _, setting := range []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400",
 		"fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
@@ -126,24 +138,30 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	} {
 		args = append(args, "-c", setting)
 	}
+
 	cmd := exec.CommandContext(ctx, "sh", args...) //nolint:gosec // a program that we found
 	// A group of its own: Ctrl-C at the terminal is for us, the pipe for the server.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
 	cmd.Dir = dir
 	var last bytes.Buffer // what the server said last
 	cmd.Stderr = &last
+
 	if p.keep, err = cmd.StdinPipe(); err != nil {
 		return err
 	}
+
 	if err := cmd.Start(); err != nil {
 		return err
 	}
+
 	p.ended = make(chan struct{})
 	go func() { defer close(p.ended); _ = cmd.Wait() }()
+
 	if err := p.await(); err != nil {
 		p.stop()
 		return fmt.Errorf("postgres: %w\n%s", err, last.Bytes())
 	}
+
 	return nil
 }
 
@@ -181,7 +199,8 @@ const (
 // folder for temporary files.
 func fastFolder() string {
 	var found syscall.Statfs_t
-	if err := syscall.Statfs(memoryFolder, &found); err != nil || found.Bavail*uint64(found.Bsize) < memoryNeeded { //nolint:gosec // a block's size is positive
+	if err := syscall.Statfs(memoryFolder, &found); err != nil ||
+		found.Bavail*uint64(found.Bsize) < memoryNeeded { //nolint:gosec // a block's size is positive
 		return ""
 	}
 	return memoryFolder
@@ -208,6 +227,7 @@ func pgBinaries() (string, error) {
 	if dir := findPGBinaries(); dir != "" {
 		return dir, nil
 	}
+
 	return "", errors.New("the package postgresql is installed, but there is no initdb in PATH or /usr/lib/postgresql/*/bin")
 }
 
@@ -218,8 +238,10 @@ func findPGBinaries() string {
 			dirs = append(dirs, filepath.Dir(path))
 		}
 	}
+
 	installed, _ := filepath.Glob("/usr/lib/postgresql/*/bin")
 	slices.SortFunc(installed, func(a, b string) int { return version(b) - version(a) })
+
 	for _, dir := range append(dirs, installed...) {
 		_, noInit := os.Stat(filepath.Join(dir, "initdb"))
 		_, noServer := os.Stat(filepath.Join(dir, "postgres"))
@@ -227,6 +249,7 @@ func findPGBinaries() string {
 			return dir
 		}
 	}
+
 	return ""
 }
 
@@ -241,17 +264,20 @@ func pgUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // no credential: stay who we are
 	}
+
 	for _, name := range []string{"postgres", "nobody"} {
 		account, err := user.Lookup(name)
 		if err != nil {
 			continue
 		}
+
 		uid, uidErr := strconv.ParseUint(account.Uid, 10, 32)
 		gid, gidErr := strconv.ParseUint(account.Gid, 10, 32)
 		if uidErr == nil && gidErr == nil {
 			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
 		}
 	}
+
 	return nil, errors.New("PostgreSQL does not run as root, and there is neither a user postgres nor nobody")
 }
 

@@ -25,9 +25,11 @@ func FreeAddr(t testing.TB) string {
 		if err != nil {
 			continue
 		}
+
 		require.NoError(t, l.Close())
 		return l.Addr().String()
 	}
+
 	require.Fail(t, "no port is free")
 	return ""
 }

@@ -98,12 +98,15 @@ func (s *PGServer) LoginURL(t testing.TB, dbURL, group string, settings ...strin
 	require.NoError(t, err)
 	require.Regexp(t, `^[a-z_]+$`, group)
 	login, password := fmt.Sprintf("%s_%d", group, s.count.Add(1)), rand.Text()
-	_, err = s.admin.ExecContext(t.Context(), fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' IN ROLE %s", login, password, group))
+	_, err = s.admin.ExecContext(t.Context(),
+		fmt.Sprintf("CREATE ROLE %s LOGIN PASSWORD '%s' IN ROLE %s", login, password, group))
 	require.NoError(t, err)
+
 	for _, setting := range settings {
 		_, err = s.admin.ExecContext(t.Context(), fmt.Sprintf("ALTER ROLE %s SET %s", login, setting))
 		require.NoError(t, err)
 	}
+
 	t.Cleanup(func() {
 		_, err := s.admin.ExecContext(context.WithoutCancel(t.Context()), "DROP ROLE "+login)
 		require.NoError(t, err)
@@ -119,6 +122,7 @@ func (s *PGServer) url(user, password, name string) string {
 		Path:     "/" + name,
 		RawQuery: "sslmode=disable",
 	}
+
 	return u.String()
 }
 
@@ -129,15 +133,18 @@ func newPGServer() (*PGServer, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	s := &PGServer{process: process}
 	if s.admin, err = sql.Open("postgres", s.URL("postgres")); err != nil {
 		process.stop()
 		return nil, err
 	}
+
 	if err := s.makeTemplate(ctx); err != nil {
 		s.Stop()
 		return nil, err
 	}
+
 	return s, nil
 }
 
@@ -147,13 +154,17 @@ func (s *PGServer) makeTemplate(ctx context.Context) (err error) {
 	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+templateDatabase+" TEMPLATE template0"); err != nil {
 		return err
 	}
+
 	db, err := database.Open(ctx, database.Options{URL: s.URL(templateDatabase)})
 	if err != nil {
 		return err
 	}
+
 	defer func() { err = errors.Join(err, db.Close()) }()
+
 	if _, _, err := database.Migrate(ctx, db, nil); err != nil {
 		return err
 	}
+
 	return database.ApplyRoles(ctx, db)
 }

@@ -31,7 +31,13 @@ func NewProxy(t testing.TB, targetURL string) *Proxy {
 	require.NoError(t, err)
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // on loopback
 	require.NoError(t, err)
-	p := &Proxy{listener: listener, target: u.Host, open: map[net.Conn]bool{}, gate: make(chan struct{})}
+	p := &Proxy{
+		listener: listener,
+		target:   u.Host,
+		open:     map[net.Conn]bool{},
+		gate:     make(chan struct{}),
+	}
+
 	close(p.gate)
 	var serving sync.WaitGroup
 	serving.Go(func() { p.serve(&serving) })
@@ -44,6 +50,7 @@ func NewProxy(t testing.TB, targetURL string) *Proxy {
 		p.Cut()
 		serving.Wait()
 	})
+
 	return p
 }
 
@@ -108,10 +115,13 @@ func (p *Proxy) pass(client net.Conn) {
 	if err != nil {
 		return
 	}
+
 	defer func() { _ = server.Close() }()
+
 	if !p.admit(client, server) {
 		return
 	}
+
 	defer p.forget(client, server)
 	var both sync.WaitGroup
 	for from, to := range map[net.Conn]net.Conn{client: server, server: client} {
@@ -121,6 +131,7 @@ func (p *Proxy) pass(client net.Conn) {
 			_ = server.Close()
 		})
 	}
+
 	both.Wait()
 }
 

@@ -17,6 +17,7 @@ func Rows(t testing.TB, db *database.DB) map[string]int {
 	if db.Dialect() == database.Postgres {
 		tables = `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'`
 	}
+
 	var names []string
 	require.NoError(t, db.Select(context.Background(), "test.tables", &names, tables))
 	require.NotEmpty(t, names)
@@ -27,5 +28,6 @@ func Rows(t testing.TB, db *database.DB) map[string]int {
 		require.NoError(t, db.Get(context.Background(), "test.count", &n, `SELECT count(*) FROM `+name))
 		rows[name] = n
 	}
+
 	return rows
 }

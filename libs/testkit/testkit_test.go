@@ -36,7 +36,8 @@ func TestALoginRoleActsAsItsGroup(t *testing.T) {
 	db := testkit.OpenPostgres(t, server.LoginURL(t, owner, "platform_token"))
 
 	var member bool
-	require.NoError(t, db.Get(t.Context(), "test.member", &member, `SELECT pg_has_role(current_user, 'platform_token', 'MEMBER')`))
+	require.NoError(t,
+		db.Get(t.Context(), "test.member", &member, `SELECT pg_has_role(current_user, 'platform_token', 'MEMBER')`))
 	require.True(t, member)
 	_, err := db.Exec(t.Context(), "test.insert", insertTenant, database.At(testTime))
 	require.ErrorContains(t, err, "permission denied")
@@ -66,6 +67,7 @@ func TestTheServerDoesNotOutliveAKilledTestBinary(t *testing.T) {
 		_, _ = os.Stdout.WriteString("URL " + testkit.PostgresServer(t).URL("postgres") + "\n")
 		select {} // until killed
 	}
+
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
 	child.Env = append(os.Environ(), childVariable+"=1")
 	out, err := child.StdoutPipe()
@@ -77,6 +79,7 @@ func TestTheServerDoesNotOutliveAKilledTestBinary(t *testing.T) {
 			target = string(found)
 		}
 	}
+
 	require.NotEmpty(t, target)
 	require.NoError(t, ping(t, target))
 	require.NoError(t, child.Process.Kill())

@@ -16,6 +16,7 @@ func (t Texts) Ago(at, now time.Time) string {
 			return t.T("ago." + unit.key)
 		}
 	}
+
 	return t.T("ago.now")
 }
 
@@ -25,6 +26,7 @@ func (t Texts) In(wait time.Duration) string {
 	if wait < time.Minute {
 		unit, length = "second", time.Second
 	}
+
 	n := max(1, int((wait+length-1)/length))
 	if n == 1 {
 		return t.T("in." + unit)

@@ -28,6 +28,7 @@ func (u *UI) ErrorPage(w http.ResponseWriter, r *http.Request, p httpkit.Problem
 		Missing:     p.Missing,
 		Reference:   p.Reference,
 	}
+
 	view := View{Title: texts.T(key + ".title"), Lead: texts.T(key + ".what"), Data: data}
 	u.Render(w, r, p.Status, u.errors, view, PageOptions{Texts: texts})
 }
@@ -39,6 +40,7 @@ func errorKey(texts Texts, p httpkit.Problem) string {
 			return key
 		}
 	}
+
 	if p.Status >= http.StatusInternalServerError {
 		return "error.500"
 	}

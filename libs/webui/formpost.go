@@ -26,14 +26,17 @@ func (u *UI) FormPost(w http.ResponseWriter, r *http.Request, redirectURI string
 	if err := oauth.ValidateUndottedRedirectURI(redirectURI); err != nil {
 		panic(fmt.Errorf("webui: form post: the redirect URI %w", err))
 	}
+
 	data := formPost{Action: template.URL(redirectURI)} //nolint:gosec // checked above; private schemes are legitimate
 	for name, values := range params {
 		for _, value := range values {
 			data.Params = append(data.Params, param{Name: name, Value: value})
 		}
 	}
+
 	slices.SortStableFunc(data.Params, func(a, b param) int { return cmp.Compare(a.Name, b.Name) })
 	texts := u.texts.For(r, "")
 	opts := PageOptions{Texts: texts, Script: "form_post.js", LeadsAway: true}
-	u.Render(w, r, http.StatusOK, u.post, View{Title: texts.T("form_post.title"), Lead: texts.T("form_post.lead"), Data: data}, opts)
+	u.Render(w, r, http.StatusOK, u.post,
+		View{Title: texts.T("form_post.title"), Lead: texts.T("form_post.lead"), Data: data}, opts)
 }

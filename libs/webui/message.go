@@ -37,6 +37,13 @@ func (l Link) URL() template.URL {
 
 // Message answers with a page that only says something.
 func (u *UI) Message(w http.ResponseWriter, r *http.Request, status int, m Message, opts PageOptions) {
-	view := View{Title: m.Title, Heading: m.Heading, Eyebrow: m.Eyebrow, Lead: m.Lead, Data: m}
+	view := View{
+		Title:   m.Title,
+		Heading: m.Heading,
+		Eyebrow: m.Eyebrow,
+		Lead:    m.Lead,
+		Data:    m,
+	}
+
 	u.Render(w, r, status, u.notice, view, opts)
 }

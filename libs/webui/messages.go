@@ -32,18 +32,23 @@ func (u *UI) Catalogue(more fs.FS) (*Catalogue, error) {
 }
 
 func newCatalogue(layers ...fs.FS) (*Catalogue, error) {
-	c := &Catalogue{languages: []language.Tag{language.English}, texts: map[language.Tag]map[string]string{language.English: {}}}
+	c := &Catalogue{
+		languages: []language.Tag{language.English},
+		texts:     map[language.Tag]map[string]string{language.English: {}},
+	}
 	for _, layer := range layers {
 		files, err := fs.Glob(layer, "*.json")
 		if err != nil {
 			return nil, fmt.Errorf("webui: %w", err)
 		}
+
 		for _, file := range files {
 			if err := c.load(layer, file); err != nil {
 				return nil, err
 			}
 		}
 	}
+
 	for _, tag := range c.languages {
 		for key := range c.texts[language.English] {
 			if _, ok := c.texts[tag][key]; !ok {
@@ -51,6 +56,7 @@ func newCatalogue(layers ...fs.FS) (*Catalogue, error) {
 			}
 		}
 	}
+
 	c.matcher = language.NewMatcher(c.languages)
 	return c, nil
 }
@@ -60,18 +66,22 @@ func (c *Catalogue) load(layer fs.FS, file string) error {
 	if err != nil {
 		return fmt.Errorf("webui: %s is not named after a language: %w", file, err)
 	}
+
 	data, err := fs.ReadFile(layer, file)
 	if err != nil {
 		return fmt.Errorf("webui: %w", err)
 	}
+
 	var texts map[string]string
 	if err := json.Unmarshal(data, &texts); err != nil {
 		return fmt.Errorf("webui: texts in %s: %w", file, err)
 	}
+
 	if c.texts[tag] == nil {
 		c.texts[tag] = map[string]string{}
 		c.languages = append(c.languages, tag)
 	}
+
 	maps.Copy(c.texts[tag], texts)
 	return nil
 }
@@ -85,11 +95,13 @@ func (c *Catalogue) For(r *http.Request, uiLocales string) Texts {
 			wanted = append(wanted, tag)
 		}
 	}
+
 	if accept := r.Header.Get("Accept-Language"); accept != "" && len(accept) <= 256 {
 		if tags, _, err := language.ParseAcceptLanguage(accept); err == nil {
 			wanted = append(wanted, tags...)
 		}
 	}
+
 	_, i, _ := c.matcher.Match(wanted...)
 	tag := c.languages[i]
 	return Texts{lang: tag.String(), texts: c.texts[tag]}
@@ -109,7 +121,7 @@ type Texts struct {
 // Lang is the language's BCP 47 tag, for the lang attribute.
 func (t Texts) Lang() string { return t.lang }
 
-// Has tells whether a text exists.
+// Has reports whether a text exists.
 func (t Texts) Has(key string) bool {
 	_, ok := t.texts[key]
 	return ok

@@ -29,6 +29,7 @@ func (u *UI) Page(fsys fs.FS, file string) (*Page, error) {
 	if t.Lookup("content") == nil {
 		return nil, fmt.Errorf("webui: page %s does not define \"content\"", file)
 	}
+
 	return &Page{tmpl: t, name: file}, nil
 }
 
@@ -98,14 +99,23 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, page *Pa
 	if opts.Texts.texts == nil {
 		opts.Texts = u.texts.For(r, "")
 	}
-	frame := Frame{View: view, Texts: opts.Texts, Stylesheet: u.StylesheetPath(), Theme: opts.Theme, Icon: u.paths["icon.svg"]}
+
+	frame := Frame{
+		View:       view,
+		Texts:      opts.Texts,
+		Stylesheet: u.StylesheetPath(),
+		Theme:      opts.Theme,
+		Icon:       u.paths["icon.svg"],
+	}
 	if opts.Script != "" {
 		frame.ScriptPath = u.paths[opts.Script]
 	}
+
 	var body bytes.Buffer
 	if err := page.tmpl.ExecuteTemplate(&body, "frame", frame); err != nil {
 		panic(fmt.Errorf("webui: render %s: %w", page.name, err))
 	}
+
 	h := w.Header()
 	SecurityHeaders(h)
 	h.Set("Content-Security-Policy", policy(opts))
@@ -114,6 +124,7 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, page *Pa
 	h.Set("Content-Length", strconv.Itoa(body.Len()))
 	h.Add("Vary", "Accept-Language")
 	w.WriteHeader(status)
+
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(body.Bytes())
 	}

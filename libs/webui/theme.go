@@ -17,7 +17,7 @@ var surfaces = map[string][]string{
 // minContrast is what text needs on its background (WCAG 2.2, 1.4.3, level AA).
 const minContrast = 4.5
 
-// ValidColor tells whether a colour is written "#rrggbb", in lower case.
+// ValidColor reports whether a colour is written "#rrggbb", in lower case.
 func ValidColor(color string) bool {
 	return len(color) == 7 && color[0] == '#' && strings.Trim(color[1:], "0123456789abcdef") == ""
 }
@@ -30,21 +30,27 @@ func Accent(color string) string {
 	if !ValidColor(color) {
 		return ""
 	}
+
 	var css strings.Builder
 	for _, scheme := range []string{"light", "dark"} {
 		if !readable(color, surfaces[scheme]) {
 			continue
 		}
+
 		on := "#ffffff"
 		if contrast(color, on) < minContrast {
 			on = "#0d1117"
 		}
+
 		if contrast(color, on) < minContrast {
 			continue
 		}
-		fmt.Fprintf(&css, "@media (prefers-color-scheme: %s) {\n  :root {\n    --accent: %[2]s;\n    --accent-strong: %[2]s;\n    --ring: %[2]s;\n    --on-accent: %[3]s;\n  }\n}\n",
+
+		fmt.Fprintf(&css,
+			"@media (prefers-color-scheme: %s) {\n  :root {\n    --accent: %[2]s;\n    --accent-strong: %[2]s;\n    --ring: %[2]s;\n    --on-accent: %[3]s;\n  }\n}\n",
 			scheme, color, on)
 	}
+
 	return css.String()
 }
 
@@ -72,5 +78,6 @@ func luminance(color string) float64 {
 		}
 		return math.Pow((c+0.055)/1.055, 2.4)
 	}
+
 	return 0.2126*part(1) + 0.7152*part(3) + 0.0722*part(5)
 }

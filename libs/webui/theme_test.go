@@ -48,7 +48,9 @@ func FuzzAccent(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, color string) {
-		require.Regexp(t, `^(@media \(prefers-color-scheme: (light|dark)\) \{\n  :root \{\n(    --[a-z-]+: #[0-9a-f]{6};\n){4}  \}\n\}\n){0,2}$`, Accent(color))
+		require.Regexp(t,
+			`^(@media \(prefers-color-scheme: (light|dark)\) \{\n  :root \{\n(    --[a-z-]+: #[0-9a-f]{6};\n){4}  \}\n\}\n){0,2}$`, Accent(
+				color))
 	})
 }
 
@@ -58,15 +60,28 @@ func TestTimesAreSaidInWords(t *testing.T) {
 	en := Texts{texts: ui.texts.texts[ui.texts.languages[0]]}
 	now := time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 	for since, want := range map[time.Duration]string{
-		-time.Hour: "just now", 0: "just now", 59 * time.Second: "just now", time.Minute: "1 minute ago", 119 * time.Second: "1 minute ago",
-		2 * time.Minute: "2 minutes ago", 59 * time.Minute: "59 minutes ago", time.Hour: "1 hour ago", 23 * time.Hour: "23 hours ago",
-		24 * time.Hour: "1 day ago", 700 * time.Hour: "29 days ago",
+		-time.Hour:        "just now",
+		0:                 "just now",
+		59 * time.Second:  "just now",
+		time.Minute:       "1 minute ago",
+		119 * time.Second: "1 minute ago",
+		2 * time.Minute:   "2 minutes ago",
+		59 * time.Minute:  "59 minutes ago",
+		time.Hour:         "1 hour ago",
+		23 * time.Hour:    "23 hours ago",
+		24 * time.Hour:    "1 day ago",
+		700 * time.Hour:   "29 days ago",
 	} {
 		require.Equal(t, want, en.Ago(now.Add(-since), now), since)
 	}
+
 	for wait, want := range map[time.Duration]string{
-		0: "in 1 second", time.Millisecond: "in 1 second", 1500 * time.Millisecond: "in 2 seconds", time.Minute: "in 1 minute",
-		61 * time.Second: "in 2 minutes", 15 * time.Minute: "in 15 minutes",
+		0:                       "in 1 second",
+		time.Millisecond:        "in 1 second",
+		1500 * time.Millisecond: "in 2 seconds",
+		time.Minute:             "in 1 minute",
+		61 * time.Second:        "in 2 minutes",
+		15 * time.Minute:        "in 15 minutes",
 	} {
 		require.Equal(t, want, en.In(wait), wait)
 	}

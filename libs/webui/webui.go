@@ -48,27 +48,34 @@ func New() (*UI, error) {
 	if err := u.loadAssets(); err != nil {
 		return nil, err
 	}
+
 	messages, err := fs.Sub(messageFiles, "messages")
 	if err != nil {
 		return nil, fmt.Errorf("webui: %w", err)
 	}
+
 	if u.texts, err = newCatalogue(messages); err != nil {
 		return nil, err
 	}
+
 	u.frame, err = template.New("webui").Option("missingkey=error").
 		ParseFS(templateFiles, "templates/frame.html", "templates/components.html")
 	if err != nil {
 		return nil, fmt.Errorf("webui: parse the frame: %w", err)
 	}
+
 	if u.errors, err = u.Page(templateFiles, "templates/error.html"); err != nil {
 		return nil, err
 	}
+
 	if u.post, err = u.Page(templateFiles, "templates/form_post.html"); err != nil {
 		return nil, err
 	}
+
 	if u.notice, err = u.Page(templateFiles, "templates/message.html"); err != nil {
 		return nil, err
 	}
+
 	return u, nil
 }
 
@@ -83,20 +90,24 @@ func (u *UI) loadAssets() error {
 	if err != nil {
 		return fmt.Errorf("webui: %w", err)
 	}
+
 	for _, entry := range entries {
 		content, err := fs.ReadFile(assetFiles, "assets/"+entry.Name())
 		if err != nil {
 			return fmt.Errorf("webui: %w", err)
 		}
+
 		ext := path.Ext(entry.Name())
 		if contentTypes[ext] == "" {
 			return errors.New("webui: no content type for asset " + entry.Name())
 		}
+
 		sum := sha256.Sum256(content)
 		name := strings.TrimSuffix(entry.Name(), ext) + "." + base64.RawURLEncoding.EncodeToString(sum[:9]) + ext
 		u.assets[name] = asset{content: content, contentType: contentTypes[ext], plain: entry.Name()}
 		u.paths[entry.Name()] = AssetPrefix + name
 	}
+
 	return nil
 }
 
@@ -120,19 +131,23 @@ func (u *UI) ServeAsset(w http.ResponseWriter, r *http.Request, name string) boo
 		a, ok = u.assets[path.Base(u.paths[plainName(name)])]
 		caching = "no-store"
 	}
+
 	if !ok {
 		return false
 	}
+
 	h := w.Header()
 	h.Set("Content-Type", a.contentType)
 	h.Set("Cache-Control", caching)
 	h.Set("X-Content-Type-Options", "nosniff")
 	// An SVG opened by itself is a document: nothing in it may run.
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+
 	if r.Method == http.MethodHead {
 		w.WriteHeader(http.StatusOK)
 		return true
 	}
+
 	_, _ = w.Write(a.content)
 	return true
 }

@@ -35,6 +35,7 @@ func golden(t *testing.T, name, body string) {
 		require.NoError(t, os.MkdirAll("testdata", 0o750))
 		require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
 	}
+
 	want, err := os.ReadFile(file)
 	require.NoError(t, err, "run the test with -update to write it")
 	require.Equal(t, string(want), body)
@@ -53,25 +54,60 @@ func get(target string) *http.Request { return httptest.NewRequest(http.MethodGe
 // for has a page here.
 func TestErrorPagesSayWhatHappenedWhatToDoAndTheReference(t *testing.T) {
 	pages := map[string]httpkit.Problem{
-		"error_unauthorized":    {Status: 401, Code: oauth.InvalidToken, Description: "the token has expired", Reference: "4bf92f35"},
-		"error_forbidden":       {Status: 403, Code: oauth.InsufficientScope, Description: "openid is needed", Reference: "4bf92f35"},
-		"error_method":          {Status: 405, Description: "Method Not Allowed", Reference: "4bf92f35"},
-		"error_too_large":       {Status: 413, Code: oauth.InvalidRequest, Description: "larger than 32768 bytes", Reference: "4bf92f35"},
-		"error_invalid_request": {Status: 400, Code: oauth.InvalidRequest, Description: "redirect_uri is not registered", Reference: "4bf92f35"},
-		"error_missing":         {Status: 422, Code: oauth.InvalidRequest, Missing: []string{"client_id", "scope"}, Reference: "4bf92f35"},
-		"error_not_found":       {Status: 404},
-		"error_limited":         {Status: 429, Code: "too_many_requests", Description: "too many failures", Reference: "4bf92f35"},
-		"error_server":          {Status: 500, Code: oauth.ServerError, Reference: "4bf92f35"},
-		"error_unavailable":     {Status: 503, Code: oauth.TemporarilyUnavailable, Reference: "4bf92f35"},
-		"error_unknown_status":  {Status: 418, Description: "<script>alert(1)</script>"},
+		"error_unauthorized": {
+			Status:      401,
+			Code:        oauth.InvalidToken,
+			Description: "the token has expired",
+			Reference:   "4bf92f35",
+		},
+		"error_forbidden": {
+			Status:      403,
+			Code:        oauth.InsufficientScope,
+			Description: "openid is needed",
+			Reference:   "4bf92f35",
+		},
+		"error_method": {Status: 405, Description: "Method Not Allowed", Reference: "4bf92f35"},
+		"error_too_large": {
+			Status:      413,
+			Code:        oauth.InvalidRequest,
+			Description: "larger than 32768 bytes",
+			Reference:   "4bf92f35",
+		},
+		"error_invalid_request": {
+			Status:      400,
+			Code:        oauth.InvalidRequest,
+			Description: "redirect_uri is not registered",
+			Reference:   "4bf92f35",
+		},
+		"error_missing": {
+			Status:    422,
+			Code:      oauth.InvalidRequest,
+			Missing:   []string{"client_id", "scope"},
+			Reference: "4bf92f35",
+		},
+		"error_not_found": {Status: 404},
+		"error_limited": {
+			Status:      429,
+			Code:        "too_many_requests",
+			Description: "too many failures",
+			Reference:   "4bf92f35",
+		},
+		"error_server":         {Status: 500, Code: oauth.ServerError, Reference: "4bf92f35"},
+		"error_unavailable":    {Status: 503, Code: oauth.TemporarilyUnavailable, Reference: "4bf92f35"},
+		"error_unknown_status": {Status: 418, Description: "<script>alert(1)</script>"},
 	}
+
 	texts, err := newUI(t).Catalogue(fstest.MapFS{})
 	require.NoError(t, err)
+
 	for _, key := range texts.Keys() {
 		if words := regexp.MustCompile(`^error\.(\d+)\.title$`).FindStringSubmatch(key); words != nil {
-			require.True(t, slices.ContainsFunc(slices.Collect(maps.Values(pages)), func(p httpkit.Problem) bool { return strconv.Itoa(p.Status) == words[1] }), key)
+			require.True(t,
+				slices.ContainsFunc(slices.Collect(maps.Values(pages)),
+					func(p httpkit.Problem) bool { return strconv.Itoa(p.Status) == words[1] }), key)
 		}
 	}
+
 	for name, p := range pages {
 		for _, lang := range []string{"en", "de"} {
 			t.Run(name+"."+lang, func(t *testing.T) {
@@ -95,7 +131,8 @@ func TestFormPostPagePostsByScriptOrByButton(t *testing.T) {
 			"state": {`"><script>`}, "code": {"SplxlOBeZQQYbYS6WxSbIA"}, "iss": {"https://op.test"},
 		})
 		require.Equal(t, http.StatusOK, w.Code)
-		require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; script-src 'self'",
+		require.Equal(t,
+			"default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; script-src 'self'",
 			w.Header().Get("Content-Security-Policy"))
 		golden(t, "form_post."+lang, w.Body.String())
 	}
@@ -111,10 +148,12 @@ func TestEveryPageCarriesStrictHeaders(t *testing.T) {
 	w, german := httptest.NewRecorder(), httptest.NewRecorder()
 	r := get("/x")
 	r.Header.Set("Accept-Language", "de")
-	newUI(t).Message(german, r, http.StatusNotFound, webui.Message{Title: "Fertig", Lead: "Weg.", Reference: "4bf92f35"}, webui.PageOptions{})
+	newUI(t).Message(german, r, http.StatusNotFound,
+		webui.Message{Title: "Fertig", Lead: "Weg.", Reference: "4bf92f35"}, webui.PageOptions{})
 	golden(t, "message.de", german.Body.String())
 	newUI(t).Message(w, get("/x"), http.StatusOK, webui.Message{
-		Title: "Done", Lead: "You can close this page.", Link: &webui.Link{Href: "com.example.app:/cb", Label: "Return"},
+		Title: "Done", Lead: "You can close this page.",
+		Link: &webui.Link{Href: "com.example.app:/cb", Label: "Return"},
 	}, webui.PageOptions{LeadsAway: true})
 	const policy = "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
 	h := w.Header()
@@ -130,8 +169,13 @@ func TestEveryPageCarriesStrictHeaders(t *testing.T) {
 
 func TestAMessageLinksOnlyToOursAndToRegisteredURIs(t *testing.T) {
 	for href, want := range map[string]string{
-		"/auth/flows/x": "/auth/flows/x", "https://rp.test/bye": "https://rp.test/bye", "com.example.app:/bye": "com.example.app:/bye",
-		"javascript:alert(1)": "#", "http://evil.test/": "#", "//evil.test/": "#", `/\evil.test`: "#",
+		"/auth/flows/x":        "/auth/flows/x",
+		"https://rp.test/bye":  "https://rp.test/bye",
+		"com.example.app:/bye": "com.example.app:/bye",
+		"javascript:alert(1)":  "#",
+		"http://evil.test/":    "#",
+		"//evil.test/":         "#",
+		`/\evil.test`:          "#",
 	} {
 		require.Equal(t, want, string(webui.Link{Href: href}.URL()), href)
 	}
@@ -150,7 +194,8 @@ func TestAssetsAreCachedForEverUnderTheirHash(t *testing.T) {
 	require.Equal(t, content, w.Body.Bytes())
 
 	w = httptest.NewRecorder()
-	require.True(t, ui.ServeAsset(w, get("/x"), "platform.AnotherVersion.css"), "a page of another version still has its style")
+	require.True(t, ui.ServeAsset(w, get("/x"), "platform.AnotherVersion.css"),
+		"a page of another version still has its style")
 	require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
 
 	for _, unknown := range []string{"", "platform.css", "other.hash.css", "..", "../webui.go", "platform.x.y.css"} {
@@ -175,14 +220,27 @@ func TestNoPageHoldsInlineStyleOrScript(t *testing.T) {
 
 func TestAnInvalidFieldIsTiedToItsErrorAndTheSummaryLinksToIt(t *testing.T) {
 	ui := newUI(t)
-	page, err := ui.Page(fstest.MapFS{"p.html": {Data: []byte(`{{define "content"}}{{template "field" .Data}}{{end}}`)}}, "p.html")
+	page, err := ui.Page(fstest.MapFS{"p.html": {Data: []byte(
+		`{{define "content"}}{{template "field" .Data}}{{end}}`)}}, "p.html")
 	require.NoError(t, err)
 	field := webui.Field{
-		Name: "email", Label: "Email", Type: "email", Value: `a"b`, Hint: "As on your badge.", Error: "Enter an address.",
-		Autocomplete: "username", InputMode: "email", Autocapital: "none", MaxLength: 254, Required: true, Autofocus: true,
+		Name:         "email",
+		Label:        "Email",
+		Type:         "email",
+		Value:        `a"b`,
+		Hint:         "As on your badge.",
+		Error:        "Enter an address.",
+		Autocomplete: "username",
+		InputMode:    "email",
+		Autocapital:  "none",
+		MaxLength:    254,
+		Required:     true,
+		Autofocus:    true,
 	}
+
 	w := httptest.NewRecorder()
-	ui.Render(w, get("/x"), http.StatusUnprocessableEntity, page, webui.View{Title: "Sign in", Invalid: []webui.Field{field}, Data: field}, webui.PageOptions{})
+	ui.Render(w, get("/x"), http.StatusUnprocessableEntity, page,
+		webui.View{Title: "Sign in", Invalid: []webui.Field{field}, Data: field}, webui.PageOptions{})
 	golden(t, "field", w.Body.String())
 }
 
@@ -207,6 +265,7 @@ func TestTheLanguageIsTheRequestsThenTheBrowsers(t *testing.T) {
 		"de.json": {Data: []byte(`{"hello":"Hallo %[2]s %[1]s"}`)},
 	})
 	require.NoError(t, err)
+
 	for name, want := range map[string]struct{ locales, accept, lang string }{
 		"nothing said":              {"", "", "en"},
 		"the browser's":             {"", "fr;q=1, de-CH;q=0.9", "de"},
@@ -222,6 +281,7 @@ func TestTheLanguageIsTheRequestsThenTheBrowsers(t *testing.T) {
 			require.Equal(t, want.lang, c.For(r, want.locales).Lang())
 		})
 	}
+
 	require.Equal(t, "Hello b a", c.For(get("/x"), "en").T("hello", "a", "b"))
 	require.Equal(t, "no.such.key", c.For(get("/x"), "en").T("no.such.key"))
 }

@@ -59,27 +59,37 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
+
 	if cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("authorize: configuration missing: Limits and Encryption are needed")
 	}
+
 	ui, err := webui.New()
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
+
 	ring := signing.NewRing(signing.RingOptions{
-		Schedule: keystore.New(deps.DB), Now: deps.Now, Logger: deps.Logger, Changed: deps.Changes.Signal(changes.SigningKeys),
+		Schedule: keystore.New(deps.DB),
+		Now:      deps.Now,
+		Logger:   deps.Logger,
+		Changed:  deps.Changes.Signal(changes.SigningKeys),
 	})
+
 	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
+
 	rows := grantstore.NewForAuthorize(deps.DB).Sealing(sealer)
 	handlers := &httpapi.API{
 		Authorizer: authorizer(cfg, deps, rows, ring),
 		Jar:        cookie.Jar{Secure: cfg.Server.Secure()},
 		UI:         ui,
 	}
-	told := refusals.New(audit.RequestRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
+
+	told := refusals.New(audit.RequestRefused,
+		auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.ErrorPage = handlers.Handlers(), told.Page(ui.ErrorPage)
 	options.Unattended = httpapi.SilentRenewal
@@ -87,6 +97,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authorize: %w", err)
 	}
+
 	keep := max(cfg.Tokens.AccessTokenTTL, minKeepCodes)
 	return &servicekit.Service{
 		Handler: handler,
@@ -94,10 +105,12 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			group, ctx := errgroup.WithContext(ctx)
 			group.Go(func() error { return ring.Run(ctx) })
 			group.Go(func() error {
-				return servicekit.Sweep(ctx, deps, "requests and codes", func(ctx context.Context, now time.Time, batch int) (int, error) {
-					return rows.DeleteExpired(ctx, now, keep, batch)
-				})
+				return servicekit.Sweep(ctx, deps,
+					"requests and codes", func(ctx context.Context, now time.Time, batch int) (int, error) {
+						return rows.DeleteExpired(ctx, now, keep, batch)
+					})
 			})
+
 			return group.Wait()
 		},
 		Ready: deps.DB.CheckSchema,
@@ -119,8 +132,10 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 			Logger: deps.Logger,
 		},
 		Flows: &limits.Flows{
-			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
-			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
+			Counter: limitstore.New(deps.DB),
+			Secret:  cfg.Encryption.Derive("limits"),
+			Most:    cfg.Limits.Flows,
+			Window:  cfg.Limits.Window,
 		},
 		Hints:       &hints.Hints{Keys: ring.Hints(), Issuer: cfg.Server.Issuer()},
 		Issuer:      cfg.Server.Issuer(),
@@ -134,5 +149,10 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 }
 
 func applications(deps Deps) *appcache.Cache {
-	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider})
+	return appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{
+		Now:           deps.Now,
+		Changes:       deps.Changes,
+		Component:     name,
+		MeterProvider: deps.MeterProvider,
+	})
 }

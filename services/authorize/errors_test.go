@@ -23,10 +23,18 @@ func TestAbsentRequiredParametersAnswer422InDeclarationOrder(t *testing.T) {
 		loc   string
 		want  []string
 	}{
-		"all of a GET":             {visit{}, "query", []string{"response_type", "client_id", "redirect_uri", "scope"}},
-		"two of a GET":             {visit{params: webParams(url.Values{"scope": nil, "client_id": nil})}, "query", []string{"client_id", "scope"}},
-		"all of a POST":            {visit{method: http.MethodPost}, "body", []string{"response_type", "client_id", "redirect_uri", "scope"}},
-		"an empty value of a form": {visit{method: http.MethodPost, params: webParams(url.Values{"scope": {""}})}, "body", []string{"scope"}},
+		"all of a GET": {visit{}, "query", []string{"response_type", "client_id", "redirect_uri", "scope"}},
+		"two of a GET": {
+			visit{params: webParams(url.Values{"scope": nil, "client_id": nil})},
+			"query",
+			[]string{"client_id", "scope"},
+		},
+		"all of a POST": {
+			visit{method: http.MethodPost}, "body", []string{"response_type", "client_id", "redirect_uri", "scope"},
+		},
+		"an empty value of a form": {
+			visit{method: http.MethodPost, params: webParams(url.Values{"scope": {""}})}, "body", []string{"scope"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.visit.json = true
@@ -39,15 +47,18 @@ func TestAbsentRequiredParametersAnswer422InDeclarationOrder(t *testing.T) {
 				} `json:"detail"`
 				Error string `json:"error"`
 			}
+
 			require.NoError(t, json.Unmarshal([]byte(res.body), &body))
 			require.Equal(t, "invalid_request", body.Error)
 			require.Len(t, body.Detail, len(tc.want))
+
 			for i, d := range body.Detail {
 				require.Equal(t, "missing", d.Type)
 				require.Equal(t, []string{tc.loc, tc.want[i]}, d.Loc)
 			}
 		})
 	}
+
 	page := w.do(visit{})
 	require.Equal(t, http.StatusUnprocessableEntity, page.StatusCode)
 	require.Contains(t, page.Header.Get("Content-Type"), "text/html")
@@ -103,6 +114,7 @@ func TestNothingRedirectsToAnUnregisteredURI(t *testing.T) {
 			}
 		})
 	}
+
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
 }
 
@@ -116,12 +128,28 @@ func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 			change url.Values
 			want   string
 		}{
-			{"an unsupported response_type (RFC 6749 3.1.1)", "web", url.Values{"response_type": {"token"}}, "unsupported_response_type"},
+			{
+				"an unsupported response_type (RFC 6749 3.1.1)", "web",
+				url.Values{"response_type": {"token"}},
+				"unsupported_response_type",
+			},
 			{"the grant is not the application's", "no-grant", nil, "unauthorized_client"},
 			{"no scope is left", "web", url.Values{"scope": {"admin"}}, "invalid_scope"},
-			{"offline_access alone without the refresh grant", "code-only", url.Values{"scope": {"offline_access"}}, "invalid_scope"},
-			{"a resource of others (RFC 8707 2)", "web", url.Values{"resource": {"https://other.test"}}, "invalid_target"},
-			{"two resources", "web", url.Values{"resource": {"https://api.test", "https://api.test"}}, "invalid_target"},
+			{
+				"offline_access alone without the refresh grant", "code-only",
+				url.Values{"scope": {"offline_access"}},
+				"invalid_scope",
+			},
+			{
+				"a resource of others (RFC 8707 2)", "web",
+				url.Values{"resource": {"https://other.test"}},
+				"invalid_target",
+			},
+			{
+				"two resources", "web",
+				url.Values{"resource": {"https://api.test", "https://api.test"}},
+				"invalid_target",
+			},
 			{"a request object", "web", url.Values{"request": {"x"}}, "request_not_supported"},
 			{"a request_uri", "web", url.Values{"request_uri": {"x"}}, "request_uri_not_supported"},
 			{"plain PKCE", "web", url.Values{"code_challenge_method": nil}, "invalid_request"},
@@ -137,6 +165,7 @@ func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 					if tc.want == "login_required" && method == http.MethodPost {
 						res = w.follow(res, visit{})
 					}
+
 					q := res.toApplication(callback + "&")
 					require.Equal(t, tc.want, q.Get("error"))
 					require.NotEmpty(t, q.Get("error_description"))
@@ -146,6 +175,7 @@ func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 				})
 			}
 		}
+
 		require.Zero(t, w.count(`SELECT count(*) FROM authorization_codes`))
 	})
 }
@@ -154,8 +184,10 @@ func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 // be there have a code of their own.
 func TestEmptyRequiredQueryValuesFailByTheirOwnCode(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
-	require.Equal(t, "unsupported_response_type", w.do(visit{params: webParams(url.Values{"response_type": {""}})}).toApplication(callback).Get("error"))
-	require.Equal(t, "invalid_scope", w.do(visit{params: webParams(url.Values{"scope": {""}})}).toApplication(callback).Get("error"))
+	require.Equal(t, "unsupported_response_type",
+		w.do(visit{params: webParams(url.Values{"response_type": {""}})}).toApplication(callback).Get("error"))
+	require.Equal(t, "invalid_scope",
+		w.do(visit{params: webParams(url.Values{"scope": {""}})}).toApplication(callback).Get("error"))
 }
 
 // RFC 6749 4.1.2.1 and 3.1.
@@ -173,7 +205,8 @@ func TestStateIsEchoedOnlyWhenItIsOne(t *testing.T) {
 		"more than 4 KiB":         {[]string{strings.Repeat("y", 4<<10+1)}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := w.do(visit{params: webParams(url.Values{"state": tc.state, "prompt": {"bogus"}})}).toApplication(callback)
+			q := w.do(visit{params: webParams(url.Values{"state": tc.state, "prompt": {"bogus"}})}).toApplication(
+				callback)
 			require.Equal(t, "invalid_request", q.Get("error"))
 			require.Equal(t, tc.want, q["state"])
 		})
@@ -188,11 +221,13 @@ func TestFormPostCarriesTheAnswerInAPage(t *testing.T) {
 	require.Empty(t, res.Header.Get("Location"))
 	require.Contains(t, res.body, `value="login_required"`)
 	require.Contains(t, res.body, `action="https://web.test/callback?own=1"`)
-	require.NotContains(t, res.Header.Get("Content-Security-Policy"), "form-action", "browsers hold the callback's redirects against it")
+	require.NotContains(t, res.Header.Get("Content-Security-Policy"), "form-action",
+		"browsers hold the callback's redirects against it")
 	require.Equal(t, "no-store", res.Header.Get("Cache-Control"))
 
 	doubled := w.do(visit{params: webParams(url.Values{"response_mode": {"form_post", "form_post"}})})
-	require.Equal(t, "invalid_request", doubled.toApplication(callback).Get("error"), "a doubled response_mode means query")
+	require.Equal(t, "invalid_request", doubled.toApplication(callback).Get("error"),
+		"a doubled response_mode means query")
 }
 
 // RFC 6749 appendix B: parameters are UTF-8 in application/x-www-form-urlencoded;
@@ -201,10 +236,14 @@ func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	good := webParams(nil).Encode()
 	for name, v := range map[string]visit{
-		"invalid UTF-8":           {raw: good + "&login_hint=%ff"},
-		"NUL":                     {raw: good + "&login_hint=%00"},
-		"a broken escape":         {raw: good + "&login_hint=%zz"},
-		"another content type":    {method: http.MethodPost, params: webParams(nil), headers: http.Header{"Content-Type": {"application/json"}}},
+		"invalid UTF-8":   {raw: good + "&login_hint=%ff"},
+		"NUL":             {raw: good + "&login_hint=%00"},
+		"a broken escape": {raw: good + "&login_hint=%zz"},
+		"another content type": {
+			method:  http.MethodPost,
+			params:  webParams(nil),
+			headers: http.Header{"Content-Type": {"application/json"}},
+		},
 		"invalid UTF-8 in a form": {method: http.MethodPost, params: webParams(url.Values{"login_hint": {"\xff"}})},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +251,12 @@ func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 			require.Equal(t, "invalid_request", w.do(v).refusedHere(http.StatusBadRequest))
 		})
 	}
-	big := w.do(visit{method: http.MethodPost, json: true, params: webParams(url.Values{"login_hint": {strings.Repeat("a", 1<<20)}})})
+
+	big := w.do(visit{
+		method: http.MethodPost,
+		json:   true,
+		params: webParams(url.Values{"login_hint": {strings.Repeat("a", 1<<20)}}),
+	})
 	require.Equal(t, "invalid_request", big.refusedHere(http.StatusRequestEntityTooLarge))
 }
 
@@ -221,8 +265,12 @@ func TestInputThatIsNoTextIsRefusedHere(t *testing.T) {
 func TestNoURLComesFromTheRequestsHeaders(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	lies := http.Header{
-		"Forwarded": {"host=evil.test;proto=http"}, "X-Forwarded-Host": {"evil.test"}, "X-Forwarded-Proto": {"http"}, "X-Original-Url": {"https://evil.test/"},
+		"Forwarded":         {"host=evil.test;proto=http"},
+		"X-Forwarded-Host":  {"evil.test"},
+		"X-Forwarded-Proto": {"http"},
+		"X-Original-Url":    {"https://evil.test/"},
 	}
+
 	refused := w.do(visit{host: "evil.test", headers: lies, params: webParams(url.Values{"prompt": {"none"}})})
 	require.Equal(t, issuer, refused.toApplication(callback).Get("iss"))
 	res := w.do(visit{host: "evil.test", headers: lies, params: webParams(nil)})
@@ -256,7 +304,8 @@ func TestHeadChangesNothing(t *testing.T) {
 	require.Equal(t, http.StatusOK, res.StatusCode)
 	require.Empty(t, res.Cookies())
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
-	require.Equal(t, http.StatusOK, w.do(visit{method: http.MethodHead, params: params("nobody", callback, nil)}).StatusCode,
+	require.Equal(t, http.StatusOK,
+		w.do(visit{method: http.MethodHead, params: params("nobody", callback, nil)}).StatusCode,
 		"nothing is looked up")
 	require.Zero(t, w.count(`SELECT count(*) FROM audit_events`))
 }

@@ -59,7 +59,10 @@ func TestAFlowEndsInOneCode(t *testing.T) {
 		require.Equal(t, "st+a te&", q.Get("state"))
 		got := w.code(q.Get("code"))
 		require.Equal(t, []string{"web", callback, challenge, "openid profile", "n-1", ada, acme, sid},
-			[]string{got.ClientID, got.RedirectURI, got.Challenge, got.Scope, got.Nonce, got.UserID, got.TenantID, got.SessionID})
+			[]string{
+				got.ClientID, got.RedirectURI, got.Challenge, got.Scope, got.Nonce, got.UserID,
+				got.TenantID, got.SessionID,
+			})
 		require.False(t, got.Offline)
 
 		w.back(flow, browser).over()
@@ -80,6 +83,7 @@ func TestTheFlowsCookieBindsTheBrowser(t *testing.T) {
 	require.Empty(t, second.Cookies(), "two flows share the browser's cookie")
 	sid, session := w.signIn(ada, nil)
 	w.decide(flow, sid, grants.Consented)
+
 	for name, v := range map[string]visit{
 		"no cookie":                         {},
 		"another browser":                   {browser: secret(t)},
@@ -92,7 +96,9 @@ func TestTheFlowsCookieBindsTheBrowser(t *testing.T) {
 			require.Equal(t, "invalid_request", w.do(v).refusedHere(http.StatusBadRequest))
 		})
 	}
-	require.NotEmpty(t, w.back(flow, browser).toApplication(callback).Get("code"), "the browser that started it still ends it")
+
+	require.NotEmpty(t, w.back(flow, browser).toApplication(callback).Get("code"),
+		"the browser that started it still ends it")
 	require.Equal(t, second.toPages(), w.back(second.toPages(), browser).toPages(), "the other flow goes on")
 }
 
@@ -105,11 +111,17 @@ func TestAFlowEndsForTheBrowserThatHoldsItsSession(t *testing.T) {
 		sid, session := w.signIn(ada, nil)
 		_, another := w.signIn(ada, nil)
 		w.decide(flow, sid, grants.Consented)
-		for name, held := range map[string]string{"none": "", "unknown": secret(t), "another session of the person": another} {
+
+		for name, held := range map[string]string{
+			"none":                          "",
+			"unknown":                       secret(t),
+			"another session of the person": another,
+		} {
 			res := w.do(visit{params: url.Values{"flow": {flow}}, browser: browser, session: held})
 			require.Equal(t, flow, res.toPages(), name)
 			require.Zero(t, w.count(`SELECT count(*) FROM authorization_codes`), name)
 		}
+
 		res := w.do(visit{params: url.Values{"flow": {flow}}, browser: browser, session: session})
 		require.NotEmpty(t, res.toApplication(callback).Get("code"))
 	})
@@ -121,6 +133,7 @@ func TestAFlowThatCannotGoOnIsAPageAndNoRedirect(t *testing.T) {
 	flow, browser := w.start(webParams(nil))
 	device, _ := w.start(webParams(nil))
 	w.exec(`UPDATE authorization_requests SET kind = 'device' WHERE id = $1`, device)
+
 	for name, id := range map[string]string{
 		"an unknown flow":        "flw_nothing",
 		"a flow of 1 KiB":        strings.Repeat("x", 1<<10),
@@ -129,6 +142,7 @@ func TestAFlowThatCannotGoOnIsAPageAndNoRedirect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { w.back(id, browser).over() })
 	}
+
 	w.do(visit{raw: "flow=a&flow=b", browser: browser}).refusedHere(http.StatusBadRequest)
 	sid, _ := w.signIn(ada, nil)
 	w.decide(flow, sid, grants.Consented)
@@ -166,6 +180,7 @@ func TestARefusalIsAccessDenied(t *testing.T) {
 func TestWhatTheEndOfAFlowChecksAgain(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	w.consent(ada, "web", "", "openid profile")
+
 	for _, tc := range []struct {
 		name     string
 		change   url.Values
@@ -176,42 +191,95 @@ func TestWhatTheEndOfAFlowChecksAgain(t *testing.T) {
 		want     string // "pages", an error, or empty for a code
 	}{
 		{name: "remembered consent suffices", decision: grants.SignedIn},
-		{name: "prompt=consent is met by a consent in this flow", change: url.Values{"prompt": {"consent"}}, decision: grants.Consented},
-		{name: "prompt=consent is not met by memory", change: url.Values{"prompt": {"consent"}}, decision: grants.SignedIn, want: "pages"},
-		{name: "prompt=login is met by a sign-in since the flow's start", change: url.Values{"prompt": {"login"}}, decision: grants.SignedIn},
 		{
-			name: "prompt=login is not met by an older one", change: url.Values{"prompt": {"login"}}, decision: grants.SignedIn,
-			session: func(s *sessions.Session) { s.AuthTime = s.AuthTime.Add(-time.Hour) }, want: "pages",
+			name:     "prompt=consent is met by a consent in this flow",
+			change:   url.Values{"prompt": {"consent"}},
+			decision: grants.Consented,
 		},
 		{
-			name: "max_age=0 is not met by an older one", change: url.Values{"max_age": {"0"}}, decision: grants.SignedIn,
-			session: func(s *sessions.Session) { s.AuthTime = s.AuthTime.Add(-time.Hour) }, want: "pages",
+			name:     "prompt=consent is not met by memory",
+			change:   url.Values{"prompt": {"consent"}},
+			decision: grants.SignedIn,
+			want:     "pages",
 		},
-		{name: "select_account is met by any decision", change: url.Values{"prompt": {"select_account"}}, decision: grants.SignedIn},
+		{
+			name:     "prompt=login is met by a sign-in since the flow's start",
+			change:   url.Values{"prompt": {"login"}},
+			decision: grants.SignedIn,
+		},
+		{
+			name:     "prompt=login is not met by an older one",
+			change:   url.Values{"prompt": {"login"}},
+			decision: grants.SignedIn,
+			session:  func(s *sessions.Session) { s.AuthTime = s.AuthTime.Add(-time.Hour) },
+			want:     "pages",
+		},
+		{
+			name:     "max_age=0 is not met by an older one",
+			change:   url.Values{"max_age": {"0"}},
+			decision: grants.SignedIn,
+			session:  func(s *sessions.Session) { s.AuthTime = s.AuthTime.Add(-time.Hour) },
+			want:     "pages",
+		},
+		{
+			name:     "select_account is met by any decision",
+			change:   url.Values{"prompt": {"select_account"}},
+			decision: grants.SignedIn,
+		},
 		{name: "a stronger acr was only a wish", change: url.Values{"acr_values": {"2"}}, decision: grants.SignedIn},
-		{name: "an ended session", decision: grants.SignedIn, session: func(s *sessions.Session) { s.EndedAt = s.CreatedAt }, want: "pages"},
-		{name: "a session that is gone", decision: grants.SignedIn, spoil: `DELETE FROM sessions WHERE id = $1`, want: "pages"},
-		{name: "a session without a tenant", decision: grants.SignedIn, session: func(s *sessions.Session) { s.TenantID = "" }, want: "pages"},
+		{
+			name:     "an ended session",
+			decision: grants.SignedIn,
+			session:  func(s *sessions.Session) { s.EndedAt = s.CreatedAt },
+			want:     "pages",
+		},
+		{
+			name:     "a session that is gone",
+			decision: grants.SignedIn,
+			spoil:    `DELETE FROM sessions WHERE id = $1`,
+			want:     "pages",
+		},
+		{
+			name:     "a session without a tenant",
+			decision: grants.SignedIn,
+			session:  func(s *sessions.Session) { s.TenantID = "" },
+			want:     "pages",
+		},
 		{name: "the person of the hint", decision: grants.SignedIn, hint: ada},
-		{name: "somebody else than the person of the hint", decision: grants.Consented, hint: bob, want: "login_required"},
-		{name: "a person disabled meanwhile", decision: grants.Consented, spoil: `UPDATE users SET disabled_at = updated_at WHERE id = (SELECT user_id FROM sessions WHERE id = $1)`, want: "pages"},
+		{
+			name:     "somebody else than the person of the hint",
+			decision: grants.Consented,
+			hint:     bob,
+			want:     "login_required",
+		},
+		{
+			name:     "a person disabled meanwhile",
+			decision: grants.Consented,
+			spoil:    `UPDATE users SET disabled_at = updated_at WHERE id = (SELECT user_id FROM sessions WHERE id = $1)`,
+			want:     "pages",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			flow, browser := w.start(webParams(tc.change))
 			w.clock.Advance(time.Second)
+
 			if tc.hint != "" {
 				w.exec(`UPDATE authorization_requests SET hint_subject = $1 WHERE id = $2`, tc.hint, flow)
 			}
+
 			sid, _ := w.signIn(ada, tc.session)
 			w.decide(flow, sid, tc.decision)
+
 			if tc.spoil != "" {
 				w.exec(tc.spoil, sid)
 			}
+
 			res := w.back(flow, browser)
 			if tc.want == "pages" {
 				require.Equal(t, flow, res.toPages())
 				return
 			}
+
 			q := res.toApplication(callback)
 			require.Equal(t, tc.want, q.Get("error"))
 			require.Equal(t, tc.want == "", q.Get("code") != "")
@@ -229,6 +297,7 @@ func TestAPostIsAnsweredByItsOwnGet(t *testing.T) {
 			require.NotContains(t, res.Header.Get("Location"), "acme.test", "nothing of the request is in the URL")
 			return res
 		}
+
 		t.Run("a session answers there", func(t *testing.T) {
 			w.consent(ada, "web", "", "openid profile")
 			sid, session := w.signIn(ada, nil)
@@ -236,14 +305,17 @@ func TestAPostIsAnsweredByItsOwnGet(t *testing.T) {
 			q := w.follow(res, visit{session: session}).toApplication(callback)
 			require.Equal(t, sid, w.code(q.Get("code")).SessionID)
 			require.Equal(t, "st+a te&", q.Get("state"))
-			require.NotEmpty(t, w.follow(res, visit{session: session}).toApplication(callback).Get("code"), "it is worth what its parameters are")
+			require.NotEmpty(t, w.follow(res, visit{session: session}).toApplication(callback).Get("code"),
+				"it is worth what its parameters are")
 		})
+
 		t.Run("one that is too long for an address is answered once", func(t *testing.T) {
 			_, session := w.signIn(ada, nil)
 			res := w.do(visit{method: http.MethodPost, params: long(nil)})
 			require.NotEmpty(t, w.follow(res, visit{session: session}).toApplication(callback).Get("code"))
 			w.follow(res, visit{session: session}).over()
 		})
+
 		t.Run("the browser is bound there", func(t *testing.T) {
 			res := posted(url.Values{"login_hint": {"ada@acme.test"}, "max_age": {"0"}, "response_mode": {"form_post"}})
 			bound := w.follow(res, visit{})
@@ -261,6 +333,7 @@ func TestAPostIsAnsweredByItsOwnGet(t *testing.T) {
 			require.Equal(t, http.StatusOK, page.StatusCode)
 			require.Contains(t, page.body, `name="code"`)
 		})
+
 		t.Run("prompt=none is answered there", func(t *testing.T) {
 			q := w.follow(posted(url.Values{"prompt": {"none"}}), visit{}).toApplication(callback)
 			require.Equal(t, "login_required", q.Get("error"))
@@ -309,13 +382,15 @@ func (w *world) race(try func() *reply) {
 			<-gate
 			res := try()
 			switch {
-			case res.StatusCode == http.StatusSeeOther && strings.HasSuffix(res.Header.Get("Location"), "?problem=over"):
+			case res.StatusCode == http.StatusSeeOther &&
+				strings.HasSuffix(res.Header.Get("Location"), "?problem=over"):
 				over.Add(1)
 			case res.StatusCode == http.StatusSeeOther:
 				on.Add(1)
 			}
 		})
 	}
+
 	close(gate)
 	wg.Wait()
 	require.EqualValues(w.t, 1, on.Load())
@@ -335,7 +410,8 @@ func TestExpiredRequestsAndCodesAreRemoved(t *testing.T) {
 		w.runWithKeys()
 		requests := func() int { return w.count(`SELECT count(*) FROM authorization_requests`) }
 		require.Eventually(t, func() bool { return requests() == 1 }, 10*time.Second, 20*time.Millisecond)
-		require.Equal(t, 1, w.count(`SELECT count(*) FROM authorization_codes`), "a used code is remembered for as long as its tokens may live")
+		require.Equal(t, 1, w.count(`SELECT count(*) FROM authorization_codes`),
+			"a used code is remembered for as long as its tokens may live")
 	})
 }
 
@@ -360,5 +436,6 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 
 	w.clock.Advance(66 * time.Minute)
 	w.runWithKeys()
-	require.Eventually(t, func() bool { return w.count(`SELECT count(*) FROM authorization_requests`) == 0 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return w.count(`SELECT count(*) FROM authorization_requests`) == 0 },
+		10*time.Second, 20*time.Millisecond)
 }

@@ -20,9 +20,18 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add("client_id=web&redirect_uri=https://evil.test&response_type=&scope=&max_age=-1")
 	f.Add("flow=x&flow=%00")
 	w := newWorld(f, testkit.SQLite(f))
-	targets := []string{"/auth/flows/flw_", "/auth/flows/fls_", callback + "&", "https://spa.test/cb?", "https://native.test/cb?", private + "?", loopback + "?"}
+	targets := []string{
+		"/auth/flows/flw_", "/auth/flows/fls_", callback + "&", "https://spa.test/cb?", "https://native.test/cb?",
+		private + "?", loopback + "?",
+	}
 	f.Fuzz(func(t *testing.T, query string) {
-		w := &world{t: t, db: w.db, clock: w.clock, service: w.service}
+		w := &world{
+			t:       t,
+			db:      w.db,
+			clock:   w.clock,
+			service: w.service,
+		}
+
 		res := w.do(visit{raw: query, json: true})
 		require.Less(t, res.StatusCode, http.StatusInternalServerError, res.body)
 		location := res.Header.Get("Location")
@@ -30,12 +39,15 @@ func FuzzAuthorize(f *testing.F) {
 			require.Empty(t, location)
 			return
 		}
+
 		if strings.HasPrefix(location, "http://127.0.0.1:") || strings.HasPrefix(location, "http://[::1]") {
 			_, tail, _ := strings.Cut(strings.TrimPrefix(location, "http://"), "/")
 			require.True(t, strings.HasPrefix(tail, "callback?"), location)
 			require.NotContains(t, strings.TrimSuffix(location, tail), "@")
 			return
 		}
-		require.True(t, slices.ContainsFunc(targets, func(p string) bool { return strings.HasPrefix(location, p) }), location)
+
+		require.True(t,
+			slices.ContainsFunc(targets, func(p string) bool { return strings.HasPrefix(location, p) }), location)
 	})
 }

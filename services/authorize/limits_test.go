@@ -22,6 +22,7 @@ func TestAnAddressStoresSoManyRequestsThatFitInNoAddress(t *testing.T) {
 		w.clock.Advance(5 * time.Minute)
 		const flood = "198.51.100.7:4000"
 		w.signIn(ada, nil)
+
 		for i := range mostFlows {
 			v := visit{params: long(nil), from: flood}
 			if i%2 == 1 {
@@ -29,20 +30,29 @@ func TestAnAddressStoresSoManyRequestsThatFitInNoAddress(t *testing.T) {
 			}
 			require.Equal(t, http.StatusSeeOther, w.do(v).StatusCode)
 		}
+
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			for _, asJSON := range []bool{false, true} {
-				r := w.do(visit{method: method, params: long(nil), from: flood, json: asJSON})
+				r := w.do(visit{
+					method: method,
+					params: long(nil),
+					from:   flood,
+					json:   asJSON,
+				})
+
 				r.refusedHere(http.StatusTooManyRequests)
 				require.Equal(t, strconv.Itoa(10*60), r.Header.Get("Retry-After"), "until the window ends")
 				require.Empty(t, r.browserCookie())
 			}
 		}
+
 		require.Equal(t, mostFlows, w.count(`SELECT count(*) FROM authorization_requests`))
 
 		_, session := w.signIn(ada, nil)
 		first := params("first", callback, nil)
 		w.do(visit{params: first, session: session, from: flood}).toApplication(callback)
-		require.Equal(t, mostFlows, w.count(`SELECT count(*) FROM authorization_requests`), "what a session answers at once stores nothing")
+		require.Equal(t, mostFlows, w.count(`SELECT count(*) FROM authorization_requests`),
+			"what a session answers at once stores nothing")
 		w.do(visit{params: long(nil), from: "198.51.100.8:4000"}).toPages()
 		w.do(visit{params: webParams(nil), from: flood}).toPages()
 		w.clock.Advance(10 * time.Minute)
@@ -59,12 +69,15 @@ func TestABrowserUsesUpItsOwnShareAndNotItsAddresss(t *testing.T) {
 		for range share {
 			w.do(visit{params: long(nil), browser: browser}).toPages()
 		}
+
 		for range 3 * mostFlows {
 			w.do(visit{params: long(nil), browser: browser}).refusedHere(http.StatusTooManyRequests)
 		}
+
 		for range mostFlows - share {
 			w.do(visit{params: long(nil), browser: secret(t)}).toPages()
 		}
+
 		w.do(visit{params: long(nil), browser: secret(t)}).refusedHere(http.StatusTooManyRequests)
 	})
 }

@@ -26,9 +26,11 @@ func TestAHintChoosesAmongThePeopleOfABrowser(t *testing.T) {
 		w.clock.Advance(time.Minute)
 		bobs, current := w.signIn(bob, beside)
 		w.signIn(ada, nil) // in another browser
+
 		for _, person := range []string{ada, bob} {
 			w.consent(person, "web", "", "openid profile")
 		}
+
 		subject := func(person string) url.Values {
 			claims := map[string]any{"iss": issuer, "sub": person, "aud": "web", "exp": w.clock.Now().Unix()}
 			return url.Values{"id_token_hint": {sign("JWT", claims)}}
@@ -41,16 +43,21 @@ func TestAHintChoosesAmongThePeopleOfABrowser(t *testing.T) {
 			interact string // the session that answers, or pages
 			silently string // the same with prompt=none, or an error
 		}{
-			"id_token_hint of the current person":    {subject(bob), bobs, bobs},
-			"id_token_hint of another person here":   {subject(ada), adas, adas},
-			"id_token_hint of a person not here":     {subject("usr_eve"), pages, "login_required"},
-			"login_hint of the current person":       {address(bob + "@acme.test"), bobs, bobs},
-			"login_hint in another case":             {address(" USR_BOB@Acme.test "), bobs, bobs},
-			"login_hint of another person here":      {address(ada + "@acme.test"), pages, adas},
-			"login_hint of a person not here":        {address("usr_eve@acme.test"), pages, "account_selection_required"},
-			"login_hint that is not an address":      {address("ada"), bobs, "account_selection_required"},
-			"no hint":                                {nil, bobs, "account_selection_required"},
-			"id_token_hint wins over the login_hint": {url.Values{"id_token_hint": subject(ada)["id_token_hint"], "login_hint": {bob + "@acme.test"}}, adas, adas},
+			"id_token_hint of the current person":  {subject(bob), bobs, bobs},
+			"id_token_hint of another person here": {subject(ada), adas, adas},
+			"id_token_hint of a person not here":   {subject("usr_eve"), pages, "login_required"},
+			"login_hint of the current person":     {address(bob + "@acme.test"), bobs, bobs},
+			"login_hint in another case":           {address(" USR_BOB@Acme.test "), bobs, bobs},
+			"login_hint of another person here":    {address(ada + "@acme.test"), pages, adas},
+			"login_hint of a person not here": {
+				address("usr_eve@acme.test"), pages, "account_selection_required",
+			},
+			"login_hint that is not an address": {address("ada"), bobs, "account_selection_required"},
+			"no hint":                           {nil, bobs, "account_selection_required"},
+			"id_token_hint wins over the login_hint": {
+				url.Values{"id_token_hint": subject(ada)["id_token_hint"], "login_hint": {bob + "@acme.test"}},
+				adas, adas,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				res := w.do(visit{session: current, account: accounts, params: webParams(tc.change)})
@@ -64,11 +71,13 @@ func TestAHintChoosesAmongThePeopleOfABrowser(t *testing.T) {
 				for name, values := range tc.change {
 					change[name] = values
 				}
+
 				q := w.do(visit{session: current, account: accounts, params: webParams(change)}).toApplication(callback)
 				if code := q.Get("code"); code != "" {
 					require.Equal(t, tc.silently, w.code(code).SessionID)
 					return
 				}
+
 				require.Equal(t, tc.silently, q.Get("error"))
 			})
 		}
@@ -81,6 +90,7 @@ func TestAHintChoosesAmongThePeopleOfABrowser(t *testing.T) {
 			q := w.do(visit{session: alone, params: webParams(change)}).toApplication(callback)
 			require.Equal(t, "login_required", q.Get("error"))
 		})
+
 		t.Run("a session is proven by the accounts cookie of its browser", func(t *testing.T) {
 			for _, stolen := range []string{"", secret(t)} {
 				change := subject(ada)
@@ -89,6 +99,7 @@ func TestAHintChoosesAmongThePeopleOfABrowser(t *testing.T) {
 				require.Equal(t, "login_required", q.Get("error"))
 			}
 		})
+
 		t.Run("a session that has ended answers nothing", func(t *testing.T) {
 			w.exec(`UPDATE sessions SET ended_at = $1 WHERE id = $2`, database.At(w.clock.Now()), adas)
 			change := subject(ada)
@@ -109,21 +120,35 @@ func TestARequestThatIsNoNavigationWritesNothing(t *testing.T) {
 			return http.Header{"Sec-Fetch-Mode": {mode}, "Sec-Fetch-Dest": {dest}, "Sec-Fetch-Site": {"cross-site"}}
 		}
 		for range mostFlows {
-			for _, headers := range []http.Header{metadata("no-cors", "image"), metadata("navigate", "iframe"), metadata("cors", "empty")} {
-				for _, p := range []url.Values{webParams(nil), long(nil), params("invented", callback, nil), {"flow": {"flw_x"}}} {
+			for _, headers := range []http.Header{
+				metadata("no-cors", "image"), metadata("navigate", "iframe"), metadata("cors", "empty"),
+			} {
+				for _, p := range []url.Values{
+					webParams(nil), long(nil), params("invented", callback, nil), {"flow": {"flw_x"}},
+				} {
 					res := w.do(visit{params: p, headers: headers})
 					res.refusedHere(http.StatusForbidden)
 					require.Empty(t, res.Cookies())
 				}
-				w.do(visit{method: http.MethodPost, params: webParams(nil), headers: headers}).refusedHere(http.StatusForbidden)
+				w.do(visit{
+					method:  http.MethodPost,
+					params:  webParams(nil),
+					headers: headers,
+				}).refusedHere(http.StatusForbidden)
 			}
 		}
 
 		// A hidden frame that asks for no page hears at once that there is no session.
-		silent := w.do(visit{params: webParams(url.Values{"prompt": {"none"}}), headers: metadata("navigate", "iframe")})
+		silent := w.do(visit{
+			params:  webParams(url.Values{"prompt": {"none"}}),
+			headers: metadata("navigate", "iframe"),
+		})
 		require.Equal(t, "login_required", silent.toApplication(callback).Get("error"))
 		require.Empty(t, silent.Cookies())
-		w.do(visit{params: params("invented", callback, url.Values{"prompt": {"none"}}), headers: metadata("navigate", "iframe")}).
+		w.do(visit{
+			params:  params("invented", callback, url.Values{"prompt": {"none"}}),
+			headers: metadata("navigate", "iframe"),
+		}).
 			refusedHere(http.StatusBadRequest)
 		require.Equal(t, before, testkit.Rows(t, db))
 
@@ -131,6 +156,7 @@ func TestARequestThatIsNoNavigationWritesNothing(t *testing.T) {
 		for range 2 * mostFlows {
 			w.do(visit{params: webParams(nil), headers: metadata("navigate", "document")}).toPages()
 		}
+
 		require.Equal(t, before, testkit.Rows(t, db))
 	})
 }
@@ -154,5 +180,6 @@ func TestARowThatAsksForMoreThanItsApplicationMayGetsNoCode(t *testing.T) {
 			w.back(flow, browser).refusedHere(http.StatusBadRequest)
 		})
 	}
+
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_codes`))
 }

@@ -41,8 +41,11 @@ type code struct {
 func (w *world) code(value string) code {
 	w.t.Helper()
 	var c code
-	require.NoError(w.t, w.db.Get(context.Background(), "test.code", &c, `SELECT client_id, redirect_uri, code_challenge, scope, nonce, resource,
-		grant_id, offline, user_id, tenant_id, session_id, auth_time, acr, expires_at FROM authorization_codes WHERE code_hash = $1`, oauth.HashSecret(value)))
+	require.NoError(w.t,
+		w.db.Get(context.Background(), "test.code", &c,
+			`SELECT client_id, redirect_uri, code_challenge, scope, nonce, resource,
+		grant_id, offline, user_id, tenant_id, session_id, auth_time, acr, expires_at FROM authorization_codes WHERE code_hash = $1`, oauth.HashSecret(
+				value)))
 	return c
 }
 
@@ -54,10 +57,15 @@ func TestASessionAnswersAtOnceWithoutAFlow(t *testing.T) {
 		w.consent(ada, "web", "https://api.test", "openid profile offline_access")
 		sid, session := w.signIn(ada, nil)
 		w.clock.Advance(10 * time.Second)
+
 		for _, prompt := range []string{"", "none"} {
 			q := w.do(visit{session: session, params: webParams(url.Values{
-				"prompt": {prompt}, "scope": {"openid offline_access admin"}, "resource": {"https://api.test"}, "max_age": {"10"},
+				"prompt":   {prompt},
+				"scope":    {"openid offline_access admin"},
+				"resource": {"https://api.test"},
+				"max_age":  {"10"},
 			})}).toApplication(callback + "&")
+
 			require.Equal(t, "st+a te&", q.Get("state"))
 			require.Len(t, q.Get("code"), 43)
 			got := w.code(q.Get("code"))
@@ -66,10 +74,20 @@ func TestASessionAnswersAtOnceWithoutAFlow(t *testing.T) {
 			require.Equal(t, w.clock.Now().Add(-10*time.Second), got.AuthTime.UTC())
 			got.GrantID, got.ExpiresAt, got.AuthTime = "", database.Time{}, database.Time{}
 			require.Equal(t, code{
-				ClientID: "web", RedirectURI: callback, Challenge: challenge, Scope: "openid offline_access", Nonce: "n-1",
-				Resource: "https://api.test", Offline: true, UserID: ada, TenantID: acme, SessionID: sid, ACR: "1",
+				ClientID:    "web",
+				RedirectURI: callback,
+				Challenge:   challenge,
+				Scope:       "openid offline_access",
+				Nonce:       "n-1",
+				Resource:    "https://api.test",
+				Offline:     true,
+				UserID:      ada,
+				TenantID:    acme,
+				SessionID:   sid,
+				ACR:         "1",
 			}, got)
 		}
+
 		require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`), "no flow row")
 	})
 }
@@ -82,17 +100,27 @@ func TestPromptNoneWithSeveralPeopleInOneBrowserAsksWhoIsMeant(t *testing.T) {
 		in := func(s *sessions.Session) { s.BrowserHash = oauth.HashSecret(accounts) }
 		_, alone := w.signIn(ada, in)
 		ask := func(session, prompt string) url.Values {
-			return w.do(visit{session: session, account: accounts, params: params("first", callback, url.Values{"prompt": {prompt}})}).toApplication(callback)
+			return w.do(visit{
+				session: session,
+				account: accounts,
+				params:  params("first", callback, url.Values{"prompt": {prompt}}),
+			}).toApplication(callback)
 		}
 		require.NotEmpty(t, ask(alone, "none").Get("code"), "one person is no question")
 		require.Equal(t, "account_selection_required", ask("", "none").Get("error"), "signed in, but not in use")
 		other, _ := w.signIn(bob, in)
 		require.Equal(t, "account_selection_required", ask(alone, "none").Get("error"))
 		require.NotEmpty(t, ask(alone, "").Get("code"), "without prompt=none the session in use answers")
-		elsewhere := visit{session: alone, account: secret(t), params: params("first", callback, url.Values{"prompt": {"none"}})}
-		require.NotEmpty(t, w.do(elsewhere).toApplication(callback).Get("code"), "another browser's people are none of this one's")
+		elsewhere := visit{
+			session: alone,
+			account: secret(t),
+			params:  params("first", callback, url.Values{"prompt": {"none"}}),
+		}
+		require.NotEmpty(t, w.do(elsewhere).toApplication(callback).Get("code"),
+			"another browser's people are none of this one's")
 
-		w.exec(`UPDATE sessions SET last_seen_at = $1 WHERE id = $2`, database.At(w.clock.Now().Add(-12*time.Hour)), other)
+		w.exec(`UPDATE sessions SET last_seen_at = $1 WHERE id = $2`,
+			database.At(w.clock.Now().Add(-12*time.Hour)), other)
 		require.NotEmpty(t, ask(alone, "none").Get("code"), "who was idle too long is signed in no more")
 	})
 }
@@ -120,16 +148,43 @@ func TestWhatPromptNoneAnswersOverHTTP(t *testing.T) {
 		{"a good session", good, "web", callback, nil, ""},
 		{"no session", "", "web", callback, nil, "login_required"},
 		{"a cookie of nobody's", secret(t), "web", callback, nil, "login_required"},
-		{"an ended session", alive(func(s *sessions.Session) { s.EndedAt = w.clock.Now() }), "web", callback, nil, "login_required"},
-		{"an expired session", alive(func(s *sessions.Session) { s.ExpiresAt = w.clock.Now() }), "web", callback, nil, "login_required"},
-		{"an idle session", alive(func(s *sessions.Session) { s.LastSeenAt = w.clock.Now().Add(-12 * time.Hour) }), "web", callback, nil, "login_required"},
+		{
+			"an ended session", alive(func(s *sessions.Session) { s.EndedAt = w.clock.Now() }), "web",
+			callback, nil, "login_required",
+		},
+		{
+			"an expired session", alive(func(s *sessions.Session) { s.ExpiresAt = w.clock.Now() }), "web",
+			callback, nil, "login_required",
+		},
+		{
+			"an idle session", alive(func(s *sessions.Session) { s.LastSeenAt = w.clock.Now().Add(-12 * time.Hour) }),
+			"web", callback, nil, "login_required",
+		},
 		{"a person who left the tenant", outsider, "first", callback, nil, "login_required"},
 		{"max_age=0", good, "web", callback, url.Values{"max_age": {"0"}}, "login_required"},
-		{"a session without a tenant", alive(func(s *sessions.Session) { s.TenantID = "" }), "web", callback, nil, "account_selection_required"},
-		{"a wider scope than remembered", good, "web", callback, url.Values{"scope": {"openid offline_access"}}, "consent_required"},
-		{"another resource than remembered", good, "web", callback, url.Values{"resource": {"https://api.test"}}, "consent_required"},
-		{"a first-party application needs no consent", good, "first", callback, url.Values{"scope": {"openid offline_access"}}, ""},
-		{"loopback: neither first party nor memory counts (RFC 8252 8.6)", good, "native", "http://127.0.0.1:9999/callback", nil, "interaction_required"},
+		{
+			"a session without a tenant", alive(func(s *sessions.Session) { s.TenantID = "" }), "web", callback, nil,
+			"account_selection_required",
+		},
+		{
+			"a wider scope than remembered", good, "web", callback,
+			url.Values{"scope": {"openid offline_access"}},
+			"consent_required",
+		},
+		{
+			"another resource than remembered", good, "web", callback,
+			url.Values{"resource": {"https://api.test"}},
+			"consent_required",
+		},
+		{
+			"a first-party application needs no consent", good, "first", callback,
+			url.Values{"scope": {"openid offline_access"}},
+			"",
+		},
+		{
+			"loopback: neither first party nor memory counts (RFC 8252 8.6)", good, "native",
+			"http://127.0.0.1:9999/callback", nil, "interaction_required",
+		},
 		{"a private scheme likewise (RFC 8252 8.6)", good, "native", private, nil, "interaction_required"},
 		{"a native application on https counts as itself", good, "native", "https://native.test/cb", nil, ""},
 		{"an acr we cannot vouch for is only a wish", good, "web", callback, url.Values{"acr_values": {"2"}}, ""},
@@ -142,6 +197,7 @@ func TestWhatPromptNoneAnswersOverHTTP(t *testing.T) {
 			require.Equal(t, tc.want == "", q.Get("code") != "")
 		})
 	}
+
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`), "prompt=none never reaches the pages")
 }
 
@@ -151,6 +207,7 @@ func TestWhatSendsASignedInPersonToThePages(t *testing.T) {
 	w.consent(ada, "web", "", "openid profile")
 	_, session := w.signIn(ada, nil)
 	w.clock.Advance(time.Hour)
+
 	for name, tc := range map[string]struct {
 		client   string
 		redirect string
@@ -177,9 +234,11 @@ func TestASessionIsTouchedAtMostOnceAMinute(t *testing.T) {
 	sid, session := w.signIn(ada, nil)
 	seen := func() time.Time {
 		var at database.Time
-		require.NoError(t, w.db.Get(t.Context(), "test.seen", &at, `SELECT last_seen_at FROM sessions WHERE id = $1`, sid))
+		require.NoError(t,
+			w.db.Get(t.Context(), "test.seen", &at, `SELECT last_seen_at FROM sessions WHERE id = $1`, sid))
 		return at.UTC()
 	}
+
 	start := w.clock.Now()
 	w.clock.Advance(59 * time.Second)
 	w.do(visit{session: session, params: params("first", callback, nil)}).toApplication(callback)
@@ -213,11 +272,18 @@ func TestIDTokenHint(t *testing.T) {
 		"no subject":                        {sign("JWT", claims(issuer, "", "web")), "invalid_request"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := w.do(visit{session: session, params: webParams(url.Values{"id_token_hint": {tc.hint}, "prompt": {"none"}})}).toApplication(callback)
+			q := w.do(visit{
+				session: session,
+				params:  webParams(url.Values{"id_token_hint": {tc.hint}, "prompt": {"none"}}),
+			}).toApplication(callback)
 			require.Equal(t, tc.want, q.Get("error"))
 		})
 	}
-	flow := w.do(visit{session: session, params: webParams(url.Values{"id_token_hint": {sign("JWT", claims(issuer, bob, "web"))}})}).toPages()
+
+	flow := w.do(visit{
+		session: session,
+		params:  webParams(url.Values{"id_token_hint": {sign("JWT", claims(issuer, bob, "web"))}}),
+	}).toPages()
 	require.Equal(t, bob, w.request(flow).HintSubject, "without prompt=none another person signs in")
 }
 
@@ -240,9 +306,22 @@ func (w *world) runWithKeys() (sign func(typ string, claims any) string) {
 	kid := signing.Thumbprint(public)
 	schedule := keystore.New(w.db)
 	require.NoError(w.t, schedule.Insert(ctx, signing.Key{
-		KID: kid, Algorithm: signing.ES256, Generation: 1, Ref: ref, PublicKey: public, PublishedAt: w.clock.Now(), ActiveFrom: w.clock.Now(),
+		KID:         kid,
+		Algorithm:   signing.ES256,
+		Generation:  1,
+		Ref:         ref,
+		PublicKey:   public,
+		PublishedAt: w.clock.Now(),
+		ActiveFrom:  w.clock.Now(),
 	}))
-	ring := signing.NewRing(signing.RingOptions{Schedule: schedule, Backend: keys, Now: w.clock.Now, Logger: testkit.Logger(w.t)})
+
+	ring := signing.NewRing(signing.RingOptions{
+		Schedule: schedule,
+		Backend:  keys,
+		Now:      w.clock.Now,
+		Logger:   testkit.Logger(w.t),
+	})
+
 	require.NoError(w.t, ring.Load(ctx))
 	running, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -257,9 +336,14 @@ func (w *world) runWithKeys() (sign func(typ string, claims any) string) {
 		require.NoError(w.t, err)
 		return token
 	}
+
 	hint := sign("JWT", map[string]any{"iss": issuer, "sub": ada, "aud": "web", "jti": rand.Text()})
 	require.Eventually(w.t, func() bool {
-		return w.do(visit{params: webParams(url.Values{"prompt": {"none"}, "id_token_hint": {hint}})}).StatusCode == http.StatusSeeOther
+		return w.do(visit{params: webParams(url.Values{
+			"prompt":        {"none"},
+			"id_token_hint": {hint},
+		})}).StatusCode == http.StatusSeeOther
 	}, 10*time.Second, 20*time.Millisecond)
+
 	return sign
 }

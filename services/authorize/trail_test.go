@@ -17,7 +17,10 @@ func TestTheTrailTellsOfEachCodeForWhomItIsAndWhetherAPageWasShown(t *testing.T)
 		w := newWorld(t, db)
 		w.consent(ada, "web", "https://api.test", "openid profile")
 		id, session := w.signIn(ada, nil)
-		w.do(visit{session: session, params: webParams(url.Values{"scope": {"openid"}, "resource": {"https://api.test"}})}).toApplication(callback + "&")
+		w.do(visit{
+			session: session,
+			params:  webParams(url.Values{"scope": {"openid"}, "resource": {"https://api.test"}}),
+		}).toApplication(callback + "&")
 
 		records, err := auditstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)

@@ -69,6 +69,7 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 		cookies: map[string]string{},
 		holds:   map[string]string{},
 	}
+
 	w.seed()
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
@@ -78,16 +79,29 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 		Tokens:     servicekit.Tokens{AccessTokenTTL: time.Hour, CodeTTL: time.Minute},
 		Limits:     servicekit.Limits{Flows: mostFlows, Window: 15 * time.Minute},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
-	}, authorize.Deps{DB: own, Logger: testkit.Logger(t), Now: w.clock.Now, Random: rand.Reader})
+	}, authorize.Deps{
+		DB:     own,
+		Logger: testkit.Logger(t),
+		Now:    w.clock.Now,
+		Random: rand.Reader,
+	})
+
 	require.NoError(t, err)
+
 	return w
 }
 
 func application(id string, kind directory.ApplicationType, redirects ...string) *directory.Application {
 	return &directory.Application{
-		ClientID: id, Name: id, Type: kind, ScopeLevel: directory.Global, Active: true, RedirectURIs: redirects,
-		Grants: []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
-		Scopes: oauth.Scopes{"openid", "profile", "offline_access"}, Audiences: []string{"https://api.test"},
+		ClientID:     id,
+		Name:         id,
+		Type:         kind,
+		ScopeLevel:   directory.Global,
+		Active:       true,
+		RedirectURIs: redirects,
+		Grants:       []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
+		Scopes:       oauth.Scopes{"openid", "profile", "offline_access"},
+		Audiences:    []string{"https://api.test"},
 	}
 }
 
@@ -109,13 +123,26 @@ func (w *world) seed() {
 	}
 	ctx, now := w.t.Context(), w.clock.Now()
 	require.NoError(w.t, directorystore.NewOperator(w.db).Tx(ctx, func(op *directorystore.Writer) error {
-		require.NoError(w.t, op.SaveTenant(ctx, directory.Tenant{ID: acme, Slug: "acme", Name: "Acme", Active: true}, nil, now))
+		require.NoError(w.t, op.SaveTenant(ctx, directory.Tenant{
+			ID:     acme,
+			Slug:   "acme",
+			Name:   "Acme",
+			Active: true,
+		}, nil, now))
+
 		for _, id := range []string{ada, bob} {
-			require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: id, Email: id + "@acme.test", Name: id, Active: true}, []string{acme}, now))
+			require.NoError(w.t, op.SaveUser(ctx, directory.User{
+				ID:     id,
+				Email:  id + "@acme.test",
+				Name:   id,
+				Active: true,
+			}, []string{acme}, now))
 		}
+
 		for _, app := range apps {
 			require.NoError(w.t, op.SaveApplication(ctx, app, now))
 		}
+
 		return op.DisableApplication(ctx, "disabled", now)
 	}))
 }
@@ -143,16 +170,26 @@ func (w *world) signIn(userID string, change func(*sessions.Session)) (id, value
 	require.NoError(w.t, err)
 	now := w.clock.Now()
 	s := &sessions.Session{
-		ID: id, UserID: userID, TenantID: acme, AuthTime: now, ACR: "1", AMR: []string{"pwd"},
-		CreatedAt: now, LastSeenAt: now, ExpiresAt: now.Add(720 * time.Hour),
+		ID:         id,
+		UserID:     userID,
+		TenantID:   acme,
+		AuthTime:   now,
+		ACR:        "1",
+		AMR:        []string{"pwd"},
+		CreatedAt:  now,
+		LastSeenAt: now,
+		ExpiresAt:  now.Add(720 * time.Hour),
 	}
 	if change != nil {
 		change(s)
 	}
+
 	w.exec(`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at, browser_hash)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		s.ID, oauth.HashSecret(value), s.UserID, s.TenantID, database.At(s.AuthTime), s.ACR, database.JSON[[]string]{V: s.AMR},
-		database.At(s.CreatedAt), database.At(s.LastSeenAt), database.At(s.ExpiresAt), database.At(s.EndedAt), s.BrowserHash)
+		s.ID, oauth.HashSecret(value), s.UserID, s.TenantID, database.At(s.AuthTime), s.ACR,
+		database.JSON[[]string]{V: s.AMR},
+		database.At(s.CreatedAt), database.At(s.LastSeenAt), database.At(s.ExpiresAt),
+		database.At(s.EndedAt), s.BrowserHash)
 	w.cookies[id] = value
 	return id, value
 }
@@ -200,7 +237,8 @@ func long(change url.Values) url.Values {
 func (w *world) decide(flow, sessionID string, d grants.Decision) {
 	w.t.Helper()
 	w.holds[flow] = w.cookies[sessionID]
-	require.NoError(w.t, grantstore.NewForSession(w.db).Decide(context.Background(), flow, d, sessionID, acme, w.clock.Now()))
+	require.NoError(w.t,
+		grantstore.NewForSession(w.db).Decide(context.Background(), flow, d, sessionID, acme, w.clock.Now()))
 }
 
 // visit is a request by one browser.
@@ -238,28 +276,37 @@ func (w *world) do(v visit) *reply {
 			r.URL.RawQuery = v.params.Encode()
 		}
 	}
+
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+
 	if v.json {
 		r.Header.Set("Accept", "application/json")
 	}
+
 	if v.from != "" {
 		r.RemoteAddr = v.from
 	}
+
 	if v.host != "" {
 		r.Host = v.host
 	}
+
 	for name, values := range v.headers {
 		r.Header[name] = values
 	}
+
 	if v.browser != "" {
 		r.AddCookie(&http.Cookie{Name: browserCookie, Value: v.browser})
 	}
+
 	if v.session != "" {
 		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: v.session})
 	}
+
 	if v.account != "" {
 		r.AddCookie(&http.Cookie{Name: accountsCookie, Value: v.account})
 	}
+
 	rec := httptest.NewRecorder()
 	w.service.Handler.ServeHTTP(rec, r)
 	return &reply{Response: rec.Result(), t: w.t, body: rec.Body.String()}
@@ -292,10 +339,12 @@ func (r *reply) refusedHere(status int) string {
 	r.t.Helper()
 	require.Equal(r.t, status, r.StatusCode, r.body)
 	require.Empty(r.t, r.Header.Get("Location"))
+
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		require.Contains(r.t, r.Header.Get("Content-Type"), "text/html")
 		return ""
 	}
+
 	var body struct {
 		Error       string `json:"error"`
 		Description string `json:"error_description"`
@@ -327,9 +376,14 @@ func (r *reply) browserCookie() string {
 // a parameter.
 func params(clientID, redirectURI string, changes url.Values) url.Values {
 	p := url.Values{
-		"response_type": {"code"}, "client_id": {clientID}, "redirect_uri": {redirectURI},
-		"scope": {"openid profile"}, "state": {"st+a te&"}, "nonce": {"n-1"},
-		"code_challenge": {challenge}, "code_challenge_method": {"S256"},
+		"response_type":         {"code"},
+		"client_id":             {clientID},
+		"redirect_uri":          {redirectURI},
+		"scope":                 {"openid profile"},
+		"state":                 {"st+a te&"},
+		"nonce":                 {"n-1"},
+		"code_challenge":        {challenge},
+		"code_challenge_method": {"S256"},
 	}
 	for name, values := range changes {
 		if len(values) == 0 {
@@ -338,6 +392,7 @@ func params(clientID, redirectURI string, changes url.Values) url.Values {
 			p[name] = values
 		}
 	}
+
 	return p
 }
 

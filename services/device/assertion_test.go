@@ -48,10 +48,15 @@ func TestAnApplicationWithKeysAuthenticatesByAssertion(t *testing.T) {
 			return w.do(visit{method: http.MethodPost, path: authorizePath, form: url.Values{
 				"client_assertion_type": {clientauth.AssertionType},
 				"client_assertion": {sign(t, signer, map[string]any{
-					"iss": "strict", "sub": "strict", "aud": origin + "/api/v1/platform/oauth", "jti": jti, "exp": w.clock.Now().Add(time.Minute).Unix(),
+					"iss": "strict",
+					"sub": "strict",
+					"aud": origin + "/api/v1/platform/oauth",
+					"jti": jti,
+					"exp": w.clock.Now().Add(time.Minute).Unix(),
 				})},
 			}})
 		}
+
 		ask(key, "a").json(http.StatusOK)
 		require.Equal(t, "invalid_client", ask(key, "a").json(http.StatusUnauthorized)["error"], "a jti is used once")
 		ask(key, "b").json(http.StatusOK)

@@ -59,33 +59,47 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
+
 	if cfg.Limits.UserCode < 1 || cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("device: configuration missing: Limits and Encryption are needed")
 	}
+
 	ui, err := webui.New()
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	clients, err := setup.Authenticator(setup.Config{Service: name, Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
+
+	clients, err := setup.Authenticator(setup.Config{
+		Service:    name,
+		Server:     cfg.Server,
+		Limits:     cfg.Limits,
+		Encryption: cfg.Encryption,
+		Outbound:   cfg.Outbound,
+	}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
+
 	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
+
 	usecases := newDevice(cfg, deps, clients, sealer)
 	edge, err := httpapi.New(usecases, cookie.Jar{Secure: cfg.Server.Secure()}, cfg.Server.Origin(), ui)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
-	told := refusals.New(audit.DeviceRefused, auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
+
+	told := refusals.New(audit.DeviceRefused,
+		auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.ErrorPage = edge.Handlers(), told.Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(options)
 	if err != nil {
 		return nil, fmt.Errorf("device: %w", err)
 	}
+
 	return &servicekit.Service{
 		Handler: handler,
 		Run:     func(ctx context.Context) error { return sweep(ctx, deps) },
@@ -94,26 +108,37 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 }
 
 func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator, sealer *sealed.Sealer) *app.Device {
-	rows, guesses, secret := grantstore.NewForDevice(deps.DB).Sealing(sealer), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
+	rows, guesses, secret := grantstore.NewForDevice(deps.DB).Sealing(
+		sealer), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
 	return &app.Device{Config: app.Config{
-		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: name, MeterProvider: deps.MeterProvider}),
-		Clients:      clients,
-		People:       directorystore.NewPeople(deps.DB),
-		Sessions:     sessionstore.New(deps.DB),
-		Codes:        rows,
-		Crowds:       rows,
-		SignIns:      rows,
-		Guesses:      guesses,
-		Starts:       &limits.Flows{Counter: guesses, Secret: secret, Most: cfg.Limits.Flows, Window: cfg.Limits.Window},
-		Trail:        auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
-		SessionIdle:  cfg.Sessions.Idle,
-		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
-		GuessRule:    cfg.Limits.Rule(cfg.Limits.UserCode),
-		MaxWaiting:   domain.MaxWaiting,
-		GuessSecret:  secret,
-		Now:          deps.Now,
-		Random:       deps.Random,
-		Logger:       deps.Logger,
+		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{
+			Now:           deps.Now,
+			Changes:       deps.Changes,
+			Component:     name,
+			MeterProvider: deps.MeterProvider,
+		}),
+		Clients:  clients,
+		People:   directorystore.NewPeople(deps.DB),
+		Sessions: sessionstore.New(deps.DB),
+		Codes:    rows,
+		Crowds:   rows,
+		SignIns:  rows,
+		Guesses:  guesses,
+		Starts: &limits.Flows{
+			Counter: guesses,
+			Secret:  secret,
+			Most:    cfg.Limits.Flows,
+			Window:  cfg.Limits.Window,
+		},
+		Trail:       auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
+		SessionIdle: cfg.Sessions.Idle,
+		CodeTTL:     cfg.Tokens.DeviceCodeTTL,
+		GuessRule:   cfg.Limits.Rule(cfg.Limits.UserCode),
+		MaxWaiting:  domain.MaxWaiting,
+		GuessSecret: secret,
+		Now:         deps.Now,
+		Random:      deps.Random,
+		Logger:      deps.Logger,
 	}}
 }
 
@@ -130,5 +155,6 @@ func sweep(ctx context.Context, deps Deps) error {
 	} {
 		tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, remove) })
 	}
+
 	return tasks.Wait()
 }

@@ -29,11 +29,13 @@ func TestADeviceGetsItsCodes(t *testing.T) {
 		require.Len(t, body["device_code"], 43)
 		require.Regexp(t, `^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$`, body["user_code"])
 		require.Equal(t, "https://id.test/device", body["verification_uri"])
-		require.Equal(t, "https://id.test/device?user_code="+body["user_code"].(string), body["verification_uri_complete"])
+		require.Equal(t, "https://id.test/device?user_code="+body["user_code"].(string),
+			body["verification_uri_complete"])
 		require.EqualValues(t, 600, body["expires_in"])
 		require.EqualValues(t, 5, body["interval"])
-		require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE device_code_hash = $1 AND user_code = $2 AND scope = 'openid'`,
-			oauth.HashSecret(body["device_code"].(string)), body["user_code"]))
+		require.Equal(t, 1,
+			w.count(`SELECT count(*) FROM device_codes WHERE device_code_hash = $1 AND user_code = $2 AND scope = 'openid'`,
+				oauth.HashSecret(body["device_code"].(string)), body["user_code"]))
 	})
 }
 
@@ -63,28 +65,67 @@ func TestWhoMayAskForCodes(t *testing.T) {
 		{"by Basic alone (RFC 8628 3.1)", url.Values{"scope": {"openid"}}, basic("web", appSecret), 200, ""},
 		{"by Basic alone, wrong", url.Values{"scope": {"openid"}}, basic("web", "wrong"), 401, "invalid_client"},
 		{"a strict one by Basic alone", url.Values{"scope": {"openid"}}, basic("strict", appSecret), 200, ""},
-		{"by a header that is none", url.Values{"scope": {"openid"}}, http.Header{"Authorization": {"Bearer x"}}, 401, "invalid_client"},
+		{
+			"by a header that is none",
+			url.Values{"scope": {"openid"}},
+			http.Header{"Authorization": {"Bearer x"}},
+			401, "invalid_client",
+		},
 		{"an unknown parameter twice", url.Values{"client_id": {"tv"}, "x": {"1", "2"}}, nil, 200, ""},
 		{"scope twice", url.Values{"client_id": {"tv"}, "scope": {"openid", "openid"}}, nil, 400, "invalid_request"},
-		{"with a wrong secret", url.Values{"client_id": {"web"}, "client_secret": {"wrong"}}, nil, 401, "invalid_client"},
-		{"with a wrong secret by Basic", url.Values{"client_id": {"web"}}, basic("web", "wrong"), 401, "invalid_client"},
-		{"a public one with a secret", url.Values{"client_id": {"tv"}, "client_secret": {"x"}}, nil, 401, "invalid_client"},
-		{"by two methods", url.Values{"client_id": {"web"}, "client_secret": {appSecret}}, basic("web", appSecret), 400, "invalid_request"},
+		{
+			"with a wrong secret",
+			url.Values{"client_id": {"web"}, "client_secret": {"wrong"}},
+			nil, 401, "invalid_client",
+		},
+		{
+			"with a wrong secret by Basic",
+			url.Values{"client_id": {"web"}},
+			basic("web", "wrong"), 401, "invalid_client",
+		},
+		{
+			"a public one with a secret",
+			url.Values{"client_id": {"tv"}, "client_secret": {"x"}},
+			nil, 401, "invalid_client",
+		},
+		{
+			"by two methods",
+			url.Values{"client_id": {"web"}, "client_secret": {appSecret}},
+			basic("web", appSecret), 400, "invalid_request",
+		},
 		{"as somebody else", url.Values{"client_id": {"tv"}}, basic("web", appSecret), 400, "invalid_request"},
 		{"a strict one by its name alone", url.Values{"client_id": {"strict"}}, nil, 401, "invalid_client"},
-		{"a strict one with its secret", url.Values{"client_id": {"strict"}, "client_secret": {appSecret}}, nil, 200, ""},
+		{
+			"a strict one with its secret",
+			url.Values{"client_id": {"strict"}, "client_secret": {appSecret}},
+			nil, 200, "",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			res := w.do(visit{method: http.MethodPost, path: authorizePath, form: tc.form, headers: tc.headers})
+			res := w.do(visit{
+				method:  http.MethodPost,
+				path:    authorizePath,
+				form:    tc.form,
+				headers: tc.headers,
+			})
+
 			body := res.json(tc.status)
 			if tc.want != "" {
 				require.Equal(t, tc.want, body["error"])
 			}
+
 			challenged := tc.status == 401 && tc.headers != nil
 			require.Equal(t, challenged, res.Header.Get("WWW-Authenticate") != "", "RFC 6749 5.2")
 		})
 	}
-	res := w.do(visit{method: http.MethodPost, path: authorizePath, body: `{"client_id":"tv"}`, kind: "application/json"})
+
+	res := w.do(visit{
+		method: http.MethodPost,
+		path:   authorizePath,
+		body:   `{"client_id":"tv"}`,
+		kind:   "application/json",
+	})
+
 	require.Equal(t, "invalid_request", res.json(http.StatusBadRequest)["error"])
 }
 
@@ -93,26 +134,44 @@ func TestWhatAUserCodeStandsFor(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
 	_, session := w.signIn()
+
 	for name, typed := range map[string]string{
-		"as shown": code, "in lower case": strings.ToLower(code), "without the hyphen": strings.ReplaceAll(code, "-", ""), "with spaces": " " + strings.Join(strings.Split(code, ""), " "),
+		"as shown":           code,
+		"in lower case":      strings.ToLower(code),
+		"without the hyphen": strings.ReplaceAll(code, "-", ""),
+		"with spaces":        " " + strings.Join(strings.Split(code, ""), " "),
 	} {
 		t.Run(name, func(t *testing.T) {
 			body := w.do(visit{path: verifyPath, query: url.Values{"user_code": {typed}}}).json(http.StatusOK)
 			require.Equal(t, map[string]any{
-				"application_name": "The tv", "client_id": "tv", "scopes": []any{"openid", "profile"}, "user_code": code, "expires_in": float64(600),
+				"application_name": "The tv",
+				"client_id":        "tv",
+				"scopes":           []any{"openid", "profile"},
+				"user_code":        code,
+				"expires_in":       float64(600),
 			}, body, "anonymous callers get no token")
 		})
 	}
+
 	require.NotEmpty(t, w.csrf(code, session))
 	require.Equal(t, "invalid_request", w.do(visit{path: verifyPath}).json(http.StatusUnprocessableEntity)["error"])
-	for name, typed := range map[string]string{"unknown": "BBBB-BBBB", "no code": "hello", "empty": "", "long": strings.Repeat("B", 5000)} {
+
+	for name, typed := range map[string]string{
+		"unknown": "BBBB-BBBB",
+		"no code": "hello",
+		"empty":   "",
+		"long":    strings.Repeat("B", 5000),
+	} {
 		t.Run(name, func(t *testing.T) {
 			body := w.do(visit{path: verifyPath, query: url.Values{"user_code": {typed}}}).json(http.StatusNotFound)
 			require.Equal(t, "invalid_grant", body["error"])
 		})
 	}
+
 	w.clock.Advance(10 * time.Minute)
-	require.Equal(t, "invalid_grant", w.do(visit{path: verifyPath, query: url.Values{"user_code": {code}}}).json(http.StatusNotFound)["error"], "expired")
+	require.Equal(t, "invalid_grant",
+		w.do(visit{path: verifyPath, query: url.Values{"user_code": {code}}}).json(http.StatusNotFound)["error"],
+		"expired")
 }
 
 // RFC 8628 3.3.
@@ -124,7 +183,10 @@ func TestAnApprovalTellsWhoApproved(t *testing.T) {
 				return visit{form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf}}}
 			},
 			"JSON": func(code, csrf string) visit {
-				return visit{body: `{"user_code":"` + code + `","action":"approve","csrf_token":"` + csrf + `"}`, kind: "application/json; charset=utf-8"}
+				return visit{
+					body: `{"user_code":"` + code + `","action":"approve","csrf_token":"` + csrf + `"}`,
+					kind: "application/json; charset=utf-8",
+				}
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -133,8 +195,10 @@ func TestAnApprovalTellsWhoApproved(t *testing.T) {
 				v := send(code, w.csrf(code, session))
 				v.method, v.path, v.session = http.MethodPost, verifyPath, session
 				require.Equal(t, map[string]any{"status": "approved"}, w.do(v).json(http.StatusOK))
-				require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND decision = 'approved' AND grant_id LIKE 'gnt_%'
-					AND user_id = $2 AND tenant_id = $3 AND auth_time = $4 AND acr = '1'`, code, ada, acme, database.At(w.clock.Now())))
+				require.Equal(t, 1,
+					w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND decision = 'approved' AND grant_id LIKE 'gnt_%'
+					AND user_id = $2 AND tenant_id = $3 AND auth_time = $4 AND acr = '1'`, code, ada, acme,
+						database.At(w.clock.Now())))
 				require.Equal(t, "invalid_grant", w.do(v).json(http.StatusNotFound)["error"], "a code is decided once")
 			})
 		}
@@ -146,7 +210,13 @@ func TestADenialGrantsNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
 	_, session := w.signIn()
-	res := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {"deny"}, "csrf_token": {w.csrf(code, session)}}})
+	res := w.do(visit{
+		method:  http.MethodPost,
+		path:    verifyPath,
+		session: session,
+		form:    url.Values{"user_code": {code}, "action": {"deny"}, "csrf_token": {w.csrf(code, session)}},
+	})
+
 	require.Equal(t, map[string]any{"status": "denied"}, res.json(http.StatusOK))
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND decision = 'denied'
 		AND grant_id = '' AND tenant_id = '' AND acr = ''`, code), "who denied is known, to show it to them again, and no more")
@@ -160,7 +230,13 @@ func TestADecisionIsRefused(t *testing.T) {
 	_, stranger := w.signIn()
 	csrf := w.csrf(code, session)
 	good := func(change func(*visit)) visit {
-		v := visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf}}}
+		v := visit{
+			method:  http.MethodPost,
+			path:    verifyPath,
+			session: session,
+			form:    url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf}},
+		}
+
 		change(&v)
 		return v
 	}
@@ -168,30 +244,48 @@ func TestADecisionIsRefused(t *testing.T) {
 		visit  visit
 		status int
 	}{
-		"without a session":                    {good(func(v *visit) { v.session = "" }), 401},
-		"without a session, whatever the code": {good(func(v *visit) { v.session, v.form = "", url.Values{"user_code": {"x"}} }), 401},
-		"without the token":                    {good(func(v *visit) { v.form.Del("csrf_token") }), 403},
-		"with the token of another code":       {good(func(v *visit) { v.form.Set("user_code", other) }), 403},
-		"with the token of another session":    {good(func(v *visit) { v.session = stranger }), 403},
-		"from another site":                    {good(func(v *visit) { v.headers = http.Header{"Sec-Fetch-Site": {"cross-site"}} }), 403},
-		"from a sibling site":                  {good(func(v *visit) { v.headers = http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {origin}} }), 403},
-		"from nowhere":                         {good(func(v *visit) { v.foreign = true }), 403},
-		"from another origin":                  {good(func(v *visit) { v.foreign, v.headers = true, http.Header{"Origin": {"https://evil.test"}} }), 403},
-		"with an unknown action":               {good(func(v *visit) { v.form.Set("action", "maybe") }), 400},
-		"with a parameter twice":               {good(func(v *visit) { v.form.Add("action", "deny") }), 400},
-		"as text":                              {good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":""}`, "text/plain" }), 400},
-		"as JSON that is none":                 {good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":`, "application/json" }), 400},
-		"as JSON with more behind it":          {good(func(v *visit) { v.form, v.body, v.kind = nil, `{} {}`, "application/json" }), 400},
-		"as JSON of another shape":             {good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":1}`, "application/json" }), 400},
-		"about a code that nobody waits with":  {good(func(v *visit) { v.form.Set("user_code", "BBBB-BBBB") }), 404},
+		"without a session": {good(func(v *visit) { v.session = "" }), 401},
+		"without a session, whatever the code": {
+			good(func(v *visit) { v.session, v.form = "", url.Values{"user_code": {"x"}} }), 401,
+		},
+		"without the token":                 {good(func(v *visit) { v.form.Del("csrf_token") }), 403},
+		"with the token of another code":    {good(func(v *visit) { v.form.Set("user_code", other) }), 403},
+		"with the token of another session": {good(func(v *visit) { v.session = stranger }), 403},
+		"from another site": {
+			good(func(v *visit) { v.headers = http.Header{"Sec-Fetch-Site": {"cross-site"}} }), 403,
+		},
+		"from a sibling site": {
+			good(func(v *visit) { v.headers = http.Header{"Sec-Fetch-Site": {"same-site"}, "Origin": {origin}} }), 403,
+		},
+		"from nowhere": {good(func(v *visit) { v.foreign = true }), 403},
+		"from another origin": {
+			good(func(v *visit) { v.foreign, v.headers = true, http.Header{"Origin": {"https://evil.test"}} }), 403,
+		},
+		"with an unknown action": {good(func(v *visit) { v.form.Set("action", "maybe") }), 400},
+		"with a parameter twice": {good(func(v *visit) { v.form.Add("action", "deny") }), 400},
+		"as text": {
+			good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":""}`, "text/plain" }), 400,
+		},
+		"as JSON that is none": {
+			good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":`, "application/json" }), 400,
+		},
+		"as JSON with more behind it": {
+			good(func(v *visit) { v.form, v.body, v.kind = nil, `{} {}`, "application/json" }), 400,
+		},
+		"as JSON of another shape": {
+			good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":1}`, "application/json" }), 400,
+		},
+		"about a code that nobody waits with": {good(func(v *visit) { v.form.Set("user_code", "BBBB-BBBB") }), 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NotEmpty(t, w.do(tc.visit).json(tc.status)["error_description"])
 		})
 	}
+
 	require.Zero(t, w.count(`SELECT count(*) FROM device_codes WHERE decision <> ''`))
 	byOrigin := w.do(good(func(v *visit) { v.foreign, v.headers = true, http.Header{"Origin": {origin}} }))
-	require.Equal(t, "approved", byOrigin.json(http.StatusOK)["status"], "our own Origin suffices where Sec-Fetch-Site is not sent")
+	require.Equal(t, "approved", byOrigin.json(http.StatusOK)["status"],
+		"our own Origin suffices where Sec-Fetch-Site is not sent")
 }
 
 // RFC 8628 3.3.
@@ -201,7 +295,13 @@ func TestAPersonWhoLeftTheTenantDecidesNothing(t *testing.T) {
 	_, session := w.signIn()
 	csrf := w.csrf(code, session)
 	w.exec(`DELETE FROM memberships WHERE user_id = $1`, ada)
-	res := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf}}})
+	res := w.do(visit{
+		method:  http.MethodPost,
+		path:    verifyPath,
+		session: session,
+		form:    url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf}},
+	})
+
 	require.Equal(t, "login_required", res.json(http.StatusUnauthorized)["error"])
 }
 
@@ -231,8 +331,15 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 		require.Equal(t, code, sealedFlow.UserCode)
 
 		back := func(browser, session string) *reply {
-			return w.do(visit{path: pagePath, page: true, browser: browser, session: session, query: url.Values{"flow": {flow}}})
+			return w.do(visit{
+				path:    pagePath,
+				page:    true,
+				browser: browser,
+				session: session,
+				query:   url.Values{"flow": {flow}},
+			})
 		}
+
 		require.Equal(t, "/auth/flows/"+flow, back(browser, "").Header.Get("Location"), "not done there yet")
 		sid, session := w.signIn()
 		w.decide(flow, sid)
@@ -243,21 +350,47 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 		for _, held := range []string{"", other} {
 			require.Equal(t, "/auth/flows/"+flow, back(browser, held).Header.Get("Location"))
 		}
+
 		require.Equal(t, "/device?user_code="+code, back(browser, session).Header.Get("Location"))
-		require.Equal(t, "/device?user_code="+code, back(browser, session).Header.Get("Location"), "reloading is harmless")
+		require.Equal(t, "/device?user_code="+code,
+			back(browser, session).Header.Get("Location"), "reloading is harmless")
 
 		// The page names the application, what it asks for, and warns (RFC 8628 5.4).
-		approve := w.do(visit{path: pagePath, page: true, session: session, query: url.Values{"user_code": {code}}})
+		approve := w.do(visit{
+			path:    pagePath,
+			page:    true,
+			session: session,
+			query:   url.Values{"user_code": {code}},
+		})
+
 		require.Equal(t, http.StatusOK, approve.StatusCode)
-		for _, text := range []string{"The tv", "Confirm who you are", "See your name", "ada@acme.test", "started this yourself", code, w.csrf(code, session)} {
+
+		for _, text := range []string{
+			"The tv", "Confirm who you are", "See your name", "ada@acme.test", "started this yourself",
+			code, w.csrf(code, session),
+		} {
 			require.Contains(t, approve.body, text)
 		}
-		same := w.do(visit{path: verifyPath, page: true, session: session, query: url.Values{"user_code": {code}}})
+
+		same := w.do(visit{
+			path:    verifyPath,
+			page:    true,
+			session: session,
+			query:   url.Values{"user_code": {code}},
+		})
+
 		require.Equal(t, approve.body, same.body, "a browser gets the page at the endpoint too")
 
-		done := w.do(visit{method: http.MethodPost, path: verifyPath, page: true, session: session, form: url.Values{
-			"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)},
-		}})
+		done := w.do(visit{
+			method:  http.MethodPost,
+			path:    verifyPath,
+			page:    true,
+			session: session,
+			form: url.Values{
+				"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)},
+			},
+		})
+
 		require.Equal(t, http.StatusSeeOther, done.StatusCode)
 		require.Equal(t, pagePath+"?user_code="+code, done.Header.Get("Location"))
 	})
@@ -274,11 +407,23 @@ func TestADecisionMayBeReloaded(t *testing.T) {
 			other := map[string]string{"approve": "deny", "deny": "approve"}[action]
 			csrf := w.csrf(code, session)
 			press := func(action string) *reply {
-				return w.do(visit{method: http.MethodPost, path: verifyPath, page: true, session: session, form: url.Values{
-					"user_code": {code}, "action": {action}, "csrf_token": {csrf},
-				}})
+				return w.do(visit{
+					method:  http.MethodPost,
+					path:    verifyPath,
+					page:    true,
+					session: session,
+					form: url.Values{
+						"user_code": {code}, "action": {action}, "csrf_token": {csrf},
+					},
+				})
 			}
-			result := visit{path: pagePath, page: true, session: session, query: url.Values{"user_code": {code}}}
+
+			result := visit{
+				path:    pagePath,
+				page:    true,
+				session: session,
+				query:   url.Values{"user_code": {code}},
+			}
 
 			for range 20 { // more than anyone may guess wrongly
 				done := press(action)
@@ -287,6 +432,7 @@ func TestADecisionMayBeReloaded(t *testing.T) {
 				require.Equal(t, http.StatusOK, page.StatusCode)
 				require.Contains(t, page.body, says)
 			}
+
 			require.Equal(t, http.StatusSeeOther, press(other).StatusCode)
 			require.Contains(t, w.do(result).body, says, "the first decision counts")
 
@@ -308,9 +454,15 @@ func TestADecisionCountsForWhatThePageShowed(t *testing.T) {
 		code := w.device()
 		_, session := w.signIn()
 		decide := func(token string) *reply {
-			return w.do(visit{method: http.MethodPost, path: verifyPath, page: true, session: session, form: url.Values{
-				"user_code": {code}, "action": {"approve"}, "csrf_token": {token},
-			}})
+			return w.do(visit{
+				method:  http.MethodPost,
+				path:    verifyPath,
+				page:    true,
+				session: session,
+				form: url.Values{
+					"user_code": {code}, "action": {"approve"}, "csrf_token": {token},
+				},
+			})
 		}
 
 		token := w.csrf(code, session)
@@ -325,6 +477,7 @@ func TestADecisionCountsForWhatThePageShowed(t *testing.T) {
 			require.Zero(t, w.count(`SELECT count(*) FROM device_codes WHERE decision <> ''`))
 			token = w.csrf(code, session)
 		}
+
 		require.Less(t, decide(token).StatusCode, 400)
 		require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE decision = 'approved'`))
 	})
@@ -333,7 +486,13 @@ func TestADecisionCountsForWhatThePageShowed(t *testing.T) {
 // RFC 8628 3.3, RFC 9110 15.4.4.
 func TestAFormPostedAfterTheSessionEndedSignsInAgain(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
-	res := w.do(visit{method: http.MethodPost, path: verifyPath, page: true, form: url.Values{"user_code": {w.device()}, "action": {"approve"}, "csrf_token": {"old"}}})
+	res := w.do(visit{
+		method: http.MethodPost,
+		path:   verifyPath,
+		page:   true,
+		form:   url.Values{"user_code": {w.device()}, "action": {"approve"}, "csrf_token": {"old"}},
+	})
+
 	require.Equal(t, http.StatusSeeOther, res.StatusCode)
 	require.True(t, strings.HasPrefix(res.Header.Get("Location"), "/auth/flows/fls_"))
 }
@@ -344,17 +503,31 @@ func TestAFlowThatIsNoDevicesIsNoWayIn(t *testing.T) {
 	away := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {w.device()}}})
 	flow, browser := strings.TrimPrefix(away.Header.Get("Location"), "/auth/flows/"), away.Cookies()[0].Value
 	for name, v := range map[string]url.Values{
-		"unknown": {"flow": {"flw_nothing"}}, "a URL": {"flow": {"https://evil.test"}}, "1 KiB": {"flow": {strings.Repeat("x", 1<<10)}}, "twice": {"flow": {flow, flow}},
+		"unknown": {"flow": {"flw_nothing"}},
+		"a URL":   {"flow": {"https://evil.test"}},
+		"1 KiB":   {"flow": {strings.Repeat("x", 1<<10)}},
+		"twice":   {"flow": {flow, flow}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, http.StatusBadRequest, w.do(visit{path: pagePath, page: true, browser: browser, query: v}).StatusCode)
+			require.Equal(t, http.StatusBadRequest, w.do(visit{
+				path:    pagePath,
+				page:    true,
+				browser: browser,
+				query:   v,
+			}).StatusCode)
 		})
 	}
+
 	other := w.request(flow)
 	other.Kind = grants.KindAuthorize
 	flow, _, err := w.sealer().Seal(sealed.Pages, other)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusBadRequest, w.do(visit{path: pagePath, page: true, browser: browser, query: url.Values{"flow": {flow}}}).StatusCode)
+	require.Equal(t, http.StatusBadRequest, w.do(visit{
+		path:    pagePath,
+		page:    true,
+		browser: browser,
+		query:   url.Values{"flow": {flow}},
+	}).StatusCode)
 }
 
 // RFC 9110 9.2.1.
@@ -362,9 +535,16 @@ func TestHeadChangesNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
 	for _, path := range []string{pagePath, verifyPath} {
-		res := w.do(visit{method: http.MethodHead, path: path, page: true, query: url.Values{"user_code": {code}}})
+		res := w.do(visit{
+			method: http.MethodHead,
+			path:   path,
+			page:   true,
+			query:  url.Values{"user_code": {code}},
+		})
+
 		require.Equal(t, http.StatusOK, res.StatusCode)
 	}
+
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
 }
 
@@ -386,14 +566,22 @@ func TestOfFiftyDecisionsOneCounts(t *testing.T) {
 			action := []string{"approve", "deny"}[i%2]
 			wg.Go(func() {
 				<-gate
-				res := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {action}, "csrf_token": {csrf}}})
+				res := w.do(visit{
+					method:  http.MethodPost,
+					path:    verifyPath,
+					session: session,
+					form:    url.Values{"user_code": {code}, "action": {action}, "csrf_token": {csrf}},
+				})
+
 				mu.Lock()
 				defer mu.Unlock()
+
 				if statuses[res.StatusCode]++; res.StatusCode == http.StatusOK {
 					won = map[string]string{"approve": "approved", "deny": "denied"}[action]
 				}
 			})
 		}
+
 		close(gate)
 		wg.Wait()
 		require.Equal(t, 1, statuses[http.StatusOK])
@@ -412,7 +600,8 @@ func TestCodesLongExpiredAreRemoved(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- w.service.Run(ctx) }()
-		require.Eventually(t, func() bool { return w.count(`SELECT count(*) FROM device_codes`) == 1 }, 10*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return w.count(`SELECT count(*) FROM device_codes`) == 1 },
+			10*time.Second, 20*time.Millisecond)
 		cancel()
 		require.NoError(t, <-done)
 	})
@@ -424,17 +613,34 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	db := testkit.OpenPostgres(t, address)
 	w := newWorldAs(t, db, testkit.OpenPostgres(t, server.LoginURL(t, address, "platform_device")))
 	require.NoError(t, w.service.Ready(t.Context()))
-	res := w.do(visit{method: http.MethodPost, path: authorizePath, form: url.Values{"client_id": {"web"}, "client_secret": {appSecret}}})
+	res := w.do(visit{
+		method: http.MethodPost,
+		path:   authorizePath,
+		form:   url.Values{"client_id": {"web"}, "client_secret": {appSecret}},
+	})
 	code := res.json(http.StatusOK)["user_code"].(string)
 
 	away := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {code}}})
 	flow, browser := strings.TrimPrefix(away.Header.Get("Location"), "/auth/flows/"), away.Cookies()[0].Value
 	sid, session := w.signIn()
 	w.decide(flow, sid)
-	back := w.do(visit{path: pagePath, page: true, browser: browser, session: session, query: url.Values{"flow": {flow}}})
+	back := w.do(visit{
+		path:    pagePath,
+		page:    true,
+		browser: browser,
+		session: session,
+		query:   url.Values{"flow": {flow}},
+	})
+
 	require.Equal(t, "/device?user_code="+code, back.Header.Get("Location"))
 
-	done := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}}})
+	done := w.do(visit{
+		method:  http.MethodPost,
+		path:    verifyPath,
+		session: session,
+		form:    url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}},
+	})
+
 	require.Equal(t, "approved", done.json(http.StatusOK)["status"])
 	w.guess(10, here, session)
 	w.look(code, here, session).blocked(1)
@@ -449,8 +655,21 @@ func FuzzDecision(f *testing.F) {
 	w := newWorld(f, testkit.SQLite(f))
 	_, session := w.signIn()
 	f.Fuzz(func(t *testing.T, kind, body string) {
-		w := &world{t: t, db: w.db, clock: w.clock, service: w.service}
-		res := w.do(visit{method: http.MethodPost, path: verifyPath, session: session, body: body, kind: kind})
+		w := &world{
+			t:       t,
+			db:      w.db,
+			clock:   w.clock,
+			service: w.service,
+		}
+
+		res := w.do(visit{
+			method:  http.MethodPost,
+			path:    verifyPath,
+			session: session,
+			body:    body,
+			kind:    kind,
+		})
+
 		require.True(t, res.StatusCode >= 400 && res.StatusCode < 500, res.body)
 	})
 }

@@ -25,7 +25,12 @@ const (
 // look asks what a code stands for.
 func (w *world) look(code, from, session string) *reply {
 	w.t.Helper()
-	return w.do(visit{path: verifyPath, query: url.Values{"user_code": {code}}, from: from, session: session})
+	return w.do(visit{
+		path:    verifyPath,
+		query:   url.Values{"user_code": {code}},
+		from:    from,
+		session: session,
+	})
 }
 
 // guess is wrong n times.
@@ -51,11 +56,22 @@ func TestWrongCodesOfAnAddressHaveToWaitLongerEachTime(t *testing.T) {
 		w.guess(10, here, "")
 		w.look(code, here, "").blocked(1)
 		w.look(code, there, "").json(http.StatusOK)
-		page := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {code}}, from: here})
+		page := w.do(visit{
+			path:  pagePath,
+			page:  true,
+			query: url.Values{"user_code": {code}},
+			from:  here,
+		})
+
 		require.Equal(t, http.StatusTooManyRequests, page.StatusCode)
 		require.Equal(t, "1", page.Header.Get("Retry-After"))
 		require.Contains(t, page.body, "Too many attempts")
-		w.do(visit{method: http.MethodPost, path: verifyPath, form: url.Values{"user_code": {code}}, from: here}).blocked(1)
+		w.do(visit{
+			method: http.MethodPost,
+			path:   verifyPath,
+			form:   url.Values{"user_code": {code}},
+			from:   here,
+		}).blocked(1)
 
 		w.clock.Advance(time.Second)
 		w.look(code, here, "").json(http.StatusOK)
@@ -77,11 +93,16 @@ func TestARightCodeResetsNothing(t *testing.T) {
 		w.look(code, here, session).json(http.StatusOK)
 		code := w.device()
 		done := w.do(visit{
-			method: http.MethodPost, path: verifyPath, session: session, from: there,
-			form: url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}},
+			method:  http.MethodPost,
+			path:    verifyPath,
+			session: session,
+			from:    there,
+			form:    url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}},
 		})
+
 		done.json(http.StatusOK)
 	}
+
 	w.guess(1, here, session)
 	w.look(code, here, session).blocked(1)
 }
@@ -94,6 +115,7 @@ func TestASessionIsCountedWhereverItIs(t *testing.T) {
 	for i := range 10 {
 		w.guess(1, "192.0.2."+strconv.Itoa(i), session)
 	}
+
 	w.look(code, there, session).blocked(1)
 	w.look(code, there, "").json(http.StatusOK)
 	_, other := w.signIn()
@@ -107,6 +129,7 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	for i := range 10 {
 		w.guess(1, "2001:db8:1:2::"+strconv.Itoa(i), "")
 	}
+
 	w.look(code, "2001:db8:1:2:ffff::1", "").blocked(1)
 	w.look(code, "2001:db8:1:3::1", "").json(http.StatusOK)
 }
@@ -117,19 +140,29 @@ func TestWhatIsNoGuessIsNotCounted(t *testing.T) {
 	code := w.device()
 	_, session := w.signIn()
 	form := url.Values{"user_code": {code}, "action": {"deny"}, "csrf_token": {w.csrf(code, session)}}
-	w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: form}).json(http.StatusOK)
+	w.do(visit{
+		method:  http.MethodPost,
+		path:    verifyPath,
+		session: session,
+		form:    form,
+	}).json(http.StatusOK)
+
 	w.exec(`DELETE FROM limits`) // the device's own asking counts as a start
+
 	for range 15 {
 		w.look("hello", here, "").json(http.StatusNotFound)
 		w.look(code, here, "").json(http.StatusNotFound)
 	}
+
 	require.Zero(t, w.count(`SELECT coalesce(sum(failures), 0) FROM limits`))
 
 	expired := w.device()
 	w.clock.Advance(10 * time.Minute)
+
 	for range 10 {
 		w.look(expired, here, "").json(http.StatusNotFound)
 	}
+
 	w.look(w.device(), here, "").blocked(1)
 }
 
@@ -138,7 +171,13 @@ func TestReplicasCountTogether(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		code := w.device()
-		other := &world{t: t, db: db, clock: w.clock, service: w.replica(db)}
+		other := &world{
+			t:       t,
+			db:      db,
+			clock:   w.clock,
+			service: w.replica(db),
+		}
+
 		var wg sync.WaitGroup
 		for i := range 50 {
 			asked := []*world{w, other}[i%2]
@@ -149,8 +188,10 @@ func TestReplicasCountTogether(t *testing.T) {
 				}
 			})
 		}
+
 		wg.Wait()
-		require.Equal(t, 20, w.count(`SELECT count(*) FROM limits WHERE failures = 5`), "ten addresses and their networks")
+		require.Equal(t, 20, w.count(`SELECT count(*) FROM limits WHERE failures = 5`),
+			"ten addresses and their networks")
 		require.Equal(t, 1, w.count(`SELECT count(*) FROM limits WHERE failures = 50`), "the platform")
 		w.guess(5, "192.0.0.7", "")
 		other.look(code, "192.0.0.7", "").blocked(1)
@@ -173,7 +214,13 @@ func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 		w.look(code, there, "").json(http.StatusOK)
 		w.guess(1, there, "")
 		require.Equal(t, "login_required", w.look(code, "203.0.113.1", "").json(http.StatusUnauthorized)["error"])
-		page := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {code}}, from: "203.0.113.1"})
+		page := w.do(visit{
+			path:  pagePath,
+			page:  true,
+			query: url.Values{"user_code": {code}},
+			from:  "203.0.113.1",
+		})
+
 		require.Equal(t, http.StatusForbidden, page.StatusCode)
 		require.Contains(t, page.body, "Please sign in first")
 		require.Contains(t, page.body, `<a href="/account">Sign in</a>`)
@@ -194,8 +241,10 @@ func TestStrangersDoNotSwitchThePageOffForOthers(t *testing.T) {
 		for i := range 200 { // an attacker's, from 203.0.113.0/24
 			w.exec(`INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, interval_seconds, address, network, created_at, expires_at)
 				VALUES ($1, $2, 'tv', 'openid', 5, '203.0.113.9', '203.0.113.0/24', $3, $4)`,
-				[]byte("attacker"+strconv.Itoa(i)), "CODE-"+strconv.Itoa(i), now, database.At(w.clock.Now().Add(10*time.Minute)))
+				[]byte("attacker"+strconv.Itoa(i)), "CODE-"+strconv.Itoa(i), now,
+				database.At(w.clock.Now().Add(10*time.Minute)))
 		}
+
 		w.guess(1, "203.0.113.9", "")
 		w.exec(`DELETE FROM limits WHERE failures <> 1`)
 		w.exec(`UPDATE limits SET failures = 70000`) // more than 200 codes leave of the budget, less than one does
@@ -208,6 +257,7 @@ func TestStrangersDoNotSwitchThePageOffForOthers(t *testing.T) {
 		for range 9 {
 			w.look("BBBB-BBBB", there, "")
 		}
+
 		w.look(code, there, session).json(http.StatusOK)
 	})
 }
@@ -227,6 +277,7 @@ func TestWaitingCodesOfAnApplicationAreSharedByNetwork(t *testing.T) {
 			require.True(t, ask("192.0.2.0/24"))
 			w.device()
 		}
+
 		require.False(t, ask("192.0.2.0/24"), "it has them all")
 		require.True(t, ask("198.51.100.0/24"))
 		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes`))
@@ -246,32 +297,48 @@ func TestTheTrailTellsDecisionsAndBlocks(t *testing.T) {
 		w := newWorld(t, db)
 		sid, session := w.signIn()
 		var refs []string
+
 		for _, action := range []string{"approve", "deny"} {
 			code := w.device()
 			res := w.do(visit{
-				method: http.MethodPost, path: verifyPath, session: session, from: here,
-				form: url.Values{"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)}},
+				method:  http.MethodPost,
+				path:    verifyPath,
+				session: session,
+				from:    here,
+				form:    url.Values{"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)}},
 			})
+
 			res.json(http.StatusOK)
 			w.clock.Advance(time.Second)
 		}
+
 		w.guess(10, here, session)
 		records, err := auditstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)
 		require.Len(t, records, 3)
+
 		for i := range records {
 			require.Equal(t, "device", records[i].Service)
 			require.Regexp(t, `^[0-9a-f]{32}$`, records[i].Reference)
 			refs, records[i].Reference = append(refs, records[i].Reference), ""
 		}
+
 		require.NotEqual(t, refs[0], refs[1])
-		who := audit.Event{UserID: ada, TenantID: acme, SessionID: sid, Address: here, Detail: map[string]string{}}
+		who := audit.Event{
+			UserID:    ada,
+			TenantID:  acme,
+			SessionID: sid,
+			Address:   here,
+			Detail:    map[string]string{},
+		}
+
 		approved, denied, blocked := who, who, who
 		approved.Kind, approved.ClientID, approved.GrantID, approved.Detail = audit.DeviceApproved, "tv", records[0].GrantID, map[string]string{"scope": "openid profile"}
 		denied.Kind, denied.ClientID = audit.DeviceDenied, "tv"
 		blocked.Kind, blocked.Detail = audit.UserCodeBlocked, map[string]string{"limit": "session"}
 		require.Regexp(t, `^gnt_`, records[0].GrantID)
-		require.Equal(t, []audit.Event{approved, denied, blocked}, []audit.Event{records[0].Event, records[1].Event, records[2].Event})
+		require.Equal(t, []audit.Event{approved, denied, blocked},
+			[]audit.Event{records[0].Event, records[1].Event, records[2].Event})
 	})
 }
 
@@ -281,7 +348,12 @@ func TestATrailThatCannotBeWrittenStopsNobody(t *testing.T) {
 	_, session := w.signIn()
 	form := url.Values{"user_code": {code}, "action": {"approve"}, "csrf_token": {w.csrf(code, session)}}
 	w.exec(`DROP TABLE audit_events`)
-	w.do(visit{method: http.MethodPost, path: verifyPath, session: session, form: form}).json(http.StatusOK)
+	w.do(visit{
+		method:  http.MethodPost,
+		path:    verifyPath,
+		session: session,
+		form:    form,
+	}).json(http.StatusOK)
 }
 
 func TestAGuessThatCannotBeCountedGetsNoAnswer(t *testing.T) {
@@ -294,11 +366,17 @@ func TestAGuessThatCannotBeCountedGetsNoAnswer(t *testing.T) {
 func TestARightSecretIsNeverHeldUp(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	ask := func(secret, from string) *reply {
-		return w.do(visit{method: http.MethodPost, path: authorizePath, form: url.Values{"client_id": {"strict"}, "client_secret": {secret}}, from: from})
+		return w.do(visit{
+			method: http.MethodPost,
+			path:   authorizePath,
+			form:   url.Values{"client_id": {"strict"}, "client_secret": {secret}},
+			from:   from,
+		})
 	}
 	for range 19 {
 		ask("wrong", here).json(http.StatusUnauthorized)
 	}
+
 	ask("wrong", here).blocked(1)
 	ask(appSecret, here).json(http.StatusOK)
 	ask("wrong", there).json(http.StatusUnauthorized)

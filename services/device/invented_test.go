@@ -17,6 +17,7 @@ func TestAnInventedClientIDWritesNoRow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		before := testkit.Rows(t, db)
+
 		for i := range 40 {
 			for _, secret := range []string{"", "guessed"} {
 				sent := url.Values{"client_id": {fmt.Sprintf("invented-%d", i%20)}, "client_secret": {secret}}
@@ -24,6 +25,7 @@ func TestAnInventedClientIDWritesNoRow(t *testing.T) {
 				require.Equal(t, http.StatusUnauthorized, res.StatusCode)
 			}
 		}
+
 		require.Equal(t, before, testkit.Rows(t, db))
 	})
 }
@@ -35,16 +37,28 @@ func TestWhatIsNoNavigationIsNoGuess(t *testing.T) {
 		w := newWorld(t, db)
 		code := w.device()
 		before := testkit.Rows(t, db)
-		headers := http.Header{"Sec-Fetch-Mode": {"no-cors"}, "Sec-Fetch-Dest": {"image"}, "Sec-Fetch-Site": {"cross-site"}}
+		headers := http.Header{
+			"Sec-Fetch-Mode": {"no-cors"},
+			"Sec-Fetch-Dest": {"image"},
+			"Sec-Fetch-Site": {"cross-site"},
+		}
 		for range 50 {
 			for _, path := range []string{pagePath, verifyPath} {
 				for _, typed := range []string{"BBBB-BBBB", code} {
-					res := w.do(visit{path: path, page: true, from: here, headers: headers, query: url.Values{"user_code": {typed}}})
+					res := w.do(visit{
+						path:    path,
+						page:    true,
+						from:    here,
+						headers: headers,
+						query:   url.Values{"user_code": {typed}},
+					})
+
 					require.Equal(t, http.StatusForbidden, res.StatusCode)
 					require.Empty(t, res.Cookies())
 				}
 			}
 		}
+
 		require.Equal(t, before, testkit.Rows(t, db))
 	})
 }

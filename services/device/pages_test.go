@@ -37,38 +37,59 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				require.Equal(t, lang, page.Header.Get("Content-Language"))
 				require.NotRegexp(t, `<style|\sstyle=|\son\w+=|<script`, page.body)
 				require.Equal(t, 1, strings.Count(page.body, "<h1>"), "one main heading")
-				require.Equal(t, "default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+				require.Equal(t,
+					"default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
 					page.Header.Get("Content-Security-Policy"))
 				body := assetHash.ReplaceAllString(formToken.ReplaceAllString(page.body, "${1}TOKEN"), "$1.HASH.")
 				body = reference.ReplaceAllString(body, "<code>REFERENCE</code>")
 				if code != "" {
 					body = strings.ReplaceAll(body, code, "BCDF-GHJK")
 				}
+
 				file := filepath.Join("testdata", name+"."+lang+".html")
 				if *update {
 					require.NoError(t, os.MkdirAll("testdata", 0o750))
 					require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
 				}
+
 				want, err := os.ReadFile(file)
 				require.NoError(t, err, "run the test with -update to write it")
 				require.Equal(t, string(want), body)
 			}
+
 			show("enter", "", visit{path: pagePath})
 			show("enter_unknown", "", visit{path: pagePath, query: url.Values{"user_code": {`"><script>`}}})
+
 			for _, action := range []string{"approve", "deny"} {
 				code := w.device()
 				if action == "approve" {
 					show(action, code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 				}
+
 				if action == "approve" { // RFC 8628 5.4: a code that somebody sent comes from elsewhere
-					show("approve_elsewhere", code, visit{path: pagePath, session: session, from: there, query: url.Values{"user_code": {code}}})
+					show("approve_elsewhere", code, visit{
+						path:    pagePath,
+						session: session,
+						from:    there,
+						query:   url.Values{"user_code": {code}},
+					})
 				}
-				decided := w.do(visit{method: http.MethodPost, path: verifyPath, page: true, session: session, form: url.Values{
-					"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)},
-				}})
+
+				decided := w.do(visit{
+					method:  http.MethodPost,
+					path:    verifyPath,
+					page:    true,
+					session: session,
+					form: url.Values{
+						"user_code": {code}, "action": {action}, "csrf_token": {w.csrf(code, session)},
+					},
+				})
+
 				require.Equal(t, http.StatusSeeOther, decided.StatusCode)
-				show(action+"_done", code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
+				show(action+"_done", code,
+					visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 			}
+
 			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
 			w.guess(10, here, "")
 			show("limited", "", visit{path: pagePath, from: here, query: url.Values{"user_code": {"BBBB-BBBB"}}})
@@ -81,10 +102,18 @@ func TestALookAtACodeStoresNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
 	before := w.count(`SELECT count(*) FROM limits`)
+
 	for range 100 {
-		res := w.do(visit{path: pagePath, page: true, from: here, query: url.Values{"user_code": {code}}})
+		res := w.do(visit{
+			path:  pagePath,
+			page:  true,
+			from:  here,
+			query: url.Values{"user_code": {code}},
+		})
+
 		require.Equal(t, http.StatusSeeOther, res.StatusCode)
 	}
+
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))
 	require.Equal(t, before, w.count(`SELECT count(*) FROM limits`))
 }
@@ -93,11 +122,17 @@ func TestALookAtACodeStoresNothing(t *testing.T) {
 func TestAnAddressGetsSoManyDeviceCodes(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	ask := func(from string) *reply {
-		return w.do(visit{method: http.MethodPost, path: authorizePath, from: from, form: url.Values{"client_id": {"tv"}}})
+		return w.do(visit{
+			method: http.MethodPost,
+			path:   authorizePath,
+			from:   from,
+			form:   url.Values{"client_id": {"tv"}},
+		})
 	}
 	for range 60 {
 		require.Equal(t, http.StatusOK, ask(here).StatusCode)
 	}
+
 	refused := ask(here)
 	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
 	require.NotEmpty(t, refused.Header.Get("Retry-After"))

@@ -22,17 +22,29 @@ func (w *world) signInBob() (session string) {
 	w.t.Helper()
 	ctx, now := w.t.Context(), w.clock.Now()
 	require.NoError(w.t, directorystore.NewOperator(w.db).Tx(ctx, func(op *directorystore.Writer) error {
-		return op.SaveUser(ctx, directory.User{ID: bob, Email: "bob@acme.test", Name: "Bob", Active: true}, []string{acme}, now)
+		return op.SaveUser(ctx, directory.User{
+			ID:     bob,
+			Email:  "bob@acme.test",
+			Name:   "Bob",
+			Active: true,
+		}, []string{acme}, now)
 	}))
+
 	id, session := w.signIn()
 	w.exec(`UPDATE sessions SET user_id = $2 WHERE id = $1`, id, bob)
+
 	return session
 }
 
 func (w *world) approval(code, session, csrf string) visit {
-	return visit{method: http.MethodPost, path: verifyPath, session: session, form: url.Values{
-		"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf},
-	}}
+	return visit{
+		method:  http.MethodPost,
+		path:    verifyPath,
+		session: session,
+		form: url.Values{
+			"user_code": {code}, "action": {"approve"}, "csrf_token": {csrf},
+		},
+	}
 }
 
 // Whoever of two people is first has signed the device in; the other hears that
@@ -48,6 +60,7 @@ func TestTwoPeopleApproveAtOnceAndOneCounts(t *testing.T) {
 			for who, session := range people {
 				visits[who] = w.approval(code, session, w.csrf(code, session))
 			}
+
 			var wg sync.WaitGroup
 			var mu sync.Mutex
 			statuses := map[int][]string{}
@@ -59,10 +72,13 @@ func TestTwoPeopleApproveAtOnceAndOneCounts(t *testing.T) {
 					statuses[status] = append(statuses[status], who)
 				})
 			}
+
 			wg.Wait()
 			require.Len(t, statuses[http.StatusOK], 1, statuses)
 			require.Len(t, statuses[http.StatusNotFound], 1, statuses)
-			require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND user_id = $2`, code, statuses[http.StatusOK][0]))
+			require.Equal(t, 1,
+				w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND user_id = $2`, code,
+					statuses[http.StatusOK][0]))
 		}
 	})
 }
@@ -88,16 +104,23 @@ func TestTheTrailTellsWhoDidNotAuthenticate(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		try := func(id string) int {
-			return w.do(visit{method: http.MethodPost, path: authorizePath, form: url.Values{"client_id": {id}, "client_secret": {"wrong"}}}).StatusCode
+			return w.do(visit{
+				method: http.MethodPost,
+				path:   authorizePath,
+				form:   url.Values{"client_id": {id}, "client_secret": {"wrong"}},
+			}).StatusCode
 		}
 		require.Equal(t, http.StatusUnauthorized, try("nobody"))
 		require.Zero(t, w.count(`SELECT count(*) FROM audit_events`), "strangers invent names")
+
 		for range 19 {
 			require.Equal(t, http.StatusUnauthorized, try("web"))
 		}
+
 		for range 5 {
 			require.Equal(t, http.StatusTooManyRequests, try("web"))
 		}
+
 		const told = `SELECT count(*) FROM audit_events WHERE service = 'device' AND client_id = 'web' AND kind = $1`
 		require.Equal(t, 19, w.count(told, "token.client_refused"))
 		require.Equal(t, 1, w.count(told, "token.client_blocked"), "and not those that follow")
@@ -109,9 +132,16 @@ func TestThePageTellsWhereTheDeviceAsksFrom(t *testing.T) {
 		w := newWorld(t, db)
 		_, session := w.signIn()
 		asked := func(from string) url.Values {
-			res := w.do(visit{method: http.MethodPost, path: authorizePath, form: url.Values{"client_id": {"tv"}}, from: from})
+			res := w.do(visit{
+				method: http.MethodPost,
+				path:   authorizePath,
+				form:   url.Values{"client_id": {"tv"}},
+				from:   from,
+			})
+
 			return url.Values{"user_code": {res.json(http.StatusOK)["user_code"].(string)}}
 		}
+
 		near, far, six := asked("192.0.2.7"), asked("203.0.113.9"), asked("2001:db8::7")
 		for _, tt := range []struct {
 			code       url.Values
@@ -122,11 +152,24 @@ func TestThePageTellsWhereTheDeviceAsksFrom(t *testing.T) {
 			{six, "2001:db8::8", "2001:db8::7 (the network that you are in now)"},
 			{six, "2001:db8:0:1::7", "2001:db8::7 (not the network that you are in now)"},
 		} {
-			page := w.do(visit{path: pagePath, page: true, session: session, query: tt.code, from: tt.from})
+			page := w.do(visit{
+				path:    pagePath,
+				page:    true,
+				session: session,
+				query:   tt.code,
+				from:    tt.from,
+			})
+
 			require.Contains(t, page.body, tt.want, "RFC 8628 5.4")
 		}
+
 		w.exec(`UPDATE device_codes SET address = ''`) // asked before addresses were kept
-		require.NotContains(t, w.do(visit{path: pagePath, page: true, session: session, query: near}).body, "asks from")
+		require.NotContains(t, w.do(visit{
+			path:    pagePath,
+			page:    true,
+			session: session,
+			query:   near,
+		}).body, "asks from")
 	})
 }
 
@@ -136,9 +179,20 @@ func TestABrowserWithoutFetchMetadataMayDecide(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
 	_, session := w.signIn()
-	page := w.do(visit{path: pagePath, page: true, session: session, query: url.Values{"user_code": {code}}})
+	page := w.do(visit{
+		path:    pagePath,
+		page:    true,
+		session: session,
+		query:   url.Values{"user_code": {code}},
+	})
+
 	require.Equal(t, []string{"same-origin"}, page.Header.Values("Referrer-Policy"))
-	for from, want := range map[string]int{"null": http.StatusForbidden, "https://evil.test": http.StatusForbidden, origin: http.StatusBadRequest} {
+
+	for from, want := range map[string]int{
+		"null":              http.StatusForbidden,
+		"https://evil.test": http.StatusForbidden,
+		origin:              http.StatusBadRequest,
+	} {
 		v := w.approval(code, session, w.csrf(code, session))
 		v.foreign, v.headers = true, http.Header{"Origin": {from}}
 		v.form.Set("action", "something") // all that is wrong with our own

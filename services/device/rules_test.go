@@ -19,10 +19,15 @@ import (
 // was sent.
 func TestADeviceIsSentToThePlatformsOwnAddress(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
-	r := httptest.NewRequest(http.MethodPost, "http://evil.test"+authorizePath, strings.NewReader("client_id=tv&scope=&unknown=1"))
+	r := httptest.NewRequest(http.MethodPost, "http://evil.test"+authorizePath,
+		strings.NewReader("client_id=tv&scope=&unknown=1"))
 	r.Header = http.Header{
-		"Content-Type": {"application/x-www-form-urlencoded"}, "X-Forwarded-Host": {"evil.test"}, "X-Forwarded-Proto": {"http"}, "Forwarded": {"host=evil.test"},
+		"Content-Type":      {"application/x-www-form-urlencoded"},
+		"X-Forwarded-Host":  {"evil.test"},
+		"X-Forwarded-Proto": {"http"},
+		"Forwarded":         {"host=evil.test"},
 	}
+
 	rec := httptest.NewRecorder()
 	w.service.Handler.ServeHTTP(rec, r)
 	require.Equal(t, http.StatusOK, rec.Code, rec.Body.String())
@@ -31,7 +36,10 @@ func TestADeviceIsSentToThePlatformsOwnAddress(t *testing.T) {
 	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &issued))
 	require.Equal(t, origin+"/device", issued["verification_uri"])
 	require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE scope = 'openid'`))
-	body := w.do(visit{path: verifyPath, query: url.Values{"user_code": {issued["user_code"].(string)}, "unknown": {"1"}}}).json(http.StatusOK)
+	body := w.do(visit{
+		path:  verifyPath,
+		query: url.Values{"user_code": {issued["user_code"].(string)}, "unknown": {"1"}},
+	}).json(http.StatusOK)
 	require.Equal(t, []any{"openid"}, body["scopes"])
 }
 
@@ -44,16 +52,25 @@ func TestALinkAloneApprovesNothing(t *testing.T) {
 		_, session := w.signIn()
 		for _, firstParty := range []bool{true, false} {
 			w.exec(`UPDATE applications SET first_party = $1`, firstParty)
+
 			for range 2 { // the second time the same person has allowed the same application
 				code := w.device()
 				for range 2 {
-					page := w.do(visit{path: pagePath, page: true, session: session, query: url.Values{"user_code": {code}, "action": {"approve"}}})
+					page := w.do(visit{
+						path:    pagePath,
+						page:    true,
+						session: session,
+						query:   url.Values{"user_code": {code}, "action": {"approve"}},
+					})
+
 					require.Equal(t, http.StatusOK, page.StatusCode)
 					require.Contains(t, page.body, `value="approve"`)
 					require.Contains(t, page.body, "The tv")
 					require.Contains(t, page.body, "Continue only if you started this yourself")
 				}
-				require.Equal(t, 1, w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND decision = ''`, code))
+
+				require.Equal(t, 1,
+					w.count(`SELECT count(*) FROM device_codes WHERE user_code = $1 AND decision = ''`, code))
 				w.do(w.approval(code, session, w.csrf(code, session))).json(http.StatusOK)
 			}
 		}
@@ -80,6 +97,7 @@ func TestNoAnswerIsKept(t *testing.T) {
 		require.Equal(t, "no-store", res.Header.Get("Cache-Control"), name)
 		require.Equal(t, "no-cache", res.Header.Get("Pragma"), name)
 	}
+
 	page := w.do(visit{path: verifyPath, page: true})
 	require.Equal(t, http.StatusUnprocessableEntity, page.StatusCode)
 	require.Contains(t, page.Header.Get("Content-Type"), "text/html")

@@ -100,23 +100,42 @@ func (w *world) logging(db *database.DB, logger *slog.Logger) *servicekit.Servic
 	public, err := url.Parse(origin)
 	require.NoError(w.t, err)
 	service, err := device.New(device.Config{
-		Server:     servicekit.Server{PublicURL: public},
-		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
-		Tokens:     servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
-		Limits:     servicekit.Limits{UserCode: 10, Flows: 60, ClientAuth: 20, Window: 15 * time.Minute},
+		Server:   servicekit.Server{PublicURL: public},
+		Sessions: servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
+		Tokens:   servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
+		Limits: servicekit.Limits{
+			UserCode:   10,
+			Flows:      60,
+			ClientAuth: 20,
+			Window:     15 * time.Minute,
+		},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
-	}, device.Deps{DB: db, Logger: logger, Now: w.clock.Now, Random: rand.Reader})
+	}, device.Deps{
+		DB:     db,
+		Logger: logger,
+		Now:    w.clock.Now,
+		Random: rand.Reader,
+	})
+
 	require.NoError(w.t, err)
+
 	return service
 }
 
 func (w *world) seed() {
 	application := func(id string, kind directory.ApplicationType) *directory.Application {
 		return &directory.Application{
-			ClientID: id, Name: "The " + id, Type: kind, ScopeLevel: directory.Global, Active: true, FirstParty: true,
-			Grants: []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantRefreshToken}, Scopes: oauth.Scopes{"openid", "profile", "offline_access"},
+			ClientID:   id,
+			Name:       "The " + id,
+			Type:       kind,
+			ScopeLevel: directory.Global,
+			Active:     true,
+			FirstParty: true,
+			Grants:     []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantRefreshToken},
+			Scopes:     oauth.Scopes{"openid", "profile", "offline_access"},
 		}
 	}
+
 	noGrant := application("no-grant", directory.Native)
 	noGrant.Grants = []oauth.GrantType{oauth.GrantAuthorizationCode}
 	tenant := application("tenant", directory.Native)
@@ -124,19 +143,38 @@ func (w *world) seed() {
 	strict := application("strict", directory.Web)
 	strict.DeviceRequiresAuth = true
 	apps := []*directory.Application{
-		application("tv", directory.Native), application("web", directory.Web), application("disabled", directory.Native), noGrant, tenant, strict,
+		application("tv", directory.Native), application("web", directory.Web),
+		application("disabled", directory.Native), noGrant, tenant, strict,
 	}
 	ctx, now := w.t.Context(), w.clock.Now()
 	require.NoError(w.t, directorystore.NewOperator(w.db).Tx(ctx, func(op *directorystore.Writer) error {
-		require.NoError(w.t, op.SaveTenant(ctx, directory.Tenant{ID: acme, Slug: "acme", Name: "Acme", Active: true}, nil, now))
-		require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: ada, Email: "ada@acme.test", Name: "Ada", Active: true}, []string{acme}, now))
-		require.NoError(w.t, op.SaveUser(ctx, directory.User{ID: grace, Email: "grace@acme.test", Active: true}, []string{acme}, now))
+		require.NoError(w.t, op.SaveTenant(ctx, directory.Tenant{
+			ID:     acme,
+			Slug:   "acme",
+			Name:   "Acme",
+			Active: true,
+		}, nil, now))
+
+		require.NoError(w.t, op.SaveUser(ctx, directory.User{
+			ID:     ada,
+			Email:  "ada@acme.test",
+			Name:   "Ada",
+			Active: true,
+		}, []string{acme}, now))
+
+		require.NoError(w.t,
+			op.SaveUser(ctx, directory.User{ID: grace, Email: "grace@acme.test", Active: true}, []string{acme}, now))
+
 		for _, app := range apps {
 			require.NoError(w.t, op.SaveApplication(ctx, app, now))
 		}
+
 		for _, id := range []string{"web", "strict"} {
-			require.NoError(w.t, op.SetSecrets(ctx, id, []directory.ApplicationSecret{{ID: "sec_" + id, Hash: oauth.HashSecret(appSecret)}}, now))
+			require.NoError(w.t,
+				op.SetSecrets(ctx, id,
+					[]directory.ApplicationSecret{{ID: "sec_" + id, Hash: oauth.HashSecret(appSecret)}}, now))
 		}
+
 		return op.DisableApplication(ctx, "disabled", now)
 	}))
 }
@@ -169,7 +207,8 @@ func (w *world) signInAs(userID string) (id, value string) {
 	now := database.At(w.clock.Now())
 	w.exec(`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, oauth.HashSecret(value), userID, acme, now, "1", database.JSON[[]string]{V: []string{"pwd"}}, now, now, database.At(now.Add(720*time.Hour)))
+		id, oauth.HashSecret(value), userID, acme, now, "1", database.JSON[[]string]{V: []string{"pwd"}}, now, now,
+		database.At(now.Add(720*time.Hour)))
 	return id, value
 }
 
@@ -201,34 +240,45 @@ func (w *world) do(v visit) *reply {
 	if method == "" {
 		method = http.MethodGet
 	}
+
 	body, kind := v.body, v.kind
 	if v.form != nil {
 		body, kind = v.form.Encode(), "application/x-www-form-urlencoded"
 	}
+
 	r := httptest.NewRequest(method, v.path, strings.NewReader(body))
 	r.URL.RawQuery = v.query.Encode()
+
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
+
 	r.Header.Set("Accept", "application/json")
+
 	if v.page {
 		r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	}
+
 	if !v.foreign && method == http.MethodPost {
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
+
 	for name, values := range v.headers {
 		r.Header[name] = values
 	}
+
 	if v.from != "" {
 		r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(v.from), 4711).String()
 	}
+
 	if v.browser != "" {
 		r.AddCookie(&http.Cookie{Name: browserCookie, Value: v.browser})
 	}
+
 	if v.session != "" {
 		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: v.session})
 	}
+
 	rec := httptest.NewRecorder()
 	w.service.Handler.ServeHTTP(rec, r)
 	return &reply{Response: rec.Result(), t: w.t, body: rec.Body.String()}
@@ -248,7 +298,11 @@ func (r *reply) json(status int) map[string]any {
 // device asks for codes as the application tv.
 func (w *world) device() (userCode string) {
 	w.t.Helper()
-	res := w.do(visit{method: http.MethodPost, path: authorizePath, form: url.Values{"client_id": {"tv"}, "scope": {"openid profile"}}})
+	res := w.do(visit{
+		method: http.MethodPost,
+		path:   authorizePath,
+		form:   url.Values{"client_id": {"tv"}, "scope": {"openid profile"}},
+	})
 	return res.json(http.StatusOK)["user_code"].(string)
 }
 

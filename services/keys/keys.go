@@ -48,28 +48,40 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
+
 	if deps.KeyMaker == nil {
 		return nil, errors.New("keys: dependencies missing: KeyMaker")
 	}
+
 	policy, err := policyOf(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
+
 	store := keystore.New(deps.DB)
 	publisher := &app.Publisher{
 		Ring:   signing.NewRing(signing.RingOptions{Schedule: store, Now: deps.Now, Logger: deps.Logger}),
-		Origin: cfg.Server.Origin(), Policy: policy, Now: deps.Now,
+		Origin: cfg.Server.Origin(),
+		Policy: policy,
+		Now:    deps.Now,
 	}
+
 	task := &app.Task{
 		Keeper: &app.Keeper{
-			Schedule: store, Wishes: store, Maker: deps.KeyMaker, Trail: auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
-			Policy: policy, Now: deps.Now, Logger: deps.Logger,
+			Schedule: store,
+			Wishes:   store,
+			Maker:    deps.KeyMaker,
+			Trail:    auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
+			Policy:   policy,
+			Now:      deps.Now,
+			Logger:   deps.Logger,
 		},
 		Publisher: publisher,
 		Logger:    deps.Logger,
 		Wished:    deps.Changes.Signal(changes.SigningKeys, changes.KeyOrders, changes.Applications),
 		Changed:   deps.Changes.Signal(changes.SigningKeys),
 	}
+
 	edge := &httpapi.API{Publisher: publisher}
 	options := servicekit.Edge(name, cfg.Server, deps)
 	options.Handlers, options.CORS = edge.Handlers(), httpkit.CORS{Open: httpapi.CORSOperations()}
@@ -77,6 +89,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("keys: %w", err)
 	}
+
 	return &servicekit.Service{
 		Handler: handler,
 		Run: func(ctx context.Context) error {
@@ -90,6 +103,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			} {
 				tasks.Go(func() error { return servicekit.Regularly(ctx, deps, failed, "the audit trail", work) })
 			}
+
 			return tasks.Wait()
 		},
 		Ready: func(context.Context) error {
@@ -114,5 +128,6 @@ func policyOf(cfg Config) (domain.Policy, error) {
 		TokenTTL:     cfg.Tokens.AccessTokenTTL,
 		SessionLife:  cfg.Sessions.Lifetime,
 	}
+
 	return policy, policy.Validate()
 }

@@ -39,7 +39,10 @@ func config(t *testing.T) keys.Config {
 	return keys.Config{
 		Server: servicekit.Server{PublicURL: origin},
 		Signing: servicekit.Signing{
-			AccessTokenAlg: signing.ES256, IDTokenAlg: signing.RS256, KeyRotation: 2160 * time.Hour, KeyPublishAhead: 24 * time.Hour,
+			AccessTokenAlg:  signing.ES256,
+			IDTokenAlg:      signing.RS256,
+			KeyRotation:     2160 * time.Hour,
+			KeyPublishAhead: 24 * time.Hour,
 		},
 		Tokens:   servicekit.Tokens{AccessTokenTTL: time.Hour},
 		Sessions: servicekit.Sessions{Lifetime: 720 * time.Hour},
@@ -51,7 +54,15 @@ func deps(t *testing.T, db *database.DB) keys.Deps {
 	maker, err := localkeys.Open(filepath.Join(t.TempDir(), "keys"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, maker.Close()) })
-	return keys.Deps{DB: db, Signing: maker, KeyMaker: maker, Logger: testkit.Logger(t), Now: servicekit.Clock, Random: rand.Reader}
+
+	return keys.Deps{
+		DB:       db,
+		Signing:  maker,
+		KeyMaker: maker,
+		Logger:   testkit.Logger(t),
+		Now:      servicekit.Clock,
+		Random:   rand.Reader,
+	}
 }
 
 // started is a service whose keys are there. Its task ends with the test, or
@@ -76,8 +87,10 @@ func startedWith(t *testing.T, deps keys.Deps) (service *servicekit.Service, sto
 			require.NoError(t, <-done)
 		}
 	}
+
 	t.Cleanup(stop)
 	require.Eventually(t, func() bool { return service.Ready(t.Context()) == nil }, 30*time.Second, 5*time.Millisecond)
+
 	return service, stop
 }
 
@@ -87,6 +100,7 @@ func get(t *testing.T, h http.Handler, method, path string, header http.Header) 
 	for name, values := range header {
 		r.Header[name] = values
 	}
+
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
@@ -105,6 +119,7 @@ func TestTheSetVerifiesWhatTheKeysSign(t *testing.T) {
 			require.Equal(t, signing.Thumbprint(key.Key), key.KeyID)
 			algorithms = append(algorithms, key.Algorithm)
 		}
+
 		require.ElementsMatch(t, []string{"ES256", "RS256", "RS256"}, algorithms, "and one for logout tokens")
 	})
 }
@@ -121,11 +136,14 @@ func TestTheMetadataPointsToRoutesThatExist(t *testing.T) {
 	for _, route := range api.Routes {
 		routes["https://id.example"+route.Path] = true
 	}
+
 	for _, name := range []string{
-		"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint", "device_authorization_endpoint",
+		"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
+		"device_authorization_endpoint",
 	} {
 		require.Contains(t, routes, metadata[name], name)
 	}
+
 	require.Equal(t, w.Body.String(), get(t, service.Handler, http.MethodGet, rfc8414Path, nil).Body.String())
 }
 
@@ -134,19 +152,26 @@ func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
 	given.Now = clock.Now
 	service, _ := startedWith(t, given)
 	fresh := get(t, service.Handler, http.MethodGet, jwksPath, nil)
-	require.Equal(t, "public, max-age=0", fresh.Header().Get("Cache-Control"), "first keys sign at once, so nobody may hold a set without them")
+	require.Equal(t, "public, max-age=0", fresh.Header().Get("Cache-Control"),
+		"first keys sign at once, so nobody may hold a set without them")
 	clock.Advance(6 * time.Minute)
+
 	for _, path := range everyPath {
 		t.Run(path, func(t *testing.T) {
 			w := get(t, service.Handler, http.MethodGet, path, nil)
 			require.Equal(t, http.StatusOK, w.Code)
 			tag := w.Header().Get("ETag")
+
 			for name, want := range map[string]string{
-				"Content-Type": "application/json", "Cache-Control": "public, max-age=3600",
-				"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Credentials": "", "Set-Cookie": "",
+				"Content-Type":                     "application/json",
+				"Cache-Control":                    "public, max-age=3600",
+				"Access-Control-Allow-Origin":      "*",
+				"Access-Control-Allow-Credentials": "",
+				"Set-Cookie":                       "",
 			} {
 				require.Equal(t, want, w.Header().Get(name), name)
 			}
+
 			require.Equal(t, fmt.Sprint(w.Body.Len()), w.Header().Get("Content-Length"))
 
 			head := get(t, service.Handler, http.MethodHead, path, nil)
@@ -176,14 +201,20 @@ func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
 					require.Equal(t, c.want == http.StatusNotModified, w.Body.Len() == 0)
 				})
 			}
+
 			require.Equal(t, http.StatusMethodNotAllowed, get(t, service.Handler, http.MethodPost, path, nil).Code)
 
 			preflight := get(t, service.Handler, http.MethodOptions, path, http.Header{
-				"Origin": {"https://stranger.example"}, "Access-Control-Request-Method": {"GET"}, "Access-Control-Request-Headers": {"if-none-match"},
+				"Origin": {"https://stranger.example"}, "Access-Control-Request-Method": {"GET"},
+				"Access-Control-Request-Headers": {"if-none-match"},
 			})
 			require.Equal(t, http.StatusNoContent, preflight.Code)
+
 			for name, want := range map[string]string{
-				"Origin": "*", "Methods": "GET, HEAD", "Headers": "*", "Credentials": "",
+				"Origin":      "*",
+				"Methods":     "GET, HEAD",
+				"Headers":     "*",
+				"Credentials": "",
 			} {
 				require.Equal(t, want, preflight.Header().Get("Access-Control-Allow-"+name), "Fetch 3.2.2")
 			}
@@ -195,6 +226,7 @@ func TestBeforeTheFirstKeyNothingIsPublished(t *testing.T) {
 	service, err := keys.New(config(t), deps(t, testkit.SQLite(t)))
 	require.NoError(t, err)
 	require.ErrorIs(t, service.Ready(t.Context()), signing.ErrNoKey)
+
 	for _, path := range everyPath {
 		w := get(t, service.Handler, http.MethodGet, path, nil)
 		require.Equal(t, http.StatusServiceUnavailable, w.Code)
@@ -258,6 +290,7 @@ func TestNewRefusesWhatItCannotWorkWith(t *testing.T) {
 			require.Error(t, err)
 		})
 	}
+
 	_, err := keys.New(config(t), good)
 	require.NoError(t, err)
 }

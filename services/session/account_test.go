@@ -30,6 +30,7 @@ func (w *world) atHome(email string) (*visitor, *formbrowser.Page) {
 	if p.H1() == "Choose an organisation" {
 		p = p.Submit("Acme", nil)
 	}
+
 	require.Equal(w.t, "Your account", p.H1(), p.Text())
 	return b, p
 }
@@ -44,11 +45,17 @@ func TestTheAccountPageSignsInWithoutAnApplication(t *testing.T) {
 		require.True(t, strings.HasPrefix(p.URL.Path, "/auth/flows/fls_"), p.URL.Path)
 		require.Zero(t, w.flows(), "nothing is stored for a look")
 		flow := p.URL
-		p = p.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {rightWords}})
+		p = p.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+			url.Values{"password": {rightWords}})
 		require.Equal(t, accountURL, p.URL.String())
-		for _, text := range []string{"The ada", "ada@acme.test", "Acme Corp", "This device", "You are signed in nowhere else.", "You have not allowed any application."} {
+
+		for _, text := range []string{
+			"The ada", "ada@acme.test", "Acme Corp", "This device", "You are signed in nowhere else.",
+			"You have not allowed any application.",
+		} {
 			require.Contains(t, p.Text(), text)
 		}
+
 		require.Equal(t, "no-store", p.Header.Get("Cache-Control"))
 		require.Equal(t, accountURL, b.Get(flow.String()).URL.String(), "the back button leads to the same place")
 
@@ -77,9 +84,14 @@ func TestDevicesAreListedAndSignedOut(t *testing.T) {
 		w.clock.Advance(2 * time.Hour)
 		laptop, p := w.atHome("ada@acme.test")
 		stranger, _ := w.atHome("bob@acme.test")
-		for _, text := range []string{"Firefox on Linux This device Signed in just now", "Safari on iPhone Signed in 2 hours ago", "Address 192.0.2.1", "Sign out everywhere else"} {
+
+		for _, text := range []string{
+			"Firefox on Linux This device Signed in just now", "Safari on iPhone Signed in 2 hours ago",
+			"Address 192.0.2.1", "Sign out everywhere else",
+		} {
 			require.Contains(t, p.Text(), text)
 		}
+
 		token := p.Hidden("csrf_token")
 
 		for name, values := range map[string]url.Values{
@@ -89,6 +101,7 @@ func TestDevicesAreListedAndSignedOut(t *testing.T) {
 			laptop.Post(accountURL+"/sessions", values)
 			require.False(t, w.ended(stranger.session().ID), name)
 		}
+
 		p = p.Submit("Sign out: Safari on iPhone", nil)
 		require.Contains(t, p.Text(), "That device is signed out.")
 		require.NotContains(t, p.Text(), "iPhone")
@@ -133,18 +146,28 @@ func TestWithdrawingEndsAllAccessOfAnApplication(t *testing.T) {
 		w.insertGrant("gnt_online", b.session().ID, false)
 		w.insertGrant("gnt_offline", b.session().ID, true)
 		w.insertGrant("gnt_elsewhere", "ses_gone", false)
+
 		for _, grant := range []string{"gnt_online", "gnt_offline"} {
-			_, err := w.db.Exec(t.Context(), "test", `UPDATE grants SET client_id = 'other', scope = 'openid phone' WHERE id = $1`, grant)
+			_, err := w.db.Exec(t.Context(), "test",
+				`UPDATE grants SET client_id = 'other', scope = 'openid phone' WHERE id = $1`, grant)
 			require.NoError(t, err)
 		}
+
 		p := b.Get(accountURL)
-		for _, text := range []string{"Other", "See your email address", "See your phone number", "Keeps its access while you are signed out"} {
+		for _, text := range []string{
+			"Other", "See your email address", "See your phone number", "Keeps its access while you are signed out",
+		} {
 			require.Contains(t, p.Text(), text)
 		}
+
 		require.NotContains(t, p.Text(), "Billing", "an online grant of a session that is gone gives nothing")
 
 		stranger, _ := w.atHome("bob@acme.test")
-		stranger.Post(accountURL+"/applications", url.Values{"csrf_token": {stranger.Get(accountURL).Hidden("csrf_token")}, "application": {"other tnt_acme"}})
+		stranger.Post(accountURL+"/applications",
+			url.Values{
+				"csrf_token":  {stranger.Get(accountURL).Hidden("csrf_token")},
+				"application": {"other tnt_acme"},
+			})
 		require.False(t, w.revoked("gnt_offline"), "only one's own")
 
 		p = p.Submit("Withdraw: access of Other", nil)
@@ -177,7 +200,9 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 				"current_password": {current}, "new_password": {one}, "repeat_password": {two},
 			})
 		}
+
 		before := w.hasher.Work()
+
 		for words, values := range map[string][3]string{
 			"needs at least 8 characters":    {rightWords, "7 chars", "7 chars"},
 			"is longer than 1,024 bytes":     {rightWords, strings.Repeat("x", 1025), strings.Repeat("x", 1025)},
@@ -191,6 +216,7 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 				require.NotContains(t, refused.Body, `value="`+value, "nothing typed comes back")
 			}
 		}
+
 		require.Equal(t, before, w.hasher.Work(), "nothing is hashed for a password that will not do")
 		require.Contains(t, change("wrong", fresh, fresh).Text(), "The current password is not right.")
 
@@ -204,20 +230,30 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 			"gnt_other":   {other.session().ID, false},
 			"gnt_device":  {"", true},
 		} {
-			_, err := w.db.Exec(t.Context(), "test.grant", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
-				VALUES ($1, 'billing', $2, $3, $4, 'openid', $5, $6, $7)`, id, b.session().UserID, b.session().TenantID, of.session, of.offline,
+			_, err := w.db.Exec(t.Context(), "test.grant",
+				`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+				VALUES ($1, 'billing', $2, $3, $4, 'openid', $5, $6, $7)`, id, b.session().UserID,
+				b.session().TenantID, of.session, of.offline,
 				database.At(started), database.At(started.Add(time.Hour)))
 			require.NoError(t, err)
 		}
 
 		old := b.sessionCookie()
-		p = p.Submit("Change password", url.Values{"current_password": {rightWords}, "new_password": {fresh}, "repeat_password": {fresh}, "sign_out_others": {"yes"}})
+		p = p.Submit("Change password", url.Values{
+			"current_password": {rightWords},
+			"new_password":     {fresh},
+			"repeat_password":  {fresh},
+			"sign_out_others":  {"yes"},
+		})
+
 		require.Contains(t, p.Text(), "Your password is changed.")
 		require.True(t, w.ended(other.session().ID))
 		require.False(t, w.ended(b.session().ID))
 		var alive []string
-		require.NoError(t, w.db.Select(t.Context(), "test.grants", &alive, `SELECT id FROM grants WHERE revoked_at IS NULL`))
-		require.Equal(t, []string{"gnt_own"}, alive, "everywhere else is where applications and devices hold access, too")
+		require.NoError(t,
+			w.db.Select(t.Context(), "test.grants", &alive, `SELECT id FROM grants WHERE revoked_at IS NULL`))
+		require.Equal(t, []string{"gnt_own"}, alive,
+			"everywhere else is where applications and devices hold access, too")
 		require.NotEqual(t, old, b.sessionCookie(), "the cookie is new")
 		_, err := w.sessions.ByCookie(t.Context(), cookie.Hash(old))
 		require.ErrorIs(t, err, sessions.ErrNotFound, "the old one is worth nothing")
@@ -225,7 +261,8 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 
 		again := w.newBrowser()
 		require.Contains(t, again.signIn(accountURL, "ada@acme.test").Text(), "not right")
-		p = again.Get(accountURL).Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {fresh}})
+		p = again.Get(accountURL).Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+			url.Values{"password": {fresh}})
 		require.Equal(t, "Your account", p.H1())
 	})
 }
@@ -236,12 +273,14 @@ func TestTheCurrentPasswordCannotBeGuessedFromAnOpenSession(t *testing.T) {
 		b, _ := w.atHome("ada@acme.test")
 		guess := func(current string) *formbrowser.Page {
 			return b.Get(accountURL+"/password").Submit("Change password", url.Values{
-				"current_password": {current}, "new_password": {"eight fresh words"}, "repeat_password": {"eight fresh words"},
+				"current_password": {current}, "new_password": {"eight fresh words"},
+				"repeat_password": {"eight fresh words"},
 			})
 		}
 		for range 10 {
 			require.Equal(t, http.StatusUnprocessableEntity, guess("wrong").Status)
 		}
+
 		before := w.hasher.Work()
 		require.Equal(t, http.StatusTooManyRequests, guess(rightWords).Status)
 		require.Equal(t, before, w.hasher.Work())
@@ -255,16 +294,26 @@ func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 		other, _ := w.atHome("ada@acme.test")
 		token := p.Hidden("csrf_token")
 		for name, sent := range map[string]url.Values{
-			"none": {}, "nonsense": {"csrf_token": {"x"}}, "another browser's": {"csrf_token": {other.Get(accountURL).Hidden("csrf_token")}},
-			"a flow's": {"csrf_token": {cookie.CSRFToken(b.browserCookie(), cookie.Purpose("email", "req_1"))}}, "doubled": {"csrf_token": {token, token}},
+			"none":              {},
+			"nonsense":          {"csrf_token": {"x"}},
+			"another browser's": {"csrf_token": {other.Get(accountURL).Hidden("csrf_token")}},
+			"a flow's": {"csrf_token": {cookie.CSRFToken(b.browserCookie(),
+				cookie.Purpose("email", "req_1"))}},
+			"doubled": {"csrf_token": {token, token}},
 		} {
-			for path, field := range map[string]string{"/sessions": "session", "/applications": "application", "/password": "current_password"} {
+			for path, field := range map[string]string{
+				"/sessions":     "session",
+				"/applications": "application",
+				"/password":     "current_password",
+			} {
 				sent.Set(field, "others")
 				refused := b.Post(accountURL+path, sent)
 				require.Equal(t, http.StatusOK, refused.Status, name+path)
-				require.Contains(t, []string{"Your account", "Change your password"}, refused.H1(), "the page, once more")
+				require.Contains(t, []string{"Your account", "Change your password"},
+					refused.H1(), "the page, once more")
 			}
 		}
+
 		require.NotEmpty(t, w.trail(audit.FormRefused))
 		require.False(t, w.ended(other.session().ID))
 
@@ -284,9 +333,17 @@ func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 func TestATenantsEntranceLeadsIntoThatTenant(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
-			north := directory.Tenant{ID: "tnt_north", Slug: "north", Name: "Northwind", Color: "#7a1fa2", Active: true}
+			north := directory.Tenant{
+				ID:     "tnt_north",
+				Slug:   "north",
+				Name:   "Northwind",
+				Color:  "#7a1fa2",
+				Active: true,
+			}
+
 			require.NoError(t, o.SaveTenant(ctx, north, nil, started))
 		})
+
 		b := w.newBrowser()
 		before := w.flows()
 		p := b.Get(origin + "/auth/tenants/north")
@@ -299,7 +356,9 @@ func TestATenantsEntranceLeadsIntoThatTenant(t *testing.T) {
 		require.NotContains(t, b.Get(origin+"/auth/tenants/acme").Body, "theme.css", "no colour, no stylesheet")
 
 		require.Equal(t, http.StatusUnprocessableEntity, p.Submit("Continue", url.Values{"email": {"x"}}).Status)
-		require.Equal(t, "Sign in to Northwind", b.Post(origin+"/auth/tenants/north", url.Values{"email": {"bob@elsewhere.test"}}).H1(), "without its token a form only shows the page again")
+		require.Equal(t, "Sign in to Northwind",
+			b.Post(origin+"/auth/tenants/north", url.Values{"email": {"bob@elsewhere.test"}}).H1(),
+			"without its token a form only shows the page again")
 		p = p.Submit("Continue", url.Values{"email": {"bob@acme.test"}})
 		require.Equal(t, "Sign in to Acme Corp", p.H1(), "the address's domain decides which page")
 		p = p.Submit("Sign in", url.Values{"password": {rightWords}})
@@ -313,7 +372,9 @@ func TestATenantsEntranceLeadsIntoThatTenant(t *testing.T) {
 		require.Equal(t, accountURL, p.URL.String())
 		require.Equal(t, "tnt_acme", b.session().TenantID)
 
-		for _, path := range []string{"/auth/tenants/unknown", "/auth/tenants/unknown/theme.css", "/auth/tenants/no%2Frth"} {
+		for _, path := range []string{
+			"/auth/tenants/unknown", "/auth/tenants/unknown/theme.css", "/auth/tenants/no%2Frth",
+		} {
 			require.Equal(t, http.StatusNotFound, b.Get(origin+path).Status, path)
 		}
 	})
@@ -327,8 +388,10 @@ func TestAnEntranceShowsEverybodyTheSame(t *testing.T) {
 			b := w.newBrowser()
 			p := b.Get(origin+"/auth/tenants/north").Submit("Continue", url.Values{"email": {name + "@elsewhere.test"}})
 			require.Equal(t, "Sign in to Northwind", p.H1())
-			shown[name] = strings.NewReplacer(name, "NAME", p.URL.Path, "FLOW", p.Hidden("csrf_token"), "CSRF").Replace(p.Body)
+			shown[name] = strings.NewReplacer(name, "NAME", p.URL.Path, "FLOW",
+				p.Hidden("csrf_token"), "CSRF").Replace(p.Body)
 		}
+
 		require.Equal(t, shown["ada"], shown["unknown"])
 	})
 }
@@ -337,12 +400,19 @@ func TestAnEntranceShowsEverybodyTheSame(t *testing.T) {
 func TestPagesSpeakTheLanguageThatUILocalesOrTheBrowserAsksFor(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
-		for locales, want := range map[string]string{"": "Sign in", "de": "Anmelden", "de-CH en": "Anmelden", "xx": "Sign in", "nonsense!": "Sign in"} {
+		for locales, want := range map[string]string{
+			"":          "Sign in",
+			"de":        "Anmelden",
+			"de-CH en":  "Anmelden",
+			"xx":        "Sign in",
+			"nonsense!": "Sign in",
+		} {
 			_, page := b.flow(func(r *grants.AuthorizationRequest) { r.UILocales = locales })
 			p := b.Get(page)
 			require.Equal(t, want, p.H1(), locales)
 			require.Contains(t, p.Header.Values("Vary"), "Accept-Language")
 		}
+
 		require.Equal(t, "Anmelden", b.Get(accountURL+"?ui_locales=de").H1())
 	})
 }

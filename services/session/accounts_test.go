@@ -29,6 +29,7 @@ func (w *world) both() (b *visitor, ada, bob *sessions.Session) {
 	require.Equal(w.t, "usr_bob", bob.UserID)
 	require.False(w.t, w.ended(ada.ID), "another account keeps the first")
 	w.clock.Advance(time.Minute)
+
 	return b, ada, bob
 }
 
@@ -49,9 +50,13 @@ func TestSeveralPeopleStaySignedInAndOneIsChosen(t *testing.T) {
 		id, page := b.flow(prompt(oauth.PromptSelectAccount))
 		p := b.Get(page)
 		require.Equal(t, "Choose an account", p.H1())
-		for _, text := range []string{"bob@acme.test · signed in now", "Northwind", "ada@acme.test", "Use another account"} {
+
+		for _, text := range []string{
+			"bob@acme.test · signed in now", "Northwind", "ada@acme.test", "Use another account",
+		} {
 			require.Contains(t, p.Text(), text)
 		}
+
 		before := w.hasher.Work()
 		w.returns(p.Submit("ada@acme.test", nil), id)
 		require.Equal(t, before, w.hasher.Work(), "no password is asked for")
@@ -82,8 +87,10 @@ func TestWhomTheBrowserDoesNotHoldCannotBeChosen(t *testing.T) {
 		id, page := b.flow(prompt(oauth.PromptSelectAccount))
 		token := b.Get(page).Hidden("csrf_token")
 		for _, sessionID := range []string{stranger.session().ID, "ses_unknown", "tnt_acme"} {
-			require.Equal(t, "Choose an account", b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "session": {sessionID}}).H1())
+			require.Equal(t, "Choose an account",
+				b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "session": {sessionID}}).H1())
 		}
+
 		require.Equal(t, grants.Undecided, w.request(id).Decision)
 
 		// Ended elsewhere meanwhile.
@@ -91,7 +98,8 @@ func TestWhomTheBrowserDoesNotHoldCannotBeChosen(t *testing.T) {
 		other.Get(accountURL).Submit("Sign out everywhere else", nil)
 		require.True(t, w.ended(ada.ID))
 		require.NotContains(t, b.Get(page).Text(), "ada@acme.test")
-		require.Equal(t, "Choose an account", b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "session": {ada.ID}}).H1())
+		require.Equal(t, "Choose an account",
+			b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "session": {ada.ID}}).H1())
 	})
 }
 
@@ -111,7 +119,8 @@ func TestTheAccountsCookieIsRenewedSoThatNobodyLearnsWhoSignsInLater(t *testing.
 		require.NoError(t, err)
 		thief.cookie = browser
 		thief.Client().Jar.SetCookies(u, []*http.Cookie{
-			{Name: "platform_browser", Value: browser, Path: "/"}, {Name: "platform_accounts", Value: planted, Path: "/"},
+			{Name: "platform_browser", Value: browser, Path: "/"},
+			{Name: "platform_accounts", Value: planted, Path: "/"},
 		})
 		_, page = thief.flow(prompt(oauth.PromptSelectAccount))
 		require.Equal(t, "Sign in", thief.Get(page).H1(), "nobody to choose from")
@@ -163,14 +172,18 @@ func TestABrowserKeepsABoundedNumberOfPeople(t *testing.T) {
 			if i > 0 {
 				w.person(name)
 			}
+
 			id, page := b.flow(nil)
 			require.NoError(t, w.login(id, name+"@acme.test"))
 			w.returns(b.Get(page).Submit("Sign in", url.Values{"password": {rightWords}}), id)
+
 			if i == 0 {
 				ada = b.session().ID
 			}
+
 			w.clock.Advance(time.Minute)
 		}
+
 		all, err := w.sessions.OfBrowser(t.Context(), cookie.Hash(b.accountsCookie()))
 		require.NoError(t, err)
 		require.Len(t, all, 5)

@@ -13,16 +13,20 @@ import (
 )
 
 // newBackchannel wires the task that tells applications of logouts.
-func newBackchannel(cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring) (*app.Backchannel, error) {
+func newBackchannel(
+	cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring,
+) (*app.Backchannel, error) {
 	client, err := cfg.Outbound.Client(deps)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
+
 	outbox := sqlstore.New(deps.DB)
 	observer, err := metrics.NewBackchannel(deps.MeterProvider, outbox.State, deps.Now)
 	if err != nil {
 		return nil, err
 	}
+
 	return &app.Backchannel{
 		Issuer:       cfg.Server.Issuer(),
 		IDTokenAlg:   cfg.Signing.IDTokenAlg,

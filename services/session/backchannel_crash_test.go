@@ -32,8 +32,15 @@ func TestTheProcessThatIsKilled(t *testing.T) {
 	if os.Getenv(crashDatabase) == "" {
 		return
 	}
+
 	db := crashOpen(t, os.Getenv(crashDatabase))
-	w := &world{t: t, db: db, service: db, clock: testkit.NewClock(started)}
+	w := &world{
+		t:       t,
+		db:      db,
+		service: db,
+		clock:   testkit.NewClock(started),
+	}
+
 	w.openKeys()
 	service, err := build(testConfig(t), w.deps(), nil)
 	require.NoError(t, err)
@@ -53,6 +60,7 @@ func crashOpen(t *testing.T, where string) *database.DB {
 	if strings.HasPrefix(where, "postgres") {
 		return testkit.OpenPostgres(t, where)
 	}
+
 	db, err := sqlite.Open(t.Context(), where, database.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -69,6 +77,7 @@ func TestALogoutSurvivesItsProcessBeingKilledBeforeItIsSent(t *testing.T) {
 		role := server.LoginURL(t, owner, "platform_session")
 		survives(t, newWorld(t, testkit.OpenPostgres(t, owner), testkit.OpenPostgres(t, role)), role)
 	})
+
 	t.Run("sqlite, by a new process on the same file", func(t *testing.T) {
 		file := filepath.Join(t.TempDir(), "platform.db")
 		db := crashOpen(t, file)
@@ -92,7 +101,8 @@ func survives(t *testing.T, w *world, where string) {
 	}
 
 	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestTheProcessThatIsKilled$")
-	child.Env = append(os.Environ(), crashDatabase+"="+where, crashTarget+"="+query("id_token_hint", sign("JWT", idToken(sid))),
+	child.Env = append(os.Environ(), crashDatabase+"="+where,
+		crashTarget+"="+query("id_token_hint", sign("JWT", idToken(sid))),
 		crashCookies+"="+strings.Join(cookies, "; "))
 	child.Stderr = os.Stderr
 	out, err := child.StdoutPipe()
@@ -103,6 +113,7 @@ func survives(t *testing.T, w *world, where string) {
 	for !answered && lines.Scan() {
 		answered = strings.HasPrefix(lines.Text(), crashAnswered+"200")
 	}
+
 	require.NoError(t, child.Process.Kill(), "kill -9")
 	require.Error(t, child.Wait())
 	require.True(t, answered, lines.Text())
@@ -112,6 +123,7 @@ func survives(t *testing.T, w *world, where string) {
 	if !strings.HasPrefix(where, "postgres") { // a new handle of the file that the dead process left
 		w.service = crashOpen(t, where)
 	}
+
 	w.replica(backchannelConfig(t))
 	_, claims := w.opened(l.next(t), signing.RS256)
 	require.Equal(t, sid, claims["sid"])

@@ -44,22 +44,27 @@ func listen(t *testing.T, answer func(w http.ResponseWriter, nth int)) *listener
 		if err := r.ParseForm(); err != nil {
 			t.Error(err)
 		}
+
 		mu.Lock()
 		nth++
 		n := nth
 		mu.Unlock()
 		l.heard <- r
+
 		if answer != nil {
 			answer(w, n)
 		}
 	}))
+
 	t.Cleanup(l.Close)
+
 	return l
 }
 
 // next is the next logout token that arrives.
 func (l *listener) next(t *testing.T) string {
 	t.Helper()
+
 	select {
 	case r := <-l.heard:
 		require.Equal(t, http.MethodPost, r.Method)
@@ -93,7 +98,11 @@ func (w *world) replica(cfg Config) (stop func()) {
 	w.t.Helper()
 	deps, err := w.deps().Complete()
 	require.NoError(w.t, err)
-	ring := signing.NewRing(signing.RingOptions{Schedule: signingstore.New(w.service), Backend: w.keys, Now: w.clock.Now})
+	ring := signing.NewRing(signing.RingOptions{
+		Schedule: signingstore.New(w.service),
+		Backend:  w.keys,
+		Now:      w.clock.Now,
+	})
 	applications := appcache.New(directorystore.NewApplications(w.service), appcache.Options{Now: w.clock.Now})
 	task, err := newBackchannel(cfg, deps, applications, ring)
 	require.NoError(w.t, err)
@@ -109,11 +118,13 @@ func (w *world) start(task *app.Backchannel) (stop func()) {
 			w.t.Error(err)
 		}
 	})
+
 	stop = func() {
 		cancel()
 		done.Wait()
 	}
 	w.t.Cleanup(stop)
+
 	return stop
 }
 
@@ -122,8 +133,13 @@ func (w *world) listening(clientID, uri string, alg signing.Algorithm) {
 	w.t.Helper()
 	w.operate(func(ctx context.Context, o *directorystore.Writer) {
 		require.NoError(w.t, o.SaveApplication(ctx, &directory.Application{
-			ClientID: clientID, Name: clientID, Type: directory.Web, ScopeLevel: directory.Global, Active: true,
-			BackchannelLogoutURI: uri, IDTokenAlg: string(alg),
+			ClientID:             clientID,
+			Name:                 clientID,
+			Type:                 directory.Web,
+			ScopeLevel:           directory.Global,
+			Active:               true,
+			BackchannelLogoutURI: uri,
+			IDTokenAlg:           string(alg),
 		}, started))
 	})
 }
@@ -131,8 +147,10 @@ func (w *world) listening(clientID, uri string, alg signing.Algorithm) {
 // holds gives an application a token of a session.
 func (w *world) holds(clientID, sid string) {
 	w.t.Helper()
-	_, err := w.db.Exec(w.t.Context(), "test", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
-		VALUES ($1, $2, 'usr_ada', 'tnt_acme', $3, 'openid', $4, $5, $5)`, "gnt_"+clientID+sid, clientID, sid, false, database.At(w.clock.Now()))
+	_, err := w.db.Exec(w.t.Context(), "test",
+		`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+		VALUES ($1, $2, 'usr_ada', 'tnt_acme', $3, 'openid', $4, $5, $5)`, "gnt_"+clientID+sid, clientID, sid, false,
+		database.At(w.clock.Now()))
 	require.NoError(w.t, err)
 }
 
@@ -144,7 +162,8 @@ func (w *world) key(alg signing.Algorithm) {
 
 func (w *world) keyOf(alg signing.Algorithm) {
 	w.t.Helper()
-	require.NoError(w.t, signingstore.New(w.db).Insert(w.t.Context(), signingtest.NewKey(w.t, w.keys, alg, 1, started.Add(-time.Hour))))
+	require.NoError(w.t,
+		signingstore.New(w.db).Insert(w.t.Context(), signingtest.NewKey(w.t, w.keys, alg, 1, started.Add(-time.Hour))))
 }
 
 // leave signs ada in, gives the applications a token, and signs her out through
@@ -156,6 +175,7 @@ func (w *world) leave(clientIDs ...string) (sid string) {
 	for _, id := range clientIDs {
 		w.holds(id, sid)
 	}
+
 	b.Get(logoutURL).Submit("Sign out", nil)
 	require.True(w.t, w.ended(sid))
 	return sid
@@ -184,7 +204,8 @@ func (w *world) postponed(attempts int) time.Duration {
 	}
 	// A claimed notice is put off by exactly the lease.
 	require.Eventually(w.t, func() bool {
-		err := w.db.Get(w.t.Context(), "test", &row, `SELECT attempts, next_attempt_at FROM logout_outbox WHERE gave_up_at IS NULL`)
+		err := w.db.Get(w.t.Context(), "test", &row,
+			`SELECT attempts, next_attempt_at FROM logout_outbox WHERE gave_up_at IS NULL`)
 		return err == nil && row.Attempts == attempts && !row.Next.Equal(w.clock.Now().Add(time.Minute))
 	}, soon, time.Millisecond)
 	return row.Next.Sub(w.clock.Now())
@@ -221,6 +242,7 @@ func (w *world) opened(token string, alg signing.Algorithm) (typ any, claims map
 			return header.ExtraHeaders[jose.HeaderType], claims
 		}
 	}
+
 	require.Fail(w.t, "the key is not published")
 	return nil, nil
 }

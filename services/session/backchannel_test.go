@@ -24,7 +24,8 @@ import (
 
 func TestEachApplicationOfTheSessionIsToldWithATokenOfItsOwn(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		billing, other, stranger := listen(t, nil), listen(t, func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusNoContent) }), listen(t, nil)
+		billing, other, stranger := listen(t,
+			nil), listen(t, func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusNoContent) }), listen(t, nil)
 		w.key(signing.RS256)
 		w.key(signing.ES256)
 		w.listening("billing", billing.URL+"/out", "")
@@ -45,11 +46,16 @@ func TestEachApplicationOfTheSessionIsToldWithATokenOfItsOwn(t *testing.T) {
 			require.Len(t, claims["jti"], 26)
 			delete(claims, "jti")
 			require.Equal(t, map[string]any{
-				"iss": issuer, "sub": "usr_ada", "aud": c.clientID, "sid": sid,
-				"iat": float64(started.Unix()), "exp": float64(started.Add(2 * time.Minute).Unix()),
+				"iss":    issuer,
+				"sub":    "usr_ada",
+				"aud":    c.clientID,
+				"sid":    sid,
+				"iat":    float64(started.Unix()),
+				"exp":    float64(started.Add(2 * time.Minute).Unix()),
 				"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
 			}, claims, "and no nonce")
 		}
+
 		require.Len(t, ids, 2)
 		w.settled(0)
 		require.Eventually(t, func() bool { return len(w.trail(audit.LogoutDelivered)) == 2 }, soon, time.Millisecond)
@@ -81,6 +87,7 @@ func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
 				w.WriteHeader(http.StatusServiceUnavailable)
 			}
 		})
+
 		there := listen(t, nil)
 		w.key(signing.RS256)
 		w.listening("billing", away.URL, "")
@@ -90,6 +97,7 @@ func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
 		there.next(t)
 		_, first := w.opened(away.next(t), signing.RS256)
 		w.settled(1)
+
 		for attempt, most := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second} {
 			pause := w.postponed(attempt + 1)
 			require.GreaterOrEqual(t, pause, most/2)
@@ -101,6 +109,7 @@ func TestAnApplicationThatIsAwayIsToldLaterAndTheOthersAtOnce(t *testing.T) {
 			require.Equal(t, first["sid"], again["sid"])
 			require.Greater(t, again["iat"], first["iat"], "signed when it is sent")
 		}
+
 		w.settled(0)
 		there.silent(t)
 	})
@@ -122,16 +131,22 @@ func TestAnApplicationThatHangsDelaysNoOther(t *testing.T) {
 		const sessions = 100
 		b := w.signedIn()
 		sid := b.session().ID
+
 		for i := range sessions { // notices as the ends of so many sessions leave
-			_, err := w.db.Exec(t.Context(), "test", `INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
-				VALUES ($1, 'billing', '', 'usr_ada', $1, $2, $2)`, "ses_"+strconv.Itoa(i), database.At(w.clock.Now().Add(-time.Minute)))
+			_, err := w.db.Exec(t.Context(), "test",
+				`INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
+				VALUES ($1, 'billing', '', 'usr_ada', $1, $2, $2)`, "ses_"+strconv.Itoa(i),
+				database.At(w.clock.Now().Add(-time.Minute)))
 			require.NoError(t, err)
 		}
+
 		w.replica(backchannelConfig(t))
 		w.replica(backchannelConfig(t))
+
 		for range 4 {
 			hanging.next(t)
 		}
+
 		w.holds("other", sid)
 		b.Get(logoutURL).Submit("Sign out", nil)
 		there.next(t)
@@ -139,7 +154,9 @@ func TestAnApplicationThatHangsDelaysNoOther(t *testing.T) {
 
 		close(release)
 		pending := func(where string) (n int) {
-			require.NoError(t, w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM logout_outbox WHERE `+where, database.At(w.clock.Now())))
+			require.NoError(t,
+				w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM logout_outbox WHERE `+where,
+					database.At(w.clock.Now())))
 			return n
 		}
 		require.Eventually(t, func() bool { return pending("next_attempt_at <= $1") == 0 }, soon, time.Millisecond)
@@ -167,8 +184,13 @@ func TestAfterADayItIsGivenUpAndAudited(t *testing.T) {
 		require.Eventually(t, func() bool { return len(w.trail(audit.LogoutUndelivered)) == 1 }, soon, time.Millisecond)
 		event := w.trail(audit.LogoutUndelivered)[0].Event
 		require.Equal(t, audit.Event{
-			Kind: audit.LogoutUndelivered, UserID: "usr_ada", ClientID: "billing", SessionID: sid, Detail: map[string]string{"outcome": "rejected"},
+			Kind:      audit.LogoutUndelivered,
+			UserID:    "usr_ada",
+			ClientID:  "billing",
+			SessionID: sid,
+			Detail:    map[string]string{"outcome": "rejected"},
 		}, event)
+
 		w.clock.Advance(48 * time.Hour)
 		l.silent(t)
 	})
@@ -206,6 +228,7 @@ func TestWhereLogoutTokensAreNotSent(t *testing.T) {
 			_, err := w.db.Exec(t.Context(), "test", `DELETE FROM logout_outbox`)
 			require.NoError(t, err)
 		}
+
 		inner.silent(t)
 	})
 }
@@ -255,7 +278,13 @@ func TestWhatADeadProcessHadClaimedIsSentAfterItsLease(t *testing.T) {
 		w.listening("billing", l.URL, "")
 		w.leave("billing")
 		now := w.clock.Now()
-		notices, err := sqlstore.New(w.service).Claim(t.Context(), ports.NoticeClaim{Now: now, Until: now.Add(time.Minute), Most: 10, PerApplication: 10})
+		notices, err := sqlstore.New(w.service).Claim(t.Context(), ports.NoticeClaim{
+			Now:            now,
+			Until:          now.Add(time.Minute),
+			Most:           10,
+			PerApplication: 10,
+		})
+
 		require.NoError(t, err)
 		require.Len(t, notices, 1)
 		w.replica(backchannelConfig(t))
@@ -279,15 +308,19 @@ func TestReplicasDeliverEachNoticeOnce(t *testing.T) {
 			w.listening(id, l.URL, "")
 			ids = append(ids, id)
 		}
+
 		w.leave(ids...)
+
 		for range 5 {
 			w.replica(backchannelConfig(t))
 		}
+
 		heard := map[any]bool{}
 		for range apps {
 			_, claims := w.opened(l.next(t), signing.RS256)
 			heard[claims["aud"]] = true
 		}
+
 		w.settled(0)
 		require.Len(t, heard, apps)
 		l.silent(t)
@@ -351,6 +384,7 @@ func TestTheServiceDeliversWhatItEndsAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 		})
+
 		defer done.Wait()
 		defer cancel()
 		sid := w.leave("billing")
@@ -373,9 +407,16 @@ func TestASignInThatReplacesASessionTellsItsApplications(t *testing.T) {
 		w.clock.Advance(time.Minute)
 		_, page := b.flow(prompt(oauth.PromptSelectAccount)) // another tenant is another session
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
-			ada := directory.User{ID: "usr_ada", Email: "ada@acme.test", Name: "The ada", Active: true}
+			ada := directory.User{
+				ID:     "usr_ada",
+				Email:  "ada@acme.test",
+				Name:   "The ada",
+				Active: true,
+			}
+
 			require.NoError(t, o.SaveUser(ctx, ada, []string{"tnt_acme", "tnt_north"}, started))
 		})
+
 		b.Get(page).Submit("Northwind", nil)
 		require.NotEqual(t, sid, b.session().ID)
 		w.replica(backchannelConfig(t))

@@ -61,10 +61,18 @@ func TestEveryRenewalRenewsAllCookies(t *testing.T) {
 				b.Get(page).Follow("Use another account").Submit("Continue", url.Values{"email": {"bob@acme.test"}}).
 					Submit("Sign in", url.Values{"password": {rightWords}}).Submit("Acme", nil)
 			}},
-			{"pick", func() { _, page := b.flow(prompt(oauth.PromptSelectAccount)); b.Get(page).Submit("ada@acme.test", nil) }},
+			{
+				"pick",
+				func() {
+					_, page := b.flow(prompt(oauth.PromptSelectAccount))
+					b.Get(page).Submit("ada@acme.test",
+						nil)
+				},
+			},
 			{"password change", func() {
 				b.Get(accountURL+"/password").Submit("Change password", url.Values{
-					"current_password": {rightWords}, "new_password": {"a new long password"}, "repeat_password": {"a new long password"},
+					"current_password": {rightWords}, "new_password": {"a new long password"},
+					"repeat_password": {"a new long password"},
 				})
 			}},
 			{"sign-out", func() { b.Get(logoutURL).Submit("Sign out", nil) }},
@@ -93,6 +101,7 @@ func TestEveryRenewalRenewsAllCookies(t *testing.T) {
 			require.Less(t, b.Get(waitingPage).Status, 400, r.name)
 			require.Equal(t, cookie.Hash(after["platform_browser"]), w.request(waiting).BrowserHash)
 		}
+
 		require.NotEmpty(t, w.trail(audit.SessionPicked))
 	})
 }
@@ -191,22 +200,28 @@ func TestTabsThatReauthenticateAtOnceLeaveOneSession(t *testing.T) {
 		for i := range tabs {
 			wg.Go(func() {
 				body := url.Values{"csrf_token": {tokens[i]}, "password": {rightWords}}
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, pages[i]+"/password", strings.NewReader(body.Encode()))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, pages[i]+"/password",
+					strings.NewReader(body.Encode()))
 				if err != nil {
 					return
 				}
+
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
 				for _, c := range cookies {
 					r.AddCookie(c)
 				}
+
 				answers[i], _ = w.RoundTrip(r)
 			})
 		}
+
 		wg.Wait()
 
 		won := 0
 		u, err := url.Parse(origin)
 		require.NoError(t, err)
+
 		for i, res := range answers {
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 			require.Equal(t, "/auth/flows/"+ids[i], res.Header.Get("Location"))
@@ -215,11 +230,13 @@ func TestTabsThatReauthenticateAtOnceLeaveOneSession(t *testing.T) {
 				b.Client().Jar.SetCookies(u, res.Cookies())
 			}
 		}
+
 		require.Equal(t, 1, won)
 		require.Equal(t, first.ID, b.session().ID)
 		require.Equal(t, w.clock.Now(), b.session().AuthTime)
 		require.False(t, w.revoked("gnt_online"))
 		require.Equal(t, 1, w.count(`SELECT count(*) FROM sessions WHERE user_id = 'usr_ada' AND ended_at IS NULL`))
+
 		for i := range tabs {
 			w.returns(b.Get(pages[i]), ids[i])
 		}
@@ -240,7 +257,8 @@ func TestASecondClickOnSignInStaysSignedIn(t *testing.T) {
 
 		again := w.thief(before) // the answer was lost on the way
 		require.Equal(t, "This sign-in belongs to another browser",
-			again.Post(page+"/password", url.Values{"csrf_token": {token}, "password": {"wrong"}}).H1(), "the password is what counts")
+			again.Post(page+"/password", url.Values{"csrf_token": {token}, "password": {"wrong"}}).H1(),
+			"the password is what counts")
 		w.returns(again.Post(page+"/password", url.Values{"csrf_token": {token}, "password": {rightWords}}), id)
 		require.Equal(t, s.ID, again.session().ID)
 		require.Equal(t, b.noted()["platform_browser"], again.noted()["platform_browser"])

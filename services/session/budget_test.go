@@ -36,16 +36,19 @@ func TestOfManyGuessesAtOnceOnTwoReplicasTenAreJudged(t *testing.T) {
 		for i := range browsers {
 			browsers[i] = replicas[i%2].newBrowser()
 		}
+
 		before := w.hasher.Work()
 		var refused atomic.Int32
 		var wg sync.WaitGroup
 		for i, b := range browsers {
 			wg.Go(func() {
-				if res := b.guess(fmt.Sprintf("203.0.%d.1", i), "ada@acme.test", "wrong"); res.StatusCode == http.StatusTooManyRequests {
+				if res := b.guess(fmt.Sprintf("203.0.%d.1", i), "ada@acme.test",
+					"wrong"); res.StatusCode == http.StatusTooManyRequests {
 					refused.Add(1)
 				}
 			})
 		}
+
 		wg.Wait()
 		require.EqualValues(t, 10, w.hasher.Work()-before)
 		require.EqualValues(t, guesses-10, refused.Load())
@@ -66,16 +69,19 @@ func TestRightPasswordsNeverAddUp(t *testing.T) {
 func TestABrowserThatTheAccountKnowsHasACountOfItsOwn(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		home, _ := w.atHome("ada@acme.test")
+
 		for i := range 120 { // the pair first, then the address
 			w.guess("192.0.2.1", fmt.Sprintf("nobody%d@acme.test", i), "wrong")
 			w.guess("192.0.2.1", "ada@acme.test", "wrong")
 		}
+
 		retryAfter(t, w.guess("192.0.2.1", "ada@acme.test", rightWords))
 		require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)))
 
 		for range 10 {
 			require.Equal(t, http.StatusSeeOther, home.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode)
 		}
+
 		retryAfter(t, home.guess("198.51.100.1", "ada@acme.test", rightWords))
 	})
 }
@@ -93,6 +99,7 @@ func TestAnAccountUnderAttackSlowsStrangersAndRefusesNone(t *testing.T) {
 			attack()
 			w.clock.Advance(10 * time.Second)
 		}
+
 		tries := 0
 		for {
 			tries++
@@ -100,13 +107,16 @@ func TestAnAccountUnderAttackSlowsStrangersAndRefusesNone(t *testing.T) {
 			if signedIn(res) {
 				break
 			}
+
 			wait := retryAfter(t, res)
 			require.LessOrEqual(t, wait, 30*time.Second)
+
 			for range int(wait / time.Second) { // the attack goes on each second
 				w.clock.Advance(time.Second - 10*time.Millisecond)
 				attack()
 				w.clock.Advance(10 * time.Millisecond)
 			}
+
 			require.Less(t, tries, 10, "the owner gets in")
 		}
 	})
@@ -123,11 +133,13 @@ func TestAfterAHundredFailuresThereIsOneAttemptAnHour(t *testing.T) {
 			judged += int(w.hasher.Work() - before)
 			w.clock.Advance(16 * time.Minute / 10) // the short count never starts anew
 		}
+
 		require.LessOrEqual(t, judged, 101)
 		require.GreaterOrEqual(t, judged, 100)
 		require.Greater(t, retryAfter(t, w.guess("198.51.100.1", "ada@acme.test", rightWords)), 10*time.Minute)
 
-		require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)), "the owner's browser is held by none of it")
+		require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)),
+			"the owner's browser is held by none of it")
 		w.clock.Advance(time.Minute)
 		require.True(t, signedIn(w.guess("198.51.100.1", "ada@acme.test", rightWords)), "and its success counts")
 	})
@@ -138,17 +150,21 @@ func TestAfterAHundredFailuresThereIsOneAttemptAnHour(t *testing.T) {
 func TestAnAddressThatTriesManyAccountsIsSlowed(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for i := range 100 {
-			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", fmt.Sprintf("nobody%d@acme.test", i), "wrong").StatusCode)
+			require.Equal(t, http.StatusSeeOther,
+				w.guess("192.0.2.1", fmt.Sprintf("nobody%d@acme.test", i), "wrong").StatusCode)
 			w.clock.Advance(time.Minute)
 		}
+
 		w.clock.Advance(-time.Minute)
 		w.clock.Advance(16 * time.Minute) // the short count is forgotten, the day's is not
 		require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "another@acme.test", "wrong").StatusCode)
 		require.LessOrEqual(t, retryAfter(t, w.guess("192.0.2.1", "ada@acme.test", rightWords)), time.Minute)
+
 		for range 5 { // the same account again is no new one
 			w.clock.Advance(time.Minute)
 			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "another@acme.test", "wrong").StatusCode)
 		}
+
 		require.True(t, signedIn(w.guess("192.0.2.1", "ada@acme.test", rightWords)))
 	})
 }
@@ -158,10 +174,12 @@ func TestASiteCountsAsOne(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		n := 0
 		for ; n < 1000; n++ {
-			if w.guess(fmt.Sprintf("2001:db8:1:%x::1", n%256*256+n/256), fmt.Sprintf("nobody%d@acme.test", n), "wrong").StatusCode != http.StatusSeeOther {
+			if w.guess(fmt.Sprintf("2001:db8:1:%x::1", n%256*256+n/256), fmt.Sprintf("nobody%d@acme.test", n),
+				"wrong").StatusCode != http.StatusSeeOther {
 				break
 			}
 		}
+
 		require.Equal(t, 400, n)
 		require.True(t, signedIn(w.guess("2001:db8:2::1", "ada@acme.test", rightWords)), "the next /48")
 	})

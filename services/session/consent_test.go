@@ -15,7 +15,8 @@ import (
 
 func (w *world) consented(clientID string) oauth.Scopes {
 	w.t.Helper()
-	scopes, err := w.sessions.Consented(w.t.Context(), sessions.ConsentKey{UserID: "usr_ada", TenantID: "tnt_acme", ClientID: clientID})
+	scopes, err := w.sessions.Consented(w.t.Context(),
+		sessions.ConsentKey{UserID: "usr_ada", TenantID: "tnt_acme", ClientID: clientID})
 	require.NoError(w.t, err)
 	return scopes
 }
@@ -30,7 +31,10 @@ func TestConsentNamesEverythingThatIsDecided(t *testing.T) {
 		})
 		p := b.signIn(page, "ada@acme.test")
 		require.Equal(t, "Allow Other to use your account?", p.H1())
-		for _, text := range []string{"The ada", "ada@acme.test", "Acme Corp", "Confirm who you are", "See your email address", "invoices:read", "rp.test"} {
+		for _, text := range []string{
+			"The ada", "ada@acme.test", "Acme Corp", "Confirm who you are", "See your email address",
+			"invoices:read", "rp.test",
+		} {
 			require.Contains(t, p.Text(), text)
 		}
 	})
@@ -50,7 +54,11 @@ func TestAllowingIsRememberedAndAddsUp(t *testing.T) {
 		w.returns(b.Get(page), id)
 		require.Equal(t, grants.SignedIn, w.request(id).Decision, "remembered: no page")
 
-		id, page = b.flow(func(r *grants.AuthorizationRequest) { r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "phone"} })
+		id, page = b.flow(func(
+			r *grants.AuthorizationRequest,
+		) {
+			r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "phone"}
+		})
 		w.returns(b.Get(page).Submit("Allow", nil), id)
 		require.Equal(t, oauth.Scopes{"openid", "email", "phone"}, w.consented("other"))
 
@@ -114,6 +122,7 @@ func TestAnAnswerThatIsNoneShowsThePageAgain(t *testing.T) {
 			values.Set("csrf_token", p.Hidden("csrf_token"))
 			require.Equal(t, "Allow Other to use your account?", b.Post(page+"/consent", values).H1())
 		}
+
 		require.Equal(t, grants.Undecided, w.request(id).Decision)
 	})
 }
@@ -125,7 +134,8 @@ func TestAPublicApplicationOnAPrivateSchemeIsAlwaysAskedFor(t *testing.T) {
 		id, page := b.flow(native)
 		p := b.signIn(page, "ada@acme.test")
 		require.Contains(t, p.Text(), "the app on this device")
-		require.NotContains(t, p.Header.Get("Content-Security-Policy"), "form-action", "the way leads to the application")
+		require.NotContains(t, p.Header.Get("Content-Security-Policy"), "form-action",
+			"the way leads to the application")
 		w.returns(p.Submit("Allow", nil), id)
 		require.Empty(t, w.consented("native"), "not remembered (RFC 8252 8.6)")
 		_, page = b.flow(native)
@@ -140,7 +150,8 @@ func TestNotYouOnTheConsentPageLeadsToAnotherAccount(t *testing.T) {
 		_, page := b.flow(client("other"))
 		p := b.signIn(page, "bob@acme.test").Submit("Acme", nil)
 		require.Equal(t, "Allow Other to use your account?", p.H1())
-		p = p.Follow("Not you?").Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in", url.Values{"password": {rightWords}})
+		p = p.Follow("Not you?").Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+			url.Values{"password": {rightWords}})
 		require.Contains(t, p.Text(), "The ada")
 		require.Equal(t, "usr_ada", b.session().UserID)
 	})

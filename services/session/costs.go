@@ -50,6 +50,7 @@ func (p *passwords) learn(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the costs of password hashes: %w", err)
 	}
+
 	var costs []password.Params
 	for _, s := range stored {
 		cost, err := password.ParseCost(s)
@@ -62,6 +63,7 @@ func (p *passwords) learn(ctx context.Context) error {
 	before := p.Costs()
 	p.Stored(costs)
 	p.known.Store(true)
+
 	if after := p.Costs(); !slices.Equal(before, after) {
 		p.tell(ctx, after)
 	}
@@ -75,8 +77,10 @@ func (p *passwords) tell(ctx context.Context, costs []password.Params) {
 	for _, cost := range costs {
 		all += cost.Cost()
 	}
+
 	if own := p.New().Cost(); all > dear*own {
-		p.logger.WarnContext(ctx, "password checks are slow: each computes a hash of every cost that is stored, until people with such a hash have signed in or have been given a new password",
+		p.logger.WarnContext(ctx,
+			"password checks are slow: each computes a hash of every cost that is stored, until people with such a hash have signed in or have been given a new password",
 			"costs", fmt.Sprint(costs), "times_default", all/own)
 	}
 }
@@ -92,7 +96,9 @@ func (p *passwords) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil && !failing {
 			p.logger.WarnContext(ctx, "the costs of stored password hashes cannot be read", "error", err)
 		}
+
 		failing = err != nil
+
 		select {
 		case <-ctx.Done():
 			return nil

@@ -26,16 +26,22 @@ func TestFormsWithoutTheRightTokenAreRefusedBeforeAnyWork(t *testing.T) {
 		_, otherPage := b.flow(nil)
 		b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
 		before := w.hasher.Work()
+
 		for name, token := range map[string]string{
-			"none": "", "nonsense": "x", "another flow's": b.token(otherPage),
-			"another browser's": cookie.CSRFToken(stranger.cookie, cookie.Purpose("password", id, "ada@acme.test", "tnt_acme")),
+			"none":           "",
+			"nonsense":       "x",
+			"another flow's": b.token(otherPage),
+			"another browser's": cookie.CSRFToken(stranger.cookie,
+				cookie.Purpose("password", id, "ada@acme.test", "tnt_acme")),
 		} {
 			for _, step := range steps {
-				p := b.Post(page+step, url.Values{"csrf_token": {token}, "password": {rightWords}, "email": {"bob@acme.test"}})
+				p := b.Post(page+step,
+					url.Values{"csrf_token": {token}, "password": {rightWords}, "email": {"bob@acme.test"}})
 				require.Equal(t, http.StatusOK, p.Status, name+step)
 				require.Equal(t, "Sign in to Acme Corp", p.H1(), "the page that is due, once more")
 			}
 		}
+
 		p := b.Post(page+"/password", url.Values{"csrf_token": {b.token(page)}, "password": {"a", "b"}})
 		require.Equal(t, "Sign in to Acme Corp", p.H1(), "a doubled field")
 		require.Equal(t, before, w.hasher.Work())
@@ -54,11 +60,14 @@ func TestAFlowBelongsToTheBrowserThatStartedIt(t *testing.T) {
 			require.NoError(t, res.Body.Close())
 			require.Equal(t, http.StatusForbidden, res.StatusCode)
 		}
+
 		for _, step := range steps {
-			p := thief.Post(page+step, url.Values{"csrf_token": {cookie.CSRFToken(thief.cookie, id)}, "email": {"eve@acme.test"}})
+			p := thief.Post(page+step,
+				url.Values{"csrf_token": {cookie.CSRFToken(thief.cookie, id)}, "email": {"eve@acme.test"}})
 			require.Equal(t, http.StatusForbidden, p.Status)
 			require.Equal(t, "This sign-in belongs to another browser", p.H1())
 		}
+
 		require.Empty(t, w.request(id).LoginEmail)
 	})
 }
@@ -72,6 +81,7 @@ func TestFlowsThatCannotGoOnHaveAPage(t *testing.T) {
 			require.Equal(t, http.StatusNotFound, p.Status)
 			require.Equal(t, "This sign-in does not exist", p.H1())
 		}
+
 		consumed, page := b.flow(nil)
 		require.NoError(t, w.requests.Consume(t.Context(), consumed, w.clock.Now()))
 		p := b.Get(page)
@@ -83,8 +93,10 @@ func TestFlowsThatCannotGoOnHaveAPage(t *testing.T) {
 		p = b.Get(page)
 		require.Equal(t, http.StatusGone, p.Status)
 		require.Equal(t, "This sign-in took too long", p.H1())
+
 		for _, step := range steps {
-			p = b.Post(page+step, url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, expired)}, "password": {rightWords}})
+			p = b.Post(page+step,
+				url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, expired)}, "password": {rightWords}})
 			require.Equal(t, http.StatusGone, p.Status)
 		}
 	})
@@ -96,18 +108,27 @@ func TestFormsOutOfTurnLeadToTheStepThatIsDue(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
 		id, page := b.flow(client("other"))
-		token := url.Values{"csrf_token": {b.token(page)}, "password": {rightWords}, "tenant": {"tnt_acme"}, "action": {"allow"}}
+		token := url.Values{
+			"csrf_token": {b.token(page)},
+			"password":   {rightWords},
+			"tenant":     {"tnt_acme"},
+			"action":     {"allow"},
+		}
 		for _, step := range []string{"/password", "/tenant", "/consent"} {
 			require.Equal(t, "Sign in", b.Post(page+step, token).H1())
 		}
+
 		p := b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+
 		for _, step := range []string{"/tenant", "/consent"} {
 			require.Equal(t, "Sign in to Acme Corp", b.Post(page+step, token).H1())
 		}
+
 		again := p.Submit("Sign in", url.Values{"password": {rightWords}})
 		require.Equal(t, "Allow Other to use your account?", again.H1())
 		s, before := b.session(), w.hasher.Work()
-		require.Equal(t, "Allow Other to use your account?", p.Submit("Sign in", url.Values{"password": {rightWords}}).H1(), "the back button and a second click")
+		require.Equal(t, "Allow Other to use your account?",
+			p.Submit("Sign in", url.Values{"password": {rightWords}}).H1(), "the back button and a second click")
 		require.Equal(t, s.ID, b.session().ID)
 		require.Equal(t, before, w.hasher.Work())
 		require.Equal(t, grants.Undecided, w.request(id).Decision)
@@ -201,10 +222,12 @@ func FuzzForms(f *testing.F) {
 			res, err := w.RoundTrip(r)
 			require.NoError(t, err)
 			require.Less(t, res.StatusCode, 500)
+
 			if location := res.Header.Get("Location"); location != "" {
 				require.True(t, strings.HasPrefix(location, "/auth/flows/"+id), location)
 			}
 		}
+
 		require.NotEqual(t, grants.Denied, w.request(id).Decision)
 	})
 }
@@ -219,8 +242,12 @@ func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
 		b := w.newBrowser()
 		id, _ := b.flow(nil)
 		require.NoError(t, w.login(id, "ada@acme.test"))
-		body := url.Values{"csrf_token": {cookie.CSRFToken(b.cookie, cookie.Purpose("password", id, "ada@acme.test", "tnt_acme"))}, "password": {rightWords}}
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://id.test/auth/flows/"+id+"/password", strings.NewReader(body.Encode()))
+		body := url.Values{
+			"csrf_token": {cookie.CSRFToken(b.cookie, cookie.Purpose("password", id, "ada@acme.test", "tnt_acme"))},
+			"password":   {rightWords},
+		}
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://id.test/auth/flows/"+id+"/password",
+			strings.NewReader(body.Encode()))
 		require.NoError(t, err)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.AddCookie(&http.Cookie{Name: "__Host-platform_browser", Value: b.cookie})
@@ -237,12 +264,14 @@ func TestTheHostPrefixComesWithHTTPS(t *testing.T) {
 			require.Empty(t, c.Domain, c.Name)
 			lifetimes[c.Name] = time.Duration(c.MaxAge) * time.Second
 		}
+
 		require.Equal(t, map[string]time.Duration{
 			"__Host-platform_session":  30 * 24 * time.Hour,
 			"__Host-platform_browser":  0,
 			"__Host-platform_accounts": 30 * 24 * time.Hour,
 			"__Host-platform_device":   365 * 24 * time.Hour,
 		}, lifetimes)
+
 		require.Equal(t, "__Host-platform_session", cookies[0].Name)
 		_, err = w.sessions.ByCookie(t.Context(), oauth.HashSecret(cookies[0].Value))
 		require.NoError(t, err)

@@ -83,17 +83,27 @@ func testConfig(t testing.TB) Config {
 func newWorld(t testing.TB, db, service *database.DB) *world {
 	t.Helper()
 	w := &world{
-		t: t, db: db, service: service, clock: testkit.NewClock(started),
-		requests: grantstore.NewForAuthorize(db), sessions: sessionstore.New(db), people: directorystore.NewPeople(db),
+		t:        t,
+		db:       db,
+		service:  service,
+		clock:    testkit.NewClock(started),
+		requests: grantstore.NewForAuthorize(db),
+		sessions: sessionstore.New(db),
+		people:   directorystore.NewPeople(db),
 	}
+
 	var err error
 	w.openKeys()
-	w.hasher, err = password.New(password.Options{Params: password.Params{Memory: 256, Time: 1, Threads: 1}, Queue: 1000})
+	w.hasher, err = password.New(password.Options{
+		Params: password.Params{Memory: 256, Time: 1, Threads: 1},
+		Queue:  1000,
+	})
 	require.NoError(t, err)
 	built, err := build(testConfig(t), w.deps(), w.hasher)
 	require.NoError(t, err)
 	w.handler = built.Handler
 	w.seed()
+
 	return w
 }
 
@@ -106,7 +116,13 @@ func (w *world) openKeys() {
 }
 
 func (w *world) deps() Deps {
-	return Deps{DB: w.service, Signing: w.keys, Logger: testkit.Logger(w.t), Now: w.clock.Now, Random: rand.Reader}
+	return Deps{
+		DB:      w.service,
+		Signing: w.keys,
+		Logger:  testkit.Logger(w.t),
+		Now:     w.clock.Now,
+		Random:  rand.Reader,
+	}
 }
 
 // seed makes the tenants acme (acme.test), north and locked (locked.test, without
@@ -122,19 +138,35 @@ func (w *world) seed() {
 			{ID: "tnt_north", Slug: "north", Name: "Northwind", Active: true},
 			{ID: "tnt_locked", Slug: "locked", Name: "Locked Ltd", SSOOnly: true, Active: true},
 		} {
-			require.NoError(w.t, o.SaveTenant(ctx, tenant, map[string][]string{"tnt_acme": {"acme.test"}, "tnt_locked": {"locked.test"}}[tenant.ID], started))
+			require.NoError(w.t,
+				o.SaveTenant(ctx, tenant,
+					map[string][]string{"tnt_acme": {"acme.test"}, "tnt_locked": {"locked.test"}}[tenant.ID], started))
 		}
+
 		for name, tenants := range map[string][]string{
-			"ada": {"tnt_acme"}, "bob": {"tnt_acme", "tnt_north"}, "nobody": nil, "locked": {"tnt_locked"},
-			"disabled": {"tnt_acme"}, "upstream": {"tnt_acme"},
+			"ada":      {"tnt_acme"},
+			"bob":      {"tnt_acme", "tnt_north"},
+			"nobody":   nil,
+			"locked":   {"tnt_locked"},
+			"disabled": {"tnt_acme"},
+			"upstream": {"tnt_acme"},
 		} {
-			user := directory.User{ID: "usr_" + name, Email: name + "@acme.test", Name: "The " + name, Active: true}
+			user := directory.User{
+				ID:     "usr_" + name,
+				Email:  name + "@acme.test",
+				Name:   "The " + name,
+				Active: true,
+			}
+
 			require.NoError(w.t, o.SaveUser(ctx, user, tenants, started))
+
 			if name != "upstream" {
 				require.NoError(w.t, o.SetPassword(ctx, user.ID, hash, started))
 			}
 		}
+
 		require.NoError(w.t, o.DisableUser(ctx, "usr_disabled", started))
+
 		for _, app := range []*directory.Application{
 			{ClientID: "billing", Name: "Billing", Type: directory.Web, FirstParty: true},
 			{ClientID: "other", Name: "Other", Type: directory.Web},
@@ -145,6 +177,7 @@ func (w *world) seed() {
 			app.PostLogoutRedirectURIs = []string{"https://rp.test/bye", "https://rp.test/bye?keep=1"}
 			require.NoError(w.t, o.SaveApplication(ctx, app, started))
 		}
+
 		require.NoError(w.t, o.DisableApplication(ctx, "gone", started))
 	})
 }
@@ -155,7 +188,13 @@ func (w *world) person(name string) {
 	hash, err := w.hasher.Hash(w.t.Context(), rightWords)
 	require.NoError(w.t, err)
 	w.operate(func(ctx context.Context, o *directorystore.Writer) {
-		user := directory.User{ID: "usr_" + name, Email: name + "@acme.test", Name: "The " + name, Active: true}
+		user := directory.User{
+			ID:     "usr_" + name,
+			Email:  name + "@acme.test",
+			Name:   "The " + name,
+			Active: true,
+		}
+
 		require.NoError(w.t, o.SaveUser(ctx, user, []string{"tnt_acme"}, started))
 		require.NoError(w.t, o.SetPassword(ctx, user.ID, hash, started))
 	})
@@ -177,16 +216,20 @@ func (w *world) RoundTrip(r *http.Request) (*http.Response, error) { return w.fr
 func (w *world) from(address string, r *http.Request) (*http.Response, error) {
 	in := r.Clone(r.Context())
 	in.RequestURI, in.RemoteAddr = r.URL.RequestURI(), net.JoinHostPort(address, "4711")
+
 	if in.Body == nil {
 		in.Body = http.NoBody
 	}
+
 	if w.agent != "" {
 		in.Header.Set("User-Agent", w.agent)
 	}
+
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, in)
 	res := rec.Result()
 	res.Request = r
+
 	return res, nil
 }
 
@@ -202,7 +245,12 @@ func (w *world) newBrowser() *visitor {
 	w.t.Helper()
 	secret, err := oauth.NewSecret(rand.Reader)
 	require.NoError(w.t, err)
-	b := &visitor{Browser: formbrowser.WithTransport(w.t, w, origin+"/api/v1/platform/oauth/authorize", origin+"/device", "https://", "com.example"), w: w, cookie: secret}
+	b := &visitor{
+		Browser: formbrowser.WithTransport(w.t, w, origin+"/api/v1/platform/oauth/authorize", origin+"/device",
+			"https://", "com.example"),
+		w:      w,
+		cookie: secret,
+	}
 	u, err := url.Parse(origin)
 	require.NoError(w.t, err)
 	b.Client().Jar.SetCookies(u, []*http.Cookie{{Name: "platform_browser", Value: secret, Path: "/"}})
@@ -215,13 +263,21 @@ func (b *visitor) flow(change func(r *grants.AuthorizationRequest)) (id, pageURL
 	id, err := oauth.NewID("req_", rand.Reader)
 	require.NoError(b.w.t, err)
 	r := &grants.AuthorizationRequest{
-		ID: id, Kind: grants.KindAuthorize, BrowserHash: oauth.HashSecret(b.browserCookie()), ClientID: "billing", RedirectURI: "https://rp.test/cb",
-		ResponseMode: oauth.ResponseModeQuery, Scope: oauth.Scopes{"openid", "email"}, State: "s",
-		CreatedAt: b.w.clock.Now(), ExpiresAt: b.w.clock.Now().Add(30 * time.Minute),
+		ID:           id,
+		Kind:         grants.KindAuthorize,
+		BrowserHash:  oauth.HashSecret(b.browserCookie()),
+		ClientID:     "billing",
+		RedirectURI:  "https://rp.test/cb",
+		ResponseMode: oauth.ResponseModeQuery,
+		Scope:        oauth.Scopes{"openid", "email"},
+		State:        "s",
+		CreatedAt:    b.w.clock.Now(),
+		ExpiresAt:    b.w.clock.Now().Add(30 * time.Minute),
 	}
 	if change != nil {
 		change(r)
 	}
+
 	require.NoError(b.w.t, b.w.requests.InsertRequest(b.w.t.Context(), r))
 	return id, origin + "/auth/flows/" + id
 }
@@ -237,7 +293,8 @@ func prompt(values ...string) func(r *grants.AuthorizationRequest) {
 // signIn goes from the e-mail page through the password.
 func (b *visitor) signIn(pageURL, email string) *formbrowser.Page {
 	b.w.t.Helper()
-	return b.Get(pageURL).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in", url.Values{"password": {rightWords}})
+	return b.Get(pageURL).Submit("Continue", url.Values{"email": {email}}).Submit("Sign in",
+		url.Values{"password": {rightWords}})
 }
 
 // browserCookie is the value of the browser cookie, which changes at each sign-in.
@@ -275,6 +332,7 @@ func (b *visitor) session() *sessions.Session {
 	if value == "" {
 		return nil
 	}
+
 	s, err := b.w.sessions.ByCookie(b.w.t.Context(), oauth.HashSecret(value))
 	require.NoError(b.w.t, err)
 	return s

@@ -32,19 +32,22 @@ func (b *visitor) guess(address, email, password string) *http.Response {
 	id, page := b.flow(prompt(oauth.PromptLogin))
 	require.NoError(b.w.t, b.w.login(id, email))
 	body := url.Values{"csrf_token": {b.token(page)}, "password": {password}}
-	r, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, page+"/password", strings.NewReader(body.Encode()))
+	r, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, page+"/password",
+		strings.NewReader(body.Encode()))
 	require.NoError(b.w.t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Accept", "text/html")
+
 	for _, c := range b.Cookies(origin) {
 		r.AddCookie(c)
 	}
+
 	res, err := b.w.from(address, r)
 	require.NoError(b.w.t, err)
 	return res
 }
 
-// signedIn tells whether an answer brought a session.
+// signedIn reports whether an answer brought a session.
 func signedIn(res *http.Response) bool {
 	for _, c := range res.Cookies() {
 		if strings.HasSuffix(c.Name, "platform_session") && c.MaxAge > 0 {
@@ -60,6 +63,7 @@ func TestTooManyWrongPasswordsHaveToWaitLongerAndLonger(t *testing.T) {
 		for range 10 {
 			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode)
 		}
+
 		last := time.Duration(0)
 		for range 6 {
 			before := w.hasher.Work()
@@ -73,8 +77,10 @@ func TestTooManyWrongPasswordsHaveToWaitLongerAndLonger(t *testing.T) {
 			require.Greater(t, wait, last)
 			last = wait
 			w.clock.Advance(wait)
-			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode, "after the wait one may guess again")
+			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode,
+				"after the wait one may guess again")
 		}
+
 		w.clock.Advance(16 * time.Minute)
 		require.True(t, signedIn(w.guess("192.0.2.1", "ada@acme.test", rightWords)), "no lock-out lasts")
 	})
@@ -87,6 +93,7 @@ func TestTheLimitPageSaysWhenAndTheTrailFindsItsReference(t *testing.T) {
 			w.guess("192.0.2.1", "ada@acme.test", "wrong")
 			w.clock.Advance(time.Second)
 		}
+
 		b := w.newBrowser()
 		_, page := b.flow(nil)
 		p := b.signIn(page, "ada@acme.test")
@@ -101,6 +108,7 @@ func TestTheLimitPageSaysWhenAndTheTrailFindsItsReference(t *testing.T) {
 			require.Equal(t, "192.0.2.1", e.Address)
 			found = found || strings.Contains(p.Text(), "Reference "+e.Reference)
 		}
+
 		require.True(t, found)
 		require.Equal(t, "Sign in to Acme Corp", p.Follow("Try again").H1())
 	})
@@ -115,6 +123,7 @@ func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 			location string
 			work     int64
 		}
+
 		answers := map[string][]answer{}
 		for i, name := range []string{"ada", "unknown", "disabled", "upstream"} {
 			for range 14 {
@@ -124,10 +133,14 @@ func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 				if at := strings.Index(location, "req_"); at >= 0 {
 					location = location[:at] + location[strings.IndexByte(location, '?'):]
 				}
-				answers[name] = append(answers[name], answer{res.StatusCode, res.Header.Get("Retry-After"), location, w.hasher.Work() - before})
+
+				answers[name] = append(answers[name],
+					answer{res.StatusCode, res.Header.Get("Retry-After"), location, w.hasher.Work() - before})
 			}
+
 			require.Equal(t, answers["ada"], answers[name], name)
 		}
+
 		require.Equal(t, http.StatusTooManyRequests, answers["ada"][13].status)
 	})
 }
@@ -145,6 +158,7 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 		for i := range browsers {
 			browsers[i] = w.newBrowser()
 		}
+
 		for i, b := range browsers {
 			wg.Go(func() {
 				for n := 0; ; n++ {
@@ -153,6 +167,7 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 						return
 					default:
 					}
+
 					res := b.guess(fmt.Sprintf("203.0.%d.%d", i, n%250), "ada@acme.test", "wrong")
 					if res.StatusCode == http.StatusTooManyRequests {
 						blocked.Add(1)
@@ -160,13 +175,18 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 				}
 			})
 		}
+
 		require.Eventually(t, func() bool { return blocked.Load() > 0 }, time.Minute, time.Millisecond)
+
 		for range 5 {
-			require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)), "the owner signs in during the attack")
+			require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)),
+				"the owner signs in during the attack")
 		}
+
 		close(stop)
 		wg.Wait()
-		require.Equal(t, http.StatusTooManyRequests, w.guess("192.0.2.1", "ada@acme.test", rightWords).StatusCode, "a browser nobody knows has to wait")
+		require.Equal(t, http.StatusTooManyRequests, w.guess("192.0.2.1", "ada@acme.test", rightWords).StatusCode,
+			"a browser nobody knows has to wait")
 		require.True(t, signedIn(w.guess("192.0.2.1", "bob@acme.test", rightWords)), "other accounts do not")
 
 		// What the owner's browser is known for is her account only, and only as long
@@ -174,6 +194,7 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 		for range 10 {
 			home.guess("192.0.2.9", "ada@acme.test", "wrong")
 		}
+
 		require.Equal(t, http.StatusTooManyRequests, home.guess("192.0.2.9", "ada@acme.test", rightWords).StatusCode)
 		res := home.guess("192.0.2.1", "ada@acme.test", rightWords)
 		require.Equal(t, http.StatusTooManyRequests, res.StatusCode, "wherever the browser is")
@@ -192,6 +213,7 @@ func TestReplicasCountGuessesTogether(t *testing.T) {
 			w.handler = replicas[i%2]
 			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "ada@acme.test", "wrong").StatusCode)
 		}
+
 		for _, w.handler = range replicas {
 			require.Equal(t, http.StatusTooManyRequests, w.guess("192.0.2.1", "ada@acme.test", rightWords).StatusCode)
 		}
@@ -202,7 +224,11 @@ func TestReplicasCountGuessesTogether(t *testing.T) {
 // at once; a burst waits, or hears 503, and the machine is well.
 func TestABurstOfPasswordsWaitsOrHears503(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		hasher, err := password.New(password.Options{Params: password.Params{Memory: 4096, Time: 1, Threads: 1}, Slots: 1, Queue: 3})
+		hasher, err := password.New(password.Options{
+			Params: password.Params{Memory: 4096, Time: 1, Threads: 1},
+			Slots:  1,
+			Queue:  3,
+		})
 		require.NoError(t, err)
 		service, err := build(testConfig(t), w.deps(), hasher)
 		require.NoError(t, err)
@@ -212,15 +238,20 @@ func TestABurstOfPasswordsWaitsOrHears503(t *testing.T) {
 		require.NoError(t, w.login(id, "unknown@acme.test"))
 		token := b.token(page)
 		answers := map[int]int{}
-		for _, res := range b.race(page+"/password", func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {"wrong"}} }) {
+		for _, res := range b.race(page+"/password",
+			func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {"wrong"}} }) {
 			answers[res.StatusCode]++
 			if res.StatusCode == http.StatusServiceUnavailable {
 				require.NotEmpty(t, res.Header.Get("Retry-After"))
 			}
 		}
+
 		require.Positive(t, answers[http.StatusServiceUnavailable], answers)
-		require.EqualValues(t, 2*answers[http.StatusSeeOther], hasher.Work(), "one of each cost; those who were turned away cost no hash")
-		require.Equal(t, racers, answers[http.StatusServiceUnavailable]+answers[http.StatusSeeOther]+answers[http.StatusTooManyRequests], answers)
+		require.EqualValues(t, 2*answers[http.StatusSeeOther], hasher.Work(),
+			"one of each cost; those who were turned away cost no hash")
+		require.Equal(t, racers,
+			answers[http.StatusServiceUnavailable]+answers[http.StatusSeeOther]+answers[http.StatusTooManyRequests],
+			answers)
 		require.True(t, signedIn(w.guess("192.0.2.9", "bob@acme.test", rightWords)), "and afterwards it goes on")
 	})
 }
@@ -232,7 +263,8 @@ func TestAnAddressCountsForAllAccountsAndAnIPv6OneAsItsNetwork(t *testing.T) {
 			res := w.guess(fmt.Sprintf("2001:db8:1:2::%x", i+1), fmt.Sprintf("nobody%d@acme.test", i), "wrong")
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 		}
-		require.Equal(t, http.StatusTooManyRequests, w.guess("2001:db8:1:2:ffff::1", "ada@acme.test", rightWords).StatusCode, "the same /64")
+		require.Equal(t, http.StatusTooManyRequests,
+			w.guess("2001:db8:1:2:ffff::1", "ada@acme.test", rightWords).StatusCode, "the same /64")
 		require.True(t, signedIn(w.guess("2001:db8:1:3::1", "ada@acme.test", rightWords)), "the next /64")
 	})
 }

@@ -31,6 +31,7 @@ func (w *world) signer() signer {
 	require.NoError(w.t, store.Insert(w.t.Context(), key))
 	ring := signing.NewRing(signing.RingOptions{Schedule: store, Backend: w.keys, Now: w.clock.Now})
 	require.NoError(w.t, ring.Load(w.t.Context()))
+
 	return func(typ string, claims map[string]any) string {
 		w.t.Helper()
 		token, err := ring.Sign(w.t.Context(), signing.RS256, typ, claims)
@@ -82,7 +83,8 @@ func TestAHintForTheCurrentSessionLogsOutAtOnce(t *testing.T) {
 			sid := b.session().ID
 			w.insertGrant("gnt_"+sid, sid, false)
 			w.insertGrant("gnt_off_"+sid, sid, true)
-			p := b.Get(query("id_token_hint", sign("JWT", idToken(sid)), "client_id", "billing", "post_logout_redirect_uri", c.uri, "state", c.state))
+			p := b.Get(query("id_token_hint", sign("JWT", idToken(sid)), "client_id", "billing",
+				"post_logout_redirect_uri", c.uri, "state", c.state))
 			require.Equal(t, http.StatusSeeOther, p.Status, name)
 			require.Equal(t, c.want, p.Location().String())
 			require.True(t, w.ended(sid))
@@ -90,6 +92,7 @@ func TestAHintForTheCurrentSessionLogsOutAtOnce(t *testing.T) {
 			require.True(t, w.revoked("gnt_"+sid))
 			require.False(t, w.revoked("gnt_off_"+sid))
 		}
+
 		b := w.signedIn()
 		p := b.Get(query("id_token_hint", sign("JWT", idToken(b.session().ID))))
 		require.Equal(t, "You are signed out", p.H1(), "nowhere to return to")
@@ -99,7 +102,8 @@ func TestAHintForTheCurrentSessionLogsOutAtOnce(t *testing.T) {
 // OpenID Connect RP-Initiated Logout 1.0 2: an expired hint is accepted.
 func TestAValidHintWithoutASessionReturnsAtOnce(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		p := w.newBrowser().Get(query("id_token_hint", w.signer()("JWT", idToken("ses_gone")), "post_logout_redirect_uri", bye, "state", "s"))
+		p := w.newBrowser().Get(query("id_token_hint", w.signer()("JWT", idToken("ses_gone")),
+			"post_logout_redirect_uri", bye, "state", "s"))
 		require.Equal(t, bye+"?state=s", p.Location().String())
 	})
 }
@@ -109,11 +113,14 @@ func TestOtherwiseThePersonDecides(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		sign := w.signer()
 		for name, target := range map[string]string{
-			"nothing at all":         logoutURL,
-			"only state":             query("state", "s"),
-			"only a client_id":       query("client_id", "billing", "post_logout_redirect_uri", bye, "state", "s"),
-			"another session's hint": query("id_token_hint", sign("JWT", idToken("ses_other")), "post_logout_redirect_uri", bye, "state", "s"),
-			"a hint without sid":     query("id_token_hint", sign("JWT", map[string]any{"iss": issuer, "aud": []string{"billing"}}), "post_logout_redirect_uri", bye, "state", "s"),
+			"nothing at all":   logoutURL,
+			"only state":       query("state", "s"),
+			"only a client_id": query("client_id", "billing", "post_logout_redirect_uri", bye, "state", "s"),
+			"another session's hint": query("id_token_hint", sign("JWT", idToken("ses_other")),
+				"post_logout_redirect_uri", bye, "state", "s"),
+			"a hint without sid": query("id_token_hint",
+				sign("JWT", map[string]any{"iss": issuer, "aud": []string{"billing"}}),
+				"post_logout_redirect_uri", bye, "state", "s"),
 		} {
 			b := w.signedIn()
 			sid := b.session().ID
@@ -127,6 +134,7 @@ func TestOtherwiseThePersonDecides(t *testing.T) {
 			require.True(t, w.ended(sid))
 			require.True(t, w.revoked("gnt_"+sid))
 			require.Nil(t, b.session())
+
 			if strings.Contains(target, "post_logout_redirect_uri") {
 				require.Equal(t, bye+"?state=s", p.Location().String())
 			} else {
@@ -141,12 +149,20 @@ func TestTheConfirmationMustComeFromOurPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()
 		sid := b.session().ID
+
 		for _, token := range []string{"", "x", b.Get(logoutURL).Hidden("csrf_token") + "x"} {
-			p := b.Post(logoutURL, url.Values{"csrf_token": {token}, "client_id": {"billing"}, "post_logout_redirect_uri": {bye}, "state": {"s"}})
+			p := b.Post(logoutURL, url.Values{
+				"csrf_token":               {token},
+				"client_id":                {"billing"},
+				"post_logout_redirect_uri": {bye},
+				"state":                    {"s"},
+			})
+
 			require.Equal(t, "Sign out?", p.H1(), "a foreign POST becomes our GET")
 			require.Contains(t, p.URL.RawQuery, "post_logout_redirect_uri=")
 			require.NotContains(t, p.URL.RawQuery, "csrf_token")
 		}
+
 		require.False(t, w.ended(sid))
 	})
 }
@@ -156,7 +172,8 @@ func TestAnApplicationsPostBecomesAGet(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.signedIn()
 		p := b.Post(logoutURL, url.Values{
-			"id_token_hint": {w.signer()("JWT", idToken(b.session().ID))}, "post_logout_redirect_uri": {bye}, "unknown": {"x"},
+			"id_token_hint":            {w.signer()("JWT", idToken(b.session().ID))},
+			"post_logout_redirect_uri": {bye}, "unknown": {"x"},
 		})
 		require.Equal(t, bye, p.Location().String())
 		require.Nil(t, b.session())
@@ -207,9 +224,11 @@ func TestLogoutRequestsThatAreRefused(t *testing.T) {
 		good := sign("JWT", idToken(sid))
 		forged := idToken(sid)
 		forged["iss"] = "https://evil.test"
+
 		for name, target := range map[string]string{
-			"a URI without hint or client_id":      query("post_logout_redirect_uri", bye),
-			"an unregistered URI":                  query("id_token_hint", good, "post_logout_redirect_uri", "https://evil.test/"),
+			"a URI without hint or client_id": query("post_logout_redirect_uri", bye),
+			"an unregistered URI": query("id_token_hint", good,
+				"post_logout_redirect_uri", "https://evil.test/"),
 			"a URI that only begins as registered": query("id_token_hint", good, "post_logout_redirect_uri", bye+"/x"),
 			"an unknown application":               query("client_id", "never", "post_logout_redirect_uri", bye),
 			"a disabled application":               query("client_id", "gone", "post_logout_redirect_uri", bye),
@@ -217,18 +236,23 @@ func TestLogoutRequestsThatAreRefused(t *testing.T) {
 			"another issuer's hint":                query("id_token_hint", sign("JWT", forged)),
 			"a tampered hint":                      query("id_token_hint", good[:len(good)-8]+"AAAAAAAA"),
 			"an access token":                      query("id_token_hint", sign("at+jwt", idToken(sid))),
-			"a hint without audience":              query("id_token_hint", sign("JWT", map[string]any{"iss": issuer, "sid": sid})),
-			"a hint with a strange audience":       query("id_token_hint", sign("JWT", map[string]any{"iss": issuer, "aud": 7})),
-			"an unsigned hint":                     query("id_token_hint", base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`))+".e30."),
-			"nonsense":                             query("id_token_hint", "nonsense"),
-			"a doubled parameter":                  logoutURL + "?state=a&state=b",
-			"a state beyond 4 KiB":                 query("client_id", "billing", "post_logout_redirect_uri", bye, "state", strings.Repeat("x", 4097)),
+			"a hint without audience": query("id_token_hint",
+				sign("JWT", map[string]any{"iss": issuer, "sid": sid})),
+			"a hint with a strange audience": query("id_token_hint",
+				sign("JWT", map[string]any{"iss": issuer, "aud": 7})),
+			"an unsigned hint": query("id_token_hint",
+				base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none","typ":"JWT"}`))+".e30."),
+			"nonsense":            query("id_token_hint", "nonsense"),
+			"a doubled parameter": logoutURL + "?state=a&state=b",
+			"a state beyond 4 KiB": query("client_id", "billing", "post_logout_redirect_uri", bye,
+				"state", strings.Repeat("x", 4097)),
 		} {
 			p := b.Get(target)
 			require.Equal(t, http.StatusBadRequest, p.Status, name)
 			require.Contains(t, p.Text(), "invalid_request", name)
 			require.Empty(t, p.Header.Get("Location"), name)
 		}
+
 		require.False(t, w.ended(sid))
 		p := b.Post(logoutURL, url.Values{"state": {"a", "b"}})
 		require.Equal(t, http.StatusBadRequest, p.Status)
@@ -255,6 +279,7 @@ func TestLoggingOutTwiceAtOnceEndsOnce(t *testing.T) {
 		for _, res := range b.race(logoutURL, func(int) url.Values { return url.Values{"csrf_token": {token}} }) {
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 		}
+
 		require.True(t, w.ended(sid))
 		_, page := b.flow(nil)
 		require.Equal(t, "Sign in", b.Get(page).H1(), "an ended session's cookie signs nobody in")
@@ -276,13 +301,16 @@ func FuzzLogout(f *testing.F) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			r, err := http.NewRequestWithContext(t.Context(), method, logoutURL, strings.NewReader(query))
 			require.NoError(t, err)
+
 			if method == http.MethodGet {
 				r.URL.RawQuery, r.Body = query, http.NoBody
 			}
+
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			res, err := w.RoundTrip(r)
 			require.NoError(t, err)
 			require.Less(t, res.StatusCode, 500)
+
 			if location := res.Header.Get("Location"); location != "" {
 				require.Contains(t, location, "/oauth/logout", "a stranger's request leads to our own page at most")
 			}

@@ -43,8 +43,10 @@ func TestAFlowThatIsOverHasAWayOn(t *testing.T) {
 				InitiateLoginURI: "https://begin.test/login",
 			}, started))
 		})
+
 		w.clock.Advance(10 * time.Second) // past the registry's cache
-		begin := `href="https://begin.test/login?` + strings.ReplaceAll(url.Values{"iss": {issuer}}.Encode(), "&", "&amp;") + `"`
+		begin := `href="https://begin.test/login?` +
+			strings.ReplaceAll(url.Values{"iss": {issuer}}.Encode(), "&", "&amp;") + `"`
 		require.Contains(t, other.Get(page).Body, begin)
 
 		require.NoError(t, w.requests.Consume(t.Context(), id, w.clock.Now()))

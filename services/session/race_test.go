@@ -25,18 +25,23 @@ func (b *visitor) race(target string, values func(i int) url.Values) []*http.Res
 	start := make(chan struct{})
 	for i := range answers {
 		wg.Go(func() {
-			r, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, target, strings.NewReader(values(i).Encode()))
+			r, err := http.NewRequestWithContext(b.w.t.Context(), http.MethodPost, target,
+				strings.NewReader(values(i).Encode()))
 			if err != nil {
 				return
 			}
+
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
 			for _, c := range cookies {
 				r.AddCookie(c)
 			}
+
 			<-start
 			answers[i], _ = b.w.RoundTrip(r)
 		})
 	}
+
 	close(start)
 	wg.Wait()
 	return answers
@@ -49,13 +54,15 @@ func TestFiftyTimesTheSamePasswordIsHarmless(t *testing.T) {
 		id, page := b.flow(client("other"))
 		require.NoError(t, w.login(id, "ada@acme.test"))
 		token := b.token(page)
-		answers := b.race(page+"/password", func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {rightWords}} })
+		answers := b.race(page+"/password",
+			func(int) url.Values { return url.Values{"csrf_token": {token}, "password": {rightWords}} })
 		seen := map[string]bool{}
 		var last *http.Response
 		for _, res := range answers {
 			if res.StatusCode == http.StatusTooManyRequests {
 				continue // beyond the budget while the others were not judged yet
 			}
+
 			last = res
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 			require.Equal(t, "/auth/flows/"+id, res.Header.Get("Location"))
@@ -66,6 +73,7 @@ func TestFiftyTimesTheSamePasswordIsHarmless(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, s.EndedAt.IsZero(), "whichever cookie the browser keeps signs it in")
 		}
+
 		require.Len(t, seen, 1, "the same form has the same answer")
 		u, err := url.Parse(origin)
 		require.NoError(t, err)
@@ -87,6 +95,7 @@ func TestOfFiftyTenantsChosenAtOnceOneIsTheSessions(t *testing.T) {
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 			require.Empty(t, res.Cookies())
 		}
+
 		w.returns(b.Get(page), id)
 		require.NotEmpty(t, b.session().TenantID)
 		require.Equal(t, b.session().TenantID, w.request(id).TenantID)
@@ -105,27 +114,35 @@ func TestConsentsGivenAtOnceInTwoFlowsBothCount(t *testing.T) {
 				r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "s" + string(rune('a'+i%25))}
 			})
 		}
+
 		cookies, tokens := b.Cookies(origin), make([]string, racers)
 		for i := range racers {
 			tokens[i] = b.token(pages[i])
 		}
+
 		var wg sync.WaitGroup
 		for i := range racers {
 			wg.Go(func() {
 				body := url.Values{"csrf_token": {tokens[i]}, "action": {"allow"}}
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, pages[i]+"/consent", strings.NewReader(body.Encode()))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, pages[i]+"/consent",
+					strings.NewReader(body.Encode()))
 				if err != nil {
 					return
 				}
+
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
 				for _, c := range cookies {
 					r.AddCookie(c)
 				}
+
 				_, _ = w.RoundTrip(r)
 			})
 		}
+
 		wg.Wait()
 		require.Len(t, w.consented("other"), 26)
+
 		for i := range racers {
 			w.returns(b.Get(pages[i]), ids[i])
 		}
@@ -144,6 +161,7 @@ func TestAllowAndDenyAtOnceLeaveOneDecision(t *testing.T) {
 		}) {
 			require.Equal(t, http.StatusSeeOther, res.StatusCode)
 		}
+
 		decided := w.request(id).Decision
 		if decided != grants.Denied {
 			// signed_in is what one writes that came between another's remembering and
@@ -151,6 +169,7 @@ func TestAllowAndDenyAtOnceLeaveOneDecision(t *testing.T) {
 			require.Contains(t, []grants.Decision{grants.Consented, grants.SignedIn}, decided)
 			require.Equal(t, oauth.Scopes{"openid", "email"}, w.consented("other"))
 		}
+
 		w.returns(b.Get(page), id)
 		require.Equal(t, decided, w.request(id).Decision)
 	})

@@ -19,7 +19,9 @@ import (
 func TestAThousandImagesOfAPageBlockNothing(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		before := testkit.Rows(t, w.db)
-		paths := []string{"/account", "/account/password", "/auth/tenants/acme", "/auth/flows/flw_x", "/api/v1/platform/oauth/logout"}
+		paths := []string{
+			"/account", "/account/password", "/auth/tenants/acme", "/auth/flows/flw_x", "/api/v1/platform/oauth/logout",
+		}
 		for i := range 1001 {
 			for _, path := range paths {
 				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, origin+path, http.NoBody)
@@ -34,6 +36,7 @@ func TestAThousandImagesOfAPageBlockNothing(t *testing.T) {
 				require.Empty(t, res.Cookies())
 			}
 		}
+
 		require.Equal(t, before, testkit.Rows(t, w.db))
 		_, page := w.atHome("ada@acme.test") // from the same address
 		require.Equal(t, "Your account", page.H1())
@@ -80,25 +83,32 @@ func TestASealedFlowBecomesOneRowHoweverOftenItsFormIsSent(t *testing.T) {
 		for i := range locations {
 			wg.Go(func() {
 				body := url.Values{"csrf_token": {token}, "email": {"ada@acme.test"}}
-				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sealed+"/email", strings.NewReader(body.Encode()))
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, sealed+"/email",
+					strings.NewReader(body.Encode()))
 				if err != nil {
 					return
 				}
+
 				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
 				for _, c := range cookies {
 					r.AddCookie(c)
 				}
+
 				if res, err := w.from("192.0.2.1", r); err == nil {
 					locations[i] = res.Header.Get("Location")
 				}
 			})
 		}
+
 		wg.Wait()
 		require.Equal(t, 1, w.flows())
+
 		for _, location := range locations {
 			require.Regexp(t, `^/auth/flows/flw_[a-z2-7]+$`, location)
 			require.Equal(t, locations[0], location)
 		}
+
 		require.Equal(t, "Sign in to Acme Corp", b.Get(sealed).H1(), "the old address shows where the flow is")
 	})
 }
@@ -111,7 +121,8 @@ func TestAHintOffersTheAccountThatItNames(t *testing.T) {
 		id, page := b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "ADA@acme.test" })
 		p := b.Get(page)
 		require.Equal(t, "Choose an account", p.H1())
-		require.Less(t, strings.Index(p.Text(), "ada@acme.test"), strings.Index(p.Text(), "bob@acme.test"), "who is named comes first")
+		require.Less(t, strings.Index(p.Text(), "ada@acme.test"), strings.Index(p.Text(), "bob@acme.test"),
+			"who is named comes first")
 		require.Equal(t, grants.Undecided, w.request(id).Decision, "the current one does not answer silently")
 		w.returns(p.Submit("ada@acme.test", nil), id)
 		require.Equal(t, ada.ID, b.session().ID)

@@ -70,72 +70,100 @@ func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service,
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
+
 	if deps.Signing == nil {
 		return nil, errors.New("session: dependencies missing: Signing")
 	}
+
 	if cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 {
 		return nil, errors.New("session: configuration missing: Limits are needed")
 	}
+
 	ui, err := webui.New()
 	if err != nil {
 		return nil, err
 	}
+
 	// Never more than a quarter of the lead that new keys are published with, so
 	// that a hint never names a key unknown here.
 	ring := signing.NewRing(signing.RingOptions{
-		Schedule: signingstore.New(deps.DB), Backend: deps.Signing, Now: deps.Now, Logger: deps.Logger,
-		Refresh: cfg.Signing.Refresh(), Changed: deps.Changes.Signal(changes.SigningKeys),
+		Schedule: signingstore.New(deps.DB),
+		Backend:  deps.Signing,
+		Now:      deps.Now,
+		Logger:   deps.Logger,
+		Refresh:  cfg.Signing.Refresh(),
+		Changed:  deps.Changes.Signal(changes.SigningKeys),
 	})
+
 	words := &passwords{
 		Hasher: hasher,
 		read:   directorystore.NewPeople(deps.DB).PasswordCosts,
 		logger: deps.Logger,
 	}
+
 	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
+
 	a := newApp(cfg, deps, words, ring, sealer)
 	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
+
 	if a.Backchannel, err = newBackchannel(cfg, deps, a.Applications, ring); err != nil {
 		return nil, err
 	}
-	told := refusals.New(audit.ErrorShown, auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
+
+	told := refusals.New(audit.ErrorShown,
+		auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
 	handlers, err := httpapi.New(httpapi.Options{
-		App: a, UI: ui, Jar: cookie.Jar{Secure: cfg.Server.Secure()}, Random: deps.Random, Shown: told.Shown,
+		App:    a,
+		UI:     ui,
+		Jar:    cookie.Jar{Secure: cfg.Server.Secure()},
+		Random: deps.Random,
+		Shown:  told.Shown,
 	})
 	if err != nil {
 		return nil, err
 	}
+
 	opts := servicekit.Edge("session", cfg.Server, deps)
 	opts.Handlers, opts.ErrorPage = handlers, told.Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(opts)
 	if err != nil {
 		return nil, err
 	}
+
 	return &servicekit.Service{
 		Handler: handler,
 		Run: func(ctx context.Context) error {
 			tasks, ctx := errgroup.WithContext(ctx)
 			tasks.Go(func() error { return ring.Run(ctx) })
 			tasks.Go(func() error {
-				return servicekit.Sweep(ctx, deps, "sessions", func(ctx context.Context, now time.Time, batch int) (int, error) {
-					return sqlstore.New(deps.DB).DeleteExpired(ctx, now.Add(-keepExpired), batch)
-				})
+				return servicekit.Sweep(ctx, deps,
+					"sessions", func(ctx context.Context, now time.Time, batch int) (int, error) {
+						return sqlstore.New(deps.DB).DeleteExpired(ctx, now.Add(-keepExpired), batch)
+					})
 			})
+
 			tasks.Go(func() error {
-				return servicekit.Sweep(ctx, deps, "access that was ended", func(ctx context.Context, now time.Time, batch int) (int, error) {
-					return ending.FinishSome(ctx, deps.DB, now, batch)
-				})
+				return servicekit.Sweep(ctx, deps,
+					"access that was ended", func(ctx context.Context, now time.Time, batch int) (int, error) {
+						return ending.FinishSome(ctx, deps.DB, now, batch)
+					})
 			})
-			tasks.Go(func() error { return servicekit.Sweep(ctx, deps, "limits", limitstore.New(deps.DB).DeleteExpired) })
+
+			tasks.Go(func() error {
+				return servicekit.Sweep(ctx, deps, "limits",
+					limitstore.New(deps.DB).DeleteExpired)
+			})
 			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
 			tasks.Go(func() error { return words.Run(ctx) })
 			tasks.Go(func() error {
 				return servicekit.Sweep(ctx, deps, "undelivered logouts", sqlstore.New(deps.DB).DeleteUndelivered)
 			})
+
 			return tasks.Wait()
 		},
 	}, nil
@@ -147,31 +175,42 @@ func newApp(cfg Config, deps Deps, words *passwords, ring *signing.Ring, sealer 
 	reader := sessionstore.New(deps.DB)
 	writer := sqlstore.New(deps.DB)
 	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider)
+
 	return &app.App{
 		Settings: app.Settings{
-			Issuer: cfg.Server.Issuer(), Idle: cfg.Sessions.Idle, Lifetime: cfg.Sessions.Lifetime,
-			Guesses:     cfg.Limits.Rule(cfg.Limits.SignIn),
-			LimitSecret: cfg.Encryption.Derive("limits"), DeviceSecret: cfg.Encryption.Derive("device-cookie"),
+			Issuer:       cfg.Server.Issuer(),
+			Idle:         cfg.Sessions.Idle,
+			Lifetime:     cfg.Sessions.Lifetime,
+			Guesses:      cfg.Limits.Rule(cfg.Limits.SignIn),
+			LimitSecret:  cfg.Encryption.Derive("limits"),
+			DeviceSecret: cfg.Encryption.Derive("device-cookie"),
 			PseudonymKey: cfg.Encryption.Derive(audit.PseudonymLabel),
 			CookieSecret: cfg.Encryption.Derive("next-cookies"),
 		},
-		Flows:        flows,
-		Entrances:    flows,
-		Sessions:     reader,
-		Lists:        reader,
-		Writer:       writer,
-		Renewals:     writer,
-		Allowances:   writer,
-		Accounts:     people,
-		People:       people,
-		Slugs:        people,
-		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "session", MeterProvider: deps.MeterProvider}),
-		Passwords:    words,
-		Hints:        ring.Hints(),
-		Limits:       limitstore.New(deps.DB),
+		Flows:      flows,
+		Entrances:  flows,
+		Sessions:   reader,
+		Lists:      reader,
+		Writer:     writer,
+		Renewals:   writer,
+		Allowances: writer,
+		Accounts:   people,
+		People:     people,
+		Slugs:      people,
+		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{
+			Now:           deps.Now,
+			Changes:       deps.Changes,
+			Component:     "session",
+			MeterProvider: deps.MeterProvider,
+		}),
+		Passwords: words,
+		Hints:     ring.Hints(),
+		Limits:    limitstore.New(deps.DB),
 		Starts: &limits.Flows{
-			Counter: limitstore.New(deps.DB), Secret: cfg.Encryption.Derive("limits"),
-			Most: cfg.Limits.Flows, Window: cfg.Limits.Window,
+			Counter: limitstore.New(deps.DB),
+			Secret:  cfg.Encryption.Derive("limits"),
+			Most:    cfg.Limits.Flows,
+			Window:  cfg.Limits.Window,
 		},
 		Trail:    trail,
 		Refusals: refusals.New(audit.FormRefused, trail, deps.Logger, deps.Now),

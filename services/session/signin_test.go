@@ -30,7 +30,8 @@ func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
 		require.Equal(t, "Sign in", p.H1())
 		require.False(t, p.Has("password"), "the address comes first")
 		require.Equal(t, "no-store", p.Header.Get("Cache-Control"))
-		require.NotContains(t, p.Header.Get("Content-Security-Policy"), "form-action", "the way leads to the application")
+		require.NotContains(t, p.Header.Get("Content-Security-Policy"), "form-action",
+			"the way leads to the application")
 
 		p = p.Submit("Continue", url.Values{"email": {" Ada@ACME.test "}})
 		require.Equal(t, page, p.URL.String(), "a form ends in a GET of the flow")
@@ -52,7 +53,8 @@ func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
 		require.Equal(t, "tnt_acme", r.TenantID)
 
 		var at database.Time
-		require.NoError(t, w.db.Get(t.Context(), "test", &at, `SELECT last_login_at FROM user_logins WHERE user_id = 'usr_ada'`))
+		require.NoError(t,
+			w.db.Get(t.Context(), "test", &at, `SELECT last_login_at FROM user_logins WHERE user_id = 'usr_ada'`))
 		require.Equal(t, w.clock.Now(), at.Time)
 	})
 }
@@ -76,14 +78,20 @@ func TestLoginHintTakesThePlaceOfTheFirstPage(t *testing.T) {
 		w.clock.Advance(time.Minute)
 		id, page = b.flow(hinted("bob@acme.test"))
 		p = b.Get(page)
-		require.Equal(t, "bob@acme.test", p.Hidden("username"), "never silently another person than the one of the hint")
-		w.returns(p.Follow("Change").Submit("Continue", url.Values{"email": {"ada@acme.test"}}), id) // who is signed in need not sign in again
+		require.Equal(t, "bob@acme.test", p.Hidden("username"),
+			"never silently another person than the one of the hint")
+		// who is signed in need not sign in again
+		w.returns(p.Follow("Change").Submit("Continue", url.Values{"email": {"ada@acme.test"}}), id)
 
-		for hint, heading := range map[string]string{"x@locked.test": "No password for Locked Ltd", "nobody in particular": "Sign in"} {
+		for hint, heading := range map[string]string{
+			"x@locked.test":        "No password for Locked Ltd",
+			"nobody in particular": "Sign in",
+		} {
 			b := w.newBrowser()
 			_, page := b.flow(hinted(hint))
 			require.Equal(t, heading, b.Get(page).H1(), hint)
 		}
+
 		b = w.newBrowser()
 		id, page = b.flow(hinted("bob@acme.test"))
 		p = b.Get(page).Follow("Change").Submit("Continue", url.Values{"email": {"ada@acme.test"}})
@@ -111,7 +119,9 @@ func TestPasswordsThatAreNotEvenTried(t *testing.T) {
 		p := b.Get(page).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
 		before := w.hasher.Work()
 		require.Contains(t, p.Submit("Sign in", url.Values{"password": {""}}).Text(), "Enter your password.")
-		require.Contains(t, p.Submit("Sign in", url.Values{"password": {strings.Repeat("x", password.MaxLength+1)}}).Text(), "not right")
+		require.Contains(t,
+			p.Submit("Sign in", url.Values{"password": {strings.Repeat("x", password.MaxLength+1)}}).Text(),
+			"not right")
 		require.Equal(t, before, w.hasher.Work())
 	})
 }
@@ -153,13 +163,22 @@ func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
 func TestAClaimedDomainTakesNobodyOver(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
-			claims := directory.Tenant{ID: "tnt_claims", Slug: "claims", Name: "Claims Inc", Active: true}
+			claims := directory.Tenant{
+				ID:     "tnt_claims",
+				Slug:   "claims",
+				Name:   "Claims Inc",
+				Active: true,
+			}
+
 			require.NoError(t, o.SaveTenant(ctx, claims, []string{"home.test"}, started))
-			require.NoError(t, o.SaveUser(ctx, directory.User{ID: "usr_old", Email: "old@home.test", Active: true}, []string{"tnt_north"}, started))
+			require.NoError(t,
+				o.SaveUser(ctx, directory.User{ID: "usr_old", Email: "old@home.test", Active: true},
+					[]string{"tnt_north"}, started))
 			account, err := w.people.Account(ctx, "ada@acme.test")
 			require.NoError(t, err)
 			require.NoError(t, o.SetPassword(ctx, "usr_old", account.PasswordHash, started))
 		})
+
 		b := w.newBrowser()
 		id, page := b.flow(nil)
 		p := b.Get(page).Submit("Continue", url.Values{"email": {"old@home.test"}})
@@ -220,7 +239,8 @@ func TestAMemberOfSeveralTenantsChoosesOnce(t *testing.T) {
 		require.Equal(t, "Choose an organisation", p.H1())
 		token := p.Hidden("csrf_token")
 
-		require.Equal(t, "Choose an organisation", b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "tenant": {"tnt_locked"}}).H1(), "not a member")
+		require.Equal(t, "Choose an organisation",
+			b.Post(page+"/tenant", url.Values{"csrf_token": {token}, "tenant": {"tnt_locked"}}).H1(), "not a member")
 		w.returns(p.Submit("Northwind", nil), id)
 		require.Equal(t, "tnt_north", b.session().TenantID)
 		require.Equal(t, "tnt_north", w.request(id).TenantID)
@@ -268,6 +288,7 @@ func TestAPlantedSessionCookieIsNeverTakenOver(t *testing.T) {
 		b.Client().Jar.SetCookies(u, []*http.Cookie{{Name: "platform_session", Value: planted, Path: "/"}})
 		_, page := b.flow(nil)
 		b.signIn(page, "ada@acme.test")
+
 		for _, c := range b.Cookies(origin) {
 			require.NotEqual(t, planted, c.Value)
 		}
@@ -301,6 +322,7 @@ func TestASessionInConstantUseEndsAfterItsLifetime(t *testing.T) {
 			w.clock.Advance(10 * time.Hour)
 			require.Equal(t, "Your account", b.Get(accountURL).H1())
 		}
+
 		w.clock.Advance(10 * time.Hour)
 		require.Equal(t, "Sign in", b.Get(accountURL).H1(), "30 days")
 	})
@@ -324,6 +346,7 @@ func TestASessionOfAPersonWhoIsNoLongerWelcomeDoesNotSignIn(t *testing.T) {
 			} else {
 				b.signIn(page, "bob@acme.test").Submit("Northwind", nil)
 			}
+
 			w.operate(change)
 			w.clock.Advance(time.Second)
 			_, page = b.flow(nil)
@@ -349,10 +372,12 @@ func TestMaxAgeAndHintAskAgainOnlyWhenTheSessionDoesNotMeetThem(t *testing.T) {
 			id, page := b.flow(change)
 			w.returns(b.Get(page), id)
 		}
+
 		for _, change := range []func(r *grants.AuthorizationRequest){age(30), age(0), hint("usr_bob")} {
 			_, page := b.flow(change)
 			require.Equal(t, "Sign in", b.Get(page).H1())
 		}
+
 		// Who signs in as somebody else all the same is handed over: authorize refuses.
 		id, page := b.flow(hint("usr_bob"))
 		w.returns(b.signIn(page, "ada@acme.test"), id)
@@ -411,7 +436,11 @@ func requireReplaced(t *testing.T, cost password.Params) {
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
 			require.NoError(t, o.SetPassword(ctx, "usr_ada", hash, started))
 		})
-		learner := &passwords{Hasher: w.hasher, read: directorystore.NewPeople(w.service).PasswordCosts, logger: testkit.Logger(t)}
+		learner := &passwords{
+			Hasher: w.hasher,
+			read:   directorystore.NewPeople(w.service).PasswordCosts,
+			logger: testkit.Logger(t),
+		}
 		require.NoError(t, learner.learn(t.Context()))
 		require.Contains(t, w.hasher.Costs(), cost)
 		require.Len(t, w.hasher.Costs(), 2)
@@ -444,7 +473,8 @@ func TestADeviceReturnsToItsOwnPageWithoutConsent(t *testing.T) {
 
 func (w *world) insertGrant(id, sessionID string, offline bool) {
 	w.t.Helper()
-	_, err := w.db.Exec(w.t.Context(), "test", `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, resource, offline, created_at, expires_at)
+	_, err := w.db.Exec(w.t.Context(), "test",
+		`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, resource, offline, created_at, expires_at)
 		VALUES ($1, 'billing', 'usr_ada', 'tnt_acme', $2, 'openid', '', $3, $4, $5)`,
 		id, sessionID, offline, database.At(w.clock.Now()), database.At(w.clock.Now().Add(time.Hour)))
 	require.NoError(w.t, err)

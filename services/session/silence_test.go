@@ -51,16 +51,26 @@ func (s *stranger) note(ask func() *formbrowser.Page) *formbrowser.Page {
 	if token := p.Hidden("csrf_token"); token != "" {
 		s.mask = append(s.mask, token, "CSRF")
 	}
+
 	mask := strings.NewReplacer(s.mask...).Replace
-	x := exchanged{Path: mask(p.URL.RequestURI()), Status: p.Status, Header: p.Header.Clone(), Body: mask(p.Body), Hashes: s.w.hasher.Work() - before}
+	x := exchanged{
+		Path:   mask(p.URL.RequestURI()),
+		Status: p.Status,
+		Header: p.Header.Clone(),
+		Body:   mask(p.Body),
+		Hashes: s.w.hasher.Work() - before,
+	}
+
 	x.Spent = s.w.hasher.Spent() - spent
 	x.Location = mask(p.Header.Get("Location"))
 	x.Header.Del("Location")
 	x.Header.Del("X-Request-Id")   // random
 	x.Header.Del("Content-Length") // the address is in the page; the page itself is compared
+
 	for _, span := range s.spans.Ended() {
 		x.Statements = append(x.Statements, span.Name())
 	}
+
 	s.seen = append(s.seen, x)
 	return p
 }
@@ -84,13 +94,18 @@ func (s *stranger) send(p *formbrowser.Page, button, field, value string) *formb
 // login_hint, and by a tenant's entrance.
 func (w *world) tries(email string, spans *tracetest.SpanRecorder) []exchanged {
 	w.t.Helper()
-	s := &stranger{visitor: w.newBrowser(), spans: spans, mask: []string{email, "ADDRESS", url.QueryEscape(email), "ADDRESS"}}
+	s := &stranger{
+		visitor: w.newBrowser(),
+		spans:   spans,
+		mask:    []string{email, "ADDRESS", url.QueryEscape(email), "ADDRESS"},
+	}
 	s.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	guess := func(p *formbrowser.Page) {
 		if p.Has("password") {
 			s.send(p, "Sign in", "password", "not "+rightWords)
 		}
 	}
+
 	id, page := s.flow(nil)
 	s.mask = append(s.mask, id, "FLOW")
 	guess(s.send(s.get(page), "Continue", "email", email))
@@ -103,10 +118,11 @@ func (w *world) tries(email string, spans *tracetest.SpanRecorder) []exchanged {
 
 	guess(s.send(s.get(origin+"/auth/tenants/north"), "Continue", "email", email))
 	require.Nil(w.t, s.session())
+
 	return s.seen
 }
 
-// Nothing tells whether an account exists: for people who are known, unknown,
+// Nothing reports whether an account exists: for people who are known, unknown,
 // disabled, or sign in upstream (they have no password here, and those of an
 // sso_only tenant never see a field for one), every answer on every path is the
 // same to the byte and costs the same hashes and the same statements in the same
@@ -118,23 +134,35 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 		require.NoError(t, err)
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
 			for _, name := range []string{"known", "disabled", "upstream"} {
-				user := directory.User{ID: "usr_sso_" + name, Email: name + "@locked.test", Name: name, Active: true}
+				user := directory.User{
+					ID:     "usr_sso_" + name,
+					Email:  name + "@locked.test",
+					Name:   name,
+					Active: true,
+				}
+
 				require.NoError(t, o.SaveUser(ctx, user, []string{"tnt_locked"}, started))
+
 				if name != "upstream" {
 					require.NoError(t, o.SetPassword(ctx, user.ID, account.PasswordHash, started))
 				}
 			}
+
 			require.NoError(t, o.DisableUser(ctx, "usr_sso_disabled", started))
 		})
+
 		w.imported("cheap", password.Params{Memory: 64, Time: 1, Threads: 1})
 		w.imported("dear", password.Params{Memory: 1024, Time: 3, Threads: 2})
 		w.guess("198.51.100.77", "unknown@acme.test", "wrong") // reads which costs are stored
+
 		for what, c := range map[string]struct {
 			domain string
 			people []string
 			hashes int64
 		}{
-			"where passwords are":   {"@acme.test", []string{"ada", "unknown", "disabled", "upstream", "nobody", "cheap", "dear"}, 4 * 3},
+			"where passwords are": {
+				"@acme.test", []string{"ada", "unknown", "disabled", "upstream", "nobody", "cheap", "dear"}, 4 * 3,
+			},
 			"of an sso_only tenant": {"@locked.test", []string{"known", "unknown", "disabled", "upstream"}, 0},
 		} {
 			want := w.tries(c.people[0]+c.domain, spans)
@@ -145,11 +173,13 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 					require.Equal(t, want[i], got[i], "%s: %s, %s", what, name, want[i].Path)
 				}
 			}
+
 			var hashes int64
 			for _, x := range want {
 				hashes += x.Hashes
 				require.NotEmpty(t, x.Statements, x.Path)
 			}
+
 			require.Equal(t, c.hashes, hashes, "one of each cost for each password that was sent where there are any")
 		}
 	})
@@ -216,6 +246,7 @@ func BenchmarkWrongPassword(b *testing.B) {
 	w := newWorld(b, db, db)
 	w.imported("cheap", password.Params{Memory: 64, Time: 1, Threads: 1})
 	w.imported("dear", password.Params{Memory: 1024, Time: 3, Threads: 2})
+
 	for _, name := range []string{"ada", "unknown", "disabled", "upstream", "nobody", "cheap", "dear"} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -235,12 +266,15 @@ func TestACookieFromBeforeALogoutIsWorthNothing(t *testing.T) {
 		b := w.signedIn()
 		old := b.Cookies(origin)
 		sid := b.session().ID
-		require.Equal(t, http.StatusSeeOther, b.Get(query("id_token_hint", w.signer()("JWT", idToken(sid)), "post_logout_redirect_uri", bye)).Status)
+		require.Equal(t, http.StatusSeeOther,
+			b.Get(query("id_token_hint", w.signer()("JWT", idToken(sid)), "post_logout_redirect_uri", bye)).Status)
 		u, err := url.Parse(origin)
 		require.NoError(t, err)
+
 		for _, c := range old {
 			c.Path = "/"
 		}
+
 		b.Client().Jar.SetCookies(u, old)
 		require.Equal(t, sid, b.session().ID, "the browser sends it")
 		require.Equal(t, "Sign in", b.Get(accountURL).H1())

@@ -45,6 +45,7 @@ func TestAFailureNamesThePseudonymOfWhatWasTyped(t *testing.T) {
 			p.Submit("Sign in", url.Values{"password": {"wrong"}})
 			w.clock.Advance(time.Second) // so that the trail has an order
 		}
+
 		failed := w.trail(audit.SignInFailed)
 		require.Len(t, failed, 3)
 		key := testConfig(t).Encryption.Derive(audit.PseudonymLabel)
@@ -54,6 +55,7 @@ func TestAFailureNamesThePseudonymOfWhatWasTyped(t *testing.T) {
 			require.Empty(t, f.UserID, "of an account that exists, too")
 			require.Empty(t, f.Detail)
 		}
+
 		ada := audit.Pseudonym(key, "ada@acme.test")
 		require.ElementsMatch(t, []string{ada, ada, audit.Pseudonym(key, "nobody@acme.test")}, accounts)
 	})

@@ -26,22 +26,42 @@ func (w *world) uncollected(b *visitor, name, userID, clientID string) (code, de
 	ctx, now := w.t.Context(), w.clock.Now()
 	code, device = oauth.HashSecret("code "+name), oauth.HashSecret("device "+name)
 	require.NoError(w.t, grantstore.NewForAuthorize(w.db).Issue(ctx, &grants.AuthorizationCode{
-		Hash: code, ClientID: clientID, RedirectURI: "https://rp.test/cb", Scope: oauth.Scopes{"openid"}, GrantID: "gnt_code_" + name,
-		UserID: userID, TenantID: "tnt_acme", SessionID: b.session().ID, AuthTime: b.session().AuthTime, ACR: "1", AMR: []string{"pwd"},
-		CreatedAt: now, ExpiresAt: now.Add(time.Minute),
+		Hash:        code,
+		ClientID:    clientID,
+		RedirectURI: "https://rp.test/cb",
+		Scope:       oauth.Scopes{"openid"},
+		GrantID:     "gnt_code_" + name,
+		UserID:      userID,
+		TenantID:    "tnt_acme",
+		SessionID:   b.session().ID,
+		AuthTime:    b.session().AuthTime,
+		ACR:         "1",
+		AMR:         []string{"pwd"},
+		CreatedAt:   now,
+		ExpiresAt:   now.Add(time.Minute),
 	}))
+
 	devices := grantstore.NewForDevice(w.db)
 	d := &grants.DeviceCode{
-		Hash: device, UserCode: name, ClientID: clientID, Scope: oauth.Scopes{"openid"}, Interval: 5 * time.Second,
-		CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute),
+		Hash:      device,
+		UserCode:  name,
+		ClientID:  clientID,
+		Scope:     oauth.Scopes{"openid"},
+		Interval:  5 * time.Second,
+		CreatedAt: now,
+		ExpiresAt: now.Add(10 * time.Minute),
 	}
+
 	_, err := devices.InsertDeviceCode(ctx, d)
 	require.NoError(w.t, err)
-	d.Decision, d.DecidedAt, d.GrantID, d.UserID, d.TenantID = grants.DeviceApproved, now, "gnt_device_"+name, userID, "tnt_acme"
+	d.Decision, d.DecidedAt, d.GrantID, d.UserID, d.TenantID = grants.DeviceApproved, now, "gnt_device_"+
+		name, userID, "tnt_acme"
 	d.SessionID, d.AuthTime, d.ACR, d.AMR = b.session().ID, b.session().AuthTime, "1", []string{"pwd"}
 	require.NoError(w.t, devices.Decide(ctx, d, now))
 	flow, _ = b.flow(client(clientID))
-	require.NoError(w.t, grantstore.NewForSession(w.db).Decide(ctx, flow, grants.Consented, b.session().ID, "tnt_acme", now))
+	require.NoError(w.t,
+		grantstore.NewForSession(w.db).Decide(ctx, flow, grants.Consented, b.session().ID, "tnt_acme", now))
+
 	return code, device, flow
 }
 
@@ -49,11 +69,21 @@ func (w *world) uncollected(b *visitor, name, userID, clientID string) (code, de
 func (w *world) redeem(b *visitor, name, userID, clientID string, code, device []byte) (ofCode, ofDevice error) {
 	now, token := w.clock.Now(), grantstore.NewForToken(w.db)
 	g := grants.Grant{
-		ID: "gnt_code_" + name, ClientID: clientID, UserID: userID, TenantID: "tnt_acme", SessionID: b.session().ID,
-		Scope: oauth.Scopes{"openid"}, AuthTime: now, ACR: "1", AMR: []string{"pwd"}, CreatedAt: now,
+		ID:        "gnt_code_" + name,
+		ClientID:  clientID,
+		UserID:    userID,
+		TenantID:  "tnt_acme",
+		SessionID: b.session().ID,
+		Scope:     oauth.Scopes{"openid"},
+		AuthTime:  now,
+		ACR:       "1",
+		AMR:       []string{"pwd"},
+		CreatedAt: now,
 	}
+
 	ofCode = token.Redeem(w.t.Context(), code, g, nil, now.Add(time.Hour), now)
 	g.ID, g.SessionID, g.Offline = "gnt_device_"+name, "", true
+
 	return ofCode, token.RedeemDevice(w.t.Context(), device, g, nil, now.Add(time.Hour), now)
 }
 
@@ -74,7 +104,8 @@ func TestWithdrawingEndsWhatTheApplicationHasNotCollectedYet(t *testing.T) {
 		ofCode, ofDevice := w.redeem(b, "BCDFGHJK", "usr_ada", "other", code, device)
 		require.ErrorIs(t, ofCode, grants.ErrExpired, "RFC 6749 4.1.2: the code is worth nothing any more")
 		require.ErrorIs(t, ofDevice, grants.ErrExpired, "RFC 8628 3.5")
-		require.Equal(t, grants.Denied, w.request(flow).Decision, "nor does a flow on its way to authorize end in a code")
+		require.Equal(t, grants.Denied, w.request(flow).Decision,
+			"nor does a flow on its way to authorize end in a code")
 
 		for _, other := range []struct {
 			b            *visitor
@@ -105,6 +136,7 @@ func TestOfAWithdrawalAndARedemptionAtOnceNothingStaysAlive(t *testing.T) {
 			code, device, _ := w.uncollected(b, name, "usr_ada", "other")
 			pairs[name] = pair{code, device}
 		}
+
 		done := make(chan struct{}, len(pairs))
 		start := make(chan struct{})
 		for name, p := range pairs {
@@ -114,14 +146,19 @@ func TestOfAWithdrawalAndARedemptionAtOnceNothingStaysAlive(t *testing.T) {
 				done <- struct{}{}
 			}()
 		}
+
 		close(start)
 		_, err := store.Withdraw(t.Context(), "usr_ada", "other", "tnt_acme", w.clock.Now())
 		require.NoError(t, err)
+
 		for range pairs {
 			<-done
 		}
+
 		var alive int
-		require.NoError(t, w.db.Get(t.Context(), "test", &alive, `SELECT count(*) FROM grants WHERE client_id = 'other' AND revoked_at IS NULL`))
+		require.NoError(t,
+			w.db.Get(t.Context(), "test", &alive,
+				`SELECT count(*) FROM grants WHERE client_id = 'other' AND revoked_at IS NULL`))
 		require.Zero(t, alive)
 	})
 }
@@ -134,9 +171,11 @@ func TestABrowserAndAnAddressStartSoManySignIns(t *testing.T) {
 			require.NoError(t, w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM `+table))
 			return n
 		}
+
 		for range mostFlows + 1 {
 			require.Equal(t, "Sign in", w.newBrowser().Get(accountURL).H1())
 		}
+
 		require.Zero(t, w.flows())
 		require.Zero(t, count("limits"))
 
@@ -146,16 +185,20 @@ func TestABrowserAndAnAddressStartSoManySignIns(t *testing.T) {
 		const share = 20
 		busy := w.newBrowser()
 		entrance := busy.Get(origin + "/auth/tenants/acme")
+
 		for range share {
 			require.Equal(t, "Sign in to Acme Corp", start(busy).H1())
 		}
+
 		for range mostFlows {
 			refused := start(busy)
 			require.Equal(t, http.StatusTooManyRequests, refused.Status)
 			require.NotEmpty(t, refused.Header.Get("Retry-After"))
 			require.Equal(t, "Too many attempts", refused.H1())
 		}
-		require.Equal(t, http.StatusTooManyRequests, entrance.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Status)
+
+		require.Equal(t, http.StatusTooManyRequests,
+			entrance.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Status)
 		require.Equal(t, share, w.flows())
 
 		b := w.newBrowser()
@@ -163,6 +206,7 @@ func TestABrowserAndAnAddressStartSoManySignIns(t *testing.T) {
 			b = w.newBrowser()
 			require.Equal(t, "Sign in to Acme Corp", start(b).H1())
 		}
+
 		require.Equal(t, http.StatusTooManyRequests, start(w.newBrowser()).Status)
 		require.Equal(t, mostFlows, w.flows())
 

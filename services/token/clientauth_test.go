@@ -43,8 +43,14 @@ func keySet(t *testing.T, keys ...keypair) []byte {
 	t.Helper()
 	set := jose.JSONWebKeySet{}
 	for _, k := range keys {
-		set.Keys = append(set.Keys, jose.JSONWebKey{Key: k.private.Public(), KeyID: k.kid, Algorithm: "ES256", Use: "sig"})
+		set.Keys = append(set.Keys, jose.JSONWebKey{
+			Key:       k.private.Public(),
+			KeyID:     k.kid,
+			Algorithm: "ES256",
+			Use:       "sig",
+		})
 	}
+
 	raw, err := json.Marshal(set)
 	require.NoError(t, err)
 	return raw
@@ -54,23 +60,35 @@ func keySet(t *testing.T, keys ...keypair) []byte {
 func (w *world) assertion(t *testing.T, k keypair, clientID string, more map[string]any) string {
 	t.Helper()
 	claims := map[string]any{
-		"iss": clientID, "sub": clientID, "aud": issuer, "jti": rand.Text(),
-		"iat": w.clock.Now().Unix(), "exp": w.clock.Now().Add(time.Minute).Unix(),
+		"iss": clientID,
+		"sub": clientID,
+		"aud": issuer,
+		"jti": rand.Text(),
+		"iat": w.clock.Now().Unix(),
+		"exp": w.clock.Now().Add(time.Minute).Unix(),
 	}
+
 	maps.Copy(claims, more)
 	payload, err := json.Marshal(claims)
 	require.NoError(t, err)
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: k.private, KeyID: k.kid}}, nil)
+	signer, err := jose.NewSigner(jose.SigningKey{
+		Algorithm: jose.ES256,
+		Key:       jose.JSONWebKey{Key: k.private, KeyID: k.kid},
+	}, nil)
 	require.NoError(t, err)
 	jws, err := signer.Sign(payload)
 	require.NoError(t, err)
 	assertion, err := jws.CompactSerialize()
 	require.NoError(t, err)
+
 	return assertion
 }
 
 func asserting(assertion string) form {
-	return form{"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion": assertion}
+	return form{
+		"client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+		"client_assertion":      assertion,
+	}
 }
 
 func TestPrivateKeyJWT(t *testing.T) {
@@ -87,15 +105,20 @@ func TestPrivateKeyJWT(t *testing.T) {
 		require.Equal(t, 1, w.told(t, "token.assertion_reused"))
 
 		fresh := func(more map[string]any) form { return asserting(w.assertion(t, key, "signer", more)) }
-		tokens := w.post(t, redeem(w.code(t, w.person(t), nil)).with(form{"client_id": "signer", "client_secret": ""}).with(fresh(nil)))
+		tokens := w.post(t,
+			redeem(w.code(t, w.person(t), nil)).with(form{"client_id": "signer", "client_secret": ""}).with(fresh(nil)))
 		requireError(t, tokens, 400, oauth.InvalidGrant) // it is another's code
-		require.Equal(t, true, w.introspect(t, fresh(nil), got.str("access_token")).body["active"], "at introspection too")
+		require.Equal(t, true,
+			w.introspect(t, fresh(nil), got.str("access_token")).body["active"], "at introspection too")
 		w.revoke(t, fresh(nil), got.str("access_token"))
 		require.Equal(t, inactive, w.introspect(t, fresh(nil), got.str("access_token")).body)
 
-		w.keeps(t, "lax", directory.Web, func(a *directory.Application) { a.JWKS, a.Secrets, a.TokenEndpointAudience = keySet(t, key), nil, true })
+		w.keeps(t, "lax", directory.Web,
+			func(a *directory.Application) { a.JWKS, a.Secrets, a.TokenEndpointAudience = keySet(t, key), nil, true })
 		endpoint := map[string]any{"aud": issuer + "/token"}
-		require.Equal(t, http.StatusOK, w.post(t, credentials.with(asserting(w.assertion(t, key, "lax", endpoint)))).status, "RFC 7523 3, where the operator allows it")
+		require.Equal(t, http.StatusOK,
+			w.post(t, credentials.with(asserting(w.assertion(t, key, "lax", endpoint)))).status,
+			"RFC 7523 3, where the operator allows it")
 
 		for name, tt := range map[string]struct {
 			form   form
@@ -103,21 +126,82 @@ func TestPrivateKeyJWT(t *testing.T) {
 			status int
 			error  oauth.Code
 		}{
-			"an assertion and a secret (RFC 6749 2.3)":   {form: fresh(nil).with(client("signer")), status: 400, error: oauth.InvalidRequest},
-			"an assertion and Basic":                     {form: fresh(nil), header: basic("signer", secretWord), status: 400, error: oauth.InvalidRequest},
-			"an assertion and another client_id":         {form: fresh(nil).with(form{"client_id": "web"}), status: 400, error: oauth.InvalidRequest},
-			"an assertion for the token endpoint's URL":  {form: fresh(endpoint), status: 401, error: oauth.InvalidClient},
-			"an assertion that has expired":              {form: fresh(map[string]any{"exp": w.clock.Now().Unix()}), status: 401, error: oauth.InvalidClient},
-			"an assertion for ten minutes":               {form: fresh(map[string]any{"exp": w.clock.Now().Add(10 * time.Minute).Unix()}), status: 401, error: oauth.InvalidClient},
-			"an assertion by a stranger's key":           {form: asserting(w.assertion(t, stranger, "signer", nil)), status: 401, error: oauth.InvalidClient},
-			"an assertion for an application with none":  {form: asserting(w.assertion(t, key, "web", nil)), status: 401, error: oauth.InvalidClient},
-			"an assertion for an application of nobody":  {form: asserting(w.assertion(t, key, "nobody", nil)), status: 401, error: oauth.InvalidClient},
-			"no assertion, where there is nothing else":  {form: form{"client_id": "signer"}, status: 401, error: oauth.InvalidClient},
-			"a secret, where the application has none":   {form: client("signer"), status: 401, error: oauth.InvalidClient},
-			"an assertion without its type":              {form: fresh(nil).with(form{"client_assertion_type": ""}), status: 400, error: oauth.InvalidRequest},
-			"an assertion of a type that nobody reads":   {form: fresh(nil).with(form{"client_assertion_type": "x"}), status: 401, error: oauth.InvalidClient},
-			"what is no assertion":                       {form: asserting("x"), status: 401, error: oauth.InvalidClient},
-			"a NATIVE application that signs assertions": {form: asserting(w.assertion(t, key, "native", nil)), status: 401, error: oauth.InvalidClient},
+			"an assertion and a secret (RFC 6749 2.3)": {
+				form:   fresh(nil).with(client("signer")),
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
+			"an assertion and Basic": {
+				form:   fresh(nil),
+				header: basic("signer", secretWord),
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
+			"an assertion and another client_id": {
+				form:   fresh(nil).with(form{"client_id": "web"}),
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
+			"an assertion for the token endpoint's URL": {
+				form:   fresh(endpoint),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"an assertion that has expired": {
+				form:   fresh(map[string]any{"exp": w.clock.Now().Unix()}),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"an assertion for ten minutes": {
+				form:   fresh(map[string]any{"exp": w.clock.Now().Add(10 * time.Minute).Unix()}),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"an assertion by a stranger's key": {
+				form:   asserting(w.assertion(t, stranger, "signer", nil)),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"an assertion for an application with none": {
+				form:   asserting(w.assertion(t, key, "web", nil)),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"an assertion for an application of nobody": {
+				form:   asserting(w.assertion(t, key, "nobody", nil)),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"no assertion, where there is nothing else": {
+				form:   form{"client_id": "signer"},
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"a secret, where the application has none": {
+				form:   client("signer"),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"an assertion without its type": {
+				form:   fresh(nil).with(form{"client_assertion_type": ""}),
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
+			"an assertion of a type that nobody reads": {
+				form:   fresh(nil).with(form{"client_assertion_type": "x"}),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"what is no assertion": {
+				form:   asserting("x"),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"a NATIVE application that signs assertions": {
+				form:   asserting(w.assertion(t, key, "native", nil)),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				got := w.postRaw(t, credentials.with(tt.form).encode(), tt.header)
@@ -125,6 +209,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 				require.Empty(t, got.header.Get("WWW-Authenticate"), "Basic was not tried")
 			})
 		}
+
 		require.NotContains(t, w.logs.String(), used["client_assertion"])
 	})
 }
@@ -145,6 +230,7 @@ func TestOfFiftyUsesOfAnAssertionAtOnceOneSucceeds(t *testing.T) {
 			if i%2 == 1 {
 				service = other
 			}
+
 			switch a := service.serve(tokenRequest(body, nil)); a.status {
 			case http.StatusOK:
 				good.Add(1)
@@ -152,6 +238,7 @@ func TestOfFiftyUsesOfAnAssertionAtOnceOneSucceeds(t *testing.T) {
 				bad.Add(1)
 			}
 		})
+
 		require.EqualValues(t, 1, good.Load())
 		require.EqualValues(t, 49, bad.Load())
 	})
@@ -174,6 +261,7 @@ func TestKeysOfAJWKSURI(t *testing.T) {
 			}
 			_, _ = out.Write(*published.Load())
 		}))
+
 		t.Cleanup(site.Close)
 		w.keeps(t, "signer", directory.Web, func(a *directory.Application) { a.JWKSURI = site.URL + "/jwks" })
 		w.keeps(t, "moved", directory.Web, func(a *directory.Application) { a.JWKSURI = site.URL + "/moved" })
@@ -183,11 +271,14 @@ func TestKeysOfAJWKSURI(t *testing.T) {
 		requireError(t, try(first, "signer"), 503, oauth.TemporarilyUnavailable) // http to this machine is not allowed
 		require.Zero(t, asked.Load())
 
-		w.service = w.startWith(t, db, func(c *token.Config) { c.Outbound.Allow = []string{strings.TrimPrefix(site.URL, "http://")} })
+		w.service = w.startWith(t, db,
+			func(c *token.Config) { c.Outbound.Allow = []string{strings.TrimPrefix(site.URL, "http://")} })
+
 		for range 3 {
 			got := try(first, "signer")
 			require.Equal(t, http.StatusOK, got.status, got.raw)
 		}
+
 		require.EqualValues(t, 1, asked.Load())
 		publish(second)
 		requireError(t, try(second, "signer"), 401, oauth.InvalidClient) // an unknown kid is looked for once a minute
@@ -215,10 +306,12 @@ func TestRedirectsOfAJWKSURIAreNotFollowed(t *testing.T) {
 		}
 		http.Redirect(out, r, "/elsewhere", http.StatusFound)
 	}))
+
 	t.Cleanup(site.Close)
 	w.keeps(t, "signer", directory.Web, func(a *directory.Application) { a.JWKSURI = site.URL })
 	w.service = w.startWith(t, w.db, func(c *token.Config) { c.Outbound.Allow = []string{"127.0.0.1"} })
-	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
+	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503,
+		oauth.TemporarilyUnavailable)
 	require.False(t, followed.Load())
 }
 
@@ -228,22 +321,30 @@ func TestTheAddressOfAJWKSURIIsCheckedWhenItIsDialled(t *testing.T) {
 	w := newKeepers(t, testkit.SQLite(t))
 	key := newKeypair(t)
 	var reached atomic.Int64
-	site := httptest.NewUnstartedServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) { _, _ = out.Write(keySet(t, key)) }))
+	site := httptest.NewUnstartedServer(http.HandlerFunc(func(
+		out http.ResponseWriter, _ *http.Request,
+	) {
+		_, _ = out.Write(keySet(t, key))
+	}))
 	site.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			reached.Add(1)
 		}
 	}
+
 	site.StartTLS()
 	t.Cleanup(site.Close)
 	_, port, err := net.SplitHostPort(site.Listener.Addr().String())
 	require.NoError(t, err)
-	w.keeps(t, "signer", directory.Web, func(a *directory.Application) { a.JWKSURI = "https://localhost:" + port + "/jwks" })
-	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
+	w.keeps(t, "signer", directory.Web,
+		func(a *directory.Application) { a.JWKSURI = "https://localhost:" + port + "/jwks" })
+	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503,
+		oauth.TemporarilyUnavailable)
 	require.Zero(t, reached.Load(), "no connection was opened, let alone a request sent")
 
 	w.service = w.startWith(t, w.db, func(c *token.Config) { c.Outbound.Allow = []string{"127.0.0.0/8", "::1/128"} })
-	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503, oauth.TemporarilyUnavailable)
+	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503,
+		oauth.TemporarilyUnavailable)
 	require.NotZero(t, reached.Load(), "the same name, once the address is allowed; its certificate is nobody's")
 }
 
@@ -260,6 +361,7 @@ func TestAJWKSURIWhoseNameIsBoundAgainLeadsNowhere(t *testing.T) {
 			out.Header().Set("Connection", "close")
 			_, _ = out.Write(keySet(t, key, second))
 		}))
+
 		site.Listener.Close() //nolint:errcheck // replaced by one on every address of this machine
 		var err error
 		site.Listener, err = net.Listen("tcp4", "0.0.0.0:0")
@@ -270,18 +372,21 @@ func TestAJWKSURIWhoseNameIsBoundAgainLeadsNowhere(t *testing.T) {
 				connections.Add(1)
 			}
 		}
+
 		site.StartTLS()
 		t.Cleanup(site.Close)
 		_, port, err := net.SplitHostPort(site.Listener.Addr().String())
 		require.NoError(t, err)
 		// example.com is a name of httptest's certificate.
-		w.keeps(t, "signer", directory.Web, func(a *directory.Application) { a.JWKSURI = "https://example.com:" + port + "/jwks" })
+		w.keeps(t, "signer", directory.Web,
+			func(a *directory.Application) { a.JWKSURI = "https://example.com:" + port + "/jwks" })
 		w.service = w.build(t, db, func(c *token.Config) {
 			c.Outbound.Allow = []string{"127.0.0.1/32"} // plays the public address, 127.0.0.2 the private one
 		}, func(d *token.Deps) {
 			d.Resolver, d.RootCAs = testkit.Names("127.0.0.1", "127.0.0.2"), x509.NewCertPool()
 			d.RootCAs.AddCert(site.Certificate())
 		})
+
 		try := func(k keypair) answer {
 			return w.post(t, credentials.with(asserting(w.assertion(t, k, "signer", nil))))
 		}
@@ -310,11 +415,13 @@ func TestTwoSecretsAreGoodWhileOneReplacesTheOther(t *testing.T) {
 				{ID: "2", Hash: oauth.HashSecret("new%2Bsecret ü"), ExpiresAt: time.Time{}},
 			}
 		})
+
 		try := func(secret string) []answer {
 			encoded := func(s string) string { return form{"x": s}.encode()[2:] }
 			return []answer{
 				w.post(t, credentials.with(form{"client_id": odd, "client_secret": secret})),
-				w.postRaw(t, credentials.encode(), basic(encoded(odd), encoded(secret))), // RFC 6749 2.3.1: both halves form-encoded
+				// RFC 6749 2.3.1: both halves form-encoded
+				w.postRaw(t, credentials.encode(), basic(encoded(odd), encoded(secret))),
 			}
 		}
 		for _, secret := range []string{"old:+% secret", "new%2Bsecret ü"} {
@@ -322,13 +429,17 @@ func TestTwoSecretsAreGoodWhileOneReplacesTheOther(t *testing.T) {
 				require.Equal(t, http.StatusOK, got.status, "%s: %s", secret, got.raw)
 			}
 		}
+
 		w.clock.Advance(time.Hour)
+
 		for _, got := range try("old:+% secret") {
 			requireError(t, got, 401, oauth.InvalidClient)
 		}
+
 		for _, got := range try("new%2Bsecret ü") {
 			require.Equal(t, http.StatusOK, got.status, got.raw)
 		}
+
 		for _, got := range try("new+secret ü") { // decoded once too often
 			requireError(t, got, 401, oauth.InvalidClient)
 		}
@@ -346,6 +457,7 @@ func TestWhoGuessesAtASecretHasToWait(t *testing.T) {
 			r.RemoteAddr = address
 			return w.do(t, r)
 		}
+
 		const here = "192.0.2.1:1000"
 		requireError(t, from(w, here, "keeper", "wrong"), 401, oauth.InvalidClient)
 		requireError(t, from(other, here, "keeper", "wrong"), 401, oauth.InvalidClient)
@@ -354,7 +466,8 @@ func TestWhoGuessesAtASecretHasToWait(t *testing.T) {
 		seconds, err := strconv.Atoi(blocked.header.Get("Retry-After"))
 		require.NoError(t, err)
 		require.Equal(t, 1, seconds)
-		requireError(t, from(other, "192.0.2.1:2000", "keeper", "wrong"), 429, oauth.TooManyRequests) // every replica, every port
+		// every replica, every port
+		requireError(t, from(other, "192.0.2.1:2000", "keeper", "wrong"), 429, oauth.TooManyRequests)
 		require.Equal(t, 2, w.told(t, "token.client_refused"))
 		require.Equal(t, 1, w.told(t, "token.client_blocked"))
 
@@ -367,6 +480,7 @@ func TestWhoGuessesAtASecretHasToWait(t *testing.T) {
 		for range 2 {
 			requireError(t, from(w, "[2001:db8::1]:1", "nobody", "wrong"), 401, oauth.InvalidClient)
 		}
+
 		requireError(t, from(w, "[2001:db8::2]:1", "nobody", "wrong"), 429, oauth.TooManyRequests)
 
 		w.clock.Advance(time.Second)
@@ -377,6 +491,7 @@ func TestWhoGuessesAtASecretHasToWait(t *testing.T) {
 			Key []byte `db:"key"`
 		}
 		require.NoError(t, w.db.Select(t.Context(), "test", &keys, `SELECT key FROM limits`))
+
 		for _, row := range keys {
 			require.Len(t, row.Key, 32, "no address stands in the table")
 		}

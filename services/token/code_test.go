@@ -34,28 +34,113 @@ func TestRedeemingAnAuthorizationCode(t *testing.T) {
 			error    oauth.Code
 			survives bool
 		}{
-			"as asked (RFC 6749 4.1.3)":                 {},
-			"without PKCE, a confidential application":  {code: noPKCE, drop: "code_verifier"},
-			"a public application with PKCE (RFC 7636)": {code: forApp("spa"), request: form{"client_id": "spa", "client_secret": ""}},
+			"as asked (RFC 6749 4.1.3)":                {},
+			"without PKCE, a confidential application": {code: noPKCE, drop: "code_verifier"},
+			"a public application with PKCE (RFC 7636)": {
+				code:    forApp("spa"),
+				request: form{"client_id": "spa", "client_secret": ""},
+			},
 			"scope is no parameter here and is ignored": {request: form{"scope": "api:write"}},
-			"no code":                                         {drop: "code", status: 400, error: oauth.InvalidRequest, survives: true},
-			"an empty code counts as absent":                  {request: form{"code": ""}, status: 400, error: oauth.InvalidRequest, survives: true},
-			"an unknown code":                                 {request: form{"code": "nonsense"}, status: 400, error: oauth.InvalidGrant, survives: true},
-			"another application's code":                      {request: client("other"), status: 400, error: oauth.InvalidGrant, survives: true},
-			"a wrong verifier (RFC 7636 4.6)":                 {request: form{"code_verifier": strings.Repeat("w", 43)}, status: 400, error: oauth.InvalidGrant, survives: true},
-			"the challenge in the place of the verifier":      {request: form{"code_verifier": challenge}, status: 400, error: oauth.InvalidGrant, survives: true},
-			"a verifier of the wrong form (RFC 7636 4.1)":     {request: form{"code_verifier": "short"}, status: 400, error: oauth.InvalidRequest, survives: true},
-			"a challenge without a verifier":                  {drop: "code_verifier", status: 400, error: oauth.InvalidGrant, survives: true},
+			"no code": {
+				drop:     "code",
+				status:   400,
+				error:    oauth.InvalidRequest,
+				survives: true,
+			},
+			"an empty code counts as absent": {
+				request:  form{"code": ""},
+				status:   400,
+				error:    oauth.InvalidRequest,
+				survives: true,
+			},
+			"an unknown code": {
+				request:  form{"code": "nonsense"},
+				status:   400,
+				error:    oauth.InvalidGrant,
+				survives: true,
+			},
+			"another application's code": {
+				request:  client("other"),
+				status:   400,
+				error:    oauth.InvalidGrant,
+				survives: true,
+			},
+			"a wrong verifier (RFC 7636 4.6)": {
+				request:  form{"code_verifier": strings.Repeat("w", 43)},
+				status:   400,
+				error:    oauth.InvalidGrant,
+				survives: true,
+			},
+			"the challenge in the place of the verifier": {
+				request:  form{"code_verifier": challenge},
+				status:   400,
+				error:    oauth.InvalidGrant,
+				survives: true,
+			},
+			"a verifier of the wrong form (RFC 7636 4.1)": {
+				request:  form{"code_verifier": "short"},
+				status:   400,
+				error:    oauth.InvalidRequest,
+				survives: true,
+			},
+			"a challenge without a verifier": {
+				drop:     "code_verifier",
+				status:   400,
+				error:    oauth.InvalidGrant,
+				survives: true,
+			},
 			"a verifier without a challenge (RFC 9700 4.8.2)": {code: noPKCE, status: 400, error: oauth.InvalidGrant},
-			"a public application's code without a challenge": {code: func(c *grants.AuthorizationCode) { noPKCE(c); c.ClientID = "spa" }, request: form{"client_id": "spa", "client_secret": ""}, drop: "code_verifier", status: 400, error: oauth.InvalidGrant},
-			"another redirect_uri":                            {request: form{"redirect_uri": redirectURI + "/"}, status: 400, error: oauth.InvalidGrant, survives: true},
-			"no redirect_uri, though the request had one":     {drop: "redirect_uri", status: 400, error: oauth.InvalidRequest, survives: true},
-			"a code past its minute":                          {code: func(c *grants.AuthorizationCode) { c.ExpiresAt = start }, status: 400, error: oauth.InvalidGrant},
-			"a resource that nobody was asked for (RFC 8707)": {request: form{"resource": apiURI}, status: 400, error: oauth.InvalidTarget, survives: true},
-			"the resource that was authorized":                {code: func(c *grants.AuthorizationCode) { c.Resource = apiURI }, request: form{"resource": apiURI}},
-			"another resource than was authorized":            {code: func(c *grants.AuthorizationCode) { c.Resource = apiURI }, request: form{"resource": "https://other.test"}, status: 400, error: oauth.InvalidTarget},
-			"an unknown resource":                             {request: form{"resource": "https://evil.test"}, status: 400, error: oauth.InvalidTarget, survives: true},
-			"scopes that the application has lost since":      {code: func(c *grants.AuthorizationCode) { c.Scope = oauth.Scopes{"gone"} }, status: 400, error: oauth.InvalidScope},
+			"a public application's code without a challenge": {
+				code:    func(c *grants.AuthorizationCode) { noPKCE(c); c.ClientID = "spa" },
+				request: form{"client_id": "spa", "client_secret": ""},
+				drop:    "code_verifier",
+				status:  400,
+				error:   oauth.InvalidGrant,
+			},
+			"another redirect_uri": {
+				request:  form{"redirect_uri": redirectURI + "/"},
+				status:   400,
+				error:    oauth.InvalidGrant,
+				survives: true,
+			},
+			"no redirect_uri, though the request had one": {
+				drop:     "redirect_uri",
+				status:   400,
+				error:    oauth.InvalidRequest,
+				survives: true,
+			},
+			"a code past its minute": {
+				code:   func(c *grants.AuthorizationCode) { c.ExpiresAt = start },
+				status: 400,
+				error:  oauth.InvalidGrant,
+			},
+			"a resource that nobody was asked for (RFC 8707)": {
+				request:  form{"resource": apiURI},
+				status:   400,
+				error:    oauth.InvalidTarget,
+				survives: true,
+			},
+			"the resource that was authorized": {
+				code:    func(c *grants.AuthorizationCode) { c.Resource = apiURI },
+				request: form{"resource": apiURI},
+			},
+			"another resource than was authorized": {
+				code:    func(c *grants.AuthorizationCode) { c.Resource = apiURI },
+				request: form{"resource": "https://other.test"},
+				status:  400,
+				error:   oauth.InvalidTarget,
+			},
+			"an unknown resource": {
+				request:  form{"resource": "https://evil.test"},
+				status:   400,
+				error:    oauth.InvalidTarget,
+				survives: true,
+			},
+			"scopes that the application has lost since": {
+				code:   func(c *grants.AuthorizationCode) { c.Scope = oauth.Scopes{"gone"} },
+				status: 400,
+				error:  oauth.InvalidScope,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				code := w.code(t, p, tt.code)
@@ -71,7 +156,9 @@ func TestRedeemingAnAuthorizationCode(t *testing.T) {
 					require.Equal(t, http.StatusOK, w.userinfo(t, got.str("access_token")).status)
 					return
 				}
+
 				requireError(t, got, tt.status, tt.error)
+
 				if tt.survives {
 					require.Equal(t, http.StatusOK, w.post(t, redeem(code)).status, "the attempt burnt nothing")
 				}
@@ -134,6 +221,7 @@ func TestOfFiftyRedemptionsAtOnceOneSucceeds(t *testing.T) {
 			}
 			requireError(t, a, 400, oauth.InvalidGrant)
 		}
+
 		require.Len(t, tokens, 1)
 		requireError(t, w.userinfo(t, tokens[0]), 401, oauth.InvalidToken)
 	})
@@ -166,10 +254,15 @@ func endings(w *world) map[string]func(*testing.T, person) {
 			w.exec(t, `UPDATE sessions SET expires_at = $2 WHERE id = $1`, p.session, database.At(w.clock.Now()))
 		},
 		"the person was disabled": func(t *testing.T, p person) {
-			w.operate(t, func(out *directorystore.Writer) error { return out.DisableUser(t.Context(), p.user.ID, w.clock.Now()) })
+			w.operate(t,
+				func(out *directorystore.Writer) error {
+					return out.DisableUser(t.Context(),
+						p.user.ID, w.clock.Now())
+				})
 		},
 		"the person left the tenant": func(t *testing.T, p person) {
-			w.operate(t, func(out *directorystore.Writer) error { return out.SaveUser(t.Context(), p.user, nil, w.clock.Now()) })
+			w.operate(t,
+				func(out *directorystore.Writer) error { return out.SaveUser(t.Context(), p.user, nil, w.clock.Now()) })
 		},
 		"the tenant was disabled": func(t *testing.T, p person) {
 			w.operate(t, func(out *directorystore.Writer) error {

@@ -25,9 +25,11 @@ const (
 func newPages(t *testing.T, db *database.DB) *world {
 	t.Helper()
 	w := newKeepers(t, db)
-	w.keeps(t, "page-a", directory.SPA, func(a *directory.Application) { a.CORSOrigins = []string{pageA, "http://127.0.0.1:3000"} })
+	w.keeps(t, "page-a", directory.SPA,
+		func(a *directory.Application) { a.CORSOrigins = []string{pageA, "http://127.0.0.1:3000"} })
 	w.keeps(t, "page-b", directory.SPA, func(a *directory.Application) { a.CORSOrigins = []string{pageB} })
-	w.keeps(t, "server", directory.Web, func(a *directory.Application) { a.CORSOrigins = []string{"https://server.test"} })
+	w.keeps(t, "server", directory.Web,
+		func(a *directory.Application) { a.CORSOrigins = []string{"https://server.test"} })
 	return w
 }
 
@@ -54,17 +56,22 @@ func TestPreflightsPassForEveryRegisteredOrigin(t *testing.T) {
 				require.Equal(t, "Origin", got.header.Get("Vary"))
 				require.Empty(t, got.header.Values("Access-Control-Allow-Credentials"))
 			}
-			for _, origin := range []string{"https://evil.test", "https://server.test", "null", "https://a.test.evil.test", "https://A.test"} {
+
+			for _, origin := range []string{
+				"https://evil.test", "https://server.test", "null", "https://a.test.evil.test", "https://A.test",
+			} {
 				got := w.preflight(path, origin)
 				require.Empty(t, allowed(got), origin)
 				require.Equal(t, "Origin", got.header.Get("Vary"))
 			}
 		}
+
 		got := w.preflight(introspectPath, pageA)
 		require.Equal(t, http.StatusMethodNotAllowed, got.status, "a page does not introspect")
 		require.Empty(t, allowed(got))
 
-		w.keeps(t, "page-b", directory.SPA, func(a *directory.Application) { a.CORSOrigins = []string{pageB}; a.Active = false })
+		w.keeps(t, "page-b", directory.SPA,
+			func(a *directory.Application) { a.CORSOrigins = []string{pageB}; a.Active = false })
 		w.clock.Advance(6 * time.Second)
 		require.Empty(t, allowed(w.preflight(tokenPath, pageB)), "once the cache has forgotten")
 	})
@@ -84,13 +91,22 @@ func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 			if origin != "" {
 				r.Header.Set("Origin", origin)
 			}
+
 			got := w.serve(r)
 			require.Equal(t, []string{"Origin"}, got.header.Values("Vary")[:1], "also without one")
 			require.Empty(t, got.header.Values("Access-Control-Allow-Credentials"))
 			return got
 		}
+
 		page := form{"client_id": "page-a", "client_secret": ""}
-		for origin, want := range map[string]string{pageA: pageA, "http://127.0.0.1:3000": "http://127.0.0.1:3000", pageB: "", "https://evil.test": "", "null": "", "": ""} {
+		for origin, want := range map[string]string{
+			pageA:                   pageA,
+			"http://127.0.0.1:3000": "http://127.0.0.1:3000",
+			pageB:                   "",
+			"https://evil.test":     "",
+			"null":                  "",
+			"":                      "",
+		} {
 			got := request(redeem(code()).with(page), tokenPath, origin)
 			require.Equal(t, http.StatusOK, got.status, got.raw)
 			require.Equal(t, want, allowed(got), origin)
@@ -104,6 +120,7 @@ func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 				}
 				return w.serve(r)
 			}
+
 			info := bearer()
 			require.Equal(t, http.StatusOK, info.status, info.raw)
 			require.Equal(t, want, allowed(info), "the token's own origin")
@@ -114,16 +131,21 @@ func TestOnlyTheClientsOwnPageReadsTheAnswer(t *testing.T) {
 			info = bearer()
 			require.Equal(t, http.StatusUnauthorized, info.status)
 			require.Equal(t, want, allowed(info), "the page may know why")
+
 			if want != "" {
 				require.Contains(t, info.header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate")
 			}
 		}
+
 		wrong := request(redeem("wrong").with(page), tokenPath, pageA)
 		requireError(t, wrong, 400, oauth.InvalidGrant)
 		require.Equal(t, pageA, allowed(wrong), "errors are read too")
-		require.Equal(t, pageA, allowed(request(form{"client_id": "page-a"}, tokenPath, pageA)), "also those of a form in disorder")
+		require.Equal(t, pageA, allowed(request(form{"client_id": "page-a"}, tokenPath, pageA)),
+			"also those of a form in disorder")
+
 		for name, f := range map[string]form{
-			"a confidential client": credentials.with(client("server")), "another page's client": credentials.with(form{"client_id": "page-b"}),
+			"a confidential client": credentials.with(client("server")),
+			"another page's client": credentials.with(form{"client_id": "page-b"}),
 		} {
 			for _, origin := range []string{pageA, "https://server.test"} {
 				require.Empty(t, allowed(request(f, tokenPath, origin)), name)

@@ -24,24 +24,36 @@ func (w *world) device(t *testing.T, p person, decision string, change func(*gra
 	userCode, err := oauth.NewUserCode(rand.Reader)
 	require.NoError(t, err)
 	now := w.clock.Now()
-	d := grants.DeviceCode{ClientID: "web", Scope: oauth.Scopes{"openid", "email"}, Interval: 5 * time.Second, ExpiresAt: now.Add(10 * time.Minute)}
+	d := grants.DeviceCode{
+		ClientID:  "web",
+		Scope:     oauth.Scopes{"openid", "email"},
+		Interval:  5 * time.Second,
+		ExpiresAt: now.Add(10 * time.Minute),
+	}
 	if change != nil {
 		change(&d)
 	}
-	w.exec(t, `INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, created_at, expires_at)
+
+	w.exec(t,
+		`INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		oauth.HashSecret(code), userCode, d.ClientID, d.Scope.String(), d.Resource, int64(d.Interval/time.Second), database.At(now), database.At(d.ExpiresAt))
+		oauth.HashSecret(code), userCode, d.ClientID, d.Scope.String(), d.Resource, int64(d.Interval/time.Second),
+		database.At(now), database.At(d.ExpiresAt))
+
 	if decision != "" {
 		w.decide(t, code, p, decision)
 	}
+
 	return code
 }
 
 func (w *world) decide(t *testing.T, code string, p person, decision string) {
 	t.Helper()
-	w.exec(t, `UPDATE device_codes SET decision = $2, decided_at = $3, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, session_id = $8, acr = '1', amr = '["pwd"]'
+	w.exec(t,
+		`UPDATE device_codes SET decision = $2, decided_at = $3, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, session_id = $8, acr = '1', amr = '["pwd"]'
 		WHERE device_code_hash = $1`,
-		oauth.HashSecret(code), decision, database.At(w.clock.Now()), newID(t, "gnt_"), p.user.ID, w.tenant.ID, database.At(start.Add(-time.Minute)), p.session)
+		oauth.HashSecret(code), decision, database.At(w.clock.Now()), newID(t, "gnt_"), p.user.ID, w.tenant.ID,
+		database.At(start.Add(-time.Minute)), p.session)
 }
 
 func poll(code string) form {
@@ -61,15 +73,43 @@ func TestPollingWithADeviceCode(t *testing.T) {
 			"nobody has decided (RFC 8628 3.5)": {error: oauth.AuthorizationPending},
 			"approved":                          {decision: "approved"},
 			"denied":                            {decision: "denied", error: oauth.AccessDenied},
-			"expired":                           {code: func(d *grants.DeviceCode) { d.ExpiresAt = start }, error: oauth.ExpiredToken},
-			"approved, but expired since":       {decision: "approved", code: func(d *grants.DeviceCode) { d.ExpiresAt = start }, error: oauth.ExpiredToken},
-			"no code":                           {request: form{"device_code": ""}, error: oauth.InvalidRequest},
-			"an unknown code":                   {request: form{"device_code": "nonsense"}, error: oauth.InvalidGrant},
-			"another application's code":        {decision: "approved", request: client("other"), error: oauth.InvalidGrant},
-			"a public application":              {decision: "approved", code: func(d *grants.DeviceCode) { d.ClientID = "spa" }, request: form{"client_id": "spa", "client_secret": ""}},
-			"the resource that was allowed":     {decision: "approved", code: func(d *grants.DeviceCode) { d.Resource = apiURI }, request: form{"resource": apiURI}},
-			"a resource nobody was asked for":   {decision: "approved", request: form{"resource": apiURI}, error: oauth.InvalidTarget},
-			"another resource than authorized":  {decision: "approved", code: func(d *grants.DeviceCode) { d.Resource = apiURI }, request: form{"resource": "https://other.test"}, error: oauth.InvalidTarget},
+			"expired": {
+				code:  func(d *grants.DeviceCode) { d.ExpiresAt = start },
+				error: oauth.ExpiredToken,
+			},
+			"approved, but expired since": {
+				decision: "approved",
+				code:     func(d *grants.DeviceCode) { d.ExpiresAt = start },
+				error:    oauth.ExpiredToken,
+			},
+			"no code":         {request: form{"device_code": ""}, error: oauth.InvalidRequest},
+			"an unknown code": {request: form{"device_code": "nonsense"}, error: oauth.InvalidGrant},
+			"another application's code": {
+				decision: "approved",
+				request:  client("other"),
+				error:    oauth.InvalidGrant,
+			},
+			"a public application": {
+				decision: "approved",
+				code:     func(d *grants.DeviceCode) { d.ClientID = "spa" },
+				request:  form{"client_id": "spa", "client_secret": ""},
+			},
+			"the resource that was allowed": {
+				decision: "approved",
+				code:     func(d *grants.DeviceCode) { d.Resource = apiURI },
+				request:  form{"resource": apiURI},
+			},
+			"a resource nobody was asked for": {
+				decision: "approved",
+				request:  form{"resource": apiURI},
+				error:    oauth.InvalidTarget,
+			},
+			"another resource than authorized": {
+				decision: "approved",
+				code:     func(d *grants.DeviceCode) { d.Resource = apiURI },
+				request:  form{"resource": "https://other.test"},
+				error:    oauth.InvalidTarget,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				got := w.post(t, poll(w.device(t, p, tt.decision, tt.code)).with(tt.request))
@@ -77,6 +117,7 @@ func TestPollingWithADeviceCode(t *testing.T) {
 					requireError(t, got, 400, tt.error)
 					return
 				}
+
 				require.Equal(t, http.StatusOK, got.status, got.raw)
 				require.Equal(t, "openid email", got.str("scope"))
 			})
@@ -95,6 +136,7 @@ func TestPollingTooFast(t *testing.T) {
 			w.clock.Advance(after)
 			requireError(t, w.post(t, poll(code)), 400, want)
 		}
+
 		expect(0, oauth.AuthorizationPending)             // the first is never too fast
 		expect(4*time.Second, oauth.AuthorizationPending) // a second of jitter
 		expect(3*time.Second, oauth.SlowDown)             // now 10 s
@@ -121,6 +163,7 @@ func TestTheIntervalStaysBelowAMinute(t *testing.T) {
 		for range 20 {
 			requireError(t, w.post(t, poll(code)), 400, oauth.SlowDown)
 		}
+
 		w.clock.Advance(time.Minute)
 		requireError(t, w.post(t, poll(code)), 400, oauth.AuthorizationPending)
 	})
@@ -139,6 +182,7 @@ func TestOfManyPollsAtOnceOneIsTheFirst(t *testing.T) {
 			}
 			return counts
 		}
+
 		require.Equal(t, map[string]int{"authorization_pending": 1, "slow_down": 49}, count())
 		w.decide(t, code, p, "approved")
 		require.Equal(t, map[string]int{"": 1, "invalid_grant": 49}, count(), "one redeems it")
@@ -150,6 +194,7 @@ func (w *world) together(f form, n int) []answer {
 	answers := make([]answer, n)
 	var ready, done sync.WaitGroup
 	ready.Add(n)
+
 	for i := range answers {
 		done.Go(func() {
 			ready.Done()
@@ -157,6 +202,7 @@ func (w *world) together(f form, n int) []answer {
 			answers[i] = w.serve(tokenRequest(f.encode(), nil))
 		})
 	}
+
 	done.Wait()
 	return answers
 }
@@ -168,7 +214,8 @@ func TestADevicesTokensBelongToNoSession(t *testing.T) {
 		p := w.person(t)
 		got := w.post(t, poll(w.device(t, p, "approved", nil)))
 		require.Equal(t, http.StatusOK, got.status, got.raw)
-		access, id := w.verified(t, got.str("access_token"), "at+jwt", "ES256"), w.verified(t, got.str("id_token"), "JWT", "RS256")
+		access, id := w.verified(t, got.str("access_token"), "at+jwt",
+			"ES256"), w.verified(t, got.str("id_token"), "JWT", "RS256")
 		for _, claims := range []map[string]any{access, id} {
 			require.NotContains(t, claims, "sid")
 			require.NotContains(t, claims, "nonce")
@@ -176,6 +223,7 @@ func TestADevicesTokensBelongToNoSession(t *testing.T) {
 			require.Equal(t, "acme", claims["tenant_slug"])
 			require.EqualValues(t, start.Add(-time.Minute).Unix(), claims["auth_time"])
 		}
+
 		w.exec(t, `UPDATE sessions SET ended_at = $1`, database.At(w.clock.Now()))
 		info := w.userinfo(t, got.str("access_token"))
 		require.Equal(t, http.StatusOK, info.status, info.raw)

@@ -34,9 +34,11 @@ func TestExchangesOnlyEverNarrow(t *testing.T) {
 		// Six applications, each of which serves a resource and may ask for others.
 		names, apps := []string{}, map[string]*directory.Application{}
 		resource := func(id string) string { return "https://" + id + ".test" }
+
 		for i := range 6 {
 			names = append(names, fmt.Sprintf("hop%d", i))
 		}
+
 		for _, id := range names {
 			w.keeps(t, id, directory.Service, func(a *directory.Application) {
 				a.Grants = append(a.Grants, oauth.GrantTokenExchange)
@@ -45,16 +47,20 @@ func TestExchangesOnlyEverNarrow(t *testing.T) {
 				for _, other := range some(names) {
 					a.Audiences = append(a.Audiences, resource(other))
 				}
+
 				a.AccessTokenTTL = time.Duration(1+dice.IntN(120)) * time.Minute
 				apps[id] = a
 			})
 		}
+
 		issued, refused := 0, 0
 		for range 25 {
 			p := w.person(t)
 			at := names[dice.IntN(len(names))]
 			tokens := w.signedIn(t, p, "keeper", func(c *grants.AuthorizationCode) {
-				c.Scope, c.Resource = append(some([]string{"openid", "profile", "email", "offline_access", "api:write"}), "api:read"), resource(at)
+				c.Scope, c.Resource = append(some([]string{
+					"openid", "profile", "email", "offline_access", "api:write",
+				}), "api:read"), resource(at)
 			})
 			token := tokens.str("access_token")
 			for range 6 {
@@ -65,15 +71,18 @@ func TestExchangesOnlyEverNarrow(t *testing.T) {
 				if dice.IntN(2) == 0 {
 					request["scope"] = some(vocabulary).String()
 				}
+
 				if dice.IntN(4) > 0 {
 					request["audience"] = resource(names[dice.IntN(len(names))])
 				}
+
 				got := w.post(t, request)
 				if got.status != http.StatusOK {
 					refused++
 					require.Equal(t, http.StatusBadRequest, got.status, got.raw)
 					continue
 				}
+
 				issued++
 				after := w.verified(t, got.str("access_token"), "at+jwt", "ES256")
 				requireNarrower(t, before, after, caller, request)
@@ -81,6 +90,7 @@ func TestExchangesOnlyEverNarrow(t *testing.T) {
 				token = got.str("access_token")
 			}
 		}
+
 		require.Greater(t, issued, 10, "the test tries something")
 		require.Greater(t, refused, 10)
 	})
@@ -93,18 +103,24 @@ func requireNarrower(t *testing.T, before, after map[string]any, caller *directo
 	require.Subset(t, held, scope, "the scope never widens")
 	require.Subset(t, caller.Scopes, scope)
 	require.NotContains(t, scope, "offline_access")
+
 	if asked := strings.Fields(request["scope"]); len(asked) > 0 {
 		require.Subset(t, asked, scope)
 	}
+
 	require.LessOrEqual(t, after["exp"], before["exp"], "the end never moves back")
+
 	for _, same := range []string{"iss", "sub", "tenant_id", "tenant_slug", "gid", "sid", "auth_time", "acr", "amr"} {
 		require.Equal(t, before[same], after[same], same)
 	}
+
 	audience, one := after["aud"].(string)
 	require.True(t, one, "one resource a token")
+
 	if audience != issuer {
 		require.Contains(t, caller.Audiences, audience)
 	}
+
 	act, ok := after["act"].(map[string]any)
 	require.True(t, ok)
 	require.Equal(t, caller.ClientID, act["sub"])

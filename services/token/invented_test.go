@@ -20,6 +20,7 @@ func TestAnInventedClientIDWritesNoRow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		before := testkit.Rows(t, db)
+
 		for i := range 40 { // twice what an application may fail
 			id := fmt.Sprintf("invented-%d", i%20)
 			for path, body := range map[string]string{
@@ -32,15 +33,19 @@ func TestAnInventedClientIDWritesNoRow(t *testing.T) {
 					if header == nil {
 						sent += "&client_id=" + id + "&client_secret=secret"
 					}
+
 					r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(sent))
 					r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+
 					for name, values := range header {
 						r.Header[name] = values
 					}
+
 					requireError(t, w.do(t, r), http.StatusUnauthorized, oauth.InvalidClient)
 				}
 			}
 		}
+
 		require.Equal(t, before, testkit.Rows(t, db))
 	})
 }

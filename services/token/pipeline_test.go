@@ -30,14 +30,19 @@ func TestNoGrantSkipsAStep(t *testing.T) {
 		w.keeps(t, "none", directory.Web, func(a *directory.Application) { a.Grants = nil })
 		kinds := map[string]func() form{
 			"authorization_code": func() form {
-				return redeem(w.code(t, p, func(c *grants.AuthorizationCode) { c.ClientID, c.Resource = "all", apiURI }))
+				return redeem(w.code(t, p,
+					func(c *grants.AuthorizationCode) { c.ClientID, c.Resource = "all", apiURI }))
 			},
 			"refresh_token": func() form {
-				return form{"grant_type": "refresh_token", "refresh_token": w.signedIn(t, p, "all", forAPI).str("refresh_token")}
+				return form{
+					"grant_type":    "refresh_token",
+					"refresh_token": w.signedIn(t, p, "all", forAPI).str("refresh_token"),
+				}
 			},
 			"client_credentials": func() form { return credentials },
 			"device_code": func() form {
-				return poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID, d.Resource = "all", apiURI }))
+				return poll(w.device(t, p, "approved",
+					func(d *grants.DeviceCode) { d.ClientID, d.Resource = "all", apiURI }))
 			},
 			"token_exchange": func() form {
 				return exchange("all", w.signedIn(t, p, "all", forAPI).str("access_token"), nil)
@@ -51,23 +56,59 @@ func TestNoGrantSkipsAStep(t *testing.T) {
 					status int
 					error  oauth.Code
 				}{
-					"a parameter twice":              {more: "&grant_type=x", status: 400, error: oauth.InvalidRequest},
-					"no client authentication":       {change: form{"client_secret": ""}, status: 401, error: oauth.InvalidClient},
-					"a wrong secret":                 {change: form{"client_secret": "wrong"}, status: 401, error: oauth.InvalidClient},
-					"an unknown application":         {change: client("nobody"), status: 401, error: oauth.InvalidClient},
-					"a disabled application":         {change: client("disabled"), status: 401, error: oauth.InvalidClient},
-					"a TENANT application":           {change: client("tenant"), status: 400, error: oauth.UnauthorizedClient},
-					"an application without a grant": {change: client("none"), status: 400, error: oauth.UnauthorizedClient},
-					"a resource that is not its own": {change: form{"resource": "https://evil.test"}, status: 400, error: oauth.InvalidTarget},
-					"two resources":                  {more: "&resource=https://api.test&resource=https://other.test", status: 400, error: oauth.InvalidTarget},
+					"a parameter twice": {more: "&grant_type=x", status: 400, error: oauth.InvalidRequest},
+					"no client authentication": {
+						change: form{"client_secret": ""},
+						status: 401,
+						error:  oauth.InvalidClient,
+					},
+					"a wrong secret": {
+						change: form{"client_secret": "wrong"},
+						status: 401,
+						error:  oauth.InvalidClient,
+					},
+					"an unknown application": {
+						change: client("nobody"),
+						status: 401,
+						error:  oauth.InvalidClient,
+					},
+					"a disabled application": {
+						change: client("disabled"),
+						status: 401,
+						error:  oauth.InvalidClient,
+					},
+					"a TENANT application": {
+						change: client("tenant"),
+						status: 400,
+						error:  oauth.UnauthorizedClient,
+					},
+					"an application without a grant": {
+						change: client("none"),
+						status: 400,
+						error:  oauth.UnauthorizedClient,
+					},
+					"a resource that is not its own": {
+						change: form{"resource": "https://evil.test"},
+						status: 400,
+						error:  oauth.InvalidTarget,
+					},
+					"two resources": {
+						more:   "&resource=https://api.test&resource=https://other.test",
+						status: 400,
+						error:  oauth.InvalidTarget,
+					},
 				} {
 					got := w.postRaw(t, fresh().with(client("all")).with(tt.change).encode()+tt.more, nil)
 					require.Equal(t, tt.status, got.status, name)
 					require.Equal(t, string(tt.error), got.str("error"), name)
 				}
+
 				require.Equal(t, http.StatusOK, w.post(t, fresh().with(client("all"))).status)
-				again := w.postRaw(t, fresh().with(client("all")).encode()+"&resource=https://api.test&resource=https://api.test&unknown=1", nil)
-				require.Equal(t, http.StatusOK, again.status, "resource may repeat (RFC 8707 2), unknown parameters are ignored (RFC 6749 3.2)")
+				again := w.postRaw(t,
+					fresh().with(client("all")).encode()+
+						"&resource=https://api.test&resource=https://api.test&unknown=1", nil)
+				require.Equal(t, http.StatusOK, again.status,
+					"resource may repeat (RFC 8707 2), unknown parameters are ignored (RFC 6749 3.2)")
 			})
 		}
 	})
@@ -83,11 +124,13 @@ func TestBasicIsChallengedWhereverItIsTried(t *testing.T) {
 			if !challenged {
 				body, header = body.with(form{"client_id": "web", "client_secret": "wrong"}), nil
 			}
+
 			r := tokenRequest(body.encode(), header)
 			r.URL.Path = path
 			got := w.do(t, r) // which demands no-store and no-cache
 			requireError(t, got, 401, oauth.InvalidClient)
-			require.Equal(t, challenged, strings.HasPrefix(got.header.Get("WWW-Authenticate"), `Basic realm="`), "%s by %s", path, name)
+			require.Equal(t, challenged,
+				strings.HasPrefix(got.header.Get("WWW-Authenticate"), `Basic realm="`), "%s by %s", path, name)
 		}
 	}
 }
@@ -110,12 +153,14 @@ func TestThePlatformChoosesItsAlgorithms(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	p := w.person(t)
 	for _, alg := range [][2]signing.Algorithm{{signing.EdDSA, signing.PS256}, {signing.RS256, signing.ES256}} {
-		w.service = w.startWith(t, w.db, func(c *token.Config) { c.Signing.AccessTokenAlg, c.Signing.IDTokenAlg = alg[0], alg[1] })
+		w.service = w.startWith(t, w.db,
+			func(c *token.Config) { c.Signing.AccessTokenAlg, c.Signing.IDTokenAlg = alg[0], alg[1] })
 		got := w.redeemed(t, p, nil)
 		w.verified(t, got.str("access_token"), "at+jwt", string(alg[0]))
 		w.verified(t, got.str("id_token"), "JWT", string(alg[1]))
 		require.Equal(t, http.StatusOK, w.userinfo(t, got.str("access_token")).status)
-		own := w.post(t, redeem(w.code(t, p, func(c *grants.AuthorizationCode) { c.ClientID = "own" })).with(client("own")))
+		own := w.post(t,
+			redeem(w.code(t, p, func(c *grants.AuthorizationCode) { c.ClientID = "own" })).with(client("own")))
 		w.verified(t, own.str("access_token"), "at+jwt", "PS256")
 	}
 }
@@ -131,9 +176,12 @@ func TestTheIssuerIsNeverReadFromARequest(t *testing.T) {
 	got := w.do(t, r)
 	require.Equal(t, http.StatusOK, got.status, got.raw)
 	require.NotContains(t, got.raw, "evil")
+
 	for typ, name := range map[string]string{"at+jwt": "access_token", "JWT": "id_token"} {
-		require.Equal(t, issuer, w.verified(t, got.str(name), typ, map[string]string{"at+jwt": "ES256", "JWT": "RS256"}[typ])["iss"])
+		require.Equal(t, issuer,
+			w.verified(t, got.str(name), typ, map[string]string{"at+jwt": "ES256", "JWT": "RS256"}[typ])["iss"])
 	}
+
 	info := infoRequest("", "", "")
 	info.Host = "evil.test"
 	require.Equal(t, `Bearer realm="platform"`, w.do(t, info).header.Get("WWW-Authenticate"))
@@ -159,7 +207,9 @@ func TestASessionThatIdlesEndsNothing(t *testing.T) {
 func TestAnApplicationHasNoPersonalScopes(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	for _, scope := range []string{"openid", "profile", "email", "address", "phone", "offline_access"} {
-		requireError(t, w.post(t, credentials.with(client("web")).with(form{"scope": "api:read " + scope})), 400, oauth.InvalidScope)
+		requireError(t,
+			w.post(t, credentials.with(client("web")).with(form{"scope": "api:read " + scope})),
+			400, oauth.InvalidScope)
 	}
 }
 
@@ -177,12 +227,20 @@ func TestAReplayKillsEveryKindOfToken(t *testing.T) {
 
 		requireError(t, w.post(t, refresh(tokens.str("refresh_token"))), 400, oauth.InvalidGrant)
 		requireError(t, w.userinfo(t, tokens.str("access_token")), 401, oauth.InvalidToken)
-		for id, token := range map[string]string{"keeper": tokens.str("access_token"), "api": tokens.str("access_token"), "edge": exchanged.str("access_token")} {
+
+		for id, token := range map[string]string{
+			"keeper": tokens.str("access_token"),
+			"api":    tokens.str("access_token"),
+			"edge":   exchanged.str("access_token"),
+		} {
 			require.Equal(t, inactive, w.introspect(t, client(id), token).body, id)
 		}
+
 		require.Equal(t, inactive, w.introspect(t, client("keeper"), tokens.str("refresh_token")).body)
-		requireError(t, w.post(t, exchange("edge", tokens.str("access_token"), form{"audience": downstream})), 400, oauth.InvalidRequest)
-		requireError(t, w.post(t, exchange("next", exchanged.str("access_token"), form{"audience": deep})), 400, oauth.InvalidRequest)
+		requireError(t, w.post(t, exchange("edge", tokens.str("access_token"), form{"audience": downstream})),
+			400, oauth.InvalidRequest)
+		requireError(t, w.post(t, exchange("next", exchanged.str("access_token"), form{"audience": deep})),
+			400, oauth.InvalidRequest)
 		require.Equal(t, 1, w.told(t, "token.code_replayed"))
 	})
 }
@@ -193,7 +251,8 @@ func TestWhatIsPostedIsNotGot(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	for _, path := range []string{tokenPath, revokePath, introspectPath} {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodDelete} {
-			require.Equal(t, http.StatusMethodNotAllowed, w.serve(httptest.NewRequest(method, path, nil)).status, "%s %s", method, path)
+			require.Equal(t, http.StatusMethodNotAllowed,
+				w.serve(httptest.NewRequest(method, path, nil)).status, "%s %s", method, path)
 		}
 	}
 }

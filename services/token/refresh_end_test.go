@@ -24,11 +24,20 @@ func TestHowLongRefreshTokensLive(t *testing.T) {
 			own   func(*directory.Application)
 			waits []time.Duration // before each refresh; all but the last succeed
 		}{
-			"thirty days unused":                      {waits: []time.Duration{30 * day}},
-			"ninety days in all, however often used":  {waits: []time.Duration{29 * day, 29 * day, 29 * day, 3 * day}},
-			"the application's own idle time":         {own: func(a *directory.Application) { a.RefreshIdleTTL = time.Hour }, waits: []time.Duration{59 * time.Minute, 59 * time.Minute, time.Hour}},
-			"the application's own life of a family":  {own: func(a *directory.Application) { a.RefreshTokenTTL = time.Hour }, waits: []time.Duration{40 * time.Minute, 20 * time.Minute}},
-			"an idle time longer than the whole life": {own: func(a *directory.Application) { a.RefreshTokenTTL, a.RefreshIdleTTL = time.Hour, day }, waits: []time.Duration{time.Hour}},
+			"thirty days unused":                     {waits: []time.Duration{30 * day}},
+			"ninety days in all, however often used": {waits: []time.Duration{29 * day, 29 * day, 29 * day, 3 * day}},
+			"the application's own idle time": {
+				own:   func(a *directory.Application) { a.RefreshIdleTTL = time.Hour },
+				waits: []time.Duration{59 * time.Minute, 59 * time.Minute, time.Hour},
+			},
+			"the application's own life of a family": {
+				own:   func(a *directory.Application) { a.RefreshTokenTTL = time.Hour },
+				waits: []time.Duration{40 * time.Minute, 20 * time.Minute},
+			},
+			"an idle time longer than the whole life": {
+				own:   func(a *directory.Application) { a.RefreshTokenTTL, a.RefreshIdleTTL = time.Hour, day },
+				waits: []time.Duration{time.Hour},
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				id := newID(t, "app_")
@@ -42,6 +51,7 @@ func TestHowLongRefreshTokensLive(t *testing.T) {
 						require.Contains(t, got.str("error_description"), "expired")
 						return
 					}
+
 					require.Equal(t, http.StatusOK, got.status, got.raw)
 					token = got.str("refresh_token")
 				}
@@ -57,6 +67,7 @@ func TestARefreshTokenEndsWithWhatItStandsFor(t *testing.T) {
 		all["the consent was withdrawn"] = func(t *testing.T, p person) {
 			w.exec(t, `UPDATE grants SET revoked_at = $2 WHERE user_id = $1`, p.user.ID, database.At(w.clock.Now()))
 		}
+
 		for name, end := range all {
 			for kind, change := range map[string]func(*grants.AuthorizationCode){"online": nil, "offline": offline} {
 				t.Run(name+", "+kind, func(t *testing.T) {
@@ -65,13 +76,16 @@ func TestARefreshTokenEndsWithWhatItStandsFor(t *testing.T) {
 					rotated := w.signedIn(t, p, "keeper", change).str("refresh_token")
 					w.refreshed(t, rotated)
 					end(t, p)
+
 					for _, token := range []string{fresh, rotated} {
 						got := w.post(t, refresh(token))
 						if kind == "offline" && strings.HasPrefix(name, "the session") {
 							require.Equal(t, http.StatusOK, got.status, got.raw)
-							require.Equal(t, p.session, w.verified(t, got.str("id_token"), "JWT", "RS256")["sid"], "kept (OpenID Connect Core 12.2)")
+							require.Equal(t, p.session, w.verified(t, got.str("id_token"), "JWT", "RS256")["sid"],
+								"kept (OpenID Connect Core 12.2)")
 							continue
 						}
+
 						requireError(t, got, 400, oauth.InvalidGrant)
 					}
 				})
@@ -88,7 +102,8 @@ func TestARefreshTokenEndsWithItsApplication(t *testing.T) {
 		w.keeps(t, "keeper", directory.Web, func(a *directory.Application) { a.Grants = a.Grants[:len(a.Grants)-1] })
 		w.clock.Advance(6 * time.Second)
 		requireError(t, w.post(t, refresh(token)), 400, oauth.UnauthorizedClient)
-		w.keeps(t, "keeper", directory.Web, func(a *directory.Application) { a.Scopes = oauth.Scopes{"openid", "api:read"} })
+		w.keeps(t, "keeper", directory.Web,
+			func(a *directory.Application) { a.Scopes = oauth.Scopes{"openid", "api:read"} })
 		w.clock.Advance(6 * time.Second)
 		got := w.refreshed(t, token)
 		require.Equal(t, "openid api:read", got.str("scope"), "it lost a scope since")
@@ -123,7 +138,9 @@ func TestRefreshTokensAreKeptAsHashesAndSealsOnly(t *testing.T) {
 			Hash []byte `db:"token_hash"`
 			Seal []byte `db:"successor_seal"`
 		}
-		require.NoError(t, db.Select(t.Context(), "test", &rows, `SELECT token_hash, successor_seal FROM refresh_tokens ORDER BY created_at, rotated_at`))
+		require.NoError(t,
+			db.Select(t.Context(), "test", &rows,
+				`SELECT token_hash, successor_seal FROM refresh_tokens ORDER BY created_at, rotated_at`))
 		require.Len(t, rows, 2)
 		sealed := 0
 		for _, row := range rows {
@@ -133,6 +150,7 @@ func TestRefreshTokensAreKeptAsHashesAndSealsOnly(t *testing.T) {
 				sealed++
 			}
 		}
+
 		require.Equal(t, 1, sealed)
 		require.NotContains(t, w.logs.String(), first)
 		require.NotContains(t, w.logs.String(), second)

@@ -38,6 +38,7 @@ func race(f func(i int)) {
 			f(i)
 		})
 	}
+
 	close(gate)
 	done.Wait()
 }
@@ -52,6 +53,7 @@ func requireOneFamily(t *testing.T, w *world, answers []answer) (successor strin
 		successor = a.str("refresh_token")
 		seen[successor], access[a.str("access_token")] = true, true
 	}
+
 	require.Len(t, seen, 1, "one successor for all")
 	require.Len(t, access, len(answers), "an access token for each")
 	require.Equal(t, http.StatusOK, w.userinfo(t, answers[0].str("access_token")).status)
@@ -81,10 +83,12 @@ func TestTwoReplicasRotateAsOne(t *testing.T) {
 			race(func(i int) { answers[i] = replicas[i%2].serve(tokenRequest(refresh(token).encode(), nil)) })
 			token = requireOneFamily(t, w, answers)
 		}
+
 		// What one revokes the other refuses.
 		access := w.refreshed(t, token).str("access_token")
 		w.clock.Advance(time.Minute)
 		requireError(t, replicas[1].post(t, refresh(token)), 400, oauth.InvalidGrant)
+
 		for _, replica := range replicas {
 			requireError(t, replica.userinfo(t, access), 401, oauth.InvalidToken)
 		}
@@ -104,6 +108,7 @@ func TestFiftyRefreshesAtOnceWithoutAGrace(t *testing.T) {
 			}
 			requireError(t, a, 400, oauth.InvalidGrant)
 		}
+
 		require.Len(t, won, 1, "exactly one rotates")
 		requireError(t, w.post(t, refresh(won[0].str("refresh_token"))), 400, oauth.InvalidGrant) // RFC 9700 4.14.2
 		requireError(t, w.userinfo(t, won[0].str("access_token")), 401, oauth.InvalidToken)
@@ -121,6 +126,7 @@ func TestFiftyReusesAfterTheGrace(t *testing.T) {
 		for _, a := range w.together(refresh(token), racers) {
 			requireError(t, a, 400, oauth.InvalidGrant)
 		}
+
 		requireError(t, w.post(t, refresh(next.str("refresh_token"))), 400, oauth.InvalidGrant)
 		require.Equal(t, 1, w.told(t, "token.family_revoked"))
 	})
@@ -136,10 +142,13 @@ func TestRefreshingWhileTheGrantEnds(t *testing.T) {
 			},
 			"by logout": func(p person, _ string) {
 				_ = w.db.Tx(t.Context(), "test", func(tx *database.Tx) error {
-					if _, err := tx.Exec(t.Context(), "test", `UPDATE sessions SET ended_at = $2 WHERE id = $1`, p.session, database.At(w.clock.Now())); err != nil {
+					if _, err := tx.Exec(t.Context(), "test", `UPDATE sessions SET ended_at = $2 WHERE id = $1`,
+						p.session, database.At(w.clock.Now())); err != nil {
 						return err
 					}
-					_, err := tx.Exec(t.Context(), "test", `UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND NOT offline AND revoked_at IS NULL`, p.session, database.At(w.clock.Now()))
+					_, err := tx.Exec(t.Context(), "test",
+						`UPDATE grants SET revoked_at = $2 WHERE session_id = $1 AND NOT offline AND revoked_at IS NULL`, p.session, database.At(
+							w.clock.Now()))
 					return err
 				})
 			},
@@ -155,6 +164,7 @@ func TestRefreshingWhileTheGrantEnds(t *testing.T) {
 					}
 					answers[i] = w.serve(tokenRequest(refresh(token).encode(), nil))
 				})
+
 				for i, a := range answers {
 					switch {
 					case i == racers/2:
@@ -188,7 +198,8 @@ func TestTheServiceNeedsNoMoreThanItsRole(t *testing.T) {
 	requireError(t, w.userinfo(t, next.str("access_token")), 401, oauth.InvalidToken)
 	w.revoke(t, client("keeper"), next.str("refresh_token"))
 	requireError(t, w.post(t, refresh(next.str("refresh_token"))), 400, oauth.InvalidGrant)
-	device := w.post(t, poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID = "keeper" })).with(client("keeper")))
+	device := w.post(t,
+		poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID = "keeper" })).with(client("keeper")))
 	require.NotEmpty(t, device.str("refresh_token"), device.raw)
 	reused := w.signedIn(t, p, "keeper", nil).str("refresh_token")
 	w.refreshed(t, reused)

@@ -22,12 +22,15 @@ func (w *world) keeps(t *testing.T, id string, kind directory.ApplicationType, c
 	app := all[slices.IndexFunc(all, func(a *directory.Application) bool { return a.ClientID == "web" })]
 	app.ClientID, app.Name, app.Type = id, id, kind
 	app.Grants = append(app.Grants, oauth.GrantRefreshToken)
+
 	if app.Public() {
 		app.Secrets = nil
 	}
+
 	if change != nil {
 		change(app)
 	}
+
 	w.saveApplication(t, app)
 }
 
@@ -56,6 +59,7 @@ func (w *world) signedIn(t *testing.T, p person, id string, change func(*grants.
 		}
 		c.Offline = c.Scope.Has(oauth.ScopeOfflineAccess)
 	})
+
 	a := w.post(t, redeem(code).with(client(id)))
 	require.Equal(t, http.StatusOK, a.status, a.raw)
 	return a
@@ -97,16 +101,40 @@ func TestWhoGetsARefreshToken(t *testing.T) {
 			device bool
 			want   bool
 		}{
-			"a WEB application":                                        {kind: directory.Web, code: plain, want: true},
-			"a NATIVE application (RFC 8252)":                          {kind: directory.Native, code: plain, want: true},
-			"an SPA that did not ask for offline_access":               {kind: directory.SPA, code: plain},
-			"an SPA with offline_access (OpenID Connect Core 11)":      {kind: directory.SPA, code: offline, want: true},
-			"a SERVICE with offline_access":                            {kind: directory.Service, code: offline, want: true},
-			"a SERVICE without":                                        {kind: directory.Service, code: plain},
-			"nobody who may not use the grant":                         {kind: directory.Web, denied: true, code: plain},
-			"nobody who may not use the grant, also by offline_access": {kind: directory.Web, denied: true, code: offline},
-			"a device (RFC 8628 3.5)":                                  {kind: directory.SPA, device: true, want: true},
-			"no device whose application may not use the grant":        {kind: directory.Native, denied: true, device: true},
+			"a WEB application": {kind: directory.Web, code: plain, want: true},
+			"a NATIVE application (RFC 8252)": {
+				kind: directory.Native,
+				code: plain,
+				want: true,
+			},
+			"an SPA that did not ask for offline_access": {kind: directory.SPA, code: plain},
+			"an SPA with offline_access (OpenID Connect Core 11)": {
+				kind: directory.SPA,
+				code: offline,
+				want: true,
+			},
+			"a SERVICE with offline_access": {
+				kind: directory.Service,
+				code: offline,
+				want: true,
+			},
+			"a SERVICE without": {kind: directory.Service, code: plain},
+			"nobody who may not use the grant": {
+				kind:   directory.Web,
+				denied: true,
+				code:   plain,
+			},
+			"nobody who may not use the grant, also by offline_access": {
+				kind:   directory.Web,
+				denied: true,
+				code:   offline,
+			},
+			"a device (RFC 8628 3.5)": {kind: directory.SPA, device: true, want: true},
+			"no device whose application may not use the grant": {
+				kind:   directory.Native,
+				denied: true,
+				device: true,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				id := newID(t, "app_")
@@ -115,22 +143,30 @@ func TestWhoGetsARefreshToken(t *testing.T) {
 						a.Grants = a.Grants[:len(a.Grants)-1]
 					}
 				})
+
 				own := credentialsOf(id, tt.kind == directory.SPA || tt.kind == directory.Native)
 				var got answer
 				if tt.device {
-					got = w.post(t, poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID = id })).with(own))
+					got = w.post(t,
+						poll(w.device(t, p, "approved", func(d *grants.DeviceCode) { d.ClientID = id })).with(own))
 				} else {
-					got = w.post(t, redeem(w.code(t, p, func(c *grants.AuthorizationCode) { tt.code(c); c.ClientID = id })).with(own))
+					got = w.post(t,
+						redeem(w.code(t, p,
+							func(c *grants.AuthorizationCode) { tt.code(c); c.ClientID = id })).with(own))
 				}
+
 				require.Equal(t, http.StatusOK, got.status, got.raw)
 				require.Equal(t, tt.want, got.str("refresh_token") != "")
+
 				if tt.want {
 					require.Len(t, got.str("refresh_token"), 43, "256 bits")
-					again := w.post(t, own.with(form{"grant_type": "refresh_token", "refresh_token": got.str("refresh_token")}))
+					again := w.post(t,
+						own.with(form{"grant_type": "refresh_token", "refresh_token": got.str("refresh_token")}))
 					require.Equal(t, http.StatusOK, again.status, again.raw)
 				}
 			})
 		}
+
 		own := w.post(t, credentials.with(client("web")))
 		require.NotContains(t, own.body, "refresh_token", "RFC 6749 4.4.3")
 	})
@@ -148,17 +184,23 @@ func TestARefreshedSetOfTokens(t *testing.T) {
 		require.Equal(t, "openid profile email api:read", next.str("scope"))
 		require.NotEqual(t, first.str("refresh_token"), next.str("refresh_token"), "RFC 9700 4.14.2: rotation")
 
-		before, after := w.verified(t, first.str("id_token"), "JWT", "RS256"), w.verified(t, next.str("id_token"), "JWT", "RS256")
-		for _, name := range []string{"iss", "sub", "aud", "azp", "sid", "auth_time", "acr", "amr", "tenant_id", "tenant_slug"} {
+		before, after := w.verified(t, first.str("id_token"), "JWT",
+			"RS256"), w.verified(t, next.str("id_token"), "JWT", "RS256")
+		for _, name := range []string{
+			"iss", "sub", "aud", "azp", "sid", "auth_time", "acr", "amr", "tenant_id", "tenant_slug",
+		} {
 			require.Equal(t, before[name], after[name], "OpenID Connect Core 12.2: %s", name)
 		}
+
 		require.NotContains(t, after, "nonce", "OpenID Connect Core 12.2")
 		require.EqualValues(t, w.clock.Now().Unix(), after["iat"])
-		oldAccess, access := w.verified(t, first.str("access_token"), "at+jwt", "ES256"), w.verified(t, next.str("access_token"), "at+jwt", "ES256")
+		oldAccess, access := w.verified(t, first.str("access_token"), "at+jwt",
+			"ES256"), w.verified(t, next.str("access_token"), "at+jwt", "ES256")
 		require.Equal(t, oldAccess["gid"], access["gid"], "one grant")
 		require.NotEqual(t, oldAccess["jti"], access["jti"])
 		w.clock.Advance(40 * time.Minute)
-		require.Equal(t, http.StatusOK, w.userinfo(t, next.str("access_token")).status, "the grant lives as long as its last token")
+		require.Equal(t, http.StatusOK, w.userinfo(t, next.str("access_token")).status,
+			"the grant lives as long as its last token")
 	})
 }
 
@@ -176,19 +218,65 @@ func TestRefreshRequests(t *testing.T) {
 			error   oauth.Code
 			scope   string
 		}{
-			"as asked (RFC 6749 6)":                            {scope: "openid profile email api:read"},
-			"with the same scope":                              {request: form{"scope": "openid profile email api:read"}, scope: "openid profile email api:read"},
-			"with fewer scopes":                                {request: form{"scope": "openid email"}, scope: "openid email"},
-			"with fewer scopes, in another order":              {request: form{"scope": "api:read openid"}, scope: "api:read openid"},
-			"with a scope that was not granted (RFC 6749 6)":   {request: form{"scope": "openid api:write"}, status: 400, error: oauth.InvalidScope},
-			"with a malformed scope":                           {request: form{"scope": `openid "x"`}, status: 400, error: oauth.InvalidScope},
-			"without a token":                                  {request: form{"refresh_token": ""}, status: 400, error: oauth.InvalidRequest},
-			"with an unknown token":                            {request: form{"refresh_token": "nonsense"}, status: 400, error: oauth.InvalidGrant},
-			"by another application (RFC 6749 6)":              {request: client("another"), status: 400, error: oauth.InvalidGrant},
-			"by an application that may not use the grant":     {request: client("web"), status: 400, error: oauth.UnauthorizedClient},
-			"with a wrong secret":                              {request: form{"client_secret": "wrong"}, status: 401, error: oauth.InvalidClient},
-			"for the resource that was granted (RFC 8707 2.2)": {code: bound, request: form{"resource": apiURI}, scope: "openid profile email api:read"},
-			"for another resource":                             {code: bound, request: form{"resource": "https://other.test"}, status: 400, error: oauth.InvalidTarget},
+			"as asked (RFC 6749 6)": {scope: "openid profile email api:read"},
+			"with the same scope": {
+				request: form{"scope": "openid profile email api:read"},
+				scope:   "openid profile email api:read",
+			},
+			"with fewer scopes": {
+				request: form{"scope": "openid email"},
+				scope:   "openid email",
+			},
+			"with fewer scopes, in another order": {
+				request: form{"scope": "api:read openid"},
+				scope:   "api:read openid",
+			},
+			"with a scope that was not granted (RFC 6749 6)": {
+				request: form{"scope": "openid api:write"},
+				status:  400,
+				error:   oauth.InvalidScope,
+			},
+			"with a malformed scope": {
+				request: form{"scope": `openid "x"`},
+				status:  400,
+				error:   oauth.InvalidScope,
+			},
+			"without a token": {
+				request: form{"refresh_token": ""},
+				status:  400,
+				error:   oauth.InvalidRequest,
+			},
+			"with an unknown token": {
+				request: form{"refresh_token": "nonsense"},
+				status:  400,
+				error:   oauth.InvalidGrant,
+			},
+			"by another application (RFC 6749 6)": {
+				request: client("another"),
+				status:  400,
+				error:   oauth.InvalidGrant,
+			},
+			"by an application that may not use the grant": {
+				request: client("web"),
+				status:  400,
+				error:   oauth.UnauthorizedClient,
+			},
+			"with a wrong secret": {
+				request: form{"client_secret": "wrong"},
+				status:  401,
+				error:   oauth.InvalidClient,
+			},
+			"for the resource that was granted (RFC 8707 2.2)": {
+				code:    bound,
+				request: form{"resource": apiURI},
+				scope:   "openid profile email api:read",
+			},
+			"for another resource": {
+				code:    bound,
+				request: form{"resource": "https://other.test"},
+				status:  400,
+				error:   oauth.InvalidTarget,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				first := w.signedIn(t, p, "keeper", tt.code).str("refresh_token")
@@ -198,6 +286,7 @@ func TestRefreshRequests(t *testing.T) {
 					require.Equal(t, tt.scope, got.str("scope"))
 					return
 				}
+
 				requireError(t, got, tt.status, tt.error)
 				require.Equal(t, http.StatusOK, w.post(t, refresh(first)).status, "the attempt burnt nothing")
 			})
@@ -214,7 +303,8 @@ func TestLessForOnceIsNotLessForEver(t *testing.T) {
 		require.Empty(t, narrow.str("id_token"), "no openid, no ID token")
 		requireError(t, w.userinfo(t, narrow.str("access_token")), 403, oauth.InsufficientScope)
 		wide := w.refreshed(t, narrow.str("refresh_token"))
-		require.Equal(t, "openid profile email api:read", wide.str("scope"), "RFC 6749 6: the refresh token's scope stays")
+		require.Equal(t, "openid profile email api:read", wide.str("scope"),
+			"RFC 6749 6: the refresh token's scope stays")
 	})
 }
 
@@ -226,10 +316,13 @@ func TestARefreshTokenOfAnotherClientIsLeftAlone(t *testing.T) {
 		first := w.signedIn(t, w.person(t), "keeper", nil)
 		second := w.refreshed(t, first.str("refresh_token"))
 		w.clock.Advance(time.Minute)
+
 		for _, token := range []string{first.str("refresh_token"), second.str("refresh_token")} {
 			requireError(t, w.post(t, refresh(token).with(client("another"))), 400, oauth.InvalidGrant)
 		}
-		require.Equal(t, http.StatusOK, w.userinfo(t, second.str("access_token")).status, "used or not, it revokes nothing")
+
+		require.Equal(t, http.StatusOK, w.userinfo(t, second.str("access_token")).status,
+			"used or not, it revokes nothing")
 		w.refreshed(t, second.str("refresh_token"))
 	})
 }
@@ -247,6 +340,7 @@ func TestARepeatWithinTheGrace(t *testing.T) {
 			require.NotEqual(t, second.str("access_token"), again.str("access_token"), "a fresh access token")
 			require.Equal(t, http.StatusOK, w.userinfo(t, again.str("access_token")).status)
 		}
+
 		require.Zero(t, w.told(t, "token.refresh_reused"))
 
 		w.clock.Advance(time.Second) // the tenth: the repeats extended nothing
@@ -301,6 +395,7 @@ func TestTheGraceIsTheApplicationsToChoose(t *testing.T) {
 					require.Equal(t, next.str("refresh_token"), again.str("refresh_token"), again.raw)
 					return
 				}
+
 				requireError(t, again, 400, oauth.InvalidGrant)
 				requireError(t, w.post(t, refresh(next.str("refresh_token")).with(client(id))), 400, oauth.InvalidGrant)
 			})

@@ -31,6 +31,7 @@ func TestRevokingARefreshTokenEndsTheGrant(t *testing.T) {
 		w := newKeepers(t, db)
 		p := w.person(t)
 		bystander := w.signedIn(t, p, "keeper", nil)
+
 		for name, rotated := range map[string]bool{"the newest of the family": false, "one that was rotated": true} {
 			t.Run(name, func(t *testing.T) {
 				first := w.signedIn(t, p, "keeper", nil)
@@ -39,17 +40,23 @@ func TestRevokingARefreshTokenEndsTheGrant(t *testing.T) {
 				if rotated {
 					token = first.str("refresh_token")
 				}
+
 				told := w.told(t, "token.family_revoked")
+
 				for range 2 { // again is 200 too, and told once
 					w.revoke(t, client("keeper"), token)
 				}
+
 				requireError(t, w.post(t, refresh(next.str("refresh_token"))), 400, oauth.InvalidGrant)
+
 				for _, tokens := range []answer{first, next} {
 					requireError(t, w.userinfo(t, tokens.str("access_token")), 401, oauth.InvalidToken) // RFC 7009 2.1
 				}
+
 				require.Equal(t, told+1, w.told(t, "token.family_revoked"))
 			})
 		}
+
 		require.Equal(t, http.StatusOK, w.userinfo(t, bystander.str("access_token")).status, "another grant lives on")
 	})
 }
@@ -61,13 +68,18 @@ func TestRevokingAnAccessTokenEndsItAlone(t *testing.T) {
 		next := w.refreshed(t, first.str("refresh_token"))
 		own := w.post(t, credentials.with(client("keeper"))).str("access_token")
 		for range 2 {
-			w.revoke(t, client("keeper").with(form{"token_type_hint": "refresh_token"}), first.str("access_token")) // a wrong hint: RFC 7009 2.1
-			w.revoke(t, client("keeper").with(form{"token_type_hint": "nonsense"}), own)                            // RFC 7009 2.2.1
+			// a wrong hint: RFC 7009 2.1
+			w.revoke(t, client("keeper").with(form{"token_type_hint": "refresh_token"}), first.str("access_token"))
+			// RFC 7009 2.2.1
+			w.revoke(t, client("keeper").with(form{"token_type_hint": "nonsense"}), own)
 		}
+
 		requireError(t, w.userinfo(t, first.str("access_token")), 401, oauth.InvalidToken)
+
 		for _, token := range []string{first.str("access_token"), own} {
 			require.Equal(t, map[string]any{"active": false}, w.introspect(t, client("keeper"), token).body)
 		}
+
 		require.Equal(t, http.StatusOK, w.userinfo(t, next.str("access_token")).status, "the grant goes on")
 		w.refreshed(t, next.str("refresh_token"))
 	})
@@ -78,19 +90,29 @@ func TestWhatIsNotRevoked(t *testing.T) {
 		w := newKeepers(t, db)
 		w.keeps(t, "public", directory.Native, nil)
 		tokens := w.signedIn(t, w.person(t), "keeper", nil)
-		for name, own := range map[string]form{"another application": client("web"), "a public application": credentialsOf("public", true)} {
+		for name, own := range map[string]form{
+			"another application":  client("web"),
+			"a public application": credentialsOf("public", true),
+		} {
 			t.Run("another's tokens, by "+name, func(t *testing.T) {
-				for _, token := range []string{tokens.str("refresh_token"), tokens.str("access_token"), tokens.str("id_token")} {
+				for _, token := range []string{
+					tokens.str("refresh_token"), tokens.str("access_token"), tokens.str("id_token"),
+				} {
 					w.revoke(t, own, token)
 				}
 				require.Equal(t, http.StatusOK, w.userinfo(t, tokens.str("access_token")).status)
 			})
 		}
+
 		for name, token := range map[string]string{
-			"an unknown token": "nonsense", "no JWT": "a.b.c", "a forged one": tokens.str("access_token")[:50] + "." + "x.y", "very long": strings.Repeat("a.", 9000),
+			"an unknown token": "nonsense",
+			"no JWT":           "a.b.c",
+			"a forged one":     tokens.str("access_token")[:50] + "." + "x.y",
+			"very long":        strings.Repeat("a.", 9000),
 		} {
 			t.Run(name+" is 200 (RFC 7009 2.2)", func(t *testing.T) { w.revoke(t, client("keeper"), token) })
 		}
+
 		w.refreshed(t, tokens.str("refresh_token"))
 		w.clock.Advance(2 * time.Hour)
 		w.revoke(t, client("keeper"), tokens.str("access_token")) // over already
@@ -112,19 +134,52 @@ func TestRevocationRequests(t *testing.T) {
 			status int
 			error  oauth.Code
 		}{
-			"no token":                            {body: client("keeper").encode(), status: 400, error: oauth.InvalidRequest},
-			"a token twice (RFC 6749 3.2)":        {body: good.encode() + "&token=x", status: 400, error: oauth.InvalidRequest},
-			"nobody":                              {body: form{"token": "x"}.encode(), status: 401, error: oauth.InvalidClient},
-			"a wrong secret (RFC 7009 2.1)":       {body: good.with(form{"client_secret": "wrong"}).encode(), status: 401, error: oauth.InvalidClient},
-			"a confidential one without a secret": {body: good.with(form{"client_secret": ""}).encode(), status: 401, error: oauth.InvalidClient},
-			"a TENANT application":                {body: good.with(client("tenant")).encode(), status: 400, error: oauth.UnauthorizedClient},
-			"an ID token (RFC 7009 2.2.1)":        {body: good.with(form{"token": tokens.str("id_token")}).encode(), status: 400, error: oauth.UnsupportedTokenType},
-			"a NUL":                               {body: good.encode() + "&x=%00", status: 400, error: oauth.InvalidRequest},
+			"no token": {
+				body:   client("keeper").encode(),
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
+			"a token twice (RFC 6749 3.2)": {
+				body:   good.encode() + "&token=x",
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
+			"nobody": {
+				body:   form{"token": "x"}.encode(),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"a wrong secret (RFC 7009 2.1)": {
+				body:   good.with(form{"client_secret": "wrong"}).encode(),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"a confidential one without a secret": {
+				body:   good.with(form{"client_secret": ""}).encode(),
+				status: 401,
+				error:  oauth.InvalidClient,
+			},
+			"a TENANT application": {
+				body:   good.with(client("tenant")).encode(),
+				status: 400,
+				error:  oauth.UnauthorizedClient,
+			},
+			"an ID token (RFC 7009 2.2.1)": {
+				body:   good.with(form{"token": tokens.str("id_token")}).encode(),
+				status: 400,
+				error:  oauth.UnsupportedTokenType,
+			},
+			"a NUL": {
+				body:   good.encode() + "&x=%00",
+				status: 400,
+				error:  oauth.InvalidRequest,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				requireError(t, w.do(t, aboutRequest(revokePath, tt.body)), tt.status, tt.error)
 			})
 		}
+
 		w.refreshed(t, tokens.str("refresh_token"))
 
 		code := w.code(t, p, nativeCode)

@@ -25,7 +25,13 @@ func TestNewRefusesWhatIsMissing(t *testing.T) {
 	cfg := token.Config{Server: servicekit.Server{PublicURL: public}}
 	_, err = token.New(cfg, token.Deps{})
 	require.ErrorContains(t, err, "DB, Logger, Now, Random")
-	_, err = token.New(cfg, token.Deps{DB: testkit.SQLite(t), Logger: slog.New(slog.DiscardHandler), Now: time.Now, Random: rand.Reader})
+	_, err = token.New(cfg, token.Deps{
+		DB:     testkit.SQLite(t),
+		Logger: slog.New(slog.DiscardHandler),
+		Now:    time.Now,
+		Random: rand.Reader,
+	})
+
 	require.ErrorContains(t, err, "Signing")
 }
 
@@ -49,6 +55,7 @@ func TestTheBackgroundTasksLoadTheKeysAndRemoveWhatHasExpired(t *testing.T) {
 			err := db.Get(ctx, "test", &n, `SELECT COUNT(*) FROM grants`)
 			return err == nil && n == 1
 		}, 10*time.Second, 10*time.Millisecond)
+
 		require.Eventually(t, func() bool { return w.service.Ready(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
 		require.Equal(t, http.StatusOK, w.userinfo(t, younger).status)
 		cancel()
@@ -84,6 +91,7 @@ func TestTheServicesOwnRoleSuffices(t *testing.T) {
 		err := w.db.Get(ctx, "test", &n, `SELECT COUNT(*) FROM grants`)
 		return err == nil && n == 0
 	}, 10*time.Second, 10*time.Millisecond)
+
 	require.Eventually(t, func() bool { return w.service.Ready(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
@@ -135,9 +143,17 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	w.post(t, poll(device))
 	logs := w.logs.String()
 	require.Contains(t, logs, "an authorization code was used twice")
+
 	for name, secret := range map[string]string{
-		"the code": code, "the device code": device, "the verifier": verifier, "the client's secret": secretWord, "a mistyped secret": "mistyped-secret",
-		"the access token": access, "the ID token": first.str("id_token"), "the address": p.user.Email, "the name": "Lovelace",
+		"the code":            code,
+		"the device code":     device,
+		"the verifier":        verifier,
+		"the client's secret": secretWord,
+		"a mistyped secret":   "mistyped-secret",
+		"the access token":    access,
+		"the ID token":        first.str("id_token"),
+		"the address":         p.user.Email,
+		"the name":            "Lovelace",
 	} {
 		require.NotContains(t, logs, secret, name)
 	}

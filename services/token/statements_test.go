@@ -27,6 +27,7 @@ func (w *world) watch(t *testing.T, open func(database.Options) (*database.DB, e
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	w.service = w.start(t, db)
+
 	return func(f func() answer) []string {
 		spans.Reset()
 		got := f()
@@ -37,21 +38,25 @@ func (w *world) watch(t *testing.T, open func(database.Options) (*database.DB, e
 				roots[span.SpanContext().SpanID().String()] = true
 			}
 		}
+
 		require.Len(t, roots, 1, "one request")
 		var calls []string
 		for _, span := range spans.Ended() {
-			if roots[span.Parent().SpanID().String()] && !slices.ContainsFunc(spans.Ended(), func(tx sdktrace.ReadOnlySpan) bool { return holds(tx, span) }) {
+			if roots[span.Parent().SpanID().String()] &&
+				!slices.ContainsFunc(spans.Ended(), func(tx sdktrace.ReadOnlySpan) bool { return holds(tx, span) }) {
 				calls = append(calls, span.Name())
 			}
 		}
+
 		return calls
 	}
 }
 
-// holds tells whether a statement ran inside a transaction: both are children of
+// holds reports whether a statement ran inside a transaction: both are children of
 // the request, and the transaction began before it and ended after it.
 func holds(tx, statement sdktrace.ReadOnlySpan) bool {
-	return tx.Parent().IsValid() && tx.StartTime().Before(statement.StartTime()) && tx.EndTime().After(statement.EndTime())
+	return tx.Parent().IsValid() && tx.StartTime().Before(statement.StartTime()) &&
+		tx.EndTime().After(statement.EndTime())
 }
 
 func TestHowOftenTheDatabaseIsAsked(t *testing.T) {
@@ -92,14 +97,36 @@ func requireStatements(t *testing.T, w *world, open func(database.Options) (*dat
 		want []string
 	}{
 		{"client_credentials", func() answer { return w.post(t, credentials.with(keeper)) }, nil},
-		{"a code", func() answer { return w.post(t, redeem(code).with(keeper)) }, []string{"authorization_codes.find", "authorization_codes.redeem", "audit.record"}},
-		{"a device code", func() answer { return w.post(t, poll(device).with(keeper)) }, []string{"device_codes.find", "device_codes.redeem", "audit.record"}},
-		{"introspection of a refresh token", func() answer { return w.introspect(t, keeper, token) }, []string{"refresh_tokens.find"}},
-		{"a refresh", func() answer { return w.post(t, refresh(token)) }, []string{"refresh_tokens.find", "refresh_tokens.rotate"}},
-		{"a repeat", func() answer { return w.post(t, refresh(token)) }, []string{"refresh_tokens.find", "refresh_tokens.repeat"}},
+		{
+			"a code", func() answer { return w.post(t, redeem(code).with(keeper)) },
+			[]string{"authorization_codes.find", "authorization_codes.redeem", "audit.record"},
+		},
+		{
+			"a device code", func() answer { return w.post(t, poll(device).with(keeper)) },
+			[]string{"device_codes.find", "device_codes.redeem", "audit.record"},
+		},
+		{
+			"introspection of a refresh token", func() answer { return w.introspect(t, keeper, token) },
+			[]string{"refresh_tokens.find"},
+		},
+		{
+			"a refresh", func() answer { return w.post(t, refresh(token)) },
+			[]string{"refresh_tokens.find", "refresh_tokens.rotate"},
+		},
+		{
+			"a repeat", func() answer { return w.post(t, refresh(token)) },
+			[]string{"refresh_tokens.find", "refresh_tokens.repeat"},
+		},
 		{"userinfo", func() answer { return w.userinfo(t, tokens.str("access_token")) }, []string{"grants.standing"}},
-		{"introspection of an access token", func() answer { return w.introspect(t, keeper, tokens.str("access_token")) }, []string{"grants.standing"}},
-		{"introspection of an application's own", func() answer { return w.introspect(t, keeper, own) }, []string{"revoked_tokens.find"}},
+		{
+			"introspection of an access token",
+			func() answer { return w.introspect(t, keeper, tokens.str("access_token")) },
+			[]string{"grants.standing"},
+		},
+		{
+			"introspection of an application's own", func() answer { return w.introspect(t, keeper, own) },
+			[]string{"revoked_tokens.find"},
+		},
 		{"introspection of another's token", func() answer { return w.introspect(t, client("keeper"), "a.b.c") }, nil},
 	} {
 		require.Equal(t, tt.want, calls(tt.do), tt.name)

@@ -50,9 +50,11 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
+
 	if deps.Signing == nil {
 		return nil, errors.New("token: dependencies missing: Signing")
 	}
+
 	ring := signing.NewRing(signing.RingOptions{
 		Schedule: keystore.New(deps.DB),
 		Backend:  deps.Signing,
@@ -61,29 +63,45 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		Refresh:  cfg.Signing.Refresh(),
 		Changed:  deps.Changes.Signal(changes.SigningKeys),
 	})
+
 	rows := grantstore.NewForToken(deps.DB)
 	failures := limitstore.New(deps.DB)
 	assertions := assertionstore.New(deps.DB)
 	registry := directorystore.NewApplicationsWithSecrets(deps.DB)
-	authenticator, err := setup.Authenticator(setup.Config{Service: "token", Server: cfg.Server, Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound}, deps)
+	authenticator, err := setup.Authenticator(setup.Config{
+		Service:    "token",
+		Server:     cfg.Server,
+		Limits:     cfg.Limits,
+		Encryption: cfg.Encryption,
+		Outbound:   cfg.Outbound,
+	}, deps)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
-	cases, err := useCases(cfg, deps, useCaseParts{ring: ring, rows: rows, registry: registry, authenticator: authenticator})
+
+	cases, err := useCases(cfg, deps, useCaseParts{
+		ring:          ring,
+		rows:          rows,
+		registry:      registry,
+		authenticator: authenticator,
+	})
 	if err != nil {
 		return nil, err
 	}
+
 	handler, err := newHandler(cfg.Server, deps, cases, registry)
 	if err != nil {
 		return nil, fmt.Errorf("token: %w", err)
 	}
+
 	return &servicekit.Service{
 		Handler: handler,
 		Run: func(ctx context.Context) error {
 			tasks, ctx := errgroup.WithContext(ctx)
 			tasks.Go(func() error { return ring.Run(ctx) })
 			for what, remove := range map[string]func(context.Context, time.Time, int) (int, error){
-				"grants and tokens": rows.DeleteExpired, "limits": failures.DeleteExpired, "assertions": assertions.DeleteExpired,
+				"grants and tokens": rows.DeleteExpired, "limits": failures.DeleteExpired,
+				"assertions": assertions.DeleteExpired,
 			} {
 				tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, remove) })
 			}
@@ -112,10 +130,28 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 	if err != nil {
 		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
 	}
-	applications := appcache.New(parts.registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider})
-	trail := &app.Trail{Events: auditstore.New(deps.DB, "token", deps.Now, deps.Random).Counting(deps.MeterProvider).Sampling(cfg.Audit.ExchangeSample), Logger: deps.Logger}
+
+	applications := appcache.New(parts.registry, appcache.Options{
+		Now:           deps.Now,
+		Changes:       deps.Changes,
+		Component:     "token",
+		MeterProvider: deps.MeterProvider,
+	})
+
+	trail := &app.Trail{
+		Events: auditstore.New(deps.DB, "token", deps.Now,
+			deps.Random).Counting(deps.MeterProvider).Sampling(cfg.Audit.ExchangeSample),
+		Logger: deps.Logger,
+	}
 	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
-	tokens := &app.Tokens{Applications: applications, Standings: rows, Verifier: ring, Issuer: cfg.Server.Issuer(), Now: deps.Now}
+	tokens := &app.Tokens{
+		Applications: applications,
+		Standings:    rows,
+		Verifier:     ring,
+		Issuer:       cfg.Server.Issuer(),
+		Now:          deps.Now,
+	}
+
 	issuer := app.NewIssuer(app.Config{
 		Clients:         clients,
 		Tokens:          tokens,
@@ -137,21 +173,35 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 		Random:          deps.Random,
 		Logger:          deps.Logger,
 	})
+
 	return httpapi.UseCases{
-		Issuer:       issuer,
-		UserInfo:     &app.UserInfo{Tokens: tokens},
-		Revoker:      &app.Revoker{Clients: clients, Tokens: tokens, Revocations: rows, Trail: trail},
+		Issuer:   issuer,
+		UserInfo: &app.UserInfo{Tokens: tokens},
+		Revoker: &app.Revoker{
+			Clients:     clients,
+			Tokens:      tokens,
+			Revocations: rows,
+			Trail:       trail,
+		},
 		Introspector: &app.Introspector{Clients: clients, Tokens: tokens, RefreshTokens: rows},
 		Origins:      &app.Origins{Applications: applications, Tokens: tokens},
 	}, nil
 }
 
-func newHandler(server servicekit.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource) (http.Handler, error) {
+func newHandler(
+	server servicekit.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource,
+) (http.Handler, error) {
 	options := servicekit.Edge("token", server, deps)
 	options.Handlers = httpapi.Handlers(cases)
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
-		Known:      appcache.NewOrigins(registry, appcache.Options{Now: deps.Now, Changes: deps.Changes, Component: "token", MeterProvider: deps.MeterProvider}).Known,
+		Known: appcache.NewOrigins(registry, appcache.Options{
+			Now:           deps.Now,
+			Changes:       deps.Changes,
+			Component:     "token",
+			MeterProvider: deps.MeterProvider,
+		}).Known,
 	}
+
 	return httpkit.NewHandler(options)
 }

@@ -26,10 +26,12 @@ func (w *world) verified(t *testing.T, token, typ, alg string) map[string]any {
 	require.NoError(t, err)
 	header := jws.Signatures[0].Protected
 	require.Equal(t, typ, header.ExtraHeaders[jose.HeaderType])
+
 	for _, key := range w.keys {
 		if key.KID != header.KeyID {
 			continue
 		}
+
 		require.EqualValues(t, alg, key.Algorithm)
 		payload, err := jws.Verify(key.PublicKey)
 		require.NoError(t, err)
@@ -37,6 +39,7 @@ func (w *world) verified(t *testing.T, token, typ, alg string) map[string]any {
 		require.NoError(t, json.Unmarshal(payload, &claims))
 		return claims
 	}
+
 	require.Fail(t, "no such key", header.KeyID)
 	return nil
 }
@@ -57,16 +60,40 @@ func TestTokensSayWhatTheyMust(t *testing.T) {
 		delete(access, "jti")
 		authTime := float64(start.Add(-time.Minute).Unix())
 		require.Equal(t, map[string]any{
-			"iss": issuer, "sub": p.user.ID, "aud": issuer, "exp": now + 3600, "iat": now, "gid": gid,
-			"client_id": "web", "scope": "openid profile email api:read", "auth_time": authTime, "acr": "1", "amr": []any{"pwd"},
-			"sid": p.session, "tenant_id": "tnt_acme", "tenant_slug": "acme", "app_scope": "GLOBAL",
+			"iss":         issuer,
+			"sub":         p.user.ID,
+			"aud":         issuer,
+			"exp":         now + 3600,
+			"iat":         now,
+			"gid":         gid,
+			"client_id":   "web",
+			"scope":       "openid profile email api:read",
+			"auth_time":   authTime,
+			"acr":         "1",
+			"amr":         []any{"pwd"},
+			"sid":         p.session,
+			"tenant_id":   "tnt_acme",
+			"tenant_slug": "acme",
+			"app_scope":   "GLOBAL",
 		}, access, "RFC 9068 2.2")
 
 		sum := sha256.Sum256([]byte(got.str("access_token")))
 		require.Equal(t, map[string]any{
-			"iss": issuer, "sub": p.user.ID, "aud": "web", "azp": "web", "exp": now + 3600, "iat": now, "auth_time": authTime,
-			"nonce": "n-0S6_WzA2Mj", "at_hash": leftHalf(sum[:]), "sid": p.session, "gid": gid, "acr": "1", "amr": []any{"pwd"},
-			"tenant_id": "tnt_acme", "tenant_slug": "acme",
+			"iss":         issuer,
+			"sub":         p.user.ID,
+			"aud":         "web",
+			"azp":         "web",
+			"exp":         now + 3600,
+			"iat":         now,
+			"auth_time":   authTime,
+			"nonce":       "n-0S6_WzA2Mj",
+			"at_hash":     leftHalf(sum[:]),
+			"sid":         p.session,
+			"gid":         gid,
+			"acr":         "1",
+			"amr":         []any{"pwd"},
+			"tenant_id":   "tnt_acme",
+			"tenant_slug": "acme",
 		}, w.verified(t, got.str("id_token"), "JWT", "RS256"), "OpenID Connect Core 2, 3.1.3.6")
 	})
 }
@@ -79,6 +106,7 @@ func TestNoTwoTokensShareAnID(t *testing.T) {
 		got := w.post(t, credentials.with(client("web")))
 		seen[w.verified(t, got.str("access_token"), "at+jwt", "ES256")["jti"]] = true
 	}
+
 	require.Len(t, seen, 20)
 }
 
@@ -105,7 +133,8 @@ func TestAnApplicationsOwnChoices(t *testing.T) {
 
 func TestAnAlgorithmTakesEffectWhenItsFirstKeyDoes(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
-	w.exec(t, `UPDATE signing_keys SET active_from = $1 WHERE algorithm IN ('PS256', 'EdDSA')`, database.At(start.Add(time.Hour)))
+	w.exec(t, `UPDATE signing_keys SET active_from = $1 WHERE algorithm IN ('PS256', 'EdDSA')`,
+		database.At(start.Add(time.Hour)))
 	require.Equal(t, http.StatusOK, w.post(t, credentials.with(client("web"))).status, "the keys are known")
 	p := w.person(t)
 	redeemed := func() answer {
@@ -115,6 +144,7 @@ func TestAnAlgorithmTakesEffectWhenItsFirstKeyDoes(t *testing.T) {
 		require.Equal(t, http.StatusOK, got.status, got.raw)
 		return got
 	}
+
 	got := redeemed()
 	w.verified(t, got.str("access_token"), "at+jwt", "ES256")
 	w.verified(t, got.str("id_token"), "JWT", "RS256")
@@ -135,11 +165,24 @@ func TestWhomTokensAreFor(t *testing.T) {
 		want     any
 		info     int
 	}{
-		"openid alone: the issuer":           {want: issuer, info: 200},
-		"a resource and openid: both":        {resource: apiURI, want: []any{apiURI, issuer}, info: 200},
-		"an authorized resource and openid":  {code: func(c *grants.AuthorizationCode) { c.Resource = apiURI }, want: []any{apiURI, issuer}, info: 200},
-		"a resource without openid: it only": {code: func(c *grants.AuthorizationCode) { c.Scope = api }, resource: apiURI, want: apiURI, info: 403},
-		"neither: the issuer":                {code: func(c *grants.AuthorizationCode) { c.Scope = api }, want: issuer, info: 403},
+		"openid alone: the issuer":    {want: issuer, info: 200},
+		"a resource and openid: both": {resource: apiURI, want: []any{apiURI, issuer}, info: 200},
+		"an authorized resource and openid": {
+			code: func(c *grants.AuthorizationCode) { c.Resource = apiURI },
+			want: []any{apiURI, issuer},
+			info: 200,
+		},
+		"a resource without openid: it only": {
+			code:     func(c *grants.AuthorizationCode) { c.Scope = api },
+			resource: apiURI,
+			want:     apiURI,
+			info:     403,
+		},
+		"neither: the issuer": {
+			code: func(c *grants.AuthorizationCode) { c.Scope = api },
+			want: issuer,
+			info: 403,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code := func(c *grants.AuthorizationCode) {
@@ -148,11 +191,13 @@ func TestWhomTokensAreFor(t *testing.T) {
 					tt.code(c)
 				}
 			}
+
 			got := w.post(t, redeem(w.code(t, p, code)).with(form{"resource": tt.resource}))
 			require.Equal(t, http.StatusOK, got.status, got.raw)
 			require.Equal(t, tt.want, w.verified(t, got.str("access_token"), "at+jwt", "ES256")["aud"])
 			require.Equal(t, tt.info, w.userinfo(t, got.str("access_token")).status)
-			require.Equal(t, tt.info == 200, got.str("id_token") != "", "an ID token comes with openid, and only with it")
+			require.Equal(t, tt.info == 200, got.str("id_token") != "",
+				"an ID token comes with openid, and only with it")
 		})
 	}
 }
@@ -165,13 +210,16 @@ func TestNothingIsBurntWhileTheKeysAreAway(t *testing.T) {
 		code := w.code(t, p, nil)
 		device := w.device(t, p, "approved", nil)
 		w.keeper.away.Store(true)
+
 		for _, request := range []form{redeem(code), poll(device), credentials.with(client("web"))} {
 			got := w.post(t, request)
 			requireError(t, got, 503, oauth.TemporarilyUnavailable)
 			require.Equal(t, "1", got.header.Get("Retry-After"))
 			require.NotContains(t, got.raw, "keeper")
 		}
+
 		w.keeper.away.Store(false)
+
 		for _, request := range []form{redeem(code), poll(device), credentials.with(client("web"))} {
 			require.Equal(t, http.StatusOK, w.post(t, request).status)
 		}
@@ -193,6 +241,7 @@ func TestClientCredentialsTouchNoTable(t *testing.T) {
 		require.Equal(t, http.StatusOK, w.post(t, credentials.with(client("web"))).status, "the caches are warm")
 		require.NoError(t, db.Close())
 		require.Equal(t, http.StatusOK, w.post(t, credentials.with(client("web"))).status)
+
 		for _, got := range []answer{w.post(t, redeem(code)), w.userinfo(t, access)} {
 			requireError(t, got, 503, oauth.TemporarilyUnavailable)
 			require.Equal(t, "1", got.header.Get("Retry-After"))

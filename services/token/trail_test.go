@@ -29,6 +29,7 @@ func TestTheTrailTellsOfEachGrantWhatWasAllowedToWhom(t *testing.T) {
 			require.NotEmpty(t, r.Detail["scope"])
 			require.NotEmpty(t, r.GrantID)
 		}
+
 		require.Equal(t, map[string]bool{"code": true, "device": true}, flows)
 	})
 }

@@ -22,8 +22,14 @@ func TestUserInfoTellsWhatTheScopesAskFor(t *testing.T) {
 		w := newWorld(t, db)
 		p := w.person(t)
 		for scope, more := range map[string]map[string]any{
-			"openid":         {},
-			"openid profile": {"name": "Ada Lovelace", "given_name": "Ada", "family_name": "Lovelace", "locale": "en-GB", "updated_at": float64(start.Unix())},
+			"openid": {},
+			"openid profile": {
+				"name":        "Ada Lovelace",
+				"given_name":  "Ada",
+				"family_name": "Lovelace",
+				"locale":      "en-GB",
+				"updated_at":  float64(start.Unix()),
+			},
 			"openid email":   {"email": p.user.Email, "email_verified": true},
 			"openid phone":   {"phone_number": "+44 20 7946 0000"},
 			"openid address": {"address": map[string]any{"country": "GB"}},
@@ -37,8 +43,10 @@ func TestUserInfoTellsWhatTheScopesAskFor(t *testing.T) {
 				for name, value := range more {
 					want[name] = value
 				}
+
 				require.Equal(t, want, got.body, "OpenID Connect Core 5.4")
-				require.Equal(t, w.verified(t, tokens.str("id_token"), "JWT", "RS256")["sub"], got.body["sub"], "OpenID Connect Core 5.3.2")
+				require.Equal(t, w.verified(t, tokens.str("id_token"), "JWT", "RS256")["sub"], got.body["sub"],
+					"OpenID Connect Core 5.3.2")
 			})
 		}
 	})
@@ -50,16 +58,20 @@ func infoRequest(query, formBody string, authorization ...string) *http.Request 
 	if query != "" {
 		target += "?" + query
 	}
+
 	if formBody != "" {
 		method = http.MethodPost
 	}
+
 	r := httptest.NewRequest(method, target, strings.NewReader(formBody))
 	if formBody != "" {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
 	}
+
 	if len(authorization) > 0 {
 		r.Header["Authorization"] = authorization
 	}
+
 	return r
 }
 
@@ -72,31 +84,92 @@ func TestHowABearerTokenTravels(t *testing.T) {
 		post.Method = http.MethodPost
 		postJSON := infoRequest("", "{}", header)
 		postJSON.Header.Set("Content-Type", "application/json")
+
 		for name, tt := range map[string]struct {
 			request *http.Request
 			status  int
 			error   oauth.Code
 		}{
-			"GET with the header (RFC 6750 2.1)":     {request: infoRequest("", "", header), status: 200},
-			"the scheme in other capitals":           {request: infoRequest("", "", "bearer "+access), status: 200},
-			"POST with the header and no body":       {request: post, status: 200},
-			"POST with the header and another body":  {request: postJSON, status: 200},
-			"POST with the form (RFC 6750 2.2)":      {request: infoRequest("", inForm), status: 200},
-			"both at once (RFC 6750 2)":              {request: infoRequest("", inForm, header), status: 400, error: oauth.InvalidRequest},
-			"twice in the form":                      {request: infoRequest("", inForm+"&"+inForm), status: 400, error: oauth.InvalidRequest},
-			"two headers":                            {request: infoRequest("", "", header, header), status: 400, error: oauth.InvalidRequest},
-			"header and query":                       {request: infoRequest(inForm, "", header), status: 400, error: oauth.InvalidRequest},
-			"the query alone is not looked at (2.3)": {request: infoRequest(inForm, ""), status: 422, error: oauth.InvalidRequest},
-			"nothing":                                {request: infoRequest("", ""), status: 422, error: oauth.InvalidRequest},
-			"an empty header":                        {request: infoRequest("", "", ""), status: 422, error: oauth.InvalidRequest},
-			"an empty form field":                    {request: infoRequest("", "access_token="), status: 422, error: oauth.InvalidRequest},
-			"another scheme":                         {request: infoRequest("", "", "Basic "+access), status: 401, error: oauth.InvalidToken},
-			"the scheme alone":                       {request: infoRequest("", "", "Bearer"), status: 401, error: oauth.InvalidToken},
-			"no JWT":                                 {request: infoRequest("", "", "Bearer nonsense"), status: 401, error: oauth.InvalidToken},
-			"a changed signature":                    {request: infoRequest("", "", header[:len(header)-4]+"AAAA"), status: 401, error: oauth.InvalidToken},
-			"a token longer than any, but in bounds": {request: infoRequest("", "access_token="+strings.Repeat("a", 20000)), status: 401, error: oauth.InvalidToken},
-			"a NUL in the form":                      {request: infoRequest("", "access_token=%00"), status: 400, error: oauth.InvalidRequest},
-			"a form of a megabyte":                   {request: infoRequest("", "access_token="+strings.Repeat("a", 1<<20)), status: 413, error: oauth.InvalidRequest},
+			"GET with the header (RFC 6750 2.1)":    {request: infoRequest("", "", header), status: 200},
+			"the scheme in other capitals":          {request: infoRequest("", "", "bearer "+access), status: 200},
+			"POST with the header and no body":      {request: post, status: 200},
+			"POST with the header and another body": {request: postJSON, status: 200},
+			"POST with the form (RFC 6750 2.2)":     {request: infoRequest("", inForm), status: 200},
+			"both at once (RFC 6750 2)": {
+				request: infoRequest("", inForm, header),
+				status:  400,
+				error:   oauth.InvalidRequest,
+			},
+			"twice in the form": {
+				request: infoRequest("", inForm+"&"+inForm),
+				status:  400,
+				error:   oauth.InvalidRequest,
+			},
+			"two headers": {
+				request: infoRequest("", "", header, header),
+				status:  400,
+				error:   oauth.InvalidRequest,
+			},
+			"header and query": {
+				request: infoRequest(inForm, "", header),
+				status:  400,
+				error:   oauth.InvalidRequest,
+			},
+			"the query alone is not looked at (2.3)": {
+				request: infoRequest(inForm, ""),
+				status:  422,
+				error:   oauth.InvalidRequest,
+			},
+			"nothing": {
+				request: infoRequest("", ""),
+				status:  422,
+				error:   oauth.InvalidRequest,
+			},
+			"an empty header": {
+				request: infoRequest("", "", ""),
+				status:  422,
+				error:   oauth.InvalidRequest,
+			},
+			"an empty form field": {
+				request: infoRequest("", "access_token="),
+				status:  422,
+				error:   oauth.InvalidRequest,
+			},
+			"another scheme": {
+				request: infoRequest("", "", "Basic "+access),
+				status:  401,
+				error:   oauth.InvalidToken,
+			},
+			"the scheme alone": {
+				request: infoRequest("", "", "Bearer"),
+				status:  401,
+				error:   oauth.InvalidToken,
+			},
+			"no JWT": {
+				request: infoRequest("", "", "Bearer nonsense"),
+				status:  401,
+				error:   oauth.InvalidToken,
+			},
+			"a changed signature": {
+				request: infoRequest("", "", header[:len(header)-4]+"AAAA"),
+				status:  401,
+				error:   oauth.InvalidToken,
+			},
+			"a token longer than any, but in bounds": {
+				request: infoRequest("", "access_token="+strings.Repeat("a", 20000)),
+				status:  401,
+				error:   oauth.InvalidToken,
+			},
+			"a NUL in the form": {
+				request: infoRequest("", "access_token=%00"),
+				status:  400,
+				error:   oauth.InvalidRequest,
+			},
+			"a form of a megabyte": {
+				request: infoRequest("", "access_token="+strings.Repeat("a", 1<<20)),
+				status:  413,
+				error:   oauth.InvalidRequest,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				got := w.do(t, tt.request)
@@ -106,12 +179,22 @@ func TestHowABearerTokenTravels(t *testing.T) {
 					require.Empty(t, challenge)
 					return
 				}
+
 				requireError(t, got, tt.status, tt.error)
+
 				if tt.status == 422 {
-					require.Equal(t, `Bearer realm="platform"`, challenge, "RFC 6750 3.1: no error where no credentials came")
-					require.Equal(t, []any{map[string]any{"type": "missing", "loc": []any{"header", "authorization"}, "msg": "Field required", "input": nil}}, got.body["detail"])
+					require.Equal(t, `Bearer realm="platform"`, challenge,
+						"RFC 6750 3.1: no error where no credentials came")
+					require.Equal(t, []any{map[string]any{
+						"type":  "missing",
+						"loc":   []any{"header", "authorization"},
+						"msg":   "Field required",
+						"input": nil,
+					}}, got.body["detail"])
+
 					return
 				}
+
 				require.Contains(t, challenge, `Bearer realm="platform", error="`+string(tt.error)+`"`, "RFC 6750 3")
 			})
 		}
@@ -126,19 +209,26 @@ func TestWhichTokensUserInfoTakes(t *testing.T) {
 		base := w.verified(t, tokens.str("access_token"), "at+jwt", "ES256")
 		ring := signing.NewRing(signing.RingOptions{Schedule: fixed(w.keys), Backend: w.keeper, Now: w.clock.Now})
 		require.NoError(t, ring.Load(t.Context()))
+
 		for name, tt := range map[string]struct {
 			typ    string
 			claims map[string]any
 			status int
 		}{
-			"its own":                         {status: 200},
-			"with the full media type":        {typ: "application/at+jwt", status: 200},
-			"an ID token's type":              {typ: "JWT", status: 401},
-			"a logout token's type":           {typ: "logout+jwt", status: 401},
-			"no expiry":                       {claims: map[string]any{"exp": nil}, status: 401},
-			"expired at this second":          {claims: map[string]any{"exp": start.Unix()}, status: 401},
-			"not yet valid":                   {claims: map[string]any{"nbf": start.Add(time.Minute).Unix()}, status: 401},
-			"a replica's clock ahead of ours": {claims: map[string]any{"nbf": start.Add(2 * time.Second).Unix()}, status: 200},
+			"its own":                  {status: 200},
+			"with the full media type": {typ: "application/at+jwt", status: 200},
+			"an ID token's type":       {typ: "JWT", status: 401},
+			"a logout token's type":    {typ: "logout+jwt", status: 401},
+			"no expiry":                {claims: map[string]any{"exp": nil}, status: 401},
+			"expired at this second":   {claims: map[string]any{"exp": start.Unix()}, status: 401},
+			"not yet valid": {
+				claims: map[string]any{"nbf": start.Add(time.Minute).Unix()},
+				status: 401,
+			},
+			"a replica's clock ahead of ours": {
+				claims: map[string]any{"nbf": start.Add(2 * time.Second).Unix()},
+				status: 200,
+			},
 			"another issuer":                  {claims: map[string]any{"iss": "https://evil.test"}, status: 401},
 			"not for the issuer (RFC 9068 4)": {claims: map[string]any{"aud": apiURI}, status: 401},
 			"one of several audiences":        {claims: map[string]any{"aud": []string{apiURI, issuer}}, status: 200},
@@ -159,10 +249,12 @@ func TestWhichTokensUserInfoTakes(t *testing.T) {
 						claims[k] = v
 					}
 				}
+
 				typ := tt.typ
 				if typ == "" {
 					typ = "at+jwt"
 				}
+
 				access, err := ring.Sign(t.Context(), signing.ES256, typ, claims)
 				require.NoError(t, err)
 				got := w.userinfo(t, access)
@@ -177,6 +269,7 @@ func TestWhichTokensUserInfoTakes(t *testing.T) {
 				}
 			})
 		}
+
 		requireError(t, w.userinfo(t, tokens.str("id_token")), 401, oauth.InvalidToken)
 	})
 }
@@ -193,11 +286,13 @@ func TestUserInfoEndsWithWhatTheTokenStandsFor(t *testing.T) {
 		all["the grant was revoked"] = func(t *testing.T, p person) {
 			w.exec(t, `UPDATE grants SET revoked_at = $2 WHERE user_id = $1`, p.user.ID, database.At(w.clock.Now()))
 		}
+
 		for name, end := range all {
 			for kind, offline := range map[string]bool{"online": false, "offline": true} {
 				t.Run(name+", "+kind, func(t *testing.T) {
 					p := w.person(t)
-					access := w.redeemed(t, p, func(c *grants.AuthorizationCode) { c.Offline = offline }).str("access_token")
+					access := w.redeemed(t, p,
+						func(c *grants.AuthorizationCode) { c.Offline = offline }).str("access_token")
 					require.Equal(t, http.StatusOK, w.userinfo(t, access).status)
 					end(t, p)
 					got := w.userinfo(t, access)
@@ -205,6 +300,7 @@ func TestUserInfoEndsWithWhatTheTokenStandsFor(t *testing.T) {
 						require.Equal(t, http.StatusOK, got.status, "an offline grant outlives its session")
 						return
 					}
+
 					requireError(t, got, 401, oauth.InvalidToken)
 				})
 			}

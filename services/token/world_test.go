@@ -57,6 +57,7 @@ func TestMain(m *testing.M) {
 	if keyDir, err = os.MkdirTemp("", "token-test-keys"); err != nil {
 		panic(err)
 	}
+
 	code := m.Run()
 	_ = os.RemoveAll(keyDir)
 	os.Exit(code)
@@ -69,17 +70,25 @@ var sharedKeys = sync.OnceValues(func() (*madeKeys, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	made := &madeKeys{store: store}
 	for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
 		ref, public, err := store.Create(context.Background(), alg)
 		if err != nil {
 			return nil, err
 		}
+
 		made.keys = append(made.keys, signing.Key{
-			KID: signing.Thumbprint(public), Algorithm: alg, Generation: 1, Ref: ref, PublicKey: public,
-			PublishedAt: start.Add(-time.Hour), ActiveFrom: start.Add(-time.Hour),
+			KID:         signing.Thumbprint(public),
+			Algorithm:   alg,
+			Generation:  1,
+			Ref:         ref,
+			PublicKey:   public,
+			PublishedAt: start.Add(-time.Hour),
+			ActiveFrom:  start.Add(-time.Hour),
 		})
 	}
+
 	return made, nil
 })
 
@@ -120,19 +129,32 @@ func newWorld(t *testing.T, db *database.DB) *world {
 	made, err := sharedKeys()
 	require.NoError(t, err)
 	w := &world{
-		db: db, clock: testkit.NewClock(start), keeper: &keeper{Backend: made.store}, keys: made.keys,
-		codes: grantstore.NewForAuthorize(db), rows: grantstore.NewForToken(db),
-		tenant: directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme", Active: true},
+		db:     db,
+		clock:  testkit.NewClock(start),
+		keeper: &keeper{Backend: made.store},
+		keys:   made.keys,
+		codes:  grantstore.NewForAuthorize(db),
+		rows:   grantstore.NewForToken(db),
+		tenant: directory.Tenant{
+			ID:     "tnt_acme",
+			Slug:   "acme",
+			Name:   "Acme",
+			Active: true,
+		},
 	}
+
 	for _, key := range made.keys {
 		require.NoError(t, keystore.New(db).Insert(t.Context(), key))
 	}
+
 	w.operate(t, func(out *directorystore.Writer) error {
 		return out.SaveTenant(t.Context(), w.tenant, []string{"acme.test"}, start)
 	})
+
 	for _, app := range applications() {
 		w.saveApplication(t, app)
 	}
+
 	w.service = w.start(t, db)
 	return w
 }
@@ -150,16 +172,25 @@ func (w *world) startWith(t *testing.T, db *database.DB, change func(*token.Conf
 
 // build starts the service with another configuration and with other
 // dependencies; both changes may be nil.
-func (w *world) build(t *testing.T, db *database.DB, change func(*token.Config), depend func(*token.Deps)) *servicekit.Service {
+func (w *world) build(
+	t *testing.T, db *database.DB, change func(*token.Config), depend func(*token.Deps),
+) *servicekit.Service {
 	t.Helper()
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := token.Config{
-		Server:  servicekit.Server{PublicURL: public},
-		Signing: servicekit.Signing{AccessTokenAlg: signing.ES256, IDTokenAlg: signing.RS256, KeyPublishAhead: 24 * time.Hour},
+		Server: servicekit.Server{PublicURL: public},
+		Signing: servicekit.Signing{
+			AccessTokenAlg:  signing.ES256,
+			IDTokenAlg:      signing.RS256,
+			KeyPublishAhead: 24 * time.Hour,
+		},
 		Tokens: servicekit.Tokens{
-			AccessTokenTTL: time.Hour, RefreshTokenTTL: 90 * 24 * time.Hour, RefreshIdleTTL: 30 * 24 * time.Hour, RefreshGrace: 10 * time.Second,
+			AccessTokenTTL:  time.Hour,
+			RefreshTokenTTL: 90 * 24 * time.Hour,
+			RefreshIdleTTL:  30 * 24 * time.Hour,
+			RefreshGrace:    10 * time.Second,
 		},
 		Limits:     servicekit.Limits{ClientAuth: 20, Window: 15 * time.Minute},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
@@ -167,10 +198,19 @@ func (w *world) build(t *testing.T, db *database.DB, change func(*token.Config),
 	if change != nil {
 		change(&cfg)
 	}
-	deps := token.Deps{DB: db, Signing: w.keeper, Logger: logger, Now: w.clock.Now, Random: rand.Reader, TracerProvider: w.tracers}
+
+	deps := token.Deps{
+		DB:             db,
+		Signing:        w.keeper,
+		Logger:         logger,
+		Now:            w.clock.Now,
+		Random:         rand.Reader,
+		TracerProvider: w.tracers,
+	}
 	if depend != nil {
 		depend(&deps)
 	}
+
 	service, err := token.New(cfg, deps)
 	require.NoError(t, err)
 	return service
@@ -182,29 +222,41 @@ func applications() []*directory.Application {
 	secret := []directory.ApplicationSecret{{ID: "1", Hash: oauth.HashSecret(secretWord)}}
 	app := func(id string, kind directory.ApplicationType, change func(*directory.Application)) *directory.Application {
 		a := &directory.Application{
-			ClientID: id, Name: id, Type: kind, ScopeLevel: directory.Global, RedirectURIs: []string{redirectURI},
-			Grants: slices.Concat(people, []oauth.GrantType{oauth.GrantClientCredentials}), Scopes: all, Audiences: []string{apiURI, "https://other.test"}, Active: true,
+			ClientID:     id,
+			Name:         id,
+			Type:         kind,
+			ScopeLevel:   directory.Global,
+			RedirectURIs: []string{redirectURI},
+			Grants:       slices.Concat(people, []oauth.GrantType{oauth.GrantClientCredentials}),
+			Scopes:       all,
+			Audiences:    []string{apiURI, "https://other.test"},
+			Active:       true,
 		}
 		if !a.Public() {
 			a.Secrets = secret
 		}
+
 		if change != nil {
 			change(a)
 		}
+
 		return a
 	}
+
 	return []*directory.Application{
 		app("web", directory.Web, nil),
 		app("other", directory.Web, nil),
 		app("spa", directory.SPA, func(a *directory.Application) { a.Grants = people }),
 		app("native", directory.Native, nil),
-		app("service", directory.Service, func(a *directory.Application) { a.DefaultAudience = "https://default.test" }),
+		app("service", directory.Service,
+			func(a *directory.Application) { a.DefaultAudience = "https://default.test" }),
 		app("bare", directory.Service, func(a *directory.Application) { a.Scopes = oauth.Scopes{"openid"} }),
 		app("code-only", directory.Web, func(a *directory.Application) { a.Grants = people[:1] }),
 		app("own", directory.Web, func(a *directory.Application) {
 			a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL, a.IDTokenClaims = "PS256", "EdDSA", 5*time.Minute, true
 		}),
-		app("tenant", directory.Web, func(a *directory.Application) { a.ScopeLevel, a.TenantID = directory.TenantScoped, "tnt_acme" }),
+		app("tenant", directory.Web,
+			func(a *directory.Application) { a.ScopeLevel, a.TenantID = directory.TenantScoped, "tnt_acme" }),
 		app("disabled", directory.Web, func(a *directory.Application) { a.Active = false }),
 	}
 }
@@ -220,17 +272,21 @@ func (w *world) saveApplication(t *testing.T, app *directory.Application) {
 		if err := out.SaveApplication(t.Context(), app, start); err != nil {
 			return err
 		}
+
 		secrets := make([]directory.ApplicationSecret, len(app.Secrets))
 		for i, s := range app.Secrets {
 			s.ID = app.ClientID + s.ID
 			secrets[i] = s
 		}
+
 		if err := out.SetSecrets(t.Context(), app.ClientID, secrets, start); err != nil {
 			return err
 		}
+
 		if !app.Active {
 			return out.DisableApplication(t.Context(), app.ClientID, start)
 		}
+
 		return nil
 	})
 }
@@ -244,16 +300,29 @@ type person struct {
 func (w *world) person(t *testing.T) person {
 	t.Helper()
 	p := person{session: newID(t, "ses_"), user: directory.User{
-		ID: newID(t, "usr_"), EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace", Active: true,
-		Claims: map[string]any{"locale": "en-GB", "phone_number": "+44 20 7946 0000", "address": map[string]any{"country": "GB"}},
+		ID:            newID(t, "usr_"),
+		EmailVerified: true,
+		Name:          "Ada Lovelace",
+		GivenName:     "Ada",
+		FamilyName:    "Lovelace",
+		Active:        true,
+		Claims: map[string]any{
+			"locale":       "en-GB",
+			"phone_number": "+44 20 7946 0000",
+			"address":      map[string]any{"country": "GB"},
+		},
 	}}
+
 	p.user.Email = p.user.ID[4:] + "@acme.test"
 	w.operate(t, func(out *directorystore.Writer) error {
 		return out.SaveUser(t.Context(), p.user, []string{w.tenant.ID}, start)
 	})
-	w.exec(t, `INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
+	w.exec(t,
+		`INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, '1', '["pwd"]', $5, $5, $6)`,
-		p.session, oauth.HashSecret(p.session), p.user.ID, w.tenant.ID, database.At(start.Add(-time.Minute)), database.At(w.clock.Now().Add(30*24*time.Hour)))
+		p.session, oauth.HashSecret(p.session), p.user.ID, w.tenant.ID, database.At(start.Add(-time.Minute)),
+		database.At(w.clock.Now().Add(30*24*time.Hour)))
+
 	return p
 }
 
@@ -277,14 +346,26 @@ func (w *world) code(t *testing.T, p person, change func(*grants.AuthorizationCo
 	require.NoError(t, err)
 	now := w.clock.Now()
 	row := &grants.AuthorizationCode{
-		Hash: oauth.HashSecret(code), ClientID: "web", RedirectURI: redirectURI, CodeChallenge: challenge,
-		Scope: oauth.Scopes{"openid", "profile", "email", "api:read"}, Nonce: "n-0S6_WzA2Mj", GrantID: newID(t, "gnt_"),
-		UserID: p.user.ID, TenantID: w.tenant.ID, SessionID: p.session, AuthTime: start.Add(-time.Minute), ACR: "1", AMR: []string{"pwd"},
-		CreatedAt: now, ExpiresAt: now.Add(time.Minute),
+		Hash:          oauth.HashSecret(code),
+		ClientID:      "web",
+		RedirectURI:   redirectURI,
+		CodeChallenge: challenge,
+		Scope:         oauth.Scopes{"openid", "profile", "email", "api:read"},
+		Nonce:         "n-0S6_WzA2Mj",
+		GrantID:       newID(t, "gnt_"),
+		UserID:        p.user.ID,
+		TenantID:      w.tenant.ID,
+		SessionID:     p.session,
+		AuthTime:      start.Add(-time.Minute),
+		ACR:           "1",
+		AMR:           []string{"pwd"},
+		CreatedAt:     now,
+		ExpiresAt:     now.Add(time.Minute),
 	}
 	if change != nil {
 		change(row)
 	}
+
 	require.NoError(t, w.codes.Issue(t.Context(), row))
 	return code
 }
@@ -345,7 +426,12 @@ func (f form) encode() string {
 func client(id string) form { return form{"client_id": id, "client_secret": secretWord} }
 
 func redeem(code string) form {
-	return client("web").with(form{"grant_type": "authorization_code", "code": code, "redirect_uri": redirectURI, "code_verifier": verifier})
+	return client("web").with(form{
+		"grant_type":    "authorization_code",
+		"code":          code,
+		"redirect_uri":  redirectURI,
+		"code_verifier": verifier,
+	})
 }
 
 func (w *world) post(t *testing.T, f form) answer {

@@ -23,17 +23,21 @@ func TestGenerateKeepsTheOrderOfTheDocument(t *testing.T) {
 	t.Parallel()
 	code, err := generate([]byte(small))
 	require.NoError(t, err)
-	require.Contains(t, string(code), "\t{Method: \"POST\", Path: \"/b/{id}\", Service: \"token\", OperationID: \"second\", Pages: true},\n"+
-		"\t{Method: \"GET\", Path: \"/a\", Service: \"keys\", OperationID: \"first\", Pages: false},\n")
+	require.Contains(t, string(code),
+		"\t{Method: \"POST\", Path: \"/b/{id}\", Service: \"token\", OperationID: \"second\", Pages: true},\n"+
+			"\t{Method: \"GET\", Path: \"/a\", Service: \"keys\", OperationID: \"first\", Pages: false},\n")
 }
 
 func TestGenerateRefusesWhatTheTableCouldNotHold(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ document, problem string }{
-		"no operation id":           {"paths: {/a: {get: {x-service: keys}}}", "GET /a has no operationId"},
-		"no service":                {"paths: {/a: {get: {operationId: a}}}", "GET /a has no x-service"},
-		"who goes there":            {"paths: {/a: {get: {operationId: a, x-service: k}}}", "GET /a has no x-pages"},
-		"an operation id twice":     {"paths: {/a: {get: {operationId: a, x-service: k}, post: {operationId: a, x-service: k}}}", "operationId a is used twice"},
+		"no operation id": {"paths: {/a: {get: {x-service: keys}}}", "GET /a has no operationId"},
+		"no service":      {"paths: {/a: {get: {operationId: a}}}", "GET /a has no x-service"},
+		"who goes there":  {"paths: {/a: {get: {operationId: a, x-service: k}}}", "GET /a has no x-pages"},
+		"an operation id twice": {
+			"paths: {/a: {get: {operationId: a, x-service: k}, post: {operationId: a, x-service: k}}}",
+			"operationId a is used twice",
+		},
 		"HEAD, which GET implies":   {"paths: {/a: {head: {operationId: a, x-service: k}}}", "HEAD is implied"},
 		"nothing at all":            {"openapi: 3.1.0", "no operations"},
 		"something that is no YAML": {"paths: [", "parse openapi.yaml"},

@@ -31,6 +31,7 @@ func Run(ctx context.Context, workers []Step) Result {
 		errors int
 		first  error
 	}
+
 	shares := make([]share, len(workers))
 	start := time.Now()
 	var running sync.WaitGroup
@@ -44,13 +45,16 @@ func Run(ctx context.Context, workers []Step) Result {
 					s.took = append(s.took, time.Since(begin))
 					continue
 				}
+
 				s.errors++
+
 				if s.first == nil {
 					s.first = err
 				}
 			}
 		})
 	}
+
 	running.Wait()
 	r := Result{Elapsed: time.Since(start)}
 	var took []time.Duration
@@ -61,11 +65,14 @@ func Run(ctx context.Context, workers []Step) Result {
 			r.FirstError = s.first.Error()
 		}
 	}
+
 	r.Requests = len(took)
 	r.PerSecond = float64(r.Requests) / r.Elapsed.Seconds()
 	slices.Sort(took)
+
 	if len(took) > 0 {
 		r.P50, r.P99, r.Max = took[len(took)/2], took[len(took)*99/100], took[len(took)-1]
 	}
+
 	return r
 }

@@ -21,33 +21,42 @@ func (t Target) pages(ctx context.Context, client *http.Client, begin string) (u
 	if err != nil {
 		return nil, err
 	}
+
 	for range maxPages {
 		res, err := client.Do(r)
 		if err != nil {
 			return nil, err
 		}
+
 		document, err := html.Parse(res.Body)
 		_ = res.Body.Close()
+
 		if err != nil {
 			return nil, err
 		}
+
 		if location, err := res.Location(); err == nil && res.StatusCode >= 300 && res.StatusCode < 400 {
 			return location.Query(), nil
 		}
+
 		if res.StatusCode != http.StatusOK {
 			return nil, fmt.Errorf("%s %s: status %d", r.Method, res.Request.URL.Path, res.StatusCode)
 		}
+
 		action, form := t.fill(document)
 		to, err := res.Request.URL.Parse(action)
 		if err != nil || form == nil {
 			return nil, fmt.Errorf("%s: a page without a form to go on", res.Request.URL.Path)
 		}
+
 		r, err = http.NewRequestWithContext(ctx, http.MethodPost, to.String(), strings.NewReader(form.Encode()))
 		if err != nil {
 			return nil, err
 		}
+
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+
 	return nil, errors.New("the sign-in has too many pages")
 }
 
@@ -72,6 +81,7 @@ func (t Target) fill(document *html.Node) (action string, form url.Values) {
 			form.Set(attribute(n, "name"), attribute(n, "value"))
 		}
 	}
+
 	return action, form
 }
 

@@ -55,9 +55,11 @@ func Workers(ctx context.Context, name string, t Target, n int) ([]Step, error) 
 	if !known {
 		return nil, fmt.Errorf("there is no scenario %q", name)
 	}
+
 	if t.Transport == nil {
 		t.Transport = &http.Transport{MaxIdleConnsPerHost: n, IdleConnTimeout: time.Minute}
 	}
+
 	steps := make([]Step, n)
 	for i := range steps {
 		var err error
@@ -65,6 +67,7 @@ func Workers(ctx context.Context, name string, t Target, n int) ([]Step, error) 
 			return nil, fmt.Errorf("prepare %s: %w", name, err)
 		}
 	}
+
 	return steps, nil
 }
 
@@ -82,6 +85,7 @@ func clientCredentials(_ context.Context, t Target) (Step, error) {
 	if t.Resource != "" {
 		form.Set("resource", t.Resource)
 	}
+
 	return func(ctx context.Context) error {
 		_, err := t.token(ctx, client, form)
 		return err
@@ -94,6 +98,7 @@ func code(ctx context.Context, t Target) (Step, error) {
 	if _, err := t.signIn(ctx, client); err != nil {
 		return nil, err
 	}
+
 	return func(ctx context.Context) error {
 		_, err := t.signIn(ctx, client)
 		return err
@@ -106,11 +111,14 @@ func refresh(ctx context.Context, t Target) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if tokens.Refresh == "" {
 		return nil, errors.New("the application got no refresh token: it needs the grant refresh_token and the scope offline_access")
 	}
+
 	return func(ctx context.Context) error {
-		renewed, err := t.token(ctx, client, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens.Refresh}})
+		renewed, err := t.token(ctx, client,
+			url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tokens.Refresh}})
 		if err == nil {
 			tokens = renewed
 		}
@@ -124,6 +132,7 @@ func userinfo(ctx context.Context, t Target) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return func(ctx context.Context) error {
 		_, err := send(ctx, client, http.MethodGet, t.URL+base+"/oauth/userinfo", nil, tokens.Access)
 		return err
@@ -137,6 +146,7 @@ func introspect(ctx context.Context, t Target) (Step, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	form := url.Values{"client_id": {t.ClientID}, "client_secret": {t.ClientSecret}, "token": {tokens.Access}}
 	return func(ctx context.Context) error {
 		_, err := send(ctx, client, http.MethodPost, t.URL+base+"/oauth/introspect", form, "")
@@ -166,12 +176,17 @@ func signIn(_ context.Context, t Target) (Step, error) {
 // the application's redirect URI.
 func (t Target) client() *http.Client {
 	jar, _ := cookiejar.New(nil) // fails for options only
-	return &http.Client{Jar: jar, Timeout: timeout, Transport: t.Transport, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-		if strings.HasPrefix(r.URL.String(), t.RedirectURI) {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}}
+	return &http.Client{
+		Jar:       jar,
+		Timeout:   timeout,
+		Transport: t.Transport,
+		CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+			if strings.HasPrefix(r.URL.String(), t.RedirectURI) {
+				return http.ErrUseLastResponse
+			}
+			return nil
+		},
+	}
 }
 
 type tokens struct {
@@ -186,10 +201,12 @@ func (t Target) token(ctx context.Context, client *http.Client, form url.Values)
 	if err != nil {
 		return tokens{}, err
 	}
+
 	var answer tokens
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return tokens{}, fmt.Errorf("the token answer: %w", err)
 	}
+
 	return answer, nil
 }
 
@@ -197,44 +214,64 @@ func (t Target) token(ctx context.Context, client *http.Client, form url.Values)
 func (t Target) signIn(ctx context.Context, client *http.Client) (tokens, error) {
 	verifier := oauth2.GenerateVerifier()
 	begin := t.URL + base + "/oauth/authorize?" + url.Values{
-		"response_type": {"code"}, "client_id": {t.ClientID}, "redirect_uri": {t.RedirectURI}, "scope": {t.Scope}, "state": {rand.Text()},
-		"nonce": {rand.Text()}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
+		"response_type":         {"code"},
+		"client_id":             {t.ClientID},
+		"redirect_uri":          {t.RedirectURI},
+		"scope":                 {t.Scope},
+		"state":                 {rand.Text()},
+		"nonce":                 {rand.Text()},
+		"code_challenge":        {oauth2.S256ChallengeFromVerifier(verifier)},
+		"code_challenge_method": {"S256"},
 	}.Encode()
+
 	answer, err := t.pages(ctx, client, begin)
 	if err != nil {
 		return tokens{}, err
 	}
+
 	if answer.Get("code") == "" {
 		return tokens{}, fmt.Errorf("authorize: %s: %s", answer.Get("error"), answer.Get("error_description"))
 	}
+
 	return t.token(ctx, client, url.Values{
-		"grant_type": {"authorization_code"}, "code": {answer.Get("code")}, "redirect_uri": {t.RedirectURI}, "code_verifier": {verifier},
+		"grant_type":    {"authorization_code"},
+		"code":          {answer.Get("code")},
+		"redirect_uri":  {t.RedirectURI},
+		"code_verifier": {verifier},
 	})
 }
 
 // send answers with the body of a 200.
-func send(ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string) ([]byte, error) {
+func send(
+	ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string,
+) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
+
 	if form != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
+
 	if bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+bearer)
 	}
+
 	res, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
+
 	defer res.Body.Close() //nolint:errcheck // it was read
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, err
 	}
+
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s %s: status %d: %.300s", method, r.URL.Path, res.StatusCode, body)
 	}
+
 	return body, nil
 }

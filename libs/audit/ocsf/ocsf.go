@@ -186,6 +186,7 @@ func FromRecord(r audit.Record) Event {
 	if !known {
 		m = meaning{class: apiActivity, activity: other, severity: informational}
 	}
+
 	e := Event{
 		ActivityID:   m.activity,
 		CategoryUID:  m.class / 1000,
@@ -210,12 +211,15 @@ func FromRecord(r audit.Record) Event {
 	if m.activity == other {
 		e.ActivityName = string(r.Kind)
 	}
+
 	if r.Address != "" {
 		e.Source = &Endpoint{IP: r.Address}
 	}
+
 	if r.SessionID != "" && (m.class == authentication || m.class == authorizeSession) {
 		e.Session = &Identified{UID: r.SessionID}
 	}
+
 	e.describe(r, m)
 	return e
 }
@@ -276,9 +280,11 @@ func entity(r audit.Record, kind string) *Entity {
 	default:
 		e.Name = kind
 	}
+
 	if e.UID == "" && e.Name == "" {
 		e.Name = unknown
 	}
+
 	return e
 }
 
@@ -296,10 +302,12 @@ func unmapped(r audit.Record) map[string]string {
 	for name, value := range r.Detail {
 		all["detail."+name] = value
 	}
+
 	for name, value := range all {
 		if value == "" {
 			delete(all, name)
 		}
 	}
+
 	return all
 }

@@ -46,11 +46,23 @@ type Refusals struct {
 
 // New makes one that tells of pages as of kind.
 func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time) *Refusals {
-	return &Refusals{kind: kind, trail: trail, logger: logger, now: now, free: burst, last: now(), taken: map[string]int{}, since: now(), counter: audit.NewCounter(0)}
+	return &Refusals{
+		kind:    kind,
+		trail:   trail,
+		logger:  logger,
+		now:     now,
+		free:    burst,
+		last:    now(),
+		taken:   map[string]int{},
+		since:   now(),
+		counter: audit.NewCounter(0),
+	}
 }
 
 // Page is next, told of: for [httpkit.Options].
-func (f *Refusals) Page(next func(http.ResponseWriter, *http.Request, httpkit.Problem)) func(http.ResponseWriter, *http.Request, httpkit.Problem) {
+func (f *Refusals) Page(
+	next func(http.ResponseWriter, *http.Request, httpkit.Problem),
+) func(http.ResponseWriter, *http.Request, httpkit.Problem) {
 	return func(w http.ResponseWriter, r *http.Request, p httpkit.Problem) {
 		f.Shown(r.Context(), p)
 		next(w, r, p)
@@ -63,14 +75,18 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 	if p.Code != "" {
 		e.Detail["error"] = string(p.Code)
 	}
+
 	if p.Address.IsValid() {
 		e.Address = p.Address.String()
 	}
+
 	if p.ForwardedIgnored {
 		e.Detail["forwarded"] = audit.ForwardedIgnored
 	}
+
 	if err := f.Record(ctx, e); err != nil {
-		f.logger.WarnContext(ctx, "an error page was not written to the audit trail", "reference", p.Reference, "error", err)
+		f.logger.WarnContext(ctx, "an error page was not written to the audit trail", "reference",
+			p.Reference, "error", err)
 	}
 }
 
@@ -80,10 +96,12 @@ func (f *Refusals) Record(ctx context.Context, e audit.Event) error {
 	if !wanted {
 		return nil
 	}
+
 	address, _ := netip.ParseAddr(e.Address) // none: all of those share one share
 	if !f.allowed(limits.Address(address)) {
 		return nil
 	}
+
 	// The refusal may be one of a request whose time is over.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -98,13 +116,16 @@ func (f *Refusals) allowed(address string) bool {
 		clear(f.taken)
 		f.since = now
 	}
+
 	if more := int(now.Sub(f.last) / every); more > 0 {
 		f.free = min(burst, f.free+more)
 		f.last = now
 	}
+
 	if f.free == 0 || f.taken[address] == share {
 		return false
 	}
+
 	f.free--
 	f.taken[address]++
 	return true

@@ -32,32 +32,48 @@ func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
 		func(http.ResponseWriter, *http.Request, httpkit.Problem) { pages++ })
 	show := func() {
 		page(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", http.NoBody), httpkit.Problem{
-			Status: 400, Code: "invalid_request", Reference: "4bf9", Description: "what was typed", Address: from,
+			Status:      400,
+			Code:        "invalid_request",
+			Reference:   "4bf9",
+			Description: "what was typed",
+			Address:     from,
 		})
 	}
+
 	show()
 	require.Equal(t, trail{{
-		Kind: audit.ErrorShown, Address: "192.0.2.1", Reference: "4bf9", Detail: map[string]string{"status": "400", "error": "invalid_request"},
+		Kind:      audit.ErrorShown,
+		Address:   "192.0.2.1",
+		Reference: "4bf9",
+		Detail:    map[string]string{"status": "400", "error": "invalid_request"},
 	}}, told)
+
 	for range 200 {
 		show()
 	}
+
 	require.Len(t, told, 30, "an address has its share")
+
 	for i := range 200 { // an IPv6 network is one address
 		from = netip.AddrFrom16([16]byte{0x20, 0x01, 0x0d, 0xb8, 15: byte(i)})
 		show()
 	}
+
 	require.Len(t, told, 60)
+
 	for i := range 200 {
 		from = netip.AddrFrom4([4]byte{198, 51, 100, byte(i)})
 		show()
 	}
+
 	require.Len(t, told, 100, "and all together theirs")
 	require.Equal(t, 601, pages, "everybody sees the page")
 	clock.Advance(2500 * time.Millisecond)
+
 	for range 5 {
 		show()
 	}
+
 	require.Len(t, told, 102)
 
 	clock.Advance(10 * time.Second)
@@ -71,6 +87,7 @@ func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
 
 func TestAForwardedAddressThatNobodyBelievesIsToldOf(t *testing.T) {
 	told := trail{}
-	refusals.New(audit.ErrorShown, &told, testkit.Logger(t), time.Now).Shown(t.Context(), httpkit.Problem{Status: 404, ForwardedIgnored: true})
+	refusals.New(audit.ErrorShown, &told, testkit.Logger(t), time.Now).Shown(t.Context(),
+		httpkit.Problem{Status: 404, ForwardedIgnored: true})
 	require.Equal(t, audit.ForwardedIgnored, told[0].Detail["forwarded"])
 }

@@ -54,7 +54,12 @@ func (r *row) record() audit.Record {
 			Reference: r.Reference,
 			Detail:    r.Detail.V,
 		},
-		Link: audit.Link{Chain: r.Chain, Seq: r.Seq, PrevHash: r.PrevHash, Hash: r.Hash},
+		Link: audit.Link{
+			Chain:    r.Chain,
+			Seq:      r.Seq,
+			PrevHash: r.PrevHash,
+			Hash:     r.Hash,
+		},
 	}
 }
 
@@ -66,13 +71,16 @@ func Read(ctx context.Context, db database.Runner, f audit.Filter) ([]audit.Reco
 	if err := db.Select(ctx, "audit.read", &rows, query, args...); err != nil {
 		return nil, err
 	}
+
 	if f.AfterID == "" {
 		slices.Reverse(rows)
 	}
+
 	records := make([]audit.Record, len(rows))
 	for i := range rows {
 		records[i] = rows[i].record()
 	}
+
 	return records, nil
 }
 
@@ -81,22 +89,27 @@ func Read(ctx context.Context, db database.Runner, f audit.Filter) ([]audit.Reco
 // of each, if that has one.
 func Walk(ctx context.Context, db database.Runner, f audit.Filter, each func(audit.Record) error) error {
 	f.Limit = pageSize
+
 	if f.AfterID == "" {
 		f.AfterID = "-" // before every id
 	}
+
 	for {
 		page, err := Read(ctx, db, f)
 		if err != nil {
 			return err
 		}
+
 		for _, r := range page {
 			if err := each(r); err != nil {
 				return err
 			}
 		}
+
 		if len(page) < pageSize {
 			return nil
 		}
+
 		f.AfterID = page[len(page)-1].ID
 	}
 }
@@ -110,18 +123,23 @@ func statement(f audit.Filter) (query string, args []any) {
 	if people := people(f, arg); people != "" {
 		where = append(where, people)
 	}
+
 	if f.Client != "" {
 		where = append(where, "client_id = "+arg(f.Client))
 	}
+
 	if f.Reference != "" {
 		where = append(where, "reference = "+arg(f.Reference))
 	}
+
 	if !f.Since.IsZero() {
 		where = append(where, "at >= "+arg(database.At(f.Since)))
 	}
+
 	if !f.Until.IsZero() {
 		where = append(where, "at < "+arg(database.At(f.Until)))
 	}
+
 	order := "DESC"
 	if f.AfterID != "" {
 		where = append(where, "id > "+arg(f.AfterID))
@@ -132,10 +150,12 @@ func statement(f audit.Filter) (query string, args []any) {
 	if len(where) > 0 {
 		query += ` WHERE ` + strings.Join(where, " AND ")
 	}
+
 	limit := f.Limit
 	if limit <= 0 {
 		limit = defaultLimit
 	}
+
 	return query + " ORDER BY id " + order + " LIMIT " + arg(limit), args
 }
 
@@ -145,12 +165,15 @@ func people(f audit.Filter, arg func(any) string) string {
 	if f.User != "" {
 		either = append(either, "user_id = "+arg(f.User))
 	}
+
 	for _, account := range f.Accounts {
 		// The index has no empty ones, and wants to be told that none is asked for.
 		either = append(either, "(account <> '' AND account = "+arg(account)+")")
 	}
+
 	if len(either) == 0 {
 		return ""
 	}
+
 	return "(" + strings.Join(either, " OR ") + ")"
 }

@@ -44,13 +44,16 @@ func dayHash(previous []byte, day string, seals []seal) []byte {
 	lines := [][]any{{"audit seal 1", day}}
 	for _, s := range slices.SortedFunc(slices.Values(seals), compareSeals) {
 		if !s.ofDay() {
-			lines = append(lines, []any{s.Service, s.Chain, s.FirstSeq, s.LastSeq, s.Events, hex.EncodeToString(s.Hash)})
+			lines = append(lines,
+				[]any{s.Service, s.Chain, s.FirstSeq, s.LastSeq, s.Events, hex.EncodeToString(s.Hash)})
 		}
 	}
+
 	text, err := json.Marshal(lines)
 	if err != nil { // only for types that are not in it
 		panic(err)
 	}
+
 	sum := sha256.Sum256(append(bytes.Clone(previous), text...))
 	return sum[:]
 }
@@ -63,7 +66,8 @@ func dayBounds(day string) (from, to time.Time, err error) {
 
 // sealsOf reads the seals of a day.
 func sealsOf(ctx context.Context, db database.Runner, day string) (seals []seal, err error) {
-	err = db.Select(ctx, "audit.seals", &seals, `SELECT `+sealColumns+` FROM audit_seals WHERE day = $1 ORDER BY service, chain`, day)
+	err = db.Select(ctx, "audit.seals", &seals,
+		`SELECT `+sealColumns+` FROM audit_seals WHERE day = $1 ORDER BY service, chain`, day)
 	return seals, err
 }
 
@@ -80,6 +84,7 @@ func heads(ctx context.Context, db database.Runner, from, to time.Time) ([]seal,
 	if err := db.Select(ctx, "audit.heads", &with, chained, database.At(from), database.At(to)); err != nil {
 		return nil, err
 	}
+
 	if err := db.Select(ctx, "audit.unchained", &without, unchained, database.At(from), database.At(to)); err != nil {
 		return nil, err
 	}

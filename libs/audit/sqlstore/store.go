@@ -83,6 +83,7 @@ func (s *Store) Counting(provider metric.MeterProvider) *Store {
 		otel.Handle(err)
 		return s
 	}
+
 	s.written = written
 	return s
 }
@@ -99,24 +100,33 @@ func (s *Store) Record(ctx context.Context, e audit.Event) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
+
 	at := s.now().UTC().Truncate(time.Microsecond)
 	e, wanted := s.counter.Admit(e, at)
 	if !wanted {
 		return nil
 	}
+
 	id, err := newID(at, s.random)
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
 
-	w := &waiting{ctx: ctx, record: audit.Record{Event: e, ID: id, At: at, Service: s.service}, done: make(chan error, 1)}
+	w := &waiting{ctx: ctx, record: audit.Record{
+		Event:   e,
+		ID:      id,
+		At:      at,
+		Service: s.service,
+	}, done: make(chan error, 1)}
 	if _, inTransaction := s.db.(*database.Tx); inTransaction { // which is for one goroutine
 		s.write(ctx, []*waiting{w})
 		return <-w.done
 	}
+
 	if err := s.enqueue(w); err != nil {
 		return err
 	}
+
 	select {
 	case err := <-w.done:
 		return err
@@ -128,14 +138,18 @@ func (s *Store) Record(ctx context.Context, e audit.Event) error {
 func (s *Store) enqueue(w *waiting) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if len(s.queue) >= queueSize {
 		return errQueueFull
 	}
+
 	s.queue = append(s.queue, w)
+
 	if !s.writing {
 		s.writing = true
 		go s.drain()
 	}
+
 	return nil
 }
 
@@ -143,11 +157,13 @@ func (s *Store) enqueue(w *waiting) error {
 func (s *Store) drain() {
 	for {
 		s.mu.Lock()
+
 		if len(s.queue) == 0 {
 			s.writing = false
 			s.mu.Unlock()
 			return
 		}
+
 		n := min(batchSize, len(s.queue))
 		batch := s.queue[:n:n]
 		s.queue = s.queue[n:]
@@ -166,6 +182,7 @@ func (s *Store) writeBatch(batch []*waiting) {
 		s.tell(ctx, batch, err)
 		return
 	}
+
 	// One of them is refused for what it says, which is no fault of the others; or the
 	// part that a row went to has just become another, which does not happen twice.
 	for _, w := range batch {
@@ -199,9 +216,11 @@ func (s *Store) insert(ctx context.Context, batch []*waiting) error {
 		}
 		args = append(args, values(&w.record)...)
 	}
+
 	if _, err := s.db.Exec(ctx, "audit.record", insertStatement(len(batch)), args...); err != nil {
 		return err
 	}
+
 	s.last = last
 	return nil
 }
@@ -215,6 +234,7 @@ func (s *Store) link(last *audit.Link, r *audit.Record) error {
 		}
 		*last = audit.Link{Chain: chain}
 	}
+
 	last.Follow(r)
 	*last = r.Link
 	return nil
@@ -225,8 +245,10 @@ func values(r *audit.Record) []any {
 	if len(r.PrevHash) > 0 {
 		before = r.PrevHash
 	}
+
 	return []any{
-		r.ID, database.At(r.At), string(r.Kind), r.Service, r.UserID, r.Account, r.ClientID, r.TenantID, r.SessionID, r.GrantID,
+		r.ID, database.At(r.At), string(r.Kind), r.Service, r.UserID, r.Account, r.ClientID,
+		r.TenantID, r.SessionID, r.GrantID,
 		r.Address, r.Reference,
 		database.JSON[map[string]string]{V: r.Detail},
 		r.Chain, r.Seq, before, r.Hash,
@@ -245,6 +267,7 @@ func insertStatement(rows int) string {
 func buildInsert(rows int) string {
 	var b strings.Builder
 	b.WriteString(`INSERT INTO audit_events (` + columns + `) VALUES `)
+
 	for i := range rows * columnCount {
 		switch {
 		case i == 0:
@@ -254,8 +277,10 @@ func buildInsert(rows int) string {
 		default:
 			b.WriteString(", ")
 		}
+
 		b.WriteString("$" + strconv.Itoa(i+1))
 	}
+
 	return b.String() + ")"
 }
 

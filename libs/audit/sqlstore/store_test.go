@@ -23,8 +23,15 @@ import (
 var start = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 
 var event = audit.Event{
-	Kind: audit.DeviceApproved, UserID: "usr_ada", ClientID: "tv", TenantID: "tnt_acme", SessionID: "ses_1", GrantID: "gnt_1",
-	Address: "192.0.2.7", Reference: "0af7651916cd43dd", Detail: map[string]string{"scope": "openid"},
+	Kind:      audit.DeviceApproved,
+	UserID:    "usr_ada",
+	ClientID:  "tv",
+	TenantID:  "tnt_acme",
+	SessionID: "ses_1",
+	GrantID:   "gnt_1",
+	Address:   "192.0.2.7",
+	Reference: "0af7651916cd43dd",
+	Detail:    map[string]string{"scope": "openid"},
 }
 
 func kinds(records []audit.Record) []string {
@@ -47,7 +54,14 @@ func TestAnEventReadsAsItWasTold(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, records, 2)
 		require.Regexp(t, `^aud_[0-9a-f]{14}[a-z2-7]{26}$`, records[0].ID)
-		require.Equal(t, audit.Record{ID: records[0].ID, At: start, Service: "device", Event: event, Link: records[0].Link}, records[0])
+		require.Equal(t, audit.Record{
+			ID:      records[0].ID,
+			At:      start,
+			Service: "device",
+			Event:   event,
+			Link:    records[0].Link,
+		}, records[0])
+
 		require.Equal(t, records[0].Chain, records[1].Chain)
 		require.Equal(t, records[0].Hash, records[1].PrevHash)
 		require.Equal(t, audit.Event{Kind: audit.KeyRotated, Detail: map[string]string{}}, records[1].Event)
@@ -68,8 +82,10 @@ func TestTheTrailIsReadInItsOrder(t *testing.T) {
 			require.NoError(t, store.Record(t.Context(), e))
 			clock.Advance(time.Second)
 		}
+
 		all, err := sqlstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)
+
 		for name, tt := range map[string]struct {
 			filter audit.Filter
 			want   []string
@@ -100,11 +116,13 @@ func TestAnEventGoesWithItsTransaction(t *testing.T) {
 		failed := errors.New("changed our mind")
 		for _, outcome := range []error{failed, nil} {
 			err := db.Tx(t.Context(), "test.tx", func(tx *database.Tx) error {
-				require.NoError(t, sqlstore.New(tx, "operator", testkit.NewClock(start).Now, rand.Reader).Record(t.Context(), event))
+				require.NoError(t,
+					sqlstore.New(tx, "operator", testkit.NewClock(start).Now, rand.Reader).Record(t.Context(), event))
 				return outcome
 			})
 			require.ErrorIs(t, err, outcome)
 		}
+
 		records, err := sqlstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)
 		require.Len(t, records, 1)
@@ -118,12 +136,14 @@ func TestEveryServiceTellsAndOnlyTheOperatorReads(t *testing.T) {
 	for _, role := range roles {
 		t.Run(role, func(t *testing.T) {
 			db := testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_"+role))
-			require.NoError(t, sqlstore.New(db, role, testkit.NewClock(start).Now, rand.Reader).Record(t.Context(), event))
+			require.NoError(t,
+				sqlstore.New(db, role, testkit.NewClock(start).Now, rand.Reader).Record(t.Context(), event))
 			records, err := sqlstore.Read(t.Context(), db, audit.Filter{})
 			if role != "operator" {
 				require.ErrorContains(t, err, "permission denied")
 				return
 			}
+
 			require.NoError(t, err)
 			require.Len(t, records, len(roles))
 		})
@@ -141,6 +161,7 @@ func TestFiftyAtOnceAreFiftyRows(t *testing.T) {
 				}
 			})
 		}
+
 		wg.Wait()
 		records, err := sqlstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)
@@ -151,7 +172,8 @@ func TestFiftyAtOnceAreFiftyRows(t *testing.T) {
 
 func TestEventsAreCountedByKindOnceTheyAreWritten(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
-	store := sqlstore.New(testkit.SQLite(t), "token", time.Now, rand.Reader).Counting(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
+	store := sqlstore.New(testkit.SQLite(t), "token", time.Now,
+		rand.Reader).Counting(sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)))
 	require.NoError(t, store.Record(t.Context(), audit.Event{Kind: audit.CodeReplayed}))
 	require.NoError(t, store.Record(t.Context(), audit.Event{Kind: audit.CodeReplayed}))
 	over, cancel := context.WithCancel(t.Context())

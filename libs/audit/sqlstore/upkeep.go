@@ -41,7 +41,9 @@ type Upkeep struct {
 
 // NewUpkeep makes the upkeep that service does, of rows older than retention; 0: none
 // are ever removed.
-func NewUpkeep(db *database.DB, service string, now func() time.Time, random io.Reader, retention time.Duration) *Upkeep {
+func NewUpkeep(
+	db *database.DB, service string, now func() time.Time, random io.Reader, retention time.Duration,
+) *Upkeep {
 	return &Upkeep{
 		db:        db,
 		service:   service,
@@ -67,6 +69,7 @@ func (u *Upkeep) Seal(ctx context.Context, now time.Time, _ int) (int, error) {
 	if err != nil || day.IsZero() {
 		return 0, err
 	}
+
 	sealed := 0
 	for ; sealed < sealDays && !now.Before(day.AddDate(0, 0, 1).Add(sealAfter)); day = day.AddDate(0, 0, 1) {
 		err := u.db.Tx(ctx, "audit.seal", func(tx *database.Tx) error { return u.sealDay(ctx, tx, day) })
@@ -76,8 +79,10 @@ func (u *Upkeep) Seal(ctx context.Context, now time.Time, _ int) (int, error) {
 		if err != nil {
 			return sealed, err
 		}
+
 		sealed++
 	}
+
 	return sealed, nil
 }
 
@@ -89,6 +94,7 @@ func (u *Upkeep) firstUnsealed(ctx context.Context) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
+
 	if last != "" {
 		_, next, err := dayBounds(last)
 		return next, err
@@ -99,6 +105,7 @@ func (u *Upkeep) firstUnsealed(ctx context.Context) (time.Time, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
+
 	return first.UTC().Truncate(24 * time.Hour), err
 }
 
@@ -110,6 +117,7 @@ func (u *Upkeep) sealDay(ctx context.Context, tx *database.Tx, from time.Time) e
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
+
 	seals, err := heads(ctx, tx, from, from.AddDate(0, 0, 1))
 	if err != nil {
 		return err
@@ -119,23 +127,30 @@ func (u *Upkeep) sealDay(ctx context.Context, tx *database.Tx, from time.Time) e
 	for _, s := range seals {
 		whole.Events += s.Events
 	}
+
 	const insert = `INSERT INTO audit_seals (` + sealColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 	for _, s := range append([]seal{whole}, seals...) { // that of the day first: it decides between replicas
 		if s.Hash == nil {
 			s.Hash = []byte{}
 		}
-		_, err := tx.Exec(ctx, "audit.seal", insert, day, s.Service, s.Chain, s.FirstSeq, s.LastSeq, s.Events, s.Hash, database.At(u.now()))
+
+		_, err := tx.Exec(ctx, "audit.seal", insert, day, s.Service, s.Chain, s.FirstSeq, s.LastSeq, s.Events,
+			s.Hash, database.At(u.now()))
 		if err != nil {
 			return err
 		}
 	}
-	return New(tx, u.service, u.now, u.random).Record(ctx, audit.Event{Kind: audit.TrailSealed, Detail: map[string]string{
-		"day":      day,
-		"chains":   strconv.Itoa(len(seals)),
-		"events":   strconv.FormatInt(whole.Events, 10),
-		"hash":     hex.EncodeToString(whole.Hash),
-		"previous": hex.EncodeToString(before),
-	}})
+
+	return New(tx, u.service, u.now, u.random).Record(ctx, audit.Event{
+		Kind: audit.TrailSealed,
+		Detail: map[string]string{
+			"day":      day,
+			"chains":   strconv.Itoa(len(seals)),
+			"events":   strconv.FormatInt(whole.Events, 10),
+			"hash":     hex.EncodeToString(whole.Hash),
+			"previous": hex.EncodeToString(before),
+		},
+	})
 }
 
 // Shorten removes at most batch rows that are too old, on PostgreSQL whole months at
@@ -145,9 +160,11 @@ func (u *Upkeep) Shorten(ctx context.Context, now time.Time, batch int) (removed
 	if u.retention <= 0 {
 		return 0, nil
 	}
+
 	before := u.bound(now)
 	var old int
-	err = u.db.Get(ctx, "audit.old", &old, `SELECT count(*) FROM (SELECT at FROM audit_events WHERE at < $1 LIMIT 1) o`, database.At(before))
+	err = u.db.Get(ctx, "audit.old", &old,
+		`SELECT count(*) FROM (SELECT at FROM audit_events WHERE at < $1 LIMIT 1) o`, database.At(before))
 	if err != nil || old == 0 {
 		return 0, err
 	}
@@ -163,6 +180,7 @@ func (u *Upkeep) Shorten(ctx context.Context, now time.Time, batch int) (removed
 	if err == nil {
 		u.announced = before
 	}
+
 	return removed, err
 }
 
@@ -182,6 +200,7 @@ func (u *Upkeep) remove(ctx context.Context, tx *database.Tx, before time.Time, 
 		err := tx.Returning(ctx, "audit.drop", &removed, `SELECT drop_audit_events($1, $2)`, database.At(before), batch)
 		return removed, err
 	}
+
 	n, err := tx.Exec(ctx, "audit.delete", `DELETE FROM audit_events WHERE id IN
 		(SELECT id FROM audit_events WHERE at < $1 ORDER BY at LIMIT $2)`, database.At(before), batch)
 	return int(n), err

@@ -52,7 +52,8 @@ func TestWhatIsTooOldGoesAndVerifySaysSo(t *testing.T) {
 		require.Equal(t, before, report.Removed)
 		require.Zero(t, o.shorten())
 		var said int
-		require.NoError(t, db.Get(t.Context(), "test.said", &said, `SELECT count(*) FROM audit_events WHERE kind = 'trail.shortened'`))
+		require.NoError(t,
+			db.Get(t.Context(), "test.said", &said, `SELECT count(*) FROM audit_events WHERE kind = 'trail.shortened'`))
 		require.Equal(t, 1, said, "once, however many batches it took")
 
 		o.exec(`DELETE FROM audit_events WHERE kind = 'trail.shortened'`)
@@ -82,8 +83,10 @@ func TestNothingGoesWithoutARetentionAndNothingYoung(t *testing.T) {
 				break
 			}
 		}
+
 		var left int
-		require.NoError(t, db.Get(t.Context(), "test.left", &left, `SELECT count(*) FROM audit_events WHERE kind = 'token.revoked'`))
+		require.NoError(t,
+			db.Get(t.Context(), "test.left", &left, `SELECT count(*) FROM audit_events WHERE kind = 'token.revoked'`))
 		require.Equal(t, 1, left, "thirty days are the least")
 	})
 }
@@ -106,9 +109,11 @@ func TestTheKeysServiceKeepsTheTrailWithItsOwnRights(t *testing.T) {
 	young := sqlstore.New(keys, "keys", time.Now, rand.Reader)
 	require.NoError(t, young.Record(t.Context(), audit.Event{Kind: audit.KeyRotated}))
 	var removed int
-	require.NoError(t, keys.Returning(t.Context(), "test.drop", &removed, `SELECT drop_audit_events(now() + interval '1 year', 500)`))
+	require.NoError(t,
+		keys.Returning(t.Context(), "test.drop", &removed, `SELECT drop_audit_events(now() + interval '1 year', 500)`))
 	var left int
-	require.NoError(t, owner.db.Get(t.Context(), "test.left", &left, `SELECT count(*) FROM audit_events WHERE kind = 'keys.rotated'`))
+	require.NoError(t,
+		owner.db.Get(t.Context(), "test.left", &left, `SELECT count(*) FROM audit_events WHERE kind = 'keys.rotated'`))
 	require.Equal(t, 1, left)
 }
 
@@ -121,7 +126,8 @@ func TestEachMonthHasAPartAndNoRowIsLost(t *testing.T) {
 	var now database.Time
 	require.NoError(t, db.Get(t.Context(), "test.now", &now, `SELECT date_trunc('month', now() + interval '2 days')`))
 	insert := func(id string, at time.Time) {
-		_, err := db.Exec(t.Context(), "test.insert", `INSERT INTO audit_events (id, at, kind, service) VALUES ($1, $2, 'x', 'x')`, id, database.At(at))
+		_, err := db.Exec(t.Context(), "test.insert",
+			`INSERT INTO audit_events (id, at, kind, service) VALUES ($1, $2, 'x', 'x')`, id, database.At(at))
 		require.NoError(t, err)
 	}
 	part := func(id string) (name string) {
@@ -137,14 +143,19 @@ func TestEachMonthHasAPartAndNoRowIsLost(t *testing.T) {
 	require.Equal(t, "audit_events_default", part("far"), "no month was made so early")
 
 	var wg sync.WaitGroup
-	handles := []*database.DB{testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys")), testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys"))}
+	handles := []*database.DB{
+		testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys")),
+		testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys")),
+	}
 	for i := range 10 {
 		wg.Go(func() {
 			var made int
-			if err := handles[i%2].Returning(t.Context(), "test.months", &made, `SELECT keep_audit_months(7)`); err != nil {
+			if err := handles[i%2].Returning(t.Context(), "test.months", &made,
+				`SELECT keep_audit_months(7)`); err != nil {
 				t.Error(err)
 			}
 		})
+
 		wg.Go(func() {
 			store := sqlstore.New(handles[i%2], "keys", func() time.Time { return far }, rand.Reader)
 			if err := store.Record(t.Context(), audit.Event{Kind: audit.KeyRotated}); err != nil {
@@ -152,20 +163,24 @@ func TestEachMonthHasAPartAndNoRowIsLost(t *testing.T) {
 			}
 		})
 	}
+
 	wg.Wait()
 	require.Equal(t, far.Format("audit_events_2006_01"), part("far"), "its part took it over")
 	var rows, parts int
-	require.NoError(t, db.Get(t.Context(), "test.rows", &rows, `SELECT count(*) FROM audit_events WHERE kind = 'keys.rotated'`))
+	require.NoError(t,
+		db.Get(t.Context(), "test.rows", &rows, `SELECT count(*) FROM audit_events WHERE kind = 'keys.rotated'`))
 	require.Equal(t, 10, rows)
 	require.NoError(t, db.Get(t.Context(), "test.parts", &parts, `SELECT count(*) FROM audit_events_default`))
 	require.Zero(t, parts)
 
 	// A part goes as a whole, and the rows beside it stay.
-	_, err := db.Exec(t.Context(), "test.part", `CREATE TABLE audit_events_2020_01 (LIKE audit_events INCLUDING DEFAULTS, PRIMARY KEY (id))`)
+	_, err := db.Exec(t.Context(), "test.part",
+		`CREATE TABLE audit_events_2020_01 (LIKE audit_events INCLUDING DEFAULTS, PRIMARY KEY (id))`)
 	require.NoError(t, err)
 	_, err = db.Exec(t.Context(), "test.part", `DROP TABLE audit_events_before`)
 	require.NoError(t, err)
-	_, err = db.Exec(t.Context(), "test.part", `ALTER TABLE audit_events ATTACH PARTITION audit_events_2020_01 FOR VALUES FROM ('2020-01-01+00') TO ('2020-02-01+00')`)
+	_, err = db.Exec(t.Context(), "test.part",
+		`ALTER TABLE audit_events ATTACH PARTITION audit_events_2020_01 FOR VALUES FROM ('2020-01-01+00') TO ('2020-02-01+00')`)
 	require.NoError(t, err)
 	insert("2020", time.Date(2020, 1, 31, 23, 0, 0, 0, time.UTC))
 	keeper := sqlstore.NewUpkeep(handles[0], "keys", time.Now, rand.Reader, 400*24*time.Hour)
@@ -182,7 +197,8 @@ func TestTheVersionBeforeGoesOnAddingToTheTrail(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOffice(t, db, 0)
 		o.exec(`INSERT INTO audit_events (id, at, kind, service, user_id, client_id, tenant_id, session_id, grant_id, address, reference, detail)
-			VALUES ('aud_x', $1, 'session.signed_in', 'session', 'u', 'c', 't', 's', 'g', 'a', 'r', '{}')`, database.At(time.Now()))
+			VALUES ('aud_x', $1, 'session.signed_in', 'session', 'u', 'c', 't', 's', 'g', 'a', 'r', '{}')`, database.At(
+			time.Now()))
 		report, problems := o.verify(time.Time{}, time.Time{})
 		require.Empty(t, problems)
 		require.EqualValues(t, 1, report.Unchained)

@@ -43,15 +43,22 @@ type Report struct {
 // It holds no more than the chains of one day in memory. The zero times choose all
 // there is, and only then are days missed that nothing is left of.
 func Verify(ctx context.Context, db database.Runner, from, to time.Time, each func(Problem) error) (*Report, error) {
-	v := &verifier{db: db, each: each, said: map[string]string{}, sealed: map[string]string{}}
+	v := &verifier{
+		db:     db,
+		each:   each,
+		said:   map[string]string{},
+		sealed: map[string]string{},
+	}
 	if err := v.bounds(ctx, from, to); err != nil || v.first.IsZero() {
 		return &v.report, err
 	}
+
 	for day := v.first; !day.After(v.last); day = day.AddDate(0, 0, 1) {
 		if err := v.day(ctx, day); err != nil {
 			return nil, err
 		}
 	}
+
 	return &v.report, v.events()
 }
 
@@ -81,12 +88,15 @@ func (v *verifier) bounds(ctx context.Context, from, to time.Time) error {
 	if err != nil {
 		return err
 	}
+
 	var days []string
-	err = v.db.Select(ctx, "audit.sealed", &days, `SELECT day FROM audit_seals WHERE service = '' AND chain = '' AND day IN
+	err = v.db.Select(ctx, "audit.sealed", &days,
+		`SELECT day FROM audit_seals WHERE service = '' AND chain = '' AND day IN
 		((SELECT min(day) FROM audit_seals), (SELECT max(day) FROM audit_seals))`)
 	if err != nil {
 		return err
 	}
+
 	for _, day := range days {
 		at, _, err := dayBounds(day)
 		if err != nil {
@@ -104,18 +114,22 @@ func (v *verifier) bounds(ctx context.Context, from, to time.Time) error {
 			v.last = day
 		}
 	}
+
 	if day := from.UTC().Truncate(24 * time.Hour); !from.IsZero() && day.After(v.first) {
 		v.first = day
 	}
+
 	if day := to.UTC().Truncate(24 * time.Hour); !to.IsZero() && day.Before(v.last) {
 		v.last = day
 	}
+
 	return v.shortened(ctx)
 }
 
 func (v *verifier) shortened(ctx context.Context) error {
 	var details []database.JSON[map[string]string]
-	err := v.db.Select(ctx, "audit.shortened", &details, `SELECT detail FROM audit_events WHERE kind = $1`, string(audit.TrailShortened))
+	err := v.db.Select(ctx, "audit.shortened", &details, `SELECT detail FROM audit_events WHERE kind = $1`,
+		string(audit.TrailShortened))
 	for _, d := range details {
 		before, _, err := dayBounds(d.V["before"])
 		if err == nil && before.After(v.removed) {
@@ -131,9 +145,11 @@ func (v *verifier) day(ctx context.Context, at time.Time) error {
 	if err != nil {
 		return err
 	}
+
 	if err := v.seal(ctx, day, seals); err != nil {
 		return err
 	}
+
 	if at.Before(v.removed) {
 		return nil
 	}
@@ -143,12 +159,15 @@ func (v *verifier) day(ctx context.Context, at time.Time) error {
 	if err := w.chains(ctx); err != nil {
 		return err
 	}
+
 	if err := w.unchained(ctx, at); err != nil {
 		return err
 	}
+
 	if len(seals) == 0 && v.report.Events > rows {
 		v.report.Open++
 	}
+
 	return nil
 }
 
@@ -156,12 +175,14 @@ func (v *verifier) day(ctx context.Context, at time.Time) error {
 func (v *verifier) seal(ctx context.Context, day string, seals []seal) error {
 	if len(seals) == 0 {
 		var later int
-		err := v.db.Get(ctx, "audit.later", &later, `SELECT count(*) FROM (SELECT day FROM audit_seals WHERE day > $1 LIMIT 1) l`, day)
+		err := v.db.Get(ctx, "audit.later", &later,
+			`SELECT count(*) FROM (SELECT day FROM audit_seals WHERE day > $1 LIMIT 1) l`, day)
 		if err != nil || later == 0 || !v.began {
 			return err
 		}
 		return v.problem(Problem{Day: day, What: "the seal of the day was removed, for later days have theirs"})
 	}
+
 	if err := v.dayBefore(ctx, day); err != nil {
 		return err
 	}
@@ -171,11 +192,16 @@ func (v *verifier) seal(ctx context.Context, day string, seals []seal) error {
 	if !whole.ofDay() {
 		return v.problem(Problem{Day: day, What: "the seal of the day as a whole was removed"})
 	}
+
 	if !bytes.Equal(dayHash(v.previous, day, seals), whole.Hash) {
-		if err := v.problem(Problem{Day: day, What: "the seals of the day were changed, or those of the day before"}); err != nil {
+		if err := v.problem(Problem{
+			Day:  day,
+			What: "the seals of the day were changed, or those of the day before",
+		}); err != nil {
 			return err
 		}
 	}
+
 	v.previous = whole.Hash
 	v.report.LastDay, v.report.LastHash = day, hex.EncodeToString(whole.Hash)
 	v.sealed[day] = v.report.LastHash
@@ -187,12 +213,14 @@ func (v *verifier) dayBefore(ctx context.Context, day string) error {
 	if v.began {
 		return nil
 	}
+
 	v.began = true
 	err := v.db.Get(ctx, "audit.seal_before", &v.previous,
 		`SELECT hash FROM audit_seals WHERE service = '' AND chain = '' AND day < $1 ORDER BY day DESC LIMIT 1`, day)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
+
 	return err
 }
 
@@ -200,7 +228,10 @@ func (v *verifier) dayBefore(ctx context.Context, day string) error {
 func (v *verifier) events() error {
 	for _, day := range slices.Sorted(maps.Keys(v.said)) {
 		if hash, sealed := v.sealed[day]; sealed && hash != v.said[day] {
-			if err := v.problem(Problem{Day: day, What: "the seal of the day is another than the trail says (trail.sealed)"}); err != nil {
+			if err := v.problem(Problem{
+				Day:  day,
+				What: "the seal of the day is another than the trail says (trail.sealed)",
+			}); err != nil {
 				return err
 			}
 		}

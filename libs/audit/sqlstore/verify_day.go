@@ -27,7 +27,13 @@ type dayWalk struct {
 }
 
 func newDayWalk(v *verifier, day string, seals []seal) *dayWalk {
-	w := &dayWalk{verifier: v, date: day, sealed: len(seals) > 0, seals: map[string]seal{}, counts: map[string]int64{}}
+	w := &dayWalk{
+		verifier: v,
+		date:     day,
+		sealed:   len(seals) > 0,
+		seals:    map[string]seal{},
+		counts:   map[string]int64{},
+	}
 	for _, s := range seals {
 		switch {
 		case s.ofDay():
@@ -37,6 +43,7 @@ func newDayWalk(v *verifier, day string, seals []seal) *dayWalk {
 			w.seals[s.Chain] = s
 		}
 	}
+
 	return w
 }
 
@@ -59,18 +66,22 @@ func (w *dayWalk) chains(ctx context.Context) error {
 	after := []any{"", int64(0), ""}
 	for {
 		var page []row
-		err := w.db.Select(ctx, "audit.verify", &page, query, w.date+".", w.date+"/", after[0], after[1], after[2], pageSize)
+		err := w.db.Select(ctx, "audit.verify", &page, query, w.date+".", w.date+"/", after[0],
+			after[1], after[2], pageSize)
 		if err != nil {
 			return err
 		}
+
 		for i := range page {
 			if err := w.row(page[i].record()); err != nil {
 				return err
 			}
 		}
+
 		if len(page) < pageSize {
 			break
 		}
+
 		last := page[len(page)-1]
 		after = []any{last.Chain, last.Seq, last.ID}
 	}
@@ -78,6 +89,7 @@ func (w *dayWalk) chains(ctx context.Context) error {
 	if err := w.endChain(); err != nil {
 		return err
 	}
+
 	for _, chain := range slices.Sorted(maps.Keys(w.seals)) {
 		s := w.seals[chain]
 		w.link, w.service = audit.Link{Chain: chain}, s.Service
@@ -85,6 +97,7 @@ func (w *dayWalk) chains(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -97,8 +110,10 @@ func (w *dayWalk) row(r audit.Record) error {
 		w.link, w.service, w.rows = audit.Link{Chain: r.Chain}, r.Service, 0
 		w.report.Chains++
 	}
+
 	w.report.Events++
 	w.rows++
+
 	if r.Kind == audit.TrailSealed {
 		w.said[r.Detail["day"]] = r.Detail["hash"]
 	}
@@ -117,6 +132,7 @@ func (w *dayWalk) row(r audit.Record) error {
 	case !bytes.Equal(r.PrevHash, before.Hash):
 		return w.problem(r.Seq, r.ID, "the row before it was changed or is another")
 	}
+
 	return nil
 }
 
@@ -125,8 +141,10 @@ func (w *dayWalk) endChain() error {
 	if w.link.Chain == "" || !w.sealed {
 		return nil
 	}
+
 	s, known := w.seals[w.link.Chain]
 	delete(w.seals, w.link.Chain)
+
 	switch {
 	case !known:
 		return w.problem(0, "", "the chain was added after the day was sealed")
@@ -137,6 +155,7 @@ func (w *dayWalk) endChain() error {
 	case !bytes.Equal(w.link.Hash, s.Hash):
 		return w.problem(s.LastSeq, "", "the end of the chain is another than was sealed")
 	}
+
 	return nil
 }
 
@@ -147,29 +166,35 @@ func (w *dayWalk) unchained(ctx context.Context, from time.Time) error {
 		Events  int64  `db:"events"`
 	}
 	err := w.db.Select(ctx, "audit.verify_unchained", &now, `SELECT service, count(*) AS events FROM audit_events
-		WHERE at >= $1 AND at < $2 AND chain = '' GROUP BY service`, database.At(from), database.At(from.AddDate(0, 0, 1)))
+		WHERE at >= $1 AND at < $2 AND chain = '' GROUP BY service`, database.At(from),
+		database.At(from.AddDate(0, 0, 1)))
 	if err != nil {
 		return err
 	}
+
 	counts := map[string]int64{}
 	for _, n := range now {
 		counts[n.Service] = n.Events
 		w.report.Unchained += n.Events
 	}
+
 	if !w.sealed {
 		return nil
 	}
 
 	services := maps.Clone(w.counts)
 	maps.Copy(services, counts)
+
 	for _, service := range slices.Sorted(maps.Keys(services)) {
 		w.link, w.service = audit.Link{}, service
 		if was, is := w.counts[service], counts[service]; was != is {
-			err := w.problem(0, "", "there were %d rows without a chain when the day was sealed, and now there are %d", was, is)
+			err := w.problem(0, "",
+				"there were %d rows without a chain when the day was sealed, and now there are %d", was, is)
 			if err != nil {
 				return err
 			}
 		}
 	}
+
 	return nil
 }

@@ -46,14 +46,21 @@ func newOffice(t *testing.T, db *database.DB, retention time.Duration) *office {
 // that knew no chains.
 func (o *office) work() {
 	o.t.Helper()
+
 	for i := range 5 {
 		o.clock.Advance(time.Second)
-		e := audit.Event{Kind: audit.SignedIn, UserID: fmt.Sprintf("usr_%d", i), Detail: map[string]string{"b": "<2>", "a": "ü"}}
+		e := audit.Event{
+			Kind:   audit.SignedIn,
+			UserID: fmt.Sprintf("usr_%d", i),
+			Detail: map[string]string{"b": "<2>", "a": "ü"},
+		}
 		require.NoError(o.t, o.first.Record(o.t.Context(), e))
 		require.NoError(o.t, o.second.Record(o.t.Context(), e))
 	}
+
 	require.NoError(o.t, o.db.Tx(o.t.Context(), "test.operator", func(tx *database.Tx) error {
-		return sqlstore.New(tx, "operator", o.clock.Now, rand.Reader).Record(o.t.Context(), audit.Event{Kind: audit.KeyRevoked})
+		return sqlstore.New(tx, "operator", o.clock.Now, rand.Reader).Record(o.t.Context(),
+			audit.Event{Kind: audit.KeyRevoked})
 	}))
 	o.exec(`INSERT INTO audit_events (id, at, kind, service) VALUES ($1, $2, 'session.signed_in', 'session')`,
 		fmt.Sprintf("aud_%014x", o.clock.Now().UnixMicro())+rand.Text(), database.At(o.clock.Now()))
@@ -86,7 +93,8 @@ func (o *office) exec(query string, args ...any) {
 // chain is the chain of the first replica on a day, and its first row's id.
 func (o *office) chain(day string) (chain string) {
 	o.t.Helper()
-	err := o.db.Get(o.t.Context(), "test.chain", &chain, `SELECT min(chain) FROM audit_events WHERE chain LIKE $1 AND service = 'session'`, day+".%")
+	err := o.db.Get(o.t.Context(), "test.chain", &chain,
+		`SELECT min(chain) FROM audit_events WHERE chain LIKE $1 AND service = 'session'`, day+".%")
 	require.NoError(o.t, err)
 	return chain
 }
@@ -114,12 +122,20 @@ func TestATrailThatNobodyTouchedHasNoProblem(t *testing.T) {
 		o.work()
 		report, problems := o.verify(time.Time{}, time.Time{})
 		require.Empty(t, problems)
-		require.Equal(t, &sqlstore.Report{Events: 11, Chains: 3, Unchained: 1, Open: 1}, report)
+		require.Equal(t, &sqlstore.Report{
+			Events:    11,
+			Chains:    3,
+			Unchained: 1,
+			Open:      1,
+		}, report)
+
 		o.clock.Advance(24 * time.Hour)
+
 		for range 3 {
 			o.work()
 			o.clock.Advance(24 * time.Hour)
 		}
+
 		o.seal(4)
 		o.seal(0)
 
@@ -172,12 +188,16 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 			func(o *office, chain string) {
 				o.exec(`DELETE FROM audit_events WHERE chain = $1 AND seq = 3`, chain)
 				o.exec(`UPDATE audit_events SET seq = seq - 1 WHERE chain = $1 AND seq > 3`, chain)
-			}, []string{"3: the row was changed", "4: the row was changed", "5: the end of the chain was removed: 5 to 5"},
+			}, []string{
+				"3: the row was changed", "4: the row was changed", "5: the end of the chain was removed: 5 to 5",
+			},
 		},
 		"two rows change their places": {
 			func(o *office, chain string) {
 				o.exec(`UPDATE audit_events SET seq = 5 - seq WHERE chain = $1 AND seq IN (2, 3)`, chain)
-			}, []string{"2: the row was changed", "3: the row was changed", "4: the row before it was changed or is another"},
+			}, []string{
+				"2: the row was changed", "3: the row was changed", "4: the row before it was changed or is another",
+			},
 		},
 		"a row is changed and its hash computed anew": {
 			func(o *office, chain string) { o.forge(chain, 3) },
@@ -204,7 +224,8 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 		"a row without a chain is taken out": {
 			func(o *office, _ string) {
 				o.exec(`DELETE FROM audit_events WHERE chain = '' AND at >= $1 AND at < $2`,
-					database.At(firstDay.AddDate(0, 0, 1).Truncate(24*time.Hour)), database.At(firstDay.AddDate(0, 0, 2).Truncate(24*time.Hour)))
+					database.At(firstDay.AddDate(0, 0, 1).Truncate(24*time.Hour)),
+					database.At(firstDay.AddDate(0, 0, 2).Truncate(24*time.Hour)))
 			}, []string{"0: there were 1 rows without a chain when the day was sealed, and now there are 0"},
 		},
 		"a row is added in a place that is taken": {
@@ -218,7 +239,9 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 		"a chain is added": {
 			func(o *office, _ string) {
 				clock := testkit.NewClock(firstDay.AddDate(0, 0, 1))
-				require.NoError(o.t, sqlstore.New(o.db, "token", clock.Now, rand.Reader).Record(o.t.Context(), audit.Event{Kind: audit.TokenRevoked}))
+				require.NoError(o.t,
+					sqlstore.New(o.db, "token", clock.Now, rand.Reader).Record(o.t.Context(),
+						audit.Event{Kind: audit.TokenRevoked}))
 			}, []string{"0: the chain was added after the day was sealed"},
 		},
 		"all of a day is taken out": {
@@ -251,6 +274,7 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 					}
 					says = append(says, fmt.Sprintf("%d: %s", p.Seq, p.What))
 				}
+
 				require.Equal(t, tt.says, says)
 			})
 		})
@@ -276,6 +300,7 @@ func (o *office) copyRow(chain string, from, to int64) {
 	o.t.Helper()
 	records, err := sqlstore.Read(o.t.Context(), o.db, audit.Filter{Limit: 1000})
 	require.NoError(o.t, err)
+
 	for _, r := range records {
 		if r.Chain != chain || r.Seq != from {
 			continue
@@ -283,9 +308,11 @@ func (o *office) copyRow(chain string, from, to int64) {
 		if r.Seq < to {
 			r.PrevHash = r.Hash
 		}
+
 		r.Seq, r.ID, r.UserID = to, r.ID+"z", "usr_x"
 		o.exec(`INSERT INTO audit_events (id, at, kind, service, user_id, detail, chain, seq, prev_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-			r.ID, database.At(r.At), string(r.Kind), r.Service, r.UserID, database.JSON[map[string]string]{V: r.Detail}, r.Chain, r.Seq, r.PrevHash, r.Digest())
+			r.ID, database.At(r.At), string(r.Kind), r.Service, r.UserID, database.JSON[map[string]string]{V: r.Detail},
+			r.Chain, r.Seq, r.PrevHash, r.Digest())
 	}
 }
 
@@ -296,6 +323,7 @@ func TestManyReplicasAtOnceChainWithoutWaitingForEachOther(t *testing.T) {
 		for i := range stores {
 			stores[i] = sqlstore.New(db, "token", o.clock.Now, rand.Reader)
 		}
+
 		var wg sync.WaitGroup
 		for i := range 400 {
 			wg.Go(func() {
@@ -304,6 +332,7 @@ func TestManyReplicasAtOnceChainWithoutWaitingForEachOther(t *testing.T) {
 				}
 			})
 		}
+
 		wg.Wait()
 		report, problems := o.verify(time.Time{}, time.Time{})
 		require.Empty(t, problems)
@@ -324,17 +353,20 @@ func TestARefusedRowBreaksNoChain(t *testing.T) {
 			if i%10 == 0 && db.Dialect() == database.Postgres {
 				e.UserID = "\x00" // which PostgreSQL has no place for
 			}
+
 			wg.Go(func() {
 				if err := o.first.Record(t.Context(), e); err != nil {
 					failed <- err
 				}
 			})
 		}
+
 		wg.Wait()
 		refused := 0
 		if db.Dialect() == database.Postgres {
 			refused = 10
 		}
+
 		require.Len(t, failed, refused)
 		report, problems := o.verify(time.Time{}, time.Time{})
 		require.Empty(t, problems)
@@ -342,7 +374,9 @@ func TestARefusedRowBreaksNoChain(t *testing.T) {
 
 		changed := errors.New("changed our mind")
 		require.ErrorIs(t, db.Tx(t.Context(), "test.tx", func(tx *database.Tx) error {
-			require.NoError(t, sqlstore.New(tx, "operator", o.clock.Now, rand.Reader).Record(t.Context(), audit.Event{Kind: audit.KeyRevoked}))
+			require.NoError(t,
+				sqlstore.New(tx, "operator", o.clock.Now, rand.Reader).Record(t.Context(),
+					audit.Event{Kind: audit.KeyRevoked}))
 			return changed
 		}), changed)
 		_, problems = o.verify(time.Time{}, time.Time{})
@@ -357,6 +391,7 @@ func TestOneOfManyKeepersSealsADay(t *testing.T) {
 			o.work()
 			o.clock.Advance(24 * time.Hour)
 		}
+
 		var wg sync.WaitGroup
 		for range 8 {
 			wg.Go(func() {
@@ -366,16 +401,20 @@ func TestOneOfManyKeepersSealsADay(t *testing.T) {
 				}
 			})
 		}
+
 		wg.Wait()
+
 		for range 3 { // who was second gave up for now
 			_, err := o.upkeep.Seal(t.Context(), o.clock.Now(), 500)
 			require.NoError(t, err)
 		}
+
 		report, problems := o.verify(time.Time{}, time.Time{})
 		require.Empty(t, problems)
 		require.EqualValues(t, 3, report.Sealed)
 		var said int
-		require.NoError(t, db.Get(t.Context(), "test.said", &said, `SELECT count(*) FROM audit_events WHERE kind = 'trail.sealed'`))
+		require.NoError(t,
+			db.Get(t.Context(), "test.said", &said, `SELECT count(*) FROM audit_events WHERE kind = 'trail.sealed'`))
 		require.Equal(t, 3, said)
 	})
 }

@@ -65,20 +65,30 @@ func New(fetcher Fetcher, opts Options) *Cache {
 	for _, d := range []struct {
 		value *time.Duration
 		to    time.Duration
-	}{{&opts.TTL, 5 * time.Minute}, {&opts.Refetch, time.Minute}, {&opts.Retry, 10 * time.Second}, {&opts.Stale, 24 * time.Hour}, {&opts.Timeout, 5 * time.Second}} {
+	}{
+		{&opts.TTL, 5 * time.Minute},
+		{&opts.Refetch, time.Minute},
+		{&opts.Retry, 10 * time.Second},
+		{&opts.Stale, 24 * time.Hour},
+		{&opts.Timeout, 5 * time.Second},
+	} {
 		if *d.value <= 0 {
 			*d.value = d.to
 		}
 	}
+
 	if opts.Size <= 0 {
 		opts.Size = 1000
 	}
+
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+
 	c := &Cache{fetcher: fetcher, opts: opts, entries: map[string]*entry{}}
 	c.stats.Export(cachestats.Of{Cache: "jwks", Component: opts.Component, MeterProvider: opts.MeterProvider}, c.size)
 	return c
@@ -101,6 +111,7 @@ func (c *Cache) Keys(ctx context.Context, app *directory.Application, kid string
 		c.stats.Hit()
 		return e.answer(now, c.opts.Stale)
 	}
+
 	c.stats.Miss()
 	name = strings.Clone(name)
 	done := c.flight.DoChan(name, func() (any, error) {
@@ -108,6 +119,7 @@ func (c *Cache) Keys(ctx context.Context, app *directory.Application, kid string
 		if e := c.entry(name); e.serves(c.opts.Now(), c.opts.TTL, kid) {
 			return e, nil
 		}
+
 		// The first caller may give up; the others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.Timeout)
 		defer cancel()
@@ -134,20 +146,24 @@ func (c *Cache) fetch(ctx context.Context, name, clientID, uri string) *entry {
 	next := &entry{set: set, fetchedAt: now, nextAt: now.Add(c.opts.Refetch)}
 	if err != nil {
 		c.stats.Failed()
-		c.opts.Logger.WarnContext(ctx, "could not fetch the keys of an application", "client_id", clientID, "error", err)
+		c.opts.Logger.WarnContext(ctx, "could not fetch the keys of an application",
+			"client_id", clientID, "error", err)
 		next = &entry{nextAt: now.Add(c.opts.Retry), err: err}
 		if old := c.entry(name); old != nil && old.set != nil {
 			next.set, next.fetchedAt, next.nextAt = old.set, old.fetchedAt, now.Add(c.opts.Refetch)
 		}
 	}
+
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	if _, there := c.entries[name]; !there && len(c.entries) >= c.opts.Size {
 		for other := range c.entries { // whichever the map gives: it costs one fetch
 			delete(c.entries, other)
 			break
 		}
 	}
+
 	c.entries[name] = next
 	return next
 }
@@ -160,7 +176,7 @@ func (c *Cache) read(ctx context.Context, uri string) (*clientauth.KeySet, error
 	return clientauth.ParseKeySet(body)
 }
 
-// serves tells whether the entry answers without asking: it is fresh and has the
+// serves reports whether the entry answers without asking: it is fresh and has the
 // key, or it is too early to ask again.
 func (e *entry) serves(now time.Time, ttl time.Duration, kid string) bool {
 	if e == nil {

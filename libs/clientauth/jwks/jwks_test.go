@@ -33,6 +33,7 @@ type site struct {
 
 func (s *site) Get(ctx context.Context, url string) ([]byte, http.Header, error) {
 	s.asked.Add(1)
+
 	if s.gate != nil {
 		select {
 		case <-s.gate:
@@ -40,6 +41,7 @@ func (s *site) Get(ctx context.Context, url string) ([]byte, http.Header, error)
 			return nil, nil, ctx.Err()
 		}
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.body, nil, s.err
@@ -53,6 +55,7 @@ func (s *site) publishes(t *testing.T, kids ...string) {
 		require.NoError(t, err)
 		set.Keys = append(set.Keys, jose.JSONWebKey{Key: public, KeyID: kid})
 	}
+
 	raw, err := json.Marshal(set)
 	require.NoError(t, err)
 	s.answers(raw, nil)
@@ -78,7 +81,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// has asks for a kid and tells whether the set has it.
+// has asks for a kid and reports whether the set has it.
 func (w *world) has(t *testing.T, kid string) bool {
 	t.Helper()
 	set, err := w.cache.Keys(t.Context(), app, kid)
@@ -96,6 +99,7 @@ func TestASetIsKeptForSomeMinutes(t *testing.T) {
 	for range 10 {
 		require.True(t, w.has(t, "a"))
 	}
+
 	w.requireAsked(t, 1)
 	w.clock.Advance(5 * time.Minute)
 	require.True(t, w.has(t, "a"))
@@ -107,21 +111,27 @@ func TestAnUnknownKidIsLookedForAtMostOnceAMinute(t *testing.T) {
 	w := newWorld(t)
 	require.True(t, w.has(t, "a"))
 	w.publishes(t, "a", "b")
+
 	for range 10 {
 		require.False(t, w.has(t, "b"))
 	}
+
 	w.requireAsked(t, 1)
 	w.clock.Advance(time.Minute)
 	require.True(t, w.has(t, "b"), "the application has rotated its keys")
 	w.requireAsked(t, 2)
+
 	for range 10 {
 		require.False(t, w.has(t, "invented"))
 	}
+
 	w.requireAsked(t, 2)
 	w.clock.Advance(time.Minute)
+
 	for range 10 {
 		require.False(t, w.has(t, "invented"))
 	}
+
 	w.requireAsked(t, 3)
 }
 
@@ -149,9 +159,11 @@ func TestAnOldSetServesWhileTheSiteFails(t *testing.T) {
 			require.True(t, w.has(t, "a"))
 			w.answers(fault.body, fault.err)
 			w.clock.Advance(5 * time.Minute)
+
 			for range 10 {
 				require.True(t, w.has(t, "a"))
 			}
+
 			w.requireAsked(t, 2)
 			w.publishes(t, "b")
 			w.clock.Advance(time.Minute)
@@ -168,10 +180,12 @@ func TestAnOldSetServesWhileTheSiteFails(t *testing.T) {
 func TestWhereThereIsNothingAFailureIsRememberedForAMoment(t *testing.T) {
 	w := newWorld(t)
 	w.answers(nil, errors.New("no answer"))
+
 	for range 10 {
 		_, err := w.cache.Keys(t.Context(), app, "a")
 		require.ErrorContains(t, err, "no answer")
 	}
+
 	w.requireAsked(t, 1)
 	w.publishes(t, "a")
 	w.clock.Advance(10 * time.Second)
@@ -200,6 +214,7 @@ func TestManyAtOnceMakeOneRequest(t *testing.T) {
 			}
 		})
 	}
+
 	close(w.gate)
 	all.Wait()
 	require.EqualValues(t, 50, found.Load(), "the fetch outlives the caller that began it")
@@ -212,11 +227,14 @@ func TestTheCacheIsBounded(t *testing.T) {
 		_, err := w.cache.Keys(t.Context(), &directory.Application{ClientID: id, JWKSURI: app.JWKSURI}, "a")
 		require.NoError(t, err)
 	}
+
 	w.requireAsked(t, 4)
 	asked := w.asked.Load()
+
 	for _, id := range []string{"one", "two", "three", "four"} {
 		_, err := w.cache.Keys(t.Context(), &directory.Application{ClientID: id, JWKSURI: app.JWKSURI}, "a")
 		require.NoError(t, err)
 	}
+
 	require.GreaterOrEqual(t, w.asked.Load(), asked+2, "two of four are forgotten")
 }

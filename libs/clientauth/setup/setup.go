@@ -26,13 +26,20 @@ func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator,
 	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("configuration missing: Limits and Encryption are needed")
 	}
+
 	fetcher, err := cfg.Outbound.Client(deps)
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}
+
 	return &clientauth.Authenticator{
-		Issuer:     cfg.Server.Issuer(),
-		Keys:       jwks.New(fetcher, jwks.Options{Now: deps.Now, Logger: deps.Logger, MeterProvider: deps.MeterProvider, Component: cfg.Service}),
+		Issuer: cfg.Server.Issuer(),
+		Keys: jwks.New(fetcher, jwks.Options{
+			Now:           deps.Now,
+			Logger:        deps.Logger,
+			MeterProvider: deps.MeterProvider,
+			Component:     cfg.Service,
+		}),
 		Assertions: assertionstore.New(deps.DB),
 		Limiter:    limitstore.New(deps.DB),
 		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),

@@ -25,14 +25,26 @@ func TestServicesCountFailuresTogether(t *testing.T) {
 		Server: servicekit.Server{PublicURL: public}, Limits: servicekit.Limits{ClientAuth: 2, Window: time.Minute},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
 	}
-	deps := servicekit.Deps{DB: testkit.SQLite(t), Logger: testkit.Logger(t), Now: time.Now, Random: rand.Reader}
+	deps := servicekit.Deps{
+		DB:     testkit.SQLite(t),
+		Logger: testkit.Logger(t),
+		Now:    time.Now,
+		Random: rand.Reader,
+	}
+
 	one, err := setup.Authenticator(cfg, deps)
 	require.NoError(t, err)
 	other, err := setup.Authenticator(cfg, deps)
 	require.NoError(t, err)
 	require.Equal(t, "https://id.test/api/v1/platform/oauth", one.Issuer)
 	from := netip.MustParseAddr("192.0.2.1")
-	app := &directory.Application{ClientID: "web", Type: directory.Web, ScopeLevel: directory.Global, Active: true}
+	app := &directory.Application{
+		ClientID:   "web",
+		Type:       directory.Web,
+		ScopeLevel: directory.Global,
+		Active:     true,
+	}
+
 	wrong := clientauth.Credentials{Method: clientauth.Post, ClientID: "web", Secret: "wrong"}
 	var refused *clientauth.Error
 	require.ErrorAs(t, one.Authenticate(t.Context(), app, wrong, from), &refused)

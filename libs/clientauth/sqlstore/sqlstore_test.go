@@ -34,11 +34,14 @@ func TestOfFiftyAtOnceOneUsesAnAssertion(t *testing.T) {
 				}
 			})
 		}
+
 		all.Wait()
 		close(failures)
+
 		for err := range failures {
 			require.NoError(t, err)
 		}
+
 		require.EqualValues(t, 1, first.Load())
 	})
 }
@@ -51,6 +54,7 @@ func TestAnAssertionIsTheClientsOwnAndForgottenWhenItsTimeHasPassed(t *testing.T
 			require.NoError(t, err)
 			return first
 		}
+
 		require.True(t, use("a", "1", now))
 		require.True(t, use("b", "1", now), "another client may use the same jti (RFC 7519 4.1.7)")
 		require.True(t, use("a", "2", now.Add(time.Microsecond)))

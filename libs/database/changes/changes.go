@@ -83,26 +83,41 @@ type Watcher struct {
 // New makes a watcher. It does nothing until Run.
 func New(o Options) (*Watcher, error) {
 	w := &Watcher{
-		db: o.DB, url: o.ListenURL, now: o.Now, logger: o.Logger, pace: o.pace, id: rand.Text(),
-		look: make(chan struct{}, 1), versions: map[Topic]int64{}, subscribers: map[Topic][]func(string){},
+		db:          o.DB,
+		url:         o.ListenURL,
+		now:         o.Now,
+		logger:      o.Logger,
+		pace:        o.pace,
+		id:          rand.Text(),
+		look:        make(chan struct{}, 1),
+		versions:    map[Topic]int64{},
+		subscribers: map[Topic][]func(string){},
 	}
 	if w.now == nil {
 		w.now = time.Now
 	}
+
 	if w.logger == nil {
 		w.logger = slog.New(slog.DiscardHandler)
 	}
+
 	if w.pace == (pace{}) {
 		w.pace = pace{
-			look: lookEvery, beat: beatEvery, beatTimeout: beatTimeout, firstRetry: firstRetry, deafRetry: deafRetry,
+			look:        lookEvery,
+			beat:        beatEvery,
+			beatTimeout: beatTimeout,
+			firstRetry:  firstRetry,
+			deafRetry:   deafRetry,
 		}
 		if o.DB.Dialect() == database.SQLite {
 			w.pace.look = lookEverySQLite
 		}
 	}
+
 	if o.MeterProvider == nil {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
+
 	return w, w.observe(o.MeterProvider)
 }
 
@@ -122,6 +137,7 @@ func (w *Watcher) observe(provider metric.MeterProvider) error {
 	if err != nil {
 		return err
 	}
+
 	_, err = meter.Float64ObservableGauge("platform.changes.age", metric.WithUnit("s"),
 		metric.WithDescription("How old the last certain knowledge of changes is."),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
@@ -130,6 +146,7 @@ func (w *Watcher) observe(provider metric.MeterProvider) error {
 			}
 			return nil
 		}))
+
 	return err
 }
 
@@ -152,6 +169,7 @@ func (w *Watcher) Signal(topics ...Topic) <-chan struct{} {
 	if w == nil {
 		return nil
 	}
+
 	signal := make(chan struct{}, 1)
 	for _, topic := range topics {
 		w.Subscribe(topic, func(string) {
@@ -161,6 +179,7 @@ func (w *Watcher) Signal(topics ...Topic) <-chan struct{} {
 			}
 		})
 	}
+
 	return signal
 }
 
@@ -170,6 +189,7 @@ func (w *Watcher) Told() time.Time {
 	if w == nil {
 		return time.Time{}
 	}
+
 	at := w.told.Load()
 	if at == 0 {
 		return time.Time{}
@@ -184,6 +204,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	if w.url != "" {
 		running.Go(func() { w.keepListening(ctx) })
 	}
+
 	w.keepLooking(ctx)
 	running.Wait()
 	return nil
@@ -198,10 +219,12 @@ func (w *Watcher) keepLooking(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !failing:
-			w.logger.WarnContext(ctx, "the database cannot be asked for changes; what is kept in memory goes by its own time", "error", err)
+			w.logger.WarnContext(ctx,
+				"the database cannot be asked for changes; what is kept in memory goes by its own time", "error", err)
 		case err == nil && failing:
 			w.logger.InfoContext(ctx, "the database can be asked for changes again")
 		}
+
 		failing = err != nil
 		timer := time.NewTimer(w.pace.look)
 		select {
@@ -209,6 +232,7 @@ func (w *Watcher) keepLooking(ctx context.Context) {
 		case <-timer.C:
 		case <-w.look:
 		}
+
 		timer.Stop()
 	}
 }
@@ -261,6 +285,7 @@ func (w *Watcher) lookOnce(ctx context.Context) error {
 			w.tell(row.Topic, *row.Key)
 		}
 	}
+
 	for _, row := range rows {
 		w.seen = &row.Seen
 		known, ok := w.versions[row.Topic]
@@ -269,6 +294,7 @@ func (w *Watcher) lookOnce(ctx context.Context) error {
 		}
 		w.versions[row.Topic] = row.Version
 	}
+
 	w.told.Store(began.UnixMicro())
 	return nil
 }

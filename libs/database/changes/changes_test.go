@@ -43,6 +43,7 @@ func watch(t *testing.T, o changes.Options) *ears {
 			e.heard[topic] = append(e.heard[topic], key)
 		})
 	}
+
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- watcher.Run(ctx) }()
@@ -51,6 +52,7 @@ func watch(t *testing.T, o changes.Options) *ears {
 		require.NoError(t, <-done)
 	})
 	eventually(t, "a first look", func() bool { return !watcher.Told().IsZero() })
+
 	return e
 }
 
@@ -64,6 +66,7 @@ func (e *ears) forget() {
 func (e *ears) has(topic changes.Topic, keys ...string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+
 	for _, heard := range e.heard[topic] {
 		for _, key := range keys {
 			if heard == key {
@@ -71,6 +74,7 @@ func (e *ears) has(topic changes.Topic, keys ...string) bool {
 			}
 		}
 	}
+
 	return false
 }
 
@@ -104,17 +108,33 @@ var writes = []struct {
 	topic      changes.Topic
 	query, key string
 }{
-	{changes.Applications, `INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('a', 'A', 'WEB', 'GLOBAL', '2026-01-01', '2026-01-01')`, "a"},
+	{
+		changes.Applications,
+		`INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('a', 'A', 'WEB', 'GLOBAL', '2026-01-01', '2026-01-01')`, "a",
+	},
 	{changes.Applications, `UPDATE applications SET name = 'B' WHERE client_id = 'a'`, "a"},
-	{changes.Applications, `INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('a', 'C', 'WEB', 'GLOBAL', '2026-01-01', '2026-01-01') ON CONFLICT (client_id) DO UPDATE SET name = excluded.name`, "a"},
-	{changes.Applications, `INSERT INTO application_secrets (id, client_id, hash, created_at) VALUES ('s', 'a', '\x00', '2026-01-01')`, "a"},
+	{
+		changes.Applications,
+		`INSERT INTO applications (client_id, name, type, scope_level, created_at, updated_at) VALUES ('a', 'C', 'WEB', 'GLOBAL', '2026-01-01', '2026-01-01') ON CONFLICT (client_id) DO UPDATE SET name = excluded.name`, "a",
+	},
+	{
+		changes.Applications,
+		`INSERT INTO application_secrets (id, client_id, hash, created_at) VALUES ('s', 'a', '\x00', '2026-01-01')`,
+		"a",
+	},
 	{changes.Applications, `UPDATE application_secrets SET expires_at = '2026-01-01' WHERE id = 's'`, "a"},
 	{changes.Applications, `DELETE FROM application_secrets WHERE id = 's'`, "a"},
 	{changes.Applications, `DELETE FROM applications`, "a"},
-	{changes.SigningKeys, `INSERT INTO signing_keys (kid, algorithm, generation, ref, public_jwk, published_at, active_from) VALUES ('k', 'ES256', 1, 'r', '{}', '2026-01-01', '2026-01-01')`, "k"},
+	{
+		changes.SigningKeys,
+		`INSERT INTO signing_keys (kid, algorithm, generation, ref, public_jwk, published_at, active_from) VALUES ('k', 'ES256', 1, 'r', '{}', '2026-01-01', '2026-01-01')`, "k",
+	},
 	{changes.SigningKeys, `UPDATE signing_keys SET revoked_at = '2026-01-02' WHERE kid = 'k'`, "k"},
 	{changes.SigningKeys, `DELETE FROM signing_keys`, "k"},
-	{changes.KeyOrders, `INSERT INTO key_orders (algorithm, generation, immediate, created_at) VALUES ('ES256', 2, false, '2026-01-01')`, "ES256"},
+	{
+		changes.KeyOrders,
+		`INSERT INTO key_orders (algorithm, generation, immediate, created_at) VALUES ('ES256', 2, false, '2026-01-01')`, "ES256",
+	},
 	{changes.KeyOrders, `UPDATE key_orders SET immediate = true`, "ES256"},
 }
 
@@ -128,11 +148,13 @@ func TestEveryWriteIsTold(t *testing.T) {
 			eventually(t, w.query, func() bool { return e.has(w.topic, w.key) })
 		}
 	})
+
 	t.Run("postgres, by a notification with the key", func(t *testing.T) {
 		url := testkit.PostgresServer(t).NewDatabase(t)
 		db := testkit.OpenPostgres(t, url)
 		e := watch(t, changes.Promptly(changes.Options{DB: db, ListenURL: url}))
 		e.requireListening(t)
+
 		for _, w := range append(writes, struct {
 			topic      changes.Topic
 			query, key string
@@ -142,6 +164,7 @@ func TestEveryWriteIsTold(t *testing.T) {
 			eventually(t, w.query, func() bool { return e.has(w.topic, w.key) })
 		}
 	})
+
 	t.Run("postgres, by a look", func(t *testing.T) {
 		db := testkit.Postgres(t)
 		e := watch(t, changes.Quick(changes.Options{DB: db}))
@@ -156,7 +179,9 @@ func TestEveryWriteIsTold(t *testing.T) {
 func TestWhatDoesNotChangeIsNotTold(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		version := func() (n int64) {
-			require.NoError(t, db.Get(t.Context(), "test.version", &n, `SELECT version FROM change_versions WHERE topic = 'applications'`))
+			require.NoError(t,
+				db.Get(t.Context(), "test.version", &n,
+					`SELECT version FROM change_versions WHERE topic = 'applications'`))
 			return n
 		}
 		exec(t, db, insert, "a", at)
@@ -166,11 +191,14 @@ func TestWhatDoesNotChangeIsNotTold(t *testing.T) {
 			require.NoError(t, err)
 			return fmt.Errorf("taken back")
 		}))
+
 		exec(t, db, `UPDATE tenants SET name = 'x'`)
 		exec(t, db, `UPDATE applications SET name = 'x' WHERE client_id = 'nobody'`)
+
 		if db.Dialect() == database.Postgres {
 			exec(t, db, `UPDATE applications SET name = name`)
 		}
+
 		require.Equal(t, before, version())
 		exec(t, db, `UPDATE applications SET name = 'y'`)
 		require.NotEqual(t, before, version())
@@ -181,7 +209,11 @@ func TestWhatDoesNotChangeIsNotTold(t *testing.T) {
 func TestRolesAnnounceWhatTheyMayWrite(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
-	e := watch(t, changes.Promptly(changes.Options{DB: testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_token")), ListenURL: server.LoginURL(t, url, "platform_token")}))
+	e := watch(t,
+		changes.Promptly(changes.Options{
+			DB:        testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_token")),
+			ListenURL: server.LoginURL(t, url, "platform_token"),
+		}))
 	e.requireListening(t)
 	e.requireTold(t, testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_operator")), "a", "a")
 	exec(t, testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys")),
@@ -199,11 +231,15 @@ func TestAnApplicationWithAnAbsurdIDIsToldWithoutIt(t *testing.T) {
 	for i := range long {
 		long[i] = 'x'
 	}
+
 	e.requireTold(t, db, string(long), "")
 }
 
 func TestAListenerThatIsCutOffLooks(t *testing.T) {
-	for name, cut := range map[string]func(*testkit.Proxy){"closed": (*testkit.Proxy).Cut, "a black hole": (*testkit.Proxy).Hang} {
+	for name, cut := range map[string]func(*testkit.Proxy){
+		"closed":       (*testkit.Proxy).Cut,
+		"a black hole": (*testkit.Proxy).Hang,
+	} {
 		t.Run(name, func(t *testing.T) {
 			url := testkit.PostgresServer(t).NewDatabase(t)
 			db, proxy := testkit.OpenPostgres(t, url), testkit.NewProxy(t, url)
@@ -225,14 +261,16 @@ func TestAListenerThatIsCutOffLooks(t *testing.T) {
 func TestWhatChangedWhileNobodyListenedIsToldAfterwards(t *testing.T) {
 	url := testkit.PostgresServer(t).NewDatabase(t)
 	db, direct := testkit.NewProxy(t, url), testkit.OpenPostgres(t, url)
-	e := watch(t, changes.Quick(changes.Options{DB: testkit.OpenPostgres(t, db.URL(t, url)), ListenURL: db.URL(t, url)}))
+	e := watch(t,
+		changes.Quick(changes.Options{DB: testkit.OpenPostgres(t, db.URL(t, url)), ListenURL: db.URL(t, url)}))
 	e.requireListening(t)
 	db.Cut()
 	eventually(t, "that it does not hear", func() bool { return !e.Listening() })
 	cutOff := time.Now()
 	e.forget()
 	exec(t, direct, insert, "a", at)
-	require.Never(t, func() bool { return e.has(changes.Applications, "", "a") }, 300*time.Millisecond, 10*time.Millisecond)
+	require.Never(t, func() bool { return e.has(changes.Applications, "", "a") },
+		300*time.Millisecond, 10*time.Millisecond)
 	require.Less(t, e.Told(), cutOff, "and it does not claim to know")
 	db.Heal()
 	eventually(t, "the change", func() bool { return e.has(changes.Applications, "a") })
@@ -263,8 +301,10 @@ func TestBehindAPoolerOnlyADirectListenerHears(t *testing.T) {
 		e.requireListening(t)
 		e.requireTold(t, owner, "a", "a")
 	})
+
 	t.Run("listening through it", func(t *testing.T) {
-		e := watch(t, changes.Quick(changes.Options{DB: testkit.OpenPostgres(t, through(url)), ListenURL: through(url)}))
+		e := watch(t,
+			changes.Quick(changes.Options{DB: testkit.OpenPostgres(t, through(url)), ListenURL: through(url)}))
 		for i := range 10 { // as often as it tries to listen, and more
 			e.requireTold(t, owner, fmt.Sprint("b", i), fmt.Sprint("b", i))
 			require.False(t, e.Listening())
@@ -290,11 +330,13 @@ func TestASignalIsOneHoweverMuchChanged(t *testing.T) {
 	go func() { done <- watcher.Run(ctx) }()
 	eventually(t, "a first look", func() bool { return !watcher.Told().IsZero() })
 	<-signal
+
 	select {
 	case <-signal:
 		t.Error("both topics, one signal")
 	default:
 	}
+
 	exec(t, db, insert, "a", at)
 	<-signal
 	stop()
@@ -314,6 +356,7 @@ func TestAHungServerHoldsNobodyUp(t *testing.T) {
 	server.Pause(t)
 	eventually(t, "that it does not hear", func() bool { return !watcher.Listening() })
 	stop()
+
 	select {
 	case err := <-done:
 		require.NoError(t, err)

@@ -8,9 +8,13 @@ import (
 // Quick makes everything happen as often as tests have time for.
 func Quick(o Options) Options {
 	o.pace = pace{
-		look: 50 * time.Millisecond, beat: 200 * time.Millisecond, beatTimeout: 500 * time.Millisecond,
-		firstRetry: 10 * time.Millisecond, deafRetry: 100 * time.Millisecond,
+		look:        50 * time.Millisecond,
+		beat:        200 * time.Millisecond,
+		beatTimeout: 500 * time.Millisecond,
+		firstRetry:  10 * time.Millisecond,
+		deafRetry:   100 * time.Millisecond,
 	}
+
 	return o
 }
 
@@ -21,7 +25,7 @@ func Promptly(o Options) Options {
 	return o
 }
 
-// Listening tells whether notifications arrive.
+// Listening reports whether notifications arrive.
 func (w *Watcher) Listening() bool { return w.listening.Load() }
 
 // Look looks once, for a watcher that does not run.

@@ -28,20 +28,26 @@ func (w *Watcher) keepListening(ctx context.Context) {
 		heard, err := w.listen(ctx)
 		w.listening.Store(false)
 		w.lookNow() // at what was not heard
+
 		if ctx.Err() != nil {
 			return
 		}
+
 		if heard {
 			retry, failing = w.pace.firstRetry, false
 		}
+
 		if !failing {
-			w.logger.WarnContext(ctx, "not notified of changes by the database; they are seen within seconds all the same", "error", err)
+			w.logger.WarnContext(ctx,
+				"not notified of changes by the database; they are seen within seconds all the same", "error", err)
 		}
+
 		failing = true
 		pause := retry
 		if !heard && errors.Is(err, errDeaf) {
 			pause = w.pace.deafRetry
 		}
+
 		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
@@ -49,12 +55,13 @@ func (w *Watcher) keepListening(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
+
 		retry = min(2*retry, lastRetry)
 	}
 }
 
 // listen does so on one connection, until that is lost or found to be deaf. heard
-// tells whether it ever heard anything.
+// reports whether it ever heard anything.
 func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -62,6 +69,7 @@ func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
 	if err != nil {
 		return false, err
 	}
+
 	defer ear.close()
 	pulse := newPulse(w.pace)
 	defer pulse.stop()
@@ -156,6 +164,7 @@ func (w *Watcher) connect(ctx context.Context) (ear, error) {
 	if err != nil {
 		return ear{}, err
 	}
+
 	type result struct {
 		ear ear
 		err error
@@ -166,6 +175,7 @@ func (w *Watcher) connect(ctx context.Context) (ear, error) {
 		conn, err := pq.NewListenerConn(dsn, heard)
 		made <- result{ear{conn, heard}, err}
 	}()
+
 	select {
 	case <-ctx.Done():
 		go func() {

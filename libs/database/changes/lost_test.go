@@ -30,6 +30,7 @@ func ask(t *testing.T, db *database.DB) *ears {
 	for topic := range inserts {
 		watcher.Subscribe(topic, func(key string) { e.heard[topic] = append(e.heard[topic], key) })
 	}
+
 	require.NoError(t, watcher.Look(t.Context()))
 	return e
 }
@@ -38,7 +39,9 @@ func ask(t *testing.T, db *database.DB) *ears {
 func notification(t *testing.T, db *database.DB, topic changes.Topic, key string) string {
 	t.Helper()
 	var version int64
-	require.NoError(t, db.Get(t.Context(), "test.version", &version, `SELECT version FROM change_versions WHERE topic = $1`, string(topic)))
+	require.NoError(t,
+		db.Get(t.Context(), "test.version", &version,
+			`SELECT version FROM change_versions WHERE topic = $1`, string(topic)))
 	return fmt.Sprint(topic, " ", version, " ", key)
 }
 
@@ -57,6 +60,7 @@ func TestWhatWasHeardHidesNothingThatWasNot(t *testing.T) {
 						key := fmt.Sprint("key", n)
 						keys = append(keys, key)
 						exec(t, db, query, key, at)
+
 						if heard&(1<<i) != 0 {
 							e.Hear(notification(t, db, topic, key))
 						}
@@ -64,9 +68,12 @@ func TestWhatWasHeardHidesNothingThatWasNot(t *testing.T) {
 							require.NoError(t, e.Look(t.Context()))
 						}
 					}
+
 					require.NoError(t, e.Look(t.Context()))
+
 					for i, key := range keys {
-						require.True(t, e.has(topic, key), "%s: change %d of heard %03b, looked %02b", topic, i, heard, looked)
+						require.True(t, e.has(topic, key),
+							"%s: change %d of heard %03b, looked %02b", topic, i, heard, looked)
 					}
 				}
 			}
@@ -123,6 +130,7 @@ func TestALookTellsOnlyWhatChanged(t *testing.T) {
 			require.NoError(t, err)
 			return errors.New("taken back")
 		}))
+
 		require.NoError(t, e.Look(t.Context()))
 		require.Empty(t, e.heard)
 	})

@@ -27,20 +27,24 @@ func Open(ctx context.Context, path string, o database.Options) (*database.DB, e
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: %w", err)
 	}
+
 	// Times are written as integers; database.Time reads them.
 	writer, err := open(path, url.Values{"_txlock": {"immediate"}})
 	if err != nil {
 		return nil, err
 	}
+
 	writer.SetMaxOpenConns(1)
 	reader, err := open(path, url.Values{"_query_only": {"true"}})
 	if err != nil {
 		return nil, errors.Join(err, writer.Close())
 	}
+
 	readers := o.MaxOpen
 	if readers <= 0 {
 		readers = 8
 	}
+
 	reader.SetMaxOpenConns(readers)
 	reader.SetMaxIdleConns(readers)
 	db, err := database.New(database.Handles{
@@ -52,10 +56,12 @@ func Open(ctx context.Context, path string, o database.Options) (*database.DB, e
 	if err != nil {
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
+
 	// The writer goes first: it makes the write-ahead log that readers expect.
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+
 	return db, nil
 }
 
@@ -107,15 +113,18 @@ func lock(ctx context.Context, path string) (unlock func() error, err error) {
 	if err := touch(path); err != nil {
 		return nil, err
 	}
+
 	// The timeout is the caller's: the driver stops waiting when ctx ends.
 	db, err := openFile(path, url.Values{"_busy_timeout": {"3600000"}, "_txlock": {"exclusive"}})
 	if err != nil {
 		return nil, err
 	}
+
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+
 	return func() error {
 		_ = tx.Rollback() // it has ended already if ctx has
 		return db.Close()

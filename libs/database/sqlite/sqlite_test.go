@@ -31,6 +31,7 @@ func TestNobodyElseMayReadTheFiles(t *testing.T) {
 	files, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(files), 3, "the database, its log and its shared memory")
+
 	for _, file := range files {
 		info, err := file.Info()
 		require.NoError(t, err)
@@ -39,7 +40,9 @@ func TestNobodyElseMayReadTheFiles(t *testing.T) {
 }
 
 func TestAnyPathIsAFileOfThatName(t *testing.T) {
-	for _, name := range []string{"a b.db", "what?.db", "a#b.db", "50%.db", "%41.db", "ü.db", "a&_txlock=x.db", "memory:.db", "a+b.db"} {
+	for _, name := range []string{
+		"a b.db", "what?.db", "a#b.db", "50%.db", "%41.db", "ü.db", "a&_txlock=x.db", "memory:.db", "a+b.db",
+	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), name)
 			_, err := open(t, path).Exec(t.Context(), "test.create", `CREATE TABLE t (id text)`)
@@ -61,7 +64,10 @@ func TestARelativePathIsAFileInTheWorkingFolder(t *testing.T) {
 func TestConnectionsAreSetUp(t *testing.T) {
 	db := open(t, filepath.Join(t.TempDir(), "platform.db"))
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "synchronous": "2",
+		"journal_mode": "wal",
+		"foreign_keys": "1",
+		"busy_timeout": "5000",
+		"synchronous":  "2",
 	} {
 		var got string
 		require.NoError(t, db.Get(t.Context(), "test.pragma", &got, `PRAGMA `+pragma))
@@ -92,6 +98,7 @@ func size(t *testing.T, path string) int64 {
 	if os.IsNotExist(err) {
 		return 0
 	}
+
 	require.NoError(t, err)
 	return info.Size()
 }

@@ -9,7 +9,7 @@ import (
 // age is when something was read, and with the options how long it is good.
 type age struct{ read time.Time }
 
-// fresh tells whether to serve without asking: what is younger than TTL, and for
+// fresh reports whether to serve without asking: what is younger than TTL, and for
 // longer while every change is told of, for then it would have been forgotten.
 func (a age) fresh(o *Options, now time.Time) bool {
 	if now.Before(a.read.Add(o.TTL)) {

@@ -37,9 +37,10 @@ type Changes interface {
 
 // Options are the cache's bounds; zero values are replaced by the defaults named.
 type Options struct {
-	TTL         time.Duration // how old an entry may be: 5 s
-	ToldTTL     time.Duration // how old while Changes tells of changes: 1 min
-	NegativeTTL time.Duration // how long "there is none" is remembered, and how soon a source that is away is asked again: 1 s
+	TTL     time.Duration // how old an entry may be: 5 s
+	ToldTTL time.Duration // how old while Changes tells of changes: 1 min
+	// how long "there is none" is remembered, and how soon a source that is away is asked again: 1 s
+	NegativeTTL time.Duration
 	Stale       time.Duration // how much longer an entry serves while the source is away: 1 min
 	LoadTimeout time.Duration // how long one load may take: 1 s
 	Size        int           // applications kept at most, and as many answers that there is none: 10,000
@@ -75,9 +76,13 @@ type entry struct {
 // change them.
 func New(source Source, opts Options) *Cache {
 	c := &Cache{
-		source: source, opts: opts.withDefaults(), flight: &singleflight.Group{},
-		known: map[string]entry{}, unknown: map[string]time.Time{},
+		source:  source,
+		opts:    opts.withDefaults(),
+		flight:  &singleflight.Group{},
+		known:   map[string]entry{},
+		unknown: map[string]time.Time{},
 	}
+
 	c.stats.Export(opts.of("applications"), c.size)
 	c.opts.subscribe(func(clientID string) {
 		if clientID == "" {
@@ -86,6 +91,7 @@ func New(source Source, opts Options) *Cache {
 			c.Invalidate(clientID)
 		}
 	})
+
 	return c
 }
 
@@ -106,9 +112,11 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Stale, time.Minute)
 	setDefault(&o.LoadTimeout, time.Second)
 	setDefault(&o.Size, 10_000)
+
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+
 	return o
 }
 
@@ -127,6 +135,7 @@ func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Ap
 	until, unknown := c.unknown[clientID]
 	flight := c.flight
 	c.mu.RUnlock()
+
 	switch {
 	case known && (e.fresh(&c.opts, now) || now.Before(e.until)):
 		c.stats.Hit()
@@ -167,12 +176,14 @@ func (c *Cache) read(ctx context.Context, clientID string) (*directory.Applicati
 	c.mu.RUnlock()
 	app, err := c.source.Application(ctx, clientID)
 	now := c.opts.Now()
+
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		c.stats.Failed()
 	}
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
+
 	switch {
 	case epoch != c.epoch:
 		// Somebody said meanwhile that it has changed: good for those who asked
@@ -213,6 +224,7 @@ func (c *Cache) stale(clientID string, now time.Time, cause error) (*directory.A
 	if !ok || !now.Before(e.end(&c.opts)) {
 		return nil, cause
 	}
+
 	e.until = earlier(now.Add(c.opts.NegativeTTL), e.end(&c.opts))
 	c.known[clientID] = e
 	return e.app, nil
@@ -224,6 +236,7 @@ func makeRoom[T any](m map[string]T, clientID string, size int) {
 	if _, there := m[clientID]; there || len(m) < size {
 		return
 	}
+
 	for id := range m {
 		delete(m, id)
 		return
@@ -232,7 +245,7 @@ func makeRoom[T any](m map[string]T, clientID string, size int) {
 
 func away(err error) bool {
 	var u interface{ Unavailable() bool }
-	return errors.As(err, &u) && u.Unavailable() || errors.Is(err, context.DeadlineExceeded)
+	return (errors.As(err, &u) && u.Unavailable()) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Invalidate forgets one application: the next look-up reads it anew, and what

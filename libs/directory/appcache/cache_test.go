@@ -36,20 +36,24 @@ type world struct {
 }
 
 // errAway is what a database that cannot be reached answers.
-var errAway = fmt.Errorf("wrapped: %w", &database.Error{Name: "applications.find", Kind: database.KindUnavailable, Err: errors.New("no route")})
+var errAway = fmt.Errorf("wrapped: %w",
+	&database.Error{Name: "applications.find", Kind: database.KindUnavailable, Err: errors.New("no route")})
 
 var errBroken = errors.New("a mistake in a statement")
 
 func (w *world) Application(ctx context.Context, clientID string) (*directory.Application, error) {
 	w.loads.Add(1)
+
 	if w.gate != nil {
 		if err := w.gate(ctx); err != nil {
 			return nil, err
 		}
 	}
+
 	if f, ok := w.err.Load().(func() error); ok && f() != nil {
 		return nil, f()
 	}
+
 	return w.store.Application(ctx, clientID)
 }
 
@@ -59,9 +63,11 @@ func newWorld(t *testing.T, opts appcache.Options, clientIDs ...string) *world {
 	t.Helper()
 	db := testkit.SQLite(t)
 	w := &world{clock: testkit.NewClock(start), store: sqlstore.NewApplications(db)}
+
 	for _, id := range clientIDs {
 		save(t, db, id, id)
 	}
+
 	opts.Now = w.clock.Now
 	opts.LoadTimeout = time.Minute // the clock on the wall, which a busy machine makes go fast
 	w.Cache = appcache.New(w, opts)
@@ -71,7 +77,12 @@ func newWorld(t *testing.T, opts appcache.Options, clientIDs ...string) *world {
 func save(t *testing.T, db *database.DB, clientID, name string) {
 	t.Helper()
 	require.NoError(t, sqlstore.NewOperator(db).Tx(t.Context(), func(out *sqlstore.Writer) error {
-		return out.SaveApplication(t.Context(), &directory.Application{ClientID: clientID, Name: name, Type: directory.Web, ScopeLevel: directory.Global}, start)
+		return out.SaveApplication(t.Context(), &directory.Application{
+			ClientID:   clientID,
+			Name:       name,
+			Type:       directory.Web,
+			ScopeLevel: directory.Global,
+		}, start)
 	}))
 }
 
@@ -122,9 +133,11 @@ func TestInventedIDsDoNotFillTheMemory(t *testing.T) {
 	w := newWorld(t, appcache.Options{Size: 2}, "app_a", "app_b")
 	w.requireKnown(t, "app_a", 1)
 	w.requireKnown(t, "app_b", 1)
+
 	for i := range 100 {
 		w.requireError(t, fmt.Sprint("invented_", i), directory.ErrNotFound, 1)
 	}
+
 	w.requireKnown(t, "app_a", 0)
 	w.requireKnown(t, "app_b", 0)
 	again := int64(0)
@@ -133,6 +146,7 @@ func TestInventedIDsDoNotFillTheMemory(t *testing.T) {
 		require.ErrorIs(t, err, directory.ErrNotFound)
 		again += loads
 	}
+
 	require.GreaterOrEqual(t, again, int64(98), "two are remembered at most")
 
 	long := strings.Repeat("x", 129)
@@ -150,6 +164,7 @@ func TestNoMoreApplicationsThanSizeAreKept(t *testing.T) {
 			total += loads
 		}
 	}
+
 	require.Greater(t, total, int64(3))
 }
 
@@ -160,6 +175,7 @@ func TestErrorsAreNotRemembered(t *testing.T) {
 		w.requireError(t, "app_a", err, 1)
 		w.requireError(t, "app_a", err, 1)
 	}
+
 	w.fail(nil)
 	w.requireKnown(t, "app_a", 1)
 }
@@ -233,6 +249,7 @@ func TestWhatWasReadBeforeAnInvalidationIsNotKept(t *testing.T) {
 				}
 				return nil
 			}
+
 			before := make(chan error, 1)
 			go func() {
 				_, err := w.Cache.Application(context.WithoutCancel(t.Context()), "app_a")
@@ -258,6 +275,7 @@ func TestManyWhoMissAtOnceMakeOneLoad(t *testing.T) {
 			<-time.After(time.Second) // by the clock of the bubble
 			return app, nil
 		}), appcache.Options{})
+
 		var done sync.WaitGroup
 		for range 50 {
 			done.Go(func() {
@@ -266,6 +284,7 @@ func TestManyWhoMissAtOnceMakeOneLoad(t *testing.T) {
 				require.Same(t, app, got)
 			})
 		}
+
 		done.Wait()
 		require.Equal(t, 1, loads)
 	})
@@ -282,6 +301,7 @@ func TestTheFirstCallerMayGiveUpAndTheOthersStillGetTheirAnswer(t *testing.T) {
 				return app, nil
 			}
 		}), appcache.Options{})
+
 		first, giveUp := context.WithCancel(t.Context())
 		gaveUp := make(chan error, 1)
 		go func() {
@@ -333,9 +353,10 @@ func TestEverythingAtOnce(t *testing.T) {
 			for n := range 100 {
 				id := fmt.Sprint("app_", (i+n)%6)
 				app, err := w.Cache.Application(t.Context(), id)
-				if err == nil && app.ClientID != id || err != nil && !errors.Is(err, directory.ErrNotFound) {
+				if (err == nil && app.ClientID != id) || (err != nil && !errors.Is(err, directory.ErrNotFound)) {
 					t.Errorf("%s: %v, %v", id, app, err) // not require: it must not end this goroutine
 				}
+
 				switch {
 				case i == 0:
 					w.Invalidate(id)
@@ -347,6 +368,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			}
 		})
 	}
+
 	done.Wait()
 }
 

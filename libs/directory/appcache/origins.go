@@ -56,16 +56,18 @@ func (o *Origins) size() int {
 	return len(o.known)
 }
 
-// Known tells whether any application has the origin.
+// Known reports whether any application has the origin.
 func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	now := o.opts.Now()
 	o.mu.RLock()
 	known, fresh := o.known[origin], o.known != nil && (o.age.fresh(&o.opts, now) || now.Before(o.until))
 	o.mu.RUnlock()
+
 	if fresh {
 		o.stats.Hit()
 		return known, nil
 	}
+
 	o.stats.Miss()
 	done := o.flight.DoChan("", func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.opts.LoadTimeout)
@@ -92,6 +94,7 @@ func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 	now := o.opts.Now()
 	o.mu.Lock()
 	defer o.mu.Unlock()
+
 	if err != nil {
 		o.stats.Failed()
 		if !away(err) || o.known == nil || !now.Before(o.age.end(&o.opts)) {
@@ -100,12 +103,15 @@ func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 		o.until = earlier(now.Add(o.opts.NegativeTTL), o.age.end(&o.opts))
 		return o.known, nil
 	}
+
 	fresh := make(map[string]bool, len(list))
 	for _, origin := range list {
 		fresh[origin] = true
 	}
+
 	if epoch == o.epoch { // else good for those who asked before, not from now on
 		o.known, o.age = fresh, age{read: now}
 	}
+
 	return fresh, nil
 }

@@ -40,6 +40,7 @@ func TestOriginsAreReadOnceInAWhile(t *testing.T) {
 		require.True(t, known("https://a.test"))
 		require.False(t, known("https://b.test"), "nor does an unknown one cost a read")
 	}
+
 	require.EqualValues(t, 1, source.asked.Load())
 	source.list = []string{"https://b.test"}
 	clock.Advance(5 * time.Second)
@@ -59,11 +60,13 @@ func TestOriginsServeAWhileWhileTheSourceIsAway(t *testing.T) {
 
 	source.err = errAway
 	clock.Advance(5 * time.Second)
+
 	for range 10 {
 		ok, err := origins.Known(t.Context(), "https://a.test")
 		require.NoError(t, err)
 		require.True(t, ok)
 	}
+
 	require.EqualValues(t, 3, source.asked.Load(), "one try, then a moment's rest")
 	source.err = errBroken
 	clock.Advance(time.Second)

@@ -50,11 +50,13 @@ func TestWhoeverIsToldOfChangesAsksLessOften(t *testing.T) {
 	h := &herald{told: start}
 	w := newWorld(t, appcache.Options{Changes: h}, "app_a")
 	w.requireKnown(t, "app_a", 1)
+
 	for range 11 {
 		w.clock.Advance(5 * time.Second)
 		h.toldUntil(w.clock.Now())
 		w.requireKnown(t, "app_a", 0)
 	}
+
 	w.clock.Advance(5 * time.Second)
 	h.toldUntil(w.clock.Now())
 	w.requireKnown(t, "app_a", 1) // a minute is enough, whatever is told
@@ -118,6 +120,7 @@ func TestOriginsAreForgottenWhenAnApplicationChanges(t *testing.T) {
 		require.NoError(t, err)
 		return ok
 	}
+
 	require.True(t, known("https://a.test"))
 	clock.Advance(changes.Bound - time.Microsecond)
 	require.True(t, known("https://a.test"))

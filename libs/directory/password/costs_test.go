@@ -25,6 +25,7 @@ func TestEveryCheckIsTheSameWorkWhateverTheHash(t *testing.T) {
 		require.NoError(t, err)
 		hashes[fmt.Sprint(cost)] = hash
 	}
+
 	for _, defaults := range classes { // and whichever is the default, today or tomorrow
 		h := hasher(t, password.Options{Params: defaults})
 		h.Stored(classes)
@@ -32,6 +33,7 @@ func TestEveryCheckIsTheSameWorkWhateverTheHash(t *testing.T) {
 		for _, cost := range classes {
 			sum += cost.Cost()
 		}
+
 		for name, hash := range hashes {
 			for _, typed := range []string{"right", "wrong"} {
 				work, spent := h.Work(), h.Spent()
@@ -74,7 +76,9 @@ func TestACostIsReadAsItIsStored(t *testing.T) {
 
 // The time of a check beside that of the hash alone, for hashes of three costs and for none.
 func BenchmarkVerify(b *testing.B) {
-	costs := []password.Params{{Memory: 4096, Time: 3, Threads: 1}, {Memory: 19456, Time: 2, Threads: 1}, {Memory: 65536, Time: 3, Threads: 4}}
+	costs := []password.Params{
+		{Memory: 4096, Time: 3, Threads: 1}, {Memory: 19456, Time: 2, Threads: 1}, {Memory: 65536, Time: 3, Threads: 4},
+	}
 	h, err := password.New(password.Options{})
 	require.NoError(b, err)
 	h.Stored(costs)
@@ -82,9 +86,11 @@ func BenchmarkVerify(b *testing.B) {
 	for _, cost := range costs {
 		own, err := password.New(password.Options{Params: cost})
 		require.NoError(b, err)
-		hashes[fmt.Sprintf("m=%d,t=%d,p=%d", cost.Memory, cost.Time, cost.Threads)], err = own.Hash(b.Context(), "right")
+		hashes[fmt.Sprintf("m=%d,t=%d,p=%d", cost.Memory, cost.Time, cost.Threads)], err = own.Hash(b.Context(),
+			"right")
 		require.NoError(b, err)
 	}
+
 	for name, hash := range hashes {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

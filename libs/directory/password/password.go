@@ -61,15 +61,19 @@ func New(o Options) (*Hasher, error) {
 	if o.Params == (Params{}) {
 		o.Params = defaultParams
 	}
+
 	if o.Slots <= 0 {
 		o.Slots = runtime.GOMAXPROCS(0)
 	}
+
 	if o.Queue <= 0 {
 		o.Queue = 32 * o.Slots
 	}
+
 	if o.Random == nil {
 		o.Random = rand.Reader
 	}
+
 	h := &Hasher{
 		params: o.Params,
 		random: o.Random,
@@ -78,6 +82,7 @@ func New(o Options) (*Hasher, error) {
 	if err := Validate(h.dummy(o.Params).String()); err != nil {
 		return nil, err
 	}
+
 	h.Stored(nil)
 
 	return h, nil
@@ -95,6 +100,7 @@ func (h *Hasher) HashFrom(ctx context.Context, caller limits.Caller, password st
 	if len(password) > MaxLength {
 		return "", ErrTooLong
 	}
+
 	p := parsed{Params: h.params, salt: make([]byte, saltLength)}
 	if _, err := io.ReadFull(h.random, p.salt); err != nil {
 		return "", fmt.Errorf("password: read randomness: %w", err)
@@ -104,6 +110,7 @@ func (h *Hasher) HashFrom(ctx context.Context, caller limits.Caller, password st
 	if err != nil {
 		return "", err
 	}
+
 	defer leave()
 	p.key = h.derive(p, norm.NFC.String(password), keyLength)
 
@@ -127,6 +134,7 @@ func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, pas
 	if len(password) > MaxLength {
 		return false, ErrTooLong
 	}
+
 	want := h.dummy(h.params)
 	if hash != "" {
 		var err error
@@ -134,12 +142,14 @@ func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, pas
 			return false, err
 		}
 	}
+
 	costs := h.meet(want.Params)
 
 	leave, err := h.enter(ctx, caller)
 	if err != nil {
 		return false, err
 	}
+
 	defer leave()
 
 	right := false
@@ -148,6 +158,7 @@ func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, pas
 		if cost == want.Params {
 			of = want
 		}
+
 		for _, form := range forms(password) {
 			key := h.derive(of, form, len(of.key))
 			if cost == want.Params && subtle.ConstantTimeCompare(key, of.key) == 1 {
@@ -200,6 +211,7 @@ func (h *Hasher) enter(ctx context.Context, caller limits.Caller) (leave func(),
 	if err == nil {
 		err = ctx.Err()
 	}
+
 	switch {
 	case errors.Is(err, fair.ErrFull):
 		ticket.Leave()
@@ -216,5 +228,6 @@ func (h *Hasher) derive(p parsed, password string, length int) []byte {
 	h.hashes.Add(1)
 	h.spent.Add(p.Cost())
 
-	return argon2.IDKey([]byte(password), p.salt, p.Time, p.Memory, p.Threads, uint32(length)) //nolint:gosec // at most 64
+	return argon2.IDKey([]byte(password), p.salt, p.Time, p.Memory, p.Threads,
+		uint32(length)) //nolint:gosec // at most 64
 }

@@ -33,6 +33,7 @@ func TestAHashVerifiesOnlyItsOwnPassword(t *testing.T) {
 	hash, err := h.Hash(t.Context(), "correct horse battery staple")
 	require.NoError(t, err)
 	require.NoError(t, password.Validate(hash))
+
 	for typed, want := range map[string]bool{
 		"correct horse battery staple":  true,
 		"correct horse battery staple ": false,
@@ -75,6 +76,7 @@ func TestAPasswordIsTheSameHoweverItsLettersAreComposed(t *testing.T) {
 		require.NoError(t, err)
 		work = append(work, h.Work()-before)
 	}
+
 	require.Equal(t, work[0], work[1], "whether there is an account does not show")
 }
 
@@ -91,7 +93,8 @@ func TestTheSamePasswordHashesDifferentlyEachTime(t *testing.T) {
 // echo -n password | argon2 somesalt -id -t 2 -k 65536 -p 1 -l 24 -v 13.
 func TestAHashOfTheReferenceImplementationVerifies(t *testing.T) {
 	h := hasher(t, password.Options{Params: cheap})
-	ok, err := h.Verify(t.Context(), "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
+	ok, err := h.Verify(t.Context(),
+		"$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "password")
 	require.NoError(t, err)
 	require.True(t, ok)
 }
@@ -132,27 +135,29 @@ func TestAHashOfAnyOtherCostNeedsAnUpgrade(t *testing.T) {
 func TestHashesThatMayNotBeStored(t *testing.T) {
 	const salted = "$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	require.NoError(t, password.Validate("$argon2id$v=19$m=262144,t=10,p=4"+salted))
+
 	for name, hash := range map[string]string{
-		"empty":                      "",
-		"a plain password":           "hunter2",
-		"bcrypt":                     "$2y$10$abcdefghijklmnopqrstuv",
-		"argon2i":                    "$argon2i$v=19$m=19456,t=2,p=1" + salted,
-		"an older version":           "$argon2id$v=16$m=19456,t=2,p=1" + salted,
-		"too much memory":            "$argon2id$v=19$m=262145,t=2,p=1" + salted,
-		"too many passes":            "$argon2id$v=19$m=19456,t=11,p=1" + salted,
-		"too many threads":           "$argon2id$v=19$m=19456,t=2,p=5" + salted,
-		"no passes":                  "$argon2id$v=19$m=19456,t=0,p=1" + salted,
-		"no threads":                 "$argon2id$v=19$m=19456,t=2,p=0" + salted,
-		"too little memory":          "$argon2id$v=19$m=7,t=2,p=1" + salted,
-		"a number that overflows":    "$argon2id$v=19$m=99999999999999999999,t=2,p=1" + salted,
-		"a sign":                     "$argon2id$v=19$m=+19456,t=2,p=1" + salted,
-		"a leading zero":             "$argon2id$v=19$m=019456,t=2,p=1" + salted,
-		"another order":              "$argon2id$v=19$t=2,m=19456,p=1" + salted,
-		"a short salt":               "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-		"a short key":                "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZXNhbHQ",
-		"padding":                    "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ=$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
-		"something behind":           "$argon2id$v=19$m=19456,t=2,p=1" + salted + "$x",
-		"a kilobyte":                 "$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("A", 1024) + "$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"empty":                   "",
+		"a plain password":        "hunter2",
+		"bcrypt":                  "$2y$10$abcdefghijklmnopqrstuv",
+		"argon2i":                 "$argon2i$v=19$m=19456,t=2,p=1" + salted,
+		"an older version":        "$argon2id$v=16$m=19456,t=2,p=1" + salted,
+		"too much memory":         "$argon2id$v=19$m=262145,t=2,p=1" + salted,
+		"too many passes":         "$argon2id$v=19$m=19456,t=11,p=1" + salted,
+		"too many threads":        "$argon2id$v=19$m=19456,t=2,p=5" + salted,
+		"no passes":               "$argon2id$v=19$m=19456,t=0,p=1" + salted,
+		"no threads":              "$argon2id$v=19$m=19456,t=2,p=0" + salted,
+		"too little memory":       "$argon2id$v=19$m=7,t=2,p=1" + salted,
+		"a number that overflows": "$argon2id$v=19$m=99999999999999999999,t=2,p=1" + salted,
+		"a sign":                  "$argon2id$v=19$m=+19456,t=2,p=1" + salted,
+		"a leading zero":          "$argon2id$v=19$m=019456,t=2,p=1" + salted,
+		"another order":           "$argon2id$v=19$t=2,m=19456,p=1" + salted,
+		"a short salt":            "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"a short key":             "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$c29tZXNhbHQ",
+		"padding":                 "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ=$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+		"something behind":        "$argon2id$v=19$m=19456,t=2,p=1" + salted + "$x",
+		"a kilobyte": "$argon2id$v=19$m=19456,t=2,p=1$" + strings.Repeat("A", 1024) +
+			"$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
 		"a cost with a fourth field": "$argon2id$v=19$m=19456,t=2,p=1,x=1" + salted,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -168,6 +173,7 @@ func TestMoreCallersThanSlotsAndQueueHearThatItIsBusy(t *testing.T) {
 	for i := range errs {
 		wg.Go(func() { _, errs[i] = h.Verify(t.Context(), "", "x") })
 	}
+
 	wg.Wait()
 	var busy, done int
 	for _, err := range errs {
@@ -179,6 +185,7 @@ func TestMoreCallersThanSlotsAndQueueHearThatItIsBusy(t *testing.T) {
 			busy++
 		}
 	}
+
 	require.Equal(t, len(errs), busy+done)
 	require.Positive(t, busy)
 	require.EqualValues(t, done, h.Work())
@@ -194,7 +201,8 @@ func TestOneNetworkLeavesRoomForOthers(t *testing.T) {
 	var busy atomic.Int32
 	inside := make(chan struct{}, 40)
 	for i := range cap(inside) {
-		from := limits.Caller{Address: netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i))} // a /64 each, of one /48
+		// a /64 each, of one /48
+		from := limits.Caller{Address: netip.MustParseAddr(fmt.Sprintf("2001:db8:1:%x::1", i))}
 		wg.Go(func() {
 			_, err := h.VerifyFrom(t.Context(), from, "", "x")
 			if errors.Is(err, password.ErrBusy) {
@@ -203,15 +211,18 @@ func TestOneNetworkLeavesRoomForOthers(t *testing.T) {
 			inside <- struct{}{}
 		})
 	}
+
 	for range 20 { // turned away: the queue is full
 		<-inside
 	}
+
 	for _, other := range []string{"2001:db8:2::1", "2001:db9::1", "192.0.2.1", "198.51.100.1"} {
 		wg.Go(func() {
 			_, err := h.HashFrom(t.Context(), limits.Caller{Address: netip.MustParseAddr(other)}, "x")
 			assert.NoError(t, err)
 		})
 	}
+
 	wg.Wait()
 	require.Positive(t, busy.Load())
 	_, err := h.Verify(t.Context(), "", "x")

@@ -49,7 +49,7 @@ func (p parsed) String() string {
 		b64.EncodeToString(p.salt), b64.EncodeToString(p.key))
 }
 
-// Validate tells whether hash may be stored: an argon2id PHC string
+// Validate reports whether hash may be stored: an argon2id PHC string
 // ("$argon2id$v=19$m=19456,t=2,p=1$salt$key") with m at most 256 MiB, t at most
 // 10 and p at most 4. The error wraps ErrFormat and says which rule is broken,
 // without the hash.
@@ -64,19 +64,26 @@ func parse(hash string) (parsed, error) {
 	if len(hash) > 512 || len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
 		return p, fmt.Errorf("%w: it must look like $argon2id$v=19$m=…,t=…,p=…$salt$key", ErrFormat)
 	}
+
 	if parts[2] != "v="+strconv.Itoa(argon2.Version) {
 		return p, fmt.Errorf("%w: only version %d is supported", ErrFormat, argon2.Version)
 	}
+
 	if err := p.parseCost(parts[3]); err != nil {
 		return p, err
 	}
+
 	var err error
-	if p.salt, err = base64.RawStdEncoding.Strict().DecodeString(parts[4]); err != nil || len(p.salt) < 8 || len(p.salt) > 64 {
+	if p.salt, err = base64.RawStdEncoding.Strict().DecodeString(parts[4]); err != nil || len(p.salt) < 8 ||
+		len(p.salt) > 64 {
 		return p, fmt.Errorf("%w: the salt must be 8 to 64 bytes of unpadded base64", ErrFormat)
 	}
-	if p.key, err = base64.RawStdEncoding.Strict().DecodeString(parts[5]); err != nil || len(p.key) < 16 || len(p.key) > 64 {
+
+	if p.key, err = base64.RawStdEncoding.Strict().DecodeString(parts[5]); err != nil || len(p.key) < 16 ||
+		len(p.key) > 64 {
 		return p, fmt.Errorf("%w: the key must be 16 to 64 bytes of unpadded base64", ErrFormat)
 	}
+
 	return p, nil
 }
 
@@ -85,6 +92,7 @@ func (p *parsed) parseCost(s string) error {
 	if len(fields) != 3 {
 		return fmt.Errorf("%w: the cost must read m=…,t=…,p=…", ErrFormat)
 	}
+
 	var values [3]uint64
 	for i, name := range [3]string{"m=", "t=", "p="} {
 		digits, ok := strings.CutPrefix(fields[i], name)
@@ -94,6 +102,7 @@ func (p *parsed) parseCost(s string) error {
 		}
 		values[i] = value
 	}
+
 	switch m, t, threads := values[0], values[1], values[2]; {
 	case m > MaxMemory:
 		return fmt.Errorf("%w: m is more than %d KiB", ErrFormat, MaxMemory)

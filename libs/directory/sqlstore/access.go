@@ -20,16 +20,20 @@ func AccessEnds(user, tenant, client string) string {
 	if user != "" {
 		parts = append(parts, count(user, `''`, `''`))
 	}
+
 	if tenant != "" {
 		parts = append(parts, count(`''`, tenant, `''`))
 	}
+
 	if user != "" && tenant != "" {
 		// No tenant is chosen yet: the first part has counted already.
 		parts = append(parts, `CASE WHEN `+tenant+` = '' THEN 0 ELSE `+count(user, tenant, `''`)+` END`)
 	}
+
 	if client != "" {
 		parts = append(parts, count(`''`, `''`, client))
 	}
+
 	return `(` + strings.Join(parts, ` + `) + `)`
 }
 
@@ -44,6 +48,7 @@ func Stands(alias string) string {
     JOIN applications a ON a.client_id = ` + column("client_id") + `
     WHERE u.id = ` + column("user_id") + ` AND t.id = ` + column("tenant_id") + `
       AND u.disabled_at IS NULL AND t.disabled_at IS NULL AND a.disabled_at IS NULL
-      AND NOT (t.sso_only AND (CAST(` + column("amr") + ` AS text) LIKE '%"` + oauth.AMRPassword + `"%' OR CAST(` + column("amr") + ` AS text) = '[]')))
+      AND NOT (t.sso_only AND (CAST(` + column("amr") + ` AS text) LIKE '%"` + oauth.AMRPassword + `"%' OR CAST(` +
+		column("amr") + ` AS text) = '[]')))
   AND ` + column("ends") + ` = ` + AccessEnds(column("user_id"), column("tenant_id"), column("client_id"))
 }

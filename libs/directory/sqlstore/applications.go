@@ -74,22 +74,42 @@ type applicationRow struct {
 
 func (r *applicationRow) application() *directory.Application {
 	app := &directory.Application{
-		ClientID: r.ClientID, Name: r.Name, Type: directory.ApplicationType(r.Type), ScopeLevel: directory.ScopeLevel(r.ScopeLevel),
-		TenantID: r.TenantID, RedirectURIs: r.RedirectURIs.V, PostLogoutRedirectURIs: r.PostLogoutRedirectURIs.V,
-		BackchannelLogoutURI: r.BackchannelLogoutURI, Grants: r.Grants.V, Scopes: r.Scopes.V, Audiences: r.Audiences.V,
-		DefaultAudience: r.DefaultAudience, ResourcesServed: r.ResourcesServed.V, FirstParty: r.FirstParty,
-		AllowLocalhostRedirect: r.AllowLocalhostRedirect, IDTokenClaims: r.IDTokenClaims, DeviceRequiresAuth: r.DeviceRequiresAuth,
-		TokenEndpointAudience: r.TokenEndpointAudience,
-		AccessTokenAlg:        r.AccessTokenAlg, IDTokenAlg: r.IDTokenAlg, AccessTokenTTL: microseconds(r.AccessTokenTTL),
-		RefreshTokenTTL: microseconds(r.RefreshTokenTTL), RefreshIdleTTL: microseconds(r.RefreshIdleTTL),
-		CORSOrigins: r.CORSOrigins.V, JWKS: r.JWKS.V, JWKSURI: r.JWKSURI, Active: r.Active,
-		AllowUndottedSchemes: r.AllowUndottedSchemes,
-		Development:          r.Development, InitiateLoginURI: r.InitiateLoginURI,
+		ClientID:               r.ClientID,
+		Name:                   r.Name,
+		Type:                   directory.ApplicationType(r.Type),
+		ScopeLevel:             directory.ScopeLevel(r.ScopeLevel),
+		TenantID:               r.TenantID,
+		RedirectURIs:           r.RedirectURIs.V,
+		PostLogoutRedirectURIs: r.PostLogoutRedirectURIs.V,
+		BackchannelLogoutURI:   r.BackchannelLogoutURI,
+		Grants:                 r.Grants.V,
+		Scopes:                 r.Scopes.V,
+		Audiences:              r.Audiences.V,
+		DefaultAudience:        r.DefaultAudience,
+		ResourcesServed:        r.ResourcesServed.V,
+		FirstParty:             r.FirstParty,
+		AllowLocalhostRedirect: r.AllowLocalhostRedirect,
+		IDTokenClaims:          r.IDTokenClaims,
+		DeviceRequiresAuth:     r.DeviceRequiresAuth,
+		TokenEndpointAudience:  r.TokenEndpointAudience,
+		AccessTokenAlg:         r.AccessTokenAlg,
+		IDTokenAlg:             r.IDTokenAlg,
+		AccessTokenTTL:         microseconds(r.AccessTokenTTL),
+		RefreshTokenTTL:        microseconds(r.RefreshTokenTTL),
+		RefreshIdleTTL:         microseconds(r.RefreshIdleTTL),
+		CORSOrigins:            r.CORSOrigins.V,
+		JWKS:                   r.JWKS.V,
+		JWKSURI:                r.JWKSURI,
+		Active:                 r.Active,
+		AllowUndottedSchemes:   r.AllowUndottedSchemes,
+		Development:            r.Development,
+		InitiateLoginURI:       r.InitiateLoginURI,
 	}
 	if r.RefreshGrace != nil {
 		grace := microseconds(*r.RefreshGrace)
 		app.RefreshGrace = &grace
 	}
+
 	return app
 }
 
@@ -114,18 +134,23 @@ func (a *Applications) Application(ctx context.Context, clientID string) (*direc
 	if err != nil {
 		return nil, notFound(err)
 	}
+
 	app := row.application()
 	if !a.secrets || app.Public() {
 		return app, nil
 	}
+
 	var secrets []secretRow
-	err = a.db.Select(ctx, "application_secrets.list", &secrets, selectSecrets+` WHERE client_id = $1 ORDER BY created_at, id`, clientID)
+	err = a.db.Select(ctx, "application_secrets.list", &secrets,
+		selectSecrets+` WHERE client_id = $1 ORDER BY created_at, id`, clientID)
 	if err != nil {
 		return nil, err
 	}
+
 	for i := range secrets {
 		app.Secrets = append(app.Secrets, secrets[i].secret())
 	}
+
 	return app, nil
 }
 
@@ -142,6 +167,7 @@ func (a *Applications) Enabled(ctx context.Context) ([]*directory.Application, e
 	for i := range rows {
 		apps[i] = rows[i].application()
 	}
+
 	return apps, nil
 }
 

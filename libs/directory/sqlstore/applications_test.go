@@ -14,7 +14,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-func saveApplication(t *testing.T, db *database.DB, app *directory.Application, secrets ...directory.ApplicationSecret) {
+func saveApplication(
+	t *testing.T, db *database.DB, app *directory.Application, secrets ...directory.ApplicationSecret,
+) {
 	t.Helper()
 	operate(t, db, func(w *sqlstore.Writer) error {
 		return first(
@@ -31,16 +33,19 @@ func TestAnApplicationIsReadAsSaved(t *testing.T) {
 		off := webApplication("app_off")
 		grace := 10 * time.Second
 		off.RefreshGrace = &grace
+
 		for _, want := range []*directory.Application{fullApplication(), bareApplication("app_bare"), off} {
 			saveApplication(t, db, want)
 			got, err := store.Application(t.Context(), want.ClientID)
 			require.NoError(t, err)
 			requireApplication(t, want, got)
 		}
+
 		for _, id := range []string{"app_none", "", "APP_FULL"} {
 			_, err := store.Application(t.Context(), id)
 			require.ErrorIs(t, err, directory.ErrNotFound)
 		}
+
 		operate(t, db, func(w *sqlstore.Writer) error { return w.DisableApplication(t.Context(), "app_bare", later) })
 		got, err := store.Application(t.Context(), "app_bare")
 		require.NoError(t, err)
@@ -106,6 +111,7 @@ func TestOnlyThoseWhoAskForSecretsReadThem(t *testing.T) {
 			require.NoError(t, err)
 			require.Nil(t, app.Secrets)
 		}
+
 		_, err := with.Application(t.Context(), "app_unknown")
 		require.ErrorIs(t, err, directory.ErrNotFound)
 	})

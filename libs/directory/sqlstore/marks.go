@@ -55,15 +55,19 @@ func (r *Reader) Marks(ctx context.Context, kind Kind, ids []string) (Marks, err
 	if len(ids) == 0 {
 		return marks, nil
 	}
+
 	in, args := database.In(2, ids)
 	query := `SELECT id, field, set_by, value FROM directory_marks WHERE kind = $1 AND id ` + in
 	var rows []Mark
-	if err := r.db.Select(ctx, "directory_marks.list", &rows, query, append([]any{string(kind)}, args...)...); err != nil {
+	if err := r.db.Select(ctx, "directory_marks.list", &rows, query,
+		append([]any{string(kind)}, args...)...); err != nil {
 		return nil, err
 	}
+
 	for _, row := range rows {
 		marks[[3]string{row.ID, row.Field, row.By}] = row.Value
 	}
+
 	return marks, nil
 }
 
@@ -100,7 +104,8 @@ func (r *Reader) DisabledAt(ctx context.Context, kind Kind, id string) (time.Tim
 // that others refer to stay, and what was said about it can still be read.
 func (w *Writer) Disable(ctx context.Context, kind Kind, id string, at time.Time) (bool, error) {
 	of := disabling[kind]
-	query := `UPDATE ` + of.table + ` SET disabled_at = $2, updated_at = $2 WHERE ` + of.key + ` = $1 AND disabled_at IS NULL`
+	query := `UPDATE ` + of.table + ` SET disabled_at = $2, updated_at = $2 WHERE ` + of.key +
+		` = $1 AND disabled_at IS NULL`
 	n, err := w.tx.Exec(ctx, of.table+".disable", query, id, database.At(at))
 	return n > 0, err
 }

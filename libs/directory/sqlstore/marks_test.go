@@ -14,8 +14,14 @@ import (
 func TestMarksRememberWhatEachSideLastSet(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		mark := func(id, by, value string) sqlstore.Mark {
-			return sqlstore.Mark{ID: id, Field: sqlstore.FieldPassword, By: by, Value: value}
+			return sqlstore.Mark{
+				ID:    id,
+				Field: sqlstore.FieldPassword,
+				By:    by,
+				Value: value,
+			}
 		}
+
 		operate(t, db, func(w *sqlstore.Writer) error {
 			for _, m := range []sqlstore.Mark{
 				mark("usr_a", sqlstore.ByApply, "first"),
@@ -55,6 +61,7 @@ func TestAPasswordIsReplacedOnlyWhereItIsStillTheSame(t *testing.T) {
 			})
 			return done
 		}
+
 		require.True(t, replace(ada.ID, "$hash$1", "$hash$2"))
 		require.False(t, replace(ada.ID, "$hash$1", "$hash$3"))
 		require.False(t, replace(ada.ID, "", "$hash$3"), "there is one")
@@ -71,6 +78,7 @@ func TestWhenSomethingWasDisabled(t *testing.T) {
 			require.NoError(t, err)
 			return at
 		}
+
 		disable := func(at time.Time) (done bool) {
 			operate(t, db, func(w *sqlstore.Writer) (err error) {
 				done, err = w.Disable(t.Context(), sqlstore.KindUser, ada.ID, at)
@@ -78,6 +86,7 @@ func TestWhenSomethingWasDisabled(t *testing.T) {
 			})
 			return done
 		}
+
 		require.True(t, disabledAt().IsZero())
 		require.True(t, disable(start))
 		require.False(t, disable(later), "it is off already")
@@ -94,6 +103,7 @@ func TestActivePeopleAreListedInPages(t *testing.T) {
 		require.Equal(t, []sqlstore.ActiveUser{{ID: ada.ID, Email: ada.Email}}, first)
 		rest, err := r.ActiveUsers(t.Context(), first[0].Email, 10)
 		require.NoError(t, err)
+
 		for _, u := range rest {
 			require.NotEqual(t, ada.ID, u.ID)
 		}

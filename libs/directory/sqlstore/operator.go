@@ -23,7 +23,9 @@ func NewOperator(db *database.DB) *Operator { return &Operator{db} }
 func (o *Operator) Tx(ctx context.Context, f func(w *Writer) error) error {
 	return o.db.Tx(ctx, "directory.operator", func(tx *database.Tx) error {
 		if o.db.Dialect() == database.Postgres { // SQLite has one writer anyway
-			if _, err := tx.Exec(ctx, "directory.lock", `SELECT pg_advisory_xact_lock(x'706c617464697265'::bigint)`); err != nil { // "platdire"
+			// "platdire"
+			if _, err := tx.Exec(ctx, "directory.lock",
+				`SELECT pg_advisory_xact_lock(x'706c617464697265'::bigint)`); err != nil {
 				return err
 			}
 		}
@@ -46,6 +48,7 @@ func (o *Operator) Try(ctx context.Context, f func(w *Writer) error) error {
 	if errors.Is(err, errTakenBack) {
 		return nil
 	}
+
 	return err
 }
 
@@ -93,15 +96,18 @@ func (w *Writer) SaveTenant(ctx context.Context, t directory.Tenant, domains []s
 	if err != nil {
 		return err
 	}
+
 	if n == 0 {
 		const save = `
 INSERT INTO tenants (id, slug, name, sso_only, color, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $6)
 ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_only = excluded.sso_only, color = excluded.color,
        updated_at = excluded.updated_at`
-		if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color, database.At(at)); err != nil {
+		if err := w.exec(ctx, "tenants.save", save, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color,
+			database.At(at)); err != nil {
 			return conflict(ctx, "slug", err)
 		}
 	}
+
 	return w.relate(ctx, tenantDomains, t.ID, domains, at)
 }
 
@@ -110,7 +116,9 @@ ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_o
 // address is a *ConflictError.
 func (w *Writer) SaveUser(ctx context.Context, u directory.User, tenantIDs []string, at time.Time) error {
 	args := []any{
-		u.ID, u.Email, u.EmailVerified, u.Name, u.GivenName, u.FamilyName, database.JSON[map[string]any]{V: u.Claims}, database.At(at),
+		u.ID, u.Email, u.EmailVerified, u.Name, u.GivenName, u.FamilyName,
+		database.JSON[map[string]any]{V: u.Claims},
+		database.At(at),
 	}
 	// An UPDATE that leaves the keys alone does not stop those who refer to the row,
 	// such as a new session.
@@ -121,6 +129,7 @@ WHERE id = $1 AND email = $2`
 	if err != nil {
 		return err
 	}
+
 	if n == 0 {
 		const save = `
 INSERT INTO users (id, email, email_verified, name, given_name, family_name, claims, created_at, updated_at)
@@ -132,6 +141,7 @@ ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_verified = excluded
 			return conflict(ctx, "e-mail address", err)
 		}
 	}
+
 	return w.relate(ctx, userTenants, u.ID, tenantIDs, at)
 }
 
@@ -140,13 +150,15 @@ type relation struct{ name, what, list, remove, add string }
 
 var (
 	tenantDomains = relation{
-		name: "tenant_domains", what: "domain",
+		name:   "tenant_domains",
+		what:   "domain",
 		list:   `SELECT domain FROM tenant_domains WHERE tenant_id = $1`,
 		remove: `DELETE FROM tenant_domains WHERE tenant_id = $1 AND domain = $2`,
 		add:    `INSERT INTO tenant_domains (tenant_id, domain, verified_at) VALUES ($1, $2, $3)`,
 	}
 	userTenants = relation{
-		name: "memberships", what: "membership",
+		name:   "memberships",
+		what:   "membership",
 		list:   `SELECT tenant_id FROM memberships WHERE user_id = $1`,
 		remove: `DELETE FROM memberships WHERE user_id = $1 AND tenant_id = $2`,
 		add:    `INSERT INTO memberships (user_id, tenant_id, created_at) VALUES ($1, $2, $3)`,
@@ -160,6 +172,7 @@ func (w *Writer) relate(ctx context.Context, r relation, id string, values []str
 	if err := w.tx.Select(ctx, r.name+".list", &had, r.list, id); err != nil {
 		return err
 	}
+
 	for _, value := range had {
 		if slices.Contains(values, value) {
 			continue
@@ -168,6 +181,7 @@ func (w *Writer) relate(ctx context.Context, r relation, id string, values []str
 			return err
 		}
 	}
+
 	for _, value := range values {
 		if slices.Contains(had, value) {
 			continue
@@ -175,8 +189,10 @@ func (w *Writer) relate(ctx context.Context, r relation, id string, values []str
 		if err := w.exec(ctx, r.name+".add", r.add, id, value, database.At(at)); err != nil {
 			return conflict(ctx, r.what, err)
 		}
+
 		had = append(had, value) // it may be given twice
 	}
+
 	return nil
 }
 
@@ -186,6 +202,7 @@ func (w *Writer) SetPassword(ctx context.Context, userID, hash string, at time.T
 	if hash == "" {
 		return w.exec(ctx, "credentials.clear", `DELETE FROM credentials WHERE user_id = $1`, userID)
 	}
+
 	const set = `
 INSERT INTO credentials (user_id, password_hash, updated_at) VALUES ($1, $2, $3)
 ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash, updated_at = excluded.updated_at`
@@ -216,54 +233,69 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
        cors_origins = excluded.cors_origins, jwks = excluded.jwks, jwks_uri = excluded.jwks_uri,
        allow_undotted_schemes = excluded.allow_undotted_schemes, development = excluded.development,
        initiate_login_uri = excluded.initiate_login_uri, updated_at = excluded.updated_at`
+
 	var tenant *string
 	if a.TenantID != "" {
 		tenant = &a.TenantID
 	}
+
 	var grace *int64
 	if a.RefreshGrace != nil {
 		us := a.RefreshGrace.Microseconds()
 		grace = &us
 	}
+
 	list := func(s []string) database.JSON[[]string] { return database.JSON[[]string]{V: s} }
 	grantNames := make([]string, len(a.Grants))
 	for i, g := range a.Grants {
 		grantNames[i] = string(g)
 	}
+
 	return w.exec(ctx, "applications.save", save, a.ClientID, a.Name, string(a.Type), string(a.ScopeLevel), tenant,
 		list(a.RedirectURIs), list(a.PostLogoutRedirectURIs), a.BackchannelLogoutURI, list(grantNames), list(a.Scopes),
-		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty, a.AllowLocalhostRedirect, a.IDTokenClaims,
-		a.DeviceRequiresAuth, a.TokenEndpointAudience, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(), a.RefreshTokenTTL.Microseconds(),
-		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins), database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI,
+		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty,
+		a.AllowLocalhostRedirect, a.IDTokenClaims,
+		a.DeviceRequiresAuth, a.TokenEndpointAudience, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(),
+		a.RefreshTokenTTL.Microseconds(),
+		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins),
+		database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI,
 		a.AllowUndottedSchemes, database.At(at), a.Development, a.InitiateLoginURI)
 }
 
 // SetSecrets makes an application's secrets exactly those given; one that it has
 // already, by id, keeps its age and may get another end. A secret given twice and
 // an id that belongs to another secret are a *ConflictError.
-func (w *Writer) SetSecrets(ctx context.Context, clientID string, secrets []directory.ApplicationSecret, at time.Time) error {
+func (w *Writer) SetSecrets(
+	ctx context.Context, clientID string, secrets []directory.ApplicationSecret, at time.Time,
+) error {
 	ids := make([]string, len(secrets))
 	for i, s := range secrets {
 		ids[i] = s.ID
 	}
+
 	var had []string
-	if err := w.tx.Select(ctx, "application_secrets.ids", &had, `SELECT id FROM application_secrets WHERE client_id = $1`, clientID); err != nil {
+	if err := w.tx.Select(ctx, "application_secrets.ids", &had,
+		`SELECT id FROM application_secrets WHERE client_id = $1`, clientID); err != nil {
 		return err
 	}
+
 	for _, id := range had {
 		if slices.Contains(ids, id) {
 			continue
 		}
-		if err := w.exec(ctx, "application_secrets.remove", `DELETE FROM application_secrets WHERE id = $1`, id); err != nil {
+		if err := w.exec(ctx, "application_secrets.remove",
+			`DELETE FROM application_secrets WHERE id = $1`, id); err != nil {
 			return err
 		}
 	}
+
 	for _, s := range secrets {
 		const save = `
 INSERT INTO application_secrets (id, client_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at
 WHERE application_secrets.client_id = excluded.client_id AND application_secrets.hash = excluded.hash`
-		n, err := w.tx.Exec(ctx, "application_secrets.save", save, s.ID, clientID, s.Hash, database.At(at), database.At(s.ExpiresAt))
+		n, err := w.tx.Exec(ctx, "application_secrets.save", save, s.ID, clientID, s.Hash, database.At(at),
+			database.At(s.ExpiresAt))
 		switch {
 		case err != nil:
 			return conflict(ctx, "client secret", err)
@@ -271,21 +303,27 @@ WHERE application_secrets.client_id = excluded.client_id AND application_secrets
 			return &ConflictError{What: "id of the client secret"}
 		}
 	}
+
 	return nil
 }
 
 // DisableTenant switches a tenant off. Nothing is deleted: rows that others refer
 // to stay, and what was said about it can still be read.
 func (w *Writer) DisableTenant(ctx context.Context, id string, at time.Time) error {
-	return w.exec(ctx, "tenants.disable", `UPDATE tenants SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
+	return w.exec(ctx, "tenants.disable",
+		`UPDATE tenants SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`,
+		id, database.At(at))
 }
 
 // DisableUser switches a person off, as DisableTenant does a tenant.
 func (w *Writer) DisableUser(ctx context.Context, id string, at time.Time) error {
-	return w.exec(ctx, "users.disable", `UPDATE users SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
+	return w.exec(ctx, "users.disable",
+		`UPDATE users SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
 }
 
 // DisableApplication switches an application off, as DisableTenant does a tenant.
 func (w *Writer) DisableApplication(ctx context.Context, clientID string, at time.Time) error {
-	return w.exec(ctx, "applications.disable", `UPDATE applications SET disabled_at = $2, updated_at = $2 WHERE client_id = $1 AND disabled_at IS NULL`, clientID, database.At(at))
+	return w.exec(ctx, "applications.disable",
+		`UPDATE applications SET disabled_at = $2, updated_at = $2 WHERE client_id = $1 AND disabled_at IS NULL`,
+		clientID, database.At(at))
 }

@@ -31,12 +31,20 @@ func TestADomainMovesFromATenantToAnother(t *testing.T) {
 				func() error { return w.SaveTenant(ctx, bolt, []string{"bolt.test", "acme.test"}, later) },
 			)
 		})
-		for domain, want := range map[string]directory.Tenant{"acme.test": bolt, "bolt.test": bolt, "acme.example": acme} {
+
+		for domain, want := range map[string]directory.Tenant{
+			"acme.test":    bolt,
+			"bolt.test":    bolt,
+			"acme.example": acme,
+		} {
 			got, err := people.TenantByDomain(ctx, domain)
 			require.NoError(t, err)
 			require.Equal(t, &want, got, domain)
 		}
-		require.Equal(t, later, value[database.Time](t, db, `SELECT verified_at FROM tenant_domains WHERE domain = 'acme.test'`).Time, "it is new to this one")
+
+		require.Equal(t, later,
+			value[database.Time](t, db, `SELECT verified_at FROM tenant_domains WHERE domain = 'acme.test'`).Time,
+			"it is new to this one")
 		operate(t, db, func(w *sqlstore.Writer) error { return w.SaveTenant(ctx, bolt, nil, later) })
 		_, err := people.TenantByDomain(ctx, "acme.test")
 		require.ErrorIs(t, err, directory.ErrNotFound)
@@ -62,10 +70,12 @@ func TestWhatAnotherGaveUpIsFreeInTheSameTransaction(t *testing.T) {
 					return w.SetSecrets(ctx, "app_a", []directory.ApplicationSecret{secret("sec_1")}, start)
 				},
 				func() error { // the same secret under another id
-					return w.SetSecrets(ctx, "app_a", []directory.ApplicationSecret{{ID: "sec_2", Hash: secret("sec_1").Hash}}, start)
+					return w.SetSecrets(ctx, "app_a",
+						[]directory.ApplicationSecret{{ID: "sec_2", Hash: secret("sec_1").Hash}}, start)
 				},
 			)
 		})
+
 		account, err := sqlstore.NewPeople(db).Account(ctx, ada.Email)
 		require.NoError(t, err)
 		require.Equal(t, bob.ID, account.User.ID)
@@ -80,6 +90,7 @@ func TestWhatAnotherGaveUpIsFreeInTheSameTransaction(t *testing.T) {
 func TestASecretMayGetAnotherEnd(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		saveApplication(t, db, webApplication("app_a"), secret("sec_1"))
+
 		for _, end := range []time.Time{later, later.Add(time.Microsecond), {}, later} {
 			ending := secret("sec_1")
 			ending.ExpiresAt = end
@@ -106,6 +117,7 @@ func TestTimesOfTheDirectoryAreUTCInMicroseconds(t *testing.T) {
 				func() error { return w.SetSecrets(ctx, "app_a", []directory.ApplicationSecret{ending}, elsewhere) },
 			)
 		})
+
 		user, err := sqlstore.NewPeople(db).User(ctx, ada.ID)
 		require.NoError(t, err)
 		require.Equal(t, start, user.UpdatedAt)
@@ -138,7 +150,10 @@ func TestWhatMakesNoSenseIsNoConflict(t *testing.T) {
 			app.TenantID = "tnt_none"
 			return w.SaveApplication(ctx, app, start)
 		},
-		"a password of nobody": func(w *sqlstore.Writer) error { return w.SetPassword(ctx, "usr_none", "$hash$", start) },
+		"a password of nobody": func(w *sqlstore.Writer) error {
+			return w.SetPassword(ctx,
+				"usr_none", "$hash$", start)
+		},
 		"a secret of no application": func(w *sqlstore.Writer) error {
 			return w.SetSecrets(ctx, "app_none", []directory.ApplicationSecret{secret("sec_1")}, start)
 		},
@@ -178,6 +193,7 @@ func TestAPanicInATransactionChangesNothing(t *testing.T) {
 				panic("a bug")
 			})
 		})
+
 		require.Equal(t, before, list(t, db), "and the lock is free")
 	})
 }
@@ -193,11 +209,13 @@ func TestFiftyOperatorsAtOnceTakeTurns(t *testing.T) {
 					return err
 				}
 				n := len(tenants)
-				return w.SaveTenant(ctx, directory.Tenant{ID: fmt.Sprint("tnt_", n), Slug: fmt.Sprint("t", n)}, []string{fmt.Sprint(n, ".test")}, start)
+				return w.SaveTenant(ctx, directory.Tenant{ID: fmt.Sprint("tnt_", n), Slug: fmt.Sprint("t", n)},
+					[]string{fmt.Sprint(n, ".test")}, start)
 			})
 		}) {
 			require.NoError(t, err)
 		}
+
 		require.Len(t, list(t, db).Tenants, many)
 	})
 }
@@ -209,19 +227,62 @@ func TestEachMethodOfAWriterHearsThatItsCallerWentAway(t *testing.T) {
 		before := list(t, db)
 		calls := map[string]func(context.Context) error{}
 		for name, call := range map[string]func(ctx context.Context, w *sqlstore.Writer) error{
-			"Tenants":        func(ctx context.Context, w *sqlstore.Writer) error { _, err := w.Tenants(ctx); return err },
-			"Users":          func(ctx context.Context, w *sqlstore.Writer) error { _, err := w.Users(ctx); return err },
-			"Applications":   func(ctx context.Context, w *sqlstore.Writer) error { _, err := w.Applications(ctx); return err },
-			"SaveTenant":     func(ctx context.Context, w *sqlstore.Writer) error { return w.SaveTenant(ctx, acme, nil, later) },
-			"SaveUser":       func(ctx context.Context, w *sqlstore.Writer) error { return w.SaveUser(ctx, ada, nil, later) },
-			"SetPassword":    func(ctx context.Context, w *sqlstore.Writer) error { return w.SetPassword(ctx, ada.ID, "x", later) },
-			"clear password": func(ctx context.Context, w *sqlstore.Writer) error { return w.SetPassword(ctx, ada.ID, "", later) },
+			"Tenants": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				_, err := w.Tenants(ctx)
+				return err
+			},
+			"Users": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				_, err := w.Users(ctx)
+				return err
+			},
+			"Applications": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				_, err := w.Applications(ctx)
+				return err
+			},
+			"SaveTenant": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.SaveTenant(ctx, acme, nil, later)
+			},
+			"SaveUser": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.SaveUser(ctx, ada, nil, later)
+			},
+			"SetPassword": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.SetPassword(ctx, ada.ID, "x", later)
+			},
+			"clear password": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.SetPassword(ctx, ada.ID, "", later)
+			},
 			"SaveApplication": func(ctx context.Context, w *sqlstore.Writer) error {
 				return w.SaveApplication(ctx, fullApplication(), later)
 			},
-			"SetSecrets":    func(ctx context.Context, w *sqlstore.Writer) error { return w.SetSecrets(ctx, "app_a", nil, later) },
-			"DisableTenant": func(ctx context.Context, w *sqlstore.Writer) error { return w.DisableTenant(ctx, acme.ID, later) },
-			"DisableUser":   func(ctx context.Context, w *sqlstore.Writer) error { return w.DisableUser(ctx, ada.ID, later) },
+			"SetSecrets": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.SetSecrets(ctx, "app_a", nil, later)
+			},
+			"DisableTenant": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.DisableTenant(ctx, acme.ID, later)
+			},
+			"DisableUser": func(
+				ctx context.Context, w *sqlstore.Writer,
+			) error {
+				return w.DisableUser(ctx, ada.ID, later)
+			},
 			"DisableApplication": func(ctx context.Context, w *sqlstore.Writer) error {
 				return w.DisableApplication(ctx, "app_a", later)
 			},
@@ -230,6 +291,7 @@ func TestEachMethodOfAWriterHearsThatItsCallerWentAway(t *testing.T) {
 				return sqlstore.NewOperator(db).Tx(t.Context(), func(w *sqlstore.Writer) error { return call(ctx, w) })
 			}
 		}
+
 		requireCanceled(t, calls)
 		require.Equal(t, before, list(t, db))
 	})
@@ -256,16 +318,19 @@ func TestAnOperatorFindsAPersonByAddressOrID(t *testing.T) {
 		ctx := t.Context()
 		operate(t, db, func(w *sqlstore.Writer) error {
 			return errors.Join(
-				w.SaveTenant(ctx, acme, nil, start), w.SaveUser(ctx, ada, []string{acme.ID}, start), w.SaveUser(ctx, bob, nil, start),
+				w.SaveTenant(ctx, acme, nil, start), w.SaveUser(ctx, ada, []string{acme.ID}, start),
+				w.SaveUser(ctx, bob, nil, start),
 				w.SetPassword(ctx, ada.ID, "hash", start),
 			)
 		})
+
 		want := &sqlstore.UserRecord{User: ada, TenantIDs: []string{acme.ID}, PasswordHash: "hash"}
 		for _, name := range []string{ada.ID, ada.Email} {
 			got, err := sqlstore.NewReader(db).User(ctx, name)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 		}
+
 		for _, name := range []string{"", "usr_none", "Ada@acme.test"} {
 			_, err := sqlstore.NewReader(db).User(ctx, name)
 			require.ErrorIs(t, err, directory.ErrNotFound)

@@ -33,17 +33,22 @@ type UserRecord struct {
 // Tenants lists all tenants, disabled ones included, by slug.
 func (r *Reader) Tenants(ctx context.Context) ([]TenantRecord, error) {
 	var rows []tenantRow
-	if err := r.db.Select(ctx, "tenants.list", &rows, `SELECT `+tenantColumns+` FROM tenants t ORDER BY t.slug`); err != nil {
+	if err := r.db.Select(ctx, "tenants.list", &rows,
+		`SELECT `+tenantColumns+` FROM tenants t ORDER BY t.slug`); err != nil {
 		return nil, err
 	}
-	domains, err := r.pairs(ctx, "tenant_domains.list", `SELECT tenant_id AS a, domain AS b FROM tenant_domains ORDER BY domain`)
+
+	domains, err := r.pairs(ctx, "tenant_domains.list",
+		`SELECT tenant_id AS a, domain AS b FROM tenant_domains ORDER BY domain`)
 	if err != nil {
 		return nil, err
 	}
+
 	records := make([]TenantRecord, len(rows))
 	for i := range rows {
 		records[i] = TenantRecord{Tenant: rows[i].tenant(), Domains: domains[rows[i].ID]}
 	}
+
 	return records, nil
 }
 
@@ -80,6 +85,7 @@ func (r *Reader) UsersByEmail(ctx context.Context, emails []string) (map[string]
 			}
 		}
 	}
+
 	if len(all) == 0 {
 		return nil, nil
 	}
@@ -89,6 +95,7 @@ func (r *Reader) UsersByEmail(ctx context.Context, emails []string) (map[string]
 	if err != nil {
 		return nil, err
 	}
+
 	users := map[string]UserRecord{}
 	for _, u := range found {
 		email := given[u.Email]
@@ -96,6 +103,7 @@ func (r *Reader) UsersByEmail(ctx context.Context, emails []string) (map[string]
 			users[email] = u
 		}
 	}
+
 	return users, nil
 }
 
@@ -131,6 +139,7 @@ func (r *Reader) users(ctx context.Context, name, where, order string, args ...a
 	if err := r.db.Select(ctx, name, &rows, selectRecord+where+order, args...); err != nil {
 		return nil, err
 	}
+
 	memberships := `SELECT m.user_id AS a, m.tenant_id AS b FROM memberships m JOIN users u ON u.id = m.user_id
 WHERE ` + where + ` ORDER BY m.tenant_id`
 	tenants, err := r.pairs(ctx, "memberships.list", memberships, args...)
@@ -144,6 +153,7 @@ WHERE ` + where + ` ORDER BY m.tenant_id`
 		if noted := rows[i].NotedAt.Time; noted.After(last) {
 			last = noted
 		}
+
 		records[i] = UserRecord{
 			User:         rows[i].user(),
 			TenantIDs:    tenants[rows[i].ID],
@@ -151,6 +161,7 @@ WHERE ` + where + ` ORDER BY m.tenant_id`
 			LastLoginAt:  last,
 		}
 	}
+
 	return records, nil
 }
 
@@ -161,22 +172,27 @@ func (r *Reader) Applications(ctx context.Context) ([]*directory.Application, er
 	if err := r.db.Select(ctx, "applications.list", &rows, selectApplication+` ORDER BY client_id`); err != nil {
 		return nil, err
 	}
+
 	var secrets []secretRow
-	if err := r.db.Select(ctx, "application_secrets.list", &secrets, selectSecrets+` ORDER BY created_at, id`); err != nil {
+	if err := r.db.Select(ctx, "application_secrets.list", &secrets,
+		selectSecrets+` ORDER BY created_at, id`); err != nil {
 		return nil, err
 	}
+
 	byID := map[string]*directory.Application{}
 	apps := make([]*directory.Application, len(rows))
 	for i := range rows {
 		apps[i] = rows[i].application()
 		byID[apps[i].ClientID] = apps[i]
 	}
+
 	for i := range secrets {
 		// One made between the two readings is the next listing's.
 		if app := byID[secrets[i].ClientID]; app != nil {
 			app.Secrets = append(app.Secrets, secrets[i].secret())
 		}
 	}
+
 	return apps, nil
 }
 
@@ -189,9 +205,11 @@ func (r *Reader) pairs(ctx context.Context, name, query string, args ...any) (ma
 	if err := r.db.Select(ctx, name, &rows, query, args...); err != nil {
 		return nil, err
 	}
+
 	lists := map[string][]string{}
 	for _, row := range rows {
 		lists[row.A] = append(lists[row.A], row.B)
 	}
+
 	return lists, nil
 }

@@ -17,7 +17,8 @@ import (
 func TestAnOperatorSeesEverything(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		require.Equal(t, everything{
-			Tenants: []sqlstore.TenantRecord{}, Users: []sqlstore.UserRecord{}, Applications: []*directory.Application{},
+			Tenants: []sqlstore.TenantRecord{}, Users: []sqlstore.UserRecord{},
+			Applications: []*directory.Application{},
 		}, list(t, db))
 		seed(t, db)
 		a, b := bareApplication("app_a"), bareApplication("app_b")
@@ -25,9 +26,12 @@ func TestAnOperatorSeesEverything(t *testing.T) {
 		operate(t, db, func(w *sqlstore.Writer) error {
 			require.NoError(t, w.SaveApplication(t.Context(), b, start))
 			require.NoError(t, w.SaveApplication(t.Context(), a, start))
-			require.NoError(t, w.SetSecrets(t.Context(), b.ClientID, []directory.ApplicationSecret{secret("sec_b"), secret("sec_a")}, start))
+			require.NoError(t,
+				w.SetSecrets(t.Context(), b.ClientID,
+					[]directory.ApplicationSecret{secret("sec_b"), secret("sec_a")}, start))
 			return w.DisableUser(t.Context(), bob.ID, start)
 		})
+
 		b.Secrets = []directory.ApplicationSecret{secret("sec_a"), secret("sec_b")}
 		disabled := bob
 		disabled.Active = false
@@ -55,9 +59,23 @@ func TestSavingChangesEverythingButWhetherItIsEnabled(t *testing.T) {
 			require.NoError(t, w.DisableUser(t.Context(), ada.ID, start))
 			return w.DisableApplication(t.Context(), app.ClientID, start)
 		})
+
 		now := start.Add(time.Hour)
-		tenant := directory.Tenant{ID: acme.ID, Slug: "acme-2", Name: "Acme 2", SSOOnly: true}
-		user := directory.User{ID: ada.ID, Email: "ada@bolt.test", Name: "Ada", Claims: map[string]any{"zoneinfo": "Europe/Berlin"}, UpdatedAt: now}
+		tenant := directory.Tenant{
+			ID:      acme.ID,
+			Slug:    "acme-2",
+			Name:    "Acme 2",
+			SSOOnly: true,
+		}
+
+		user := directory.User{
+			ID:        ada.ID,
+			Email:     "ada@bolt.test",
+			Name:      "Ada",
+			Claims:    map[string]any{"zoneinfo": "Europe/Berlin"},
+			UpdatedAt: now,
+		}
+
 		changed := fullApplication()
 		changed.ClientID, changed.JWKS, changed.Active = app.ClientID, nil, false
 		operate(t, db, func(w *sqlstore.Writer) error {
@@ -65,9 +83,12 @@ func TestSavingChangesEverythingButWhetherItIsEnabled(t *testing.T) {
 			require.NoError(t, w.SaveUser(t.Context(), user, []string{bolt.ID, bolt.ID}, now))
 			return w.SaveApplication(t.Context(), changed, now)
 		})
+
 		all := list(t, db)
-		require.Equal(t, sqlstore.TenantRecord{Tenant: tenant, Domains: []string{"acme.test", "new.test"}}, all.Tenants[0])
-		require.Equal(t, sqlstore.UserRecord{User: user, TenantIDs: []string{bolt.ID}, PasswordHash: "$hash$1"}, all.Users[0])
+		require.Equal(t,
+			sqlstore.TenantRecord{Tenant: tenant, Domains: []string{"acme.test", "new.test"}}, all.Tenants[0])
+		require.Equal(t,
+			sqlstore.UserRecord{User: user, TenantIDs: []string{bolt.ID}, PasswordHash: "$hash$1"}, all.Users[0])
 		require.Equal(t, []*directory.Application{changed}, all.Applications)
 
 		operate(t, db, func(w *sqlstore.Writer) error {
@@ -75,6 +96,7 @@ func TestSavingChangesEverythingButWhetherItIsEnabled(t *testing.T) {
 			require.NoError(t, w.Enable(t.Context(), sqlstore.KindUser, ada.ID, now))
 			return w.Enable(t.Context(), sqlstore.KindApplication, app.ClientID, now)
 		})
+
 		all = list(t, db)
 		require.True(t, all.Tenants[0].Active && all.Users[0].Active && all.Applications[0].Active)
 	})
@@ -93,9 +115,11 @@ func TestWhatStaysKeepsItsAge(t *testing.T) {
 				return w.SetSecrets(t.Context(), app.ClientID, secrets, at)
 			})
 		}
+
 		save(start, []string{"acme.test"}, []string{acme.ID}, secret("sec_1"))
 		later := start.Add(time.Hour)
 		save(later, []string{"acme.test", "new.test"}, []string{acme.ID, bolt.ID}, secret("sec_1"), secret("sec_2"))
+
 		for query, want := range map[string]time.Time{
 			`SELECT verified_at FROM tenant_domains WHERE domain = 'acme.test'`:        start,
 			`SELECT verified_at FROM tenant_domains WHERE domain = 'new.test'`:         later,
@@ -126,22 +150,27 @@ func TestSecretsAreReplacedAndEnd(t *testing.T) {
 		other.Type = directory.Web
 		operate(t, db, func(w *sqlstore.Writer) error {
 			require.NoError(t, w.SaveApplication(t.Context(), other, start))
-			require.NoError(t, w.SetSecrets(t.Context(), other.ClientID, []directory.ApplicationSecret{secret("sec_other")}, start))
+			require.NoError(t,
+				w.SetSecrets(t.Context(), other.ClientID, []directory.ApplicationSecret{secret("sec_other")}, start))
 			return w.SaveApplication(t.Context(), app, start)
 		})
+
 		ending := secret("sec_1")
 		ending.ExpiresAt = start.Add(time.Hour)
+
 		for _, secrets := range [][]directory.ApplicationSecret{
 			{secret("sec_1")},
 			{ending, secret("sec_2")},
 			{secret("sec_2")},
 			nil,
 		} {
-			operate(t, db, func(w *sqlstore.Writer) error { return w.SetSecrets(t.Context(), app.ClientID, secrets, start) })
+			operate(t, db,
+				func(w *sqlstore.Writer) error { return w.SetSecrets(t.Context(), app.ClientID, secrets, start) })
 			got, err := sqlstore.NewApplicationsWithSecrets(db).Application(t.Context(), app.ClientID)
 			require.NoError(t, err)
 			require.Equal(t, secrets, got.Secrets)
 		}
+
 		got, err := sqlstore.NewApplicationsWithSecrets(db).Application(t.Context(), other.ClientID)
 		require.NoError(t, err)
 		require.Equal(t, []directory.ApplicationSecret{secret("sec_other")}, got.Secrets, "not this one's to change")
@@ -163,6 +192,7 @@ func TestAPasswordIsSetChangedAndTakenAway(t *testing.T) {
 func TestADisabledOneKeepsTheTimeOfTheFirstWord(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seed(t, db)
+
 		for i := range 2 {
 			at := start.Add(time.Duration(i) * time.Hour)
 			operate(t, db, func(w *sqlstore.Writer) error {
@@ -170,6 +200,7 @@ func TestADisabledOneKeepsTheTimeOfTheFirstWord(t *testing.T) {
 					w.DisableApplication(t.Context(), "app_none", at), w.DisableUser(t.Context(), "usr_none", at))
 			})
 		}
+
 		var at database.Time
 		require.NoError(t, db.Get(t.Context(), "test.at", &at, `SELECT disabled_at FROM tenants WHERE id = 'tnt_acme'`))
 		require.Equal(t, start, at.Time)
@@ -196,12 +227,14 @@ func TestWhatSomebodyElseHasIsAConflictThatNamesIt(t *testing.T) {
 		},
 		"another tenant's domain": {
 			func(w *sqlstore.Writer) error {
-				return w.SaveTenant(ctx, directory.Tenant{ID: "tnt_eve", Slug: "eve"}, []string{"eve.test", "acme.test"}, start)
+				return w.SaveTenant(ctx, directory.Tenant{ID: "tnt_eve", Slug: "eve"},
+					[]string{"eve.test", "acme.test"}, start)
 			}, "the domain is taken",
 		},
 		"a secret twice": {
 			func(w *sqlstore.Writer) error {
-				return w.SetSecrets(ctx, "app_a", []directory.ApplicationSecret{secret("sec_a"), {ID: "sec_b", Hash: secret("sec_a").Hash}}, start)
+				return w.SetSecrets(ctx, "app_a",
+					[]directory.ApplicationSecret{secret("sec_a"), {ID: "sec_b", Hash: secret("sec_a").Hash}}, start)
 			}, "the client secret is taken",
 		},
 		"the id of another application's secret": {
@@ -211,7 +244,8 @@ func TestWhatSomebodyElseHasIsAConflictThatNamesIt(t *testing.T) {
 		},
 		"the id of another secret": {
 			func(w *sqlstore.Writer) error {
-				return w.SetSecrets(ctx, "app_a", []directory.ApplicationSecret{{ID: "sec_a", Hash: []byte("other")}}, start)
+				return w.SetSecrets(ctx, "app_a",
+					[]directory.ApplicationSecret{{ID: "sec_a", Hash: []byte("other")}}, start)
 			}, "the id of the client secret is taken",
 		},
 	} {
@@ -223,6 +257,7 @@ func TestWhatSomebodyElseHasIsAConflictThatNamesIt(t *testing.T) {
 					require.NoError(t, w.SaveApplication(ctx, bareApplication("app_b"), start))
 					return w.SetSecrets(ctx, "app_a", []directory.ApplicationSecret{secret("sec_a")}, start)
 				})
+
 				before := list(t, db)
 				err := sqlstore.NewOperator(db).Tx(ctx, tt.write)
 				var conflict *sqlstore.ConflictError
@@ -240,13 +275,16 @@ func TestATransactionThatFailsChangesNothing(t *testing.T) {
 		before := list(t, db)
 		own := errors.New("a dry run")
 		require.Equal(t, own, sqlstore.NewOperator(db).Tx(t.Context(), func(w *sqlstore.Writer) error {
-			require.NoError(t, w.SaveTenant(t.Context(), directory.Tenant{ID: "tnt_new", Slug: "new"}, []string{"new.test"}, start))
+			require.NoError(t,
+				w.SaveTenant(t.Context(), directory.Tenant{ID: "tnt_new", Slug: "new"}, []string{"new.test"}, start))
 			require.NoError(t, w.SaveApplication(t.Context(), fullApplication(), start))
 			require.NoError(t, w.SetPassword(t.Context(), ada.ID, "", start))
 			return own
 		}))
+
 		require.Error(t, sqlstore.NewOperator(db).Tx(t.Context(), func(w *sqlstore.Writer) error {
-			return w.SaveUser(t.Context(), directory.User{ID: "usr_new", Email: "new@acme.test"}, []string{"tnt_none"}, start)
+			return w.SaveUser(t.Context(), directory.User{ID: "usr_new", Email: "new@acme.test"},
+				[]string{"tnt_none"}, start)
 		}), "a tenant that does not exist")
 		require.Equal(t, before, list(t, db))
 	})
@@ -267,6 +305,7 @@ func TestTwoOperatorsAtOnceWaitForEachOther(t *testing.T) {
 				})
 			}()
 		}
+
 		for range operators {
 			require.NoError(t, <-errs, "nobody decides on what another changes")
 		}
@@ -279,15 +318,18 @@ func TestAnOperatorWhoWentAwayChangesNothing(t *testing.T) {
 		before := list(t, db)
 		requireCanceled(t, map[string]func(context.Context) error{
 			"Tx": func(ctx context.Context) error {
-				return sqlstore.NewOperator(db).Tx(ctx, func(w *sqlstore.Writer) error { return w.SaveApplication(ctx, bareApplication("app_a"), start) })
+				return sqlstore.NewOperator(db).Tx(ctx,
+					func(w *sqlstore.Writer) error { return w.SaveApplication(ctx, bareApplication("app_a"), start) })
 			},
 		})
+
 		ctx, cancel := context.WithCancel(t.Context())
 		require.Error(t, sqlstore.NewOperator(db).Tx(ctx, func(w *sqlstore.Writer) error {
 			require.NoError(t, w.SaveApplication(ctx, bareApplication("app_a"), start))
 			cancel()
 			return w.SaveApplication(ctx, bareApplication("app_b"), start)
 		}))
+
 		require.Equal(t, before, list(t, db))
 	})
 }

@@ -14,12 +14,15 @@ func (a *Applications) Origins(ctx context.Context) ([]string, error) {
 	var rows []struct {
 		Origins database.JSON[[]string] `db:"cors_origins"`
 	}
-	if err := a.db.Select(ctx, "applications.origins", &rows, list, string(directory.SPA), string(directory.Global)); err != nil {
+	if err := a.db.Select(ctx, "applications.origins", &rows, list, string(directory.SPA),
+		string(directory.Global)); err != nil {
 		return nil, err
 	}
+
 	var origins []string
 	for _, row := range rows {
 		origins = append(origins, row.Origins.V...)
 	}
+
 	return origins, nil
 }

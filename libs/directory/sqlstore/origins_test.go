@@ -24,6 +24,7 @@ func TestOriginsAreThoseOfEnabledGlobalSPAs(t *testing.T) {
 			change(app)
 			saveApplication(t, db, app)
 		}
+
 		none := func(*directory.Application) {}
 		save("one", directory.SPA, none)
 		save("two", directory.SPA, none)
@@ -33,6 +34,7 @@ func TestOriginsAreThoseOfEnabledGlobalSPAs(t *testing.T) {
 		operate(t, db, func(w *sqlstore.Writer) error { return w.DisableApplication(t.Context(), "disabled", later) })
 		origins, err = store.Origins(t.Context())
 		require.NoError(t, err)
-		require.ElementsMatch(t, []string{"https://one.test", "http://127.0.0.1:3000", "https://two.test", "http://127.0.0.1:3000"}, origins)
+		require.ElementsMatch(t,
+			[]string{"https://one.test", "http://127.0.0.1:3000", "https://two.test", "http://127.0.0.1:3000"}, origins)
 	})
 }

@@ -43,8 +43,15 @@ type accountRow struct {
 
 func (r *userRow) user() directory.User {
 	return directory.User{
-		ID: r.ID, Email: r.Email, EmailVerified: r.EmailVerified, Name: r.Name, GivenName: r.GivenName, FamilyName: r.FamilyName,
-		Claims: r.Claims.V, Active: r.Active, UpdatedAt: r.UpdatedAt.Time,
+		ID:            r.ID,
+		Email:         r.Email,
+		EmailVerified: r.EmailVerified,
+		Name:          r.Name,
+		GivenName:     r.GivenName,
+		FamilyName:    r.FamilyName,
+		Claims:        r.Claims.V,
+		Active:        r.Active,
+		UpdatedAt:     r.UpdatedAt.Time,
 	}
 }
 
@@ -60,7 +67,14 @@ type tenantRow struct {
 }
 
 func (r *tenantRow) tenant() directory.Tenant {
-	return directory.Tenant{ID: r.ID, Slug: r.Slug, Name: r.Name, SSOOnly: r.SSOOnly, Color: r.Color, Active: r.Active}
+	return directory.Tenant{
+		ID:      r.ID,
+		Slug:    r.Slug,
+		Name:    r.Name,
+		SSOOnly: r.SSOOnly,
+		Color:   r.Color,
+		Active:  r.Active,
+	}
 }
 
 // Account finds a person by address (directory.ParseEmail) together with their
@@ -77,6 +91,7 @@ func (p *People) Account(ctx context.Context, email string) (*directory.Account,
 	if err := p.db.Get(ctx, "users.account", &row, query, spellings(email)...); err != nil {
 		return nil, notFound(err)
 	}
+
 	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash, AccessEnds: row.AccessEnds}, nil
 }
 
@@ -98,10 +113,12 @@ WHERE m.user_id = $1 AND t.disabled_at IS NULL ORDER BY t.name, t.slug`
 	if err := p.db.Select(ctx, "tenants.of_user", &rows, query, userID); err != nil {
 		return nil, err
 	}
+
 	tenants := make([]directory.Tenant, len(rows))
 	for i := range rows {
 		tenants[i] = rows[i].tenant()
 	}
+
 	return tenants, nil
 }
 
@@ -119,7 +136,8 @@ func (p *People) TenantBySlug(ctx context.Context, slug string) (*directory.Tena
 // TenantByDomain finds the tenant that a verified e-mail domain (lower case)
 // leads to, disabled ones included; directory.ErrNotFound.
 func (p *People) TenantByDomain(ctx context.Context, domain string) (*directory.Tenant, error) {
-	return p.tenant(ctx, "tenants.by_domain", `t.id = (SELECT d.tenant_id FROM tenant_domains d WHERE d.domain = $1)`, domain)
+	return p.tenant(ctx, "tenants.by_domain",
+		`t.id = (SELECT d.tenant_id FROM tenant_domains d WHERE d.domain = $1)`, domain)
 }
 
 func (p *People) tenant(ctx context.Context, name, where, arg string) (*directory.Tenant, error) {
@@ -146,6 +164,7 @@ func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
 		if err := p.db.Get(ctx, "credentials.costs", &hash, query, after); err != nil {
 			return nil, err
 		}
+
 		if hash == "" {
 			return costs, nil
 		}
@@ -155,6 +174,7 @@ func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
 			after = hash
 			continue
 		}
+
 		costs = append(costs, parts[3])
 		after = strings.TrimSuffix(hash, parts[4]) + "~" // which sorts after every letter of base64
 	}

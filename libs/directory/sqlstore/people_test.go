@@ -24,6 +24,7 @@ func TestAPersonIsReadAsSaved(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, &want, got)
 		}
+
 		operate(t, db, func(w *sqlstore.Writer) error {
 			return first(
 				func() error {
@@ -32,12 +33,14 @@ func TestAPersonIsReadAsSaved(t *testing.T) {
 				func() error { return w.DisableUser(t.Context(), ada.ID, later) },
 			)
 		})
+
 		none, err := people.User(t.Context(), "usr_nil")
 		require.NoError(t, err)
 		require.Empty(t, none.Claims)
 		disabled, err := people.User(t.Context(), ada.ID)
 		require.NoError(t, err)
 		require.False(t, disabled.Active)
+
 		for _, id := range []string{"usr_none", "", "USR_ADA"} {
 			_, err = people.User(t.Context(), id)
 			require.ErrorIs(t, err, directory.ErrNotFound)
@@ -55,10 +58,12 @@ func TestAnAccountIsFoundByItsAddress(t *testing.T) {
 		got, err = people.Account(t.Context(), bob.Email)
 		require.NoError(t, err)
 		require.Equal(t, &directory.Account{User: bob}, got, "no password")
+
 		for _, email := range []string{"none@acme.test", "", "ADA@acme.test", "ada@acme.tes_", "%"} {
 			_, err = people.Account(t.Context(), email)
 			require.ErrorIs(t, err, directory.ErrNotFound, email)
 		}
+
 		operate(t, db, func(w *sqlstore.Writer) error { return w.DisableUser(t.Context(), ada.ID, later) })
 		got, err = people.Account(t.Context(), ada.Email)
 		require.NoError(t, err)
@@ -105,15 +110,18 @@ func TestATenantIsFoundByIDSlugAndDomain(t *testing.T) {
 		for _, disabled := range []bool{false, true} {
 			want := acme
 			want.Active = !disabled
+
 			if disabled {
 				operate(t, db, func(w *sqlstore.Writer) error { return w.DisableTenant(t.Context(), acme.ID, later) })
 			}
+
 			for i, find := range ways {
 				got, err := find(t.Context())
 				require.NoError(t, err, i)
 				require.Equal(t, &want, got, i)
 			}
 		}
+
 		for _, wrong := range []string{"", "none", "ACME", "acme.test."} {
 			_, err := people.Tenant(t.Context(), wrong)
 			require.ErrorIs(t, err, directory.ErrNotFound)
@@ -137,9 +145,11 @@ func TestAHashIsUpgradedUnlessItHasChanged(t *testing.T) {
 			require.NoError(t, err)
 			return changed
 		}
+
 		require.True(t, set(ada.ID, "$hash$1", "$argon2id$2"))
 		require.Equal(t, "$argon2id$2", hash())
-		require.Equal(t, later, value[database.Time](t, db, `SELECT updated_at FROM credentials WHERE user_id = $1`, ada.ID).Time)
+		require.Equal(t, later,
+			value[database.Time](t, db, `SELECT updated_at FROM credentials WHERE user_id = $1`, ada.ID).Time)
 		require.False(t, set(ada.ID, "$hash$1", "$argon2id$3"))
 		require.Equal(t, "$argon2id$2", hash(), "somebody set another meanwhile")
 		require.False(t, set(bob.ID, "", "$argon2id$3"))
@@ -147,7 +157,8 @@ func TestAHashIsUpgradedUnlessItHasChanged(t *testing.T) {
 
 		var won atomic.Int32
 		for _, err := range together(func(i int) error {
-			changed, err := people.SetPasswordHash(t.Context(), ada.ID, "$argon2id$2", "$argon2id$upgraded"+strconv.Itoa(i), later)
+			changed, err := people.SetPasswordHash(t.Context(), ada.ID, "$argon2id$2",
+				"$argon2id$upgraded"+strconv.Itoa(i), later)
 			if changed {
 				won.Add(1)
 			}
@@ -155,6 +166,7 @@ func TestAHashIsUpgradedUnlessItHasChanged(t *testing.T) {
 		}) {
 			require.NoError(t, err)
 		}
+
 		require.EqualValues(t, 1, won.Load())
 		require.Contains(t, hash(), "$argon2id$upgraded")
 	})
@@ -170,6 +182,7 @@ func TestALoginIsRecordedBesideThePerson(t *testing.T) {
 			require.NoError(t, err)
 			return user.LastLoginAt
 		}
+
 		require.True(t, lastLogin(ada.ID).IsZero())
 		require.NoError(t, people.RecordLogin(t.Context(), ada.ID, elsewhere))
 		require.Equal(t, start, lastLogin(ada.ID))
@@ -184,7 +197,8 @@ func TestALoginIsRecordedBesideThePerson(t *testing.T) {
 		require.NoError(t, people.RecordLogin(t.Context(), ada.ID, later))
 		require.Equal(t, later, lastLogin(ada.ID))
 		evenLater := later.Add(time.Hour)
-		_, err = db.Exec(t.Context(), "test.old_login", `UPDATE users SET last_login_at = $2 WHERE id = $1`, ada.ID, database.At(evenLater))
+		_, err = db.Exec(t.Context(), "test.old_login", `UPDATE users SET last_login_at = $2 WHERE id = $1`,
+			ada.ID, database.At(evenLater))
 		require.NoError(t, err)
 		require.Equal(t, evenLater, lastLogin(ada.ID), "a replica of the version before notes it at the person")
 	})
@@ -198,16 +212,20 @@ func TestAnAddressIsFoundHoweverAnEarlierVersionSpeltIt(t *testing.T) {
 		_, err := people.Account(t.Context(), email)
 		require.ErrorIs(t, err, directory.ErrNotFound)
 
-		for i, stored := range []string{"zo\u0308e@bu\u0308cher.test", "zo\u0308e@xn--bcher-kva.test", "z\u00f6e@b\u00fccher.test", email} {
+		for i, stored := range []string{
+			"zo\u0308e@bu\u0308cher.test", "zo\u0308e@xn--bcher-kva.test", "z\u00f6e@b\u00fccher.test", email,
+		} {
 			id := "usr_" + strconv.Itoa(i)
 			operate(t, db, func(w *sqlstore.Writer) error {
 				return w.SaveUser(t.Context(), directory.User{ID: id, Email: stored}, nil, start)
 			})
 			account, err := people.Account(t.Context(), email)
 			require.NoError(t, err, stored)
+
 			if i == 0 || stored == email {
 				require.Equal(t, id, account.User.ID, "the form of today comes first")
 			}
+
 			user, err := reader.User(t.Context(), email)
 			require.NoError(t, err)
 			require.Equal(t, account.User.ID, user.ID)
@@ -223,18 +241,27 @@ func TestPeopleHearThatTheirCallerWentAway(t *testing.T) {
 		seed(t, db)
 		people := sqlstore.NewPeople(db)
 		requireCanceled(t, map[string]func(context.Context) error{
-			"Account":        func(ctx context.Context) error { _, err := people.Account(ctx, ada.Email); return err },
-			"User":           func(ctx context.Context) error { _, err := people.User(ctx, ada.ID); return err },
-			"Tenants":        func(ctx context.Context) error { _, err := people.Tenants(ctx, ada.ID); return err },
-			"Tenant":         func(ctx context.Context) error { _, err := people.Tenant(ctx, acme.ID); return err },
-			"TenantBySlug":   func(ctx context.Context) error { _, err := people.TenantBySlug(ctx, acme.Slug); return err },
-			"TenantByDomain": func(ctx context.Context) error { _, err := people.TenantByDomain(ctx, "acme.test"); return err },
+			"Account": func(ctx context.Context) error { _, err := people.Account(ctx, ada.Email); return err },
+			"User":    func(ctx context.Context) error { _, err := people.User(ctx, ada.ID); return err },
+			"Tenants": func(ctx context.Context) error { _, err := people.Tenants(ctx, ada.ID); return err },
+			"Tenant":  func(ctx context.Context) error { _, err := people.Tenant(ctx, acme.ID); return err },
+			"TenantBySlug": func(ctx context.Context) error {
+				_, err := people.TenantBySlug(ctx,
+					acme.Slug)
+				return err
+			},
+			"TenantByDomain": func(ctx context.Context) error {
+				_, err := people.TenantByDomain(ctx,
+					"acme.test")
+				return err
+			},
 			"SetPasswordHash": func(ctx context.Context) error {
 				_, err := people.SetPasswordHash(ctx, ada.ID, "$hash$1", "x", later)
 				return err
 			},
 			"RecordLogin": func(ctx context.Context) error { return people.RecordLogin(ctx, ada.ID, later) },
 		})
+
 		account, err := people.Account(t.Context(), ada.Email)
 		require.NoError(t, err)
 		require.Equal(t, "$hash$1", account.PasswordHash)

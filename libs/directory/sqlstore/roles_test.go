@@ -33,6 +33,7 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 		require.NoError(t, w.DisableUser(ctx, bob.ID, start))
 		return w.DisableApplication(ctx, app.ClientID, start)
 	})
+
 	require.Len(t, list(t, operator).Users, 2)
 
 	for _, group := range []string{"platform_authorize", "platform_device", "platform_token", "platform_session"} {
@@ -52,12 +53,14 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 		} else {
 			require.ErrorContains(t, err, "permission denied", group)
 		}
+
 		_, err = sqlstore.NewPeople(db).Account(ctx, ada.Email)
 		if group == "platform_session" {
 			require.NoError(t, err, group)
 		} else {
 			require.ErrorContains(t, err, "permission denied", "%s reads no password hash", group)
 		}
+
 		require.ErrorContains(t, sqlstore.NewOperator(db).Tx(ctx, func(w *sqlstore.Writer) error {
 			return w.SetPassword(ctx, ada.ID, "$hash$", start)
 		}), "permission denied", group)

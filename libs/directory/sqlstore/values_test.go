@@ -31,6 +31,7 @@ func requireApplication(t *testing.T, want, got *directory.Application) {
 		require.JSONEq(t, string(expected.JWKS), string(actual.JWKS))
 		expected.JWKS, actual.JWKS = nil, nil
 	}
+
 	require.Equal(t, expected, actual)
 }
 
@@ -64,6 +65,7 @@ func together(f func(i int) error) []error {
 			errs[i] = f(i)
 		})
 	}
+
 	close(gate)
 	done.Wait()
 	return errs

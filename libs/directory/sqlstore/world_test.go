@@ -21,35 +21,89 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 var elsewhere = start.Add(789 * time.Nanosecond).In(time.FixedZone("UTC+5:30", 19800))
 
 var (
-	acme = directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme", Active: true}
-	bolt = directory.Tenant{ID: "tnt_bolt", Slug: "bolt", Name: "Bolt \"&\" Söhne", SSOOnly: true, Active: true}
-	ada  = directory.User{
-		ID: "usr_ada", Email: "ada@acme.test", EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace",
-		Claims: map[string]any{"locale": "en", "address": map[string]any{"country": "GB"}}, Active: true, UpdatedAt: start,
+	acme = directory.Tenant{
+		ID:     "tnt_acme",
+		Slug:   "acme",
+		Name:   "Acme",
+		Active: true,
 	}
-	bob = directory.User{ID: "usr_bob", Email: "bob@acme.test", Claims: map[string]any{}, Active: true, UpdatedAt: start}
+	bolt = directory.Tenant{
+		ID:      "tnt_bolt",
+		Slug:    "bolt",
+		Name:    "Bolt \"&\" Söhne",
+		SSOOnly: true,
+		Active:  true,
+	}
+	ada = directory.User{
+		ID:            "usr_ada",
+		Email:         "ada@acme.test",
+		EmailVerified: true,
+		Name:          "Ada Lovelace",
+		GivenName:     "Ada",
+		FamilyName:    "Lovelace",
+		Claims:        map[string]any{"locale": "en", "address": map[string]any{"country": "GB"}},
+		Active:        true,
+		UpdatedAt:     start,
+	}
+	bob = directory.User{
+		ID:        "usr_bob",
+		Email:     "bob@acme.test",
+		Claims:    map[string]any{},
+		Active:    true,
+		UpdatedAt: start,
+	}
 )
 
 func fullApplication() *directory.Application {
 	grace := time.Duration(0)
 	return &directory.Application{
-		ClientID: "app_full", Name: "Full", Type: directory.Web, ScopeLevel: directory.TenantScoped, TenantID: acme.ID,
-		RedirectURIs: []string{"https://app.test/cb?a=1&b=2", "https://app.test/two"}, PostLogoutRedirectURIs: []string{"https://app.test/bye"},
-		BackchannelLogoutURI: "https://app.test/backchannel", Grants: []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
-		Scopes: oauth.Scopes{"openid", "email"}, Audiences: []string{"https://api.test"}, DefaultAudience: "https://api.test",
-		ResourcesServed: []string{"https://served.test"}, FirstParty: true, AllowLocalhostRedirect: true, IDTokenClaims: true,
-		DeviceRequiresAuth: true, TokenEndpointAudience: true, AccessTokenAlg: "EdDSA", IDTokenAlg: "PS256", AccessTokenTTL: 90 * time.Second,
-		RefreshTokenTTL: 1440 * time.Hour, RefreshIdleTTL: time.Microsecond, RefreshGrace: &grace, CORSOrigins: []string{"https://app.test"},
-		JWKS: json.RawMessage(`{"keys": []}`), JWKSURI: "https://app.test/jwks", Active: true,
-		Development: true, InitiateLoginURI: "https://app.test/login",
+		ClientID:               "app_full",
+		Name:                   "Full",
+		Type:                   directory.Web,
+		ScopeLevel:             directory.TenantScoped,
+		TenantID:               acme.ID,
+		RedirectURIs:           []string{"https://app.test/cb?a=1&b=2", "https://app.test/two"},
+		PostLogoutRedirectURIs: []string{"https://app.test/bye"},
+		BackchannelLogoutURI:   "https://app.test/backchannel",
+		Grants:                 []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
+		Scopes:                 oauth.Scopes{"openid", "email"},
+		Audiences:              []string{"https://api.test"},
+		DefaultAudience:        "https://api.test",
+		ResourcesServed:        []string{"https://served.test"},
+		FirstParty:             true,
+		AllowLocalhostRedirect: true,
+		IDTokenClaims:          true,
+		DeviceRequiresAuth:     true,
+		TokenEndpointAudience:  true,
+		AccessTokenAlg:         "EdDSA",
+		IDTokenAlg:             "PS256",
+		AccessTokenTTL:         90 * time.Second,
+		RefreshTokenTTL:        1440 * time.Hour,
+		RefreshIdleTTL:         time.Microsecond,
+		RefreshGrace:           &grace,
+		CORSOrigins:            []string{"https://app.test"},
+		JWKS:                   json.RawMessage(`{"keys": []}`),
+		JWKSURI:                "https://app.test/jwks",
+		Active:                 true,
+		Development:            true,
+		InitiateLoginURI:       "https://app.test/login",
 	}
 }
 
 func bareApplication(clientID string) *directory.Application {
 	return &directory.Application{
-		ClientID: clientID, Name: "Bare", Type: directory.Native, ScopeLevel: directory.Global, RedirectURIs: []string{},
-		PostLogoutRedirectURIs: []string{}, Grants: []oauth.GrantType{}, Scopes: oauth.Scopes{}, Audiences: []string{},
-		ResourcesServed: []string{}, CORSOrigins: []string{}, Active: true,
+		ClientID:               clientID,
+		Name:                   "Bare",
+		Type:                   directory.Native,
+		ScopeLevel:             directory.Global,
+		RedirectURIs:           []string{},
+		PostLogoutRedirectURIs: []string{},
+		Grants:                 []oauth.GrantType{},
+		Scopes:                 oauth.Scopes{},
+		Audiences:              []string{},
+		ResourcesServed:        []string{},
+		CORSOrigins:            []string{},
+		Active:                 true,
 	}
 }
 
@@ -92,6 +146,7 @@ func list(t *testing.T, db *database.DB) (all everything) {
 		all.Applications, err = w.Applications(t.Context())
 		return err
 	})
+
 	return all
 }
 
@@ -101,6 +156,7 @@ func requireCanceled(t *testing.T, calls map[string]func(ctx context.Context) er
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+
 	for name, call := range calls {
 		err := call(ctx)
 		require.ErrorIs(t, err, context.Canceled, name)

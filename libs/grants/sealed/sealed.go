@@ -83,6 +83,7 @@ func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fi
 	if err != nil {
 		return "", false, err
 	}
+
 	box := aead.Seal(salt, make([]byte, aead.NonceSize()), plain, []byte(use))
 	return string(use) + base64.RawURLEncoding.EncodeToString(box), true, nil
 }
@@ -115,9 +116,11 @@ func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, erro
 	if r.ExpiresAt.Sub(r.CreatedAt) > grants.RequestTTL { // its row would be removed too early
 		return nil, ErrInvalid
 	}
+
 	if use == Pages {
 		r.Sealed = token
 	}
+
 	return r, nil
 }
 
@@ -131,6 +134,7 @@ func (s *Sealer) decrypt(use Use, salt, box []byte) (plain []byte, ok bool) {
 			return plain, true
 		}
 	}
+
 	return nil, false
 }
 

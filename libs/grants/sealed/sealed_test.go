@@ -110,7 +110,11 @@ func TestWhatWasChangedIsNothing(t *testing.T) {
 		_, err := s.Open(sealed.Pages, string(changed))
 		require.ErrorIs(t, err, sealed.ErrInvalid, "byte %d", i)
 	}
-	for _, strange := range []string{"", "fls_", "flw_1", token[:len(token)-1], token + "A", token + "\n", token + strings.Repeat("A", sealed.MaxToken)} {
+
+	for _, strange := range []string{
+		"", "fls_", "flw_1", token[:len(token)-1], token + "A", token + "\n",
+		token + strings.Repeat("A", sealed.MaxToken),
+	} {
 		_, err := s.Open(sealed.Pages, strange)
 		require.ErrorIs(t, err, sealed.ErrInvalid, strange)
 	}
@@ -124,6 +128,7 @@ func TestWhatIsTooLongForAnAddressNeedsARow(t *testing.T) {
 		token, fits, err := s.Seal(sealed.Pages, r)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(token), sealed.MaxToken)
+
 		if !fits {
 			require.Empty(t, token)
 			require.Greater(t, length, 1000)
@@ -131,6 +136,7 @@ func TestWhatIsTooLongForAnAddressNeedsARow(t *testing.T) {
 			break
 		}
 	}
+
 	require.True(t, fitted)
 }
 

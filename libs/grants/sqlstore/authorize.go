@@ -65,8 +65,10 @@ func codeArgs(ctx context.Context, c *grants.AuthorizationCode) []any {
 	if c.RequestID != "" {
 		request = &c.RequestID
 	}
+
 	return []any{
-		c.Hash, request, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce, c.Resource, c.GrantID, c.Offline,
+		c.Hash, request, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce,
+		c.Resource, c.GrantID, c.Offline,
 		c.UserID, c.TenantID, c.SessionID, database.At(c.AuthTime), c.ACR,
 		database.JSON[[]string]{V: c.AMR},
 		database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx),
@@ -81,24 +83,31 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 	var issued int64
 	var err error
 	if s.db.Dialect() == database.Postgres {
-		issued, err = s.db.Exec(ctx, "authorization_codes.issue", issueFromRequestPostgres, database.At(now), c.RequestID, c.SessionID,
-			c.Hash, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce, c.Resource, c.GrantID, c.Offline,
-			c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, database.At(c.CreatedAt), database.At(c.ExpiresAt),
+		issued, err = s.db.Exec(ctx, "authorization_codes.issue", issueFromRequestPostgres, database.At(now),
+			c.RequestID, c.SessionID,
+			c.Hash, c.ClientID, c.RedirectURI, c.CodeChallenge, c.Scope.String(), c.Nonce,
+			c.Resource, c.GrantID, c.Offline,
+			c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR},
+			database.At(c.CreatedAt), database.At(c.ExpiresAt),
 			madeIn(ctx))
 	} else {
 		err = s.db.Tx(ctx, "authorization_codes.issue", func(tx *database.Tx) error {
 			var err error
-			issued, err = tx.Exec(ctx, "authorization_requests.consume", consumeForCode, database.At(now), c.RequestID, c.SessionID)
+			issued, err = tx.Exec(ctx, "authorization_requests.consume", consumeForCode, database.At(now),
+				c.RequestID, c.SessionID)
 			if err != nil || issued == 0 {
 				return err
 			}
+
 			_, err = tx.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(ctx, c)...)
 			return err
 		})
 	}
+
 	if err != nil || issued == 1 {
 		return err
 	}
+
 	return whyNot(ctx, s.db, c.RequestID, now, grants.ErrNotFound)
 }
 
@@ -117,11 +126,15 @@ func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.T
 // and says how many it removed. Codes are kept for keepCodes after their end: a
 // replay of a consumed one must still find what it produced (RFC 6749 4.1.2).
 // Requests stay for grants.KeepRequests.
-func (s *ForAuthorize) DeleteExpired(ctx context.Context, now time.Time, keepCodes time.Duration, batch int) (int, error) {
-	requests, err := s.db.DeleteDue(ctx, "authorization_requests", "id", "expires_at <= $1", now.Add(-grants.KeepRequests), batch)
+func (s *ForAuthorize) DeleteExpired(
+	ctx context.Context, now time.Time, keepCodes time.Duration, batch int,
+) (int, error) {
+	requests, err := s.db.DeleteDue(ctx, "authorization_requests", "id", "expires_at <= $1",
+		now.Add(-grants.KeepRequests), batch)
 	if err != nil {
 		return requests, err
 	}
-	codes, err := s.db.DeleteDue(ctx, "authorization_codes", "code_hash", "expires_at <= $1", now.Add(-keepCodes), batch)
+	codes, err := s.db.DeleteDue(ctx, "authorization_codes", "code_hash", "expires_at <= $1",
+		now.Add(-keepCodes), batch)
 	return requests + codes, err
 }

@@ -51,8 +51,10 @@ func (s *ForDevice) Sealing(sealer *sealed.Sealer) *ForDevice {
 
 // InsertDeviceCode stores a new code; false when its user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
-	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID, c.Scope.String(), c.Resource,
-		wholeSeconds(c.Interval), c.Address, siteOf(c.Address), database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx))
+	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID,
+		c.Scope.String(), c.Resource,
+		wholeSeconds(c.Interval), c.Address, siteOf(c.Address), database.At(c.CreatedAt),
+		database.At(c.ExpiresAt), madeIn(ctx))
 	return n == 1, err
 }
 
@@ -82,13 +84,23 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 	if err != nil {
 		return nil, notFound(err)
 	}
+
 	linkToMaker(ctx, "device_codes", row.TraceParent)
 	scope, _ := oauth.ParseScopes(row.Scope)
 	return &grants.DeviceCode{
-		Hash: row.Hash, UserCode: row.UserCode, ClientID: row.ClientID, Scope: scope, Resource: row.Resource,
-		Interval: time.Duration(row.Interval) * time.Second, Address: row.Address, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time,
-		Decision: grants.DeviceDecision(row.Decision), DecidedAt: row.DecidedAt.Time, ConsumedAt: row.ConsumedAt.Time,
-		UserID: row.UserID,
+		Hash:       row.Hash,
+		UserCode:   row.UserCode,
+		ClientID:   row.ClientID,
+		Scope:      scope,
+		Resource:   row.Resource,
+		Interval:   time.Duration(row.Interval) * time.Second,
+		Address:    row.Address,
+		CreatedAt:  row.CreatedAt.Time,
+		ExpiresAt:  row.ExpiresAt.Time,
+		Decision:   grants.DeviceDecision(row.Decision),
+		DecidedAt:  row.DecidedAt.Time,
+		ConsumedAt: row.ConsumedAt.Time,
+		UserID:     row.UserID,
 	}, nil
 }
 
@@ -101,6 +113,7 @@ func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.T
 	if err != nil || n == 1 {
 		return err
 	}
+
 	var decision string
 	err = s.db.Get(ctx, "device_codes.decision", &decision, selectDeviceDecision, c.Hash)
 	switch {
@@ -146,6 +159,7 @@ GROUP BY network ORDER BY codes DESC, network`
 			own = c.Codes
 		}
 	}
+
 	switch {
 	case total < most:
 		return true, nil
@@ -195,6 +209,7 @@ func (s *ForDevice) Consume(ctx context.Context, requestID string, now time.Time
 	if err != nil || n == 1 {
 		return err
 	}
+
 	r, err := s.Request(ctx, requestID)
 	switch {
 	case err != nil:

@@ -28,7 +28,8 @@ func approvedBy(t *testing.T, db *database.DB, secret, userCode string, amr []st
 	inserted, err := store.InsertDeviceCode(t.Context(), code)
 	require.NoError(t, err)
 	require.True(t, inserted)
-	code.Decision, code.DecidedAt, code.GrantID, code.UserID, code.TenantID = grants.DeviceApproved, flowStart, "grt_"+secret, flowUser.ID, flowTenant.ID
+	code.Decision, code.DecidedAt, code.GrantID, code.UserID, code.TenantID = grants.DeviceApproved, flowStart, "grt_"+
+		secret, flowUser.ID, flowTenant.ID
 	code.SessionID = "ses_1"
 	code.AuthTime, code.ACR, code.AMR = flowStart.Add(-time.Minute), oauth.ACRPassword, amr
 	require.NoError(t, store.Decide(t.Context(), code, flowStart))
@@ -37,8 +38,17 @@ func approvedBy(t *testing.T, db *database.DB, secret, userCode string, amr []st
 
 func deviceGrant(c *grants.DeviceCode) grants.Grant {
 	return grants.Grant{
-		ID: c.GrantID, ClientID: c.ClientID, UserID: c.UserID, TenantID: c.TenantID, Scope: c.Scope, Resource: c.Resource,
-		Offline: true, AuthTime: flowStart, ACR: "1", AMR: []string{"pwd"}, CreatedAt: flowStart,
+		ID:        c.GrantID,
+		ClientID:  c.ClientID,
+		UserID:    c.UserID,
+		TenantID:  c.TenantID,
+		Scope:     c.Scope,
+		Resource:  c.Resource,
+		Offline:   true,
+		AuthTime:  flowStart,
+		ACR:       "1",
+		AMR:       []string{"pwd"},
+		CreatedAt: flowStart,
 	}
 }
 
@@ -56,7 +66,8 @@ func TestAnApprovalIsReadWithThePersonBehindIt(t *testing.T) {
 				want := *code
 				want.Address = "" // where the device asked from is for the approving page alone
 				require.Equal(t, want, poll.DeviceCode)
-				require.Equal(t, [3]bool{tt.user, tt.tenant, tt.member}, [3]bool{poll.User.Active, poll.Tenant.Active, poll.Member})
+				require.Equal(t, [3]bool{tt.user, tt.tenant, tt.member},
+					[3]bool{poll.User.Active, poll.Tenant.Active, poll.Member})
 				require.Equal(t, tt.session, poll.SessionLive, "the session that approved")
 				require.Equal(t, tt.user && tt.tenant && tt.member && tt.session, poll.Live())
 				require.False(t, poll.TooFast, "a decided code is not paced (RFC 8628 3.5)")
@@ -84,7 +95,8 @@ func TestARefusedDeviceIsToldSo(t *testing.T) {
 		require.Equal(t, *code, poll.DeviceCode)
 		require.False(t, poll.Live(), "nobody is behind it")
 		g := grants.Grant{ID: "", ClientID: code.ClientID, CreatedAt: deviceNow}
-		require.ErrorIs(t, token.RedeemDevice(t.Context(), code.Hash, g, nil, deviceNow, deviceNow), grants.ErrNotFound, "RFC 8628 3.5, access_denied")
+		require.ErrorIs(t, token.RedeemDevice(t.Context(), code.Hash, g, nil, deviceNow, deviceNow), grants.ErrNotFound,
+			"RFC 8628 3.5, access_denied")
 		require.Zero(t, count(t, db, "grants"))
 	})
 }
@@ -93,12 +105,14 @@ func TestADeviceGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)
 		store, code := sqlstore.NewForToken(db), approved(t, db, "a", "BBBB-BBBB")
-		change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+		change(t, db,
+			`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 			VALUES ('grt_a', 'c', 'u', 't', 's', 'openid', false, $1, $1)`, database.At(flowStart))
 		err := store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart)
 		require.Equal(t, database.KindConflict, database.Classify(t.Context(), err))
 		change(t, db, `DELETE FROM grants`)
-		require.NoError(t, store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart))
+		require.NoError(t,
+			store.RedeemDevice(t.Context(), code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart))
 		standing, err := store.Standing(t.Context(), "grt_a", nil, flowStart)
 		require.NoError(t, err)
 		require.Equal(t, deviceGrant(code), standing.Grant)
@@ -120,8 +134,12 @@ func TestTheDeviceFlowHearsThatItsCallerWentAway(t *testing.T) {
 				_, err := device.InsertDeviceCode(ctx, deviceCode("b", "CCCC-CCCC"))
 				return err
 			},
-			"DeviceByUserCode": func(ctx context.Context) error { _, err := device.DeviceByUserCode(ctx, "BBBB-BBBB"); return err },
-			"Decide":           func(ctx context.Context) error { return device.Decide(ctx, code, flowStart) },
+			"DeviceByUserCode": func(ctx context.Context) error {
+				_, err := device.DeviceByUserCode(ctx,
+					"BBBB-BBBB")
+				return err
+			},
+			"Decide": func(ctx context.Context) error { return device.Decide(ctx, code, flowStart) },
 			"DeleteExpired": func(ctx context.Context) error {
 				_, err := device.DeleteExpired(ctx, flowStart.Add(time.Hour), 9)
 				return err
@@ -137,6 +155,7 @@ func TestTheDeviceFlowHearsThatItsCallerWentAway(t *testing.T) {
 				return token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart)
 			},
 		})
+
 		require.Equal(t, 1, count(t, db, "device_codes WHERE consumed_at IS NULL"))
 		require.Equal(t, 1, count(t, db, "authorization_requests WHERE consumed_at IS NULL"))
 		require.Zero(t, count(t, db, "grants"))
@@ -171,24 +190,34 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 		}},
 		{"Consume", func() error { return device.Consume(ctx, "flw_1", flowStart) }},
 		{"PollDevice", func() error { _, err := token.PollDevice(ctx, waitingCode.Hash, "tv", deviceNow); return err }},
-		{"PollDevice again, too fast", func() error { _, err := token.PollDevice(ctx, waitingCode.Hash, "tv", deviceNow); return err }},
+		{
+			"PollDevice again, too fast",
+			func() error { _, err := token.PollDevice(ctx, waitingCode.Hash, "tv", deviceNow); return err },
+		},
 		{"RedeemDevice", func() error {
 			return token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart.Add(time.Hour), flowStart)
 		}},
-		{"DeleteExpired", func() error { _, err := device.DeleteExpired(ctx, flowStart.Add(time.Hour), 9); return err }},
+		{
+			"DeleteExpired",
+			func() error { _, err := device.DeleteExpired(ctx, flowStart.Add(time.Hour), 9); return err },
+		},
 	} {
 		require.NoError(t, step.call(), step.name)
 	}
+
 	require.ErrorIs(t, device.Decide(ctx, code, flowStart), grants.ErrNotFound)
 	require.ErrorIs(t, device.Consume(ctx, "flw_1", flowStart), grants.ErrConsumed)
-	require.ErrorIs(t, token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart), grants.ErrNotFound)
+	require.ErrorIs(t,
+		token.RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart), grants.ErrNotFound)
 
 	for name, err := range map[string]error{
-		"the device service redeems nothing": sqlstore.NewForToken(onDevice).RedeemDevice(ctx, code.Hash, deviceGrant(code), nil, flowStart, flowStart),
+		"the device service redeems nothing": sqlstore.NewForToken(onDevice).RedeemDevice(ctx, code.Hash,
+			deviceGrant(code), nil, flowStart, flowStart),
 		"the token service approves nothing": sqlstore.NewForDevice(onToken).Decide(ctx, code, flowStart),
 		"the token service asks nobody":      sqlstore.NewForDevice(onToken).InsertRequest(ctx, request),
 		"the device service issues no code":  sqlstore.NewForAuthorize(onDevice).Issue(ctx, newCode("a", "")),
-		"the device service signs nobody in": sqlstore.NewForSession(onDevice).Decide(ctx, "flw_1", grants.SignedIn, "s", "t", flowStart),
+		"the device service signs nobody in": sqlstore.NewForSession(onDevice).Decide(ctx, "flw_1",
+			grants.SignedIn, "s", "t", flowStart),
 	} {
 		require.ErrorContains(t, err, "permission denied", name)
 	}

@@ -33,7 +33,8 @@ WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL
 // The session that approved must be there still; the grant outlives it.
 var consumeDevice = `
 UPDATE device_codes AS c SET consumed_at = $2
-WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
+WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2` +
+	behindCode + `
   AND ` + directorystore.Stands("c")
 
 type devicePollRow struct {
@@ -64,14 +65,30 @@ func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
 	scope, _ := oauth.ParseScopes(r.Scope)
 	return &grants.DevicePoll{
 		DeviceCode: grants.DeviceCode{
-			Hash: codeHash, UserCode: r.UserCode, ClientID: r.ClientID, Scope: scope, Resource: r.Resource,
-			Interval: time.Duration(r.Interval) * time.Second, CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time,
-			Decision: grants.DeviceDecision(r.Decision), DecidedAt: r.DecidedAt.Time, GrantID: r.GrantID,
-			UserID: r.UserID, TenantID: r.TenantID, SessionID: r.SessionID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
-			LastPolledAt: r.LastPolledAt.Time, ConsumedAt: r.ConsumedAt.Time,
+			Hash:         codeHash,
+			UserCode:     r.UserCode,
+			ClientID:     r.ClientID,
+			Scope:        scope,
+			Resource:     r.Resource,
+			Interval:     time.Duration(r.Interval) * time.Second,
+			CreatedAt:    r.CreatedAt.Time,
+			ExpiresAt:    r.ExpiresAt.Time,
+			Decision:     grants.DeviceDecision(r.Decision),
+			DecidedAt:    r.DecidedAt.Time,
+			GrantID:      r.GrantID,
+			UserID:       r.UserID,
+			TenantID:     r.TenantID,
+			SessionID:    r.SessionID,
+			AuthTime:     r.AuthTime.Time,
+			ACR:          r.ACR,
+			AMR:          r.AMR.V,
+			LastPolledAt: r.LastPolledAt.Time,
+			ConsumedAt:   r.ConsumedAt.Time,
 		},
-		User: r.user(r.UserID), Tenant: r.tenant(r.TenantID),
-		Behind: r.behind(), SessionLive: r.SessionLive,
+		User:        r.user(r.UserID),
+		Tenant:      r.tenant(r.TenantID),
+		Behind:      r.behind(),
+		SessionLive: r.SessionLive,
 	}
 }
 
@@ -80,40 +97,52 @@ func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
 // interval and the last compliant poll stand in the row, so that all replicas
 // agree. grants.ErrNotFound for an unknown code and for another client's, whose
 // row stays as it is.
-func (s *ForToken) PollDevice(ctx context.Context, codeHash []byte, clientID string, now time.Time) (*grants.DevicePoll, error) {
+func (s *ForToken) PollDevice(
+	ctx context.Context, codeHash []byte, clientID string, now time.Time,
+) (*grants.DevicePoll, error) {
 	for range pollAttempts {
 		poll, counted, err := s.pollOnce(ctx, codeHash, clientID, now)
 		if err != nil || counted {
 			return poll, err
 		}
 	}
+
 	poll, err := s.device(ctx, codeHash, clientID, now)
 	if err != nil {
 		return nil, err
 	}
+
 	poll.TooFast = poll.Waiting(now)
 	return poll, nil
 }
 
 // pollOnce answers counted=false when another poll changed the row in between.
-func (s *ForToken) pollOnce(ctx context.Context, codeHash []byte, clientID string, now time.Time) (poll *grants.DevicePoll, counted bool, err error) {
+func (s *ForToken) pollOnce(
+	ctx context.Context, codeHash []byte, clientID string, now time.Time,
+) (poll *grants.DevicePoll, counted bool, err error) {
 	poll, err = s.device(ctx, codeHash, clientID, now)
 	if err != nil || !poll.Waiting(now) {
 		return poll, true, err
 	}
+
 	before := poll.DeviceCode
 	poll.TooFast = poll.Poll(now)
+
 	if poll.Interval == before.Interval && poll.LastPolledAt.Equal(before.LastPolledAt) {
 		return poll, true, nil
 	}
-	n, err := s.db.Exec(ctx, "device_codes.poll", updateDevicePoll, codeHash, wholeSeconds(poll.Interval), database.At(poll.LastPolledAt),
+
+	n, err := s.db.Exec(ctx, "device_codes.poll", updateDevicePoll, codeHash, wholeSeconds(poll.Interval),
+		database.At(poll.LastPolledAt),
 		wholeSeconds(before.Interval), database.At(before.LastPolledAt))
 	return poll, n == 1, err
 }
 
 func wholeSeconds(d time.Duration) int64 { return int64(d / time.Second) }
 
-func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string, now time.Time) (*grants.DevicePoll, error) {
+func (s *ForToken) device(
+	ctx context.Context, codeHash []byte, clientID string, now time.Time,
+) (*grants.DevicePoll, error) {
 	var row devicePollRow
 	err := s.db.Get(ctx, "device_codes.find", &row, selectDevicePoll, codeHash, database.At(now))
 	switch {
@@ -124,6 +153,7 @@ func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string,
 	case row.ClientID != clientID:
 		return nil, grants.ErrNotFound
 	}
+
 	linkToMaker(ctx, "device_codes", row.TraceParent)
 	return row.poll(codeHash), nil
 }
@@ -132,8 +162,11 @@ func (s *ForToken) device(ctx context.Context, codeHash []byte, clientID string,
 // the first refresh token where refresh is not nil, in one step (RFC 8628 3.4): of
 // any number of callers exactly one succeeds. The others hear grants.ErrConsumed,
 // grants.ErrExpired, grants.ErrRevoked where the session that approved has ended or
-// is another's, or grants.ErrNotFound where no approval with this grant's id is. expiresAt is when the grant's last token expires.
-func (s *ForToken) RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error {
+// is another's, or grants.ErrNotFound where no approval with this grant's id is. expiresAt is when the
+// grant's last token expires.
+func (s *ForToken) RedeemDevice(
+	ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time,
+) error {
 	redeemed, err := s.consumeAndInsert(ctx, "device_codes.redeem", consumeDevice, codeHash, g, refresh, expiresAt, now)
 	if err != nil || redeemed == 1 {
 		return err

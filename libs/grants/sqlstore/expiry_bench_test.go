@@ -38,23 +38,29 @@ SELECT sha256(n::text::bytea), 'grant_' || n, 'client', 'openid', $1, $1, $1 FRO
 	for range cap(done) {
 		go func() {
 			deps := servicekit.Deps{Now: func() time.Time { return flowStart }, Logger: testkit.Logger(b)}
-			done <- servicekit.Sweep(ctx, deps, "tokens", func(ctx context.Context, now time.Time, batch int) (int, error) {
-				n, err := full.store.DeleteExpired(ctx, now, batch)
-				removed.Add(int64(n))
-				return n, err
-			})
+			done <- servicekit.Sweep(ctx, deps,
+				"tokens", func(ctx context.Context, now time.Time, batch int) (int, error) {
+					n, err := full.store.DeleteExpired(ctx, now, batch)
+					removed.Add(int64(n))
+					return n, err
+				})
 		}()
 	}
+
 	began := time.Now()
+
 	for b.Loop() {
 		empty.rotate(b)
 		full.rotate(b)
 	}
+
 	swept, took := removed.Load(), time.Since(began)
 	stop()
+
 	for range cap(done) {
 		require.NoError(b, <-done)
 	}
+
 	require.Less(b, swept, int64(expiredRows), "the backlog must last: use a shorter -benchtime")
 
 	for _, of := range []struct {
@@ -66,6 +72,7 @@ SELECT sha256(n::text::bytea), 'grant_' || n, 'client', 'openid', $1, $1, $1 FRO
 		b.ReportMetric(float64(other.Microseconds()), of.name+"-swept-µs")
 		b.ReportMetric(float64(other)/float64(one), of.name+"-ratio")
 	}
+
 	b.ReportMetric(float64(swept)/took.Seconds(), "swept/s")
 }
 
@@ -91,6 +98,7 @@ func (r *rotator) rotate(b *testing.B) {
 	if err == nil {
 		err = r.store.Rotate(b.Context(), next, flowStart)
 	}
+
 	r.took = append(r.took, time.Since(began))
 	require.NoError(b, err)
 	following := found.RefreshToken

@@ -30,8 +30,13 @@ func TestARequestIsReadAsItWasWritten(t *testing.T) {
 		full := newRequest("flw_full")
 		full.CreatedAt = bornElsewhere
 		bare := &grants.AuthorizationRequest{
-			ID: "flw_bare", Kind: grants.KindDevice, BrowserHash: []byte{0, 0xff}, ClientID: "tv", UserCode: "BBBB-BBBB",
-			CreatedAt: flowStart, ExpiresAt: flowStart.Add(time.Microsecond),
+			ID:          "flw_bare",
+			Kind:        grants.KindDevice,
+			BrowserHash: []byte{0, 0xff},
+			ClientID:    "tv",
+			UserCode:    "BBBB-BBBB",
+			CreatedAt:   flowStart,
+			ExpiresAt:   flowStart.Add(time.Microsecond),
 		}
 		for _, want := range []*grants.AuthorizationRequest{full, bare} {
 			require.NoError(t, store.InsertRequest(t.Context(), want))
@@ -41,6 +46,7 @@ func TestARequestIsReadAsItWasWritten(t *testing.T) {
 			expected.CreatedAt = flowStart // in UTC and whole microseconds
 			require.Equal(t, &expected, got)
 		}
+
 		require.Error(t, store.InsertRequest(t.Context(), newRequest("flw_full")), "an id is used once")
 		_, err := store.Request(t.Context(), "flw_none")
 		require.ErrorIs(t, err, grants.ErrNotFound)
@@ -98,13 +104,29 @@ func TestNoCodeComesOf(t *testing.T) {
 			after    time.Duration
 			want     error
 		}{
-			"a request nobody has answered":   {decision: grants.Undecided, want: grants.ErrNotFound},
-			"a refusal":                       {decision: grants.Denied, want: grants.ErrNotFound},
-			"a request that does not exist":   {decision: grants.SignedIn, alter: func(c *grants.AuthorizationCode) { c.RequestID = "flw_none" }, want: grants.ErrNotFound},
-			"another session's answer":        {decision: grants.SignedIn, alter: func(c *grants.AuthorizationCode) { c.SessionID = "ses_2" }, want: grants.ErrNotFound},
-			"a request that is over":          {decision: grants.SignedIn, after: 30 * time.Minute, want: grants.ErrExpired},
-			"a refusal that is over":          {decision: grants.Denied, after: time.Hour, want: grants.ErrExpired},
-			"a request a second before it is": {decision: grants.SignedIn, after: 30*time.Minute - time.Second, want: nil},
+			"a request nobody has answered": {decision: grants.Undecided, want: grants.ErrNotFound},
+			"a refusal":                     {decision: grants.Denied, want: grants.ErrNotFound},
+			"a request that does not exist": {
+				decision: grants.SignedIn,
+				alter:    func(c *grants.AuthorizationCode) { c.RequestID = "flw_none" },
+				want:     grants.ErrNotFound,
+			},
+			"another session's answer": {
+				decision: grants.SignedIn,
+				alter:    func(c *grants.AuthorizationCode) { c.SessionID = "ses_2" },
+				want:     grants.ErrNotFound,
+			},
+			"a request that is over": {
+				decision: grants.SignedIn,
+				after:    30 * time.Minute,
+				want:     grants.ErrExpired,
+			},
+			"a refusal that is over": {decision: grants.Denied, after: time.Hour, want: grants.ErrExpired},
+			"a request a second before it is": {
+				decision: grants.SignedIn,
+				after:    30*time.Minute - time.Second,
+				want:     nil,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				empty(t, db)
@@ -113,14 +135,17 @@ func TestNoCodeComesOf(t *testing.T) {
 				if tt.alter != nil {
 					tt.alter(code)
 				}
+
 				err := sqlstore.NewForAuthorize(db).IssueFromRequest(t.Context(), code, flowStart.Add(tt.after))
 				if tt.want == nil {
 					require.NoError(t, err)
 					return
 				}
+
 				require.ErrorIs(t, err, tt.want)
 				require.Zero(t, count(t, db, "authorization_codes"))
-				require.Zero(t, count(t, db, "authorization_requests WHERE consumed_at IS NOT NULL"), "it may still be answered")
+				require.Zero(t, count(t, db, "authorization_requests WHERE consumed_at IS NOT NULL"),
+					"it may still be answered")
 			})
 		}
 	})
@@ -131,8 +156,11 @@ func TestADeviceSignInEndsInNoCode(t *testing.T) {
 		request := newRequest("flw_1")
 		request.Kind = grants.KindDevice
 		require.NoError(t, sqlstore.NewForDevice(db).InsertRequest(t.Context(), request))
-		require.NoError(t, sqlstore.NewForSession(db).Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart))
-		require.ErrorIs(t, sqlstore.NewForAuthorize(db).IssueFromRequest(t.Context(), newCode("a", "flw_1"), flowStart), grants.ErrNotFound)
+		require.NoError(t,
+			sqlstore.NewForSession(db).Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart))
+		require.ErrorIs(t,
+			sqlstore.NewForAuthorize(db).IssueFromRequest(t.Context(), newCode("a", "flw_1"), flowStart),
+			grants.ErrNotFound)
 	})
 }
 
@@ -181,6 +209,7 @@ func TestCodeAndRefusalAtOnce(t *testing.T) {
 			}
 			return store.IssueFromRequest(t.Context(), newCode(strconv.Itoa(i), "flw_1"), flowStart)
 		})
+
 		require.LessOrEqual(t, count(t, db, "authorization_codes"), 1)
 	})
 }
@@ -193,6 +222,7 @@ func TestWhatIsOverGoesInBatches(t *testing.T) {
 			require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_"+n)))
 			require.NoError(t, store.Issue(t.Context(), newCode(n, "")))
 		}
+
 		kept := newRequest("flw_kept")
 		kept.ExpiresAt = flowStart.Add(3 * time.Hour)
 		require.NoError(t, store.InsertRequest(t.Context(), kept))
@@ -206,6 +236,7 @@ func TestWhatIsOverGoesInBatches(t *testing.T) {
 			require.NoError(t, err)
 			return n
 		}
+
 		require.Equal(t, 3, sweep(2*time.Hour), "requests only: a replay must find its code")
 		require.Equal(t, 2, sweep(2*time.Hour))
 		require.Zero(t, sweep(2*time.Hour))
@@ -224,6 +255,7 @@ func TestReplicasThatSweepAtOnceDoNotWaitForEachOther(t *testing.T) {
 		for i := range racers {
 			require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_"+strconv.Itoa(i))))
 		}
+
 		removed := make([]int, 10)
 		_, failed := race(len(removed), func(i int) (err error) {
 			for range racers {
@@ -235,11 +267,13 @@ func TestReplicasThatSweepAtOnceDoNotWaitForEachOther(t *testing.T) {
 			}
 			return nil
 		})
+
 		require.Empty(t, failed)
 		total := 0
 		for _, n := range removed {
 			total += n
 		}
+
 		require.Equal(t, racers, total)
 		require.Zero(t, count(t, db, "authorization_requests"))
 	})
@@ -252,9 +286,11 @@ func TestARowInUseIsLeftToTheNextSweep(t *testing.T) {
 	require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_2")))
 	require.NoError(t, db.Tx(t.Context(), "test.hold", func(tx *database.Tx) error {
 		var id string
-		if err := tx.Get(t.Context(), "test.hold", &id, `SELECT id FROM authorization_requests WHERE id = 'flw_1' FOR UPDATE`); err != nil {
+		if err := tx.Get(t.Context(), "test.hold", &id,
+			`SELECT id FROM authorization_requests WHERE id = 'flw_1' FOR UPDATE`); err != nil {
 			return err
 		}
+
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		n, err := store.DeleteExpired(ctx, flowStart.Add(2*time.Hour), time.Hour, 10)
@@ -269,19 +305,27 @@ func TestAuthorizeHearsThatItsCallerWentAway(t *testing.T) {
 		store := sqlstore.NewForAuthorize(db)
 		waiting(t, db, "flw_1", grants.SignedIn)
 		requireCanceled(t, map[string]func(context.Context) error{
-			"InsertRequest":    func(ctx context.Context) error { return store.InsertRequest(ctx, newRequest("flw_2")) },
-			"Request":          func(ctx context.Context) error { _, err := store.Request(ctx, "flw_1"); return err },
-			"Issue":            func(ctx context.Context) error { return store.Issue(ctx, newCode("a", "")) },
-			"IssueFromRequest": func(ctx context.Context) error { return store.IssueFromRequest(ctx, newCode("b", "flw_1"), flowStart) },
-			"Consume":          func(ctx context.Context) error { return store.Consume(ctx, "flw_1", flowStart) },
+			"InsertRequest": func(ctx context.Context) error {
+				return store.InsertRequest(ctx,
+					newRequest("flw_2"))
+			},
+			"Request": func(ctx context.Context) error { _, err := store.Request(ctx, "flw_1"); return err },
+			"Issue":   func(ctx context.Context) error { return store.Issue(ctx, newCode("a", "")) },
+			"IssueFromRequest": func(ctx context.Context) error {
+				return store.IssueFromRequest(ctx,
+					newCode("b", "flw_1"), flowStart)
+			},
+			"Consume": func(ctx context.Context) error { return store.Consume(ctx, "flw_1", flowStart) },
 			"DeleteExpired": func(ctx context.Context) error {
 				_, err := store.DeleteExpired(ctx, flowStart.Add(time.Hour), 0, 1)
 				return err
 			},
 		})
+
 		require.Equal(t, 1, count(t, db, "authorization_requests WHERE consumed_at IS NULL"))
 		require.Zero(t, count(t, db, "authorization_codes"))
-		require.NoError(t, store.IssueFromRequest(t.Context(), newCode("b", "flw_1"), flowStart), "as if nothing had happened")
+		require.NoError(t, store.IssueFromRequest(t.Context(), newCode("b", "flw_1"), flowStart),
+			"as if nothing had happened")
 	})
 }
 

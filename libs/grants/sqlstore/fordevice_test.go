@@ -20,8 +20,15 @@ var deviceNow = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 
 func deviceCode(secret, userCode string) *grants.DeviceCode {
 	return &grants.DeviceCode{
-		Hash: oauth.HashSecret(secret), UserCode: userCode, ClientID: "tv", Scope: oauth.Scopes{"openid", "profile"}, Resource: "https://api.test",
-		Interval: 5 * time.Second, Address: "192.0.2.1", CreatedAt: deviceNow, ExpiresAt: deviceNow.Add(10 * time.Minute),
+		Hash:      oauth.HashSecret(secret),
+		UserCode:  userCode,
+		ClientID:  "tv",
+		Scope:     oauth.Scopes{"openid", "profile"},
+		Resource:  "https://api.test",
+		Interval:  5 * time.Second,
+		Address:   "192.0.2.1",
+		CreatedAt: deviceNow,
+		ExpiresAt: deviceNow.Add(10 * time.Minute),
 	}
 }
 
@@ -64,11 +71,13 @@ func TestADeviceIsDecidedOnce(t *testing.T) {
 		for i := range 50 {
 			wg.Go(func() {
 				c := *code
-				c.Decision, c.GrantID, c.UserID, c.TenantID = grants.DeviceApproved, "gnt_"+strconv.Itoa(i), "usr_ada", "tnt_acme"
+				c.Decision, c.GrantID, c.UserID, c.TenantID = grants.DeviceApproved, "gnt_"+
+					strconv.Itoa(i), "usr_ada", "tnt_acme"
 				c.AuthTime, c.ACR, c.AMR = deviceNow, "1", []string{"pwd"}
 				err := store.Decide(t.Context(), &c, deviceNow)
 				mu.Lock()
 				defer mu.Unlock()
+
 				if err == nil {
 					winners = append(winners, c.GrantID)
 				} else {
@@ -76,11 +85,14 @@ func TestADeviceIsDecidedOnce(t *testing.T) {
 				}
 			})
 		}
+
 		wg.Wait()
 		require.Len(t, winners, 1)
+
 		for _, err := range others {
 			require.True(t, errors.Is(err, grants.ErrDecided), err)
 		}
+
 		poll, err := sqlstore.NewForToken(db).PollDevice(t.Context(), code.Hash, "tv", deviceNow)
 		require.NoError(t, err)
 		require.Equal(t, winners[0], poll.GrantID)
@@ -93,9 +105,17 @@ func TestASignInForADeviceIsConsumedOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForDevice(db)
 		row := &grants.AuthorizationRequest{
-			ID: "flw_1", Kind: grants.KindDevice, BrowserHash: []byte("hash"), ClientID: "tv", ResponseMode: oauth.ResponseModeQuery,
-			Scope: oauth.Scopes{"openid"}, UserCode: "BBBB-BBBB", CreatedAt: deviceNow, ExpiresAt: deviceNow.Add(time.Minute),
+			ID:           "flw_1",
+			Kind:         grants.KindDevice,
+			BrowserHash:  []byte("hash"),
+			ClientID:     "tv",
+			ResponseMode: oauth.ResponseModeQuery,
+			Scope:        oauth.Scopes{"openid"},
+			UserCode:     "BBBB-BBBB",
+			CreatedAt:    deviceNow,
+			ExpiresAt:    deviceNow.Add(time.Minute),
 		}
+
 		require.NoError(t, store.InsertRequest(t.Context(), row))
 		got, err := store.Request(t.Context(), "flw_1")
 		require.NoError(t, err)
@@ -114,6 +134,7 @@ func TestExpiredDeviceCodesGoInBatches(t *testing.T) {
 			_, err := store.InsertDeviceCode(t.Context(), deviceCode(strconv.Itoa(i), userCode))
 			require.NoError(t, err)
 		}
+
 		for _, want := range []int{2, 1, 0} {
 			n, err := store.DeleteExpired(t.Context(), deviceNow.Add(time.Hour), 2)
 			require.NoError(t, err)

@@ -17,12 +17,14 @@ func TestAFlowKeepsTheTypedAddress(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForSession(db)
 		waiting(t, db, "flw_1", grants.Undecided)
+
 		for _, email := range []string{"ada@acme.test", "", "o'brien@acme.test"} {
 			require.NoError(t, store.SetLogin(t.Context(), "flw_1", email, flowStart))
 			request, err := store.Request(t.Context(), "flw_1")
 			require.NoError(t, err)
 			require.Equal(t, email, request.LoginEmail)
 		}
+
 		require.ErrorIs(t, store.SetLogin(t.Context(), "flw_none", "x", flowStart), grants.ErrNotFound)
 		require.ErrorIs(t, store.SetLogin(t.Context(), "flw_1", "x", flowStart.Add(30*time.Minute)), grants.ErrExpired)
 		require.NoError(t, sqlstore.NewForAuthorize(db).Consume(t.Context(), "flw_1", flowStart))
@@ -36,6 +38,7 @@ func TestADecisionMayBeSaidAgainUntilItIsARefusal(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForSession(db)
 		waiting(t, db, "flw_1", grants.Undecided)
+
 		for i, tt := range []struct {
 			decision grants.Decision
 			session  string
@@ -53,8 +56,10 @@ func TestADecisionMayBeSaidAgainUntilItIsARefusal(t *testing.T) {
 			want.Decision, want.SessionID, want.TenantID, want.DecidedAt = tt.decision, tt.session, flowTenant.ID, now
 			require.Equal(t, want, got)
 		}
+
 		for _, d := range []grants.Decision{grants.SignedIn, grants.Consented, grants.Denied} {
-			require.ErrorIs(t, store.Decide(t.Context(), "flw_1", d, "ses_2", flowTenant.ID, flowStart), grants.ErrDecided)
+			require.ErrorIs(t,
+				store.Decide(t.Context(), "flw_1", d, "ses_2", flowTenant.ID, flowStart), grants.ErrDecided)
 		}
 	})
 }
@@ -78,8 +83,10 @@ func TestNothingIsDecidedAbout(t *testing.T) {
 				if tt.consumed {
 					require.NoError(t, sqlstore.NewForAuthorize(db).Consume(t.Context(), "flw_1", flowStart))
 				}
+
 				store := sqlstore.NewForSession(db)
-				err := store.Decide(t.Context(), tt.flow, grants.SignedIn, "ses_1", flowTenant.ID, flowStart.Add(tt.after))
+				err := store.Decide(t.Context(), tt.flow, grants.SignedIn, "ses_1",
+					flowTenant.ID, flowStart.Add(tt.after))
 				require.ErrorIs(t, err, tt.want)
 				require.Zero(t, count(t, db, "authorization_requests WHERE decided_at IS NOT NULL"))
 			})
@@ -99,10 +106,13 @@ func TestNothingIsDecidedAfterTheEndOfAFlow(t *testing.T) {
 			}
 			return session.Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart)
 		})
+
 		require.NoError(t, consumed, "a decision does not use up a flow")
+
 		for _, err := range failed {
 			require.ErrorIs(t, err, grants.ErrConsumed)
 		}
+
 		request, err := session.Request(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, decided > 1, request.Decision == grants.SignedIn, "what was answered is what is stored")
@@ -123,10 +133,13 @@ func TestARefusalStands(t *testing.T) {
 		for _, err := range failed {
 			require.ErrorIs(t, err, grants.ErrDecided)
 		}
+
 		request, err := session.Request(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, grants.Denied, request.Decision)
-		require.ErrorIs(t, sqlstore.NewForAuthorize(db).IssueFromRequest(t.Context(), newCode("a", "flw_1"), flowStart), grants.ErrNotFound)
+		require.ErrorIs(t,
+			sqlstore.NewForAuthorize(db).IssueFromRequest(t.Context(), newCode("a", "flw_1"), flowStart),
+			grants.ErrNotFound)
 	})
 }
 
@@ -141,6 +154,7 @@ func TestSessionHearsThatItsCallerWentAway(t *testing.T) {
 				return store.Decide(ctx, "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart)
 			},
 		})
+
 		got, err := store.Request(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, newRequest("flw_1"), got, "as if nothing had happened")

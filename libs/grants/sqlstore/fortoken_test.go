@@ -16,12 +16,15 @@ import (
 )
 
 // issued stores a code for the person of seedPeople.
-func issued(t testing.TB, db *database.DB, secret string, alter func(*grants.AuthorizationCode)) *grants.AuthorizationCode {
+func issued(
+	t testing.TB, db *database.DB, secret string, alter func(*grants.AuthorizationCode),
+) *grants.AuthorizationCode {
 	t.Helper()
 	code := newCode(secret, "")
 	if alter != nil {
 		alter(code)
 	}
+
 	require.NoError(t, sqlstore.NewForAuthorize(db).Issue(t.Context(), code))
 	return code
 }
@@ -31,7 +34,8 @@ func redeemed(t *testing.T, db *database.DB, secret string, alter func(*grants.A
 	t.Helper()
 	code := issued(t, db, secret, alter)
 	grant := grantOf(code)
-	require.NoError(t, sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), flowStart))
+	require.NoError(t,
+		sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), flowStart))
 	return grant
 }
 
@@ -42,8 +46,13 @@ func TestACodeIsReadWithEverythingItsRedemptionIsDecidedOn(t *testing.T) {
 		got, err := sqlstore.NewForToken(db).Redeemable(t.Context(), code.Hash, flowStart)
 		require.NoError(t, err)
 		require.Equal(t, &grants.Redeemable{
-			AuthorizationCode: *code, User: flowUser, Tenant: flowTenant, Behind: grants.Behind{Member: true, AppActive: true}, SessionLive: true,
+			AuthorizationCode: *code,
+			User:              flowUser,
+			Tenant:            flowTenant,
+			Behind:            grants.Behind{Member: true, AppActive: true},
+			SessionLive:       true,
 		}, got)
+
 		require.True(t, got.Live())
 		_, err = sqlstore.NewForToken(db).Redeemable(t.Context(), oauth.HashSecret("another"), flowStart)
 		require.ErrorIs(t, err, grants.ErrNotFound)
@@ -57,16 +66,53 @@ var gone = map[string]struct {
 	args                          []any
 	user, tenant, member, session bool
 }{
-	"nothing ended":           {sql: `UPDATE users SET name = name`, user: true, tenant: true, member: true, session: true},
-	"the user was disabled":   {sql: `UPDATE users SET disabled_at = $1`, args: []any{database.At(flowStart)}, tenant: true, member: true, session: true},
-	"the user was removed":    {sql: `DELETE FROM users`, tenant: true},
-	"the tenant was disabled": {sql: `UPDATE tenants SET disabled_at = $1`, args: []any{database.At(flowStart)}, user: true, member: true, session: true},
-	"the tenant was removed":  {sql: `DELETE FROM tenants`, user: true, session: true},
-	"the membership ended":    {sql: `DELETE FROM memberships`, user: true, tenant: true, session: true},
-	"the session ended":       {sql: `UPDATE sessions SET ended_at = $1`, args: []any{database.At(flowStart)}, user: true, tenant: true, member: true},
-	"the session expired":     {sql: `UPDATE sessions SET expires_at = $1`, args: []any{database.At(flowStart)}, user: true, tenant: true, member: true},
+	"nothing ended": {
+		sql:     `UPDATE users SET name = name`,
+		user:    true,
+		tenant:  true,
+		member:  true,
+		session: true,
+	},
+	"the user was disabled": {
+		sql:     `UPDATE users SET disabled_at = $1`,
+		args:    []any{database.At(flowStart)},
+		tenant:  true,
+		member:  true,
+		session: true,
+	},
+	"the user was removed": {sql: `DELETE FROM users`, tenant: true},
+	"the tenant was disabled": {
+		sql:     `UPDATE tenants SET disabled_at = $1`,
+		args:    []any{database.At(flowStart)},
+		user:    true,
+		member:  true,
+		session: true,
+	},
+	"the tenant was removed": {sql: `DELETE FROM tenants`, user: true, session: true},
+	"the membership ended":   {sql: `DELETE FROM memberships`, user: true, tenant: true, session: true},
+	"the session ended": {
+		sql:    `UPDATE sessions SET ended_at = $1`,
+		args:   []any{database.At(flowStart)},
+		user:   true,
+		tenant: true,
+		member: true,
+	},
+	"the session expired": {
+		sql:    `UPDATE sessions SET expires_at = $1`,
+		args:   []any{database.At(flowStart)},
+		user:   true,
+		tenant: true,
+		member: true,
+	},
 	"the session was removed": {sql: `DELETE FROM sessions`, user: true, tenant: true, member: true},
-	"the session is about to": {sql: `UPDATE sessions SET expires_at = $1`, args: []any{database.At(flowStart.Add(time.Microsecond))}, user: true, tenant: true, member: true, session: true},
+	"the session is about to": {
+		sql:     `UPDATE sessions SET expires_at = $1`,
+		args:    []any{database.At(flowStart.Add(time.Microsecond))},
+		user:    true,
+		tenant:  true,
+		member:  true,
+		session: true,
+	},
 }
 
 func TestWhatStandsBehindACodeAndAGrantMayEnd(t *testing.T) {
@@ -82,13 +128,15 @@ func TestWhatStandsBehindACodeAndAGrantMayEnd(t *testing.T) {
 
 				r, err := store.Redeemable(t.Context(), code.Hash, flowStart)
 				require.NoError(t, err)
-				require.Equal(t, [4]bool{tt.user, tt.tenant, tt.member, tt.session}, [4]bool{r.User.Active, r.Tenant.Active, r.Member, r.SessionLive})
+				require.Equal(t, [4]bool{tt.user, tt.tenant, tt.member, tt.session},
+					[4]bool{r.User.Active, r.Tenant.Active, r.Member, r.SessionLive})
 				require.Equal(t, tt.user && tt.tenant && tt.member && tt.session, r.Live())
 				require.Equal(t, code.UserID, r.User.ID)
 
 				s, err := store.Standing(t.Context(), grant.ID, nil, flowStart)
 				require.NoError(t, err)
-				require.Equal(t, [4]bool{tt.user, tt.tenant, tt.member, tt.session}, [4]bool{s.User.Active, s.Tenant.Active, s.Member, s.SessionLive})
+				require.Equal(t, [4]bool{tt.user, tt.tenant, tt.member, tt.session},
+					[4]bool{s.User.Active, s.Tenant.Active, s.Member, s.SessionLive})
 				require.Equal(t, grant, s.Grant)
 
 				err = store.Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
@@ -115,13 +163,23 @@ func TestACodeIsRedeemedOnce(t *testing.T) {
 
 		standing, err := store.Standing(t.Context(), grant.ID, nil, now)
 		require.NoError(t, err)
-		require.Equal(t, &grants.Standing{Grant: grantOf(code), User: flowUser, Tenant: flowTenant, Behind: grants.Behind{Member: true, AppActive: true}, SessionLive: true}, standing)
+		require.Equal(t, &grants.Standing{
+			Grant:       grantOf(code),
+			User:        flowUser,
+			Tenant:      flowTenant,
+			Behind:      grants.Behind{Member: true, AppActive: true},
+			SessionLive: true,
+		}, standing)
+
 		r, err := store.Redeemable(t.Context(), code.Hash, now)
 		require.NoError(t, err)
 		require.Equal(t, now, r.ConsumedAt, "a replay finds what to revoke (RFC 6749 4.1.2)")
 		require.Equal(t, grant.ID, r.GrantID)
-		require.ErrorIs(t, store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now), grants.ErrConsumed)
-		require.ErrorIs(t, store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now.Add(time.Hour)), grants.ErrConsumed, "also long after")
+		require.ErrorIs(t,
+			store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now), grants.ErrConsumed)
+		require.ErrorIs(t,
+			store.Redeem(t.Context(), code.Hash, grant, nil, flowStart.Add(time.Hour), now.Add(time.Hour)),
+			grants.ErrConsumed, "also long after")
 	})
 }
 
@@ -134,25 +192,43 @@ func TestACodeIsNotRedeemed(t *testing.T) {
 			after time.Duration
 			want  error
 		}{
-			"when it does not exist":              {code: "b", grant: "grt_a", want: grants.ErrNotFound},
-			"when it is over":                     {code: "a", grant: "grt_a", after: time.Minute, want: grants.ErrExpired},
-			"when the session is over as well":    {code: "a", grant: "grt_a", after: 2 * time.Hour, want: grants.ErrExpired},
-			"for a grant that is not its own":     {code: "a", grant: "grt_b", want: grants.ErrNotFound},
-			"but is a microsecond before its end": {code: "a", grant: "grt_a", after: time.Minute - time.Microsecond, want: nil},
+			"when it does not exist": {code: "b", grant: "grt_a", want: grants.ErrNotFound},
+			"when it is over": {
+				code:  "a",
+				grant: "grt_a",
+				after: time.Minute,
+				want:  grants.ErrExpired,
+			},
+			"when the session is over as well": {
+				code:  "a",
+				grant: "grt_a",
+				after: 2 * time.Hour,
+				want:  grants.ErrExpired,
+			},
+			"for a grant that is not its own": {code: "a", grant: "grt_b", want: grants.ErrNotFound},
+			"but is a microsecond before its end": {
+				code:  "a",
+				grant: "grt_a",
+				after: time.Minute - time.Microsecond,
+				want:  nil,
+			},
 		} {
 			t.Run(name, func(t *testing.T) {
 				empty(t, db)
 				seedPeople(t, db)
 				grant := grantOf(issued(t, db, "a", nil))
 				grant.ID = tt.grant
-				err := sqlstore.NewForToken(db).Redeem(t.Context(), oauth.HashSecret(tt.code), grant, nil, flowStart.Add(time.Hour), flowStart.Add(tt.after))
+				err := sqlstore.NewForToken(db).Redeem(t.Context(), oauth.HashSecret(tt.code), grant, nil,
+					flowStart.Add(time.Hour), flowStart.Add(tt.after))
 				if tt.want == nil {
 					require.NoError(t, err)
 					return
 				}
+
 				require.ErrorIs(t, err, tt.want)
 				require.Zero(t, count(t, db, "grants"))
-				require.Zero(t, count(t, db, "authorization_codes WHERE consumed_at IS NOT NULL"), "the code is not burned")
+				require.Zero(t, count(t, db, "authorization_codes WHERE consumed_at IS NOT NULL"),
+					"the code is not burned")
 			})
 		}
 	})
@@ -162,9 +238,11 @@ func TestAGrantThatCannotBeStoredDoesNotBurnTheCode(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)
 		code := issued(t, db, "a", nil)
-		change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+		change(t, db,
+			`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 			VALUES ('grt_a', 'c', 'u', 't', 's', 'openid', false, $1, $1)`, database.At(flowStart))
-		err := sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
+		err := sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), nil,
+			flowStart.Add(time.Hour), flowStart)
 		require.Equal(t, database.KindConflict, database.Classify(t.Context(), err))
 		require.Zero(t, count(t, db, "authorization_codes WHERE consumed_at IS NOT NULL"))
 	})
@@ -195,6 +273,7 @@ func TestFromRequestToGrantOnceWhoeverTries(t *testing.T) {
 			}
 			return token.Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 		})
+
 		require.Equal(t, 1, count(t, db, "grants"))
 	})
 }
@@ -207,6 +286,7 @@ func TestRedeemingWhileTheSessionEnds(t *testing.T) {
 		for i := range codes {
 			codes[i] = issued(t, db, strconv.Itoa(i), func(c *grants.AuthorizationCode) { c.Offline = false })
 		}
+
 		_, failed := race(racers, func(i int) error {
 			if i == racers/2 {
 				change(t, db, `UPDATE sessions SET ended_at = $1`, database.At(flowStart))
@@ -217,6 +297,7 @@ func TestRedeemingWhileTheSessionEnds(t *testing.T) {
 		for _, err := range failed {
 			require.ErrorIs(t, err, grants.ErrRevoked)
 		}
+
 		for _, code := range codes {
 			standing, err := store.Standing(t.Context(), code.GrantID, nil, flowStart)
 			if err != nil {
@@ -253,9 +334,11 @@ func TestGrantsGoAfterTheirLastToken(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedPeople(t, db)
 		store := sqlstore.NewForToken(db)
+
 		for i := range 5 {
 			redeemed(t, db, strconv.Itoa(i), nil)
 		}
+
 		for _, tt := range []struct {
 			after time.Duration
 			want  int
@@ -277,15 +360,28 @@ func TestTokenHearsThatItsCallerWentAway(t *testing.T) {
 			return store.Redeem(ctx, code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
 		}
 		requireCanceled(t, map[string]func(context.Context) error{
-			"Redeemable":  func(ctx context.Context) error { _, err := store.Redeemable(ctx, code.Hash, flowStart); return err },
-			"Redeem":      redeem,
-			"RevokeGrant": func(ctx context.Context) error { _, err := store.RevokeGrant(ctx, grant.ID, flowStart); return err },
-			"Standing":    func(ctx context.Context) error { _, err := store.Standing(ctx, grant.ID, nil, flowStart); return err },
+			"Redeemable": func(ctx context.Context) error {
+				_, err := store.Redeemable(ctx, code.Hash,
+					flowStart)
+				return err
+			},
+			"Redeem": redeem,
+			"RevokeGrant": func(ctx context.Context) error {
+				_, err := store.RevokeGrant(ctx, grant.ID,
+					flowStart)
+				return err
+			},
+			"Standing": func(ctx context.Context) error {
+				_, err := store.Standing(ctx, grant.ID, nil,
+					flowStart)
+				return err
+			},
 			"DeleteExpired": func(ctx context.Context) error {
 				_, err := store.DeleteExpired(ctx, flowStart.Add(9*time.Hour), 9)
 				return err
 			},
 		})
+
 		standing, err := store.Standing(t.Context(), grant.ID, nil, flowStart)
 		require.NoError(t, err)
 		require.True(t, standing.Live(), "as if nothing had happened")

@@ -28,13 +28,17 @@ func TestARefusalAndACodeExcludeEachOther(t *testing.T) {
 				}
 				return err
 			}
+
 			err := authorize.IssueFromRequest(t.Context(), newCode(strconv.Itoa(i), "flw_1"), flowStart)
 			if err == nil {
 				issued.Add(1)
 			}
+
 			return err
 		})
+
 		require.EqualValues(t, 1, denied.Load()+issued.Load())
+
 		for _, err := range failed {
 			if issued.Load() == 1 {
 				require.ErrorIs(t, err, grants.ErrConsumed)
@@ -42,6 +46,7 @@ func TestARefusalAndACodeExcludeEachOther(t *testing.T) {
 				require.True(t, errors.Is(err, grants.ErrDecided) || errors.Is(err, grants.ErrNotFound), err)
 			}
 		}
+
 		request, err := session.Request(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, denied.Load() == 1, request.Decision == grants.Denied)
@@ -64,8 +69,10 @@ func TestACodeIsForTheSessionThatHasTheLastWord(t *testing.T) {
 		for _, err := range failed {
 			require.True(t, errors.Is(err, grants.ErrConsumed) || errors.Is(err, grants.ErrNotFound), err)
 		}
+
 		request, err := session.Request(t.Context(), "flw_1")
 		require.NoError(t, err)
+
 		if request.ConsumedAt.IsZero() {
 			require.Equal(t, "ses_2", request.SessionID)
 			require.Zero(t, count(t, db, "authorization_codes"))
@@ -85,7 +92,8 @@ func TestASignInForADeviceIsConsumedByOne(t *testing.T) {
 		requireOneWinner(t, func(int) error { return store.Consume(t.Context(), "flw_1", flowStart) })
 
 		require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_2")))
-		require.ErrorIs(t, store.Consume(t.Context(), "flw_2", flowStart), grants.ErrNotFound, "an application's flow is not the device service's")
+		require.ErrorIs(t, store.Consume(t.Context(), "flw_2", flowStart), grants.ErrNotFound,
+			"an application's flow is not the device service's")
 		require.Equal(t, 1, count(t, db, "authorization_requests WHERE consumed_at IS NULL"))
 	})
 }
@@ -102,6 +110,7 @@ func TestAUserCodeIsGivenOutOnce(t *testing.T) {
 			}
 			return err
 		})
+
 		require.Empty(t, failed)
 		require.EqualValues(t, 1, won.Load())
 		require.Equal(t, 1, count(t, db, "device_codes"))
@@ -124,7 +133,8 @@ func TestAllSweepersAtOnceRemoveEachRowOnce(t *testing.T) {
 		},
 		"grants": {
 			func(t *testing.T, db *database.DB, i int) {
-				change(t, db, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+				change(t, db,
+					`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 					VALUES ($1, 'c', 'u', 't', 's', 'openid', false, $2, $2)`, strconv.Itoa(i), database.At(flowStart))
 			},
 			func(t *testing.T, db *database.DB) (int, error) {
@@ -133,7 +143,8 @@ func TestAllSweepersAtOnceRemoveEachRowOnce(t *testing.T) {
 		},
 		"device codes": {
 			func(t *testing.T, db *database.DB, i int) {
-				_, err := sqlstore.NewForDevice(db).InsertDeviceCode(t.Context(), deviceCode(strconv.Itoa(i), strconv.Itoa(i)))
+				_, err := sqlstore.NewForDevice(db).InsertDeviceCode(t.Context(),
+					deviceCode(strconv.Itoa(i), strconv.Itoa(i)))
 				require.NoError(t, err)
 			},
 			func(t *testing.T, db *database.DB) (int, error) {
@@ -147,6 +158,7 @@ func TestAllSweepersAtOnceRemoveEachRowOnce(t *testing.T) {
 				for i := range rows {
 					tt.fill(t, db, i)
 				}
+
 				var removed atomic.Int64
 				_, failed := race(10, func(int) error {
 					// No more sweeps than are needed if no two do the same work.
@@ -157,12 +169,15 @@ func TestAllSweepersAtOnceRemoveEachRowOnce(t *testing.T) {
 					removed.Add(int64(n))
 					return err
 				})
+
 				require.Empty(t, failed)
+
 				for left := 1; left > 0; removed.Add(int64(left)) {
 					var err error
 					left, err = tt.sweep(t, db)
 					require.NoError(t, err)
 				}
+
 				require.EqualValues(t, rows, removed.Load())
 			})
 		})

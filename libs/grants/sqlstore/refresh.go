@@ -54,12 +54,20 @@ func (s *ForToken) Refreshable(ctx context.Context, hash []byte, now time.Time) 
 	if err := s.db.Get(ctx, "refresh_tokens.find", &row, selectRefreshable, hash, database.At(now)); err != nil {
 		return nil, notFound(err)
 	}
+
 	scope, _ := oauth.ParseScopes(row.RefreshScope)
 	return &grants.Refreshable{
 		RefreshToken: grants.RefreshToken{
-			Hash: hash, GrantID: row.ID, ClientID: row.RefreshClient, Scope: scope, CreatedAt: row.RefreshCreatedAt.Time,
-			ExpiresAt: row.RefreshExpiresAt.Time, AbsoluteExpiresAt: row.AbsoluteExpiresAt.Time, RotatedAt: row.RotatedAt.Time,
-			SuccessorSeal: row.SuccessorSeal, SuccessorHash: row.SuccessorHash,
+			Hash:              hash,
+			GrantID:           row.ID,
+			ClientID:          row.RefreshClient,
+			Scope:             scope,
+			CreatedAt:         row.RefreshCreatedAt.Time,
+			ExpiresAt:         row.RefreshExpiresAt.Time,
+			AbsoluteExpiresAt: row.AbsoluteExpiresAt.Time,
+			RotatedAt:         row.RotatedAt.Time,
+			SuccessorSeal:     row.SuccessorSeal,
+			SuccessorHash:     row.SuccessorHash,
 		},
 		Standing:      row.standing(),
 		SuccessorUsed: row.SuccessorUsed,
@@ -99,6 +107,7 @@ func (s *ForToken) Rotate(ctx context.Context, r *grants.Rotation, now time.Time
 	if err != nil || rotated == 1 {
 		return err
 	}
+
 	found, err := s.Refreshable(ctx, r.OldHash, now)
 	switch {
 	case err != nil:
@@ -120,20 +129,25 @@ func (s *ForToken) rotate(ctx context.Context, r *grants.Rotation, now time.Time
 	const name = "refresh_tokens.rotate"
 	old := []any{r.OldHash, database.At(now), r.Seal, r.NewHash, r.GrantID, r.ClientID}
 	if s.db.Dialect() == database.Postgres {
-		return s.db.Exec(ctx, name, rotatePostgres, append(old, database.At(r.ExpiresAt), database.At(r.GrantExpiresAt))...)
+		return s.db.Exec(ctx, name, rotatePostgres,
+			append(old, database.At(r.ExpiresAt), database.At(r.GrantExpiresAt))...)
 	}
+
 	err = s.db.Tx(ctx, name, func(tx *database.Tx) error {
 		var err error
 		rotated, err = tx.Exec(ctx, name, rotateRefresh, old...)
 		if err != nil || rotated == 0 {
 			return err
 		}
-		if _, err = tx.Exec(ctx, "refresh_tokens.insert", insertSuccessor, r.OldHash, database.At(r.ExpiresAt)); err != nil {
+		if _, err = tx.Exec(ctx, "refresh_tokens.insert", insertSuccessor, r.OldHash,
+			database.At(r.ExpiresAt)); err != nil {
 			return err
 		}
+
 		_, err = tx.Exec(ctx, "grants.extend", extendGrant, r.GrantID, database.At(r.GrantExpiresAt))
 		return err
 	})
+
 	return rotated, err
 }
 
@@ -146,7 +160,8 @@ func (s *ForToken) Repeat(ctx context.Context, successorHash []byte, grantID str
 UPDATE grants SET expires_at = CASE WHEN expires_at < $1 THEN $1 ELSE expires_at END
 WHERE id = $2 AND revoked_at IS NULL AND ` + directorystore.Stands("grants") + `
   AND EXISTS (SELECT 1 FROM refresh_tokens r WHERE r.token_hash = $3 AND r.grant_id = $2 AND r.rotated_at IS NULL AND r.expires_at > $4)`
-	n, err := s.db.Exec(ctx, "refresh_tokens.repeat", repeat, database.At(expiresAt), grantID, successorHash, database.At(now))
+	n, err := s.db.Exec(ctx, "refresh_tokens.repeat", repeat, database.At(expiresAt), grantID,
+		successorHash, database.At(now))
 	if err == nil && n == 0 {
 		return grants.ErrConsumed
 	}
@@ -157,7 +172,9 @@ WHERE id = $2 AND revoked_at IS NULL AND ` + directorystore.Stands("grants") + `
 // of the family it is (RFC 7009 2.1). It returns who the grant was for if this
 // call ended it; nil for an unknown token, for another client's, and for a grant
 // that had ended before.
-func (s *ForToken) RevokeFamily(ctx context.Context, hash []byte, clientID string, now time.Time) (*grants.Grant, error) {
+func (s *ForToken) RevokeFamily(
+	ctx context.Context, hash []byte, clientID string, now time.Time,
+) (*grants.Grant, error) {
 	const revoke = `
 UPDATE grants SET revoked_at = $1
 WHERE id = (SELECT grant_id FROM refresh_tokens WHERE token_hash = $2 AND client_id = $3) AND revoked_at IS NULL
@@ -169,6 +186,7 @@ RETURNING id, client_id, user_id, tenant_id, session_id`
 		TenantID  string `db:"tenant_id"`
 		SessionID string `db:"session_id"`
 	}
+
 	err := s.db.Returning(ctx, "grants.revoke_family", &row, revoke, database.At(now), hash, clientID)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -176,8 +194,14 @@ RETURNING id, client_id, user_id, tenant_id, session_id`
 	case err != nil:
 		return nil, err
 	}
+
 	return &grants.Grant{
-		ID: row.ID, ClientID: row.ClientID, UserID: row.UserID, TenantID: row.TenantID, SessionID: row.SessionID, RevokedAt: now,
+		ID:        row.ID,
+		ClientID:  row.ClientID,
+		UserID:    row.UserID,
+		TenantID:  row.TenantID,
+		SessionID: row.SessionID,
+		RevokedAt: now,
 	}, nil
 }
 
@@ -193,7 +217,8 @@ func (s *ForToken) RevokeToken(ctx context.Context, jti string, expiresAt time.T
 // those without a grant. Of the others Standing says so.
 func (s *ForToken) TokenRevoked(ctx context.Context, jtis ...string) (revoked bool, err error) {
 	in, args := listed(jtis, 0)
-	err = s.db.Get(ctx, "revoked_tokens.find", &revoked, `SELECT EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `+in+`)`, args...)
+	err = s.db.Get(ctx, "revoked_tokens.find", &revoked,
+		`SELECT EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `+in+`)`, args...)
 	return revoked, err
 }
 
@@ -202,6 +227,7 @@ func listed(values []string, last int) (in string, args []any) {
 	if len(values) == 0 {
 		return "(NULL)", nil
 	}
+
 	places := make([]string, len(values))
 	for i, value := range values {
 		places[i] = "$" + strconv.Itoa(last+i+1)

@@ -42,7 +42,9 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 	_, err := token.Redeemable(t.Context(), first.Hash, flowStart)
 	require.NoError(t, err)
 	require.NoError(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart))
-	require.ErrorIs(t, token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart), grants.ErrConsumed)
+	require.ErrorIs(t,
+		token.Redeem(t.Context(), first.Hash, grantOf(first), nil, flowStart.Add(time.Hour), flowStart),
+		grants.ErrConsumed)
 	_, err = token.Standing(t.Context(), first.GrantID, nil, flowStart)
 	require.NoError(t, err)
 	revoke(t, token, first.GrantID, flowStart, true)
@@ -103,5 +105,6 @@ func TestAServiceCannotDoWhatIsAnothers(t *testing.T) {
 
 func redeemAs(t *testing.T, db *database.DB, code *grants.AuthorizationCode) error {
 	t.Helper()
-	return sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), nil, flowStart.Add(time.Hour), flowStart)
+	return sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), nil,
+		flowStart.Add(time.Hour), flowStart)
 }

@@ -75,13 +75,26 @@ func (w *who) behind() grants.Behind {
 
 func (w *who) user(id string) directory.User {
 	return directory.User{
-		ID: id, Email: w.Email, EmailVerified: w.EmailVerified, Name: w.Name, GivenName: w.GivenName,
-		FamilyName: w.FamilyName, Claims: w.Claims.V, Active: w.UserActive, UpdatedAt: w.UserUpdatedAt.Time,
+		ID:            id,
+		Email:         w.Email,
+		EmailVerified: w.EmailVerified,
+		Name:          w.Name,
+		GivenName:     w.GivenName,
+		FamilyName:    w.FamilyName,
+		Claims:        w.Claims.V,
+		Active:        w.UserActive,
+		UpdatedAt:     w.UserUpdatedAt.Time,
 	}
 }
 
 func (w *who) tenant(id string) directory.Tenant {
-	return directory.Tenant{ID: id, Slug: w.TenantSlug, Name: w.TenantName, SSOOnly: w.SSOOnly, Active: w.TenantActive}
+	return directory.Tenant{
+		ID:      id,
+		Slug:    w.TenantSlug,
+		Name:    w.TenantName,
+		SSOOnly: w.SSOOnly,
+		Active:  w.TenantActive,
+	}
 }
 
 const selectRequest = `
@@ -130,12 +143,33 @@ func (r *requestRow) request() *grants.AuthorizationRequest {
 	scope, _ := oauth.ParseScopes(r.Scope)   // was parsed when it was written
 	prompt, _ := oauth.ParsePrompt(r.Prompt) // likewise
 	return &grants.AuthorizationRequest{
-		ID: r.ID, Kind: grants.Kind(r.Kind), BrowserHash: r.BrowserHash, ClientID: r.ClientID, RedirectURI: r.RedirectURI,
-		ResponseMode: oauth.ResponseMode(r.ResponseMode), Scope: scope, State: r.State, Nonce: r.Nonce,
-		CodeChallenge: r.CodeChallenge, Prompt: prompt, MaxAge: r.MaxAge, LoginHint: r.LoginHint, ACRValues: r.ACRValues,
-		UILocales: r.UILocales, Resource: r.Resource, HintSubject: r.HintSubject, UserCode: r.UserCode, TraceParent: r.TraceParent,
-		CreatedAt: r.CreatedAt.Time, ExpiresAt: r.ExpiresAt.Time, LoginEmail: r.LoginEmail, SessionID: r.SessionID,
-		TenantID: r.TenantID, Decision: grants.Decision(r.Decision), DecidedAt: r.DecidedAt.Time, ConsumedAt: r.ConsumedAt.Time,
+		ID:            r.ID,
+		Kind:          grants.Kind(r.Kind),
+		BrowserHash:   r.BrowserHash,
+		ClientID:      r.ClientID,
+		RedirectURI:   r.RedirectURI,
+		ResponseMode:  oauth.ResponseMode(r.ResponseMode),
+		Scope:         scope,
+		State:         r.State,
+		Nonce:         r.Nonce,
+		CodeChallenge: r.CodeChallenge,
+		Prompt:        prompt,
+		MaxAge:        r.MaxAge,
+		LoginHint:     r.LoginHint,
+		ACRValues:     r.ACRValues,
+		UILocales:     r.UILocales,
+		Resource:      r.Resource,
+		HintSubject:   r.HintSubject,
+		UserCode:      r.UserCode,
+		TraceParent:   r.TraceParent,
+		CreatedAt:     r.CreatedAt.Time,
+		ExpiresAt:     r.ExpiresAt.Time,
+		LoginEmail:    r.LoginEmail,
+		SessionID:     r.SessionID,
+		TenantID:      r.TenantID,
+		Decision:      grants.Decision(r.Decision),
+		DecidedAt:     r.DecidedAt.Time,
+		ConsumedAt:    r.ConsumedAt.Time,
 	}
 }
 
@@ -175,9 +209,12 @@ func requestArgs(ctx context.Context, r *grants.AuthorizationRequest) []any {
 	if trace == "" {
 		trace = madeIn(ctx)
 	}
+
 	return []any{
-		r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI, string(r.ResponseMode), r.Scope.String(), r.State, r.Nonce,
-		r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint, r.ACRValues, r.UILocales, r.Resource, r.HintSubject, r.UserCode,
+		r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI, string(r.ResponseMode),
+		r.Scope.String(), r.State, r.Nonce,
+		r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint, r.ACRValues, r.UILocales, r.Resource,
+		r.HintSubject, r.UserCode,
 		trace, database.At(r.CreatedAt), database.At(r.ExpiresAt),
 	}
 }

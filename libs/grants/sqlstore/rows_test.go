@@ -26,10 +26,22 @@ var flowStart = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 var bornElsewhere = flowStart.Add(789 * time.Nanosecond).In(time.FixedZone("UTC+5:30", 19800))
 
 var (
-	flowTenant = directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme", Active: true}
-	flowUser   = directory.User{
-		ID: "usr_ada", Email: "ada@acme.test", EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace",
-		Claims: map[string]any{"locale": "en"}, Active: true, UpdatedAt: flowStart,
+	flowTenant = directory.Tenant{
+		ID:     "tnt_acme",
+		Slug:   "acme",
+		Name:   "Acme",
+		Active: true,
+	}
+	flowUser = directory.User{
+		ID:            "usr_ada",
+		Email:         "ada@acme.test",
+		EmailVerified: true,
+		Name:          "Ada Lovelace",
+		GivenName:     "Ada",
+		FamilyName:    "Lovelace",
+		Claims:        map[string]any{"locale": "en"},
+		Active:        true,
+		UpdatedAt:     flowStart,
 	}
 )
 
@@ -43,10 +55,12 @@ func seedPeople(t testing.TB, db *database.DB) {
 			saveApplications(t.Context(), w, "app_web", "app_tv", "tv"),
 		)
 	}))
+
 	const insert = `
 INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 VALUES ('ses_1', $1, $2, $3, $4, '1', '["pwd"]', $4, $4, $5)`
-	change(t, db, insert, oauth.HashSecret("cookie"), flowUser.ID, flowTenant.ID, database.At(flowStart), database.At(flowStart.Add(time.Hour)))
+	change(t, db, insert, oauth.HashSecret("cookie"), flowUser.ID, flowTenant.ID, database.At(flowStart),
+		database.At(flowStart.Add(time.Hour)))
 }
 
 // saveApplications makes applications of which only the ids matter.
@@ -70,7 +84,10 @@ func change(t testing.TB, db *database.DB, query string, args ...any) {
 // empty removes every row that a test of this package makes.
 func empty(t *testing.T, db *database.DB) {
 	t.Helper()
-	for _, table := range []string{"authorization_requests", "authorization_codes", "grants", "refresh_tokens", "revoked_tokens", "sessions", "memberships", "users", "tenants", "applications", "access_ends"} {
+	for _, table := range []string{
+		"authorization_requests", "authorization_codes", "grants", "refresh_tokens", "revoked_tokens", "sessions",
+		"memberships", "users", "tenants", "applications", "access_ends",
+	} {
 		change(t, db, `DELETE FROM `+table)
 	}
 }
@@ -84,27 +101,65 @@ func count(t *testing.T, db *database.DB, table string) (n int) {
 func newRequest(id string) *grants.AuthorizationRequest {
 	maxAge := 0
 	return &grants.AuthorizationRequest{
-		ID: id, Kind: grants.KindAuthorize, BrowserHash: oauth.HashSecret("browser"), ClientID: "app_web",
-		RedirectURI: "https://app.test/cb?a=1", ResponseMode: oauth.ResponseModeFormPost, Scope: oauth.Scopes{"openid", "email"},
-		State: "st\"ate ü", Nonce: "n", CodeChallenge: "c", Prompt: oauth.Prompt{"login", "consent"}, MaxAge: &maxAge,
-		LoginHint: "ada@acme.test", ACRValues: "2 1", UILocales: "de en", Resource: "https://api.test", HintSubject: "usr_ada",
-		CreatedAt: flowStart, ExpiresAt: flowStart.Add(30 * time.Minute),
+		ID:            id,
+		Kind:          grants.KindAuthorize,
+		BrowserHash:   oauth.HashSecret("browser"),
+		ClientID:      "app_web",
+		RedirectURI:   "https://app.test/cb?a=1",
+		ResponseMode:  oauth.ResponseModeFormPost,
+		Scope:         oauth.Scopes{"openid", "email"},
+		State:         "st\"ate ü",
+		Nonce:         "n",
+		CodeChallenge: "c",
+		Prompt:        oauth.Prompt{"login", "consent"},
+		MaxAge:        &maxAge,
+		LoginHint:     "ada@acme.test",
+		ACRValues:     "2 1",
+		UILocales:     "de en",
+		Resource:      "https://api.test",
+		HintSubject:   "usr_ada",
+		CreatedAt:     flowStart,
+		ExpiresAt:     flowStart.Add(30 * time.Minute),
 	}
 }
 
 func newCode(secret, requestID string) *grants.AuthorizationCode {
 	return &grants.AuthorizationCode{
-		Hash: oauth.HashSecret(secret), RequestID: requestID, ClientID: "app_web", RedirectURI: "https://app.test/cb", CodeChallenge: "c",
-		Scope: oauth.Scopes{"openid", "email"}, Nonce: "n", Resource: "https://api.test", GrantID: "grt_" + secret, Offline: true,
-		UserID: flowUser.ID, TenantID: flowTenant.ID, SessionID: "ses_1", AuthTime: flowStart.Add(-time.Minute),
-		ACR: oauth.ACRPassword, AMR: []string{oauth.AMRPassword}, CreatedAt: flowStart, ExpiresAt: flowStart.Add(time.Minute),
+		Hash:          oauth.HashSecret(secret),
+		RequestID:     requestID,
+		ClientID:      "app_web",
+		RedirectURI:   "https://app.test/cb",
+		CodeChallenge: "c",
+		Scope:         oauth.Scopes{"openid", "email"},
+		Nonce:         "n",
+		Resource:      "https://api.test",
+		GrantID:       "grt_" + secret,
+		Offline:       true,
+		UserID:        flowUser.ID,
+		TenantID:      flowTenant.ID,
+		SessionID:     "ses_1",
+		AuthTime:      flowStart.Add(-time.Minute),
+		ACR:           oauth.ACRPassword,
+		AMR:           []string{oauth.AMRPassword},
+		CreatedAt:     flowStart,
+		ExpiresAt:     flowStart.Add(time.Minute),
 	}
 }
 
 func grantOf(c *grants.AuthorizationCode) grants.Grant {
 	return grants.Grant{
-		ID: c.GrantID, ClientID: c.ClientID, UserID: c.UserID, TenantID: c.TenantID, SessionID: c.SessionID, Scope: c.Scope,
-		Resource: c.Resource, Offline: c.Offline, AuthTime: c.AuthTime, ACR: c.ACR, AMR: c.AMR, CreatedAt: flowStart,
+		ID:        c.GrantID,
+		ClientID:  c.ClientID,
+		UserID:    c.UserID,
+		TenantID:  c.TenantID,
+		SessionID: c.SessionID,
+		Scope:     c.Scope,
+		Resource:  c.Resource,
+		Offline:   c.Offline,
+		AuthTime:  c.AuthTime,
+		ACR:       c.ACR,
+		AMR:       c.AMR,
+		CreatedAt: flowStart,
 	}
 }
 
@@ -119,8 +174,10 @@ func race(n int, f func(i int) error) (none int, failed []error) {
 			errs[i] = f(i)
 		})
 	}
+
 	close(gate)
 	done.Wait()
+
 	for _, err := range errs {
 		if err == nil {
 			none++
@@ -128,6 +185,7 @@ func race(n int, f func(i int) error) (none int, failed []error) {
 			failed = append(failed, err)
 		}
 	}
+
 	return none, failed
 }
 
@@ -148,6 +206,7 @@ func requireCanceled(t *testing.T, calls map[string]func(ctx context.Context) er
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+
 	for name, call := range calls {
 		err := call(ctx)
 		require.ErrorIs(t, err, context.Canceled, name)

@@ -28,6 +28,7 @@ func (s sealing) seal(ctx context.Context, use sealed.Use, r *grants.Authorizati
 	if s.sealer == nil {
 		return "", nil
 	}
+
 	traced := *r
 	traced.TraceParent = madeIn(ctx)
 	token, _, err := s.sealer.Seal(use, &traced)
@@ -51,10 +52,12 @@ func (s sealing) find(ctx context.Context, db database.Runner, handle string) (*
 	if err != nil {
 		return nil, err
 	}
+
 	row, err := findRequest(ctx, db, request.ID)
 	if errors.Is(err, grants.ErrNotFound) {
 		return request, nil
 	}
+
 	return row, err
 }
 
@@ -62,6 +65,7 @@ func (s sealing) open(ctx context.Context, use sealed.Use, token string) (*grant
 	if s.sealer == nil {
 		return nil, grants.ErrNotFound
 	}
+
 	r, err := s.sealer.Open(use, token)
 	if errors.Is(err, sealed.ErrInvalid) {
 		return nil, grants.ErrNotFound
@@ -69,6 +73,7 @@ func (s sealing) open(ctx context.Context, use sealed.Use, token string) (*grant
 	if err != nil {
 		return nil, err
 	}
+
 	linkToMaker(ctx, "authorization_requests", r.TraceParent)
 	return r, nil
 }

@@ -48,6 +48,7 @@ func TestASealedRequestBecomesOneRow(t *testing.T) {
 			}
 			return err
 		})
+
 		require.Empty(t, failed)
 		require.Equal(t, 1, count(t, db, "authorization_requests"))
 
@@ -63,7 +64,8 @@ func TestASealedRequestBecomesOneRow(t *testing.T) {
 // RFC 9700 2.1.1: what was used once is used for good.
 func TestAUsedTokenMakesNoSecondRow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		authorize, session := sqlstore.NewForAuthorize(db).Sealing(newSealer(t)), sqlstore.NewForSession(db).Sealing(newSealer(t))
+		authorize, session := sqlstore.NewForAuthorize(db).Sealing(
+			newSealer(t)), sqlstore.NewForSession(db).Sealing(newSealer(t))
 		token, err := authorize.Seal(t.Context(), newRequest("flw_1"))
 		require.NoError(t, err)
 		fresh, err := session.Request(t.Context(), token)
@@ -78,10 +80,12 @@ func TestAUsedTokenMakesNoSecondRow(t *testing.T) {
 		require.ErrorIs(t, session.SetLogin(t.Context(), "flw_1", "x", flowStart), grants.ErrConsumed)
 
 		// However early its row was ended, it stays until the token is over.
-		_, err = db.Exec(t.Context(), "test.end", `UPDATE authorization_requests SET expires_at = $1 WHERE id = 'flw_1'`, database.At(flowStart))
+		_, err = db.Exec(t.Context(), "test.end",
+			`UPDATE authorization_requests SET expires_at = $1 WHERE id = 'flw_1'`, database.At(flowStart))
 		require.NoError(t, err)
 		last := flowStart.Add(grants.RequestTTL - time.Microsecond)
-		_, err = authorize.DeleteExpired(t.Context(), last.Add(4*time.Minute), time.Hour, 10) // by a replica whose clock is ahead
+		// by a replica whose clock is ahead
+		_, err = authorize.DeleteExpired(t.Context(), last.Add(4*time.Minute), time.Hour, 10)
 		require.NoError(t, err)
 		require.Equal(t, 1, count(t, db, "authorization_requests"))
 

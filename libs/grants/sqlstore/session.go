@@ -39,7 +39,8 @@ func (s *ForSession) Start(ctx context.Context, r *grants.AuthorizationRequest) 
 INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales,
        login_email, tenant_id, created_at, expires_at)
 VALUES ($1, 'account', $2, '', '', '', '', $3, $4, $5, $6, $7)`
-	_, err := s.db.Exec(ctx, "authorization_requests.start", start, r.ID, r.BrowserHash, r.UILocales, r.LoginEmail, r.TenantID,
+	_, err := s.db.Exec(ctx, "authorization_requests.start", start, r.ID, r.BrowserHash, r.UILocales,
+		r.LoginEmail, r.TenantID,
 		database.At(r.CreatedAt), database.At(r.ExpiresAt))
 	return err
 }
@@ -90,6 +91,7 @@ func (s *ForSession) Rebind(ctx context.Context, dialect database.Dialect, r Reb
 	if len(r.From) == 0 || len(r.To) == 0 {
 		return false, nil
 	}
+
 	lock := ""
 	if dialect == database.Postgres {
 		lock = " FOR UPDATE"
@@ -110,11 +112,14 @@ func (s *ForSession) Rebind(ctx context.Context, dialect database.Dialect, r Reb
 // Decide writes who signed in and what they said. It may be said again while the
 // flow goes on (signed_in, then consented), but not after a refusal. The others
 // hear grants.ErrConsumed, ErrExpired, ErrDecided or ErrNotFound.
-func (s *ForSession) Decide(ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time) error {
+func (s *ForSession) Decide(
+	ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time,
+) error {
 	const decide = `
 UPDATE authorization_requests SET decision = $3, session_id = $4, tenant_id = $5, decided_at = $1
 WHERE id = $2 AND decision <> 'denied' AND consumed_at IS NULL AND expires_at > $1`
-	n, err := s.db.Exec(ctx, "authorization_requests.decide", decide, database.At(now), id, string(d), sessionID, tenantID)
+	n, err := s.db.Exec(ctx, "authorization_requests.decide", decide, database.At(now), id,
+		string(d), sessionID, tenantID)
 	if err != nil || n == 1 {
 		return err
 	}

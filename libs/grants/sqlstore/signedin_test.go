@@ -34,6 +34,7 @@ func seedSessions(t *testing.T, db *database.DB) {
 	} {
 		change(t, db, statement, now)
 	}
+
 	const insert = `
 INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ended_at)
 VALUES ($1, $2, 'usr_ada', $3, $4, '1', '["pwd"]', $4, $4, $5, $6)`
@@ -49,19 +50,43 @@ var claims = map[string]struct {
 	claim
 	true bool
 }{
-	"what the session says":               {claim{"usr_ada", "tnt_acme", "ses_1", flowStart, "1", []string{"pwd"}}, true},
-	"an earlier sign-in of the session":   {claim{"usr_ada", "tnt_acme", "ses_1", flowStart.Add(-time.Hour), "1", []string{"pwd", "otp"}}, true},
-	"no session":                          {claim{"usr_bob", "tnt_acme", "", flowStart, "1", []string{"pwd"}}, false},
-	"a session that never was":            {claim{"usr_bob", "tnt_acme", "ses_bob", flowStart, "1", []string{"pwd"}}, false},
-	"the session of another person":       {claim{"usr_bob", "tnt_acme", "ses_1", flowStart, "1", []string{"pwd"}}, false},
-	"the session of another tenant":       {claim{"usr_ada", "tnt_acme", "ses_other", flowStart, "1", []string{"pwd"}}, false},
-	"a tenant that was not chosen":        {claim{"usr_ada", "tnt_other", "ses_1", flowStart, "1", []string{"pwd"}}, false},
-	"a session that has ended":            {claim{"usr_ada", "tnt_acme", "ses_ended", flowStart, "1", []string{"pwd"}}, false},
-	"a session past its absolute end":     {claim{"usr_ada", "tnt_acme", "ses_past", flowStart, "1", []string{"pwd"}}, false},
-	"a later sign-in than the session's":  {claim{"usr_ada", "tnt_acme", "ses_1", flowStart.Add(time.Second), "1", []string{"pwd"}}, false},
-	"a better sign-in than the session's": {claim{"usr_ada", "tnt_acme", "ses_1", flowStart, "2", []string{"pwd"}}, false},
-	"one that was better once":            {claim{"usr_ada", "tnt_acme", "ses_1", flowStart.Add(-time.Hour), "2", []string{"pwd"}}, false},
-	"another way to sign in":              {claim{"usr_ada", "tnt_acme", "ses_1", flowStart, "1", []string{"hwk"}}, false},
+	"what the session says": {
+		claim{"usr_ada", "tnt_acme", "ses_1", flowStart, "1", []string{"pwd"}}, true,
+	},
+	"an earlier sign-in of the session": {
+		claim{"usr_ada", "tnt_acme", "ses_1", flowStart.Add(-time.Hour), "1", []string{"pwd", "otp"}}, true,
+	},
+	"no session": {claim{"usr_bob", "tnt_acme", "", flowStart, "1", []string{"pwd"}}, false},
+	"a session that never was": {
+		claim{"usr_bob", "tnt_acme", "ses_bob", flowStart, "1", []string{"pwd"}}, false,
+	},
+	"the session of another person": {
+		claim{"usr_bob", "tnt_acme", "ses_1", flowStart, "1", []string{"pwd"}}, false,
+	},
+	"the session of another tenant": {
+		claim{"usr_ada", "tnt_acme", "ses_other", flowStart, "1", []string{"pwd"}}, false,
+	},
+	"a tenant that was not chosen": {
+		claim{"usr_ada", "tnt_other", "ses_1", flowStart, "1", []string{"pwd"}}, false,
+	},
+	"a session that has ended": {
+		claim{"usr_ada", "tnt_acme", "ses_ended", flowStart, "1", []string{"pwd"}}, false,
+	},
+	"a session past its absolute end": {
+		claim{"usr_ada", "tnt_acme", "ses_past", flowStart, "1", []string{"pwd"}}, false,
+	},
+	"a later sign-in than the session's": {
+		claim{"usr_ada", "tnt_acme", "ses_1", flowStart.Add(time.Second), "1", []string{"pwd"}}, false,
+	},
+	"a better sign-in than the session's": {
+		claim{"usr_ada", "tnt_acme", "ses_1", flowStart, "2", []string{"pwd"}}, false,
+	},
+	"one that was better once": {
+		claim{"usr_ada", "tnt_acme", "ses_1", flowStart.Add(-time.Hour), "2", []string{"pwd"}}, false,
+	},
+	"another way to sign in": {
+		claim{"usr_ada", "tnt_acme", "ses_1", flowStart, "1", []string{"hwk"}}, false,
+	},
 }
 
 // forge writes the claim into a code and an approved device code, each as the
@@ -82,11 +107,14 @@ func (c claim) forge(t *testing.T, authorize, device *database.DB) (*grants.Auth
 	d.UserID, d.TenantID, d.SessionID = c.user, c.tenant, c.session
 	d.AuthTime, d.ACR, d.AMR = c.authTime, c.acr, c.amr
 	require.NoError(t, sqlstore.NewForDevice(device).Decide(t.Context(), d, flowStart))
+
 	return code, d
 }
 
 // requireRedeemed has the token service redeem both, which succeeds if want.
-func requireRedeemed(t *testing.T, token *database.DB, code *grants.AuthorizationCode, d *grants.DeviceCode, want bool) {
+func requireRedeemed(
+	t *testing.T, token *database.DB, code *grants.AuthorizationCode, d *grants.DeviceCode, want bool,
+) {
 	t.Helper()
 	store := sqlstore.NewForToken(token)
 	r, err := store.Redeemable(t.Context(), code.Hash, flowStart)
@@ -104,6 +132,7 @@ func requireRedeemed(t *testing.T, token *database.DB, code *grants.Authorizatio
 		require.ErrorIs(t, ofDevice, grants.ErrRevoked)
 		return
 	}
+
 	require.NoError(t, ofCode)
 	require.NoError(t, ofDevice)
 }
@@ -129,7 +158,8 @@ func TestACodeOutlivesAReauthentication(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedSessions(t, db)
 		code, d := claims["what the session says"].forge(t, db, db)
-		change(t, db, `UPDATE sessions SET auth_time = $1, acr = '2', amr = '["pwd","otp"]' WHERE id = 'ses_1'`, database.At(flowStart.Add(time.Second)))
+		change(t, db, `UPDATE sessions SET auth_time = $1, acr = '2', amr = '["pwd","otp"]' WHERE id = 'ses_1'`,
+			database.At(flowStart.Add(time.Second)))
 		requireRedeemed(t, db, code, d, true)
 	})
 }
@@ -138,7 +168,9 @@ func TestACodeOutlivesAReauthentication(t *testing.T) {
 // a person who is not signed in. Only the session service may write sessions.
 func TestNoRoleMintsTokensOfAPersonWhoIsNotSignedIn(t *testing.T) {
 	server := testkit.PostgresServer(t)
-	for _, role := range []string{"platform_authorize", "platform_device", "platform_token", "platform_keys", "platform_operator"} {
+	for _, role := range []string{
+		"platform_authorize", "platform_device", "platform_token", "platform_keys", "platform_operator",
+	} {
 		t.Run(role, func(t *testing.T) {
 			url := server.NewDatabase(t)
 			owner := testkit.OpenPostgres(t, url)
@@ -155,7 +187,9 @@ func TestNoRoleMintsTokensOfAPersonWhoIsNotSignedIn(t *testing.T) {
 				_, err := broken.Exec(t.Context(), "test.session", statement)
 				require.ErrorContains(t, err, "permission denied", statement)
 			}
-			_, err := broken.Exec(t.Context(), "test.session", `UPDATE sessions SET ended_at = NULL WHERE id = 'ses_ended'`)
+
+			_, err := broken.Exec(t.Context(), "test.session",
+				`UPDATE sessions SET ended_at = NULL WHERE id = 'ses_ended'`)
 			require.Error(t, err)
 
 			authorize, device := owner, owner
@@ -166,20 +200,25 @@ func TestNoRoleMintsTokensOfAPersonWhoIsNotSignedIn(t *testing.T) {
 				device = broken
 			default: // writes no codes at all
 				require.Error(t, sqlstore.NewForAuthorize(broken).Issue(t.Context(), newCode("mine", "")))
-				require.Error(t, sqlstore.NewForDevice(broken).Decide(t.Context(), deviceCode("mine", "CCCC-CCCC"), flowStart))
+				require.Error(t,
+					sqlstore.NewForDevice(broken).Decide(t.Context(), deviceCode("mine", "CCCC-CCCC"), flowStart))
 				return
 			}
+
 			for name, tt := range claims {
 				if tt.true {
 					continue
 				}
+
 				t.Run(name, func(t *testing.T) {
 					change(t, owner, `DELETE FROM authorization_codes`)
 					change(t, owner, `DELETE FROM device_codes`)
 					code, d := tt.forge(t, authorize, device)
-					requireRedeemed(t, testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_token")), code, d, false)
+					requireRedeemed(t,
+						testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_token")), code, d, false)
 				})
 			}
+
 			require.Zero(t, count(t, owner, "grants"))
 		})
 	}

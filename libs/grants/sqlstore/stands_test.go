@@ -42,6 +42,7 @@ func TestTheRuleInSQLIsTheRuleInGo(t *testing.T) {
 					if ended && facts != 0 {
 						continue
 					}
+
 					name := fmt.Sprintf("%05b %v %v", facts, amr, ended)
 					empty(t, db)
 					change(t, db, `DELETE FROM device_codes`)
@@ -52,14 +53,18 @@ func TestTheRuleInSQLIsTheRuleInGo(t *testing.T) {
 					device := approvedBy(t, db, "device", "BBBB-BBBB", amr)
 					first := refreshed(t, db, func(c *grants.AuthorizationCode) { c.AMR = amr })
 					change(t, db, `UPDATE grants SET amr = $1`, database.JSON[[]string]{V: amr})
+
 					for i, o := range obstacles {
 						if facts&(1<<i) != 0 {
 							change(t, db, o.sql)
 						}
 					}
+
 					change(t, db, revived)
+
 					if ended {
-						change(t, db, `INSERT INTO access_ends (user_id, tenant_id, client_id, ends) VALUES ('usr_ada', '', '', 1)`)
+						change(t, db,
+							`INSERT INTO access_ends (user_id, tenant_id, client_id, ends) VALUES ('usr_ada', '', '', 1)`)
 					}
 
 					has := func(i int) bool { return facts&(1<<i) != 0 }
@@ -70,6 +75,7 @@ func TestTheRuleInSQLIsTheRuleInGo(t *testing.T) {
 						Member:      !has(3),
 						AMR:         amr,
 					}.Stands()
+
 					at := flowStart
 					r, err := store.Redeemable(t.Context(), code.Hash, at)
 					require.NoError(t, err)
@@ -81,8 +87,12 @@ func TestTheRuleInSQLIsTheRuleInGo(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, want, found.Live(), "refresh token, read: %s", name)
 
-					require.Equal(t, want, store.Redeem(t.Context(), code.Hash, grantOf(code), nil, at.Add(time.Hour), at) == nil, "code: %s", name)
-					require.Equal(t, want, store.RedeemDevice(t.Context(), device.Hash, deviceGrant(device), nil, at.Add(time.Hour), at) == nil, "device: %s", name)
+					require.Equal(t, want,
+						store.Redeem(t.Context(), code.Hash, grantOf(code), nil, at.Add(time.Hour), at) == nil,
+						"code: %s", name)
+					require.Equal(t, want,
+						store.RedeemDevice(t.Context(), device.Hash, deviceGrant(device), nil, at.Add(time.Hour),
+							at) == nil, "device: %s", name)
 					err = store.Rotate(t.Context(), &grants.Rotation{
 						OldHash:        first.Hash,
 						NewHash:        oauth.HashSecret("next"),
@@ -91,6 +101,7 @@ func TestTheRuleInSQLIsTheRuleInGo(t *testing.T) {
 						ExpiresAt:      at.Add(time.Hour),
 						GrantExpiresAt: at.Add(time.Hour),
 					}, at)
+
 					require.True(t, err == nil || errors.Is(err, grants.ErrRevoked), err)
 					require.Equal(t, want, err == nil, "refresh token: %s", name)
 				}
@@ -112,6 +123,10 @@ func refreshed(t *testing.T, db *database.DB, alter func(*grants.AuthorizationCo
 		ExpiresAt:         flowStart.Add(time.Hour),
 		AbsoluteExpiresAt: flowStart.Add(time.Hour),
 	}
-	require.NoError(t, sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), token, flowStart.Add(time.Hour), flowStart))
+
+	require.NoError(t,
+		sqlstore.NewForToken(db).Redeem(t.Context(), code.Hash, grantOf(code), token,
+			flowStart.Add(time.Hour), flowStart))
+
 	return token
 }

@@ -51,19 +51,39 @@ type redeemableRow struct {
 // the person, tenant and session behind it; grants.ErrNotFound.
 func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Time) (*grants.Redeemable, error) {
 	var row redeemableRow
-	if err := s.db.Get(ctx, "authorization_codes.find", &row, selectRedeemable, codeHash, database.At(now)); err != nil {
+	if err := s.db.Get(ctx, "authorization_codes.find", &row, selectRedeemable, codeHash,
+		database.At(now)); err != nil {
 		return nil, notFound(err)
 	}
+
 	linkToMaker(ctx, "authorization_codes", row.TraceParent)
 	scope, _ := oauth.ParseScopes(row.Scope)
 	return &grants.Redeemable{
 		AuthorizationCode: grants.AuthorizationCode{
-			Hash: codeHash, RequestID: row.RequestID, ClientID: row.ClientID, RedirectURI: row.RedirectURI,
-			CodeChallenge: row.CodeChallenge, Scope: scope, Nonce: row.Nonce, Resource: row.Resource, GrantID: row.GrantID,
-			Offline: row.Offline, UserID: row.UserID, TenantID: row.TenantID, SessionID: row.SessionID, AuthTime: row.AuthTime.Time,
-			ACR: row.ACR, AMR: row.AMR.V, CreatedAt: row.CreatedAt.Time, ExpiresAt: row.ExpiresAt.Time, ConsumedAt: row.ConsumedAt.Time,
+			Hash:          codeHash,
+			RequestID:     row.RequestID,
+			ClientID:      row.ClientID,
+			RedirectURI:   row.RedirectURI,
+			CodeChallenge: row.CodeChallenge,
+			Scope:         scope,
+			Nonce:         row.Nonce,
+			Resource:      row.Resource,
+			GrantID:       row.GrantID,
+			Offline:       row.Offline,
+			UserID:        row.UserID,
+			TenantID:      row.TenantID,
+			SessionID:     row.SessionID,
+			AuthTime:      row.AuthTime.Time,
+			ACR:           row.ACR,
+			AMR:           row.AMR.V,
+			CreatedAt:     row.CreatedAt.Time,
+			ExpiresAt:     row.ExpiresAt.Time,
+			ConsumedAt:    row.ConsumedAt.Time,
 		},
-		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Behind: row.behind(), SessionLive: row.SessionLive,
+		User:        row.user(row.UserID),
+		Tenant:      row.tenant(row.TenantID),
+		Behind:      row.behind(),
+		SessionLive: row.SessionLive,
 	}, nil
 }
 
@@ -79,11 +99,15 @@ WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > 
 // one succeeds. The others hear grants.ErrConsumed, ErrExpired, ErrRevoked (the
 // session has ended) or ErrNotFound. expiresAt is when the grant's last token
 // expires.
-func (s *ForToken) Redeem(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error {
-	redeemed, err := s.consumeAndInsert(ctx, "authorization_codes.redeem", consumeCode, codeHash, g, refresh, expiresAt, now)
+func (s *ForToken) Redeem(
+	ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time,
+) error {
+	redeemed, err := s.consumeAndInsert(ctx, "authorization_codes.redeem", consumeCode, codeHash,
+		g, refresh, expiresAt, now)
 	if err != nil || redeemed == 1 {
 		return err
 	}
+
 	r, err := s.Redeemable(ctx, codeHash, now)
 	switch {
 	case err != nil:
@@ -129,31 +153,39 @@ func grantArgs(g grants.Grant, expiresAt time.Time) []any {
 // consumeAndInsert runs consume, which names the hash, now and the grant's id as
 // $1, $2 and $3, and stores the grant and its refresh token if it touched a row:
 // one statement on PostgreSQL, one transaction on SQLite.
-func (s *ForToken) consumeAndInsert(ctx context.Context, name, consume string, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) (consumed int64, err error) {
+func (s *ForToken) consumeAndInsert(
+	ctx context.Context, name, consume string, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken,
+	expiresAt, now time.Time,
+) (consumed int64, err error) {
 	if s.db.Dialect() == database.Postgres {
 		first := refresh
 		if first == nil {
 			first = &grants.RefreshToken{}
 		}
+
 		args := append([]any{codeHash, database.At(now)}, grantArgs(g, expiresAt)...)
 		return s.db.Exec(ctx, name, `WITH redeemed AS (`+consume+insertRedeemedPostgres, append(args, first.Hash,
-			first.Scope.String(), database.At(first.CreatedAt), database.At(first.ExpiresAt), database.At(first.AbsoluteExpiresAt))...)
+			first.Scope.String(), database.At(first.CreatedAt), database.At(first.ExpiresAt),
+			database.At(first.AbsoluteExpiresAt))...)
 	}
+
 	err = s.db.Tx(ctx, name, func(tx *database.Tx) error {
 		var err error
 		consumed, err = tx.Exec(ctx, name, consume, codeHash, database.At(now), g.ID)
 		if err != nil || consumed == 0 {
 			return err
 		}
-		if _, err = tx.Exec(ctx, "grants.insert", insertGrant, grantArgs(g, expiresAt)...); err != nil || refresh == nil {
+		if _, err = tx.Exec(ctx, "grants.insert", insertGrant, grantArgs(g, expiresAt)...); err != nil ||
+			refresh == nil {
 			return err
 		}
 		return insertRefresh(ctx, tx, refresh)
 	})
+
 	return consumed, err
 }
 
-// RevokeGrant ends a grant and with it every token of it, and tells whether it
+// RevokeGrant ends a grant and with it every token of it, and reports whether it
 // was this call that ended it: again, or for one that does not exist, is no error.
 func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error) {
 	const revoke = `UPDATE grants SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`
@@ -196,24 +228,40 @@ func (row *standingRow) standing() grants.Standing {
 	scope, _ := oauth.ParseScopes(row.Scope)
 	return grants.Standing{
 		Grant: grants.Grant{
-			ID: row.ID, ClientID: row.ClientID, UserID: row.UserID, TenantID: row.TenantID, SessionID: row.SessionID,
-			Scope: scope, Resource: row.Resource, Offline: row.Offline, AuthTime: row.AuthTime.Time, ACR: row.ACR, AMR: row.AMR.V,
-			CreatedAt: row.CreatedAt.Time, RevokedAt: row.RevokedAt.Time,
+			ID:        row.ID,
+			ClientID:  row.ClientID,
+			UserID:    row.UserID,
+			TenantID:  row.TenantID,
+			SessionID: row.SessionID,
+			Scope:     scope,
+			Resource:  row.Resource,
+			Offline:   row.Offline,
+			AuthTime:  row.AuthTime.Time,
+			ACR:       row.ACR,
+			AMR:       row.AMR.V,
+			CreatedAt: row.CreatedAt.Time,
+			RevokedAt: row.RevokedAt.Time,
 		},
-		User: row.user(row.UserID), Tenant: row.tenant(row.TenantID), Behind: row.behind(),
-		SessionLive: row.SessionLive, TokenRevoked: row.TokenRevoked,
+		User:         row.user(row.UserID),
+		Tenant:       row.tenant(row.TenantID),
+		Behind:       row.behind(),
+		SessionLive:  row.SessionLive,
+		TokenRevoked: row.TokenRevoked,
 	}
 }
 
 // Standing reads a grant with the person, tenant and session behind it, and
 // whether one of the access tokens jtis was revoked by itself; grants.ErrNotFound.
-func (s *ForToken) Standing(ctx context.Context, grantID string, jtis []string, now time.Time) (*grants.Standing, error) {
+func (s *ForToken) Standing(
+	ctx context.Context, grantID string, jtis []string, now time.Time,
+) (*grants.Standing, error) {
 	in, ids := listed(jtis, 2)
 	args := append([]any{grantID, database.At(now)}, ids...)
 	var row standingRow
 	if err := s.db.Get(ctx, "grants.standing", &row, selectStanding+in+selectStandingOf, args...); err != nil {
 		return nil, notFound(err)
 	}
+
 	standing := row.standing()
 	return &standing, nil
 }
@@ -231,6 +279,7 @@ func (s *ForToken) DeleteExpired(ctx context.Context, now time.Time, batch int) 
 			return total, err
 		}
 	}
+
 	n, err := s.eraseSeals(ctx, now, batch)
 	return total + n, err
 }

@@ -28,10 +28,14 @@ func linkToMaker(ctx context.Context, table, parent string) {
 	if parent == "" || !span.IsRecording() {
 		return
 	}
+
 	// An empty context: what the text does not name must not be taken from this one.
 	made := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{traceParent: parent})
 	maker := trace.SpanContextFromContext(made)
 	if maker.IsValid() && maker.SpanID() != span.SpanContext().SpanID() {
-		span.AddLink(trace.Link{SpanContext: maker, Attributes: []attribute.KeyValue{attribute.String("db.collection.name", table)}})
+		span.AddLink(trace.Link{
+			SpanContext: maker,
+			Attributes:  []attribute.KeyValue{attribute.String("db.collection.name", table)},
+		})
 	}
 }

@@ -30,12 +30,18 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 			span.End()
 			return span.SpanContext()
 		}
+
 		authorize, device, token := sqlstore.NewForAuthorize(db), sqlstore.NewForDevice(db), sqlstore.NewForToken(db)
 		direct := newCode("direct", "")
 		poll := &grants.DeviceCode{
-			Hash: oauth.HashSecret("device"), UserCode: "BCDF-GHJK", ClientID: "app_tv", Interval: 5 * time.Second,
-			CreatedAt: flowStart, ExpiresAt: flowStart.Add(time.Minute),
+			Hash:      oauth.HashSecret("device"),
+			UserCode:  "BCDF-GHJK",
+			ClientID:  "app_tv",
+			Interval:  5 * time.Second,
+			CreatedAt: flowStart,
+			ExpiresAt: flowStart.Add(time.Minute),
 		}
+
 		made := within(func(ctx context.Context) {
 			require.NoError(t, authorize.InsertRequest(ctx, newRequest("flw_1")))
 			require.NoError(t, authorize.Issue(ctx, direct))
@@ -43,6 +49,7 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, inserted)
 		})
+
 		// A row made where nothing traces links nobody.
 		require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_2")))
 
@@ -67,6 +74,7 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 			require.Equal(t, made.TraceID(), links[0].SpanContext.TraceID())
 			require.Equal(t, name, links[0].Attributes[0].Value.AsString())
 		}
+
 		page := within(func(ctx context.Context) {
 			_, err := device.DeviceByUserCode(ctx, poll.UserCode)
 			require.NoError(t, err)
@@ -87,7 +95,8 @@ func TestACodeOfARequestCarriesItsTrace(t *testing.T) {
 		tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
 		authorize := sqlstore.NewForAuthorize(db)
 		require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_1")))
-		require.NoError(t, sqlstore.NewForSession(db).Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart))
+		require.NoError(t,
+			sqlstore.NewForSession(db).Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart))
 		code := newCode("one", "flw_1")
 		ctx, issuing := tracer.Start(t.Context(), "issue")
 		require.NoError(t, authorize.IssueFromRequest(ctx, code, flowStart))
@@ -109,6 +118,7 @@ func linksOf(t *testing.T, spans *tracetest.SpanRecorder, of trace.SpanContext) 
 			return span.Links()
 		}
 	}
+
 	require.Fail(t, "the span has not ended")
 	return nil
 }

@@ -14,6 +14,7 @@ type node struct {
 // add appends a ticket to the node that path leads to.
 func (n *node) add(t *Ticket, path []string) {
 	n.size++
+
 	if len(path) == 0 {
 		n.own = append(n.own, t)
 		return
@@ -24,12 +25,14 @@ func (n *node) add(t *Ticket, path []string) {
 		child = &node{name: path[0]}
 		n.children = append(n.children, child)
 	}
+
 	child.add(t, path[1:])
 }
 
 // remove takes a ticket out of the node that path leads to, where it must be.
 func (n *node) remove(t *Ticket, path []string) {
 	n.size--
+
 	if len(path) == 0 {
 		n.own = slices.DeleteFunc(n.own, func(other *Ticket) bool { return other == t })
 		return
@@ -37,6 +40,7 @@ func (n *node) remove(t *Ticket, path []string) {
 
 	child := n.child(path[0])
 	child.remove(t, path[1:])
+
 	if child.size == 0 {
 		n.children = slices.DeleteFunc(n.children, func(other *node) bool { return other == child })
 	}
@@ -47,6 +51,7 @@ func (n *node) next() *Ticket {
 	if n.size == 0 {
 		return nil
 	}
+
 	n.size--
 
 	if len(n.own) > 0 && (len(n.children) == 0 || !n.ownTurn) {
@@ -54,6 +59,7 @@ func (n *node) next() *Ticket {
 		n.own, n.ownTurn = n.own[1:], true
 		return t
 	}
+
 	n.ownTurn = false
 
 	child := n.children[0]
@@ -82,6 +88,7 @@ func (n *node) fattest(path []string) *Ticket {
 			below, rest = own, path[1:]
 		}
 	}
+
 	if below == nil {
 		return n.own[len(n.own)-1]
 	}

@@ -62,6 +62,7 @@ func (q *Queue) Enter(path []string) *Ticket {
 	}
 
 	q.waiting.add(t, path)
+
 	if q.waiting.size > q.room {
 		loser := q.waiting.fattest(path)
 		q.waiting.remove(loser, loser.path)
@@ -82,6 +83,7 @@ func (t *Ticket) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+
 	if !t.Holds() {
 		return ErrFull
 	}
@@ -113,6 +115,7 @@ func (t *Ticket) Leave() {
 			q.free++
 		}
 	}
+
 	t.state = over
 }
 

@@ -40,6 +40,7 @@ func simulate(queue *fair.Queue, work, length time.Duration, networks ...*networ
 		entered time.Duration
 		ends    time.Duration
 	}
+
 	var jobs []*job
 	const tick = time.Millisecond
 	for now := time.Duration(0); now < length; now += tick {
@@ -58,6 +59,7 @@ func simulate(queue *fair.Queue, work, length time.Duration, networks ...*networ
 				kept = append(kept, j)
 				continue
 			}
+
 			switch {
 			case !j.Holds():
 				j.Leave()
@@ -72,6 +74,7 @@ func simulate(queue *fair.Queue, work, length time.Duration, networks ...*networ
 				kept = append(kept, j)
 			}
 		}
+
 		jobs = kept
 	}
 }
@@ -83,26 +86,38 @@ func TestNoNetworkKeepsAnotherFromBeingServed(t *testing.T) {
 		flood func(n int) limits.Caller
 		other string
 	}{
-		"an IPv6 /48 from all of its /64s":     {func(n int) limits.Caller { return from(fmt.Sprintf("2001:db8:1:%x::%%x", n%65536))(n) }, "2001:db8:2::%x"},
-		"an IPv6 /56 beside another":           {func(n int) limits.Caller { return from(fmt.Sprintf("2001:db8:1:%x::%%x", n%256))(n) }, "2001:db8:1:100::%x"},
-		"an IPv6 /32 from all of its /48s":     {func(n int) limits.Caller { return from(fmt.Sprintf("2001:db8:%x::%%x", n%65536))(n) }, "2001:db9::%x"},
-		"an IPv6 /64 beside another":           {from("2001:db8:1:1::%x"), "2001:db8:1:2::%x"},
-		"an IPv4 /24 from all its addresses":   {from("192.0.2.%d"), "198.51.100.%d"},
-		"an IPv4 address beside its neighbour": {func(int) limits.Caller { return from("192.0.2.%d")(0) }, "192.0.2.200"},
-		"requests without an address":          {func(int) limits.Caller { return limits.Caller{} }, "192.0.2.%d"},
+		"an IPv6 /48 from all of its /64s": {
+			func(n int) limits.Caller { return from(fmt.Sprintf("2001:db8:1:%x::%%x", n%65536))(n) }, "2001:db8:2::%x",
+		},
+		"an IPv6 /56 beside another": {
+			func(n int) limits.Caller { return from(fmt.Sprintf("2001:db8:1:%x::%%x", n%256))(n) },
+			"2001:db8:1:100::%x",
+		},
+		"an IPv6 /32 from all of its /48s": {
+			func(n int) limits.Caller { return from(fmt.Sprintf("2001:db8:%x::%%x", n%65536))(n) }, "2001:db9::%x",
+		},
+		"an IPv6 /64 beside another":         {from("2001:db8:1:1::%x"), "2001:db8:1:2::%x"},
+		"an IPv4 /24 from all its addresses": {from("192.0.2.%d"), "198.51.100.%d"},
+		"an IPv4 address beside its neighbour": {
+			func(int) limits.Caller { return from("192.0.2.%d")(0) }, "192.0.2.200",
+		},
+		"requests without an address": {func(int) limits.Caller { return limits.Caller{} }, "192.0.2.%d"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			other := from(c.other)
 			if c.other == "192.0.2.200" {
 				other = func(int) limits.Caller { return limits.Caller{Address: netip.MustParseAddr(c.other)} }
 			}
+
 			flood, person := &network{rate: 34, path: c.flood}, &network{rate: 2, path: other}
 			simulate(fair.New(1, 32), work, time.Minute, flood, person)
 
 			require.GreaterOrEqual(t, person.done, person.sent-1, "every request of the other network is served")
+
 			for _, wait := range person.waits {
 				require.LessOrEqual(t, wait, 4*work, "after two of the flood at most")
 			}
+
 			require.Greater(t, flood.done, 800, "the flood has what is left")
 		})
 	}
@@ -120,9 +135,11 @@ func TestPlacesAreKeptForBrowsersThatSignedInBefore(t *testing.T) {
 	simulate(fair.New(1, 32), work, time.Minute, everywhere, insider, person)
 
 	require.GreaterOrEqual(t, person.done, person.sent-1)
+
 	for _, wait := range person.waits {
 		require.LessOrEqual(t, wait, 6*work)
 	}
+
 	require.Greater(t, everywhere.done, 400, "strangers keep their half")
 }
 
@@ -135,9 +152,11 @@ func TestASlotGoesToEachNetworkInTurn(t *testing.T) {
 	for _, name := range []string{"a1", "a2", "a3", "b1", "b2", "c1"} {
 		tickets[name] = queue.Enter([]string{name[:1]})
 	}
+
 	tickets["a2"].Leave() // gave up waiting
 	delete(tickets, "a2")
 	busy.Leave()
+
 	for len(tickets) > 0 {
 		for name, ticket := range tickets {
 			if ticket.Holds() {
@@ -149,6 +168,7 @@ func TestASlotGoesToEachNetworkInTurn(t *testing.T) {
 			}
 		}
 	}
+
 	require.Equal(t, []string{"a1", "b1", "c1", "a3", "b2"}, order)
 	require.True(t, queue.Enter(nil).Holds(), "the slot is free again")
 }
@@ -165,6 +185,7 @@ func TestAFullQueueTurnsAwayTheNewestOfTheLargest(t *testing.T) {
 	require.ErrorIs(t, again.Wait(t.Context()), fair.ErrFull, "a has more than b")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
+
 	for _, ticket := range []*fair.Ticket{a1, a2, b} {
 		require.ErrorIs(t, ticket.Wait(ctx), context.Canceled, "waits on")
 	}
@@ -179,14 +200,18 @@ func TestManyAtOnceNeverHoldMoreThanTheSlots(t *testing.T) {
 		wg.Go(func() {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+
 			if i%7 == 0 {
 				cancel()
 			}
+
 			ticket := queue.Enter([]string{fmt.Sprint(rand.N(5)), fmt.Sprint(i % 3)}) //nolint:gosec // no secret
 			defer ticket.Leave()
+
 			if ticket.Wait(ctx) != nil {
 				return
 			}
+
 			now := holding.Add(1)
 			for old := most.Load(); now > old && !most.CompareAndSwap(old, now); old = most.Load() {
 			}
@@ -194,9 +219,11 @@ func TestManyAtOnceNeverHoldMoreThanTheSlots(t *testing.T) {
 			served.Add(1)
 		})
 	}
+
 	wg.Wait()
 	require.LessOrEqual(t, most.Load(), int32(slots))
 	require.Positive(t, served.Load())
+
 	for range slots {
 		require.True(t, queue.Enter(nil).Holds(), "all slots are free again")
 	}

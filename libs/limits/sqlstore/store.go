@@ -67,13 +67,16 @@ func failStatement(d database.Dialect) string {
 
 	return `INSERT INTO limits AS l (key, failures, blocked_until, expires_at)
 VALUES ($1, 1, ` + fresh.until + `, ` + fresh.forget + `)
-ON CONFLICT (key) DO UPDATE SET failures = ` + again + `, blocked_until = ` + more.until + `, expires_at = ` + more.forget + `
+ON CONFLICT (key) DO UPDATE SET failures = ` + again + `, blocked_until = ` + more.until + `, expires_at = ` +
+		more.forget + `
 RETURNING blocked_until`
 }
 
 // Fail counts a failure of a key and tells until when the key is blocked now;
 // the zero time: it is not. Concurrent failures all count.
-func (s *Store) Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (until time.Time, err error) {
+func (s *Store) Fail(
+	ctx context.Context, now time.Time, rule limits.Rule, key limits.Key,
+) (until time.Time, err error) {
 	var blocked database.Time
 	err = s.db.Returning(ctx, "limits.fail", &blocked, s.fail, []byte(key), database.At(now), rule.Failures,
 		rule.First().Microseconds(), rule.Longest().Microseconds(), rule.Window.Microseconds())
@@ -86,6 +89,7 @@ func (s *Store) Blocked(ctx context.Context, now time.Time, keys ...limits.Key) 
 	if len(keys) == 0 {
 		return time.Time{}, nil
 	}
+
 	places, args := keyList(2, keys)
 	var blocked database.Time
 	err = s.db.Get(ctx, "limits.blocked", &blocked,

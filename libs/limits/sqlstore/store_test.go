@@ -34,7 +34,8 @@ func fail(t *testing.T, store *sqlstore.Store, now time.Time, k limits.Key, n in
 
 func failures(t *testing.T, db *database.DB, k limits.Key) (n int) {
 	t.Helper()
-	require.NoError(t, db.Get(t.Context(), "test.failures", &n, `SELECT failures FROM limits WHERE key = $1`, []byte(k)))
+	require.NoError(t,
+		db.Get(t.Context(), "test.failures", &n, `SELECT failures FROM limits WHERE key = $1`, []byte(k)))
 	return n
 }
 
@@ -48,15 +49,18 @@ func TestABlockGrowsAndIsBounded(t *testing.T) {
 			if delay := rule.Delay(n); delay > 0 {
 				want = start.Add(delay)
 			}
+
 			require.Equal(t, want, until, "failure %d", n)
 			blocked, err := store.Blocked(t.Context(), start, k)
 			require.NoError(t, err)
 			require.Equal(t, want, blocked)
 		}
+
 		blocked, err := store.Blocked(t.Context(), start.Add(4*time.Second), k)
 		require.NoError(t, err)
 		require.Zero(t, blocked, "a block ends")
-		require.Equal(t, start.Add(9*time.Second), fail(t, store, start.Add(5*time.Second), k, 1), "and the next failure blocks again")
+		require.Equal(t, start.Add(9*time.Second), fail(t, store, start.Add(5*time.Second), k, 1),
+			"and the next failure blocks again")
 	})
 }
 
@@ -148,6 +152,7 @@ func requireExactCount(t *testing.T, db *database.DB) {
 			}
 		})
 	}
+
 	wg.Wait()
 	require.Equal(t, racers, failures(t, db, k))
 	n := 0
@@ -163,11 +168,13 @@ func requireExactCount(t *testing.T, db *database.DB) {
 			}
 		})
 	}
+
 	wg.Wait()
 	total := 0
 	for _, n := range removed {
 		total += n
 	}
+
 	require.Equal(t, 1, total, "a row is removed once")
 	require.NoError(t, store.Clear(t.Context(), k))
 }
@@ -178,12 +185,15 @@ func TestQuietKeysAreRemovedInBatches(t *testing.T) {
 		for _, name := range []string{"a", "b", "c"} {
 			fail(t, store, start, key(name), 1)
 		}
+
 		fail(t, store, start.Add(time.Second), key("d"), 1)
+
 		for _, want := range []int{2, 1, 0} {
 			n, err := store.DeleteExpired(t.Context(), start.Add(time.Minute), 2)
 			require.NoError(t, err)
 			require.Equal(t, want, n)
 		}
+
 		require.Equal(t, 1, failures(t, db, key("d")))
 	})
 }

@@ -16,7 +16,9 @@ import (
 // It then returns until when, and the zero time otherwise. Of any number of callers, on any number of replicas, no more
 // are let through than the rules have free failures. What turns out not to be a failure is given back with GiveBack or
 // Clear.
-func (s *Store) Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error) {
+func (s *Store) Take(
+	ctx context.Context, now time.Time, claims ...limits.Claim,
+) (taken []limits.Taken, until time.Time, err error) {
 	keys := make([]limits.Key, len(claims))
 	for i := range claims {
 		keys[i] = claims[i].Key
@@ -37,6 +39,7 @@ func (s *Store) Take(ctx context.Context, now time.Time, claims ...limits.Claim)
 	if err := s.GiveBack(ctx, taken...); err != nil {
 		return nil, time.Time{}, err
 	}
+
 	if until, err = s.Blocked(ctx, now, keys...); until.IsZero() {
 		until = now.Add(limits.FirstDelay) // and has given it back by now
 	}
@@ -79,6 +82,7 @@ func (s *Store) take(ctx context.Context, now time.Time, claims []limits.Claim) 
 			return tx.Select(ctx, "limits.take", &rows, statement, args...)
 		})
 	}
+
 	taken := make([]limits.Taken, len(rows))
 	for i, row := range rows {
 		taken[i] = limits.Taken{Key: row.Key, Failures: row.Failures, Until: row.Until.Time}
@@ -115,6 +119,7 @@ func (s *Store) GiveBack(ctx context.Context, taken ...limits.Taken) error {
 		given[i] = s.values(len(args)+1, "bytea", s.timeType)
 		args = append(args, []byte(t.Key), database.At(t.Until))
 	}
+
 	_, err := s.db.Exec(ctx, "limits.give_back", fmt.Sprintf(s.giveBack, strings.Join(given, ", ")), args...)
 
 	return err
@@ -135,7 +140,8 @@ func (s *Store) Clear(ctx context.Context, keys ...limits.Key) error {
 	}
 
 	places, args := keyList(1, keys)
-	_, err := s.db.Exec(ctx, "limits.clear", `DELETE FROM limits WHERE key `+inOrder(s.db.Dialect(), "key IN ("+places+")"), args...)
+	_, err := s.db.Exec(ctx, "limits.clear",
+		`DELETE FROM limits WHERE key `+inOrder(s.db.Dialect(), "key IN ("+places+")"), args...)
 
 	return err
 }

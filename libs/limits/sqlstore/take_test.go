@@ -43,6 +43,7 @@ func requireExactBudget(t *testing.T, replicas ...*database.DB) {
 		if i%2 == 0 {
 			claims[0], claims[1] = claims[1], claims[0]
 		}
+
 		wg.Go(func() {
 			<-begin
 			taken, until, err := store.Take(t.Context(), start, claims...)
@@ -56,6 +57,7 @@ func requireExactBudget(t *testing.T, replicas ...*database.DB) {
 			}
 		})
 	}
+
 	close(begin)
 	wg.Wait()
 	require.EqualValues(t, rule.Failures, passed.Load())
@@ -84,6 +86,7 @@ func TestWhatIsGivenBackWasNeverCounted(t *testing.T) {
 			require.Zero(t, until)
 			require.NoError(t, store.GiveBack(t.Context(), taken...))
 		}
+
 		require.Zero(t, failures(t, db, key("a")))
 
 		fail(t, store, start, key("a"), 3)
@@ -120,7 +123,8 @@ func TestTheBlockOfALaterAttemptIsNotGivenBack(t *testing.T) {
 func TestAllCountsOfASubjectAreForgottenTogether(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.New(db)
-		_, _, err := store.Take(t.Context(), start, claim("a"), claim("b"), limits.Claim{Key: key("address"), Rule: rule})
+		_, _, err := store.Take(t.Context(), start, claim("a"), claim("b"),
+			limits.Claim{Key: key("address"), Rule: rule})
 		require.NoError(t, err)
 		fail(t, store, start, key("old"), 1) // names no subject
 		require.NoError(t, db.Tx(t.Context(), "test", func(tx *database.Tx) error {
@@ -128,6 +132,7 @@ func TestAllCountsOfASubjectAreForgottenTogether(t *testing.T) {
 			require.EqualValues(t, 3, n)
 			return err
 		}))
+
 		require.Equal(t, 1, failures(t, db, key("address")))
 		require.NoError(t, store.Clear(t.Context(), key("address"), key("never")))
 		require.NoError(t, store.Clear(t.Context()))

@@ -99,8 +99,13 @@ func (j Jar) name(name string) string {
 
 func (j Jar) cookie(name, value string, maxAge int) *http.Cookie {
 	return &http.Cookie{ //nolint:gosec // not Secure only where the public URL is http, on loopback
-		Name: j.name(name), Value: value, Path: "/", MaxAge: maxAge,
-		Secure: j.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name:     j.name(name),
+		Value:    value,
+		Path:     "/",
+		MaxAge:   maxAge,
+		Secure:   j.Secure,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
 	}
 }
 

@@ -31,6 +31,7 @@ func TestCookiesOnHTTPSCarryTheHostPrefix(t *testing.T) {
 	require.Zero(t, got[0].MaxAge)
 	require.Equal(t, "__Host-platform_session", got[1].Name)
 	require.Equal(t, 720*3600, got[1].MaxAge)
+
 	for _, c := range got {
 		require.True(t, c.Secure, c.Name)
 		require.True(t, c.HttpOnly, c.Name)
@@ -111,7 +112,9 @@ func TestTheCookiesOfABrowserWithSeveralPeople(t *testing.T) {
 		require.True(t, c.Secure && c.HttpOnly && c.SameSite == http.SameSiteLaxMode && c.Path == "/", c.Name)
 		r.AddCookie(c)
 	}
-	require.Equal(t, map[string]int{"__Host-platform_accounts": 720 * 3600, "__Host-platform_device": 365 * 24 * 3600}, lifetimes)
+
+	require.Equal(t,
+		map[string]int{"__Host-platform_accounts": 720 * 3600, "__Host-platform_device": 365 * 24 * 3600}, lifetimes)
 	require.Equal(t, value, jar.Accounts(r))
 	require.Equal(t, "nonce.entry", jar.Device(r))
 	require.Empty(t, cookie.Jar{}.Device(r), "the prefix is part of the name")

@@ -51,6 +51,7 @@ func EndAll(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (E
 	if len(ids) == 0 {
 		return Ended{}, nil
 	}
+
 	in, args := database.In(2, ids)
 	args = append([]any{database.At(at)}, args...)
 	var ended []string
@@ -65,6 +66,7 @@ func EndAll(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (E
 	if _, err := tx.Exec(ctx, "authorization_codes.expire", expireCodes+in, args...); err != nil {
 		return Ended{}, err
 	}
+
 	const revoke = `UPDATE grants SET revoked_at = $1 WHERE NOT offline AND revoked_at IS NULL AND session_id `
 	if _, err := tx.Exec(ctx, "grants.revoke_session", revoke+in, args...); err != nil {
 		return Ended{}, err

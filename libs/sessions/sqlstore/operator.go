@@ -48,10 +48,12 @@ func Find(ctx context.Context, db database.Runner, f Filter) ([]Found, error) {
 	if err := db.Select(ctx, "sessions.find", &rows, query, args...); err != nil {
 		return nil, err
 	}
+
 	found := make([]Found, len(rows))
 	for i := range rows {
 		found[i] = Found{Session: rows[i].session(), Email: rows[i].Email, Tenant: rows[i].Tenant}
 	}
+
 	return found, nil
 }
 
@@ -71,15 +73,19 @@ func (f Filter) statement() (query string, args []any) {
 			and(c[0], c[1])
 		}
 	}
+
 	if !f.LiveAt.IsZero() {
 		and("s.ended_at IS NULL AND s.ends = "+currentEnds("s.")+" AND s.expires_at > $%d", database.At(f.LiveAt))
 	}
+
 	if !f.UnmarkedAt.IsZero() {
 		and("s.ended_at IS NULL AND s.expires_at > $%d", database.At(f.UnmarkedAt))
 	}
+
 	if !f.SeenAfter.IsZero() {
 		and("s.last_seen_at > $%d", database.At(f.SeenAfter))
 	}
+
 	query = `SELECT ` + operatorColumns + ` 
 FROM sessions s JOIN users u ON u.id = s.user_id LEFT JOIN tenants t ON t.id = s.tenant_id
 WHERE ` + strings.Join(where, " AND ") + ` ORDER BY s.last_seen_at DESC, s.id`
@@ -87,5 +93,6 @@ WHERE ` + strings.Join(where, " AND ") + ` ORDER BY s.last_seen_at DESC, s.id`
 		args = append(args, f.Limit)
 		query += fmt.Sprintf(" LIMIT $%d", len(args))
 	}
+
 	return query, args
 }

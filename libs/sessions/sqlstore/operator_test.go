@@ -26,18 +26,24 @@ func TestAnOperatorFindsSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			owner, operator := open(t)
 			seed(t, owner, "ses_1", "ses_2", "ses_3")
-			change(t, owner, `UPDATE sessions SET last_seen_at = $1 WHERE id = 'ses_2'`, database.At(start.Add(time.Minute)))
-			change(t, owner, `UPDATE sessions SET ended_at = $1, tenant_id = '', browser_hash = $2 WHERE id = 'ses_3'`, database.At(start), []byte{1})
-			change(t, owner, `INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+			change(t, owner, `UPDATE sessions SET last_seen_at = $1 WHERE id = 'ses_2'`,
+				database.At(start.Add(time.Minute)))
+			change(t, owner, `UPDATE sessions SET ended_at = $1, tenant_id = '', browser_hash = $2 WHERE id = 'ses_3'`,
+				database.At(start), []byte{1})
+			change(t, owner,
+				`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 VALUES ('gnt_1', 'app_web', 'usr_ada', 'tnt_acme', 'ses_1', 'openid', false, $1, $1)`, database.At(start))
+
 			for name, tt := range map[string]struct {
 				filter sqlstore.Filter
 				want   []string
 			}{
-				"all":                       {sqlstore.Filter{}, []string{"ses_2", "ses_1", "ses_3"}},
-				"the last used":             {sqlstore.Filter{Limit: 1}, []string{"ses_2"}},
-				"one":                       {sqlstore.Filter{ID: "ses_3"}, []string{"ses_3"}},
-				"a person's":                {sqlstore.Filter{UserID: "usr_ada", TenantID: "tnt_acme"}, []string{"ses_2", "ses_1"}},
+				"all":           {sqlstore.Filter{}, []string{"ses_2", "ses_1", "ses_3"}},
+				"the last used": {sqlstore.Filter{Limit: 1}, []string{"ses_2"}},
+				"one":           {sqlstore.Filter{ID: "ses_3"}, []string{"ses_3"}},
+				"a person's": {
+					sqlstore.Filter{UserID: "usr_ada", TenantID: "tnt_acme"}, []string{"ses_2", "ses_1"},
+				},
 				"nobody's":                  {sqlstore.Filter{UserID: "usr_bob"}, nil},
 				"that gave a grant":         {sqlstore.Filter{ClientID: "app_web"}, []string{"ses_1"}},
 				"that live":                 {sqlstore.Filter{LiveAt: start}, []string{"ses_2", "ses_1"}},
@@ -53,12 +59,15 @@ VALUES ('gnt_1', 'app_web', 'usr_ada', 'tnt_acme', 'ses_1', 'openid', false, $1,
 						require.Nil(t, f.BrowserHash)
 						ids = append(ids, f.ID)
 					}
+
 					require.Equal(t, tt.want, ids)
 				})
 			}
+
 			found, err := sqlstore.Find(t.Context(), operator, sqlstore.Filter{ID: "ses_1"})
 			require.NoError(t, err)
-			require.Equal(t, []sqlstore.Found{{Session: session("ses_1"), Email: "ada@acme.test", Tenant: "acme"}}, found)
+			require.Equal(t,
+				[]sqlstore.Found{{Session: session("ses_1"), Email: "ada@acme.test", Tenant: "acme"}}, found)
 
 			require.NoError(t, operator.Tx(t.Context(), "test.end", func(tx *database.Tx) error {
 				ended, err := sqlstore.End(t.Context(), tx, "ses_1", start)

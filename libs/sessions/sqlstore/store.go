@@ -19,7 +19,8 @@ type Store struct{ db *database.DB }
 func New(db *database.DB) *Store { return &Store{db} }
 
 var selectSession = `
-SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ` + endedAt("sessions.") + ` AS ended_at, browser_hash, user_agent, address,
+SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ` + endedAt("sessions.") +
+	` AS ended_at, browser_hash, user_agent, address,
        person_ends
 FROM sessions WHERE `
 
@@ -56,9 +57,20 @@ type row struct {
 
 func (r *row) session() *sessions.Session {
 	return &sessions.Session{
-		ID: r.ID, UserID: r.UserID, TenantID: r.TenantID, AuthTime: r.AuthTime.Time, ACR: r.ACR, AMR: r.AMR.V,
-		CreatedAt: r.CreatedAt.Time, LastSeenAt: r.LastSeenAt.Time, ExpiresAt: r.ExpiresAt.Time, EndedAt: r.EndedAt.Time,
-		BrowserHash: r.Browser, UserAgent: r.UserAgent, Address: r.Address, PersonEnds: r.PersonEnds,
+		ID:          r.ID,
+		UserID:      r.UserID,
+		TenantID:    r.TenantID,
+		AuthTime:    r.AuthTime.Time,
+		ACR:         r.ACR,
+		AMR:         r.AMR.V,
+		CreatedAt:   r.CreatedAt.Time,
+		LastSeenAt:  r.LastSeenAt.Time,
+		ExpiresAt:   r.ExpiresAt.Time,
+		EndedAt:     r.EndedAt.Time,
+		BrowserHash: r.Browser,
+		UserAgent:   r.UserAgent,
+		Address:     r.Address,
+		PersonEnds:  r.PersonEnds,
 	}
 }
 
@@ -103,14 +115,18 @@ func (s *Store) OfUser(ctx context.Context, userID string) ([]*sessions.Session,
 
 func (s *Store) list(ctx context.Context, name, where string, arg any) ([]*sessions.Session, error) {
 	var rows []row
-	err := s.db.Select(ctx, name, &rows, selectSession+where+" AND ended_at IS NULL AND ends = "+currentEnds("sessions.")+" ORDER BY last_seen_at DESC, id LIMIT $2", arg, maxListed)
+	err := s.db.Select(ctx, name, &rows,
+		selectSession+where+" AND ended_at IS NULL AND ends = "+currentEnds("sessions.")+
+			" ORDER BY last_seen_at DESC, id LIMIT $2", arg, maxListed)
 	if err != nil {
 		return nil, err
 	}
+
 	found := make([]*sessions.Session, len(rows))
 	for i := range rows {
 		found[i] = rows[i].session()
 	}
+
 	return found, nil
 }
 
@@ -125,6 +141,7 @@ func (s *Store) Consented(ctx context.Context, key sessions.ConsentKey) (oauth.S
 	if err != nil {
 		return nil, err
 	}
+
 	scopes, _ := oauth.ParseScopes(scope) // was parsed when it was written
 	return scopes, nil
 }

@@ -24,7 +24,12 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)
 // that no column keeps.
 var elsewhere = start.Add(789 * time.Nanosecond).In(time.FixedZone("UTC+5:30", 19800))
 
-var allowed = sessions.ConsentKey{UserID: "usr_ada", TenantID: "tnt_acme", ClientID: "app_web", Resource: "https://api.test"}
+var allowed = sessions.ConsentKey{
+	UserID:   "usr_ada",
+	TenantID: "tnt_acme",
+	ClientID: "app_web",
+	Resource: "https://api.test",
+}
 
 // seed makes a person, and a session for each id, whose cookie is its id.
 func seed(t *testing.T, db *database.DB, ids ...string) {
@@ -33,15 +38,20 @@ func seed(t *testing.T, db *database.DB, ids ...string) {
 	require.NoError(t, directorystore.NewOperator(db).Tx(ctx, func(w *directorystore.Writer) error {
 		return errors.Join(
 			w.SaveTenant(ctx, directory.Tenant{ID: allowed.TenantID, Slug: "acme"}, nil, start),
-			w.SaveUser(ctx, directory.User{ID: allowed.UserID, Email: "ada@acme.test"}, []string{allowed.TenantID}, start),
-			w.SaveApplication(ctx, &directory.Application{ClientID: allowed.ClientID, Type: directory.Web, ScopeLevel: directory.Global}, start),
+			w.SaveUser(ctx, directory.User{ID: allowed.UserID, Email: "ada@acme.test"},
+				[]string{allowed.TenantID}, start),
+			w.SaveApplication(ctx,
+				&directory.Application{ClientID: allowed.ClientID, Type: directory.Web, ScopeLevel: directory.Global},
+				start),
 		)
 	}))
+
 	for _, id := range ids {
 		change(t, db, `
 INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, '2', '["pwd","otp"]', $5, $5, $6)`,
-			id, oauth.HashSecret(id), allowed.UserID, allowed.TenantID, database.At(elsewhere), database.At(start.Add(time.Hour)))
+			id, oauth.HashSecret(id), allowed.UserID, allowed.TenantID, database.At(elsewhere),
+			database.At(start.Add(time.Hour)))
 	}
 }
 
@@ -54,8 +64,15 @@ func change(t *testing.T, db *database.DB, query string, args ...any) {
 
 func session(id string) *sessions.Session {
 	return &sessions.Session{
-		ID: id, UserID: allowed.UserID, TenantID: allowed.TenantID, AuthTime: start, ACR: oauth.ACRTwoFactors, AMR: []string{"pwd", "otp"},
-		CreatedAt: start, LastSeenAt: start, ExpiresAt: start.Add(time.Hour),
+		ID:         id,
+		UserID:     allowed.UserID,
+		TenantID:   allowed.TenantID,
+		AuthTime:   start,
+		ACR:        oauth.ACRTwoFactors,
+		AMR:        []string{"pwd", "otp"},
+		CreatedAt:  start,
+		LastSeenAt: start,
+		ExpiresAt:  start.Add(time.Hour),
 	}
 }
 
@@ -74,6 +91,7 @@ func TestASessionIsFoundByItsCookieAndById(t *testing.T) {
 			_, err = store.ByCookie(t.Context(), hash)
 			require.ErrorIs(t, err, sessions.ErrNotFound)
 		}
+
 		for _, id := range []string{"ses_3", "", "SES_1"} {
 			_, err = store.Session(t.Context(), id)
 			require.ErrorIs(t, err, sessions.ErrNotFound)
@@ -96,12 +114,14 @@ func TestASessionIsFoundInWhateverStateItIs(t *testing.T) {
 func TestConsentBelongsToPersonTenantApplicationAndResource(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seed(t, db)
-		change(t, db, `INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at) VALUES ($1, $2, $3, $4, 'openid email', $5)`,
+		change(t, db,
+			`INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at) VALUES ($1, $2, $3, $4, 'openid email', $5)`,
 			allowed.UserID, allowed.TenantID, allowed.ClientID, allowed.Resource, database.At(start))
 		store := sqlstore.New(db)
 		got, err := store.Consented(t.Context(), allowed)
 		require.NoError(t, err)
 		require.Equal(t, oauth.Scopes{"openid", "email"}, got)
+
 		for name, alter := range map[string]func(*sessions.ConsentKey){
 			"another person":      func(k *sessions.ConsentKey) { k.UserID = "usr_bob" },
 			"another tenant":      func(k *sessions.ConsentKey) { k.TenantID = "tnt_bolt" },
@@ -127,6 +147,7 @@ func TestTimeOnlyMovesForwardForASession(t *testing.T) {
 				require.NoError(t, store.Touch(t.Context(), "ses_1", elsewhere.Add(time.Duration(i)*time.Minute)))
 			})
 		}
+
 		done.Wait()
 		require.NoError(t, store.Touch(t.Context(), "ses_1", start))
 		require.NoError(t, store.Touch(t.Context(), "ses_none", start))
@@ -168,6 +189,7 @@ func TestTheCallerHearsThatItWentAway(t *testing.T) {
 			require.ErrorAs(t, err, &u)
 			require.True(t, u.Unavailable())
 		}
+
 		got, err := store.Session(t.Context(), "ses_1")
 		require.NoError(t, err)
 		require.Equal(t, session("ses_1"), got)
@@ -179,8 +201,12 @@ func TestEachServiceMayReadSessionsAndSomeTouchThem(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	seed(t, testkit.OpenPostgres(t, url), "ses_1")
+
 	for group, touches := range map[string]bool{
-		"platform_authorize": true, "platform_session": true, "platform_token": false, "platform_device": false,
+		"platform_authorize": true,
+		"platform_session":   true,
+		"platform_token":     false,
+		"platform_device":    false,
 	} {
 		store := sqlstore.New(testkit.OpenPostgres(t, server.LoginURL(t, url, group)))
 		_, err := store.ByCookie(t.Context(), oauth.HashSecret("ses_1"))
@@ -196,6 +222,7 @@ func TestEachServiceMayReadSessionsAndSomeTouchThem(t *testing.T) {
 			require.ErrorContains(t, err, "permission denied", group)
 		}
 	}
+
 	keys := sqlstore.New(testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys")))
 	_, err := keys.Session(t.Context(), "ses_1")
 	require.ErrorContains(t, err, "permission denied")
@@ -205,7 +232,9 @@ func TestTheSessionsOfABrowserAndOfAPersonAreListedLastUsedFirst(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seed(t, db, "ses_1", "ses_2", "ses_3", "ses_4")
 		browser := oauth.HashSecret("browser")
-		change(t, db, `UPDATE sessions SET browser_hash = $1, user_agent = 'agent', address = '192.0.2.1' WHERE id <> 'ses_4'`, browser)
+		change(t, db,
+			`UPDATE sessions SET browser_hash = $1, user_agent = 'agent', address = '192.0.2.1' WHERE id <> 'ses_4'`,
+			browser)
 		change(t, db, `UPDATE sessions SET last_seen_at = $1 WHERE id = 'ses_2'`, database.At(start.Add(time.Minute)))
 		change(t, db, `UPDATE sessions SET ended_at = $1 WHERE id = 'ses_3'`, database.At(start))
 		store := sqlstore.New(db)
@@ -216,6 +245,7 @@ func TestTheSessionsOfABrowserAndOfAPersonAreListedLastUsedFirst(t *testing.T) {
 			}
 			return ids
 		}
+
 		require.Equal(t, []string{"ses_2", "ses_1"}, names(store.OfBrowser(t.Context(), browser)))
 		require.Equal(t, []string{"ses_2", "ses_1", "ses_4"}, names(store.OfUser(t.Context(), allowed.UserID)))
 		require.Empty(t, names(store.OfBrowser(t.Context(), nil)), "no hash is nobody's")

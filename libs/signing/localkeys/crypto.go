@@ -42,7 +42,8 @@ func sign(signer crypto.Signer, alg signing.Algorithm, input []byte) ([]byte, er
 			return rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, digest[:])
 		case signing.PS256:
 			// RFC 7518 3.5: the salt is as long as the hash.
-			return rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+			return rsa.SignPSS(rand.Reader, key, crypto.SHA256, digest[:],
+				&rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		default:
 		}
 	case *ecdsa.PrivateKey:
@@ -54,6 +55,7 @@ func sign(signer crypto.Signer, alg signing.Algorithm, input []byte) ([]byte, er
 			return ed25519.Sign(key, input), nil
 		}
 	}
+
 	return nil, fmt.Errorf("%w: a %T does not sign %s", signing.ErrKeyMissing, signer, alg)
 }
 
@@ -64,6 +66,7 @@ func signES256(key *ecdsa.PrivateKey, input []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	signature := make([]byte, 64)
 	r.FillBytes(signature[:32])
 	s.FillBytes(signature[32:])

@@ -36,6 +36,7 @@ func (s *Store) write(ref string, signer crypto.Signer) (err error) {
 	if err != nil {
 		return fmt.Errorf("local signing keys: encode: %w", err)
 	}
+
 	temporary := "." + ref + temporarySuffix
 	defer func() {
 		if err != nil {
@@ -43,20 +44,25 @@ func (s *Store) write(ref string, signer crypto.Signer) (err error) {
 			err = fmt.Errorf("local signing keys: write: %w", err)
 		}
 	}()
+
 	file, err := s.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
+
 	err = pem.Encode(file, &pem.Block{Type: pemType, Bytes: der})
 	if err == nil {
 		err = file.Sync()
 	}
+
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
+
 	if err = s.root.Rename(temporary, ref+unsettled); err != nil {
 		return err
 	}
+
 	return s.syncFolder()
 }
 
@@ -74,6 +80,7 @@ func (s *Store) read(ref string) (crypto.Signer, error) {
 	if !refForm.MatchString(ref) {
 		return nil, fmt.Errorf("%w: no local key has such a name", signing.ErrKeyMissing)
 	}
+
 	file, err := s.open(ref)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%w: no file %s", signing.ErrKeyMissing, filepath.Join(s.dir, ref))
@@ -81,18 +88,22 @@ func (s *Store) read(ref string) (crypto.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("local signing keys: open: %w", err)
 	}
+
 	defer func() { _ = file.Close() }()
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("local signing keys: open: %w", err)
 	}
+
 	if err := private(filepath.Join(s.dir, ref), info); err != nil {
 		return nil, err
 	}
+
 	content, err := io.ReadAll(io.LimitReader(file, maxFile))
 	if err != nil {
 		return nil, fmt.Errorf("local signing keys: read: %w", err)
 	}
+
 	return decode(filepath.Join(s.dir, ref), content)
 }
 
@@ -113,13 +124,16 @@ func decode(path string, content []byte) (crypto.Signer, error) {
 	if block == nil || block.Type != pemType || len(strings.TrimSpace(string(rest))) > 0 {
 		return nil, fmt.Errorf("local signing keys: %s is not one PKCS#8 PEM block", path)
 	}
+
 	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("local signing keys: %s is not a PKCS#8 key", path)
 	}
+
 	signer, ok := key.(crypto.Signer)
 	if !ok {
 		return nil, fmt.Errorf("local signing keys: %s does not hold a key that signs", path)
 	}
+
 	return signer, nil
 }

@@ -34,21 +34,26 @@ func Open(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("local signing keys: no folder given")
 	}
+
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("local signing keys: make folder: %w", err)
 	}
+
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("local signing keys: open folder: %w", err)
 	}
+
 	info, err := root.Stat(".")
 	if err == nil {
 		err = private(dir, info)
 	}
+
 	if err != nil {
 		_ = root.Close()
 		return nil, err
 	}
+
 	return &Store{dir: dir, root: root}, nil
 }
 
@@ -61,6 +66,7 @@ func (s *Store) Sign(ctx context.Context, key signing.Key, input []byte) ([]byte
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+
 	signer, err := s.signer(key)
 	if err != nil {
 		return nil, err
@@ -74,14 +80,17 @@ func (s *Store) Create(ctx context.Context, alg signing.Algorithm) (string, cryp
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
 	}
+
 	signer, err := generate(alg)
 	if err != nil {
 		return "", nil, err
 	}
+
 	ref := newRef(alg)
 	if err := s.write(ref, signer); err != nil {
 		return "", nil, err
 	}
+
 	s.keys.Store(ref, signer)
 	return ref, signer.Public(), nil
 }
@@ -91,15 +100,19 @@ func (s *Store) Delete(ctx context.Context, ref string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+
 	if !refForm.MatchString(ref) {
 		return nil
 	}
+
 	s.keys.Delete(ref)
+
 	for _, name := range []string{ref, ref + unsettled} {
 		if err := s.root.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("local signing keys: delete: %w", err)
 		}
 	}
+
 	return nil
 }
 
@@ -108,16 +121,19 @@ func (s *Store) signer(key signing.Key) (crypto.Signer, error) {
 	if signer, ok := s.keys.Load(key.Ref); ok {
 		return signer.(crypto.Signer), nil //nolint:forcetypeassert // the map holds nothing else
 	}
+
 	signer, err := s.read(key.Ref)
 	if err != nil {
 		return nil, err
 	}
+
 	public, ok := signer.Public().(interface {
 		Equal(other crypto.PublicKey) bool
 	})
 	if !ok || !key.Algorithm.Fits(signer.Public()) || (key.PublicKey != nil && !public.Equal(key.PublicKey)) {
 		return nil, fmt.Errorf("%w: file %s holds another key than the schedule says", signing.ErrKeyMissing, key.Ref)
 	}
+
 	s.keys.Store(key.Ref, signer)
 	return signer, nil
 }
@@ -125,7 +141,8 @@ func (s *Store) signer(key signing.Key) (crypto.Signer, error) {
 // private refuses what group or others may touch.
 func private(name string, info os.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("local signing keys: %s has mode %04o, others may read or change it: chmod go-rwx it", name, mode)
+		return fmt.Errorf("local signing keys: %s has mode %04o, others may read or change it: chmod go-rwx it",
+			name, mode)
 	}
 	return nil
 }

@@ -44,11 +44,13 @@ func TestFilesAreForTheOwnerAlone(t *testing.T) {
 	key := signingtest.NewKey(t, store, signing.ES256, 1, time.Now())
 	_, err := store.Reconcile(t.Context(), signing.ES256, []signing.Key{key})
 	require.NoError(t, err)
+
 	for path, mode := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, key.Ref): 0o600} {
 		info, err := os.Stat(path)
 		require.NoError(t, err)
 		require.Equal(t, mode, info.Mode().Perm(), path)
 	}
+
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "no temporary file stays")
@@ -82,6 +84,7 @@ func TestAFileThatCannotBeTrustedIsNotUsed(t *testing.T) {
 		_, err := maker.Reconcile(t.Context(), alg, []signing.Key{key, swapped, rsa})
 		require.NoError(t, err)
 	}
+
 	path := filepath.Join(dir, key.Ref)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -94,22 +97,27 @@ func TestAFileThatCannotBeTrustedIsNotUsed(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, other, 0o600))
 		}
 	}
+
 	write := func(text string) func(t *testing.T) {
 		return func(t *testing.T) { require.NoError(t, os.WriteFile(path, []byte(text), 0o600)) }
 	}
 
 	for name, spoil := range map[string]func(t *testing.T){
-		"readable by the group":  func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o640)) },
-		"readable by everybody":  func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o604)) },
-		"another key":            copyOf(swapped.Ref),
-		"a key of another kind":  copyOf(rsa.Ref),
-		"empty":                  write(""),
-		"no PEM":                 write("hello"),
-		"another kind of PEM":    write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-		"PEM without a key":      write("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
-		"two keys":               write(string(content) + string(content)),
-		"half written":           write(string(content[:len(content)/2])),
-		"a link out of the door": func(t *testing.T) { require.NoError(t, os.Remove(path)); require.NoError(t, os.Symlink(outside, path)) },
+		"readable by the group": func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o640)) },
+		"readable by everybody": func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o604)) },
+		"another key":           copyOf(swapped.Ref),
+		"a key of another kind": copyOf(rsa.Ref),
+		"empty":                 write(""),
+		"no PEM":                write("hello"),
+		"another kind of PEM":   write("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+		"PEM without a key":     write("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+		"two keys":              write(string(content) + string(content)),
+		"half written":          write(string(content[:len(content)/2])),
+		"a link out of the door": func(t *testing.T) {
+			require.NoError(t,
+				os.Remove(path))
+			require.NoError(t, os.Symlink(outside, path))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_ = os.Remove(path)
@@ -120,6 +128,7 @@ func TestAFileThatCannotBeTrustedIsNotUsed(t *testing.T) {
 			require.NotContains(t, err.Error(), string(content[30:60]), "no key in an error")
 		})
 	}
+
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	_, err = open(t, dir).Sign(t.Context(), key, []byte("input"))
@@ -137,11 +146,13 @@ func TestWhatAKilledAttemptLeftBehindIsRemovedWhenItIsOldEnough(t *testing.T) {
 		}
 		return list
 	}
+
 	reconcile := func(schedule ...signing.Key) {
 		left, err := starting.Reconcile(t.Context(), signing.ES256, schedule)
 		require.NoError(t, err)
 		require.Nil(t, left, "files can be forgotten one by one, so none is given back")
 	}
+
 	known := signingtest.NewKey(t, store, signing.ES256, 1, time.Now())
 	orphan := signingtest.NewKey(t, store, signing.ES256, 2, time.Now())
 	other := signingtest.NewKey(t, store, signing.EdDSA, 1, time.Now())
@@ -150,12 +161,14 @@ func TestWhatAKilledAttemptLeftBehindIsRemovedWhenItIsOldEnough(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "README.new"), nil, 0o600))
 
 	reconcile(known)
-	require.ElementsMatch(t, []string{known.Ref, orphan.Ref + ".new", other.Ref + ".new", half, "README.new"}, names(), "somebody may be about to write the row")
+	require.ElementsMatch(t, []string{known.Ref, orphan.Ref + ".new", other.Ref + ".new", half, "README.new"}, names(),
+		"somebody may be about to write the row")
 
 	long := time.Now().Add(-time.Hour)
 	for _, name := range names() {
 		require.NoError(t, os.Chtimes(filepath.Join(dir, name), long, long))
 	}
+
 	reconcile(known)
 	require.ElementsMatch(t, []string{known.Ref, other.Ref + ".new", "README.new"}, names())
 	reconcile()

@@ -24,38 +24,46 @@ func (s *Store) Reconcile(ctx context.Context, alg signing.Algorithm, schedule [
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+
 	known := make(map[string]bool, len(schedule))
 	for _, key := range schedule {
 		known[key.Ref] = true
 	}
+
 	entries, err := fs.ReadDir(s.root.FS(), ".")
 	if err != nil {
 		return nil, fmt.Errorf("local signing keys: read the folder: %w", err)
 	}
+
 	var errs []error
 	for _, entry := range entries {
 		ref, ok := unsettledRef(entry.Name())
 		if !ok || !strings.HasPrefix(ref, strings.ToLower(string(alg))+"-") {
 			continue
 		}
+
 		if known[ref] && entry.Name() == ref+unsettled {
 			errs = append(errs, s.root.Rename(entry.Name(), ref))
 			continue
 		}
+
 		if info, err := entry.Info(); err == nil && time.Since(info.ModTime()) > abandoned {
 			s.keys.Delete(ref)
 			errs = append(errs, s.root.Remove(entry.Name()))
 		}
 	}
+
 	// Another process on this folder may be at the same work.
 	for i, err := range errs {
 		if errors.Is(err, os.ErrNotExist) {
 			errs[i] = nil
 		}
 	}
+
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("local signing keys: tidy up: %w", err)
 	}
+
 	return nil, nil
 }
 

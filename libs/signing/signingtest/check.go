@@ -33,6 +33,7 @@ func Check(key signing.Key, input, signature []byte) error {
 		if len(signature) != 64 {
 			return fmt.Errorf("an ES256 signature has 64 bytes, not %d (RFC 7518 3.4)", len(signature))
 		}
+
 		r, s := new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])
 		if !ecdsa.Verify(public, digest[:], r, s) {
 			return errSignature

@@ -14,7 +14,9 @@ import (
 )
 
 // Algorithms are all there are.
-var algorithms = []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA, signing.RS256.Logout(), signing.EdDSA.Logout()}
+var algorithms = []signing.Algorithm{
+	signing.RS256, signing.PS256, signing.ES256, signing.EdDSA, signing.RS256.Logout(), signing.EdDSA.Logout(),
+}
 
 // BackendAndMaker is what a backend must be for the suite.
 type BackendAndMaker interface {
@@ -26,18 +28,25 @@ type BackendAndMaker interface {
 // once a subtest and may give the same backend each time.
 func Run(t *testing.T, open func(t *testing.T) BackendAndMaker) {
 	t.Helper()
+
 	for _, alg := range algorithms {
-		t.Run(fmt.Sprintf("%s signatures verify with the standard library", alg), func(t *testing.T) { signs(t, open(t), alg) })
-		t.Run(fmt.Sprintf("%s keeps signing with the key it is told to after a newer one was made", alg), func(t *testing.T) { pins(t, open(t), alg) })
-		t.Run(fmt.Sprintf("%s signatures made at once are all good", alg), func(t *testing.T) { concurrent(t, open(t), alg) })
+		t.Run(fmt.Sprintf("%s signatures verify with the standard library", alg),
+			func(t *testing.T) { signs(t, open(t), alg) })
+		t.Run(fmt.Sprintf("%s keeps signing with the key it is told to after a newer one was made", alg),
+			func(t *testing.T) { pins(t, open(t), alg) })
+		t.Run(fmt.Sprintf("%s signatures made at once are all good", alg),
+			func(t *testing.T) { concurrent(t, open(t), alg) })
 	}
+
 	t.Run("an algorithm nobody knows makes no key", func(t *testing.T) {
 		_, _, err := open(t).Create(t.Context(), "HS256")
 		require.Error(t, err)
 	})
 	t.Run("a key that does not exist is missing", func(t *testing.T) { missing(t, open(t)) })
-	t.Run("a deleted key is missing where one can be deleted alone, deleting it again is no error, and the others stay", func(t *testing.T) { deleted(t, open(t)) })
-	t.Run("what nothing refers to yet, and what something does, signs after reconciling", func(t *testing.T) { reconciled(t, open(t)) })
+	t.Run("a deleted key is missing where one can be deleted alone, deleting it again is no error, and the others stay",
+		func(t *testing.T) { deleted(t, open(t)) })
+	t.Run("what nothing refers to yet, and what something does, signs after reconciling",
+		func(t *testing.T) { reconciled(t, open(t)) })
 	t.Run("a caller that went away gets no signature", func(t *testing.T) { canceled(t, open(t)) })
 }
 
@@ -49,9 +58,15 @@ func NewKey(t testing.TB, maker signing.Maker, alg signing.Algorithm, generation
 	require.NoError(t, err)
 	require.NotEmpty(t, ref)
 	require.True(t, alg.Fits(public), "%T for %s", public, alg)
+
 	return signing.Key{
-		KID: signing.Thumbprint(public), Algorithm: alg, Generation: generation, Ref: ref, PublicKey: public,
-		PublishedAt: now, ActiveFrom: now,
+		KID:         signing.Thumbprint(public),
+		Algorithm:   alg,
+		Generation:  generation,
+		Ref:         ref,
+		PublicKey:   public,
+		PublishedAt: now,
+		ActiveFrom:  now,
 	}
 }
 
@@ -96,6 +111,7 @@ func concurrent(t *testing.T, b BackendAndMaker, alg signing.Algorithm) {
 			errs[i] = err
 		})
 	}
+
 	all.Wait()
 	require.NoError(t, errors.Join(errs...))
 }
@@ -109,6 +125,7 @@ func missing(t *testing.T, b BackendAndMaker) {
 		require.ErrorIs(t, err, signing.ErrKeyMissing, "ref %q", ref)
 		require.NoError(t, b.Delete(t.Context(), ref), "ref %q", ref)
 	}
+
 	_, err := b.Sign(t.Context(), key, []byte("input"))
 	require.NoError(t, err, "deleting what does not exist harms nothing")
 }
@@ -121,6 +138,7 @@ func deleted(t *testing.T, b BackendAndMaker) {
 	if _, err := b.Sign(t.Context(), key, []byte("input")); err != nil {
 		require.ErrorIs(t, err, signing.ErrKeyMissing)
 	}
+
 	_, err := b.Sign(t.Context(), other, []byte("input"))
 	require.NoError(t, err)
 }
@@ -131,13 +149,16 @@ func reconciled(t *testing.T, b BackendAndMaker) {
 	for _, schedule := range [][]signing.Key{{known, other}, {known, other, unknown}, {unknown}} {
 		left, err := b.Reconcile(t.Context(), signing.EdDSA, schedule)
 		require.NoError(t, err)
+
 		for _, key := range []signing.Key{known, other, unknown} {
 			_, err := b.Sign(t.Context(), key, []byte("input"))
 			require.NoError(t, err, "generation %d of %s", key.Generation, key.Algorithm)
 		}
+
 		if left == nil {
 			continue
 		}
+
 		require.NotContains(t, refs(schedule), left.Ref)
 		require.Equal(t, unknown.Ref, left.Ref, "the newest")
 		require.Equal(t, unknown.PublicKey, left.PublicKey)

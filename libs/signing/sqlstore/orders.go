@@ -18,22 +18,26 @@ func (s *Store) Orders(ctx context.Context) ([]signing.Order, error) {
 		Generation int               `db:"generation"`
 		Immediate  bool              `db:"immediate"`
 	}
-	if err := s.db.Select(ctx, "key_orders.list", &rows, `SELECT algorithm, generation, immediate FROM key_orders ORDER BY algorithm, generation`); err != nil {
+	if err := s.db.Select(ctx, "key_orders.list", &rows,
+		`SELECT algorithm, generation, immediate FROM key_orders ORDER BY algorithm, generation`); err != nil {
 		return nil, err
 	}
+
 	orders := make([]signing.Order, 0, len(rows))
 	for _, r := range rows {
 		if r.Algorithm.Known() {
 			orders = append(orders, signing.Order(r))
 		}
 	}
+
 	return orders, nil
 }
 
 // RemoveOrder takes away an order that is carried out. One that has become
 // immediate in the meantime, and was not, stays.
 func (s *Store) RemoveOrder(ctx context.Context, o signing.Order) error {
-	_, err := s.db.Exec(ctx, "key_orders.remove", `DELETE FROM key_orders WHERE algorithm = $1 AND generation = $2 AND immediate = $3`,
+	_, err := s.db.Exec(ctx, "key_orders.remove",
+		`DELETE FROM key_orders WHERE algorithm = $1 AND generation = $2 AND immediate = $3`,
 		string(o.Algorithm), o.Generation, o.Immediate)
 	return err
 }
@@ -61,17 +65,21 @@ func (o *Operator) Order(ctx context.Context, order signing.Order, at time.Time)
 // Revoke takes a key out of use for ever and says which it was; revoked is false
 // when it had been before. ErrNotFound when there is no such key.
 func (o *Operator) Revoke(ctx context.Context, kid string, at time.Time) (key signing.Key, revoked bool, err error) {
-	n, err := o.tx.Exec(ctx, "signing.revoke", `UPDATE signing_keys SET revoked_at = $2 WHERE kid = $1 AND revoked_at IS NULL`, kid, database.At(at))
+	n, err := o.tx.Exec(ctx, "signing.revoke",
+		`UPDATE signing_keys SET revoked_at = $2 WHERE kid = $1 AND revoked_at IS NULL`, kid, database.At(at))
 	if err != nil {
 		return signing.Key{}, false, err
 	}
+
 	schedule, err := o.Keys(ctx)
 	if err != nil {
 		return signing.Key{}, false, err
 	}
+
 	i := slices.IndexFunc(schedule, func(k signing.Key) bool { return k.KID == kid })
 	if i < 0 {
 		return signing.Key{}, false, fmt.Errorf("%w: %s", ErrNotFound, kid)
 	}
+
 	return schedule[i], n > 0, nil
 }

@@ -55,17 +55,21 @@ func keys(ctx context.Context, db database.Runner) ([]signing.Key, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	keys := make([]signing.Key, 0, len(rows))
 	for _, r := range rows {
 		if !signing.Algorithm(r.Algorithm).Known() {
 			continue
 		}
+
 		key, err := r.key()
 		if err != nil {
 			return nil, err
 		}
+
 		keys = append(keys, key)
 	}
+
 	return keys, nil
 }
 
@@ -74,9 +78,17 @@ func (r row) key() (signing.Key, error) {
 	if err != nil {
 		return signing.Key{}, fmt.Errorf("signing keys: row %s: %w", r.KID, err)
 	}
+
 	return signing.Key{
-		KID: r.KID, Algorithm: signing.Algorithm(r.Algorithm), Generation: r.Generation, Ref: r.Ref, PublicKey: public,
-		PublishedAt: r.PublishedAt.Time, ActiveFrom: r.ActiveFrom.Time, RetireAt: r.RetireAt.Time, RevokedAt: r.RevokedAt.Time,
+		KID:         r.KID,
+		Algorithm:   signing.Algorithm(r.Algorithm),
+		Generation:  r.Generation,
+		Ref:         r.Ref,
+		PublicKey:   public,
+		PublishedAt: r.PublishedAt.Time,
+		ActiveFrom:  r.ActiveFrom.Time,
+		RetireAt:    r.RetireAt.Time,
+		RevokedAt:   r.RevokedAt.Time,
 	}, nil
 }
 
@@ -87,14 +99,17 @@ func (s *Store) Insert(ctx context.Context, key signing.Key) error {
 	if err != nil {
 		return err
 	}
+
 	_, err = s.db.Exec(ctx, "signing.insert", `
 		INSERT INTO signing_keys (kid, algorithm, generation, ref, public_jwk, published_at, active_from, retire_at, revoked_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		key.KID, string(key.Algorithm), key.Generation, key.Ref, database.JSON[json.RawMessage]{V: jwk},
-		database.At(key.PublishedAt), database.At(key.ActiveFrom), database.At(key.RetireAt), database.At(key.RevokedAt))
+		database.At(key.PublishedAt), database.At(key.ActiveFrom), database.At(key.RetireAt),
+		database.At(key.RevokedAt))
 	if database.Classify(ctx, err) == database.KindConflict {
 		return fmt.Errorf("%w: %s %d", ErrExists, key.Algorithm, key.Generation)
 	}
+
 	return err
 }
 
@@ -107,19 +122,23 @@ func (s *Store) SetRetire(ctx context.Context, kid string, at time.Time) error {
 	if err != nil || affected > 0 {
 		return err
 	}
+
 	var n int
 	if err := s.db.Get(ctx, "signing.exists", &n, `SELECT COUNT(*) FROM signing_keys WHERE kid = $1`, kid); err != nil {
 		return err
 	}
+
 	if n == 0 {
 		return ErrNotFound
 	}
+
 	return nil
 }
 
 // BringForward lets a key sign from at on, if it would do so later only.
 func (s *Store) BringForward(ctx context.Context, kid string, at time.Time) error {
-	_, err := s.db.Exec(ctx, "signing.bring_forward", `UPDATE signing_keys SET active_from = $2 WHERE kid = $1 AND active_from > $2`, kid, database.At(at))
+	_, err := s.db.Exec(ctx, "signing.bring_forward",
+		`UPDATE signing_keys SET active_from = $2 WHERE kid = $1 AND active_from > $2`, kid, database.At(at))
 	return err
 }
 

@@ -47,14 +47,18 @@ func TestTheScheduleComesBackAsItWasWritten(t *testing.T) {
 				want = append(want, key)
 			}
 		}
+
 		want[0].RetireAt, want[1].RevokedAt = start.Add(2*time.Hour), start.Add(3*time.Hour)
+
 		for i := range want {
 			require.NoError(t, store.Insert(t.Context(), want[len(want)-1-i]))
 		}
+
 		keys, err = store.Keys(t.Context())
 		require.NoError(t, err)
 		require.ElementsMatch(t, want, keys)
 		require.Equal(t, time.UTC, keys[0].PublishedAt.Location())
+
 		for i := 1; i < len(keys); i++ {
 			require.True(t, keys[i-1].Algorithm != keys[i].Algorithm || keys[i-1].Generation < keys[i].Generation)
 		}
@@ -73,7 +77,9 @@ func TestAGenerationIsTakenOnce(t *testing.T) {
 		require.ErrorIs(t, store.Insert(t.Context(), key), sqlstore.ErrExists, "the same kid twice")
 		again.Generation = 2
 		require.NoError(t, store.Insert(t.Context(), again))
-		require.Error(t, store.Insert(t.Context(), signing.Key{KID: "x", Algorithm: signing.RS256, PublicKey: again.PublicKey}), "a key that does not fit")
+		require.Error(t,
+			store.Insert(t.Context(), signing.Key{KID: "x", Algorithm: signing.RS256, PublicKey: again.PublicKey}),
+			"a key that does not fit")
 	})
 }
 
@@ -83,6 +89,7 @@ func TestOfFiftyThatInsertAGenerationOneWins(t *testing.T) {
 	for i := range keys {
 		keys[i] = signingtest.NewKey(t, maker, signing.ES256, 1, start)
 	}
+
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.New(db)
 		var won atomic.Int32
@@ -97,8 +104,10 @@ func TestOfFiftyThatInsertAGenerationOneWins(t *testing.T) {
 				won.Add(1)
 			})
 		}
+
 		all.Wait()
 		require.EqualValues(t, 1, won.Load())
+
 		for _, err := range others {
 			if err != nil {
 				require.ErrorIs(t, err, sqlstore.ErrExists)
@@ -154,7 +163,9 @@ func TestOrdersAreKeptUntilTheyAreCarriedOut(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.New(db)
 		order := func(o signing.Order) {
-			require.NoError(t, db.Tx(t.Context(), "test.order", func(tx *database.Tx) error { return sqlstore.NewOperator(tx).Order(t.Context(), o, start) }))
+			require.NoError(t,
+				db.Tx(t.Context(), "test.order",
+					func(tx *database.Tx) error { return sqlstore.NewOperator(tx).Order(t.Context(), o, start) }))
 		}
 		next := signing.Order{Algorithm: signing.ES256, Generation: 2}
 		now := signing.Order{Algorithm: signing.ES256, Generation: 2, Immediate: true}
@@ -165,6 +176,7 @@ func TestOrdersAreKeptUntilTheyAreCarriedOut(t *testing.T) {
 			require.NoError(t, err)
 			require.ElementsMatch(t, want, orders)
 		}
+
 		order(next)
 		order(other)
 		order(signing.Order{Algorithm: "ML-DSA-44", Generation: 1})
@@ -187,9 +199,11 @@ func TestAKeyIsBroughtForwardButNeverPutOff(t *testing.T) {
 		key := signingtest.NewKey(t, maker, signing.EdDSA, 1, start)
 		key.ActiveFrom = start.Add(time.Hour)
 		require.NoError(t, store.Insert(t.Context(), key))
+
 		for _, at := range []time.Duration{2 * time.Hour, time.Minute, 30 * time.Minute} {
 			require.NoError(t, store.BringForward(t.Context(), key.KID, start.Add(at)))
 		}
+
 		keys, err := store.Keys(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, start.Add(time.Minute), keys[0].ActiveFrom)
@@ -211,34 +225,43 @@ func TestEveryReplicaSwitchesAtTheInstantThatTheScheduleSays(t *testing.T) {
 		second := signingtest.NewKey(t, maker, signing.ES256, 2, start)
 		second.ActiveFrom = start.Add(time.Hour + 250*time.Microsecond) // a microsecond survives both databases
 		first.RetireAt = second.ActiveFrom.Add(25 * time.Hour)
+
 		for _, key := range []signing.Key{first, second} {
 			require.NoError(t, store.Insert(t.Context(), key))
 		}
+
 		clocks := []*testkit.Clock{testkit.NewClock(second.ActiveFrom), testkit.NewClock(second.ActiveFrom)}
 		rings := make([]*signing.Ring, len(clocks))
 		for i, clock := range clocks {
 			rings[i] = signing.NewRing(signing.RingOptions{Schedule: store, Backend: maker, Now: clock.Now})
 			require.NoError(t, rings[i].Load(t.Context()))
 		}
+
 		require.Len(t, rings, 2)
 		// signedBy has both sign and verify what either signed.
 		signedBy := func(ahead time.Duration) (kids [2]string) {
 			clocks[0].Advance(ahead)
+
 			for i, ring := range rings {
 				token, err := ring.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
 				require.NoError(t, err)
+
 				for _, other := range rings {
 					_, err := other.Verify(t.Context(), token, "JWT")
 					require.NoError(t, err)
 				}
+
 				for _, key := range []signing.Key{first, second} {
-					if digest := strings.Split(token, "."); signingtest.Check(key, []byte(digest[0]+"."+digest[1]), decode(t, digest[2])) == nil {
+					if digest := strings.Split(token,
+						"."); signingtest.Check(key, []byte(digest[0]+"."+digest[1]), decode(t, digest[2])) == nil {
 						kids[i] = key.KID
 					}
 				}
 			}
+
 			return kids
 		}
+
 		require.Equal(t, [2]string{second.KID, second.KID}, signedBy(0), "the very instant")
 		require.Equal(t, [2]string{first.KID, second.KID}, signedBy(-time.Microsecond), "a microsecond behind")
 		require.Equal(t, [2]string{first.KID, second.KID}, signedBy(-5*time.Second), "a clock that is seconds behind")
@@ -266,10 +289,12 @@ func TestTheKeysServicesRoleWritesAndOthersOnlyRead(t *testing.T) {
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		return sqlstore.New(db)
 	}
+
 	key := signingtest.NewKey(t, maker, signing.ES256, 1, start)
 	owner := as("platform_keys")
 	require.NoError(t, owner.Insert(t.Context(), key))
 	require.NoError(t, owner.SetRetire(t.Context(), key.KID, start.Add(time.Hour)))
+
 	for _, group := range []string{"platform_authorize", "platform_token", "platform_device", "platform_session"} {
 		t.Run(fmt.Sprintf("%s reads", group), func(t *testing.T) {
 			store := as(group)

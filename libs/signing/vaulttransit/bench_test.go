@@ -49,6 +49,7 @@ func BenchmarkSign(b *testing.B) {
 					one.measure(b, bao, n, signatures, single)
 					together.measure(b, bao, n, signatures, engineOf(engine, key))
 				}
+
 				one.report(b, "1by1-")
 				together.report(b, "")
 				b.ReportMetric(together.perSecond()/one.perSecond(), "×sig/s")
@@ -87,18 +88,23 @@ func BenchmarkLimits(b *testing.B) {
 			for _, batch := range family.batches {
 				for _, slots := range family.slots {
 					l := vaulttransit.Limits{Batch: batch, Slots: slots}
-					engines[l], tallies[l] = open(b, bao, vaulttransit.Options{Client: benchClient(b, bao, token), RSA: l, EC: l}), &tally{}
+					engines[l], tallies[l] = open(b, bao,
+						vaulttransit.Options{Client: benchClient(b, bao, token), RSA: l, EC: l}), &tally{}
 				}
 			}
+
 			for range b.N {
 				for l, engine := range engines {
 					tallies[l].measure(b, bao, 64, family.oneRound, engineOf(engine, key))
 				}
 			}
+
 			for l, t := range tallies {
 				b.ReportMetric(t.perSecond(), fmt.Sprintf("b%03d-s%02d-sig/s", l.Batch, l.Slots))
-				b.ReportMetric(float64(t.signed)/max(t.theirs, clockTick).Seconds(), fmt.Sprintf("b%03d-s%02d-sig/server-cpu-s", l.Batch, l.Slots))
+				b.ReportMetric(float64(t.signed)/max(t.theirs, clockTick).Seconds(),
+					fmt.Sprintf("b%03d-s%02d-sig/server-cpu-s", l.Batch, l.Slots))
 			}
+
 			b.ReportMetric(0, "ns/op")
 		})
 	}
@@ -108,8 +114,11 @@ func BenchmarkLimits(b *testing.B) {
 func leastToken(b *testing.B, bao *testkit.BaoServer) string {
 	b.Helper()
 	root := bao.Client(b, bao.RootToken)
-	require.NoError(b, root.Sys().PutPolicyWithContext(b.Context(), "sign", `path "transit/sign/platform-*" { capabilities = ["update"] }`))
-	secret, err := root.Auth().Token().CreateWithContext(b.Context(), &api.TokenCreateRequest{Policies: []string{"sign"}, NoDefaultPolicy: true})
+	require.NoError(b,
+		root.Sys().PutPolicyWithContext(b.Context(), "sign",
+			`path "transit/sign/platform-*" { capabilities = ["update"] }`))
+	secret, err := root.Auth().Token().CreateWithContext(b.Context(),
+		&api.TokenCreateRequest{Policies: []string{"sign"}, NoDefaultPolicy: true})
 	require.NoError(b, err)
 	return secret.Auth.ClientToken
 }
@@ -121,7 +130,10 @@ func benchClient(b *testing.B, bao *testkit.BaoServer, token string) *api.Client
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, slices.Max(concurrencies)
 	b.Cleanup(transport.CloseIdleConnections)
-	c, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: &api.Config{Address: bao.Addr, HttpClient: &http.Client{Transport: transport}}})
+	c, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: &api.Config{
+		Address:    bao.Addr,
+		HttpClient: &http.Client{Transport: transport},
+	}})
 	require.NoError(b, err)
 	c.SetToken(token)
 	return c
@@ -131,18 +143,26 @@ func benchClient(b *testing.B, bao *testkit.BaoServer, token string) *api.Client
 func oneByOne(c *api.Client, key signing.Key) func(ctx context.Context, input []byte) error {
 	name, number, _ := strings.Cut(key.Ref, ":v")
 	return func(ctx context.Context, input []byte) error {
-		body := map[string]any{"key_version": number, "marshaling_algorithm": "jws", "input": base64.StdEncoding.EncodeToString(input)}
+		body := map[string]any{
+			"key_version":          number,
+			"marshaling_algorithm": "jws",
+			"input":                base64.StdEncoding.EncodeToString(input),
+		}
 		if key.Algorithm != signing.EdDSA {
 			digest := sha256.Sum256(input)
-			body["input"], body["prehashed"], body["hash_algorithm"] = base64.StdEncoding.EncodeToString(digest[:]), true, "sha2-256"
+			body["input"], body["prehashed"], body["hash_algorithm"] = base64.StdEncoding.EncodeToString(
+				digest[:]), true, "sha2-256"
 		}
+
 		if key.Algorithm == signing.RS256 {
 			body["signature_algorithm"] = "pkcs1v15"
 		}
+
 		secret, err := c.Logical().WriteWithContext(ctx, "transit/sign/"+name, body)
 		if err != nil {
 			return err
 		}
+
 		_, encoded, _ := strings.Cut(strings.TrimPrefix(secret.Data["signature"].(string), "vault:"), ":")
 		_, err = base64.RawURLEncoding.DecodeString(encoded)
 		return err
@@ -176,7 +196,9 @@ func (t *tally) report(b *testing.B, prefix string) {
 }
 
 // measure lets n callers make that many signatures together.
-func (t *tally) measure(b *testing.B, bao *testkit.BaoServer, n, signatures int, sign func(ctx context.Context, input []byte) error) {
+func (t *tally) measure(
+	b *testing.B, bao *testkit.BaoServer, n, signatures int, sign func(ctx context.Context, input []byte) error,
+) {
 	b.Helper()
 	input := []byte(strings.Repeat("e", 700)) // an access token's length
 	var left, failed atomic.Int64
@@ -195,6 +217,7 @@ func (t *tally) measure(b *testing.B, bao *testkit.BaoServer, n, signatures int,
 			}
 		})
 	}
+
 	all.Wait()
 	require.Zero(b, failed.Load())
 	t.elapsed += time.Since(start)

@@ -43,7 +43,9 @@ func (e *Engine) send(ctx context.Context, v version, batch []*item) {
 			i.signature, i.err = nil, err
 		}
 	}
+
 	end(batch, err)
+
 	for _, i := range batch {
 		i.finish()
 	}
@@ -77,6 +79,7 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	if err := e.post(ctx, "sign/"+v.name, request(v, batch), &answer); err != nil {
 		return err
 	}
+
 	results := []result{answer.Data.result}
 	if len(batch) > 1 {
 		var err error
@@ -84,6 +87,7 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 			return err
 		}
 	}
+
 	for n, i := range batch {
 		if said := results[n].Error; said != "" {
 			i.err = &Error{Reason: reasonOf(http.StatusBadRequest, said), cause: errors.New(said)}
@@ -91,6 +95,7 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 		}
 		i.signature, i.err = decode(v, results[n].Signature)
 	}
+
 	return e.verify(v, batch)
 }
 
@@ -101,14 +106,19 @@ func inOrder(answers []result, n int) ([]result, error) {
 	if len(answers) != n {
 		return nil, &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(answers), n)}
 	}
+
 	sorted, seen := make([]result, n), make([]bool, n)
 	for _, answer := range answers {
 		at, err := strconv.Atoi(answer.Reference)
 		if err != nil || at < 0 || at >= n || seen[at] {
-			return nil, &Error{Reason: Fault, cause: fmt.Errorf("an answer with the reference %q to %d inputs", answer.Reference, n)}
+			return nil, &Error{
+				Reason: Fault,
+				cause:  fmt.Errorf("an answer with the reference %q to %d inputs", answer.Reference, n),
+			}
 		}
 		sorted[at], seen[at] = answer, true
 	}
+
 	return sorted, nil
 }
 
@@ -119,6 +129,7 @@ func request(v version, batch []*item) []byte {
 	for _, i := range batch {
 		size += len(`{"input":"","reference":"123"},`) + base64.StdEncoding.EncodedLen(len(i.input))
 	}
+
 	body := append(make([]byte, 0, size), '{')
 	if len(batch) == 1 {
 		body = appendInput(body, batch[0])
@@ -128,17 +139,21 @@ func request(v version, batch []*item) []byte {
 			if n > 0 {
 				body = append(body, ',')
 			}
+
 			body = appendInput(append(body, '{'), i)
 			body = append(body, `,"reference":"`...)
 			body = strconv.AppendInt(body, int64(n), 10)
 			body = append(body, `"}`...)
 		}
+
 		body = append(body, ']')
 	}
+
 	body = append(body, `,"key_version":`...)
 	body = strconv.AppendInt(body, int64(v.number), 10)
 	body = append(body, ',')
 	body = append(body, parameters[v.alg]...)
+
 	return append(body, '}')
 }
 
@@ -154,6 +169,7 @@ func decode(v version, text string) ([]byte, error) {
 	if !ok {
 		return nil, &Error{Reason: Fault, cause: errors.New("a signature of another version than was asked for")}
 	}
+
 	signature, err := base64.RawURLEncoding.DecodeString(encoded)
 	if err != nil || len(signature) == 0 {
 		return nil, &Error{Reason: Fault, cause: errors.New("a signature that is not base64url")}
@@ -170,6 +186,7 @@ func (e *Engine) note(v version, batch []*item, err error) {
 	if err != nil {
 		e.checked.Delete(v) // it may be another key by the next request
 	}
+
 	e.health.note(v, batch[0].public, err, e.now())
 	var known *Error
 	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
@@ -207,15 +224,19 @@ func read(response *api.Response, err error, into any) error {
 	if response != nil && response.Body != nil {
 		defer func() { _ = response.Body.Close() }()
 	}
+
 	if err != nil {
 		return err
 	}
+
 	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return err
 	}
+
 	if err := json.Unmarshal(content, into); err != nil {
 		return &Error{Reason: Fault, cause: errors.New("an answer that is not the JSON it should be")}
 	}
+
 	return nil
 }

@@ -30,22 +30,27 @@ func NewClient(o ClientOptions) (*api.Client, error) {
 	if o.Config.Error != nil {
 		return nil, o.Config.Error
 	}
+
 	if o.TracerProvider == nil {
 		o.TracerProvider = tracenoop.NewTracerProvider()
 	}
+
 	if o.MeterProvider == nil {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
+
 	// A transport of another kind looks after its connections itself.
 	if transport, ok := o.Config.HttpClient.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, o.Connections)
 	}
+
 	o.Config.HttpClient.Transport = otelhttp.NewTransport(
 		o.Config.HttpClient.Transport,
 		otelhttp.WithTracerProvider(o.TracerProvider), otelhttp.WithMeterProvider(o.MeterProvider),
 		otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Path }),
 	)
+
 	// The client's own timeout ends before a raw answer has been read, and that of
 	// net/http costs a goroutine a request here. The callers have contexts.
 	o.Config.Timeout = 0
@@ -55,6 +60,7 @@ func NewClient(o ClientOptions) (*api.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
+
 	client.ClearToken()
 	client.SetNamespace(o.Namespace)
 	return client, nil

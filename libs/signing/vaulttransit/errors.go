@@ -64,7 +64,7 @@ func (*Error) RetryAfter() time.Duration { return shortly }
 
 func (e *Error) keyMissing() bool { return e.Reason == MissingKey || e.Reason == BadVersion }
 
-// serverAway tells whether the breaker counts an error: one of the server as a
+// serverAway reports whether the breaker counts an error: one of the server as a
 // whole, not of a key, a policy or a caller.
 func serverAway(err error) bool {
 	var known *Error
@@ -93,10 +93,12 @@ func classify(ctx context.Context, err error) error {
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return &Error{Reason: BreakerOpen}
 	}
+
 	var answer *api.ResponseError
 	if !errors.As(err, &answer) {
 		return &Error{Reason: Unreachable, cause: err}
 	}
+
 	return &Error{Reason: reasonOf(answer.StatusCode, strings.Join(answer.Errors, "; ")), cause: answered(answer)}
 }
 

@@ -22,20 +22,31 @@ func (e *Engine) Waiting() (n int) {
 func (e *Engine) BreakerState() string { return e.breaker.State().String() }
 
 // SendTogether sends digests as they are in one request.
-func (e *Engine) SendTogether(ctx context.Context, key signing.Key, digests ...[]byte) (signatures [][]byte, errs []error) {
+func (e *Engine) SendTogether(
+	ctx context.Context, key signing.Key, digests ...[]byte,
+) (signatures [][]byte, errs []error) {
 	v, err := parseRef(key)
 	if err != nil {
 		panic(err)
 	}
+
 	batch := make([]*item, len(digests))
 	for i, digest := range digests {
-		batch[i] = &item{input: digest, public: key.PublicKey, since: e.now(), done: make(chan struct{})}
+		batch[i] = &item{
+			input:  digest,
+			public: key.PublicKey,
+			since:  e.now(),
+			done:   make(chan struct{}),
+		}
 	}
+
 	e.send(ctx, v, batch)
+
 	for _, i := range batch {
 		<-i.done
 		signatures, errs = append(signatures, i.signature), append(errs, i.err)
 	}
+
 	return signatures, errs
 }
 
@@ -45,10 +56,17 @@ func (e *Engine) SendFor(ctx context.Context, key signing.Key, callers []trace.S
 	if err != nil {
 		panic(err)
 	}
+
 	var batch []*item
 	for _, caller := range callers {
-		batch = append(batch, &item{input: make([]byte, 32), caller: caller, since: e.now(), done: make(chan struct{})})
+		batch = append(batch, &item{
+			input:  make([]byte, 32),
+			caller: caller,
+			since:  e.now(),
+			done:   make(chan struct{}),
+		})
 	}
+
 	e.send(ctx, v, batch)
 }
 

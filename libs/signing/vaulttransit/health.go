@@ -39,8 +39,10 @@ func (h *health) note(v version, public crypto.PublicKey, err error, now time.Ti
 	if err != nil && !errors.As(err, &known) {
 		return
 	}
+
 	h.mu.Lock()
 	defer h.mu.Unlock()
+
 	switch {
 	case err == nil:
 		h.good = now
@@ -55,7 +57,7 @@ func (h *health) note(v version, public crypto.PublicKey, err error, now time.Ti
 	}
 }
 
-// fine tells whether the server was moments ago.
+// fine reports whether the server was moments ago.
 func (h *health) fine(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -84,14 +86,17 @@ func (e *Engine) Check(ctx context.Context) error {
 	if err := e.loggedOut(); err != nil {
 		return err
 	}
+
 	for v, t := range e.health.troubles(e.now()) {
 		if err := e.probe(ctx, v, t); err != nil {
 			return fmt.Errorf("key %s: %w", v.ref(), err)
 		}
 	}
+
 	if e.health.fine(e.now()) {
 		return nil
 	}
+
 	_, err := e.breaker.Execute(func() (struct{}, error) {
 		limited, cancel := context.WithTimeout(ctx, e.timeout)
 		defer cancel()
@@ -102,10 +107,12 @@ func (e *Engine) Check(ctx context.Context) error {
 		}
 		return struct{}{}, err
 	})
+
 	var known *Error
 	if errors.As(err, &known) && known.Reason == Denied && e.session != nil {
 		e.session.Doubt()
 	}
+
 	return e.explain(classify(ctx, err))
 }
 
@@ -116,6 +123,7 @@ func (e *Engine) probe(ctx context.Context, v version, t trouble) error {
 	if e.now().Sub(t.at) < fresh {
 		return t.err
 	}
+
 	i := &item{input: toSign(v.alg, []byte("is the key there again?")), public: t.public}
 	_, err := e.breaker.Execute(func() (struct{}, error) {
 		return struct{}{}, classify(ctx, e.sign(ctx, v, []*item{i}))
@@ -123,6 +131,7 @@ func (e *Engine) probe(ctx context.Context, v version, t trouble) error {
 	if errors.Join(err, i.err) != nil {
 		return t.err // of then: that it was asked for now is no news
 	}
+
 	e.health.note(v, nil, nil, e.now())
 	return nil
 }

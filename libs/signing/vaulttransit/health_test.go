@@ -36,7 +36,8 @@ func TestEachAnswerHasItsReason(t *testing.T) {
 	bao := prepared(t)
 	root := open(t, bao, vaulttransit.Options{})
 	key := signingtest.NewKey(t, root, signing.ES256, 1, time.Now())
-	policyless, err := bao.Client(t, bao.RootToken).Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{Policies: []string{"default"}})
+	policyless, err := bao.Client(t, bao.RootToken).Auth().Token().CreateWithContext(t.Context(),
+		&api.TokenCreateRequest{Policies: []string{"default"}})
 	require.NoError(t, err)
 	unknown := key
 	unknown.Ref = "platform2-es256:v1"
@@ -50,13 +51,22 @@ func TestEachAnswerHasItsReason(t *testing.T) {
 		want   vaulttransit.Reason
 		gone   bool // as the edge sees it: 500, and not 503
 	}{
-		"a policy that does not allow it": {open(t, bao, vaulttransit.Options{Client: client(t, bao, policyless.Auth.ClientToken)}), key, vaulttransit.Denied, false},
-		"a token nobody knows":            {open(t, bao, vaulttransit.Options{Client: client(t, bao, "hvs.unknown")}), key, vaulttransit.Denied, false},
-		"no token":                        {open(t, bao, vaulttransit.Options{Client: client(t, bao, "")}), key, vaulttransit.Denied, false},
-		"no such key":                     {root, unknown, vaulttransit.MissingKey, true},
-		"no such version":                 {open(t, bao, vaulttransit.Options{}), later, vaulttransit.BadVersion, true},
-		"no such mount":                   {elsewhere, key, vaulttransit.MissingKey, true},
-		"nobody there":                    {open(t, closed, vaulttransit.Options{}), key, vaulttransit.Unreachable, false},
+		"a policy that does not allow it": {
+			open(t, bao, vaulttransit.Options{Client: client(t, bao, policyless.Auth.ClientToken)}), key,
+			vaulttransit.Denied, false,
+		},
+		"a token nobody knows": {
+			open(t, bao, vaulttransit.Options{Client: client(t, bao, "hvs.unknown")}), key, vaulttransit.Denied, false,
+		},
+		"no token": {
+			open(t, bao, vaulttransit.Options{Client: client(t, bao, "")}), key, vaulttransit.Denied, false,
+		},
+		"no such key":     {root, unknown, vaulttransit.MissingKey, true},
+		"no such version": {open(t, bao, vaulttransit.Options{}), later, vaulttransit.BadVersion, true},
+		"no such mount":   {elsewhere, key, vaulttransit.MissingKey, true},
+		"nobody there": {
+			open(t, closed, vaulttransit.Options{}), key, vaulttransit.Unreachable, false,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := c.engine.Sign(t.Context(), c.key, []byte("input"))
@@ -74,15 +84,20 @@ func TestReadinessSeesWithoutTrafficThatATroubleIsOver(t *testing.T) {
 	bao := prepared(t)
 	root := bao.Client(t, bao.RootToken)
 	allow := func(path string) {
-		require.NoError(t, root.Sys().PutPolicyWithContext(t.Context(), "sign", `path "auth/token/lookup-self" { capabilities = ["read"] } path "`+path+`" { capabilities = ["update"] }`))
+		require.NoError(t,
+			root.Sys().PutPolicyWithContext(t.Context(), "sign",
+				`path "auth/token/lookup-self" { capabilities = ["read"] } path "`+path+
+					`" { capabilities = ["update"] }`))
 	}
 	allow("nothing")
-	secret, err := root.Auth().Token().CreateWithContext(t.Context(), &api.TokenCreateRequest{Policies: []string{"sign"}})
+	secret, err := root.Auth().Token().CreateWithContext(t.Context(),
+		&api.TokenCreateRequest{Policies: []string{"sign"}})
 	require.NoError(t, err)
 	start := time.Now()
 	var passed atomic.Int64
 	e := open(t, bao, vaulttransit.Options{
-		Client: client(t, bao, secret.Auth.ClientToken), Now: func() time.Time { return start.Add(time.Duration(passed.Load())) },
+		Client: client(t, bao, secret.Auth.ClientToken),
+		Now:    func() time.Time { return start.Add(time.Duration(passed.Load())) },
 	})
 	for _, alg := range []signing.Algorithm{signing.RS256, signing.ES256, signing.EdDSA} {
 		key := signingtest.NewKey(t, open(t, bao, vaulttransit.Options{}), alg, 1, start)
@@ -110,21 +125,41 @@ func TestReadinessSeesWithoutTrafficThatATroubleIsOver(t *testing.T) {
 
 func TestReasonsOfAnswersThatASmallServerNeverGives(t *testing.T) {
 	t.Parallel()
+
 	for name, c := range map[string]struct {
 		status int
 		text   string
 		want   vaulttransit.Reason
 	}{
-		"a quota":                               {http.StatusTooManyRequests, "request path \"transit/sign\": rate limit quota exceeded", vaulttransit.Unreachable},
-		"a standby":                             {472, "", vaulttransit.Unreachable},
-		"a server that lags behind":             {http.StatusPreconditionFailed, "required index state not present", vaulttransit.Unreachable},
-		"no leader":                             {http.StatusInternalServerError, "local node not active but active cluster node not found", vaulttransit.Fault},
-		"sealed":                                {http.StatusServiceUnavailable, "Vault is sealed", vaulttransit.Sealed},
-		"a proxy without a server":              {http.StatusBadGateway, "", vaulttransit.Fault},
-		"a version that was archived":           {http.StatusBadRequest, "requested version for signing does not contain a private part", vaulttransit.BadVersion},
-		"a key that has been deleted":           {http.StatusBadRequest, "signing key not found", vaulttransit.MissingKey},
-		"something about the input":             {http.StatusBadRequest, "unable to decode input as base64", vaulttransit.Refused},
-		"a permission":                          {http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n", vaulttransit.Denied},
+		"a quota": {
+			http.StatusTooManyRequests, "request path \"transit/sign\": rate limit quota exceeded",
+			vaulttransit.Unreachable,
+		},
+		"a standby": {472, "", vaulttransit.Unreachable},
+		"a server that lags behind": {
+			http.StatusPreconditionFailed, "required index state not present", vaulttransit.Unreachable,
+		},
+		"no leader": {
+			http.StatusInternalServerError,
+			"local node not active but active cluster node not found", vaulttransit.Fault,
+		},
+		"sealed": {
+			http.StatusServiceUnavailable, "Vault is sealed", vaulttransit.Sealed,
+		},
+		"a proxy without a server": {http.StatusBadGateway, "", vaulttransit.Fault},
+		"a version that was archived": {
+			http.StatusBadRequest,
+			"requested version for signing does not contain a private part", vaulttransit.BadVersion,
+		},
+		"a key that has been deleted": {
+			http.StatusBadRequest, "signing key not found", vaulttransit.MissingKey,
+		},
+		"something about the input": {
+			http.StatusBadRequest, "unable to decode input as base64", vaulttransit.Refused,
+		},
+		"a permission": {
+			http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n", vaulttransit.Denied,
+		},
 		"a request without a token (OpenBao 2)": {http.StatusBadRequest, "missing client token", vaulttransit.Denied},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -139,12 +174,15 @@ func TestAKeyThatDoesNotSignCostsTheOthersNothing(t *testing.T) {
 	bao := prepared(t)
 	e := open(t, bao, vaulttransit.Options{})
 	key := signingtest.NewKey(t, e, signing.EdDSA, 1, time.Now())
-	_, err := bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(), "transit/keys/platform-es256", map[string]any{"type": "aes256-gcm96"})
+	_, err := bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(), "transit/keys/platform-es256",
+		map[string]any{"type": "aes256-gcm96"})
 	require.NoError(t, err)
+
 	for range 5 {
 		_, err := e.Sign(t.Context(), signing.Key{Algorithm: signing.ES256, Ref: "platform-es256:v1"}, []byte("input"))
 		requireReason(t, vaulttransit.Refused, err)
 	}
+
 	require.ErrorContains(t, e.Check(t.Context()), "key platform-es256:v1: vault: refused", "readiness names it")
 	_, err = e.Sign(t.Context(), key, []byte("input"))
 	require.NoError(t, err)
@@ -162,16 +200,20 @@ func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
 	}
 	require.NoError(t, sign())
 	bao.Seal(t)
+
 	for range 3 {
 		requireReason(t, vaulttransit.Sealed, sign())
 	}
+
 	require.Equal(t, "open", e.BreakerState())
 	before := g.requests.Load()
+
 	for range 100 {
 		err := sign()
 		require.ErrorContains(t, err, "sealed", "it says why")
 		require.True(t, unavailable(err))
 	}
+
 	require.ErrorContains(t, e.Check(t.Context()), "sealed")
 	require.LessOrEqual(t, g.requests.Load(), before+1, "nobody asks the server, or one when a second has passed")
 
@@ -182,9 +224,11 @@ func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
 	var all crowd
 	all.sign(t.Context(), e, key, 1)
 	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond)
+
 	for range 20 {
 		requireReason(t, vaulttransit.BreakerOpen, sign())
 	}
+
 	letGo()
 	requireReason(t, vaulttransit.Sealed, all.wait()[0])
 	require.Equal(t, before+1, g.requests.Load())
@@ -207,12 +251,14 @@ func TestAServerThatDiesOrHangsIsUnreachable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.away()
+
 			for e.BreakerState() == "closed" {
 				// A signal takes a moment to arrive.
 				if _, err := e.Sign(t.Context(), key, []byte("input")); err != nil {
 					requireReason(t, vaulttransit.Unreachable, err)
 				}
 			}
+
 			var all sync.WaitGroup
 			var asked atomic.Int32
 			for range 64 {
@@ -224,12 +270,15 @@ func TestAServerThatDiesOrHangsIsUnreachable(t *testing.T) {
 					}
 				})
 			}
+
 			all.Wait()
-			require.LessOrEqual(t, asked.Load(), int32(1), "nobody waits for a server that is away, or one when a second has passed")
+			require.LessOrEqual(t, asked.Load(), int32(1),
+				"nobody waits for a server that is away, or one when a second has passed")
 			require.Error(t, e.Check(t.Context()))
 			c.back()
 			// No signature is asked for: readiness itself is the probe.
-			require.Eventually(t, func() bool { return e.Check(t.Context()) == nil }, 20*time.Second, 20*time.Millisecond)
+			require.Eventually(t, func() bool { return e.Check(t.Context()) == nil },
+				20*time.Second, 20*time.Millisecond)
 			_, err := e.Sign(t.Context(), key, []byte("input"))
 			require.NoError(t, err)
 		})
@@ -281,11 +330,13 @@ func TestAKeyThatWasMadeAgainIsNoticed(t *testing.T) {
 				between(t, key)
 				again := signingtest.NewKey(t, e, alg, 1, now)
 				require.Equal(t, key.Ref, again.Ref)
+
 				for range 2 {
 					_, err = e.Sign(t.Context(), key, []byte("input"))
 					requireReason(t, vaulttransit.MissingKey, err)
 					require.ErrorIs(t, err, signing.ErrKeyMissing)
 				}
+
 				_, err = e.Sign(t.Context(), again, []byte("input"))
 				require.NoError(t, err)
 				remove(t, bao, key.Ref[:len(key.Ref)-len(":v1")])

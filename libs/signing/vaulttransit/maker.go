@@ -37,10 +37,12 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return "", nil, err
 	}
+
 	kind, ok := keyTypes[alg.JWS()]
 	if !ok {
 		return "", nil, fmt.Errorf("vault transit: unknown algorithm %q", alg)
 	}
+
 	name := e.keyName(alg)
 	key, err := e.rotate(ctx, name)
 	if errors.Is(err, signing.ErrKeyMissing) {
@@ -52,17 +54,21 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 			key, err = e.rotate(ctx, name)
 		}
 	}
+
 	if err == nil && key.Data.Latest == 0 {
 		// Servers that answer nothing here: a later version than ours is as good.
 		key, err = e.read(ctx, name)
 	}
+
 	if err != nil {
 		return "", nil, fmt.Errorf("make a version of %s: %w", name, err)
 	}
+
 	public, _, err := key.newest(alg, name)
 	if err != nil {
 		return "", nil, err
 	}
+
 	return version{name: name, number: key.Data.Latest}.ref(), public, nil
 }
 
@@ -77,6 +83,7 @@ func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule 
 	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return nil, err
 	}
+
 	name := e.keyName(alg)
 	key, err := e.read(ctx, name)
 	switch {
@@ -85,6 +92,7 @@ func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule 
 	case err != nil:
 		return nil, fmt.Errorf("look for versions of %s: %w", name, err)
 	}
+
 	ref := version{name: name, number: key.Data.Latest}.ref()
 	public, made, err := key.newest(alg, name)
 	// A key that was deleted and made again has the ref of the one that is gone.
@@ -93,10 +101,17 @@ func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule 
 	}) {
 		return nil, nil
 	}
+
 	if err != nil || e.now().Sub(made) > forgotten {
 		return nil, err
 	}
-	return &signing.Key{KID: signing.Thumbprint(public), Algorithm: alg, Ref: ref, PublicKey: public}, nil
+
+	return &signing.Key{
+		KID:       signing.Thumbprint(public),
+		Algorithm: alg,
+		Ref:       ref,
+		PublicKey: public,
+	}, nil
 }
 
 func (e *Engine) rotate(ctx context.Context, name string) (key transitKey, err error) {
@@ -113,6 +128,7 @@ func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKe
 	if k.Data.Exportable || k.Data.Backup {
 		return nil, time.Time{}, fmt.Errorf("vault transit: the private key %s may be exported or backed up in plain text: choose another PLATFORM_VAULT_KEY_PREFIX, or delete it, for that cannot be taken back", name)
 	}
+
 	var of struct {
 		PublicKey string    `json:"public_key"`
 		Made      time.Time `json:"creation_time"`
@@ -120,10 +136,13 @@ func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKe
 	if err := json.Unmarshal(k.Data.Versions[strconv.Itoa(k.Data.Latest)], &of); err != nil {
 		return nil, time.Time{}, fmt.Errorf("vault transit: version %d of %s is not a signing key", k.Data.Latest, name)
 	}
+
 	public, err := parsePublic(alg, of.PublicKey)
 	if err != nil || !alg.Fits(public) {
-		return nil, time.Time{}, fmt.Errorf("vault transit: version %d of %s is not a key that signs %s", k.Data.Latest, name, alg)
+		return nil, time.Time{}, fmt.Errorf("vault transit: version %d of %s is not a key that signs %s",
+			k.Data.Latest, name, alg)
 	}
+
 	return public, of.Made, nil
 }
 
@@ -137,9 +156,11 @@ func parsePublic(alg signing.Algorithm, text string) (crypto.PublicKey, error) {
 		}
 		return ed25519.PublicKey(raw), nil
 	}
+
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {
 		return nil, errors.New("not PEM")
 	}
+
 	return x509.ParsePKIXPublicKey(block.Bytes)
 }

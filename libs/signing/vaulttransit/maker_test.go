@@ -29,20 +29,25 @@ func TestReplicasThatMakeKeysAtOnceGetOneEach(t *testing.T) {
 					signature, err = e.Sign(t.Context(), key, []byte("input"))
 					err = errors.Join(err, signingtest.Check(key, []byte("input"), signature))
 				}
+
 				refs[i], errs[i] = ref, err
 			})
 		}
+
 		all.Wait()
 		require.NoError(t, errors.Join(errs...), "the public half is that of the version")
 		made := map[string]bool{}
 		for _, ref := range refs {
 			made[ref] = true
 		}
+
 		return made
 	}
+
 	first := atOnce()
 	second := atOnce()
 	require.Len(t, second, 16)
+
 	for ref := range first {
 		require.NotContains(t, second, ref)
 	}
@@ -85,6 +90,7 @@ func TestKeysThatOthersMadeWronglyAreRefused(t *testing.T) {
 	bao := prepared(t)
 	root := bao.Client(t, bao.RootToken)
 	e := open(t, bao, vaulttransit.Options{})
+
 	for name, settings := range map[string]map[string]any{
 		"platform-es256": {"type": "ecdsa-p384"},
 		"platform-rs256": {"type": "rsa-2048", "exportable": true},
@@ -94,6 +100,7 @@ func TestKeysThatOthersMadeWronglyAreRefused(t *testing.T) {
 		_, err := root.Logical().WriteWithContext(t.Context(), "transit/keys/"+name, settings)
 		require.NoError(t, err)
 	}
+
 	for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
 		_, _, err := e.Create(t.Context(), alg)
 		require.Error(t, err, alg)
@@ -113,10 +120,12 @@ func TestAnotherMountAndPrefix(t *testing.T) {
 	require.Equal(t, "id.example-2-eddsa:v1", key.Ref)
 	_, err = e.Sign(t.Context(), key, []byte("input"))
 	require.NoError(t, err)
+
 	for _, prefix := range []string{"a/b", "..", "-a", "a b"} {
 		_, err := vaulttransit.New(vaulttransit.Options{Client: root, Prefix: prefix})
 		require.Error(t, err, prefix)
 	}
+
 	_, err = vaulttransit.New(vaulttransit.Options{})
 	require.Error(t, err)
 	_, err = vaulttransit.New(vaulttransit.Options{Client: root, EC: vaulttransit.Limits{Batch: 1, Slots: -1}})

@@ -29,6 +29,7 @@ func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil || !strings.Contains(r.URL.Path, "/sign/") {
 		return response, err
 	}
+
 	defer func() { _ = response.Body.Close() }()
 	var answer struct {
 		Data struct {
@@ -38,6 +39,7 @@ func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
 		return nil, err
 	}
+
 	answer.Data.Results = m.change(answer.Data.Results)
 	body, err := json.Marshal(answer)
 	response.Body, response.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -88,6 +90,7 @@ func TestAnswersAreMatchedByTheirReference(t *testing.T) {
 					require.Empty(t, signatures[i])
 					continue
 				}
+
 				require.NoError(t, errs[i])
 				require.NoError(t, signingtest.Check(key, inputs[i], signatures[i]))
 			}

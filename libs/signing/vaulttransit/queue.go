@@ -42,7 +42,13 @@ type queue struct {
 }
 
 func newQueue(l Limits, bound int, send func(version, []*item)) *queue {
-	return &queue{batch: l.Batch, slots: l.Slots, bound: bound, send: send, lanes: map[version]*list.List{}}
+	return &queue{
+		batch: l.Batch,
+		slots: l.Slots,
+		bound: bound,
+		send:  send,
+		lanes: map[version]*list.List{},
+	}
 }
 
 // enter takes a slot, which the caller uses itself (and then leaves), or else puts
@@ -50,6 +56,7 @@ func newQueue(l Limits, bound int, send func(version, []*item)) *queue {
 func (q *queue) enter(v version, i *item) (place *list.Element, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+
 	switch {
 	case q.closed:
 		return nil, &Error{Reason: Closed}
@@ -60,12 +67,14 @@ func (q *queue) enter(v version, i *item) (place *list.Element, err error) {
 	case q.waiting >= q.bound:
 		return nil, &Error{Reason: QueueFull}
 	}
+
 	lane := q.lanes[v]
 	if lane == nil {
 		lane = list.New()
 		q.lanes[v] = lane
 		q.turns = append(q.turns, v)
 	}
+
 	q.waiting++
 	return lane.PushBack(i), nil
 }
@@ -104,24 +113,30 @@ func (q *queue) drain(v version, batch []*item) {
 func (q *queue) next() (version, []*item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+
 	for len(q.turns) > 0 {
 		v := q.turns[0]
 		q.turns = q.turns[1:]
 		lane := q.lanes[v]
 		batch := make([]*item, 0, min(q.batch, lane.Len()))
 		for lane.Len() > 0 && len(batch) < q.batch {
-			batch = append(batch, lane.Remove(lane.Front()).(*item)) //nolint:forcetypeassert // the list holds nothing else
+			batch = append(batch,
+				lane.Remove(lane.Front()).(*item)) //nolint:forcetypeassert // the list holds nothing else
 		}
+
 		q.waiting -= len(batch)
+
 		if lane.Len() > 0 {
 			q.turns = append(q.turns, v)
 		} else {
 			delete(q.lanes, v)
 		}
+
 		if len(batch) > 0 { // else all its callers had gone
 			return v, batch
 		}
 	}
+
 	q.busy--
 	q.idle.Done()
 	return version{}, nil

@@ -31,6 +31,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.mu.Lock()
 	shut := g.shut
 	g.mu.Unlock()
+
 	if shut != nil {
 		select {
 		case <-shut:
@@ -38,6 +39,7 @@ func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 			return nil, r.Context().Err()
 		}
 	}
+
 	return g.RoundTripper.RoundTrip(r)
 }
 
@@ -70,6 +72,7 @@ func (c *crowd) sign(ctx context.Context, e *vaulttransit.Engine, key signing.Ke
 			if err == nil {
 				err = signingtest.Check(key, input, signature)
 			}
+
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.errs = append(c.errs, err)
@@ -98,7 +101,8 @@ func TestWhatArrivesWhileTheSlotsAreBusyTravelsTogether(t *testing.T) {
 	before := g.requests.Load()
 	var all crowd
 	all.sign(t.Context(), e, key, 1)
-	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond, "the first goes out at once")
+	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond,
+		"the first goes out at once")
 	all.sign(t.Context(), e, key, 24)
 	waitFor(t, e, 24)
 	all.sign(t.Context(), e, other, 3)
@@ -143,9 +147,11 @@ func TestACallerThatGoesAwayLeavesTheQueue(t *testing.T) {
 	stay.sign(t.Context(), e, key, 10)
 	waitFor(t, e, 50)
 	cancel()
+
 	for _, err := range leave.wait() {
 		require.ErrorIs(t, err, context.Canceled)
 	}
+
 	require.Equal(t, 10, e.Waiting())
 	letGo()
 	require.NoError(t, errors.Join(stay.wait()...))
@@ -158,9 +164,11 @@ func TestACallerThatGoesAwayLeavesTheQueue(t *testing.T) {
 	gone.sign(ctx, e, key, 8)
 	waitFor(t, e, 7)
 	cancel()
+
 	for _, err := range gone.wait() {
 		require.ErrorIs(t, err, context.Canceled)
 	}
+
 	letGo()
 	_, err := e.Sign(t.Context(), key, []byte("input"))
 	require.NoError(t, err)
@@ -185,10 +193,12 @@ func TestCallersThatComeAndGoAreAllAnswered(t *testing.T) {
 				} else if ctx.Err() == nil {
 					t.Error(err)
 				}
+
 				cancel()
 			}
 		})
 	}
+
 	all.Wait()
 	require.Zero(t, e.Waiting())
 	_, err := e.Sign(t.Context(), key, []byte("input"))
@@ -206,6 +216,7 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 	var all crowd
 	all.sign(t.Context(), e, key, 12)
 	waitFor(t, e, 10)
+
 	for range 50 {
 		_, err := e.Sign(t.Context(), key, []byte("input"))
 		requireReason(t, vaulttransit.QueueFull, err)
@@ -214,6 +225,7 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 		require.ErrorAs(t, err, &wait)
 		require.Equal(t, time.Second, wait.RetryAfter())
 	}
+
 	letGo()
 	require.NoError(t, errors.Join(all.wait()...))
 }
@@ -246,18 +258,22 @@ func TestAVersionThatIsGoneFailsAlone(t *testing.T) {
 		bad.sign(t.Context(), e, old, 3)
 		bad.sign(t.Context(), e, future, 3)
 	}
+
 	require.NoError(t, errors.Join(good.wait()...))
+
 	for _, err := range bad.wait() {
 		requireReason(t, vaulttransit.BadVersion, err)
 		require.ErrorIs(t, err, signing.ErrKeyMissing)
 		require.False(t, unavailable(err), "waiting does not bring it back")
 	}
+
 	require.Equal(t, "closed", e.BreakerState())
 }
 
 func configure(t testing.TB, bao *testkit.BaoServer, name string, settings map[string]any) {
 	t.Helper()
-	_, err := bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(), "transit/keys/"+name+"/config", settings)
+	_, err := bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(),
+		"transit/keys/"+name+"/config", settings)
 	require.NoError(t, err)
 }
 
@@ -305,6 +321,7 @@ func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 		var known *vaulttransit.Error
 		return errors.As(err, &known) && known.Reason == vaulttransit.Closed
 	}, 10*time.Second, time.Millisecond)
+
 	letGo()
 	require.NoError(t, <-closed)
 	signed := 0
@@ -313,5 +330,6 @@ func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 			signed++
 		}
 	}
+
 	require.Equal(t, 1, signed, "what is on its way arrives, what waits is told that nobody takes it any more")
 }

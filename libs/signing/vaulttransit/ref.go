@@ -36,8 +36,12 @@ func (v version) ref() string { return v.name + ":v" + strconv.Itoa(v.number) }
 func parseRef(key signing.Key) (version, error) {
 	match := refForm.FindStringSubmatch(key.Ref)
 	if match == nil || !strings.HasSuffix(match[1], "-"+strings.ToLower(string(key.Algorithm))) {
-		return version{}, &Error{Reason: MissingKey, cause: fmt.Errorf("no transit key that signs %s has the name %q", key.Algorithm, key.Ref)}
+		return version{}, &Error{
+			Reason: MissingKey,
+			cause:  fmt.Errorf("no transit key that signs %s has the name %q", key.Algorithm, key.Ref),
+		}
 	}
+
 	number, err := strconv.Atoi(match[3])
 	if err != nil {
 		return version{}, &Error{Reason: MissingKey, cause: err}

@@ -34,10 +34,17 @@ type outcome struct {
 }
 
 // outcomes are the values of the attribute outcome.
-var outcomes = []Reason{"signed", "canceled", Denied, Sealed, MissingKey, BadVersion, Unreachable, Fault, Refused, LoggedOut, QueueFull, BreakerOpen, Closed}
+var outcomes = []Reason{
+	"signed", "canceled", Denied, Sealed, MissingKey, BadVersion, Unreachable, Fault, Refused, LoggedOut,
+	QueueFull, BreakerOpen, Closed,
+}
 
 func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider, e *Engine) (*telemetry, error) {
-	t := &telemetry{tracer: tp.Tracer(scope), measured: map[signing.Algorithm]metric.MeasurementOption{}, counted: map[outcome][]metric.AddOption{}}
+	t := &telemetry{
+		tracer:   tp.Tracer(scope),
+		measured: map[signing.Algorithm]metric.MeasurementOption{},
+		counted:  map[outcome][]metric.AddOption{},
+	}
 	for alg := range keyTypes {
 		of := attribute.String("algorithm", string(alg))
 		t.measured[alg] = metric.WithAttributeSet(attribute.NewSet(of))
@@ -46,9 +53,11 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider, e *Engine) (
 			t.counted[outcome{alg, string(reason)}] = []metric.AddOption{metric.WithAttributeSet(set)}
 		}
 	}
+
 	if err := t.instruments(mp.Meter(scope), e); err != nil {
 		return nil, fmt.Errorf("vault transit: make the instruments: %w", err)
 	}
+
 	return t, nil
 }
 
@@ -59,18 +68,22 @@ func (t *telemetry) instruments(meter metric.Meter, e *Engine) error {
 		metric.WithExplicitBucketBoundaries(1, 2, 4, 8, 16, 32, 64, 128))
 	t.wait, errs[1] = meter.Float64Histogram("platform.signing.vault.wait.duration",
 		metric.WithUnit("s"), metric.WithDescription("How long a signature waited for a free slot."),
-		metric.WithExplicitBucketBoundaries(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5))
+		metric.WithExplicitBucketBoundaries(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+			0.05, 0.1, 0.25, 0.5, 1, 2.5))
 	t.signatures, errs[2] = meter.Int64Counter("platform.signing.vault.signatures",
-		metric.WithUnit("{signature}"), metric.WithDescription("Signatures asked of Vault, by algorithm and outcome: signed, or why not."))
+		metric.WithUnit("{signature}"),
+		metric.WithDescription("Signatures asked of Vault, by algorithm and outcome: signed, or why not."))
 	depth, err := meter.Int64ObservableGauge("platform.signing.vault.queue.depth",
 		metric.WithUnit("{signature}"), metric.WithDescription("Signatures that wait for a free slot."))
 	errs[3] = err
 	state, err := meter.Int64ObservableGauge("platform.signing.vault.breaker.state",
 		metric.WithDescription("The circuit breaker: 0 closed, 1 half-open, 2 open."))
 	errs[4] = err
+
 	if err := errors.Join(errs[:]...); err != nil {
 		return err
 	}
+
 	t.observing, errs[5] = meter.RegisterCallback(func(_ context.Context, o metric.Observer) error {
 		o.ObserveInt64(state, int64(e.breaker.State()))
 		waiting := make(map[signing.Algorithm]int, len(keyTypes))
@@ -79,11 +92,14 @@ func (t *telemetry) instruments(meter metric.Meter, e *Engine) error {
 				waiting[v.alg] += n
 			}
 		}
+
 		for alg, set := range t.measured {
 			o.ObserveInt64(depth, int64(waiting[alg]), set)
 		}
+
 		return nil
 	}, depth, state)
+
 	return errs[5]
 }
 
@@ -91,13 +107,17 @@ func (t *telemetry) close() error { return t.observing.Unregister() }
 
 // begin starts the span of a request and measures what is in it. The span belongs
 // to the trace of a caller that is sampled, and is linked to those of the others.
-func (t *telemetry) begin(ctx context.Context, v version, batch []*item, now time.Time) (context.Context, func([]*item, error)) {
+func (t *telemetry) begin(
+	ctx context.Context, v version, batch []*item, now time.Time,
+) (context.Context, func([]*item, error)) {
 	for _, i := range batch {
 		t.wait.Record(ctx, now.Sub(i.since).Seconds(), t.measured[v.alg])
 	}
+
 	t.size.Record(ctx, int64(len(batch)), t.measured[v.alg])
 	options := []trace.SpanStartOption{trace.WithAttributes(
-		attribute.String("platform.signing.algorithm", string(v.alg)), attribute.Int("platform.signing.batch.size", len(batch)),
+		attribute.String("platform.signing.algorithm", string(v.alg)),
+		attribute.Int("platform.signing.batch.size", len(batch)),
 	)}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		parent := parentOf(batch)
@@ -108,6 +128,7 @@ func (t *telemetry) begin(ctx context.Context, v version, batch []*item, now tim
 			}
 		}
 	}
+
 	ctx, span := t.tracer.Start(ctx, "vault sign", options...)
 	return ctx, func(batch []*item, err error) {
 		for _, i := range batch {
@@ -116,6 +137,7 @@ func (t *telemetry) begin(ctx context.Context, v version, batch []*item, now tim
 		if err != nil {
 			span.SetStatus(codes.Error, reasonFor(err))
 		}
+
 		span.End()
 	}
 }

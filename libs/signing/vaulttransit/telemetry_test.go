@@ -61,6 +61,7 @@ func TestABatchHasOneSpanThatKnowsItsCallers(t *testing.T) {
 		}
 		return children
 	}
+
 	single := of(alone)
 	require.Len(t, single, 1)
 	require.Equal(t, "vault sign", single[0].Name())
@@ -72,6 +73,7 @@ func TestABatchHasOneSpanThatKnowsItsCallers(t *testing.T) {
 		_, span := tracer.Start(t.Context(), "one of several")
 		callers, contexts = append(callers, span), append(contexts, span.SpanContext())
 	}
+
 	e.SendFor(t.Context(), key, contexts)
 	batch := of(callers[0])
 	require.Len(t, batch, 1, "it belongs to the first caller's trace")
@@ -80,6 +82,7 @@ func TestABatchHasOneSpanThatKnowsItsCallers(t *testing.T) {
 	for _, link := range batch[0].Links() {
 		linked = append(linked, link.SpanContext.SpanID())
 	}
+
 	require.Equal(t, []trace.SpanID{contexts[1].SpanID(), contexts[2].SpanID()}, linked)
 	require.Contains(t, batch[0].Attributes(), attribute.Int("platform.signing.batch.size", 3))
 	var call sdktrace.ReadOnlySpan
@@ -88,9 +91,11 @@ func TestABatchHasOneSpanThatKnowsItsCallers(t *testing.T) {
 			call = s
 		}
 	}
+
 	require.Equal(t, "PUT /v1/transit/sign/platform-es256", call.Name())
 	require.Equal(t, trace.SpanKindClient, call.SpanKind())
-	require.Equal(t, fmt.Sprintf("00-%s-%s-01", call.SpanContext().TraceID(), call.SpanContext().SpanID()), *wire.last.Load(), "the server can go on with the trace")
+	require.Equal(t, fmt.Sprintf("00-%s-%s-01", call.SpanContext().TraceID(), call.SpanContext().SpanID()),
+		*wire.last.Load(), "the server can go on with the trace")
 	require.NotContains(t, fmt.Sprint(call.Attributes()), bao.RootToken)
 }
 
@@ -100,9 +105,12 @@ func TestWhatIsCountedAndMeasured(t *testing.T) {
 	reader := sdkmetric.NewManualReader()
 	c, g := gated(t, bao, bao.RootToken)
 	e := open(t, bao, vaulttransit.Options{
-		Client: c, MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
-		EC: vaulttransit.Limits{Batch: 8, Slots: 1}, Queue: 5,
+		Client:        c,
+		MeterProvider: sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)),
+		EC:            vaulttransit.Limits{Batch: 8, Slots: 1},
+		Queue:         5,
 	})
+
 	key := signingtest.NewKey(t, e, signing.ES256, 1, time.Now())
 	letGo := g.close()
 	var all crowd
@@ -128,14 +136,18 @@ func TestWhatIsCountedAndMeasured(t *testing.T) {
 		outcome, _ := point.Attributes.Value("outcome")
 		counts[outcome.AsString()] = point.Value
 	}
+
 	require.Equal(t, map[string]int64{"signed": 6, "queue_full": 1}, counts)
 
 	bao.Kill(t)
+
 	for range 3 {
 		_, err := e.Sign(t.Context(), key, []byte("input"))
 		require.Error(t, err)
 	}
-	require.NotZero(t, gauge(t, collect(t, reader), "platform.signing.vault.breaker.state", attribute.NewSet()), "open, or half-open when a second has passed")
+
+	require.NotZero(t, gauge(t, collect(t, reader), "platform.signing.vault.breaker.state", attribute.NewSet()),
+		"open, or half-open when a second has passed")
 }
 
 func collect(t *testing.T, reader *sdkmetric.ManualReader) map[string]metricdata.Aggregation {
@@ -148,6 +160,7 @@ func collect(t *testing.T, reader *sdkmetric.ManualReader) map[string]metricdata
 			byName[m.Name] = m.Data
 		}
 	}
+
 	return byName
 }
 
@@ -158,6 +171,7 @@ func gauge(t *testing.T, metrics map[string]metricdata.Aggregation, name string,
 			return point.Value
 		}
 	}
+
 	require.Fail(t, "no such point", name)
 	return 0
 }

@@ -102,18 +102,33 @@ func New(o Options) (*Engine, error) {
 	if o.Client == nil {
 		return nil, errors.New("vault transit: no client given")
 	}
+
 	o.complete()
-	e := &Engine{client: o.Client, session: o.Session, mount: o.Mount, prefix: o.Prefix, timeout: o.Timeout, now: o.Now, log: o.Logger}
+	e := &Engine{
+		client:  o.Client,
+		session: o.Session,
+		mount:   o.Mount,
+		prefix:  o.Prefix,
+		timeout: o.Timeout,
+		now:     o.Now,
+		log:     o.Logger,
+	}
 	if !refForm.MatchString(version{name: e.keyName(signing.ES256), number: 1}.ref()) {
 		return nil, fmt.Errorf("vault transit: %q cannot begin the name of a transit key", o.Prefix)
 	}
+
 	for name, n := range map[string]int{
-		"RSA batch": o.RSA.Batch, "RSA slots": o.RSA.Slots, "EC batch": o.EC.Batch, "EC slots": o.EC.Slots, "queue": o.Queue,
+		"RSA batch": o.RSA.Batch,
+		"RSA slots": o.RSA.Slots,
+		"EC batch":  o.EC.Batch,
+		"EC slots":  o.EC.Slots,
+		"queue":     o.Queue,
 	} {
 		if n < 1 {
 			return nil, fmt.Errorf("vault transit: %s is %d; the least is 1", name, n)
 		}
 	}
+
 	e.breaker = e.newBreaker()
 	base, stop := context.WithCancelCause(context.Background())
 	e.stop = stop
@@ -124,6 +139,7 @@ func New(o Options) (*Engine, error) {
 		stop(err)
 		return nil, err
 	}
+
 	return e, nil
 }
 
@@ -131,30 +147,39 @@ func (o *Options) complete() {
 	if o.Mount == "" {
 		o.Mount = "transit"
 	}
+
 	if o.Prefix == "" {
 		o.Prefix = "platform"
 	}
+
 	if o.RSA == (Limits{}) {
 		o.RSA = DefaultRSA
 	}
+
 	if o.EC == (Limits{}) {
 		o.EC = DefaultEC
 	}
+
 	if o.Queue == 0 {
 		o.Queue = DefaultQueue
 	}
+
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout
 	}
+
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+
 	if o.TracerProvider == nil {
 		o.TracerProvider = tracenoop.NewTracerProvider()
 	}
+
 	if o.MeterProvider == nil {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
@@ -171,7 +196,8 @@ func (e *Engine) newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			switch {
 			case to == gobreaker.StateOpen && from == gobreaker.StateClosed:
-				e.log.Error("vault does not answer as it should; signatures are refused until it does", slog.Any("error", e.health.lastAway()))
+				e.log.Error("vault does not answer as it should; signatures are refused until it does",
+					slog.Any("error", e.health.lastAway()))
 			case to == gobreaker.StateClosed:
 				e.log.Info("vault answers again")
 			}
@@ -193,15 +219,25 @@ func (e *Engine) Sign(ctx context.Context, key signing.Key, input []byte) ([]byt
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+
 	v, err := parseRef(key)
 	if err != nil {
 		return nil, err
 	}
+
 	if err := e.refusal(); err != nil {
 		e.seen.refused(ctx, v.alg, err)
 		return nil, err
 	}
-	i := &item{input: toSign(v.alg, input), public: key.PublicKey, caller: trace.SpanContextFromContext(ctx), since: e.now(), done: make(chan struct{})}
+
+	i := &item{
+		input:  toSign(v.alg, input),
+		public: key.PublicKey,
+		caller: trace.SpanContextFromContext(ctx),
+		since:  e.now(),
+		done:   make(chan struct{}),
+	}
+
 	q := e.queueOf(v.alg)
 	place, err := q.enter(v, i)
 	switch {
@@ -211,6 +247,7 @@ func (e *Engine) Sign(ctx context.Context, key signing.Key, input []byte) ([]byt
 	case place != nil:
 		return q.wait(ctx, v, i, place)
 	}
+
 	// The slot is this caller's, and so is the request: it costs no goroutine and
 	// ends with the caller. Then the slot is for those who came meanwhile.
 	defer q.leave()

@@ -21,7 +21,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func prepared(t testing.TB) *testkit.BaoServer {
 	t.Helper()
 	bao := testkit.OpenBao(t)
-	require.NoError(t, bao.Client(t, bao.RootToken).Sys().MountWithContext(t.Context(), "transit", &api.MountInput{Type: "transit"}))
+	require.NoError(t,
+		bao.Client(t, bao.RootToken).Sys().MountWithContext(t.Context(), "transit", &api.MountInput{Type: "transit"}))
 	return bao
 }
 
@@ -52,6 +53,7 @@ func open(t testing.TB, bao *testkit.BaoServer, o vaulttransit.Options) *vaulttr
 	if o.Client == nil {
 		o.Client = client(t, bao, bao.RootToken)
 	}
+
 	e, err := vaulttransit.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
@@ -74,10 +76,12 @@ func TestARingSignsAndVerifiesAcrossARotation(t *testing.T) {
 	require.NoError(t, err)
 
 	// Somebody rotates the key by hand: what the schedule does not know never signs.
-	_, err = bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(), "transit/keys/platform-es256/rotate", nil)
+	_, err = bao.Client(t, bao.RootToken).Logical().WriteWithContext(t.Context(),
+		"transit/keys/platform-es256/rotate", nil)
 	require.NoError(t, err)
 	again, err := ring.Sign(t.Context(), signing.ES256, "at+jwt", map[string]string{"sub": "ada"})
 	require.NoError(t, err)
+
 	for _, signed := range []string{token, again} {
 		_, err = ring.Verify(t.Context(), signed, "at+jwt")
 		require.NoError(t, err)

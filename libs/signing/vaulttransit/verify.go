@@ -26,6 +26,7 @@ func (e *Engine) verify(v version, batch []*item) error {
 	if at, ok := e.checked.Load(v); ok && e.now().Sub(at.(time.Time)) < recheck { //nolint:forcetypeassert // the map holds nothing else
 		return nil
 	}
+
 	for _, i := range batch {
 		if i.err != nil || i.public == nil {
 			continue
@@ -33,9 +34,11 @@ func (e *Engine) verify(v version, batch []*item) error {
 		if !verifies(v.alg, i.public, i.input, i.signature) {
 			return &Error{Reason: MissingKey, cause: errors.New(v.ref() + " is another key than the schedule says")}
 		}
+
 		e.checked.Store(v, e.now())
 		return nil
 	}
+
 	return nil
 }
 

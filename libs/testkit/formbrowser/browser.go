@@ -39,19 +39,23 @@ func WithTransport(t testing.TB, transport http.RoundTripper, stopAt ...string) 
 	require.NoError(t, err)
 	b := &Browser{t: t, stopAt: stopAt}
 	b.client = &http.Client{
-		Jar: jar, Timeout: 30 * time.Second, Transport: transport,
+		Jar:       jar,
+		Timeout:   30 * time.Second,
+		Transport: transport,
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			for _, prefix := range b.stopAt {
 				if strings.HasPrefix(r.URL.String(), prefix) {
 					return http.ErrUseLastResponse
 				}
 			}
+
 			if len(via) > 15 {
 				return fmt.Errorf("more than 15 redirects, the last to %s", r.URL.Path)
 			}
 			return nil
 		},
 	}
+
 	return b
 }
 
@@ -92,7 +96,15 @@ func (b *Browser) do(r *http.Request) *Page {
 	require.NoError(b.t, err)
 	doc, err := html.Parse(strings.NewReader(string(body)))
 	require.NoError(b.t, err)
-	return &Page{browser: b, URL: res.Request.URL, Status: res.StatusCode, Header: res.Header, Body: string(body), doc: doc}
+
+	return &Page{
+		browser: b,
+		URL:     res.Request.URL,
+		Status:  res.StatusCode,
+		Header:  res.Header,
+		Body:    string(body),
+		doc:     doc,
+	}
 }
 
 // Page is what the browser shows.
@@ -123,6 +135,7 @@ func (p *Page) Text() string {
 			b.WriteString(n.Data + " ")
 		}
 	})
+
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
@@ -134,6 +147,7 @@ func (p *Page) H1() string {
 			text = strings.TrimSpace(n.FirstChild.Data)
 		}
 	})
+
 	return text
 }
 
@@ -146,17 +160,19 @@ func (p *Page) Follow(text string) *Page {
 			href = attribute(n, "href")
 		}
 	})
+
 	require.NotEmpty(p.browser.t, href, "no link %q on the page:\n%s", text, p.Text())
 	u, err := p.URL.Parse(href)
 	require.NoError(p.browser.t, err)
 	return p.browser.Get(u.String())
 }
 
-// Has tells whether the page has a field or button of that name in a form.
+// Has reports whether the page has a field or button of that name in a form.
 func (p *Page) Has(name string) bool {
 	found := false
 	walk(p.doc, func(n *html.Node) {
-		found = found || n.Type == html.ElementNode && (n.Data == "input" || n.Data == "button") && attribute(n, "name") == name
+		found = found || (n.Type == html.ElementNode && (n.Data == "input" || n.Data == "button") &&
+			attribute(n, "name") == name)
 	})
 	return found
 }
@@ -170,17 +186,22 @@ func (p *Page) Submit(text string, fill url.Values) *Page {
 		require.True(p.browser.t, p.Has(name), "no field %q on the page:\n%s", name, p.Text())
 		values[name] = v
 	}
+
 	u, err := p.URL.Parse(action)
 	require.NoError(p.browser.t, err)
+
 	if !strings.EqualFold(method, http.MethodPost) {
 		u.RawQuery = values.Encode()
 		return p.browser.Get(u.String())
 	}
-	r, err := http.NewRequestWithContext(p.browser.t.Context(), http.MethodPost, u.String(), strings.NewReader(values.Encode()))
+
+	r, err := http.NewRequestWithContext(p.browser.t.Context(), http.MethodPost, u.String(),
+		strings.NewReader(values.Encode()))
 	require.NoError(p.browser.t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.Header.Set("Origin", p.URL.Scheme+"://"+p.URL.Host)
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+
 	return p.browser.do(r)
 }
 
@@ -191,15 +212,18 @@ func (p *Page) form(button string) (action, method string, values url.Values) {
 		if values != nil || form.Type != html.ElementNode || form.Data != "form" {
 			return
 		}
+
 		sent, pressed := url.Values{}, false
 		walk(form, func(n *html.Node) {
 			if n.Type != html.ElementNode {
 				return
 			}
+
 			switch n.Data {
 			case "input":
 				kind := attribute(n, "type")
-				if name := attribute(n, "name"); name != "" && kind != "submit" && (kind != "radio" && kind != "checkbox" || has(n, "checked")) {
+				if name := attribute(n, "name"); name != "" && kind != "submit" &&
+					((kind != "radio" && kind != "checkbox") || has(n, "checked")) {
 					sent.Add(name, attribute(n, "value"))
 				}
 			case "button":
@@ -211,11 +235,14 @@ func (p *Page) form(button string) (action, method string, values url.Values) {
 				}
 			}
 		})
+
 		if pressed {
 			action, method, values = attribute(form, "action"), attribute(form, "method"), sent
 		}
 	})
-	require.NotNil(p.browser.t, values, "no form with a button %q on the page (%d %s):\n%s", button, p.Status, p.URL.Path, p.Text())
+
+	require.NotNil(p.browser.t, values, "no form with a button %q on the page (%d %s):\n%s", button,
+		p.Status, p.URL.Path, p.Text())
 	return action, method, values
 }
 
@@ -227,6 +254,7 @@ func (p *Page) Hidden(name string) string {
 			value = attribute(n, "value")
 		}
 	})
+
 	return value
 }
 
@@ -244,6 +272,7 @@ func words(n *html.Node) string {
 			b.WriteString(n.Data)
 		}
 	})
+
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 

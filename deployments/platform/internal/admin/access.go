@@ -22,17 +22,21 @@ func (d Desk) DisableUser(ctx context.Context, emailOrID string) (*manifest.Repo
 		if err != nil {
 			return err
 		}
+
 		if !user.Active {
 			w.report.Unchanged++
 			return w.finishPerson(ctx, user.ID)
 		}
+
 		if err := w.DisableUser(ctx, user.ID, w.at); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: manifest.Disabled, Kind: "user", Name: user.Email}
 		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil {
 			return err
 		}
+
 		return w.finishPerson(ctx, user.ID)
 	})
 }
@@ -44,13 +48,16 @@ func (d Desk) EnableUser(ctx context.Context, emailOrID string) (*manifest.Repor
 		if err != nil {
 			return err
 		}
+
 		if user.Active {
 			w.report.Unchanged++
 			return nil
 		}
+
 		if err := w.EnableUser(ctx, user.ID, w.at); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: Enabled, Kind: "user", Name: user.Email}
 		return w.changed(ctx, c, audit.Event{UserID: user.ID})
 	})
@@ -64,6 +71,7 @@ func (d Desk) RevokeUser(ctx context.Context, emailOrID, tenant string) (*manife
 		if err != nil {
 			return err
 		}
+
 		access := ending.Access{UserID: user.ID}
 		if tenant != "" {
 			found, err := Tenant(ctx, &w.Reader, tenant)
@@ -72,6 +80,7 @@ func (d Desk) RevokeUser(ctx context.Context, emailOrID, tenant string) (*manife
 			}
 			access.TenantID = found.ID
 		}
+
 		return w.endPerson(ctx, access, user.Email)
 	})
 }
@@ -83,14 +92,18 @@ func (d Desk) DisableTenant(ctx context.Context, slugOrID string) (*manifest.Rep
 		if err != nil {
 			return err
 		}
+
 		w.ends = true
+
 		if !tenant.Active {
 			w.report.Unchanged++
 			return nil
 		}
+
 		if err := w.DisableTenant(ctx, tenant.ID, w.at); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: manifest.Disabled, Kind: "tenant", Name: tenant.Slug}
 		return w.changed(ctx, c, audit.Event{TenantID: tenant.ID})
 	})
@@ -103,13 +116,16 @@ func (d Desk) EnableTenant(ctx context.Context, slugOrID string) (*manifest.Repo
 		if err != nil {
 			return err
 		}
+
 		if tenant.Active {
 			w.report.Unchanged++
 			return nil
 		}
+
 		if err := w.EnableTenant(ctx, tenant.ID, w.at); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: Enabled, Kind: "tenant", Name: tenant.Slug}
 		return w.changed(ctx, c, audit.Event{TenantID: tenant.ID})
 	})
@@ -122,10 +138,13 @@ func (d Desk) RevokeTenant(ctx context.Context, slugOrID string) (*manifest.Repo
 		if err != nil {
 			return err
 		}
+
 		w.ends = true
+
 		if err := ending.Mark(ctx, w.Tx(), ending.Access{TenantID: tenant.ID}); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: Revoked, Kind: "tenant", Name: tenant.Slug}
 		return w.changed(ctx, c, audit.Event{TenantID: tenant.ID})
 	})
@@ -138,14 +157,18 @@ func (d Desk) DisableApplication(ctx context.Context, clientID string) (*manifes
 		if err != nil {
 			return err
 		}
+
 		w.ends = true
+
 		if !app.Active {
 			w.report.Unchanged++
 			return nil
 		}
+
 		if err := w.DisableApplication(ctx, clientID, w.at); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: manifest.Disabled, Kind: "application", Name: clientID}
 		return w.changed(ctx, c, audit.Event{ClientID: clientID, TenantID: app.TenantID})
 	})
@@ -158,13 +181,16 @@ func (d Desk) EnableApplication(ctx context.Context, clientID string) (*manifest
 		if err != nil {
 			return err
 		}
+
 		if app.Active {
 			w.report.Unchanged++
 			return nil
 		}
+
 		if err := w.EnableApplication(ctx, clientID, w.at); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: Enabled, Kind: "application", Name: clientID}
 		return w.changed(ctx, c, audit.Event{ClientID: clientID, TenantID: app.TenantID})
 	})
@@ -177,10 +203,13 @@ func (d Desk) RevokeApplication(ctx context.Context, clientID string) (*manifest
 		if err != nil {
 			return err
 		}
+
 		w.ends = true
+
 		if err := ending.Mark(ctx, w.Tx(), ending.Access{ClientID: clientID}); err != nil {
 			return err
 		}
+
 		c := manifest.Change{Action: Revoked, Kind: "application", Name: clientID}
 		return w.changed(ctx, c, audit.Event{ClientID: clientID, TenantID: app.TenantID})
 	})
@@ -191,14 +220,17 @@ func (w *work) endPerson(ctx context.Context, a ending.Access, name string) erro
 	if err := w.endSessions(ctx, a); err != nil {
 		return err
 	}
+
 	ended, err := ending.EndTx(ctx, w.Tx(), a, w.at)
 	if err != nil {
 		return err
 	}
+
 	c := manifest.Change{Action: Revoked, Kind: "user", Name: name}
 	w.report.Changes = append(w.report.Changes, c)
 	event := c.Event(audit.Event{UserID: a.UserID, TenantID: a.TenantID})
 	event.Detail["grants"] = strconv.Itoa(ended.Grants)
+
 	return w.trail.Record(ctx, event)
 }
 

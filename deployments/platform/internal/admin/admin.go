@@ -49,6 +49,7 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 	if d.DryRun {
 		transact = operator.Try
 	}
+
 	report := &manifest.Report{Changes: []manifest.Change{}}
 	ends := false
 	err := transact(ctx, func(writer *sqlstore.Writer) error {
@@ -59,6 +60,7 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 			at:     d.Now(),
 			random: d.Random,
 		}
+
 		err := f(w)
 		ends = w.ends
 		return err
@@ -66,6 +68,7 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 	if err != nil {
 		return nil, err
 	}
+
 	if ends && !d.DryRun {
 		// The access has ended with the commit. What fails here is done by the session
 		// service.
@@ -74,9 +77,11 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 				"which the session service does within minutes: %w", err)
 		}
 	}
+
 	if d.DryRun {
 		report.Secrets = nil // they were never stored
 	}
+
 	return report, nil
 }
 
@@ -92,11 +97,13 @@ func Application(ctx context.Context, r *sqlstore.Reader, clientID string) (*dir
 	if err != nil {
 		return nil, err
 	}
+
 	for _, app := range all {
 		if app.ClientID == clientID {
 			return app, nil
 		}
 	}
+
 	return nil, &NotFoundError{Kind: "application", Name: clientID}
 }
 
@@ -106,11 +113,13 @@ func Tenant(ctx context.Context, r *sqlstore.Reader, slugOrID string) (*sqlstore
 	if err != nil {
 		return nil, err
 	}
+
 	for i := range all {
 		if all[i].Slug == slugOrID || all[i].ID == slugOrID {
 			return &all[i], nil
 		}
 	}
+
 	return nil, &NotFoundError{Kind: "tenant", Name: slugOrID}
 }
 
@@ -120,6 +129,7 @@ func User(ctx context.Context, r *sqlstore.Reader, emailOrID string) (*sqlstore.
 	if email, ok := directory.ParseEmail(emailOrID); ok {
 		name = email
 	}
+
 	user, err := r.User(ctx, name)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil, &NotFoundError{Kind: "user", Name: emailOrID}

@@ -21,34 +21,49 @@ func (d Desk) RotateSecret(ctx context.Context, clientID string, overlap time.Du
 		case err != nil:
 			return err
 		case app.Public():
-			return fmt.Errorf("application %q is of type %s: it is public and keeps no secret (RFC 6749 2.1)", clientID, app.Type)
+			return fmt.Errorf("application %q is of type %s: it is public and keeps no secret (RFC 6749 2.1)",
+				clientID, app.Type)
 		case app.JWKS != nil || app.JWKSURI != "":
 			return fmt.Errorf("application %q authenticates with its own keys (private_key_jwt) and keeps no secret: change its key set instead", clientID)
 		}
+
 		secret, err := oauth.NewSecret(w.random)
 		if err != nil {
 			return err
 		}
+
 		id, err := oauth.NewID("sec_", w.random)
 		if err != nil {
 			return err
 		}
-		secrets := append(overlapping(app.Secrets, w.at, overlap), directory.ApplicationSecret{ID: id, Hash: oauth.HashSecret(secret)})
+
+		secrets := append(overlapping(app.Secrets, w.at, overlap),
+			directory.ApplicationSecret{ID: id, Hash: oauth.HashSecret(secret)})
 		if err := w.SetSecrets(ctx, clientID, secrets, w.at); err != nil {
 			return err
 		}
+
 		w.report.Secrets = append(w.report.Secrets, manifest.Secret{ClientID: clientID, Secret: secret})
 		w.report.Changes = append(w.report.Changes, manifest.Change{
-			Action: manifest.Updated, Kind: "application", Name: clientID, Fields: []string{"client_secret"},
+			Action: manifest.Updated,
+			Kind:   "application",
+			Name:   clientID,
+			Fields: []string{"client_secret"},
 		})
+
 		return w.trail.Record(ctx, audit.Event{
-			Kind: audit.SecretRotated, ClientID: clientID, TenantID: app.TenantID, Detail: map[string]string{"overlap": overlap.String()},
+			Kind:     audit.SecretRotated,
+			ClientID: clientID,
+			TenantID: app.TenantID,
+			Detail:   map[string]string{"overlap": overlap.String()},
 		})
 	})
 }
 
 // overlapping are the secrets that stay, none beyond the overlap.
-func overlapping(old []directory.ApplicationSecret, now time.Time, overlap time.Duration) []directory.ApplicationSecret {
+func overlapping(
+	old []directory.ApplicationSecret, now time.Time, overlap time.Duration,
+) []directory.ApplicationSecret {
 	end := now.Add(overlap)
 	var kept []directory.ApplicationSecret
 	for _, s := range old {
@@ -59,5 +74,6 @@ func overlapping(old []directory.ApplicationSecret, now time.Time, overlap time.
 			kept = append(kept, s)
 		}
 	}
+
 	return kept
 }

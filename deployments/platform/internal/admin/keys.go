@@ -24,7 +24,9 @@ const (
 // that has one when none is named, and says what it asked for. A key that is
 // published already is the next one: nothing is asked for, or with now that it
 // signs at once. An operator has no way to make a key.
-func (d Desk) RotateKeys(ctx context.Context, alg signing.Algorithm, now bool) (*manifest.Report, []signing.Order, error) {
+func (d Desk) RotateKeys(
+	ctx context.Context, alg signing.Algorithm, now bool,
+) (*manifest.Report, []signing.Order, error) {
 	var orders []signing.Order
 	report, err := d.do(ctx, func(w *work) error {
 		orders = nil
@@ -33,37 +35,47 @@ func (d Desk) RotateKeys(ctx context.Context, alg signing.Algorithm, now bool) (
 		if err != nil {
 			return err
 		}
+
 		for _, newest := range newestOf(schedule) {
 			if alg != "" && newest.Algorithm != alg {
 				continue
 			}
+
 			order := signing.Order{Algorithm: newest.Algorithm, Generation: newest.Generation + 1, Immediate: now}
 			if next := waiting(schedule, newest.Algorithm, w.at); next != nil {
 				order.Generation = next.Generation
 			}
+
 			orders = append(orders, order)
+
 			if order.Done(schedule, w.at) {
 				w.report.Unchanged++
 				continue
 			}
+
 			if err := keys.Order(ctx, order, w.at); err != nil {
 				return err
 			}
+
 			if err := w.ordered(ctx, order); err != nil {
 				return err
 			}
 		}
+
 		if len(orders) == 0 {
 			return &NotFoundError{Kind: "signing key", Name: cmp.Or(string(alg), "of any algorithm")}
 		}
+
 		return nil
 	})
+
 	return report, orders, err
 }
 
 func (w *work) ordered(ctx context.Context, o signing.Order) error {
 	generation := strconv.Itoa(o.Generation)
-	w.report.Changes = append(w.report.Changes, manifest.Change{Action: Ordered, Kind: "signing key", Name: string(o.Algorithm) + " " + generation})
+	w.report.Changes = append(w.report.Changes,
+		manifest.Change{Action: Ordered, Kind: "signing key", Name: string(o.Algorithm) + " " + generation})
 	return w.trail.Record(ctx, audit.Event{Kind: audit.KeyOrdered, Detail: map[string]string{
 		"algorithm": string(o.Algorithm), "generation": generation, "immediate": strconv.FormatBool(o.Immediate),
 	}})
@@ -85,9 +97,15 @@ func (d Desk) RevokeKey(ctx context.Context, kid string) (report *manifest.Repor
 			w.report.Unchanged++
 			return nil
 		}
+
 		w.report.Changes = append(w.report.Changes, manifest.Change{Action: Revoked, Kind: "signing key", Name: kid})
-		return w.trail.Record(ctx, audit.Event{Kind: audit.KeyRevoked, Detail: map[string]string{"kid": kid, "algorithm": string(key.Algorithm)}})
+		return w.trail.Record(ctx,
+			audit.Event{
+				Kind:   audit.KeyRevoked,
+				Detail: map[string]string{"kid": kid, "algorithm": string(key.Algorithm)},
+			})
 	})
+
 	return report, key, err
 }
 
@@ -99,17 +117,20 @@ func newestOf(schedule []signing.Key) []signing.Key {
 			newest[key.Algorithm] = key
 		}
 	}
+
 	list := make([]signing.Key, 0, len(newest))
 	for _, key := range newest {
 		list = append(list, key)
 	}
+
 	slices.SortFunc(list, func(a, b signing.Key) int { return cmp.Compare(a.Algorithm, b.Algorithm) })
 	return list
 }
 
 // waiting is the key that is published and will sign later, if there is one.
 func waiting(schedule []signing.Key, alg signing.Algorithm, now time.Time) *signing.Key {
-	i := slices.IndexFunc(schedule, func(k signing.Key) bool { return k.Algorithm == alg && k.Verifies(now) && k.ActiveFrom.After(now) })
+	i := slices.IndexFunc(schedule,
+		func(k signing.Key) bool { return k.Algorithm == alg && k.Verifies(now) && k.ActiveFrom.After(now) })
 	if i < 0 {
 		return nil
 	}

@@ -18,26 +18,42 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endAcce
 	if err != nil {
 		return nil, err
 	}
+
 	hash, err := hasher.Hash(ctx, secret) // slow, so before the transaction
 	if err != nil {
 		return nil, err
 	}
+
 	return d.do(ctx, func(w *work) error {
 		user, err := User(ctx, &w.Reader, emailOrID)
 		if err != nil {
 			return err
 		}
+
 		if err := w.SetPassword(ctx, user.ID, hash, w.at); err != nil {
 			return err
 		}
-		mark := directorystore.Mark{ID: user.ID, Field: directorystore.FieldPassword, By: directorystore.ByOperator, Value: hash}
+
+		mark := directorystore.Mark{
+			ID:    user.ID,
+			Field: directorystore.FieldPassword,
+			By:    directorystore.ByOperator,
+			Value: hash,
+		}
 		if err := w.Mark(ctx, directorystore.KindUser, mark, w.at); err != nil {
 			return err
 		}
-		c := manifest.Change{Action: manifest.Updated, Kind: "user", Name: user.Email, Fields: []string{"password"}}
+
+		c := manifest.Change{
+			Action: manifest.Updated,
+			Kind:   "user",
+			Name:   user.Email,
+			Fields: []string{"password"},
+		}
 		if err := w.changed(ctx, c, audit.Event{UserID: user.ID}); err != nil || !endAccess {
 			return err
 		}
+
 		return w.endPerson(ctx, ending.Access{UserID: user.ID}, user.Email)
 	})
 }
@@ -58,6 +74,7 @@ func (d Desk) EndSessions(ctx context.Context, ids ...string) (*manifest.Report,
 				return err
 			}
 		}
+
 		return nil
 	})
 }
@@ -80,11 +97,13 @@ func (w *work) endSessions(ctx context.Context, a ending.Access) error {
 	if err != nil {
 		return err
 	}
+
 	for _, s := range found {
 		if err := w.end(ctx, s); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -93,10 +112,12 @@ func (w *work) end(ctx context.Context, s sqlstore.Found) error {
 	if err != nil {
 		return err
 	}
+
 	if !ended {
 		w.report.Unchanged++
 		return nil
 	}
+
 	w.report.Changes = append(w.report.Changes, manifest.Change{Action: Ended, Kind: "session", Name: s.ID})
 	return w.trail.Record(ctx, audit.Event{
 		Kind:      audit.SessionEnded,

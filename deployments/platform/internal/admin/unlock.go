@@ -28,6 +28,7 @@ func (d Desk) UnlockUser(ctx context.Context, emailOrID string, secret []byte) (
 		if err != nil {
 			return err
 		}
+
 		if forgotten == 0 {
 			w.report.Unchanged++
 			return nil

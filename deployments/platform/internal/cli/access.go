@@ -32,12 +32,14 @@ func (a *app) deskCommand(name, argument, short, long, example string,
 		Example: example,
 		Args:    oneArgument(argument),
 	}
+
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
 			return f(ctx, desk, args[0])
 		})
 	}
+
 	return cmd
 }
 
@@ -70,6 +72,7 @@ func (a *app) userRevoke() *cobra.Command {
 		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
 			return desk.RevokeUser(ctx, subject, tenant)
 		})
+
 	cmd.Flags().StringVar(&tenant, "tenant", "", "in this tenant only, by slug or id")
 	return cmd
 }

@@ -21,7 +21,8 @@ const noticeBound = "Running services notice at once where the database can tell
 
 func (a *app) applications() *cobra.Command {
 	return a.group("app", "Create, show and disable applications, and replace their secrets",
-		"Look after applications (OAuth clients). To change more of one that there is, use `platform apply`.\n\n"+noticeBound,
+		"Look after applications (OAuth clients). To change more of one that there is, use `platform apply`.\n\n"+
+			noticeBound,
 		"  platform app list\n  platform app rotate-secret billing-web",
 		a.appCreate(), a.appList(), a.appShow(), a.appRotate(), a.appDisable(), a.appEnable(), a.appRevoke())
 }
@@ -45,37 +46,87 @@ none.
   platform app create ledger --name Ledger --type SERVICE --grant client_credentials --jwks ledger.jwks.json`,
 		Args: oneArgument("CLIENT_ID"),
 	}
+
 	fields := []field{
 		{"name", "name", &f.Name, "what people read"},
 		{"type", "type", &f.Type, "WEB, SPA, NATIVE or SERVICE"},
 		{"tenant", "tenant", &f.Tenant, "slug of the one tenant that it serves (default: every tenant)"},
-		{"grants", "grant", &f.Grants, "authorization_code, refresh_token, client_credentials, device_code or token_exchange"},
+		{
+			"grants", "grant", &f.Grants,
+			"authorization_code, refresh_token, client_credentials, device_code or token_exchange",
+		},
 		{"scopes", "scope", &f.Scopes, "scope that it may ask for"},
 		{"redirect_uris", "redirect-uri", &f.RedirectURIs, "where codes may be sent"},
 		{"post_logout_redirect_uris", "post-logout-redirect-uri", &f.PostLogoutRedirectURIs, "where a logout may lead"},
 		{"backchannel_logout_uri", "backchannel-logout-uri", &f.BackchannelLogoutURI, "where it hears of logouts"},
 		{"audiences", "audience", &f.Audiences, "resource that it may ask for"},
-		{"default_audience", "default-audience", &f.DefaultAudience, "aud when no resource is asked for (default: the issuer)"},
-		{"resources_served", "resource-served", &f.ResourcesServed, "resource whose tokens it may introspect and exchange"},
+		{
+			"default_audience", "default-audience", &f.DefaultAudience,
+			"aud when no resource is asked for (default: the issuer)",
+		},
+		{
+			"resources_served", "resource-served", &f.ResourcesServed,
+			"resource whose tokens it may introspect and exchange",
+		},
 		{"cors_origins", "cors-origin", &f.CORSOrigins, "origin of its pages, for SPA"},
 		{"first_party", "first-party", &f.FirstParty, "ask people for no consent"},
-		{"allow_localhost_redirect", "allow-localhost-redirect", &f.AllowLocalhostRedirect, "a NATIVE application may redirect to any port of localhost, as of 127.0.0.1"},
-		{"allow_undotted_schemes", "allow-undotted-schemes", &f.AllowUndottedSchemes, "a NATIVE application may have private-use redirect schemes without a period, such as myapp:/callback"},
+		{
+			"allow_localhost_redirect", "allow-localhost-redirect", &f.AllowLocalhostRedirect,
+			"a NATIVE application may redirect to any port of localhost, as of 127.0.0.1",
+		},
+		{
+			"allow_undotted_schemes", "allow-undotted-schemes", &f.AllowUndottedSchemes,
+			"a NATIVE application may have private-use redirect schemes without a period, such as myapp:/callback",
+		},
 		{"id_token_claims", "id-token-claims", &f.IDTokenClaims, "put the claims of scopes into the ID token too"},
-		{"device_requires_auth", "device-requires-auth", &f.DeviceRequiresAuth, "ask it for its secret at device authorization"},
-		{"access_token_alg", "access-token-alg", &f.AccessTokenAlg, "RS256, PS256, ES256 or EdDSA (default: the platform's)"},
+		{
+			"device_requires_auth", "device-requires-auth", &f.DeviceRequiresAuth,
+			"ask it for its secret at device authorization",
+		},
+		{
+			"access_token_alg", "access-token-alg", &f.AccessTokenAlg,
+			"RS256, PS256, ES256 or EdDSA (default: the platform's)",
+		},
 		{"id_token_alg", "id-token-alg", &f.IDTokenAlg, "as --access-token-alg"},
-		{"access_token_ttl", "access-token-ttl", &f.AccessTokenTTL, "life of an access token (default: the platform's)"},
-		{"refresh_token_ttl", "refresh-token-ttl", &f.RefreshTokenTTL, "life of a refresh token family (default: the platform's)"},
-		{"refresh_idle_ttl", "refresh-idle-ttl", &f.RefreshIdleTTL, "a refresh token ends when unused for so long (default: the platform's)"},
-		{"refresh_grace", "refresh-grace", &grace, "how long a rotated refresh token still answers; 0s: not at all (default: the platform's)"},
-		{"jwks", "jwks", &keys, "file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret"},
+		{
+			"access_token_ttl", "access-token-ttl", &f.AccessTokenTTL,
+			"life of an access token (default: the platform's)",
+		},
+		{
+			"refresh_token_ttl", "refresh-token-ttl", &f.RefreshTokenTTL,
+			"life of a refresh token family (default: the platform's)",
+		},
+		{
+			"refresh_idle_ttl", "refresh-idle-ttl", &f.RefreshIdleTTL,
+			"a refresh token ends when unused for so long (default: the platform's)",
+		},
+		{
+			"refresh_grace", "refresh-grace", &grace,
+			"how long a rotated refresh token still answers; 0s: not at all (default: the platform's)",
+		},
+		{
+			"jwks", "jwks", &keys,
+			"file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret",
+		},
 		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes such keys"},
-		{"token_endpoint_audience", "token-endpoint-audience", &f.TokenEndpointAudience, "its assertions may name the token endpoint as aud, not only the issuer"},
-		{"development", "development", &f.Development, "it is being built: it may redirect to http on loopback whatever its type, and people are told"},
-		{"initiate_login_uri", "initiate-login-uri", &f.InitiateLoginURI, "page of its own where a person begins to sign in; error pages lead there"},
-		{"client_secret_file", "client-secret-file", &f.ClientSecretFile, "file that holds its secret (default: one is generated)"},
+		{
+			"token_endpoint_audience", "token-endpoint-audience", &f.TokenEndpointAudience,
+			"its assertions may name the token endpoint as aud, not only the issuer",
+		},
+		{
+			"development", "development", &f.Development,
+			"it is being built: it may redirect to http on loopback whatever its type, and people are told",
+		},
+		{
+			"initiate_login_uri", "initiate-login-uri", &f.InitiateLoginURI,
+			"page of its own where a person begins to sign in; error pages lead there",
+		},
+		{
+			"client_secret_file", "client-secret-file", &f.ClientSecretFile,
+			"file that holds its secret (default: one is generated)",
+		},
 	}
+
 	bind(cmd, fields)
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -83,15 +134,19 @@ none.
 		if f.Tenant != "" {
 			f.ScopeLevel = string(directory.TenantScoped)
 		}
+
 		if cmd.Flags().Changed("refresh-grace") {
 			f.RefreshGrace = &grace
 		}
+
 		var err error
 		if f.JWKS, err = readKeySet(keys); err != nil {
 			return err
 		}
+
 		return a.create(cmd, manifest.File{Applications: []manifest.Application{f}}, *dryRun, fields)
 	}
+
 	return cmd
 }
 
@@ -104,19 +159,23 @@ func readKeySet(file string) (any, error) {
 	if file == "" {
 		return nil, nil
 	}
+
 	f, err := os.Open(file) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("the key set cannot be read: %w", err)
 	}
+
 	defer func() { _ = f.Close() }()
 	content, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
 	if err != nil {
 		return nil, fmt.Errorf("the key set cannot be read: %w", err)
 	}
+
 	var set any
 	if len(content) > maxKeySet || json.Unmarshal(content, &set) != nil || set == nil {
 		return nil, usageError{fmt.Errorf("nothing was created:\n  --jwks: %s is not a JSON document of at most %d bytes", file, maxKeySet)}
 	}
+
 	return set, nil
 }
 
@@ -164,25 +223,49 @@ type secretView struct {
 
 func viewApplication(app *directory.Application, slugs map[string]string) applicationView {
 	v := applicationView{
-		ClientID: app.ClientID, Name: app.Name, Type: string(app.Type), ScopeLevel: string(app.ScopeLevel), Tenant: slugs[app.TenantID],
-		Enabled: app.Active, Grants: []string{}, Scopes: app.Scopes, RedirectURIs: app.RedirectURIs,
-		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs, BackchannelLogoutURI: app.BackchannelLogoutURI, Audiences: app.Audiences,
-		DefaultAudience: app.DefaultAudience, ResourcesServed: app.ResourcesServed, CORSOrigins: app.CORSOrigins,
-		FirstParty: app.FirstParty, AllowLocalhostRedirect: app.AllowLocalhostRedirect, AllowUndottedSchemes: app.AllowUndottedSchemes, IDTokenClaims: app.IDTokenClaims,
-		DeviceRequiresAuth: app.DeviceRequiresAuth, TokenEndpointAudience: app.TokenEndpointAudience, AccessTokenAlg: app.AccessTokenAlg, IDTokenAlg: app.IDTokenAlg,
-		AccessTokenTTL: lasting(app.AccessTokenTTL), RefreshTokenTTL: lasting(app.RefreshTokenTTL),
-		RefreshIdleTTL: lasting(app.RefreshIdleTTL), JWKS: app.JWKS, JWKSURI: app.JWKSURI,
-		Development: app.Development, InitiateLoginURI: app.InitiateLoginURI,
+		ClientID:               app.ClientID,
+		Name:                   app.Name,
+		Type:                   string(app.Type),
+		ScopeLevel:             string(app.ScopeLevel),
+		Tenant:                 slugs[app.TenantID],
+		Enabled:                app.Active,
+		Grants:                 []string{},
+		Scopes:                 app.Scopes,
+		RedirectURIs:           app.RedirectURIs,
+		PostLogoutRedirectURIs: app.PostLogoutRedirectURIs,
+		BackchannelLogoutURI:   app.BackchannelLogoutURI,
+		Audiences:              app.Audiences,
+		DefaultAudience:        app.DefaultAudience,
+		ResourcesServed:        app.ResourcesServed,
+		CORSOrigins:            app.CORSOrigins,
+		FirstParty:             app.FirstParty,
+		AllowLocalhostRedirect: app.AllowLocalhostRedirect,
+		AllowUndottedSchemes:   app.AllowUndottedSchemes,
+		IDTokenClaims:          app.IDTokenClaims,
+		DeviceRequiresAuth:     app.DeviceRequiresAuth,
+		TokenEndpointAudience:  app.TokenEndpointAudience,
+		AccessTokenAlg:         app.AccessTokenAlg,
+		IDTokenAlg:             app.IDTokenAlg,
+		AccessTokenTTL:         lasting(app.AccessTokenTTL),
+		RefreshTokenTTL:        lasting(app.RefreshTokenTTL),
+		RefreshIdleTTL:         lasting(app.RefreshIdleTTL),
+		JWKS:                   app.JWKS,
+		JWKSURI:                app.JWKSURI,
+		Development:            app.Development,
+		InitiateLoginURI:       app.InitiateLoginURI,
 	}
 	for _, g := range app.Grants {
 		v.Grants = append(v.Grants, manifest.GrantName(g))
 	}
+
 	if app.RefreshGrace != nil {
 		v.RefreshGrace = app.RefreshGrace.String()
 	}
+
 	for _, s := range app.Secrets {
 		v.Secrets = append(v.Secrets, secretView{ID: s.ID, ExpiresAt: s.ExpiresAt})
 	}
+
 	return v
 }
 
@@ -200,6 +283,7 @@ func (o *operation) slugs(ctx context.Context) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	slugs := map[string]string{}
 	for _, t := range tenants {
 		slugs[t.ID] = t.Slug
@@ -209,22 +293,28 @@ func (o *operation) slugs(ctx context.Context) (map[string]string, error) {
 
 func (a *app) appList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List applications", Long: "List all applications, disabled ones included.",
-		Example: "  platform app list --output json", Args: a.noArguments,
+		Use:     "list",
+		Short:   "List applications",
+		Long:    "List all applications, disabled ones included.",
+		Example: "  platform app list --output json",
+		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				slugs, err := o.slugs(ctx)
 				if err != nil {
 					return err
 				}
+
 				apps, err := o.reader().Applications(ctx)
 				if err != nil {
 					return err
 				}
+
 				views := make([]applicationView, len(apps))
 				for i, app := range apps {
 					views[i] = viewApplication(app, slugs)
 				}
+
 				return printRows(a, views)
 			})
 		},
@@ -233,15 +323,18 @@ func (a *app) appList() *cobra.Command {
 
 func (a *app) appShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show CLIENT_ID", Short: "Show an application",
+		Use:     "show CLIENT_ID",
+		Short:   "Show an application",
 		Long:    "Show an application by the declarative file's names; of secrets, which ones there are and when they end.",
-		Example: "  platform app show billing-web", Args: oneArgument("CLIENT_ID"),
+		Example: "  platform app show billing-web",
+		Args:    oneArgument("CLIENT_ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				app, err := admin.Application(ctx, o.reader(), args[0])
 				if err != nil {
 					return err
 				}
+
 				slugs, err := o.slugs(ctx)
 				if err != nil {
 					return err
@@ -255,7 +348,8 @@ func (a *app) appShow() *cobra.Command {
 func (a *app) appRotate() *cobra.Command {
 	var overlap time.Duration
 	cmd := &cobra.Command{
-		Use: "rotate-secret CLIENT_ID", Short: "Give an application a new secret",
+		Use:   "rotate-secret CLIENT_ID",
+		Short: "Give an application a new secret",
 		Long: `Generate a new secret for an application and print it once. The secrets it had
 stay valid for --overlap, so that it can be given the new one without haste.
 
@@ -263,7 +357,9 @@ stay valid for --overlap, so that it can be given the new one without haste.
 		Example: "  platform app rotate-secret billing-web\n  platform app rotate-secret billing-web --overlap 0s    # it leaked",
 		Args:    oneArgument("CLIENT_ID"),
 	}
-	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour, "how long the secrets it had stay valid; 0s ends them now")
+
+	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour,
+		"how long the secrets it had stay valid; 0s ends them now")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if overlap < 0 {
@@ -273,5 +369,6 @@ stay valid for --overlap, so that it can be given the new one without haste.
 			return desk.RotateSecret(ctx, args[0], overlap)
 		})
 	}
+
 	return cmd
 }

@@ -66,12 +66,15 @@ seconds in any case.`,
 			return a.applyCommand(cmd.Context(), file, opts)
 		},
 	}
+
 	flags := cmd.Flags()
 	flags.StringVarP(&file, "file", "f", "", "the declarative file; - reads standard input")
 	flags.BoolVar(&opts.DryRun, "dry-run", false, "print what would change and change nothing")
 	flags.BoolVar(&opts.Overrule, "overrule", false, "also change what a command has changed since the last apply")
-	flags.Var(&pruning, "prune", "disable what the file does not have; `N` is how many that are, where it is more than a few")
+	flags.Var(&pruning, "prune",
+		"disable what the file does not have; `N` is how many that are, where it is more than a few")
 	flags.Lookup("prune").NoOptDefVal = "yes"
+
 	return cmd
 }
 
@@ -80,17 +83,21 @@ func (a *app) applyCommand(ctx context.Context, file string, opts manifest.Apply
 	if err := a.load(&cfg); err != nil {
 		return err
 	}
+
 	// What is wrong with the file is printed before anything is opened.
 	doc, err := a.parse(file)
 	if err != nil {
 		return err
 	}
+
 	if os.Getenv("GOMEMLIMIT") == "" {
 		defer debug.SetMemoryLimit(debug.SetMemoryLimit(memoryGoal + int64(doc.Size())))
 	}
+
 	if err := doc.Validate(rules(cfg.Server)); err != nil {
 		return err
 	}
+
 	if file == "-" {
 		opts.Prune.Ask = nil // standard input was the file
 	}
@@ -100,13 +107,17 @@ func (a *app) applyCommand(ctx context.Context, file string, opts manifest.Apply
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = db.Close() }()
 
 	return a.applyAndPrint(ctx, db, doc, cfg.Server, opts, deps)
 }
 
 // applyAndPrint applies a file and prints each batch when it is committed.
-func (a *app) applyAndPrint(ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server, opts manifest.ApplyOptions, deps servicekit.Deps) error {
+func (a *app) applyAndPrint(
+	ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server,
+	opts manifest.ApplyOptions, deps servicekit.Deps,
+) error {
 	printer := a.newReportPrinter(opts.DryRun)
 	opts.Told = printer.batch
 	report, err := applyFile(ctx, db, doc, server, opts, deps)
@@ -120,10 +131,12 @@ func (a *app) parse(file string) (*manifest.Document, error) {
 	if file == "-" {
 		return manifest.Parse("standard input", a.streams.In)
 	}
+
 	f, err := os.Open(file) //nolint:gosec // the operator names the file
 	if err != nil {
 		return nil, fmt.Errorf("the declarative file cannot be read: %w", err)
 	}
+
 	defer func() { _ = f.Close() }()
 	return manifest.Parse(file, f)
 }
@@ -133,7 +146,10 @@ func rules(server servicekit.Server) manifest.Rules {
 	return manifest.Rules{Loopback: server.Loopback(), Issuer: server.Issuer()}
 }
 
-func applyFile(ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server, opts manifest.ApplyOptions, deps servicekit.Deps) (*manifest.Report, error) {
+func applyFile(
+	ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server,
+	opts manifest.ApplyOptions, deps servicekit.Deps,
+) (*manifest.Report, error) {
 	if err := db.CheckSchema(ctx); err != nil {
 		return nil, err
 	}
@@ -165,6 +181,7 @@ func (p *pruneFlag) Set(value string) error {
 	default:
 		*p.into = manifest.Pruning{Wanted: true, Count: int(n)}
 	}
+
 	return nil
 }
 
@@ -174,6 +191,7 @@ func (a *app) asker() func(question string) (bool, error) {
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return nil
 	}
+
 	return func(question string) (bool, error) {
 		fmt.Fprintf(a.streams.Err, "%s Type yes to go on: ", question)
 		line, err := bufio.NewReader(f).ReadString('\n')

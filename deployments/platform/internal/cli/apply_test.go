@@ -27,13 +27,17 @@ func writeFile(t *testing.T, text string) string {
 }
 
 func TestApplySaysWhatItChanged(t *testing.T) {
-	for name, environ := range map[string][]string{"sqlite": nil, "postgres": {"PLATFORM_DATABASE_URL=" + testkit.PostgresServer(t).EmptyDatabase(t)}} {
+	for name, environ := range map[string][]string{
+		"sqlite":   nil,
+		"postgres": {"PLATFORM_DATABASE_URL=" + testkit.PostgresServer(t).EmptyDatabase(t)},
+	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, environ...)
 			file := writeFile(t, seed)
 			require.Contains(t, d.failed("apply", "-f", file), "run `platform migrate`")
 			d.done("migrate")
-			require.Contains(t, d.done("apply", "-f", file, "--dry-run"), "2 changed, 0 unchanged: dry run, nothing was changed\n")
+			require.Contains(t, d.done("apply", "-f", file, "--dry-run"),
+				"2 changed, 0 unchanged: dry run, nothing was changed\n")
 
 			out := d.done("apply", "-f", file)
 			require.Regexp(t, `created +tenant +acme`, out)
@@ -44,7 +48,9 @@ func TestApplySaysWhatItChanged(t *testing.T) {
 			var report manifest.Report
 			d.in = strings.Replace(seed, "name: Job", "name: Night", 1)
 			d.json(&report, "apply", "-f", "-")
-			require.Equal(t, []manifest.Change{{Action: "updated", Kind: "application", Name: "job", Fields: []string{"name"}}}, report.Changes)
+			require.Equal(t,
+				[]manifest.Change{{Action: "updated", Kind: "application", Name: "job", Fields: []string{"name"}}},
+				report.Changes)
 			require.Contains(t, d.done("apply", "-f", "-"), "0 changed")
 			d.in = "applications: []"
 			require.Regexp(t, `disabled +application +job`, d.done("apply", "-f", "-", "--prune=1"))
@@ -93,7 +99,8 @@ func TestApplySaysEverythingThatIsWrongBeforeItOpensAnything(t *testing.T) {
 	require.NoDirExists(t, d.data)
 	d.in = "- x"
 	require.Contains(t, d.failed("apply", "-f", "-"), "standard input:1: must be a mapping")
-	require.Contains(t, d.failed("apply", "-f", file+".gone"), "the declarative file cannot be read: open "+file+".gone: no such file or directory")
+	require.Contains(t, d.failed("apply", "-f", file+".gone"),
+		"the declarative file cannot be read: open "+file+".gone: no such file or directory")
 }
 
 func TestAShortSecretIsForLoopbackOnly(t *testing.T) {

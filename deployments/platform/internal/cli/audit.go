@@ -29,7 +29,8 @@ type auditFlags struct {
 func (a *app) audit() *cobra.Command {
 	var flags auditFlags
 	cmd := &cobra.Command{
-		Use: "audit", Short: "Print the audit trail",
+		Use:   "audit",
+		Short: "Print the audit trail",
 		Long: `Print the newest rows of the audit trail, oldest first: sign-ins, refusals and
 decisions, and what operators changed. --follow goes on printing new ones until
 it is interrupted; as JSON it then prints one object a line.`,
@@ -37,14 +38,18 @@ it is interrupted; as JSON it then prints one object a line.`,
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runAudit(cmd.Context(), flags) },
 	}
-	cmd.Flags().StringVar(&flags.user, "user", "", "about this person only, by id or by e-mail address, which finds failed sign-ins too")
+
+	cmd.Flags().StringVar(&flags.user, "user", "",
+		"about this person only, by id or by e-mail address, which finds failed sign-ins too")
 	cmd.Flags().StringVar(&flags.client, "app", "", "about this application only, by client id")
 	cmd.Flags().StringVar(&flags.reference, "reference", "", "with the reference that an error page showed")
-	cmd.Flags().StringVar(&flags.since, "since", "", "not older: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
+	cmd.Flags().StringVar(&flags.since, "since", "",
+		"not older: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
 	cmd.Flags().IntVar(&flags.limit, "limit", 100, "rows at most, before following")
 	cmd.Flags().BoolVar(&flags.follow, "follow", false, "go on with what is added")
 	cmd.Flags().BoolVar(&flags.json, "json", false, "the same as --output json")
 	cmd.AddCommand(a.auditExport(), a.auditVerify(), a.auditKinds())
+
 	return cmd
 }
 
@@ -52,24 +57,35 @@ func (a *app) runAudit(ctx context.Context, flags auditFlags) error {
 	if flags.json {
 		a.output = "json"
 	}
+
 	if err := checkLimit(flags.limit); err != nil {
 		return err
 	}
+
 	return a.operate(ctx, func(ctx context.Context, o *operation) (err error) {
-		filter := audit.Filter{User: flags.user, Client: flags.client, Reference: flags.reference, Limit: flags.limit}
+		filter := audit.Filter{
+			User:      flags.user,
+			Client:    flags.client,
+			Reference: flags.reference,
+			Limit:     flags.limit,
+		}
 		if filter.Since, err = moment("--since", flags.since, o.deps.Now()); err != nil {
 			return err
 		}
+
 		if err := a.aboutPerson(ctx, o, flags.user, &filter); err != nil {
 			return err
 		}
+
 		records, err := sqlstore.Read(ctx, o.db, filter)
 		if err != nil {
 			return err
 		}
+
 		if !flags.follow {
 			return a.printTrail(records)
 		}
+
 		return a.follow(ctx, o, filter, records)
 	})
 }
@@ -81,15 +97,20 @@ func (a *app) aboutPerson(ctx context.Context, o *operation, user string, filter
 	if !strings.Contains(user, "@") {
 		return nil
 	}
+
 	keys, err := a.pseudonymKeys()
 	if err != nil {
 		return err
 	}
+
 	for _, key := range keys {
 		filter.Accounts = append(filter.Accounts, audit.Pseudonym(key, user))
 	}
+
 	if len(keys) == 0 {
-		fmt.Fprintln(a.streams.Err, "without failed sign-ins, which name an address by a keyed pseudonym: set "+encryptionVariable+" as the services have it to see them, too")
+		fmt.Fprintln(a.streams.Err,
+			"without failed sign-ins, which name an address by a keyed pseudonym: set "+encryptionVariable+
+				" as the services have it to see them, too")
 	}
 
 	filter.User, err = o.userID(ctx, user)
@@ -97,6 +118,7 @@ func (a *app) aboutPerson(ctx context.Context, o *operation, user string, filter
 	if errors.As(err, &missing) && len(keys) > 0 {
 		filter.User, err = "", nil
 	}
+
 	return err
 }
 
@@ -108,15 +130,18 @@ func (a *app) pseudonymKeys() ([][]byte, error) {
 	if err != nil || found.path != "" { // there is no key yet
 		return nil, err
 	}
+
 	var cfg struct{ Encryption servicekit.Encryption }
 	if err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults}); err != nil {
 		return nil, err
 	}
+
 	var keys [][]byte
 	for _, key := range cfg.Encryption.Keys {
 		one := servicekit.Encryption{Keys: []servicekit.EncryptionKey{key}}
 		keys = append(keys, one.Derive(audit.PseudonymLabel))
 	}
+
 	return keys, nil
 }
 
@@ -131,6 +156,7 @@ func moment(flag, s string, now time.Time) (time.Time, error) {
 	if at, err := time.Parse(time.RFC3339, s); err == nil {
 		return at, nil
 	}
+
 	return time.Time{}, usageError{fmt.Errorf("%s %q is neither a duration such as 24h nor a time such as 2026-03-01T09:00:00Z", flag, s)}
 }
 
@@ -177,10 +203,13 @@ func (a *app) printTrail(records []audit.Record) error {
 		}
 		return a.printJSON(views)
 	}
+
 	a.trailHead()
+
 	for _, r := range records {
 		a.trailLine(r)
 	}
+
 	return nil
 }
 
@@ -197,6 +226,7 @@ func (a *app) trailLine(r audit.Record) {
 			about = append(about, name+"="+printable(value))
 		}
 	}
+
 	add("user", r.UserID)
 	add("account", r.Account)
 	add("app", r.ClientID)
@@ -205,10 +235,13 @@ func (a *app) trailLine(r audit.Record) {
 	add("grant", r.GrantID)
 	add("address", r.Address)
 	add("reference", r.Reference)
+
 	for _, name := range slices.Sorted(maps.Keys(r.Detail)) {
 		add(name, r.Detail[name])
 	}
-	fmt.Fprintf(a.streams.Out, trailFormat, r.At.Format(time.RFC3339), printable(string(r.Kind)), printable(r.Service), strings.Join(about, " "))
+
+	fmt.Fprintf(a.streams.Out, trailFormat, r.At.Format(time.RFC3339), printable(string(r.Kind)), printable(r.Service),
+		strings.Join(about, " "))
 }
 
 const (
@@ -230,21 +263,26 @@ func (a *app) follow(ctx context.Context, o *operation, filter audit.Filter, rec
 	if len(records) == filter.Limit {
 		f.floor = records[0].ID // there may be older ones, which were not asked for
 	}
+
 	if a.output != "json" {
 		a.trailHead()
 	}
+
 	filter.Limit = followPage
 	ticker := time.NewTicker(followEvery)
 	defer ticker.Stop()
+
 	for {
 		if err := a.printNew(&f, records, o.deps.Now().Add(-followBack)); err != nil {
 			return err
 		}
+
 		select {
 		case <-ctx.Done():
 			return nil // interrupted is how it ends
 		case <-ticker.C:
 		}
+
 		var err error
 		if records, err = f.read(ctx, o, filter); err != nil {
 			if ctx.Err() != nil {
@@ -263,10 +301,12 @@ func (f *follower) read(ctx context.Context, o *operation, filter audit.Filter) 
 		if err != nil {
 			return nil, err
 		}
+
 		all = append(all, page...)
 		if len(page) < filter.Limit {
 			return all, nil
 		}
+
 		filter.AfterID = page[len(page)-1].ID
 	}
 }
@@ -276,6 +316,7 @@ func (a *app) printNew(f *follower, records []audit.Record, settled time.Time) e
 		if f.seen[r.ID] {
 			continue
 		}
+
 		f.seen[r.ID] = true
 		if a.output != "json" {
 			a.trailLine(r)
@@ -283,11 +324,13 @@ func (a *app) printNew(f *follower, records []audit.Record, settled time.Time) e
 			return err
 		}
 	}
+
 	for _, r := range records {
 		if r.At.Before(settled) && r.ID > f.floor {
 			f.floor = r.ID
 		}
 	}
+
 	maps.DeleteFunc(f.seen, func(id string, _ bool) bool { return id <= f.floor })
 	return nil
 }

@@ -24,7 +24,8 @@ type exportFlags struct {
 func (a *app) auditExport() *cobra.Command {
 	var flags exportFlags
 	cmd := &cobra.Command{
-		Use: "export", Short: "Write the audit trail for another system, a row a line",
+		Use:   "export",
+		Short: "Write the audit trail for another system, a row a line",
 		Long: `Write the rows of the audit trail, in the order of their time, as one JSON object a
 line: with --format jsonl all that a row says, its hashes too; with --format ocsf
 events of the Open Cybersecurity Schema Framework, version ` + ocsf.Version + `.
@@ -37,10 +38,13 @@ the id (in OCSF metadata.uid) of the last line of an export that was interrupted
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runExport(cmd.Context(), flags) },
 	}
-	cmd.Flags().StringVar(&flags.since, "since", "", "from then on: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
+
+	cmd.Flags().StringVar(&flags.since, "since", "",
+		"from then on: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
 	cmd.Flags().StringVar(&flags.until, "until", "", "up to then, in the same form")
 	cmd.Flags().StringVar(&flags.after, "after", "", "after the row with this id, the cursor of an earlier export")
 	cmd.Flags().StringVar(&flags.format, "format", "jsonl", "jsonl or ocsf")
+
 	return cmd
 }
 
@@ -65,15 +69,18 @@ func (a *app) runExport(ctx context.Context, flags exportFlags) error {
 	if !known {
 		return usageError{fmt.Errorf("--format %q is neither jsonl nor ocsf", flags.format)}
 	}
+
 	if flags.since == "" && flags.after == "" {
 		return usageError{errors.New("say from where: --since a time, or --after the cursor of an earlier export")}
 	}
+
 	return a.operate(ctx, func(ctx context.Context, o *operation) (err error) {
 		now := o.deps.Now()
 		filter := audit.Filter{AfterID: flags.after, Until: now.Add(-followBack)}
 		if filter.Since, err = moment("--since", flags.since, now); err != nil {
 			return err
 		}
+
 		if flags.until != "" {
 			if filter.Until, err = moment("--until", flags.until, now); err != nil {
 				return err
@@ -93,9 +100,11 @@ func (a *app) runExport(ctx context.Context, flags exportFlags) error {
 		if err = errors.Join(err, out.Flush()); err != nil {
 			return err
 		}
+
 		if cursor != "" {
 			fmt.Fprintln(a.streams.Err, "cursor: "+cursor)
 		}
+
 		return nil
 	})
 }
@@ -103,7 +112,8 @@ func (a *app) runExport(ctx context.Context, flags exportFlags) error {
 func (a *app) auditVerify() *cobra.Command {
 	var since, until string
 	cmd := &cobra.Command{
-		Use: "verify", Short: "Check that nothing was changed in the audit trail or taken out of it",
+		Use:   "verify",
+		Short: "Check that nothing was changed in the audit trail or taken out of it",
 		Long: `Check the audit trail: each replica of a service chains its rows by their hashes, a
 chain a day, and the keys service seals each day about an hour after its end. A row
 that was changed, removed, moved or added, a chain that ends too early and a day
@@ -118,8 +128,11 @@ hash.`,
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runVerify(cmd.Context(), since, until) },
 	}
-	cmd.Flags().StringVar(&since, "since", "", "from the day of then on: a duration such as 168h, or a time such as 2026-03-01T09:00:00Z")
+
+	cmd.Flags().StringVar(&since, "since", "",
+		"from the day of then on: a duration such as 168h, or a time such as 2026-03-01T09:00:00Z")
 	cmd.Flags().StringVar(&until, "until", "", "up to the day of then, in the same form")
+
 	return cmd
 }
 
@@ -138,10 +151,12 @@ func (a *app) runVerify(ctx context.Context, since, until string) error {
 		if err != nil {
 			return err
 		}
+
 		to, err := moment("--until", until, o.deps.Now())
 		if err != nil {
 			return err
 		}
+
 		v := verified{Found: []sqlstore.Problem{}}
 		v.Report, err = sqlstore.Verify(ctx, o.db, from, to, func(p sqlstore.Problem) error {
 			if len(v.Found) < shownProblems {
@@ -152,12 +167,15 @@ func (a *app) runVerify(ctx context.Context, since, until string) error {
 		if err != nil {
 			return err
 		}
+
 		if err := a.printVerified(v); err != nil {
 			return err
 		}
+
 		if v.Problems > 0 {
 			return fmt.Errorf("the audit trail has %d problems: compare it with an export, and see who may act as the owner of the database", v.Problems)
 		}
+
 		return nil
 	})
 }
@@ -166,23 +184,31 @@ func (a *app) printVerified(v verified) error {
 	if a.output == "json" {
 		return a.printJSON(v)
 	}
+
 	for _, p := range v.Found {
 		fmt.Fprintf(a.streams.Out, "%s  %s\n", p.Day, problemLine(p))
 	}
+
 	fmt.Fprintf(a.streams.Out, "%d rows in %d chains, %d sealed days", v.Events, v.Chains, v.Sealed)
+
 	if v.Open > 0 {
 		fmt.Fprintf(a.streams.Out, ", %d days not sealed yet", v.Open)
 	}
+
 	if v.Unchained > 0 {
 		fmt.Fprintf(a.streams.Out, ", %d rows of versions without chains", v.Unchained)
 	}
+
 	fmt.Fprintln(a.streams.Out)
+
 	if v.Removed != "" {
 		fmt.Fprintf(a.streams.Out, "rows before %s were removed for their age\n", v.Removed)
 	}
+
 	if v.LastDay != "" {
 		fmt.Fprintf(a.streams.Out, "sealed up to %s: %s\n", v.LastDay, v.LastHash)
 	}
+
 	return nil
 }
 
@@ -199,7 +225,8 @@ func problemLine(p sqlstore.Problem) string {
 
 func (a *app) auditKinds() *cobra.Command {
 	return &cobra.Command{
-		Use: "kinds", Short: "List what the audit trail records",
+		Use:   "kinds",
+		Short: "List what the audit trail records",
 		Long: `List the kinds of events that the audit trail records, what they mean, and how many
 rows there are: each (one for each time), limited (up to a share for each address),
 counted (for the first ten times in an hour, the hundredth, the thousandth …, with
@@ -211,6 +238,7 @@ count).`,
 			if a.output == "json" {
 				return a.printJSON(audit.Kinds())
 			}
+
 			table := tabwriter.NewWriter(a.streams.Out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "KIND\tROWS\tMEANING")
 			for _, info := range audit.Kinds() {

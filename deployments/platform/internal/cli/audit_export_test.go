@@ -32,7 +32,9 @@ func TestTheTrailIsExportedAPageAtATimeAndGoesOn(t *testing.T) {
 			o.exec(`INSERT INTO audit_events (id, at, kind, service) VALUES ($1, $2, 'session.signed_in', 'session')`,
 				fmt.Sprintf("aud_%014x%05d", at.UnixMicro(), i), database.At(at))
 		}
-		first := o.run("audit", "export", "--since", "2h", "--until", began.Add(1500*time.Millisecond).Format(time.RFC3339Nano))
+
+		first := o.run("audit", "export", "--since", "2h", "--until",
+			began.Add(1500*time.Millisecond).Format(time.RFC3339Nano))
 		require.Equal(t, exitDone, first.code, first.err)
 		require.Len(t, lines(first.out), 1500)
 		rest := o.run("audit", "export", "--after", o.cursor(first.err), "--format", "ocsf")
@@ -45,6 +47,7 @@ func TestTheTrailIsExportedAPageAtATimeAndGoesOn(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(line), &row))
 			ids[row.ID] = true
 		}
+
 		for _, line := range lines(rest.out) {
 			var event struct {
 				ClassUID int `json:"class_uid"`
@@ -54,6 +57,7 @@ func TestTheTrailIsExportedAPageAtATimeAndGoesOn(t *testing.T) {
 			require.Equal(t, 3002, event.ClassUID)
 			ids[event.Metadata.UID] = true
 		}
+
 		require.Len(t, ids, rows, "each once")
 		again := o.run("audit", "export", "--after", o.cursor(rest.err))
 		require.Empty(t, again.out)
@@ -99,7 +103,8 @@ func TestFailuresAreFoundByTheAddressWhereTheKeysAre(t *testing.T) {
 		other := "//////////////////////////////////////////8="
 		with := *o.desk
 		with.environ = append(with.environ, "PLATFORM_ENCRYPTION_KEYS="+other+","+key)
-		require.Contains(t, with.done("audit", "--user", "Nobody@acme.test"), "session.sign_in_failed", "an old key finds what it named")
+		require.Contains(t, with.done("audit", "--user", "Nobody@acme.test"), "session.sign_in_failed",
+			"an old key finds what it named")
 		require.NotContains(t, with.done("audit"), "nobody@")
 	})
 }

@@ -57,16 +57,19 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 	if err == nil {
 		return exitDone
 	}
+
 	fmt.Fprintln(streams.Err, "platform: "+strings.TrimPrefix(err.Error(), "platform: "))
 	var conflicts conflictError
 	if errors.As(err, &conflicts) {
 		return exitConflicts
 	}
+
 	var usage usageError
 	var config *servicekit.ConfigError
 	if errors.As(err, &usage) || errors.As(err, &config) {
 		return exitUsage
 	}
+
 	return exitFailed
 }
 
@@ -79,6 +82,7 @@ func thumbprintsLast(args []string) []string {
 	if slices.Contains(args, "--") {
 		return args
 	}
+
 	var others, thumbprints []string
 	for _, arg := range args {
 		if thumbprintForm.MatchString(arg) {
@@ -87,9 +91,11 @@ func thumbprintsLast(args []string) []string {
 			others = append(others, arg)
 		}
 	}
+
 	if thumbprints == nil {
 		return args
 	}
+
 	return slices.Concat(others, []string{"--"}, thumbprints)
 }
 
@@ -107,6 +113,7 @@ by …_FILE; a flag wins over its variable. "platform up --help" lists them all.
 		Args:          a.noArguments,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how to print the result: table or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -118,7 +125,10 @@ by …_FILE; a flag wins over its variable. "platform up --help" lists them all.
 		}
 		return nil
 	}
-	root.AddCommand(a.up(), a.migrate(), a.apply(), a.applications(), a.tenants(), a.users(), a.sessions(), a.keys(), a.audit(), a.doctor(), a.probe(), a.demo(), a.version())
+
+	root.AddCommand(a.up(), a.migrate(), a.apply(), a.applications(), a.tenants(), a.users(), a.sessions(), a.keys(),
+		a.audit(), a.doctor(), a.probe(), a.demo(), a.version())
+
 	return root
 }
 
@@ -128,16 +138,21 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
+
 	if !cmd.HasSubCommands() {
-		return usageError{fmt.Errorf("%s takes no arguments, but was given %q; see %[1]s --help", cmd.CommandPath(), args[0])}
+		return usageError{fmt.Errorf("%s takes no arguments, but was given %q; see %[1]s --help",
+			cmd.CommandPath(), args[0])}
 	}
+
 	var names []string
 	for _, c := range cmd.Commands() {
 		if c.IsAvailableCommand() {
 			names = append(names, c.Name())
 		}
 	}
-	return usageError{fmt.Errorf("there is no command %q; there are %s: see %s --help", args[0], strings.Join(names, ", "), cmd.CommandPath())}
+
+	return usageError{fmt.Errorf("there is no command %q; there are %s: see %s --help", args[0],
+		strings.Join(names, ", "), cmd.CommandPath())}
 }
 
 // printJSON writes v as an indented document.

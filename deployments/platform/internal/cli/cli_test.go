@@ -23,12 +23,14 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 			require.Contains(t, help, "--output")
 			require.NotEmpty(t, cmd.Short)
 		})
+
 		for _, sub := range cmd.Commands() {
 			if sub.IsAvailableCommand() {
 				visit(sub)
 			}
 		}
 	}
+
 	visit((&app{streams: Streams{Out: io.Discard}}).root())
 	require.Equal(t, d.done("--help"), d.done(), "platform alone helps")
 	require.Contains(t, d.done("up", "--help"), "PLATFORM_SESSION_IDLE", "the table of the configuration")
@@ -38,32 +40,51 @@ func TestWrongUsageNamesTheThingAndTheRemedy(t *testing.T) {
 	d := newDesk(t)
 	for want, args := range map[string][]string{
 		`platform: there is no command "serve"; there are app, apply, audit, demo, doctor, key, migrate, probe, session, tenant, up, user, version: see platform --help`: {"serve"},
-		`platform: unknown flag: --migrate; see platform up --help`:                                                 {"up", "--migrate"},
-		`platform: platform version takes no arguments, but was given "now"; see platform version --help`:           {"version", "now"},
-		`platform: flag needs an argument: 'f' in -f; see platform apply --help`:                                    {"apply", "-f"},
-		`platform: say which file to apply: -f FILE, or -f - for standard input`:                                    {"apply"},
-		`platform: --output is table or json, not "yaml"`:                                                           {"version", "-o", "yaml"},
-		`platform: --roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATA`: {"migrate", "--roles"},
-		`platform: --demo is for a loopback address, and PLATFORM_PUBLIC_URL is https://id.example.com: leave one`:  {"up", "--demo", "--public-url", "https://id.example.com"},
-		`platform: PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a po`: {"up", "--listen", "127.0.0.1:0"},
+		`platform: unknown flag: --migrate; see platform up --help`: {
+			"up", "--migrate",
+		},
+		`platform: platform version takes no arguments, but was given "now"; see platform version --help`: {
+			"version", "now",
+		},
+		`platform: flag needs an argument: 'f' in -f; see platform apply --help`: {
+			"apply", "-f",
+		},
+		`platform: say which file to apply: -f FILE, or -f - for standard input`: {"apply"},
+		`platform: --output is table or json, not "yaml"`: {
+			"version", "-o", "yaml",
+		},
+		`platform: --roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATA`: {
+			"migrate", "--roles",
+		},
+		`platform: --demo is for a loopback address, and PLATFORM_PUBLIC_URL is https://id.example.com: leave one`: {
+			"up", "--demo", "--public-url", "https://id.example.com",
+		},
+		`platform: PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a po`: {
+			"up", "--listen", "127.0.0.1:0",
+		},
 	} {
 		require.Contains(t, d.wrong(args...), want)
 	}
+
 	require.NoDirExists(t, d.data, "wrong usage leaves nothing behind")
 }
 
 func TestEveryConfigurationProblemIsListed(t *testing.T) {
-	d := newDesk(t, "PLATFORM_SESION_IDLE=1h", "PLATFORM_CODE_TTL=soon", "PLATFORM_SIGNING_BACKEND=paper", "PLATFORM_DATABASE_URL=mysql://u:hunter2@h/d")
+	d := newDesk(t, "PLATFORM_SESION_IDLE=1h", "PLATFORM_CODE_TTL=soon", "PLATFORM_SIGNING_BACKEND=paper",
+		"PLATFORM_DATABASE_URL=mysql://u:hunter2@h/d")
 	for _, command := range [][]string{{"up", "--public-url", "http://id.example.com"}} {
 		message := d.wrong(command...)
 		for _, part := range []string{
-			"configuration: 5 problems", "PLATFORM_SESION_IDLE: unknown; did you mean PLATFORM_SESSION_IDLE?", "PLATFORM_CODE_TTL: \"soon\" is not a duration",
+			"configuration: 5 problems", "PLATFORM_SESION_IDLE: unknown; did you mean PLATFORM_SESSION_IDLE?",
+			"PLATFORM_CODE_TTL: \"soon\" is not a duration",
 			"PLATFORM_SIGNING_BACKEND", "PLATFORM_DATABASE_URL", "PLATFORM_PUBLIC_URL: http is for loopback only",
 		} {
 			require.Contains(t, message, part)
 		}
+
 		require.NotContains(t, message, "hunter2")
 	}
+
 	for _, command := range [][]string{{"migrate"}, {"apply", "-f", "x"}} {
 		require.Contains(t, d.wrong(command...), "PLATFORM_SESION_IDLE: unknown", command)
 	}
@@ -87,13 +108,23 @@ func TestThePublicURLFollowsALoopbackListener(t *testing.T) {
 		environ, args []string
 		want          string
 	}{
-		"nothing is said":             {nil, nil, "http://127.0.0.1:8080"},
-		"a flag":                      {nil, []string{"--listen", "127.0.0.1:9000"}, "http://127.0.0.1:9000"},
-		"a variable":                  {[]string{"PLATFORM_LISTEN=localhost:9000"}, nil, "http://localhost:9000"},
-		"the flag wins":               {[]string{"PLATFORM_LISTEN=127.0.0.1:9000"}, []string{"--listen", "127.0.0.2:9001"}, "http://127.0.0.2:9001"},
-		"every address":               {nil, []string{"--listen", ":9000"}, "http://127.0.0.1:8080"},
-		"the public URL as variable":  {[]string{"PLATFORM_PUBLIC_URL=https://id.example.com"}, []string{"--listen", "127.0.0.1:9000"}, "https://id.example.com"},
-		"the public URL as flag wins": {[]string{"PLATFORM_PUBLIC_URL=https://id.example.com"}, []string{"--public-url", "http://localhost:1"}, "http://localhost:1"},
+		"nothing is said": {nil, nil, "http://127.0.0.1:8080"},
+		"a flag":          {nil, []string{"--listen", "127.0.0.1:9000"}, "http://127.0.0.1:9000"},
+		"a variable":      {[]string{"PLATFORM_LISTEN=localhost:9000"}, nil, "http://localhost:9000"},
+		"the flag wins": {
+			[]string{"PLATFORM_LISTEN=127.0.0.1:9000"}, []string{"--listen", "127.0.0.2:9001"}, "http://127.0.0.2:9001",
+		},
+		"every address": {nil, []string{"--listen", ":9000"}, "http://127.0.0.1:8080"},
+		"the public URL as variable": {
+			[]string{"PLATFORM_PUBLIC_URL=https://id.example.com"},
+			[]string{"--listen", "127.0.0.1:9000"},
+			"https://id.example.com",
+		},
+		"the public URL as flag wins": {
+			[]string{"PLATFORM_PUBLIC_URL=https://id.example.com"},
+			[]string{"--public-url", "http://localhost:1"},
+			"http://localhost:1",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			values := map[string]string{}
@@ -123,9 +154,10 @@ type migrated struct {
 func TestMigrate(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	for name, d := range map[string]*desk{
-		"sqlite":           newDesk(t),
-		"postgres":         newDesk(t, "PLATFORM_DATABASE_URL="+server.EmptyDatabase(t)),
-		"past the pooler":  newDesk(t, "PLATFORM_DATABASE_URL=postgres://nobody@127.0.0.1:1/x", "PLATFORM_DATABASE_DIRECT_URL="+server.EmptyDatabase(t)),
+		"sqlite":   newDesk(t),
+		"postgres": newDesk(t, "PLATFORM_DATABASE_URL="+server.EmptyDatabase(t)),
+		"past the pooler": newDesk(t, "PLATFORM_DATABASE_URL=postgres://nobody@127.0.0.1:1/x",
+			"PLATFORM_DATABASE_DIRECT_URL="+server.EmptyDatabase(t)),
 		"sqlite elsewhere": newDesk(t, "PLATFORM_DATABASE_URL=sqlite:"+filepath.Join(t.TempDir(), "elsewhere", "x.db")),
 	} {
 		t.Run(name, func(t *testing.T) {

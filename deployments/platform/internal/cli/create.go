@@ -44,13 +44,16 @@ func (a *app) create(cmd *cobra.Command, file manifest.File, dryRun bool, fields
 	if err := a.load(&cfg); err != nil {
 		return err
 	}
+
 	doc := manifest.New("the command line", file)
 	// What is wrong with the flags is said before anything is opened.
 	if err := doc.Validate(rules(cfg.Server)); err != nil {
 		return usageError{inFlags(err, fields)}
 	}
+
 	return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
-		report, err := applyFile(ctx, o.db, doc, o.cfg.Server, manifest.ApplyOptions{DryRun: dryRun, Create: true}, o.deps)
+		report, err := applyFile(ctx, o.db, doc, o.cfg.Server,
+			manifest.ApplyOptions{DryRun: dryRun, Create: true}, o.deps)
 		if err != nil {
 			return inFlags(err, fields)
 		}
@@ -68,6 +71,7 @@ func inFlags(err error, fields []field) error {
 	if !errors.As(err, &problems) {
 		return err
 	}
+
 	var b strings.Builder
 	for _, p := range problems {
 		name := p.Path
@@ -79,7 +83,9 @@ func inFlags(err error, fields []field) error {
 				}
 			}
 		}
+
 		fmt.Fprintf(&b, "\n  %s: %s", name, p.Reason)
 	}
+
 	return errors.New("nothing was created:" + b.String())
 }

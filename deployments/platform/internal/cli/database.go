@@ -25,18 +25,23 @@ func (a *app) load(cfg any) error { return a.loadWith(cfg, nil) }
 
 // loadWith is load, where what flags say, by variable, wins.
 func (a *app) loadWith(cfg any, flags map[string]string) error {
-	return servicekit.Load(cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: flags})
+	return servicekit.Load(cfg,
+		servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: flags})
 }
 
 // openDatabase opens PostgreSQL, or SQLite in the data folder, which it makes.
-func openDatabase(ctx context.Context, cfg servicekit.Database, dataDir string, deps servicekit.Deps) (*database.DB, error) {
+func openDatabase(
+	ctx context.Context, cfg servicekit.Database, dataDir string, deps servicekit.Deps,
+) (*database.DB, error) {
 	if !cfg.SQLite() {
 		return servicekit.OpenDatabase(ctx, cfg, deps)
 	}
+
 	path := cfg.SQLitePath(dataDir)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the database: %w", err)
 	}
+
 	return sqlite.Open(ctx, path, database.Options{
 		Logger: deps.Logger, TracerProvider: deps.TracerProvider, MeterProvider: deps.MeterProvider,
 	})

@@ -31,7 +31,9 @@ func (d *demoNotice) String() string {
 
 // withDemo loads the demo set and puts the demo application before the platform's
 // handler.
-func (a *app) withDemo(ctx context.Context, p together.Config, deps servicekit.Deps, next http.Handler) (http.Handler, *demoNotice, error) {
+func (a *app) withDemo(
+	ctx context.Context, p together.Config, deps servicekit.Deps, next http.Handler,
+) (http.Handler, *demoNotice, error) {
 	app, notice, err := newDemo(ctx, p.Server.Origin(), p.Server, p.Signing.DataDir, deps)
 	if err != nil {
 		return nil, nil, err
@@ -42,32 +44,47 @@ func (a *app) withDemo(ctx context.Context, p together.Config, deps servicekit.D
 // newDemo applies the demo set, so that what it prints opens the demo whatever was
 // changed since, and makes the demo application that lives at
 // origin.
-func newDemo(ctx context.Context, origin string, platform servicekit.Server, dataDir string, deps servicekit.Deps) (http.Handler, *demoNotice, error) {
+func newDemo(
+	ctx context.Context, origin string, platform servicekit.Server, dataDir string, deps servicekit.Deps,
+) (http.Handler, *demoNotice, error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, nil, err
 	}
+
 	credentials, err := demo.LoadCredentials(dataDir, deps.Random)
 	if err != nil {
 		return nil, nil, err
 	}
+
 	set := manifest.New("the demo set", demo.Set(origin, credentials))
 	if _, err := applyFile(ctx, deps.DB, set, platform, manifest.ApplyOptions{Overrule: true}, deps); err != nil {
 		return nil, nil, err
 	}
+
 	ui, err := webui.New()
 	if err != nil {
 		return nil, nil, err
 	}
+
 	app, err := demo.New(demo.Options{
-		Origin: origin, Issuer: platform.Issuer(), Credentials: credentials, UI: ui,
-		Logger: deps.Logger, Now: deps.Now, Random: deps.Random,
+		Origin:      origin,
+		Issuer:      platform.Issuer(),
+		Credentials: credentials,
+		UI:          ui,
+		Logger:      deps.Logger,
+		Now:         deps.Now,
+		Random:      deps.Random,
 	})
 	if err != nil {
 		return nil, nil, err
 	}
+
 	return app.Handler(), &demoNotice{
-		URL: origin + demo.Path, Email: demo.Email, Password: credentials.Password,
-		ServiceClient: demo.ServiceClient, ServiceSecret: credentials.ServiceSecret,
+		URL:           origin + demo.Path,
+		Email:         demo.Email,
+		Password:      credentials.Password,
+		ServiceClient: demo.ServiceClient,
+		ServiceSecret: credentials.ServiceSecret,
 	}, nil
 }
 

@@ -34,46 +34,66 @@ next start. Everything is for loopback addresses only.`,
 			if !ok {
 				return usageError{fmt.Errorf("--listen is a loopback address with a port, not %q: the demo shows tokens", listen)}
 			}
+
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				if !o.cfg.Server.Loopback() {
-					return usageError{fmt.Errorf("the demo is for a loopback address, and PLATFORM_PUBLIC_URL is %s", o.cfg.Server.PublicURL)}
+					return usageError{fmt.Errorf("the demo is for a loopback address, and PLATFORM_PUBLIC_URL is %s",
+						o.cfg.Server.PublicURL)}
 				}
+
 				deps := o.deps
 				deps.DB = o.db
 				app, notice, err := newDemo(ctx, origin, o.cfg.Server, o.cfg.Signing.DataDir, deps)
 				if err != nil {
 					return err
 				}
+
 				if applyOnly {
 					return a.printDemo(notice)
 				}
+
 				return a.serveDemo(ctx, listen, o.cfg.Server.HTTP, app, notice)
 			})
 		},
 	}
+
 	cmd.Flags().StringVar(&listen, "listen", listen, "loopback address of the demo application")
 	cmd.Flags().BoolVar(&applyOnly, "apply-only", false, "load the set, print the credentials and end")
+
 	return cmd
 }
 
-func (a *app) serveDemo(ctx context.Context, listen string, limits servicekit.HTTP, app http.Handler, notice *demoNotice) error {
+func (a *app) serveDemo(
+	ctx context.Context, listen string, limits servicekit.HTTP, app http.Handler, notice *demoNotice,
+) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
-	server := &http.Server{Handler: app, ReadTimeout: limits.ReadTimeout, WriteTimeout: limits.WriteTimeout, ReadHeaderTimeout: limits.HeaderTimeout}
+
+	server := &http.Server{
+		Handler:           app,
+		ReadTimeout:       limits.ReadTimeout,
+		WriteTimeout:      limits.WriteTimeout,
+		ReadHeaderTimeout: limits.HeaderTimeout,
+	}
+
 	stopped := context.AfterFunc(ctx, func() {
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = server.Shutdown(ending)
 	})
+
 	defer stopped()
+
 	if err := a.printDemo(notice); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
+
 	return nil
 }
 

@@ -26,15 +26,18 @@ func TestTheDemoRunsBesideAPlatform(t *testing.T) {
 		if err != nil {
 			return false
 		}
+
 		defer func() { _ = res.Body.Close() }()
 		body, err := io.ReadAll(res.Body)
 		return err == nil && res.StatusCode == http.StatusOK && strings.Contains(string(body), "ada@acme.test")
 	}, patience, 20*time.Millisecond)
+
 	stop()
 	o := <-ended
 	require.Equal(t, exitDone, o.code, o.err)
 	require.Contains(t, o.out, "http://"+listen+"/demo")
-	require.Contains(t, d.done("app", "show", "demo-web"), "http://"+listen+"/demo/callback", "the set names the demo's own origin")
+	require.Contains(t, d.done("app", "show", "demo-web"), "http://"+listen+"/demo/callback",
+		"the set names the demo's own origin")
 }
 
 func TestTheDemoIsForLoopbackOnly(t *testing.T) {

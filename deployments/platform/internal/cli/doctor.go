@@ -18,7 +18,8 @@ var servicesOfDoctor = []string{"authorize", "token", "device", "session", "keys
 func (a *app) doctor() *cobra.Command {
 	var service, origin string
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Check the database, Vault, the clocks and the way in from outside",
+		Use:   "doctor",
+		Short: "Check the database, Vault, the clocks and the way in from outside",
 		Long: `Check what a platform stands on, with the configuration of this environment, and
 say of each thing ok, warn or fail, and what to do. Nothing is changed; a few error
 pages that are asked for get their rows in the audit trail. The checks:
@@ -46,13 +47,17 @@ in each service's environment to know of all.`,
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if service != "" && !slices.Contains(servicesOfDoctor, service) {
-				return usageError{fmt.Errorf("--service is one of %s, not %q", strings.Join(servicesOfDoctor, ", "), service)}
+				return usageError{fmt.Errorf("--service is one of %s, not %q",
+					strings.Join(servicesOfDoctor, ", "), service)}
 			}
 			return a.runDoctor(cmd.Context(), service, origin)
 		},
 	}
-	cmd.Flags().StringVar(&service, "service", "", "judge the logins as those of this service: "+strings.Join(servicesOfDoctor, ", "))
+
+	cmd.Flags().StringVar(&service, "service", "",
+		"judge the logins as those of this service: "+strings.Join(servicesOfDoctor, ", "))
 	cmd.Flags().StringVar(&origin, "public-url", "", "origin that the browser sees, in place of PLATFORM_PUBLIC_URL")
+
 	return cmd
 }
 
@@ -62,12 +67,18 @@ func (a *app) runDoctor(ctx context.Context, service, origin string) error {
 	if origin != "" {
 		overrides["PLATFORM_PUBLIC_URL"] = origin
 	}
+
 	if err := a.loadWith(&cfg, overrides); err != nil {
 		return err
 	}
+
 	deps := a.deps()
 	findings := doctor.Examine(ctx, doctor.Patient{
-		Service: service, Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Deps: deps,
+		Service:  service,
+		Server:   cfg.Server,
+		Database: cfg.Database,
+		Signing:  cfg.Signing,
+		Deps:     deps,
 		Open: func(ctx context.Context) (*database.DB, error) {
 			return openDatabase(ctx, cfg.Database, cfg.Signing.DataDir, deps)
 		},
@@ -75,14 +86,17 @@ func (a *app) runDoctor(ctx context.Context, service, origin string) error {
 	if err := printRows(a, findings); err != nil {
 		return err
 	}
+
 	failed := 0
 	for _, f := range findings {
 		if f.Result == doctor.Fail {
 			failed++
 		}
 	}
+
 	if failed > 0 {
 		return fmt.Errorf("%d of %d findings are failures", failed, len(findings))
 	}
+
 	return nil
 }

@@ -38,16 +38,19 @@ func admit(t *testing.T, environ ...string) *ward {
 		r.Out.Header["X-Forwarded-For"] = r.In.Header["X-Forwarded-For"]
 		r.SetXForwarded()
 	}}
+
 	front := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if w.before == nil || w.before(rw, r) {
 			proxy.ServeHTTP(rw, r)
 		}
 	}))
+
 	t.Cleanup(front.Close)
 	w.desk = newDesk(t, append(environ, "PLATFORM_PUBLIC_URL="+front.URL)...)
 	u := w.up("--listen", listen, "--admin-listen", testkit.FreeAddr(t))
 	t.Cleanup(func() { require.Equal(t, exitDone, u.end(), u.err.String()) })
 	u.ready("is ready")
+
 	return w
 }
 
@@ -60,6 +63,7 @@ func (w *ward) examine(args ...string) (wrong []doctor.Finding, sound []string) 
 	require.NoError(w.t, json.Unmarshal([]byte(o.out), &findings), o.err)
 	failed := slices.ContainsFunc(findings, func(f doctor.Finding) bool { return f.Result == doctor.Fail })
 	require.Equal(w.t, failed, o.code == exitFailed, o.err)
+
 	for _, f := range findings {
 		if f.Result == doctor.OK {
 			sound = append(sound, f.Check)
@@ -67,6 +71,7 @@ func (w *ward) examine(args ...string) (wrong []doctor.Finding, sound []string) 
 			wrong = append(wrong, f)
 		}
 	}
+
 	return wrong, slices.Compact(sound)
 }
 
@@ -107,10 +112,12 @@ func TestTheDoctorSeesWhatIsWrongWithTheWayIn(t *testing.T) {
 			for i := 0; i < len(header); i += 2 {
 				rw.Header().Set(header[i], header[i+1])
 			}
+
 			rw.WriteHeader(status)
 			return false
 		}
 	}
+
 	const userinfo = "/api/v1/platform/oauth/userinfo"
 	instead(userinfo, http.StatusNotFound)
 	w.finds(doctor.Fail, "route", "status 404")
@@ -171,11 +178,13 @@ func (w *ward) in(environ ...string) *ward {
 		name, value, _ := strings.Cut(entry, "=")
 		values[name] = value
 	}
+
 	other := *w.desk
 	other.environ = nil
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		other.environ = append(other.environ, name+"="+values[name])
 	}
+
 	return &ward{desk: &other, t: w.t, upstream: w.upstream}
 }
 
@@ -185,7 +194,8 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 	logins := bao.SetUp(t, testkit.BaoSetup{})
 	w := admit(t, append(vaultEnv(t, bao, logins, "up"), trusting, "PLATFORM_DATABASE_URL="+owner)...)
 	all := []string{
-		"database", "clock.database", "database.login", "database.rights", "vault", "clock.vault", "vault.login", "vault.policy", "vault.sign",
+		"database", "clock.database", "database.login", "database.rights", "vault", "clock.vault", "vault.login",
+		"vault.policy", "vault.sign",
 		"issuer", "jwks", "route", "forwarded",
 	}
 	wrong, sound := w.examine()
@@ -193,7 +203,8 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 	require.Equal(t, all, sound)
 
 	service := func(name string) *ward {
-		return w.in(append(vaultEnv(t, bao, logins, name), "PLATFORM_DATABASE_URL="+postgres.LoginURL(t, owner, "platform_"+name))...)
+		return w.in(append(vaultEnv(t, bao, logins, name),
+			"PLATFORM_DATABASE_URL="+postgres.LoginURL(t, owner, "platform_"+name))...)
 	}
 	token, keys := service("token"), service("keys")
 	for name, one := range map[string]*ward{"token": token, "keys": keys, "session": service("session")} {
@@ -201,7 +212,9 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 			one.finds(doctor.Warn, "forwarded", "was not looked at", args...)
 		}
 	}
-	device := w.in("PLATFORM_SIGNING_BACKEND=local", "PLATFORM_DATABASE_URL="+postgres.LoginURL(t, owner, "platform_device"))
+
+	device := w.in("PLATFORM_SIGNING_BACKEND=local",
+		"PLATFORM_DATABASE_URL="+postgres.LoginURL(t, owner, "platform_device"))
 	wrong, _ = device.examine("--service", "device")
 	require.Equal(t, []string{"vault", "forwarded"}, checksOf(wrong), "it has a secret id, which it does not need")
 
@@ -212,7 +225,8 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 	wrong, _ = keys.examine("--service", "token")
 	require.Contains(t, wrong[1].Finding, "sign with platform-es256")
 	wrong, _ = w.examine("--service", "session")
-	require.Equal(t, []string{"database.login", "vault.policy"}, checksOf(wrong), "who may do everything may do too much")
+	require.Equal(t, []string{"database.login", "vault.policy"}, checksOf(wrong),
+		"who may do everything may do too much")
 	require.Contains(t, wrong[1].Finding, "must not be able to make platform-es256")
 }
 

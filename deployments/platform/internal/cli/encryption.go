@@ -33,6 +33,7 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 	if a.setting(encryptionVariable, nil) != "" || a.setting(encryptionVariable+"_FILE", nil) != "" {
 		return encryption{}, nil
 	}
+
 	path := filepath.Join(a.dataFolder(overrides), encryptionFile)
 	info, err := os.Stat(path)
 	switch {
@@ -45,10 +46,12 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 		defaults[encryptionVariable+"_FILE"] = path
 		return encryption{}, nil
 	}
+
 	var key servicekit.EncryptionKey
 	if _, err := io.ReadFull(random, key[:]); err != nil {
 		return encryption{}, fmt.Errorf("encryption keys: %w", err)
 	}
+
 	made := encryption{path: path, key: base64.StdEncoding.EncodeToString(key[:])}
 	defaults[encryptionVariable] = made.key
 	return made, nil
@@ -60,6 +63,7 @@ func (e encryption) keep(keys *servicekit.Encryption) error {
 	if e.path == "" {
 		return nil
 	}
+
 	kept, err := firststart.Keep(e.path, []byte(e.key+"\n"))
 	if err != nil {
 		return fmt.Errorf("encryption keys: %w", err)
@@ -67,6 +71,7 @@ func (e encryption) keep(keys *servicekit.Encryption) error {
 	if keys.Keys, err = servicekit.ParseEncryptionKeys(strings.TrimSpace(string(kept))); err != nil {
 		return fmt.Errorf("encryption keys: %s: %w", e.path, err)
 	}
+
 	return nil
 }
 
@@ -76,10 +81,12 @@ func (a *app) dataFolder(overrides map[string]string) string {
 	if folder := a.setting(variable, overrides); folder != "" {
 		return folder
 	}
+
 	for _, v := range servicekit.Table() {
 		if v.Name == variable {
 			return v.Default
 		}
 	}
+
 	return ""
 }

@@ -34,9 +34,11 @@ func TestTheEncryptionKeyIsMadeOnceAndKept(t *testing.T) {
 		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(content)))
 		require.NoError(t, err)
 		require.Len(t, key, 32)
+
 		if kept != nil {
 			require.Equal(t, kept, content, "the same at the next start")
 		}
+
 		kept = content
 	}
 
@@ -50,7 +52,10 @@ func TestTheEncryptionKeyIsMadeOnceAndKept(t *testing.T) {
 func TestGivenEncryptionKeysLeaveTheFolderAlone(t *testing.T) {
 	key := base64.StdEncoding.EncodeToString(make([]byte, 32))
 	file := writeFile(t, key)
-	for name, entry := range map[string]string{"by the variable": encryptionVariable + "=" + key, "by a file": encryptionVariable + "_FILE=" + file} {
+	for name, entry := range map[string]string{
+		"by the variable": encryptionVariable + "=" + key,
+		"by a file":       encryptionVariable + "_FILE=" + file,
+	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, entry)
 			u := d.up("--listen", testkit.FreeAddr(t), "--admin-listen", testkit.FreeAddr(t))
@@ -79,6 +84,7 @@ func TestAnotherStartsKeyStays(t *testing.T) {
 
 	a = &app{}
 	require.Equal(t, "./platform-data", a.dataFolder(nil))
-	_, err = a.encryptionKeys(map[string]string{}, map[string]string{"PLATFORM_DATA_DIR": t.TempDir()}, iotest.ErrReader(os.ErrClosed))
+	_, err = a.encryptionKeys(map[string]string{}, map[string]string{"PLATFORM_DATA_DIR": t.TempDir()},
+		iotest.ErrReader(os.ErrClosed))
 	require.ErrorIs(t, err, os.ErrClosed)
 }

@@ -27,13 +27,20 @@ func TestMain(m *testing.M) {
 		stop()
 		os.Exit(code)
 	}
+
 	os.Exit(m.Run())
 }
 
 // process starts a command of the desk in a process of its own.
 func (d *desk) process(args ...string) *up {
 	d.t.Helper()
-	u := &up{t: d.t, out: &output{}, err: &output{}, ended: make(chan int, 1)}
+	u := &up{
+		t:     d.t,
+		out:   &output{},
+		err:   &output{},
+		ended: make(chan int, 1),
+	}
+
 	command := exec.Command(os.Args[0], args...)
 	command.Env = slices.Concat(d.environ, []string{asPlatform + "=1", "PATH=" + os.Getenv("PATH")})
 	command.Stdout, command.Stderr = u.out, u.err
@@ -44,6 +51,7 @@ func (d *desk) process(args ...string) *up {
 		u.ended <- command.ProcessState.ExitCode()
 	}()
 	d.t.Cleanup(func() { _ = command.Process.Kill() })
+
 	return u
 }
 
@@ -62,12 +70,15 @@ func TestProcessesThatStartAtOnceForTheFirstTimeAllBecomeReady(t *testing.T) {
 		for range 3 {
 			starts = append(starts, d.process(upArgs(t, "--demo")...))
 		}
+
 		for _, u := range starts {
 			block := u.ready("demo-service")
 			_, secret, _ := strings.Cut(block, "with the secret ")
 			secrets[secret] = true
 		}
+
 		require.Len(t, secrets, 1, "round %d: they agree", round)
+
 		for _, u := range starts {
 			require.Equal(t, exitDone, u.end(), u.err.String())
 			require.NotContains(t, u.err.String(), "level=ERROR")
@@ -83,9 +94,11 @@ func TestMigrationsAtOnceOnPostgreSQLAllSucceed(t *testing.T) {
 	for range 3 {
 		starts = append(starts, d.process("migrate", "--roles"))
 	}
+
 	for _, u := range starts {
 		require.Equal(t, exitDone, <-u.ended, u.err.String())
 	}
+
 	latest, err := database.LatestSchema()
 	require.NoError(t, err)
 	require.Positive(t, latest)
@@ -94,9 +107,11 @@ func TestMigrationsAtOnceOnPostgreSQLAllSucceed(t *testing.T) {
 	for range 3 { // one data folder: one encryption key, one folder of signing keys
 		starts = append(starts, d.process(upArgs(t)...))
 	}
+
 	for _, u := range starts {
 		u.ready("is ready")
 	}
+
 	for _, u := range starts {
 		require.Equal(t, exitDone, u.end(), u.err.String())
 	}

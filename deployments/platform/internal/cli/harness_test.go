@@ -114,16 +114,25 @@ func (d *desk) up(args ...string) *up {
 func (d *desk) start(args ...string) *up {
 	d.t.Helper()
 	ctx, stop := context.WithCancel(d.t.Context())
-	u := &up{t: d.t, out: &output{}, err: &output{}, stop: stop, ended: make(chan int, 1)}
+	u := &up{
+		t:     d.t,
+		out:   &output{},
+		err:   &output{},
+		stop:  stop,
+		ended: make(chan int, 1),
+	}
+
 	go func() { u.ended <- Run(ctx, args, Streams{Out: u.out, Err: u.err}, d.environ) }()
 	d.t.Cleanup(stop)
+
 	return u
 }
 
 // ready waits for the block and returns it.
 func (u *up) ready(sign string) string {
 	u.t.Helper()
-	require.Eventually(u.t, func() bool { return strings.Contains(u.out.String(), sign) || len(u.ended) > 0 }, patience, 5*time.Millisecond)
+	require.Eventually(u.t, func() bool { return strings.Contains(u.out.String(), sign) || len(u.ended) > 0 },
+		patience, 5*time.Millisecond)
 	require.Contains(u.t, u.out.String(), sign, u.err.String())
 	return u.out.String()
 }

@@ -36,10 +36,17 @@ func viewKeys(schedule []signing.Key, now time.Time) []keyView {
 	views := make([]keyView, len(schedule))
 	for i, k := range schedule {
 		views[i] = keyView{
-			KID: k.KID, Algorithm: string(k.Algorithm), Generation: k.Generation, State: stateOf(k, schedule, now),
-			PublishedAt: k.PublishedAt, ActiveFrom: k.ActiveFrom, RetireAt: k.RetireAt, RevokedAt: k.RevokedAt,
+			KID:         k.KID,
+			Algorithm:   string(k.Algorithm),
+			Generation:  k.Generation,
+			State:       stateOf(k, schedule, now),
+			PublishedAt: k.PublishedAt,
+			ActiveFrom:  k.ActiveFrom,
+			RetireAt:    k.RetireAt,
+			RevokedAt:   k.RevokedAt,
 		}
 	}
+
 	return views
 }
 
@@ -64,7 +71,8 @@ func stateOf(key signing.Key, schedule []signing.Key, now time.Time) string {
 // there is none.
 func activeKey(schedule []signing.Key, alg signing.Algorithm, now time.Time) (active signing.Key) {
 	for _, k := range schedule {
-		later := k.ActiveFrom.After(active.ActiveFrom) || k.ActiveFrom.Equal(active.ActiveFrom) && k.Generation > active.Generation
+		later := k.ActiveFrom.After(active.ActiveFrom) ||
+			(k.ActiveFrom.Equal(active.ActiveFrom) && k.Generation > active.Generation)
 		if k.Algorithm == alg && k.Signs(now) && later {
 			active = k
 		}
@@ -74,11 +82,13 @@ func activeKey(schedule []signing.Key, alg signing.Algorithm, now time.Time) (ac
 
 func (a *app) keyList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List signing keys",
+		Use:   "list",
+		Short: "List signing keys",
 		Long: `List the signing keys by algorithm: next (published, signs later), active (signs
 now), former (published until the last token it signed has expired), retired
 (kept unpublished, to recognise ID tokens that a logout names) and revoked.`,
-		Example: "  platform key list --output json", Args: a.noArguments,
+		Example: "  platform key list --output json",
+		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				schedule, err := keystore.New(o.db).Keys(ctx)
@@ -95,7 +105,8 @@ func (a *app) keyRotate() *cobra.Command {
 	var alg string
 	var now bool
 	cmd := &cobra.Command{
-		Use: "rotate", Short: "Ask for the next signing key",
+		Use:   "rotate",
+		Short: "Ask for the next signing key",
 		Long: `Ask the keys service for the next key of each algorithm, or of one. It is
 published now and signs when every copy of the key set has it
 (PLATFORM_KEY_PUBLISH_AHEAD); the former one stays published until the last token
@@ -110,8 +121,10 @@ again for a key it does not know, refuses tokens of a new key for up to that tim
 The former key still verifies: to refuse what was signed with it, revoke it then.
 
 ` + noticeBound,
-		Example: "  platform key rotate\n  platform key rotate --algorithm ES256 --now", Args: a.noArguments,
+		Example: "  platform key rotate\n  platform key rotate --algorithm ES256 --now",
+		Args:    a.noArguments,
 	}
+
 	cmd.Flags().StringVar(&alg, "algorithm", "", "of this algorithm only: RS256, PS256, ES256 or EdDSA")
 	cmd.Flags().BoolVar(&now, "now", false, "let it sign at once")
 	wait, dryRun := waitFlag(cmd), dryRunFlag(cmd)
@@ -119,20 +132,24 @@ The former key still verifies: to refuse what was signed with it, revoke it then
 		if alg != "" && !signing.Algorithm(alg).Known() {
 			return usageError{fmt.Errorf("--algorithm is RS256, PS256, ES256 or EdDSA, not %q", alg)}
 		}
+
 		return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 			report, orders, err := o.desk(*dryRun).RotateKeys(ctx, signing.Algorithm(alg), now)
 			if err != nil {
 				return err
 			}
-			return a.await(ctx, o, report, *dryRun, *wait, func(schedule []signing.Key, at time.Time) (done bool, keys []signing.Key) {
-				return carriedOut(orders, schedule, at)
-			})
+
+			return a.await(ctx, o, report, *dryRun,
+				*wait, func(schedule []signing.Key, at time.Time) (done bool, keys []signing.Key) {
+					return carriedOut(orders, schedule, at)
+				})
 		})
 	}
+
 	return cmd
 }
 
-// carriedOut tells whether all orders are, and which keys came of them.
+// carriedOut reports whether all orders are, and which keys came of them.
 func carriedOut(orders []signing.Order, schedule []signing.Key, now time.Time) (done bool, keys []signing.Key) {
 	done = true
 	for _, order := range orders {
@@ -143,12 +160,14 @@ func carriedOut(orders []signing.Order, schedule []signing.Key, now time.Time) (
 			}
 		}
 	}
+
 	return done, keys
 }
 
 func (a *app) keyRevoke() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "revoke KID", Short: "Take a signing key out of use for ever",
+		Use:   "revoke KID",
+		Short: "Take a signing key out of use for ever",
 		Long: `Revoke a signing key that has leaked: it is gone from the published set, signs
 nothing, and no token that it signed is accepted by the platform any more. That
 cannot be undone. Where no other key of its algorithm is left to sign, the keys
@@ -161,8 +180,10 @@ A resource that verifies tokens by itself accepts those of a revoked key, and ma
 refuse those of a new one, for as long as it keeps the key set: an hour at most.
 
 ` + noticeBound,
-		Example: "  platform key revoke 5Wm1_Zp8uF0cQ0rJx7bqk4q8XnX3s8mO1r2t3u4v5w6 --dry-run", Args: oneArgument("KID"),
+		Example: "  platform key revoke 5Wm1_Zp8uF0cQ0rJx7bqk4q8XnX3s8mO1r2t3u4v5w6 --dry-run",
+		Args:    oneArgument("KID"),
 	}
+
 	wait, dryRun := waitFlag(cmd), dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
@@ -170,19 +191,23 @@ refuse those of a new one, for as long as it keeps the key set: an hour at most.
 			if err != nil {
 				return err
 			}
-			return a.await(ctx, o, report, *dryRun, *wait, func(schedule []signing.Key, at time.Time) (done bool, keys []signing.Key) {
-				if active := activeKey(schedule, key.Algorithm, at); active.KID != "" {
-					return true, []signing.Key{active}
-				}
-				return key.ActiveFrom.After(at), nil // it had not signed yet: nothing takes its place
-			})
+
+			return a.await(ctx, o, report, *dryRun,
+				*wait, func(schedule []signing.Key, at time.Time) (done bool, keys []signing.Key) {
+					if active := activeKey(schedule, key.Algorithm, at); active.KID != "" {
+						return true, []signing.Key{active}
+					}
+					return key.ActiveFrom.After(at), nil // it had not signed yet: nothing takes its place
+				})
 		})
 	}
+
 	return cmd
 }
 
 func waitFlag(cmd *cobra.Command) *time.Duration {
-	return cmd.Flags().Duration("wait", 15*time.Second, "how long to wait for the keys service to do its part; 0s: not at all")
+	return cmd.Flags().Duration("wait", 15*time.Second,
+		"how long to wait for the keys service to do its part; 0s: not at all")
 }
 
 // awaitEvery is how often the schedule is looked at meanwhile.
@@ -197,48 +222,60 @@ type keyReport struct {
 
 // await prints the report, waits until the schedule is as wanted, and prints the
 // keys concerned.
-func (a *app) await(ctx context.Context, o *operation, report *manifest.Report, dryRun bool, patience time.Duration, wanted wantedKeys) error {
+func (a *app) await(
+	ctx context.Context, o *operation, report *manifest.Report, dryRun bool, patience time.Duration, wanted wantedKeys,
+) error {
 	if dryRun {
 		return a.printReport(report, dryRun)
 	}
+
 	if a.output != "json" {
 		if err := a.printReport(report, dryRun); err != nil {
 			return err
 		}
 	}
+
 	result := keyReport{Report: report, Keys: []keyView{}}
 	var err error
 	if result.Done, result.Keys, err = o.awaitKeys(ctx, patience, wanted); err != nil {
 		return err
 	}
+
 	if a.output == "json" {
 		err = a.printJSON(result)
 	} else {
 		for _, k := range result.Keys {
-			fmt.Fprintf(a.streams.Out, "%s key %s is %s, signs from %s\n", k.Algorithm, k.KID, k.State, k.ActiveFrom.Format(time.RFC3339))
+			fmt.Fprintf(a.streams.Out, "%s key %s is %s, signs from %s\n", k.Algorithm, k.KID, k.State,
+				k.ActiveFrom.Format(time.RFC3339))
 		}
 	}
+
 	if err == nil && !result.Done && patience > 0 {
 		err = fmt.Errorf("that is recorded, but the keys service has not done its part within %s: it will when it runs, and `platform key list` shows it", patience)
 	}
+
 	return err
 }
 
-// wantedKeys tells whether a schedule is as it should become, and which keys that
+// wantedKeys reports whether a schedule is as it should become, and which keys that
 // concerns.
 type wantedKeys func(schedule []signing.Key, now time.Time) (done bool, keys []signing.Key)
 
 // awaitKeys looks at the schedule until it is as wanted or patience is at an end.
-func (o *operation) awaitKeys(ctx context.Context, patience time.Duration, wanted wantedKeys) (done bool, views []keyView, err error) {
+func (o *operation) awaitKeys(
+	ctx context.Context, patience time.Duration, wanted wantedKeys,
+) (done bool, views []keyView, err error) {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	tick := time.NewTicker(awaitEvery)
 	defer tick.Stop()
+
 	for {
 		schedule, err := keystore.New(o.db).Keys(ctx)
 		if err != nil {
 			return false, nil, err
 		}
+
 		now := o.deps.Now()
 		done, keys := wanted(schedule, now)
 		views = []keyView{}
@@ -247,9 +284,11 @@ func (o *operation) awaitKeys(ctx context.Context, patience time.Duration, wante
 				views = append(views, view)
 			}
 		}
+
 		if done || patience <= 0 {
 			return done, views, nil
 		}
+
 		select {
 		case <-ctx.Done():
 			return false, nil, ctx.Err()

@@ -49,6 +49,7 @@ func writeCrowd(t *testing.T, file string, n int) {
 	require.NoError(t, err)
 	w := bufio.NewWriter(f)
 	fmt.Fprintln(w, "tenants:\n  - {slug: acme, name: Acme}\nusers:")
+
 	for i := range n {
 		fmt.Fprintf(w, `  - email: person%d@acme.test
     name: Person %[1]d
@@ -60,6 +61,7 @@ func writeCrowd(t *testing.T, file string, n int) {
     claims: {locale: en-GB}
 `, i)
 	}
+
 	require.NoError(t, w.Flush())
 	require.NoError(t, f.Close())
 }

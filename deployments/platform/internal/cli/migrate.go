@@ -30,30 +30,38 @@ role: GRANT platform_token TO token_login.`,
 			if err := a.load(&cfg); err != nil {
 				return err
 			}
+
 			cfg.Database.URL = cfg.Database.DirectURL
 			cfg.Database.StatementTimeout = 0 // an index takes its time; a lock is waited for no longer than ever
+
 			if roles && cfg.Database.SQLite() {
 				return usageError{errors.New("--roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATABASE_URL")}
 			}
+
 			deps := a.deps()
 			db, err := openDatabase(cmd.Context(), cfg.Database, cfg.Signing.DataDir, deps)
 			if err != nil {
 				return err
 			}
+
 			defer func() { _ = db.Close() }()
 			from, to, err := database.Migrate(cmd.Context(), db, deps.Logger)
 			if err != nil {
 				return err
 			}
+
 			if roles {
 				if err := database.ApplyRoles(cmd.Context(), db); err != nil {
 					return err
 				}
 			}
+
 			return a.printMigrated(from, to, roles)
 		},
 	}
-	cmd.Flags().BoolVar(&roles, "roles", false, "also create the services' roles and give them their rights (PostgreSQL)")
+
+	cmd.Flags().BoolVar(&roles, "roles", false,
+		"also create the services' roles and give them their rights (PostgreSQL)")
 	return cmd
 }
 
@@ -61,13 +69,16 @@ func (a *app) printMigrated(from, to int64, roles bool) error {
 	if a.output == "json" {
 		return a.printJSON(map[string]any{"from": from, "to": to, "roles": roles})
 	}
+
 	if from == to {
 		fmt.Fprintf(a.streams.Out, "schema already at version %d\n", to)
 	} else {
 		fmt.Fprintf(a.streams.Out, "schema migrated from version %d to %d\n", from, to)
 	}
+
 	if roles {
 		fmt.Fprintln(a.streams.Out, "roles and rights are up to date")
 	}
+
 	return nil
 }

@@ -24,7 +24,12 @@ type operation struct {
 func (o *operation) reader() *sqlstore.Reader { return sqlstore.NewReader(o.db) }
 
 func (o *operation) desk(dryRun bool) admin.Desk {
-	return admin.Desk{DB: o.db, Now: o.deps.Now, Random: o.deps.Random, DryRun: dryRun}
+	return admin.Desk{
+		DB:     o.db,
+		Now:    o.deps.Now,
+		Random: o.deps.Random,
+		DryRun: dryRun,
+	}
 }
 
 // operate opens the database for f, when it has the schema of this version.
@@ -33,20 +38,26 @@ func (a *app) operate(ctx context.Context, f func(ctx context.Context, o *operat
 	if err := a.load(&cfg); err != nil {
 		return err
 	}
+
 	deps := a.deps()
 	db, err := openDatabase(ctx, cfg.Database, cfg.Signing.DataDir, deps)
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = db.Close() }()
+
 	if err := db.CheckSchema(ctx); err != nil {
 		return err
 	}
+
 	return f(ctx, &operation{cfg: cfg, db: db, deps: deps})
 }
 
 // change runs f at the operator's desk and prints what it changed.
-func (a *app) change(cmd *cobra.Command, dryRun bool, f func(ctx context.Context, desk admin.Desk) (*manifest.Report, error)) error {
+func (a *app) change(
+	cmd *cobra.Command, dryRun bool, f func(ctx context.Context, desk admin.Desk) (*manifest.Report, error),
+) error {
 	return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 		report, err := f(ctx, o.desk(dryRun))
 		if err != nil {
@@ -63,9 +74,14 @@ func dryRunFlag(cmd *cobra.Command) *bool {
 // group is a command that only has others below it.
 func (a *app) group(use, short, long, example string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: use, Short: short, Long: long, Example: example, Args: a.noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     use,
+		Short:   short,
+		Long:    long,
+		Example: example,
+		Args:    a.noArguments,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+
 	cmd.AddCommand(commands...)
 	return cmd
 }
@@ -74,14 +90,21 @@ func (a *app) group(use, short, long, example string, commands ...*cobra.Command
 func oneArgument(name string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 || args[0] == "" {
-			return usageError{fmt.Errorf("%s takes one %s, but was given %d arguments; see %[1]s --help", cmd.CommandPath(), name, len(args))}
+			return usageError{fmt.Errorf("%s takes one %s, but was given %d arguments; see %[1]s --help",
+				cmd.CommandPath(), name, len(args))}
 		}
 		return nil
 	}
 }
 
 // commandOf names the command that handles a kind of thing.
-var commandOf = map[string]string{"application": "app", "tenant": "tenant", "user": "user", "session": "session", "signing key": "key"}
+var commandOf = map[string]string{
+	"application": "app",
+	"tenant":      "tenant",
+	"user":        "user",
+	"session":     "session",
+	"signing key": "key",
+}
 
 // remedy adds what to do about it.
 func remedy(err error) error {
@@ -95,5 +118,6 @@ func remedy(err error) error {
 	case errors.As(err, &exists):
 		return fmt.Errorf("%w: `platform %s show` shows it, `platform apply` changes it", err, commandOf[exists.Kind])
 	}
+
 	return err
 }

@@ -38,6 +38,7 @@ func inEachOffice(t *testing.T, f func(t *testing.T, o office)) {
 		t.Cleanup(func() { _ = db.Close() })
 		f(t, office{d, db})
 	})
+
 	t.Run("postgres", func(t *testing.T) {
 		server := testkit.PostgresServer(t)
 		url := server.NewDatabase(t)
@@ -86,20 +87,25 @@ func TestTenantsAndPeopleAreMadeShownAndSwitchedOff(t *testing.T) {
 		require.Equal(t, []string{"acme"}, ada.Tenants)
 		require.True(t, ada.Enabled && ada.HasPassword)
 
-		require.Regexp(t, `^SLUG +NAME +ENABLED +DOMAINS +ID\nacme +Acme Corp +yes +acme.test +tnt_\S+\n$`, o.done("tenant", "list"))
+		require.Regexp(t, `^SLUG +NAME +ENABLED +DOMAINS +ID\nacme +Acme Corp +yes +acme.test +tnt_\S+\n$`,
+			o.done("tenant", "list"))
 		require.Regexp(t, `(?m)^name +Acme Corp$`, o.done("tenant", "show", "acme"))
-		require.Regexp(t, `^EMAIL +NAME +ENABLED +TENANTS +HAS PASSWORD +ID\nada@acme.test +Ada Lovelace +yes +acme +yes +usr_\S+\n$`, o.done("user", "list"))
+		require.Regexp(t,
+			`^EMAIL +NAME +ENABLED +TENANTS +HAS PASSWORD +ID\nada@acme.test +Ada Lovelace +yes +acme +yes +usr_\S+\n$`,
+			o.done("user", "list"))
 		require.Contains(t, o.done("user", "show", ada.ID), "ada@acme.test")
 		o.done("tenant", "create", "bolt", "--name", "Bolt")
 		require.NotContains(t, o.done("user", "list", "--tenant", "bolt"), "ada")
 		require.Contains(t, o.done("user", "list", "--tenant", "acme"), "ada")
 
-		require.Contains(t, o.done("user", "disable", "ada@acme.test", "--dry-run"), "1 changed, 0 unchanged: dry run, nothing was changed")
+		require.Contains(t, o.done("user", "disable", "ada@acme.test", "--dry-run"),
+			"1 changed, 0 unchanged: dry run, nothing was changed")
 		require.Regexp(t, `disabled +user +ada@acme.test`, o.done("user", "disable", "ada@acme.test"))
 		require.Contains(t, o.done("user", "disable", "ada@acme.test"), "0 changed, 1 unchanged")
 		require.Regexp(t, `(?m)^enabled +no$`, o.done("user", "show", "ada@acme.test"))
 		require.Equal(t, []string{
-			"operator.tenant_changed created ", "operator.user_changed created ", "operator.tenant_changed created ", "operator.user_changed disabled ",
+			"operator.tenant_changed created ", "operator.user_changed created ", "operator.tenant_changed created ",
+			"operator.user_changed disabled ",
 		}, o.trail(), "a rehearsal leaves no trace")
 		require.NotContains(t, o.done("audit"), "ada@acme.test")
 	})
@@ -109,13 +115,26 @@ func TestWhatIsThereOrMissingIsSaidWithTheRemedy(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
 		o.person()
+
 		for want, args := range map[string][]string{
-			"there is a tenant \"acme\" already: `platform tenant show` shows it, `platform apply` changes it": {"tenant", "create", "acme", "--name", "Other"},
-			"there is a user \"ada@acme.test\" already":                                                        {"user", "create", "ADA@ACME.TEST", "--no-password"},
-			"nothing was created:\n  --tenant: there is no active tenant \"bolt\"":                             {"user", "create", "bob@acme.test", "--tenant", "bolt", "--no-password"},
-			"nothing was created:\n  --domain: \"acme.test\" belongs to tenant \"acme\"":                       {"tenant", "create", "bolt", "--name", "Bolt", "--domain", "acme.test"},
-			"there is no tenant \"bolt\": `platform tenant list` shows those there are":                        {"tenant", "show", "bolt"},
-			"there is no user \"bob@acme.test\": `platform user list` shows those there are":                   {"user", "show", "bob@acme.test"},
+			"there is a tenant \"acme\" already: `platform tenant show` shows it, `platform apply` changes it": {
+				"tenant", "create", "acme", "--name", "Other",
+			},
+			"there is a user \"ada@acme.test\" already": {
+				"user", "create", "ADA@ACME.TEST", "--no-password",
+			},
+			"nothing was created:\n  --tenant: there is no active tenant \"bolt\"": {
+				"user", "create", "bob@acme.test", "--tenant", "bolt", "--no-password",
+			},
+			"nothing was created:\n  --domain: \"acme.test\" belongs to tenant \"acme\"": {
+				"tenant", "create", "bolt", "--name", "Bolt", "--domain", "acme.test",
+			},
+			"there is no tenant \"bolt\": `platform tenant list` shows those there are": {
+				"tenant", "show", "bolt",
+			},
+			"there is no user \"bob@acme.test\": `platform user list` shows those there are": {
+				"user", "show", "bob@acme.test",
+			},
 			"there is no user \"bob\"":                         {"user", "set-password", "bob"},
 			"there is no user \"eve\"":                         {"user", "disable", "eve"},
 			"there is no user \"e@x\"":                         {"audit", "--user", "e@x"},
@@ -123,10 +142,13 @@ func TestWhatIsThereOrMissingIsSaidWithTheRemedy(t *testing.T) {
 			"there is no application \"job\"":                  {"app", "rotate-secret", "job"},
 			"there is no application \"tv\"":                   {"app", "disable", "tv"},
 			"there is no application \"x\"":                    {"session", "list", "--app", "x"},
-			"there is no session \"ses_1\": `platform session list --all` shows those that are kept": {"session", "end", "ses_1"},
+			"there is no session \"ses_1\": `platform session list --all` shows those that are kept": {
+				"session", "end", "ses_1",
+			},
 		} {
 			require.Contains(t, o.failed(args...), want)
 		}
+
 		require.Len(t, o.trail(), 2)
 	})
 }
@@ -140,39 +162,73 @@ func TestWrongFlagsAreSaidByTheirNamesBeforeAnythingIsOpened(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 		return file
 	}
+
 	require.NoError(t, os.WriteFile(short, []byte("short\n"), 0o600))
+
 	for want, args := range map[string][]string{
-		"nothing was created:\n  CLIENT_ID: must be 1 to 128":           {"app", "create", "a b", "--name", "A", "--type", "SPA"},
-		"\n  --name: is required\n  --type: must be WEB":                {"app", "create", "a"},
-		"\n  --redirect-uri: ":                                          {"app", "create", "a", "--name", "A", "--type", "WEB", "--redirect-uri", "https://a.test/#x"},
-		"\n  --grant: a SPA application is public":                      {"app", "create", "a", "--name", "A", "--type", "SPA", "--grant", "client_credentials"},
-		"\n  --client-secret-file: has fewer than 32 characters":        {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--client-secret-file", short},
-		"\n  --jwks: must be a JWK Set of public keys":                  {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[{"kty":"OKP","crv":"Ed25519","d":"AA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`)},
-		"\n  --jwks: has no key to verify RS256":                        {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[]}`)},
-		"\n  --jwks: give jwks or jwks_uri, not both":                   {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[]}`), "--jwks-uri", "https://a.test/jwks"},
-		"\n  --jwks: a NATIVE application is public":                    {"app", "create", "a", "--name", "A", "--type", "NATIVE", "--jwks", named(`{"keys":[]}`)},
-		"is not a JSON document of at most 262144 bytes":                {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named("-----BEGIN PRIVATE KEY-----")},
-		"\n  --refresh-grace: must be between 0s and 1m":                {"app", "create", "a", "--name", "A", "--type", "SERVICE", "--refresh-grace", "2m"},
-		"\n  SLUG: must be 1 to 63":                                     {"tenant", "create", "Acme", "--name", "Acme"},
-		"\n  EMAIL: must be one e-mail address":                         {"user", "create", "ada"},
-		"platform app create takes one CLIENT_ID, but was given 0":      {"app", "create"},
-		"platform user show takes one EMAIL, but was given 2":           {"user", "show", "a", "b"},
-		"there are create, list, show: see platform tenant --help":      {"tenant", "remove"},
-		"--overlap must not be negative":                                {"app", "rotate-secret", "a", "--overlap", "-1s"},
-		"say which sessions to end: their ids, or --user EMAIL":         {"session", "end"},
-		"or --user EMAIL for all of a person":                           {"session", "end", "ses_1", "--user", "a@b"},
-		"--limit must be at least 1":                                    {"audit", "--limit", "0"},
-		"unknown flag: --password;":                                     {"user", "set-password", "a", "--password", "hunter2"},
-		"--no-password and --password-file exclude each other":          {"user", "create", "a@b.test", "--no-password", "--password-file", "x"},
-		"unknown flag: --client-secret; see platform app create --help": {"app", "create", "a", "--client-secret", "hunter2"},
-		"--limit must be at least 1\n":                                  {"session", "list", "--limit", "-1"},
+		"nothing was created:\n  CLIENT_ID: must be 1 to 128": {
+			"app", "create", "a b", "--name", "A", "--type", "SPA",
+		},
+		"\n  --name: is required\n  --type: must be WEB": {"app", "create", "a"},
+		"\n  --redirect-uri: ": {
+			"app", "create", "a", "--name", "A", "--type", "WEB", "--redirect-uri", "https://a.test/#x",
+		},
+		"\n  --grant: a SPA application is public": {
+			"app", "create", "a", "--name", "A", "--type", "SPA", "--grant", "client_credentials",
+		},
+		"\n  --client-secret-file: has fewer than 32 characters": {
+			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--client-secret-file", short,
+		},
+		"\n  --jwks: must be a JWK Set of public keys": {
+			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks",
+			named(`{"keys":[{"kty":"OKP","crv":"Ed25519","d":"AA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}`),
+		},
+		"\n  --jwks: has no key to verify RS256": {
+			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[]}`),
+		},
+		"\n  --jwks: give jwks or jwks_uri, not both": {
+			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named(`{"keys":[]}`),
+			"--jwks-uri", "https://a.test/jwks",
+		},
+		"\n  --jwks: a NATIVE application is public": {
+			"app", "create", "a", "--name", "A", "--type", "NATIVE", "--jwks", named(`{"keys":[]}`),
+		},
+		"is not a JSON document of at most 262144 bytes": {
+			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named("-----BEGIN PRIVATE KEY-----"),
+		},
+		"\n  --refresh-grace: must be between 0s and 1m": {
+			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--refresh-grace", "2m",
+		},
+		"\n  SLUG: must be 1 to 63":                                {"tenant", "create", "Acme", "--name", "Acme"},
+		"\n  EMAIL: must be one e-mail address":                    {"user", "create", "ada"},
+		"platform app create takes one CLIENT_ID, but was given 0": {"app", "create"},
+		"platform user show takes one EMAIL, but was given 2":      {"user", "show", "a", "b"},
+		"there are create, list, show: see platform tenant --help": {"tenant", "remove"},
+		"--overlap must not be negative": {
+			"app", "rotate-secret", "a", "--overlap", "-1s",
+		},
+		"say which sessions to end: their ids, or --user EMAIL": {"session", "end"},
+		"or --user EMAIL for all of a person":                   {"session", "end", "ses_1", "--user", "a@b"},
+		"--limit must be at least 1":                            {"audit", "--limit", "0"},
+		"unknown flag: --password;": {
+			"user", "set-password", "a", "--password", "hunter2",
+		},
+		"--no-password and --password-file exclude each other": {
+			"user", "create", "a@b.test", "--no-password", "--password-file", "x",
+		},
+		"unknown flag: --client-secret; see platform app create --help": {
+			"app", "create", "a", "--client-secret", "hunter2",
+		},
+		"--limit must be at least 1\n": {"session", "list", "--limit", "-1"},
 	} {
 		require.Contains(t, d.wrong(args...), want)
 	}
+
 	require.NoDirExists(t, d.data)
 	d = newDesk(t)
 	d.done("migrate")
-	require.Contains(t, d.wrong("audit", "--since", "yesterday"), `--since "yesterday" is neither a duration such as 24h nor a time such as`)
+	require.Contains(t, d.wrong("audit", "--since", "yesterday"),
+		`--since "yesterday" is neither a duration such as 24h nor a time such as`)
 }
 
 func TestAPasswordIsNeverOnTheCommandLine(t *testing.T) {
@@ -189,6 +245,7 @@ func TestAPasswordIsNeverOnTheCommandLine(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, ok)
 		}
+
 		requirePassword("correct horse")
 		o.in = "  from standard input \r\n"
 		require.Contains(t, o.done("user", "set-password", "ada@acme.test", "--dry-run"), "dry run")
@@ -202,14 +259,19 @@ func TestAPasswordIsNeverOnTheCommandLine(t *testing.T) {
 		require.Equal(t, "operator.user_changed updated password", o.trail("--limit", "1")[0])
 
 		for in, want := range map[string]string{
-			"": "the password is empty", "\n": "the password is empty", "two\nlines": "not one line of UTF-8", "\xff": "not one line of UTF-8",
+			"":                         "the password is empty",
+			"\n":                       "the password is empty",
+			"two\nlines":               "not one line of UTF-8",
+			"\xff":                     "not one line of UTF-8",
 			string(make([]byte, 2000)): "longer than 1024 bytes",
 		} {
 			o.in = in
 			require.Contains(t, o.wrong("user", "set-password", "ada@acme.test"), want)
 			require.Contains(t, o.wrong("user", "create", "bob@acme.test"), want)
 		}
-		require.Contains(t, o.failed("user", "set-password", "ada@acme.test", "--password-file", file+".gone"), "no such file")
+
+		require.Contains(t,
+			o.failed("user", "set-password", "ada@acme.test", "--password-file", file+".gone"), "no such file")
 		requirePassword("from a file")
 	})
 }
@@ -219,8 +281,10 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 		o.t = t
 		o.done("tenant", "create", "acme", "--name", "Acme")
 		create := []string{
-			"app", "create", "web", "--name", "Web", "--type", "WEB", "--grant", "authorization_code", "--grant", "token_exchange",
-			"--scope", "openid", "--redirect-uri", "https://web.test/cb", "--access-token-ttl", "15m", "--refresh-grace", "0s",
+			"app", "create", "web", "--name", "Web", "--type", "WEB", "--grant", "authorization_code",
+			"--grant", "token_exchange",
+			"--scope", "openid", "--redirect-uri", "https://web.test/cb", "--access-token-ttl",
+			"15m", "--refresh-grace", "0s",
 		}
 		require.NotContains(t, o.done(append(create, "--dry-run")...), "shown this once")
 		var report manifest.Report
@@ -229,10 +293,12 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 
 		file := filepath.Join(t.TempDir(), "secret")
 		require.NoError(t, os.WriteFile(file, []byte(secretFor), 0o600))
-		out := o.done("app", "create", "job", "--name", "Job", "--type", "SERVICE", "--tenant", "acme", "--grant", "client_credentials", "--client-secret-file", file)
+		out := o.done("app", "create", "job", "--name", "Job", "--type", "SERVICE", "--tenant", "acme", "--grant",
+			"client_credentials", "--client-secret-file", file)
 		require.NotContains(t, out, "shown this once")
 		require.Regexp(t, `^CLIENT ID +NAME +TYPE +TENANT +ENABLED +GRANTS\n`+
-			`job +Job +SERVICE +acme +yes +client_credentials\nweb +Web +WEB +yes +authorization_code token_exchange\n$`, o.done("app", "list"))
+			`job +Job +SERVICE +acme +yes +client_credentials\nweb +Web +WEB +yes +authorization_code token_exchange\n$`, o.done(
+			"app", "list"))
 		require.Regexp(t, `(?m)^access_token_ttl +15m0s$`, o.done("app", "show", "web"))
 		require.NotContains(t, o.done("app", "show", "web"), report.Secrets[0].Secret)
 		var web applicationView
@@ -244,17 +310,26 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 		require.Regexp(t, `disabled +application +web`, o.done("app", "disable", "web"))
 		require.Contains(t, o.done("app", "disable", "web"), "0 changed, 1 unchanged")
 		require.Regexp(t, `(?m)^enabled +no$`, o.done("app", "show", "web"))
-		require.Equal(t, []string{"operator.application_changed created ", "operator.application_changed disabled "}, o.trail("--app", "web"))
+		require.Equal(t,
+			[]string{"operator.application_changed created ", "operator.application_changed disabled "},
+			o.trail("--app", "web"))
 		require.Contains(t, o.failed("app", "create", "web", "--name", "Web", "--type", "SPA"), "already")
 
-		keyed := []string{"app", "create", "keyed", "--name", "Keyed", "--type", "SERVICE", "--grant", "client_credentials", "--jwks-uri"}
-		require.NotContains(t, o.done(append(keyed, "https://keyed.test/jwks")...), "shown this once", "a key takes the secret's place (RFC 7591 2)")
+		keyed := []string{
+			"app", "create", "keyed", "--name", "Keyed", "--type", "SERVICE", "--grant",
+			"client_credentials", "--jwks-uri",
+		}
+		require.NotContains(t, o.done(append(keyed, "https://keyed.test/jwks")...), "shown this once",
+			"a key takes the secret's place (RFC 7591 2)")
 		require.Regexp(t, `(?m)^jwks_uri +https://keyed.test/jwks$`, o.done("app", "show", "keyed"))
 
 		// The key of RFC 8037 appendix A.2.
 		const jwks = `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"one","use":"sig"}]}`
 		require.NoError(t, os.WriteFile(file, []byte(jwks), 0o600))
-		inline := []string{"app", "create", "inline", "--name", "Inline", "--type", "SERVICE", "--grant", "client_credentials", "--token-endpoint-audience", "--jwks", file}
+		inline := []string{
+			"app", "create", "inline", "--name", "Inline", "--type", "SERVICE", "--grant", "client_credentials",
+			"--token-endpoint-audience", "--jwks", file,
+		}
 		require.Contains(t, o.done(append(inline, "--dry-run")...), "dry run")
 		require.NotContains(t, o.done(inline...), "shown this once")
 		var kept applicationView
@@ -280,6 +355,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 			}
 			return ends
 		}
+
 		first := string(oauth.HashSecret(created.Secrets[0].Secret))
 		require.NotContains(t, o.done("app", "rotate-secret", "job", "--dry-run"), "shown this once")
 		require.Equal(t, map[string]time.Time{first: {}}, valid())
@@ -290,9 +366,11 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 		require.WithinDuration(t, time.Now().Add(24*time.Hour), valid()[first], patience)
 		require.Zero(t, valid()[second])
 
-		require.Regexp(t, `client secret of job, shown this once: \S{43}\n`, o.done("app", "rotate-secret", "job", "--overlap", "1h"))
+		require.Regexp(t, `client secret of job, shown this once: \S{43}\n`,
+			o.done("app", "rotate-secret", "job", "--overlap", "1h"))
 		require.Len(t, valid(), 3)
-		require.WithinDuration(t, time.Now().Add(time.Hour), valid()[first], patience, "an overlap is never made longer")
+		require.WithinDuration(t, time.Now().Add(time.Hour), valid()[first], patience,
+			"an overlap is never made longer")
 		require.WithinDuration(t, time.Now().Add(time.Hour), valid()[second], patience)
 
 		o.done("app", "rotate-secret", "job", "--overlap", "0s")
@@ -300,7 +378,8 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 		require.NotContains(t, valid(), second)
 		require.Contains(t, o.failed("app", "rotate-secret", "spa"), "it is public and keeps no secret")
 		require.Equal(t, []string{
-			"operator.application_changed created ", "operator.secret_rotated  ", "operator.secret_rotated  ", "operator.secret_rotated  ",
+			"operator.application_changed created ", "operator.secret_rotated  ", "operator.secret_rotated  ",
+			"operator.secret_rotated  ",
 		}, o.trail("--app", "job"))
 		require.Contains(t, o.done("audit", "--app", "job"), "app=job overlap=24h0m0s\n")
 	})
@@ -313,7 +392,9 @@ func (o office) signIn(id, userID, tenantID string) {
 	later := database.At(time.Now().Add(time.Hour))
 	o.exec(`
 INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, address, user_agent)
-VALUES ($1, $2, $3, $4, $5, '1', '["pwd"]', $5, $5, $6, '192.0.2.7', $7)`, id, []byte(id), userID, tenantID, now, later, "Mozilla\x1b[2J")
+VALUES ($1, $2, $3, $4, $5, '1', '["pwd"]', $5, $5, $6, '192.0.2.7', $7)`, id, []byte(id), userID, tenantID,
+		now, later, "Mozilla\x1b[2J")
+
 	for suffix, offline := range map[string]bool{"_online": false, "_offline": true} {
 		o.exec(`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
 VALUES ($1, 'web', $2, $3, $4, 'openid', $5, $6, $7)`, id+suffix, userID, tenantID, id, offline, now, later)
@@ -322,7 +403,9 @@ VALUES ($1, 'web', $2, $3, $4, 'openid', $5, $6, $7)`, id+suffix, userID, tenant
 
 func (o office) revoked() (ids []string) {
 	o.t.Helper()
-	require.NoError(o.t, o.db.Select(o.t.Context(), "test.revoked", &ids, `SELECT id FROM grants WHERE revoked_at IS NOT NULL ORDER BY id`))
+	require.NoError(o.t,
+		o.db.Select(o.t.Context(), "test.revoked", &ids,
+			`SELECT id FROM grants WHERE revoked_at IS NOT NULL ORDER BY id`))
 	return ids
 }
 
@@ -332,12 +415,16 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		ada := o.person()
 		var acme tenantView
 		o.json(&acme, "tenant", "show", "acme")
-		o.done("app", "create", "web", "--name", "Web", "--type", "WEB", "--backchannel-logout-uri", "https://web.test/out")
+		o.done("app", "create", "web", "--name", "Web", "--type", "WEB",
+			"--backchannel-logout-uri", "https://web.test/out")
 		o.done("app", "create", "other", "--name", "Other", "--type", "WEB")
+
 		for _, id := range []string{"ses_1", "ses_2", "ses_3", "ses_idle"} {
 			o.signIn(id, ada.ID, acme.ID)
 		}
-		o.exec(`UPDATE sessions SET last_seen_at = $1 WHERE id = 'ses_idle'`, database.At(time.Now().Add(-13*time.Hour)))
+
+		o.exec(`UPDATE sessions SET last_seen_at = $1 WHERE id = 'ses_idle'`,
+			database.At(time.Now().Add(-13*time.Hour)))
 		listed := func(args ...string) (ids []string) {
 			var views []sessionView
 			o.json(&views, append([]string{"session", "list"}, args...)...)
@@ -347,11 +434,13 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 			}
 			return ids
 		}
+
 		require.ElementsMatch(t, []string{"ses_1", "ses_2", "ses_3"}, listed())
 		require.Len(t, listed("--all", "--user", "ada@acme.test", "--tenant", "acme", "--app", "web"), 4)
 		require.Len(t, listed("--all", "--limit", "1"), 1)
 		require.Empty(t, listed("--app", "other"))
-		require.Regexp(t, `(?m)^ses_1 +ada@acme.test +acme .* 192.0.2.7 +Mozilla\x{FFFD}\[2J$`, o.done("session", "list"), "a browser's name steers no terminal")
+		require.Regexp(t, `(?m)^ses_1 +ada@acme.test +acme .* 192.0.2.7 +Mozilla\x{FFFD}\[2J$`,
+			o.done("session", "list"), "a browser's name steers no terminal")
 
 		require.Contains(t, o.done("session", "end", "ses_1", "--dry-run"), "dry run")
 		require.Empty(t, o.revoked())
@@ -370,7 +459,8 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		o.done("user", "set-password", ada.ID)
 		require.Len(t, listed(), 2)
 		require.Regexp(t, `ended +session +ses_2`, o.done("user", "disable", "ada@acme.test", "--dry-run"))
-		require.Contains(t, o.done("session", "end", "--user", "ada@acme.test"), "3 changed, 0 unchanged", "idle ones too")
+		require.Contains(t, o.done("session", "end", "--user", "ada@acme.test"),
+			"3 changed, 0 unchanged", "idle ones too")
 		require.Empty(t, listed())
 
 		o.signIn("ses_4", ada.ID, acme.ID)
@@ -379,7 +469,8 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		o.signIn("ses_5", ada.ID, acme.ID)
 		o.done("user", "disable", ada.ID)
 		require.Contains(t, o.revoked(), "ses_5_online")
-		require.Equal(t, []string{"operator.user_changed disabled ", "session.ended  "}, o.trail("--user", "ada@acme.test", "--limit", "2"))
+		require.Equal(t, []string{"operator.user_changed disabled ", "session.ended  "},
+			o.trail("--user", "ada@acme.test", "--limit", "2"))
 	})
 }
 
@@ -395,8 +486,10 @@ func TestApplyIsInTheTrail(t *testing.T) {
 		o.in = "tenants: [{slug: acme, name: Other, domains: [acme.test]}]\nusers: []\napplications: []"
 		o.done("apply", "-f", "-", "--prune=2")
 		require.Equal(t, []string{
-			"operator.tenant_changed created ", "operator.user_changed created ", "operator.application_changed created ",
-			"operator.tenant_changed updated name, domains", "operator.user_changed disabled ", "operator.application_changed disabled ",
+			"operator.tenant_changed created ", "operator.user_changed created ",
+			"operator.application_changed created ",
+			"operator.tenant_changed updated name, domains", "operator.user_changed disabled ",
+			"operator.application_changed disabled ",
 		}, o.trail())
 		require.Len(t, o.trail("--since", "1h"), 6)
 		require.Empty(t, o.trail("--since", time.Now().Add(time.Hour).Format(time.RFC3339)))

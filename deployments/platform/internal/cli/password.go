@@ -23,6 +23,7 @@ func (a *app) readPassword(ctx context.Context, file string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	secret = strings.TrimSuffix(strings.TrimSuffix(secret, "\n"), "\r")
 	switch {
 	case secret == "":
@@ -32,6 +33,7 @@ func (a *app) readPassword(ctx context.Context, file string) (string, error) {
 	case !utf8.ValidString(secret) || strings.ContainsAny(secret, "\x00\r\n"):
 		return "", usageError{errors.New("the password is not one line of UTF-8, so nobody could type it")}
 	}
+
 	return secret, nil
 }
 
@@ -47,10 +49,12 @@ func (a *app) rawPassword(ctx context.Context, file string) (string, error) {
 	} else if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return a.askPassword(ctx, int(f.Fd()))
 	}
+
 	content, err := io.ReadAll(io.LimitReader(in, password.MaxLength+3)) // a line end, and one byte too many
 	if err != nil {
 		return "", fmt.Errorf("the password cannot be read: %w", err)
 	}
+
 	return string(content), nil
 }
 
@@ -60,13 +64,16 @@ func (a *app) askPassword(ctx context.Context, terminal int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	second, err := a.ask(ctx, terminal, "Again: ")
 	if err != nil {
 		return "", err
 	}
+
 	if first != second {
 		return "", errors.New("the two passwords differ: nothing was changed")
 	}
+
 	return first, nil
 }
 
@@ -75,6 +82,7 @@ func (a *app) ask(ctx context.Context, terminal int, prompt string) (string, err
 	if err != nil {
 		return "", fmt.Errorf("the password cannot be asked for: %w", err)
 	}
+
 	type line struct {
 		text []byte
 		err  error
@@ -86,6 +94,7 @@ func (a *app) ask(ctx context.Context, terminal int, prompt string) (string, err
 		typed <- line{text, err}
 	}()
 	defer fmt.Fprintln(a.streams.Err)
+
 	select {
 	case l := <-typed:
 		return string(l.text), l.err

@@ -20,6 +20,7 @@ func printRows[T any](a *app, rows []T) error {
 		}
 		return a.printJSON(rows)
 	}
+
 	fields := reflect.VisibleFields(reflect.TypeFor[T]())
 	return table(a.streams.Out, func(line func(cells ...string)) {
 		var head []string
@@ -28,7 +29,9 @@ func printRows[T any](a *app, rows []T) error {
 				head = append(head, strings.ToUpper(strings.ReplaceAll(jsonName(f), "_", " ")))
 			}
 		}
+
 		line(head...)
+
 		for _, row := range rows {
 			var cells []string
 			for _, f := range fields {
@@ -36,6 +39,7 @@ func printRows[T any](a *app, rows []T) error {
 					cells = append(cells, cell(reflect.ValueOf(row).FieldByIndex(f.Index).Interface()))
 				}
 			}
+
 			line(cells...)
 		}
 	})
@@ -47,6 +51,7 @@ func (a *app) printRecord(record any) error {
 	if a.output == "json" {
 		return a.printJSON(record)
 	}
+
 	v := reflect.ValueOf(record)
 	return table(a.streams.Out, func(line func(cells ...string)) {
 		for _, f := range reflect.VisibleFields(v.Type()) {
@@ -86,16 +91,19 @@ func cell(v any) string {
 	case []string:
 		return printable(strings.Join(v, " "))
 	}
+
 	switch rv := reflect.ValueOf(v); {
 	case rv.Kind() == reflect.String:
 		return printable(rv.String())
 	case rv.Len() == 0: // lists and claims
 		return ""
 	}
+
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()
 	}
+
 	return printable(string(text))
 }
 

@@ -46,24 +46,30 @@ database.`,
 			if err != nil {
 				return err
 			}
+
 			found, err := probeUntil(cmd.Context(), options, f.wait)
 			if a.output == "json" {
 				return errors.Join(a.printJSON(found), err)
 			}
+
 			for _, finding := range found {
 				fmt.Fprintf(a.streams.Out, "ok  %-10s %s\n", finding.Step, finding.Detail)
 			}
+
 			return err
 		},
 	}
+
 	flags := cmd.Flags()
 	flags.StringVar(&f.publicURL, "public-url", "", "origin of the platform; PLATFORM_PUBLIC_URL when empty")
 	flags.StringVar(&f.clientID, "client-id", "", "application to ask for a token as; none is asked for when empty")
 	flags.StringVar(&f.secretFile, "client-secret-file", "", "file with that application's secret")
-	flags.StringVar(&f.resource, "resource", "", "resource that the token is for; the application's own audience when empty")
+	flags.StringVar(&f.resource, "resource", "",
+		"resource that the token is for; the application's own audience when empty")
 	flags.StringVar(&f.connectTo, "connect-to", "", "host:port to connect to instead of the public URL's")
 	flags.StringVar(&f.caFile, "ca-file", "", "PEM certificates of authorities to trust beside the system's")
 	flags.DurationVar(&f.wait, "wait", 0, "how long to try again while a step fails")
+
 	return cmd
 }
 
@@ -73,13 +79,22 @@ func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
 	if f.publicURL != "" {
 		overrides["PLATFORM_PUBLIC_URL"] = f.publicURL
 	}
+
 	if err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Overrides: overrides}); err != nil {
 		return probe.Options{}, err
 	}
+
 	if (f.clientID == "") != (f.secretFile == "") {
 		return probe.Options{}, usageError{errors.New("--client-id and --client-secret-file belong together: give both or none")}
 	}
-	o := probe.Options{Origin: cfg.Server.Origin(), Issuer: cfg.Server.Issuer(), ClientID: f.clientID, Resource: f.resource, Now: time.Now}
+
+	o := probe.Options{
+		Origin:   cfg.Server.Origin(),
+		Issuer:   cfg.Server.Issuer(),
+		ClientID: f.clientID,
+		Resource: f.resource,
+		Now:      time.Now,
+	}
 	if f.secretFile != "" {
 		secret, err := os.ReadFile(f.secretFile)
 		if err != nil {
@@ -87,10 +102,12 @@ func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
 		}
 		o.ClientSecret = strings.TrimSpace(string(secret))
 	}
+
 	transport, err := probeTransport(f)
 	if err != nil {
 		return probe.Options{}, err
 	}
+
 	o.Client = &http.Client{
 		Transport: transport, Timeout: probeTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -102,27 +119,36 @@ func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
 // the public URL's host.
 func probeTransport(f probeFlags) (*http.Transport, error) {
 	dialer := &net.Dialer{Timeout: probeTimeout}
-	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: dialer.DialContext, DisableKeepAlives: true}
+	transport := &http.Transport{
+		Proxy:             http.ProxyFromEnvironment,
+		DialContext:       dialer.DialContext,
+		DisableKeepAlives: true,
+	}
 	if f.connectTo != "" {
 		transport.Proxy = nil
 		transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, f.connectTo)
 		}
 	}
+
 	if f.caFile != "" {
 		pem, err := os.ReadFile(f.caFile)
 		if err != nil {
 			return nil, fmt.Errorf("the authorities cannot be read: %w", err)
 		}
+
 		roots, err := x509.SystemCertPool()
 		if err != nil {
 			roots = x509.NewCertPool()
 		}
+
 		if !roots.AppendCertsFromPEM(pem) {
 			return nil, fmt.Errorf("%s has no PEM certificate", f.caFile)
 		}
+
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	}
+
 	return transport, nil
 }
 
@@ -131,11 +157,13 @@ func probeTransport(f probeFlags) (*http.Transport, error) {
 func probeUntil(ctx context.Context, o probe.Options, wait time.Duration) ([]probe.Finding, error) {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+
 	for {
 		found, err := probe.Run(ctx, o)
 		if err == nil {
 			return found, nil
 		}
+
 		timer := time.NewTimer(probeAgain)
 		select {
 		case <-waiting.Done():

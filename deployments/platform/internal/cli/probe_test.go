@@ -27,8 +27,10 @@ func TestAProbeGoesTheWayOfAnApplication(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
+
 	secret := file("secret", "a-long-random-string-of-this-test\n")
-	running := d.up("--listen", addr, "--admin-listen", testkit.FreeAddr(t), "--public-url", "https://example.com", "--apply", file("platform.yaml", `
+	running := d.up("--listen", addr, "--admin-listen", testkit.FreeAddr(t), "--public-url", "https://example.com",
+		"--apply", file("platform.yaml", `
 applications:
   - client_id: smoke-test
     name: Smoke test
@@ -39,13 +41,19 @@ applications:
     scopes: ["api:read"]
     audiences: ["https://api.test"]
 `))
+
 	running.ready("is ready")
 	ingress := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr}))
 	t.Cleanup(ingress.Close)
-	authority := file("ca.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ingress.Certificate().Raw})))
-	way := []string{"probe", "--public-url", "https://example.com", "--ca-file", authority, "--connect-to", ingress.Listener.Addr().String()}
+	authority := file("ca.crt",
+		string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ingress.Certificate().Raw})))
+	way := []string{
+		"probe", "--public-url", "https://example.com", "--ca-file", authority, "--connect-to",
+		ingress.Listener.Addr().String(),
+	}
 	as := func(client string, more ...string) []string {
-		return append(append([]string(nil), way...), append([]string{"--client-id", client, "--client-secret-file", secret}, more...)...)
+		return append(append([]string(nil), way...),
+			append([]string{"--client-id", client, "--client-secret-file", secret}, more...)...)
 	}
 
 	require.Regexp(t, `^ok  discovery  issuer https://example\.com/api/v1/platform/oauth
@@ -55,8 +63,11 @@ $`, d.done(as("smoke-test", "--resource", "https://api.test")...))
 	require.NotContains(t, d.done(way...), "token", "without an application none is asked for")
 	require.Contains(t, d.failed(as("nobody")...), "401 Unauthorized")
 	require.Contains(t, d.failed(as("smoke-test", "--resource", "https://elsewhere.test")...), "invalid_target")
-	require.Contains(t, d.failed("probe", "--public-url", "https://example.com", "--connect-to", ingress.Listener.Addr().String()), "certificate")
-	require.Contains(t, d.failed("probe", "--public-url", "http://"+addr), "PLATFORM_PUBLIC_URL of the services is not this URL")
+	require.Contains(t,
+		d.failed("probe", "--public-url", "https://example.com", "--connect-to", ingress.Listener.Addr().String()),
+		"certificate")
+	require.Contains(t, d.failed("probe", "--public-url", "http://"+addr),
+		"PLATFORM_PUBLIC_URL of the services is not this URL")
 
 	require.Contains(t, d.wrong("probe", "--client-id", "smoke-test"), "belong together")
 	require.Contains(t, d.wrong("probe", "--public-url", "http://login.test"), "https")
@@ -78,7 +89,12 @@ func TestAProbeWaitsForWhatIsNotThereYet(t *testing.T) {
 
 func TestAProbeSaysWhereAnIngressSendsAPathAmiss(t *testing.T) {
 	t.Parallel()
-	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>")) }))
+	page := httptest.NewServer(http.HandlerFunc(func(
+		w http.ResponseWriter, _ *http.Request,
+	) {
+		_, _ = w.Write([]byte("<html>"))
+	}))
 	t.Cleanup(page.Close)
-	require.Contains(t, newDesk(t).failed("probe", "--public-url", page.URL), "does the ingress send this path to another service?")
+	require.Contains(t, newDesk(t).failed("probe", "--public-url", page.URL),
+		"does the ingress send this path to another service?")
 }

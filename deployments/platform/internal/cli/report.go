@@ -42,11 +42,13 @@ func (p *reportPrinter) batch(r *manifest.Report) {
 		}
 		p.line(c.Action, c.Kind, c.Name, c.Detail())
 	}
+
 	if p.a.output != "json" {
 		for _, s := range r.Secrets {
 			fmt.Fprintf(p.a.streams.Out, "client secret of %s, shown this once: %s\n", s.ClientID, s.Secret)
 		}
 	}
+
 	p.secrets = append(p.secrets, r.Secrets...)
 	p.conflicts = append(p.conflicts, r.Conflicts...)
 	p.unchanged += r.Unchanged
@@ -86,12 +88,15 @@ func (p *reportPrinter) finish(r *manifest.Report, done bool) error {
 	} else {
 		p.finishTable(r, done)
 	}
+
 	if p.err != nil {
 		return p.err
 	}
+
 	if done && len(p.conflicts) > 0 {
 		return conflictError{len(p.conflicts)}
 	}
+
 	return nil
 }
 
@@ -100,6 +105,7 @@ func (p *reportPrinter) finishJSON(r *manifest.Report, done bool) {
 	if p.changes > 0 {
 		head = "\n  ]"
 	}
+
 	fmt.Fprint(p.a.streams.Out, head)
 	members := []struct {
 		name  string
@@ -119,6 +125,7 @@ func (p *reportPrinter) finishJSON(r *manifest.Report, done bool) {
 		fmt.Fprintf(p.a.streams.Out, ",\n  %q: ", m.name)
 		p.encode(m.value)
 	}
+
 	fmt.Fprint(p.a.streams.Out, "\n}\n")
 }
 
@@ -126,9 +133,11 @@ func (p *reportPrinter) finishTable(r *manifest.Report, done bool) {
 	for _, c := range p.conflicts {
 		p.line("conflict", c.Kind, c.Name, c.Field+": "+c.Reason)
 	}
+
 	for _, warning := range r.Warnings {
 		fmt.Fprintln(p.a.streams.Out, "warning: "+printable(warning))
 	}
+
 	how := "applied"
 	switch {
 	case p.dryRun:
@@ -136,6 +145,7 @@ func (p *reportPrinter) finishTable(r *manifest.Report, done bool) {
 	case !done:
 		how = "stopped in the middle"
 	}
+
 	fmt.Fprintf(p.a.streams.Out, "%d changed, %d unchanged: %s\n", p.changes, p.unchanged, how)
 }
 

@@ -36,7 +36,9 @@ func TestTheTrailIsFollowed(t *testing.T) {
 func TestListsAreEmptyListsAsJSON(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
-		for _, command := range [][]string{{"app", "list"}, {"tenant", "list"}, {"user", "list"}, {"session", "list"}, {"audit"}} {
+		for _, command := range [][]string{
+			{"app", "list"}, {"tenant", "list"}, {"user", "list"}, {"session", "list"}, {"audit"},
+		} {
 			require.Equal(t, "[]\n", o.done(append(command, "-o", "json")...), command)
 		}
 	})
@@ -70,6 +72,7 @@ func tokenStatus(t *testing.T, addr, secret string) int {
 		t.Log(err)
 		return 0
 	}
+
 	_ = resp.Body.Close()
 	return resp.StatusCode
 }
@@ -84,6 +87,7 @@ func TestARunningPlatformNoticesWithinTheBound(t *testing.T) {
 		require.Eventually(t, func() bool { return tokenStatus(t, addr, secret) == want }, patience, time.Second,
 			"asked so seldom that it is not taken for guessing")
 	}
+
 	var created, rotated manifest.Report
 	d.json(&created, "app", "create", "job", "--name", "Job", "--type", "SERVICE", "--grant", "client_credentials")
 	first := created.Secrets[0].Secret

@@ -19,7 +19,9 @@ const readyPatience = time.Minute
 
 // serve runs the platform until ctx ends and says so once everything is ready.
 // It ends with an error when that does not come.
-func serve(ctx context.Context, opts servicekit.ServeOptions, waitReady func(context.Context) error, say func() error) error {
+func serve(
+	ctx context.Context, opts servicekit.ServeOptions, waitReady func(context.Context) error, say func() error,
+) error {
 	running, stop := context.WithCancelCause(ctx)
 	var saying sync.WaitGroup
 	opts.OnListening = func(net.Addr, net.Addr) {
@@ -35,13 +37,16 @@ func serve(ctx context.Context, opts servicekit.ServeOptions, waitReady func(con
 			}
 		})
 	}
+
 	err := servicekit.Serve(running, opts)
 	gaveUp := context.Cause(running)
 	stop(nil)
 	saying.Wait()
+
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
+
 	return gaveUp
 }
 
@@ -55,18 +60,27 @@ type notice struct {
 }
 
 func newNotice(p together.Config) notice {
-	return notice{Version: servicekit.Version(), URL: p.Server.Origin(), Issuer: p.Server.Issuer(), Data: where(p)}
+	return notice{
+		Version: servicekit.Version(),
+		URL:     p.Server.Origin(),
+		Issuer:  p.Server.Issuer(),
+		Data:    where(p),
+	}
 }
 
 func (a *app) printReady(n notice) error {
 	if a.output == "json" {
 		return a.printJSON(n)
 	}
+
 	var b strings.Builder
-	fmt.Fprintf(&b, "\nplatform %s is ready\n\n  URL       %s\n  issuer    %s\n  data      %s\n", n.Version, n.URL, n.Issuer, n.Data)
+	fmt.Fprintf(&b, "\nplatform %s is ready\n\n  URL       %s\n  issuer    %s\n  data      %s\n",
+		n.Version, n.URL, n.Issuer, n.Data)
+
 	if d := n.Demo; d != nil {
 		b.WriteString("\n" + d.String())
 	}
+
 	_, err := fmt.Fprintln(a.streams.Out, b.String())
 	return err
 }
@@ -77,6 +91,7 @@ func where(p together.Config) string {
 	if !p.Database.SQLite() {
 		return "PostgreSQL, and signing keys in " + keys
 	}
+
 	path := p.Database.SQLitePath(p.Signing.DataDir)
 	if filepath.Dir(path) == keys {
 		return keys + " (SQLite and signing keys)"

@@ -39,12 +39,14 @@ func (a *app) sessionList() *cobra.Command {
 	var all bool
 	var limit int
 	cmd := &cobra.Command{
-		Use: "list", Short: "List who is signed in",
-		Long: "List the sessions that still sign somebody in, the last used first. A row is kept for a while after its session ended: --all shows those too.",
+		Use:   "list",
+		Short: "List who is signed in",
+		Long:  "List the sessions that still sign somebody in, the last used first. A row is kept for a while after its session ended: --all shows those too.",
 		Example: "  platform session list --user ada@acme.test\n" +
 			"  platform session list --app billing-web --all --output json",
 		Args: a.noArguments,
 	}
+
 	cmd.Flags().StringVar(&user, "user", "", "of this person only, by e-mail address or id")
 	cmd.Flags().StringVar(&tenant, "tenant", "", "in this tenant only, by slug or id")
 	cmd.Flags().StringVar(&client, "app", "", "that gave this application tokens, by client id")
@@ -54,44 +56,63 @@ func (a *app) sessionList() *cobra.Command {
 		if err := checkLimit(limit); err != nil {
 			return err
 		}
+
 		return a.operate(cmd.Context(), func(ctx context.Context, o *operation) (err error) {
 			filter := sqlstore.Filter{ClientID: client, Limit: limit}
 			if filter.UserID, err = o.userID(ctx, user); err != nil {
 				return err
 			}
+
 			if filter.TenantID, err = o.tenantID(ctx, tenant); err != nil {
 				return err
 			}
+
 			if client != "" {
 				if _, err := admin.Application(ctx, o.reader(), client); err != nil {
 					return err
 				}
 			}
+
 			if !all {
 				filter.LiveAt = o.deps.Now()
 				filter.SeenAfter = filter.LiveAt.Add(-o.cfg.Sessions.Idle)
 			}
+
 			found, err := sqlstore.Find(ctx, o.db, filter)
 			if err != nil {
 				return err
 			}
+
 			views := make([]sessionView, len(found))
 			for i, s := range found {
 				views[i] = sessionView{
-					ID: s.ID, Email: s.Email, UserID: s.UserID, Tenant: s.Tenant, AuthTime: s.AuthTime, LastSeenAt: s.LastSeenAt,
-					ExpiresAt: s.ExpiresAt, EndedAt: s.EndedAt, ACR: s.ACR, AMR: s.AMR, Address: s.Address, UserAgent: s.UserAgent,
+					ID:         s.ID,
+					Email:      s.Email,
+					UserID:     s.UserID,
+					Tenant:     s.Tenant,
+					AuthTime:   s.AuthTime,
+					LastSeenAt: s.LastSeenAt,
+					ExpiresAt:  s.ExpiresAt,
+					EndedAt:    s.EndedAt,
+					ACR:        s.ACR,
+					AMR:        s.AMR,
+					Address:    s.Address,
+					UserAgent:  s.UserAgent,
 				}
 			}
+
 			return printRows(a, views)
 		})
 	}
+
 	return cmd
 }
 
 func (a *app) sessionEnd() *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
-		Use: "end SESSION… | --user EMAIL", Short: "End sessions",
+		Use:   "end SESSION… | --user EMAIL",
+		Short: "End sessions",
 		Long: `End the named sessions, or all of a person. It takes effect at once: the browser
 is signed out, the tokens that depend on the session are refused and not
 refreshed, and applications that asked to hear of logouts are told. What was
@@ -105,6 +126,7 @@ them until they expire.`,
 			return nil
 		},
 	}
+
 	cmd.Flags().StringVar(&user, "user", "", "end all sessions of this person, by e-mail address or id")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -115,5 +137,6 @@ them until they expire.`,
 			return desk.EndSessions(ctx, args...)
 		})
 	}
+
 	return cmd
 }

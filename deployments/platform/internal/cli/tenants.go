@@ -20,21 +20,26 @@ func (a *app) tenants() *cobra.Command {
 func (a *app) tenantCreate() *cobra.Command {
 	var f manifest.Tenant
 	cmd := &cobra.Command{
-		Use: "create SLUG", Short: "Create a tenant",
+		Use:     "create SLUG",
+		Short:   "Create a tenant",
 		Long:    "Create a tenant, by the rules of the declarative file. Services see it at once.",
-		Example: "  platform tenant create acme --name \"Acme Corp\" --domain acme.test", Args: oneArgument("SLUG"),
+		Example: "  platform tenant create acme --name \"Acme Corp\" --domain acme.test",
+		Args:    oneArgument("SLUG"),
 	}
+
 	fields := []field{
 		{"name", "name", &f.Name, "what people read"},
 		{"domains", "domain", &f.Domains, "e-mail domain whose people belong to it, verified to be its own"},
 		{"sso_only", "sso-only", &f.SSOOnly, "its people have no password here"},
 	}
+
 	bind(cmd, fields)
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f.Slug = args[0]
 		return a.create(cmd, manifest.File{Tenants: []manifest.Tenant{f}}, *dryRun, fields)
 	}
+
 	return cmd
 }
 
@@ -49,19 +54,30 @@ type tenantView struct {
 }
 
 func viewTenant(t sqlstore.TenantRecord) tenantView {
-	return tenantView{Slug: t.Slug, Name: t.Name, Enabled: t.Active, Domains: t.Domains, SSOOnly: t.SSOOnly, ID: t.ID}
+	return tenantView{
+		Slug:    t.Slug,
+		Name:    t.Name,
+		Enabled: t.Active,
+		Domains: t.Domains,
+		SSOOnly: t.SSOOnly,
+		ID:      t.ID,
+	}
 }
 
 func (a *app) tenantList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List tenants", Long: "List all tenants, disabled ones included.",
-		Example: "  platform tenant list", Args: a.noArguments,
+		Use:     "list",
+		Short:   "List tenants",
+		Long:    "List all tenants, disabled ones included.",
+		Example: "  platform tenant list",
+		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				tenants, err := o.reader().Tenants(ctx)
 				if err != nil {
 					return err
 				}
+
 				views := make([]tenantView, len(tenants))
 				for i, t := range tenants {
 					views[i] = viewTenant(t)
@@ -74,8 +90,11 @@ func (a *app) tenantList() *cobra.Command {
 
 func (a *app) tenantShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show SLUG", Short: "Show a tenant", Long: "Show a tenant, by its slug or its id.",
-		Example: "  platform tenant show acme", Args: oneArgument("SLUG"),
+		Use:     "show SLUG",
+		Short:   "Show a tenant",
+		Long:    "Show a tenant, by its slug or its id.",
+		Example: "  platform tenant show acme",
+		Args:    oneArgument("SLUG"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				tenant, err := admin.Tenant(ctx, o.reader(), args[0])

@@ -21,21 +21,25 @@ type encryptionConfig struct {
 
 func (a *app) userUnlock() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "unlock EMAIL", Short: "Forget a person's wrong passwords",
+		Use:   "unlock EMAIL",
+		Short: "Forget a person's wrong passwords",
 		Long: `Forget the wrong passwords that are counted of a person, at once: those of
 strangers, of each address and of the person's own browsers. They can try again
 without waiting. What an address did to other accounts stays counted.
 
 The counts are keyed with PLATFORM_ENCRYPTION_KEYS: the command needs the keys that
 the services run with, or the data folder of platform up.`,
-		Example: "  platform user unlock ada@acme.test", Args: oneArgument("EMAIL"),
+		Example: "  platform user unlock ada@acme.test",
+		Args:    oneArgument("EMAIL"),
 	}
+
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		secret, err := a.limitSecret()
 		if err != nil {
 			return err
 		}
+
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
 			return desk.UnlockUser(ctx, args[0], secret)
 		})

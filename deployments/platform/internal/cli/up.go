@@ -46,12 +46,17 @@ func (a *app) up() *cobra.Command {
 	for flag, of := range map[string][2]string{
 		"listen":       {"PLATFORM_LISTEN", "address of the public listener"},
 		"admin-listen": {"PLATFORM_ADMIN_LISTEN", "address of the admin listener: /livez, /readyz, /metrics"},
-		"public-url":   {"PLATFORM_PUBLIC_URL", "origin that the browser sees (default: the listener's, when that is a loopback address)"},
-		"data":         {"PLATFORM_DATA_DIR", "folder of the SQLite file, the keys and the demo's credentials"},
+		"public-url": {
+			"PLATFORM_PUBLIC_URL",
+			"origin that the browser sees (default: the listener's, when that is a loopback address)",
+		},
+		"data": {"PLATFORM_DATA_DIR", "folder of the SQLite file, the keys and the demo's credentials"},
 	} {
 		flags.values[of[0]] = cmd.Flags().String(flag, "", of[1])
 	}
-	cmd.Flags().BoolVar(&flags.demo, "demo", false, "load a demo set and serve a demo application at /demo (loopback only)")
+
+	cmd.Flags().BoolVar(&flags.demo, "demo", false,
+		"load a demo set and serve a demo application at /demo (loopback only)")
 	cmd.Flags().StringVar(&flags.file, "apply", "", "apply this declarative file before serving")
 	cmd.Flags().BoolVar(&flags.print, "print-config", false, "print the configuration, secrets masked, and exit")
 	return cmd
@@ -72,21 +77,27 @@ func (a *app) loadUp(flags upFlags) (upConfig, error) {
 			overrides[name] = *value
 		}
 	}
+
 	if origin, ok := loopbackOrigin(a.setting("PLATFORM_LISTEN", overrides)); ok {
 		defaults["PLATFORM_PUBLIC_URL"] = origin
 	}
+
 	var cfg upConfig
 	var err error
 	if cfg.encryption, err = a.encryptionKeys(defaults, overrides, rand.Reader); err != nil {
 		return cfg, err
 	}
+
 	err = servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults, Overrides: overrides})
 	if err != nil {
 		return cfg, err
 	}
-	if _, port, _ := net.SplitHostPort(cfg.Platform.Server.Listen); port == "0" && a.setting("PLATFORM_PUBLIC_URL", overrides) == "" {
+
+	if _, port, _ := net.SplitHostPort(cfg.Platform.Server.Listen); port == "0" &&
+		a.setting("PLATFORM_PUBLIC_URL", overrides) == "" {
 		return cfg, usageError{errors.New("PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a port, or set PLATFORM_PUBLIC_URL")}
 	}
+
 	return cfg, nil
 }
 
@@ -104,7 +115,7 @@ func (a *app) setting(name string, overrides map[string]string) string {
 // loopbackOrigin is the origin of a listener that this machine alone reaches.
 func loopbackOrigin(listen string) (string, bool) {
 	host, port, err := net.SplitHostPort(listen)
-	if err != nil || port == "0" || host != "localhost" && !net.ParseIP(host).IsLoopback() {
+	if err != nil || port == "0" || (host != "localhost" && !net.ParseIP(host).IsLoopback()) {
 		return "", false
 	}
 	return "http://" + net.JoinHostPort(host, port), true
@@ -117,29 +128,34 @@ func (a *app) runUp(ctx context.Context, flags upFlags) error {
 	if err != nil {
 		return err
 	}
+
 	if flags.print {
 		return a.printConfig(cfg)
 	}
+
 	if server := cfg.Platform.Server; flags.demo && !server.Loopback() {
 		return usageError{fmt.Errorf("--demo is for a loopback address, and PLATFORM_PUBLIC_URL is %s: leave one of them out", server.PublicURL)}
 	}
+
 	err = a.runPlatform(ctx, cfg, flags)
 	if ctx.Err() != nil && canceled(err) {
 		return nil
 	}
+
 	return err
 }
 
-// canceled tells whether an error is but the end of a context.
+// canceled reports whether an error is but the end of a context.
 func canceled(err error) bool {
 	var known *database.Error
-	return errors.Is(err, context.Canceled) || errors.As(err, &known) && known.Kind == database.KindCanceled
+	return errors.Is(err, context.Canceled) || (errors.As(err, &known) && known.Kind == database.KindCanceled)
 }
 
 func (a *app) printConfig(cfg upConfig) error {
 	if a.output != "json" {
 		return servicekit.PrintConfig(a.streams.Out, cfg)
 	}
+
 	values := map[string]string{}
 	for _, s := range servicekit.Settings(cfg) {
 		values[s.Name] = s.Value
@@ -152,12 +168,14 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	if err := cfg.encryption.keep(&cfg.Platform.Encryption); err != nil {
 		return err
 	}
+
 	p := cfg.Platform
 	logger := servicekit.NewLogger(a.streams.Err, cfg.Log)
 	telemetry, err := servicekit.NewTelemetry(ctx, "platform", a.environ)
 	if err != nil {
 		return err
 	}
+
 	telemetry.Install(logger)
 	defer telemetry.Flush(logger)
 
@@ -167,27 +185,34 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = keys.Close() }()
 	deps.Signing, deps.KeyMaker = keys.Backend, keys.Maker
 	deps.DB, err = openDatabase(ctx, p.Database, p.Signing.DataDir, deps)
 	if err != nil {
 		return err
 	}
+
 	defer func() { _ = deps.DB.Close() }()
+
 	if err := a.prepare(ctx, p, flags, deps); err != nil {
 		return err
 	}
+
 	watching, err := servicekit.WatchChanges(p.Database, &deps)
 	if err != nil {
 		return err
 	}
+
 	platform, err := together.New(p, deps)
 	if err != nil {
 		return err
 	}
+
 	if keys.Service != nil {
 		platform.Services[p.Signing.Backend] = keys.Service
 	}
+
 	platform.Services["changes"] = watching
 	ready := newNotice(p)
 	handler := platform.Handler
@@ -197,9 +222,14 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 			return err
 		}
 	}
+
 	return serve(ctx, servicekit.ServeOptions{
-		Server: p.Server, Handler: handler, Services: platform.Services, Logger: logger, Metrics: telemetry.Metrics,
-		Checks: map[string]servicekit.Check{"database": servicekit.DatabaseCheck(deps.DB)},
+		Server:   p.Server,
+		Handler:  handler,
+		Services: platform.Services,
+		Logger:   logger,
+		Metrics:  telemetry.Metrics,
+		Checks:   map[string]servicekit.Check{"database": servicekit.DatabaseCheck(deps.DB)},
 	}, platform.WaitReady, func() error { return a.printReady(ready) })
 }
 
@@ -214,18 +244,22 @@ func (a *app) prepare(ctx context.Context, p together.Config, flags upFlags, dep
 	} else if err := deps.DB.CheckSchema(ctx); err != nil {
 		return err
 	}
+
 	if flags.file == "" {
 		return nil
 	}
+
 	doc, err := a.parse(flags.file)
 	if err != nil {
 		return err
 	}
+
 	err = a.applyAndPrint(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
 	var conflicts conflictError
 	if errors.As(err, &conflicts) {
 		// They were printed. What a command has changed keeps no platform from starting.
 		return nil
 	}
+
 	return err
 }

@@ -39,7 +39,8 @@ func TestUpServesUntilItIsToldToStop(t *testing.T) {
 			u := d.up("--listen", addr, "--admin-listen", admin, "--apply", writeFile(t, seed))
 			block := u.ready("is ready")
 			require.Regexp(t, `created +tenant +acme`, block)
-			require.Contains(t, block, "\n  URL       http://"+addr+"\n  issuer    http://"+addr+"/api/v1/platform/oauth\n  data      ")
+			require.Contains(t, block,
+				"\n  URL       http://"+addr+"\n  issuer    http://"+addr+"/api/v1/platform/oauth\n  data      ")
 			require.Contains(t, block, d.data)
 
 			status, body := get(t, "http://"+addr+"/api/v1/platform/oauth/.well-known/openid-configuration")
@@ -83,7 +84,8 @@ func TestUpOnPostgreSQLAsksForMigrate(t *testing.T) {
 }
 
 func TestUpWithAFileThatIsWrongServesNothing(t *testing.T) {
-	require.Contains(t, newDesk(t).failed("up", "--apply", writeFile(t, "tenant: []")), "platform.yaml:1: tenant: there is no such key")
+	require.Contains(t, newDesk(t).failed("up", "--apply", writeFile(t, "tenant: []")),
+		"platform.yaml:1: tenant: there is no such key")
 }
 
 func TestAPortThatIsTakenFails(t *testing.T) {
@@ -100,8 +102,13 @@ func TestAPortThatIsTakenFails(t *testing.T) {
 func TestToldToStopBeforeItIsReadyIsNoFailure(t *testing.T) {
 	stopped, stop := context.WithCancelCause(t.Context())
 	stop(errors.New("terminated signal received")) // as signal.NotifyContext does
-	for _, environ := range [][]string{nil, {"PLATFORM_DATABASE_URL=" + testkit.PostgresServer(t).NewDatabase(t)}, {"PLATFORM_DATABASE_URL=postgres://nobody@127.0.0.1:1/x"}} {
-		o := newDesk(t, environ...).runIn(stopped, "up", "--demo", "--listen", testkit.FreeAddr(t), "--admin-listen", testkit.FreeAddr(t))
+	for _, environ := range [][]string{
+		nil,
+		{"PLATFORM_DATABASE_URL=" + testkit.PostgresServer(t).NewDatabase(t)},
+		{"PLATFORM_DATABASE_URL=postgres://nobody@127.0.0.1:1/x"},
+	} {
+		o := newDesk(t, environ...).runIn(stopped, "up", "--demo", "--listen", testkit.FreeAddr(t),
+			"--admin-listen", testkit.FreeAddr(t))
 		require.Equal(t, exitDone, o.code, o.err)
 		require.NotContains(t, o.out, "is ready")
 	}
@@ -111,7 +118,11 @@ func TestToldToStopBeforeItIsReadyIsNoFailure(t *testing.T) {
 func listening(t *testing.T) servicekit.ServeOptions {
 	t.Helper()
 	var cfg struct{ Server servicekit.Server }
-	require.NoError(t, servicekit.Load(&cfg, servicekit.LoadOptions{Environ: []string{"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0"}}))
+	require.NoError(t,
+		servicekit.Load(&cfg,
+			servicekit.LoadOptions{Environ: []string{
+				"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0",
+			}}))
 	return servicekit.ServeOptions{Server: cfg.Server, Handler: http.NotFoundHandler(), Logger: testkit.Logger(t)}
 }
 
@@ -125,11 +136,15 @@ func TestServe(t *testing.T) {
 		wait := func(ctx context.Context) error { stop(cause); return never(ctx) }
 		require.NoError(t, serve(ctx, listening(t), wait, func() error { return broken }))
 	})
+
 	t.Run("whose services do not become ready says why", func(t *testing.T) {
-		require.ErrorIs(t, serve(t.Context(), listening(t), func(context.Context) error { return failing }, nil), failing)
+		require.ErrorIs(t,
+			serve(t.Context(), listening(t), func(context.Context) error { return failing }, nil), failing)
 	})
 	t.Run("that cannot say that it is ready ends", func(t *testing.T) {
-		require.ErrorIs(t, serve(t.Context(), listening(t), func(context.Context) error { return nil }, func() error { return broken }), broken)
+		require.ErrorIs(t,
+			serve(t.Context(), listening(t), func(context.Context) error { return nil },
+				func() error { return broken }), broken)
 	})
 	t.Run("one of whose tasks fails while it waits says which", func(t *testing.T) {
 		opts := listening(t)
@@ -168,13 +183,15 @@ func TestTheDemosCredentialsAreKept(t *testing.T) {
 	require.Equal(t, exitDone, again.end(), again.err.String())
 
 	require.NoError(t, os.WriteFile(path, []byte(`{"password":"x"`), 0o600))
-	require.Contains(t, d.failed(append([]string{"up"}, args...)...), path+" is damaged: remove it and new ones are made")
+	require.Contains(t, d.failed(append([]string{"up"}, args...)...),
+		path+" is damaged: remove it and new ones are made")
 }
 
 // token uses the demo service's credentials.
 func token(t *testing.T, n notice) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.Issuer+"/token", strings.NewReader("grant_type=client_credentials"))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.Issuer+"/token",
+		strings.NewReader("grant_type=client_credentials"))
 	require.NoError(t, err)
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(n.Demo.ServiceClient, n.Demo.ServiceSecret)

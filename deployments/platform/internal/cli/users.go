@@ -26,7 +26,8 @@ func (a *app) userCreate() *cobra.Command {
 	var file string
 	var without bool
 	cmd := &cobra.Command{
-		Use: "create EMAIL", Short: "Create a person",
+		Use:   "create EMAIL",
+		Short: "Create a person",
 		Long: `Create a person, by the rules of the declarative file. The password is read from
 standard input (asked for, without echo, at a terminal) or from --password-file,
 never from the command line. Services see the person at once.`,
@@ -34,6 +35,7 @@ never from the command line. Services see the person at once.`,
 			"  platform user create ada@acme.test --tenant acme --password-file ada.secret",
 		Args: oneArgument("EMAIL"),
 	}
+
 	fields := []field{
 		{"name", "name", &f.Name, "full name"},
 		{"given_name", "given-name", &f.GivenName, "given name"},
@@ -41,23 +43,28 @@ never from the command line. Services see the person at once.`,
 		{"email_verified", "email-verified", &f.EmailVerified, "the address is known to be theirs"},
 		{"tenants", "tenant", &f.Tenants, "slug of a tenant they are a member of"},
 	}
+
 	bind(cmd, fields)
 	cmd.Flags().StringVar(&file, "password-file", "", passwordFileUsage)
 	cmd.Flags().BoolVar(&without, "no-password", false, "they cannot sign in by password until one is set")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		f.Email = args[0]
+
 		switch {
 		case !without:
 			f.Password, err = a.readPassword(cmd.Context(), file)
 		case file != "":
 			err = usageError{errors.New("--no-password and --password-file exclude each other: leave one out")}
 		}
+
 		if err != nil {
 			return err
 		}
+
 		return a.create(cmd, manifest.File{Users: []manifest.User{f}}, *dryRun, fields)
 	}
+
 	return cmd
 }
 
@@ -79,13 +86,23 @@ type userView struct {
 
 func viewUser(u sqlstore.UserRecord, slugs map[string]string) userView {
 	v := userView{
-		Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName,
-		Enabled: u.Active, Tenants: []string{}, HasPassword: u.PasswordHash != "", Claims: u.Claims, UpdatedAt: u.UpdatedAt, ID: u.ID,
-		LastLoginAt: u.LastLoginAt,
+		Email:         u.Email,
+		EmailVerified: u.EmailVerified,
+		Name:          u.Name,
+		GivenName:     u.GivenName,
+		FamilyName:    u.FamilyName,
+		Enabled:       u.Active,
+		Tenants:       []string{},
+		HasPassword:   u.PasswordHash != "",
+		Claims:        u.Claims,
+		UpdatedAt:     u.UpdatedAt,
+		ID:            u.ID,
+		LastLoginAt:   u.LastLoginAt,
 	}
 	for _, id := range u.TenantIDs {
 		v.Tenants = append(v.Tenants, slugs[id])
 	}
+
 	slices.Sort(v.Tenants)
 	return v
 }
@@ -93,9 +110,13 @@ func viewUser(u sqlstore.UserRecord, slugs map[string]string) userView {
 func (a *app) userList() *cobra.Command {
 	var tenant string
 	cmd := &cobra.Command{
-		Use: "list", Short: "List people", Long: "List all people, disabled ones included.",
-		Example: "  platform user list --tenant acme", Args: a.noArguments,
+		Use:     "list",
+		Short:   "List people",
+		Long:    "List all people, disabled ones included.",
+		Example: "  platform user list --tenant acme",
+		Args:    a.noArguments,
 	}
+
 	cmd.Flags().StringVar(&tenant, "tenant", "", "members of this tenant only, by slug or id")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
@@ -103,36 +124,45 @@ func (a *app) userList() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			only, err := o.tenantID(ctx, tenant)
 			if err != nil {
 				return err
 			}
+
 			people, err := o.reader().Users(ctx)
 			if err != nil {
 				return err
 			}
+
 			var views []userView
 			for _, u := range people {
 				if only == "" || slices.Contains(u.TenantIDs, only) {
 					views = append(views, viewUser(u, slugs))
 				}
 			}
+
 			return printRows(a, views)
 		})
 	}
+
 	return cmd
 }
 
 func (a *app) userShow() *cobra.Command {
 	return &cobra.Command{
-		Use: "show EMAIL", Short: "Show a person", Long: "Show a person, by their e-mail address or id.",
-		Example: "  platform user show ada@acme.test", Args: oneArgument("EMAIL"),
+		Use:     "show EMAIL",
+		Short:   "Show a person",
+		Long:    "Show a person, by their e-mail address or id.",
+		Example: "  platform user show ada@acme.test",
+		Args:    oneArgument("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				user, err := admin.User(ctx, o.reader(), args[0])
 				if err != nil {
 					return err
 				}
+
 				slugs, err := o.slugs(ctx)
 				if err != nil {
 					return err
@@ -147,7 +177,8 @@ func (a *app) userSetPassword() *cobra.Command {
 	var file string
 	var end bool
 	cmd := &cobra.Command{
-		Use: "set-password EMAIL", Short: "Set a person's password",
+		Use:   "set-password EMAIL",
+		Short: "Set a person's password",
 		Long: `Set a person's password. It is read from standard input (asked for, without echo,
 at a terminal) or from --password-file, never from the command line. It counts
 at once; the person stays signed in where they are, unless --end-sessions says
@@ -157,18 +188,22 @@ otherwise: it ends all of their access, with what applications and devices hold
 			"  platform user set-password ada@acme.test --password-file ada.secret --end-sessions",
 		Args: oneArgument("EMAIL"),
 	}
+
 	cmd.Flags().StringVar(&file, "password-file", "", passwordFileUsage)
-	cmd.Flags().BoolVar(&end, "end-sessions", false, "also end all of their access: sessions, and what applications and devices hold")
+	cmd.Flags().BoolVar(&end, "end-sessions", false,
+		"also end all of their access: sessions, and what applications and devices hold")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		secret, err := a.readPassword(cmd.Context(), file)
 		if err != nil {
 			return err
 		}
+
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
 			return desk.SetPassword(ctx, args[0], secret, end)
 		})
 	}
+
 	return cmd
 }
 
@@ -177,6 +212,7 @@ func (o *operation) tenantID(ctx context.Context, slugOrID string) (string, erro
 	if slugOrID == "" {
 		return "", nil
 	}
+
 	tenant, err := admin.Tenant(ctx, o.reader(), slugOrID)
 	if err != nil {
 		return "", err
@@ -189,6 +225,7 @@ func (o *operation) userID(ctx context.Context, emailOrID string) (string, error
 	if emailOrID == "" {
 		return "", nil
 	}
+
 	user, err := admin.User(ctx, o.reader(), emailOrID)
 	if err != nil {
 		return "", err

@@ -21,10 +21,18 @@ func (a *app) version() *cobra.Command {
 			if err != nil {
 				return err
 			}
+
 			if a.output == "json" {
-				return a.printJSON(map[string]any{"version": servicekit.Version(), "commit": servicekit.Commit(), "go": runtime.Version(), "schema": schema})
+				return a.printJSON(map[string]any{
+					"version": servicekit.Version(),
+					"commit":  servicekit.Commit(),
+					"go":      runtime.Version(),
+					"schema":  schema,
+				})
 			}
-			fmt.Fprintf(a.streams.Out, "version  %s\ncommit   %s\ngo       %s\nschema   %d\n", servicekit.Version(), servicekit.Commit(), runtime.Version(), schema)
+
+			fmt.Fprintf(a.streams.Out, "version  %s\ncommit   %s\ngo       %s\nschema   %d\n", servicekit.Version(),
+				servicekit.Commit(), runtime.Version(), schema)
 			return nil
 		},
 	}

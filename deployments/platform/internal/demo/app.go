@@ -79,6 +79,7 @@ func New(opts Options) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
+
 	a := &App{
 		host:    origin.Host,
 		opts:    opts,
@@ -93,6 +94,7 @@ func New(opts Options) (*App, error) {
 			return nil, err
 		}
 	}
+
 	return a, nil
 }
 
@@ -138,12 +140,15 @@ func (a *App) serveHome(w http.ResponseWriter, r *http.Request) {
 	if onThisMachine(r) {
 		password = a.opts.Credentials.Password
 	}
+
 	a.opts.UI.Render(w, r, http.StatusOK, a.home, webui.View{
 		Title: "Demo application",
 		Lead:  "An application like one of yours: it knows the platform's address, its own client id and secret, and nothing else.",
 		Data: map[string]any{
-			"Login": Path + "/login/" + WebClient, "Second": Path + "/login/" + SecondClient,
-			"Email": Email, "Password": password,
+			"Login":    Path + "/login/" + WebClient,
+			"Second":   Path + "/login/" + SecondClient,
+			"Email":    Email,
+			"Password": password,
 		},
 	}, webui.PageOptions{})
 }
@@ -155,11 +160,13 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+
 	config, _, err := a.config(r.Context(), client)
 	if err != nil {
 		a.fail(w, r, http.StatusServiceUnavailable, "The platform does not answer yet. Try again in a moment.", err)
 		return
 	}
+
 	state, err1 := oauth.NewSecret(a.opts.Random)
 	nonce, err2 := oauth.NewSecret(a.opts.Random)
 	browser, err3 := oauth.NewSecret(a.opts.Random)
@@ -167,14 +174,23 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusServiceUnavailable, "No randomness is to be had.", err)
 		return
 	}
+
 	if c, err := r.Cookie(beginCookie); err == nil && c.Value != "" {
 		browser = c.Value // of another sign-in that is on its way
 	}
+
 	verifier := oauth2.GenerateVerifier()
-	a.started.put(state, attempt{Browser: browser, ClientID: client, Nonce: nonce, Verifier: verifier})
+	a.started.put(state, attempt{
+		Browser:  browser,
+		ClientID: client,
+		Nonce:    nonce,
+		Verifier: verifier,
+	})
+
 	setCookie(w, beginCookie, browser)
 	//nolint:gosec // to the endpoint that the issuer's own metadata names
-	http.Redirect(w, r, config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
+	http.Redirect(w, r,
+		config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 
 // serveCallback redeems the code and redirects, so that a reload of what follows
@@ -191,14 +207,18 @@ func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, http.StatusBadRequest, "This answer does not name the platform as its issuer.", nil)
 		return
 	case query.Get("error") != "":
-		a.fail(w, r, http.StatusOK, strings.TrimSuffix("The platform answered "+query.Get("error")+": "+query.Get("error_description"), ": "), nil)
+		a.fail(w, r, http.StatusOK,
+			strings.TrimSuffix("The platform answered "+query.Get("error")+": "+query.Get("error_description"), ": "),
+			nil)
 		return
 	}
+
 	shown, err := a.redeem(r.Context(), begun, query.Get("code"))
 	if err != nil {
 		a.fail(w, r, http.StatusBadGateway, "The code could not be redeemed.", err)
 		return
 	}
+
 	a.signedIn(w, r, shown)
 }
 
@@ -209,6 +229,7 @@ func (a *App) signedIn(w http.ResponseWriter, r *http.Request, shown result) {
 		a.fail(w, r, http.StatusServiceUnavailable, "No randomness is to be had.", err)
 		return
 	}
+
 	a.forget(r)
 	a.shown.put(session, shown)
 	setCookie(w, sessionCookie, session)
@@ -248,6 +269,7 @@ func setCookie(w http.ResponseWriter, name, value string) {
 	if value == "" {
 		cookie.MaxAge = -1
 	}
+
 	http.SetCookie(w, cookie)
 }
 
@@ -257,19 +279,24 @@ func (a *App) serveTokens(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, Path, http.StatusSeeOther)
 		return
 	}
+
 	shown, ok := a.shown.get(cookie.Value)
 	if !ok {
 		http.Redirect(w, r, Path, http.StatusSeeOther)
 		return
 	}
+
 	other := Path + "/login/" + SecondClient
 	if shown.ClientID == SecondClient {
 		other = Path + "/login/" + WebClient
 	}
+
 	a.opts.UI.Render(w, r, http.StatusOK, a.tokens, webui.View{
-		Title: "Signed in", Heading: "Signed in to " + shown.ClientID, Wide: true,
-		Lead: "What the platform gave this application, decoded. The ID token's signature was checked with the keys that the platform publishes.",
-		Data: map[string]any{"Result": shown, "Other": other, "Home": Path, "Logout": logoutPath},
+		Title:   "Signed in",
+		Heading: "Signed in to " + shown.ClientID,
+		Wide:    true,
+		Lead:    "What the platform gave this application, decoded. The ID token's signature was checked with the keys that the platform publishes.",
+		Data:    map[string]any{"Result": shown, "Other": other, "Home": Path, "Logout": logoutPath},
 	}, webui.PageOptions{LeadsAway: true})
 }
 
@@ -277,7 +304,8 @@ func (a *App) fail(w http.ResponseWriter, r *http.Request, status int, message s
 	if cause != nil {
 		a.opts.Logger.WarnContext(r.Context(), "demo sign-in failed", "cause", cause)
 	}
-	a.opts.UI.Render(w, r, status, a.failed, webui.View{Title: "Not signed in", Lead: message, Data: Path}, webui.PageOptions{})
+	a.opts.UI.Render(w, r, status, a.failed,
+		webui.View{Title: "Not signed in", Lead: message, Data: Path}, webui.PageOptions{})
 }
 
 // config discovers the provider at the first sign-in: at New the platform does
@@ -285,6 +313,7 @@ func (a *App) fail(w http.ResponseWriter, r *http.Request, status int, message s
 func (a *App) config(ctx context.Context, client string) (*oauth2.Config, *oidc.Provider, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+
 	if a.provider == nil {
 		// The provider keeps this context for its key fetches.
 		provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), a.client), a.opts.Issuer)
@@ -293,10 +322,13 @@ func (a *App) config(ctx context.Context, client string) (*oauth2.Config, *oidc.
 		}
 		a.provider = provider
 	}
+
 	return &oauth2.Config{
-		ClientID: client, ClientSecret: a.secrets[client], Endpoint: a.provider.Endpoint(),
-		RedirectURL: a.opts.Origin + callbackPath,
-		Scopes:      []string{oidc.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail},
+		ClientID:     client,
+		ClientSecret: a.secrets[client],
+		Endpoint:     a.provider.Endpoint(),
+		RedirectURL:  a.opts.Origin + callbackPath,
+		Scopes:       []string{oidc.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail},
 	}, a.provider, nil
 }
 
@@ -310,5 +342,8 @@ func (a *App) endSession(provider *oidc.Provider, client string) string {
 	if provider.Claims(&metadata) != nil || metadata.EndSession == "" {
 		return ""
 	}
-	return metadata.EndSession + "?" + url.Values{"client_id": {client}, "post_logout_redirect_uri": {a.opts.Origin + Path}}.Encode()
+	return metadata.EndSession + "?" + url.Values{
+		"client_id":                {client},
+		"post_logout_redirect_uri": {a.opts.Origin + Path},
+	}.Encode()
 }

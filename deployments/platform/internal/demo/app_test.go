@@ -23,15 +23,20 @@ func newIssuer(t *testing.T) string {
 	t.Cleanup(server.Close)
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(map[string]string{
-			"issuer": server.URL, "authorization_endpoint": server.URL + "/authorize", "token_endpoint": server.URL + "/token",
-			"jwks_uri": server.URL + "/jwks", "userinfo_endpoint": server.URL + "/userinfo",
+			"issuer":                 server.URL,
+			"authorization_endpoint": server.URL + "/authorize",
+			"token_endpoint":         server.URL + "/token",
+			"jwks_uri":               server.URL + "/jwks",
+			"userinfo_endpoint":      server.URL + "/userinfo",
 		})
 	})
+
 	mux.HandleFunc("POST /token", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte(`{"error":"invalid_grant"}`))
 	})
+
 	return server.URL
 }
 
@@ -49,11 +54,22 @@ func newDemo(t *testing.T, issuer string) (*App, *browser) {
 	ui, err := webui.New()
 	require.NoError(t, err)
 	app, err := New(Options{
-		Origin: "http://127.0.0.1:8080", Issuer: issuer, UI: ui, Logger: testkit.Logger(t), Random: rand.Reader,
-		Now:         testkit.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)).Now,
-		Credentials: Credentials{Password: "p", WebSecret: "w", SecondSecret: "s", ServiceSecret: "x"},
+		Origin: "http://127.0.0.1:8080",
+		Issuer: issuer,
+		UI:     ui,
+		Logger: testkit.Logger(t),
+		Random: rand.Reader,
+		Now:    testkit.NewClock(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)).Now,
+		Credentials: Credentials{
+			Password:      "p",
+			WebSecret:     "w",
+			SecondSecret:  "s",
+			ServiceSecret: "x",
+		},
 	})
+
 	require.NoError(t, err)
+
 	return app, &browser{t: t, handler: app.Handler()}
 }
 
@@ -66,16 +82,20 @@ func (b *browser) do(method, target string) *httptest.ResponseRecorder {
 	b.t.Helper()
 	r := httptest.NewRequest(method, target, http.NoBody)
 	r.Host, r.RemoteAddr = "127.0.0.1:8080", "127.0.0.1:4711"
+
 	for _, c := range []*http.Cookie{b.cookie, b.session} {
 		if c != nil {
 			r.AddCookie(c)
 		}
 	}
+
 	if b.change != nil {
 		b.change(r)
 	}
+
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
+
 	for _, c := range w.Result().Cookies() {
 		if c.Name == sessionCookie {
 			b.session = c
@@ -83,6 +103,7 @@ func (b *browser) do(method, target string) *httptest.ResponseRecorder {
 		}
 		b.cookie = c
 	}
+
 	return w
 }
 
@@ -114,10 +135,12 @@ func TestASignInBeginsWithEverythingThatProtectsIt(t *testing.T) {
 	second := b.login(SecondClient)
 	require.Equal(t, kept, b.cookie.Value, "a browser keeps its cookie")
 	require.Equal(t, SecondClient, second.Get("client_id"))
+
 	for _, name := range []string{"state", "nonce", "code_challenge"} {
 		require.NotEmpty(t, first.Get(name))
 		require.NotEqual(t, first.Get(name), second.Get(name), name)
 	}
+
 	b.cookie.Value = ""
 	b.login(WebClient)
 	require.NotEmpty(t, b.cookie.Value, "an empty cookie binds to nothing")
@@ -130,16 +153,41 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 		status int
 		want   string
 	}{
-		"an unknown state":               {func(_ *browser, p map[string]string) { p["state"] = "other" }, http.StatusBadRequest, notHere},
-		"no state":                       {func(_ *browser, p map[string]string) { delete(p, "state") }, http.StatusBadRequest, notHere},
-		"another browser":                {func(b *browser, _ map[string]string) { b.cookie.Value = "other" }, http.StatusBadRequest, notHere},
-		"a browser without a cookie":     {func(b *browser, _ map[string]string) { b.cookie = nil }, http.StatusBadRequest, notHere},
-		"another issuer (RFC 9207 2.4)":  {func(_ *browser, p map[string]string) { p["iss"] = "https://evil.test" }, http.StatusBadRequest, "does not name the platform"},
-		"no issuer (RFC 9207 2.4)":       {func(_ *browser, p map[string]string) { delete(p, "iss") }, http.StatusBadRequest, "does not name the platform"},
-		"an error of another issuer":     {func(_ *browser, p map[string]string) { p["iss"], p["error"] = "https://evil.test", "<b>" }, http.StatusBadRequest, "does not name the platform"},
-		"an error":                       {func(_ *browser, p map[string]string) { p["error"] = "access_denied" }, http.StatusOK, "The platform answered access_denied<"},
-		"an error with a description":    {func(_ *browser, p map[string]string) { p["error"], p["error_description"] = "x", "<b>no</b>" }, http.StatusOK, "x: &lt;b&gt;no&lt;/b&gt;"},
-		"a code that cannot be redeemed": {func(*browser, map[string]string) {}, http.StatusBadGateway, "The code could not be redeemed."},
+		"an unknown state": {
+			func(_ *browser, p map[string]string) { p["state"] = "other" }, http.StatusBadRequest, notHere,
+		},
+		"no state": {
+			func(_ *browser, p map[string]string) { delete(p, "state") }, http.StatusBadRequest, notHere,
+		},
+		"another browser": {
+			func(b *browser, _ map[string]string) { b.cookie.Value = "other" }, http.StatusBadRequest, notHere,
+		},
+		"a browser without a cookie": {
+			func(b *browser, _ map[string]string) { b.cookie = nil }, http.StatusBadRequest, notHere,
+		},
+		"another issuer (RFC 9207 2.4)": {
+			func(_ *browser, p map[string]string) { p["iss"] = "https://evil.test" }, http.StatusBadRequest,
+			"does not name the platform",
+		},
+		"no issuer (RFC 9207 2.4)": {
+			func(_ *browser, p map[string]string) { delete(p, "iss") }, http.StatusBadRequest,
+			"does not name the platform",
+		},
+		"an error of another issuer": {
+			func(_ *browser, p map[string]string) { p["iss"], p["error"] = "https://evil.test", "<b>" },
+			http.StatusBadRequest, "does not name the platform",
+		},
+		"an error": {
+			func(_ *browser, p map[string]string) { p["error"] = "access_denied" }, http.StatusOK,
+			"The platform answered access_denied<",
+		},
+		"an error with a description": {
+			func(_ *browser, p map[string]string) { p["error"], p["error_description"] = "x", "<b>no</b>" },
+			http.StatusOK, "x: &lt;b&gt;no&lt;/b&gt;",
+		},
+		"a code that cannot be redeemed": {
+			func(*browser, map[string]string) {}, http.StatusBadGateway, "The code could not be redeemed.",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			issuer := newIssuer(t)
@@ -161,7 +209,10 @@ func TestWhatIsNotThere(t *testing.T) {
 	_, b := newDemo(t, newIssuer(t))
 	require.Equal(t, http.StatusNotFound, b.get("/demo/login/demo-service").Code, "only the applications with people")
 	require.Equal(t, http.StatusNotFound, b.get("/demo/other").Code)
-	for name, cookie := range map[string]*http.Cookie{"no cookie": nil, "an unknown cookie": {Name: sessionCookie, Value: "x"}} {
+	for name, cookie := range map[string]*http.Cookie{
+		"no cookie":         nil,
+		"an unknown cookie": {Name: sessionCookie, Value: "x"},
+	} {
 		b.session = cookie
 		w := b.get("/demo/tokens")
 		require.Equal(t, http.StatusSeeOther, w.Code, name)

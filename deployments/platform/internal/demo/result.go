@@ -40,36 +40,46 @@ func (a *App) redeem(ctx context.Context, begun attempt, code string) (result, e
 	if err != nil {
 		return result{}, err
 	}
+
 	ctx = oidc.ClientContext(ctx, a.client)
 	tokens, err := config.Exchange(ctx, code, oauth2.VerifierOption(begun.Verifier))
 	if err != nil {
 		return result{}, fmt.Errorf("exchange the code: %w", err)
 	}
+
 	raw, _ := tokens.Extra("id_token").(string)
 	id, err := provider.Verifier(&oidc.Config{ClientID: begun.ClientID}).Verify(ctx, raw)
 	if err != nil {
 		return result{}, fmt.Errorf("verify the ID token: %w", err)
 	}
+
 	if id.Nonce != begun.Nonce {
 		return result{}, errors.New("the ID token has another sign-in's nonce")
 	}
+
 	if err := id.VerifyAccessToken(tokens.AccessToken); err != nil {
 		return result{}, fmt.Errorf("verify at_hash: %w", err)
 	}
+
 	info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
 	if err != nil {
 		return result{}, fmt.Errorf("ask userinfo: %w", err)
 	}
+
 	if info.Subject != id.Subject {
 		return result{}, errors.New("userinfo speaks of somebody else than the ID token")
 	}
+
 	var claims json.RawMessage
 	if err := info.Claims(&claims); err != nil {
 		return result{}, err
 	}
+
 	scope, _ := tokens.Extra("scope").(string)
 	return result{
-		ClientID: begun.ClientID, Expires: tokens.Expiry, Scope: scope,
+		ClientID:  begun.ClientID,
+		Expires:   tokens.Expiry,
+		Scope:     scope,
 		Tokens:    []token{decode("ID token", raw), decode("Access token", tokens.AccessToken)},
 		UserInfo:  indent(claims),
 		logoutURL: a.endSession(provider, begun.ClientID),
@@ -132,6 +142,7 @@ func (s *store[V]) put(key string, value V) {
 			}
 		}
 	}
+
 	s.all[key] = kept[V]{value, now.Add(storeTime)}
 }
 

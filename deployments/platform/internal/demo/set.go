@@ -44,9 +44,11 @@ func LoadCredentials(dir string, random io.Reader) (Credentials, error) {
 	}
 
 	var c Credentials
-	if err := json.Unmarshal(data, &c); err != nil || c.Password == "" || c.WebSecret == "" || c.SecondSecret == "" || c.ServiceSecret == "" {
+	if err := json.Unmarshal(data, &c); err != nil || c.Password == "" || c.WebSecret == "" || c.SecondSecret == "" ||
+		c.ServiceSecret == "" {
 		return Credentials{}, fmt.Errorf("demo credentials: %s is damaged: remove it and new ones are made", path)
 	}
+
 	return c, nil
 }
 
@@ -61,12 +63,14 @@ func makeCredentials(path string, random io.Reader) ([]byte, error) {
 		}
 		*field = secret
 	}
+
 	// Typed by hand: 16 characters of base64url are 96 bits.
 	c.Password = c.Password[:16]
 	data, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // this file is what keeps them
 	if err != nil {
 		return nil, err
 	}
+
 	return firststart.Keep(path, append(data, '\n'))
 }
 
@@ -76,27 +80,50 @@ func Set(origin string, c Credentials) manifest.File {
 	scopes := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}
 	application := func(id, name, secret string, firstParty bool) manifest.Application {
 		return manifest.Application{
-			ClientID: id, Name: name, Type: "WEB", ScopeLevel: "GLOBAL", ClientSecret: secret, FirstParty: firstParty,
-			RedirectURIs: callback, PostLogoutRedirectURIs: []string{origin + Path},
-			Grants: []string{"authorization_code"}, Scopes: scopes,
+			ClientID:               id,
+			Name:                   name,
+			Type:                   "WEB",
+			ScopeLevel:             "GLOBAL",
+			ClientSecret:           secret,
+			FirstParty:             firstParty,
+			RedirectURIs:           callback,
+			PostLogoutRedirectURIs: []string{origin + Path},
+			Grants:                 []string{"authorization_code"},
+			Scopes:                 scopes,
 		}
 	}
+
 	return manifest.File{
 		Tenants: []manifest.Tenant{{Slug: "acme", Name: "Acme Corp", Domains: []string{"acme.test"}}},
 		Users: []manifest.User{{
-			Email: Email, EmailVerified: true, Name: "Ada Lovelace", GivenName: "Ada", FamilyName: "Lovelace",
-			Password: c.Password, Tenants: []string{"acme"}, Claims: map[string]any{"locale": "en-GB"},
+			Email:         Email,
+			EmailVerified: true,
+			Name:          "Ada Lovelace",
+			GivenName:     "Ada",
+			FamilyName:    "Lovelace",
+			Password:      c.Password,
+			Tenants:       []string{"acme"},
+			Claims:        map[string]any{"locale": "en-GB"},
 		}},
 		Applications: []manifest.Application{
 			application(WebClient, "Demo", c.WebSecret, false),
 			application(SecondClient, "Second demo", c.SecondSecret, true),
 			{
-				ClientID: ServiceClient, Name: "Demo service", Type: "SERVICE", ScopeLevel: "GLOBAL", ClientSecret: c.ServiceSecret,
-				Grants: []string{"client_credentials"}, Scopes: []string{"api:read", "api:write"},
+				ClientID:     ServiceClient,
+				Name:         "Demo service",
+				Type:         "SERVICE",
+				ScopeLevel:   "GLOBAL",
+				ClientSecret: c.ServiceSecret,
+				Grants:       []string{"client_credentials"},
+				Scopes:       []string{"api:read", "api:write"},
 			},
 			{
-				ClientID: DeviceClient, Name: "Demo device", Type: "NATIVE", ScopeLevel: "GLOBAL",
-				Grants: []string{"device_code"}, Scopes: scopes,
+				ClientID:   DeviceClient,
+				Name:       "Demo device",
+				Type:       "NATIVE",
+				ScopeLevel: "GLOBAL",
+				Grants:     []string{"device_code"},
+				Scopes:     scopes,
 			},
 		},
 	}

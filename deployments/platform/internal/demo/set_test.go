@@ -29,7 +29,10 @@ func TestCredentialsAreMadeOnceAndKeptFromOthers(t *testing.T) {
 
 func TestDamagedCredentialsSayWhatToDo(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty": "", "cut off": `{"password":`, "no object": "[]", "a secret is missing": `{"password":"a","web_secret":"b","second_secret":"c"}`,
+		"empty":               "",
+		"cut off":             `{"password":`,
+		"no object":           "[]",
+		"a secret is missing": `{"password":"a","web_secret":"b","second_secret":"c"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "demo.json")
@@ -38,6 +41,7 @@ func TestDamagedCredentialsSayWhatToDo(t *testing.T) {
 			require.EqualError(t, err, "demo credentials: "+path+" is damaged: remove it and new ones are made")
 		})
 	}
+
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	_, err := LoadCredentials(filepath.Join(file, "gone"), rand.Reader)

@@ -49,6 +49,7 @@ func TestTheStoreIsBoundedAndAlwaysTakesTheNewest(t *testing.T) {
 	for i := range storeSize {
 		s.put(strconv.Itoa(i), "old")
 	}
+
 	s.put("new", "new")
 	require.Len(t, s.all, storeSize)
 	_, ok := s.get("new")

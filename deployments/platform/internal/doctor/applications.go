@@ -26,18 +26,22 @@ func (e *examination) applications(ctx context.Context) {
 			misplaced = append(misplaced, app.ClientID)
 		}
 	}
+
 	if e.Server.Loopback() { // everybody's address here
 		misplaced = nil
 	}
 
 	if len(misplaced) > 0 {
 		e.fail("applications", "register https for them, or set development: true for those that are being built",
-			"people cannot sign in to %s by http on loopback, which is for NATIVE applications", strings.Join(misplaced, ", "))
+			"people cannot sign in to %s by http on loopback, which is for NATIVE applications",
+			strings.Join(misplaced, ", "))
 	}
+
 	if len(developed) > 0 {
 		e.warn("applications", "set development: false, and register https, once they are in use",
 			"in development, and so allowed to redirect to http on loopback: %s", strings.Join(developed, ", "))
 	}
+
 	if len(misplaced)+len(developed) == 0 {
 		e.ok("applications", "none is in development or redirects where any program on a device may listen")
 	}

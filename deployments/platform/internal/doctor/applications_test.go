@@ -23,15 +23,22 @@ func TestApplicationsForADevelopersMachineAreSeen(t *testing.T) {
 			return w.SaveApplication(t.Context(), &app, time.Now().UTC())
 		}))
 	}
-	p := patient(t, map[string]string{"PLATFORM_PUBLIC_URL": "https://id.example.invalid", "PLATFORM_DATABASE_URL": owner})
+
+	p := patient(t,
+		map[string]string{"PLATFORM_PUBLIC_URL": "https://id.example.invalid", "PLATFORM_DATABASE_URL": owner})
 
 	save(directory.Application{ClientID: "good", Type: directory.Web, RedirectURIs: []string{"https://app.test/cb"}})
 	save(directory.Application{ClientID: "tool", Type: directory.Native, RedirectURIs: []string{"http://127.0.0.1/cb"}})
 	require.Equal(t, "ok", examine(t, p, "applications"))
 
 	save(directory.Application{ClientID: "built", Type: directory.SPA, Development: true})
-	require.Equal(t, "warn in development, and so allowed to redirect to http on loopback: built", examine(t, p, "applications"))
+	require.Equal(t, "warn in development, and so allowed to redirect to http on loopback: built",
+		examine(t, p, "applications"))
 
-	save(directory.Application{ClientID: "old", Type: directory.Web, RedirectURIs: []string{"HTTP://localhost:3000/cb"}})
+	save(directory.Application{
+		ClientID:     "old",
+		Type:         directory.Web,
+		RedirectURIs: []string{"HTTP://localhost:3000/cb"},
+	})
 	require.Contains(t, examine(t, p, "applications"), "fail people cannot sign in to old by http on loopback")
 }

@@ -19,27 +19,34 @@ func (e *examination) openDatabase(ctx context.Context) {
 	if e.Database.SQLite() {
 		path := e.Database.SQLitePath(e.Signing.DataDir)
 		if _, err := os.Stat(path); err != nil {
-			e.fail("database", "start `platform up`, or set PLATFORM_DATA_DIR or PLATFORM_DATABASE_URL", "there is no database: %v", err)
+			e.fail("database", "start `platform up`, or set PLATFORM_DATA_DIR or PLATFORM_DATABASE_URL",
+				"there is no database: %v", err)
 			return
 		}
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	db, err := e.Open(ctx)
 	if err != nil {
-		e.fail("database", "look whether the server runs, and at PLATFORM_DATABASE_URL", "the database cannot be opened: %v", err)
+		e.fail("database", "look whether the server runs, and at PLATFORM_DATABASE_URL",
+			"the database cannot be opened: %v", err)
 		return
 	}
+
 	if !e.schema(ctx, db) {
 		_ = db.Close()
 		return
 	}
+
 	e.db = db
 	e.keys(ctx)
 	e.applications(ctx)
+
 	if db.Dialect() != database.Postgres {
 		return
 	}
+
 	e.databaseClock(ctx)
 	e.login(ctx)
 	e.rights(ctx)
@@ -50,17 +57,21 @@ func (e *examination) schema(ctx context.Context, db *database.DB) bool {
 	if u, err := database.ParseURL(e.Database.URL); err == nil && db.Dialect() == database.Postgres {
 		where = "PostgreSQL at " + u.Host + u.Path
 	}
+
 	err := db.CheckSchema(ctx)
 	var old *database.SchemaError
 	switch {
 	case errors.As(err, &old):
-		e.fail("database", "run `platform migrate`", "%s: the schema is at version %d and this program needs %d", where, old.Have, old.Need)
+		e.fail("database", "run `platform migrate`", "%s: the schema is at version %d and this program needs %d",
+			where, old.Have, old.Need)
 	case err != nil:
-		e.fail("database", "grant the login one of the platform's roles", "%s: the schema's version cannot be read: %v", where, err)
+		e.fail("database", "grant the login one of the platform's roles",
+			"%s: the schema's version cannot be read: %v", where, err)
 	default:
 		latest, _ := database.LatestSchema()
 		e.ok("database", "%s: the schema is at version %d or later", where, latest)
 	}
+
 	return err == nil
 }
 
@@ -82,6 +93,7 @@ func (e *examination) databaseClock(ctx context.Context) {
 		e.fail("clock.database", "", "the database does not tell the time: %v", err)
 		return
 	}
+
 	e.clock("database", theirs.Time, asked, e.Deps.Now(), 0)
 }
 
@@ -107,23 +119,29 @@ SELECT current_user AS name, (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rol
 		e.fail("database.login", "", "who is logged in cannot be read: %v", err)
 		return
 	}
+
 	own := "platform_" + e.Service
 	has := strings.FieldsFunc(who.Roles, func(r rune) bool { return r == ',' })
 	more := slices.DeleteFunc(slices.Clone(has), func(r string) bool { return r == own })
 	separate := fmt.Sprintf("give the service a login of its own: GRANT %s TO its_login", own)
 	switch all := who.Superuser || who.Owner; {
 	case e.Service == "" && all:
-		e.ok("database.login", "%s owns the tables and may do everything, as `platform up` and `platform migrate` need; no login for a service on its own", who.Name)
+		e.ok("database.login",
+			"%s owns the tables and may do everything, as `platform up` and `platform migrate` need; no login for a service on its own", who.Name)
 	case e.Service == "" && len(has) == 0:
-		e.fail("database.login", "GRANT one of "+strings.Join(database.RoleNames(), ", ")+" TO "+who.Name, "%s has the rights of no service", who.Name)
+		e.fail("database.login", "GRANT one of "+strings.Join(database.RoleNames(), ", ")+" TO "+who.Name,
+			"%s has the rights of no service", who.Name)
 	case e.Service == "":
 		e.ok("database.login", "%s has the rights of %s", who.Name, strings.Join(has, ", "))
 	case all:
-		e.warn("database.login", separate, "%s owns the tables or is a superuser, and so the service may do everything", who.Name)
+		e.warn("database.login", separate,
+			"%s owns the tables or is a superuser, and so the service may do everything", who.Name)
 	case !slices.Contains(has, own):
-		e.fail("database.login", fmt.Sprintf("GRANT %s TO %s", own, who.Name), "%s does not have the rights of %s", who.Name, own)
+		e.fail("database.login", fmt.Sprintf("GRANT %s TO %s", own, who.Name),
+			"%s does not have the rights of %s", who.Name, own)
 	case len(more) > 0:
-		e.warn("database.login", fmt.Sprintf("REVOKE %s FROM %s", strings.Join(more, ", "), who.Name), "%s also has the rights of %s", who.Name, strings.Join(more, ", "))
+		e.warn("database.login", fmt.Sprintf("REVOKE %s FROM %s", strings.Join(more, ", "), who.Name),
+			"%s also has the rights of %s", who.Name, strings.Join(more, ", "))
 	default:
 		e.ok("database.login", "%s has the rights of %s alone", who.Name, own)
 	}
@@ -137,29 +155,35 @@ func (e *examination) rights(ctx context.Context) {
 		e.fail("database.rights", "", "the rights of the roles cannot be read: %v", err)
 		return
 	}
+
 	names := database.RoleNames()
 	if e.Service != "" {
 		names = []string{"platform_" + e.Service}
 	}
+
 	theirs := func(r database.Right) bool { return slices.Contains(names, r.Role) }
 	absent := slices.DeleteFunc(diff.Absent, func(r string) bool { return !slices.Contains(names, r) })
 	before := len(e.findings)
+
 	switch {
 	case len(absent) > 0 && len(absent) == len(names) && e.Service == "":
 		e.warn("database.rights", rolesRemedy, "there are no roles for the services; only `platform up` can do without")
 	case len(absent) > 0:
 		e.fail("database.rights", rolesRemedy, "there is no role %s", strings.Join(absent, ", "))
 	}
+
 	for _, r := range diff.Missing {
 		if theirs(r) {
 			e.fail("database.rights", rolesRemedy, "missing is %s", r)
 		}
 	}
+
 	for _, r := range diff.Excess {
 		if theirs(r) {
 			e.warn("database.rights", rolesRemedy+", once no older version runs", "more than needed is %s", r)
 		}
 	}
+
 	if len(e.findings) == before {
 		e.ok("database.rights", "%s: exactly what this version needs", strings.Join(names, ", "))
 	}

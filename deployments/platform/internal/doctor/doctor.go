@@ -52,6 +52,7 @@ func Examine(ctx context.Context, p Patient) []Finding {
 	if e.db != nil {
 		defer func() { _ = e.db.Close() }()
 	}
+
 	e.signing(ctx)
 	e.edge(ctx)
 	return e.findings
@@ -70,11 +71,21 @@ func (e *examination) ok(check, format string, args ...any) {
 }
 
 func (e *examination) warn(check, remedy, format string, args ...any) {
-	e.findings = append(e.findings, Finding{Result: Warn, Check: check, Finding: fmt.Sprintf(format, args...), Remedy: remedy})
+	e.findings = append(e.findings, Finding{
+		Result:  Warn,
+		Check:   check,
+		Finding: fmt.Sprintf(format, args...),
+		Remedy:  remedy,
+	})
 }
 
 func (e *examination) fail(check, remedy, format string, args ...any) {
-	e.findings = append(e.findings, Finding{Result: Fail, Check: check, Finding: fmt.Sprintf(format, args...), Remedy: remedy})
+	e.findings = append(e.findings, Finding{
+		Result:  Fail,
+		Check:   check,
+		Finding: fmt.Sprintf(format, args...),
+		Remedy:  remedy,
+	})
 }
 
 // Clocks that differ make tokens that are not valid yet, and codes that end early.

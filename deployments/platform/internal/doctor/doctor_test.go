@@ -33,12 +33,16 @@ func patient(t *testing.T, environ map[string]string) doctor.Patient {
 		Database servicekit.Database
 		Signing  servicekit.Signing
 	}
+
 	values := map[string]string{"PLATFORM_PUBLIC_URL": "http://127.0.0.1:1", "PLATFORM_SIGNING_BACKEND": "local"}
 	maps.Copy(values, environ)
 	require.NoError(t, servicekit.Load(&cfg, servicekit.LoadOptions{Overrides: values}))
+
 	return doctor.Patient{
-		Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing,
-		Deps: servicekit.Deps{Logger: testkit.Logger(t), Now: servicekit.Clock},
+		Server:   cfg.Server,
+		Database: cfg.Database,
+		Signing:  cfg.Signing,
+		Deps:     servicekit.Deps{Logger: testkit.Logger(t), Now: servicekit.Clock},
 		Open: func(ctx context.Context) (*database.DB, error) {
 			return database.Open(ctx, database.Options{URL: cfg.Database.URL})
 		},
@@ -58,15 +62,25 @@ func examine(t *testing.T, p doctor.Patient, check string) string {
 			said = append(said, string(f.Result)+" "+f.Finding)
 		}
 	}
+
 	return strings.Join(said, "\n")
 }
 
 func TestClocksThatDifferAreSeen(t *testing.T) {
 	postgres, bao := testkit.PostgresServer(t), testkit.OpenBao(t)
 	p := patient(t, map[string]string{
-		"PLATFORM_DATABASE_URL": postgres.NewDatabase(t), "PLATFORM_SIGNING_BACKEND": "vault", "VAULT_ADDR": bao.Addr, "VAULT_TOKEN": "any",
+		"PLATFORM_DATABASE_URL":    postgres.NewDatabase(t),
+		"PLATFORM_SIGNING_BACKEND": "vault",
+		"VAULT_ADDR":               bao.Addr,
+		"VAULT_TOKEN":              "any",
 	})
-	for off, want := range map[time.Duration]string{0: "ok", 5 * time.Second: "warn", -5 * time.Second: "warn", -time.Minute: "fail", time.Hour: "fail"} {
+	for off, want := range map[time.Duration]string{
+		0:                "ok",
+		5 * time.Second:  "warn",
+		-5 * time.Second: "warn",
+		-time.Minute:     "fail",
+		time.Hour:        "fail",
+	} {
 		p.Deps.Now = func() time.Time { return servicekit.Clock().Add(off) }
 		findings := doctor.Examine(t.Context(), p)
 		for _, check := range []string{"clock.database", "clock.vault"} {
@@ -85,13 +99,17 @@ func TestADatabaseThatDoesNotFitIsSeen(t *testing.T) {
 	require.Equal(t, "ok", examine(t, p, "database.rights"))
 	db := testkit.OpenPostgres(t, owner)
 	for _, statement := range []string{
-		`REVOKE INSERT ON audit_events FROM platform_keys`, `GRANT SELECT ON credentials TO platform_token`, `CREATE ROLE stranger LOGIN PASSWORD 'x'`,
+		`REVOKE INSERT ON audit_events FROM platform_keys`, `GRANT SELECT ON credentials TO platform_token`,
+		`CREATE ROLE stranger LOGIN PASSWORD 'x'`,
 		`GRANT SELECT ON goose_db_version, signing_keys, applications TO stranger`,
 	} {
 		_, err := db.Exec(t.Context(), "test.change", statement)
 		require.NoError(t, err)
 	}
-	require.Equal(t, "fail missing is platform_keys: INSERT on audit_events\nwarn more than needed is platform_token: SELECT on credentials", examine(t, p, "database.rights"))
+
+	require.Equal(t,
+		"fail missing is platform_keys: INSERT on audit_events\nwarn more than needed is platform_token: SELECT on credentials", examine(
+			t, p, "database.rights"))
 	p.Service = "device"
 	require.Equal(t, "ok", examine(t, p, "database.rights"), "of its own only")
 	require.Contains(t, examine(t, p, "database.login"), "warn postgres owns the tables")
@@ -101,7 +119,9 @@ func TestADatabaseThatDoesNotFitIsSeen(t *testing.T) {
 	u, err := url.Parse(owner)
 	require.NoError(t, err)
 	u.User = url.UserPassword("stranger", "x")
-	require.Contains(t, examine(t, patient(t, map[string]string{"PLATFORM_DATABASE_URL": u.String()}), "database.login"), "stranger has the rights of no service")
+	require.Contains(t,
+		examine(t, patient(t, map[string]string{"PLATFORM_DATABASE_URL": u.String()}), "database.login"),
+		"stranger has the rights of no service")
 
 	_, err = db.Exec(t.Context(), "test.change", `DROP OWNED BY stranger; DROP ROLE stranger`)
 	require.NoError(t, err)
@@ -112,7 +132,13 @@ func TestADatabaseThatDoesNotFitIsSeen(t *testing.T) {
 
 func TestAVaultThatIsAwayIsSeen(t *testing.T) {
 	bao := testkit.OpenBao(t)
-	p := patient(t, map[string]string{"PLATFORM_DATABASE_URL": "postgres://127.0.0.1:1/none", "PLATFORM_SIGNING_BACKEND": "vault", "VAULT_ADDR": bao.Addr, "VAULT_TOKEN": "wrong"})
+	p := patient(t, map[string]string{
+		"PLATFORM_DATABASE_URL":    "postgres://127.0.0.1:1/none",
+		"PLATFORM_SIGNING_BACKEND": "vault",
+		"VAULT_ADDR":               bao.Addr,
+		"VAULT_TOKEN":              "wrong",
+	})
+
 	p.Open = func(context.Context) (*database.DB, error) { return nil, context.Canceled }
 	require.Equal(t, "ok", examine(t, p, "vault"))
 	require.Contains(t, examine(t, p, "vault.login"), "fail the login by token fails: status 403")
@@ -133,43 +159,64 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 	owner := testkit.PostgresServer(t).NewDatabase(t)
 	with := func(token string) doctor.Patient {
 		return patient(t, map[string]string{
-			"PLATFORM_DATABASE_URL": owner, "PLATFORM_SIGNING_BACKEND": "vault", "VAULT_ADDR": bao.Addr, "VAULT_TOKEN": token,
+			"PLATFORM_DATABASE_URL":    owner,
+			"PLATFORM_SIGNING_BACKEND": "vault",
+			"VAULT_ADDR":               bao.Addr,
+			"VAULT_TOKEN":              token,
 		})
 	}
+
 	role := func(policy string) string {
 		t.Helper()
 		require.NoError(t, root.Sys().PutPolicyWithContext(t.Context(), "custom", policy+`
 			path "auth/token/lookup-self" { capabilities = ["read"] }
 			path "sys/capabilities-self" { capabilities = ["update"] }`))
-		secret, err := root.Logical().WriteWithContext(t.Context(), "auth/token/create", map[string]any{"policies": []string{"custom", "platform-token"}, "no_default_policy": true})
+		secret, err := root.Logical().WriteWithContext(t.Context(), "auth/token/create",
+			map[string]any{"policies": []string{"custom", "platform-token"}, "no_default_policy": true})
 		require.NoError(t, err)
 		return secret.Auth.ClientToken
 	}
+
 	require.Contains(t, examine(t, with(bao.RootToken), "vault.login"), "fail the token is a root token")
 	require.Equal(t, "fail the token can export platform-es256, which no service may\nok",
 		examine(t, with(role(`path "transit/export/*" { capabilities = ["read"] }`)), "vault.policy"))
-	require.Contains(t, examine(t, with(role(`path "transit/*" { capabilities = ["create", "update", "read", "delete"] }`)), "vault.policy"),
+	require.Contains(t,
+		examine(t,
+			with(role(`path "transit/*" { capabilities = ["create", "update", "read", "delete"] }`)), "vault.policy"),
 		"fail the token can delete platform-es256, configure platform-es256")
-	require.Contains(t, examine(t, with(role(`path "transit/sign/platform-rs256" { capabilities = ["deny"] }`)), "vault.policy"), "cannot sign with platform-rs256, sign with platform-logout-rs256, make platform-es256")
+	require.Contains(t,
+		examine(t, with(role(`path "transit/sign/platform-rs256" { capabilities = ["deny"] }`)), "vault.policy"),
+		"cannot sign with platform-rs256, sign with platform-logout-rs256, make platform-es256")
 	of := func(service, token string) doctor.Patient {
 		p := with(token)
 		p.Service = service
 		return p
 	}
-	require.Contains(t, examine(t, of("session", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)), "vault.policy"),
-		"fail for session the token must not be able to sign with platform-es256, sign with platform-rs256", "it could make access tokens")
-	require.Contains(t, examine(t, of("token", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)), "vault.policy"),
+
+	require.Contains(t,
+		examine(t,
+			of("session", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)),
+			"vault.policy"),
+		"fail for session the token must not be able to sign with platform-es256, sign with platform-rs256",
+		"it could make access tokens")
+	require.Contains(t,
+		examine(t,
+			of("token", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)),
+			"vault.policy"),
 		"fail for token the token must not be able to sign with platform-logout-rs256")
 	require.Equal(t, "ok", examine(t, of("session", logins.Token(t, "session")), "vault.policy"))
-	secret, err := root.Logical().WriteWithContext(t.Context(), "auth/token/create", map[string]any{"policies": []string{"platform-token"}})
+	secret, err := root.Logical().WriteWithContext(t.Context(), "auth/token/create",
+		map[string]any{"policies": []string{"platform-token"}})
 	require.NoError(t, err)
-	require.Contains(t, examine(t, with(secret.Auth.ClientToken), "vault.login"), "warn the token has the policy default")
+	require.Contains(t, examine(t, with(secret.Auth.ClientToken), "vault.login"),
+		"warn the token has the policy default")
 
 	// Keys that the schedule names and Vault does not have.
 	token := with(logins.Token(t, "token"))
 	require.Contains(t, examine(t, token, "vault.sign"), "fail no key signs ES256")
 	lost(t, owner)
-	require.Contains(t, examine(t, token, "vault.sign"), "fail the key platform-es256:v3, which signs ES256 now, does not")
+	require.Contains(t, examine(t, token, "vault.sign"),
+		"fail the key platform-es256:v3, which signs ES256 now, does not")
 }
 
 // lost writes keys to the schedule that no Vault has.
@@ -181,6 +228,12 @@ func lost(t *testing.T, dsn string) {
 	public := private.Public()
 	past := servicekit.Clock().Add(-time.Hour)
 	require.NoError(t, store.Insert(t.Context(), signing.Key{
-		KID: signing.Thumbprint(public), Algorithm: signing.ES256, Generation: 1, Ref: "platform-es256:v3", PublicKey: public, PublishedAt: past, ActiveFrom: past,
+		KID:         signing.Thumbprint(public),
+		Algorithm:   signing.ES256,
+		Generation:  1,
+		Ref:         "platform-es256:v3",
+		PublicKey:   public,
+		PublishedAt: past,
+		ActiveFrom:  past,
 	}))
 }

@@ -35,6 +35,7 @@ func (e *examination) edge(ctx context.Context) {
 	if !e.issuer(ctx, v) {
 		return
 	}
+
 	e.jwks(ctx, v)
 	e.routes(ctx, v)
 	e.forwarding(ctx, v)
@@ -56,12 +57,14 @@ func (v *visitor) ask(ctx context.Context, method, path string, header http.Head
 	if err != nil {
 		return answer{}, err
 	}
+
 	r.Header = header
 	r.Header.Set("User-Agent", "platform-doctor/"+servicekit.Version())
 	response, err := v.client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}
+
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	return answer{response, body}, err
@@ -80,24 +83,30 @@ func (e *examination) issuer(ctx context.Context, v *visitor) bool {
 			e.fail("issuer", url, "%s does not answer: %v", v.origin, err)
 			return false
 		}
+
 		var document struct {
 			Issuer string `json:"issuer"`
 		}
 		switch err := json.Unmarshal(a.body, &document); {
 		case a.StatusCode != http.StatusOK || err != nil:
-			e.fail("issuer", "let the ingress send "+path+" to keys, and look whether keys runs", "%s is answered with status %d, not with metadata", path, a.StatusCode)
+			e.fail("issuer", "let the ingress send "+path+" to keys, and look whether keys runs",
+				"%s is answered with status %d, not with metadata", path, a.StatusCode)
 			sound = false
 		case document.Issuer != e.Server.Issuer():
-			e.fail("issuer", "set PLATFORM_PUBLIC_URL of every service to the origin that browsers see", "%s names the issuer %s, and this configuration %s", path, document.Issuer, e.Server.Issuer())
+			e.fail("issuer", "set PLATFORM_PUBLIC_URL of every service to the origin that browsers see",
+				"%s names the issuer %s, and this configuration %s", path, document.Issuer, e.Server.Issuer())
 			sound = false
 		}
+
 		if path == discoveryPath {
 			e.certificate(a)
 		}
 	}
+
 	if sound {
 		e.ok("issuer", "%s answers as this configuration says", e.Server.Issuer())
 	}
+
 	return true
 }
 
@@ -105,11 +114,14 @@ func (e *examination) certificate(a answer) {
 	if a.TLS == nil || len(a.TLS.PeerCertificates) == 0 {
 		return
 	}
+
 	ends := a.TLS.PeerCertificates[0].NotAfter
 	if left := ends.Sub(e.Deps.Now()); left < certificateLeft {
-		e.warn("certificate", "renew it", "the certificate of %s ends in %d hours", a.Request.URL.Host, int(left.Hours()))
+		e.warn("certificate", "renew it", "the certificate of %s ends in %d hours",
+			a.Request.URL.Host, int(left.Hours()))
 		return
 	}
+
 	e.ok("certificate", "the certificate of %s is good until %s", a.Request.URL.Host, ends.Format(time.DateOnly))
 }
 
@@ -121,28 +133,34 @@ func (e *examination) jwks(ctx context.Context, v *visitor) {
 			KID string `json:"kid"`
 		} `json:"keys"`
 	}
+
 	if err == nil && a.StatusCode != http.StatusOK {
 		err = fmt.Errorf("status %d", a.StatusCode)
 	}
 	if err == nil {
 		err = json.Unmarshal(a.body, &set)
 	}
+
 	if err != nil || len(set.Keys) == 0 {
 		e.fail("jwks", "look whether keys runs and can make keys", "%s has no keys: %v", jwksPath, err)
 		return
 	}
+
 	served := map[string]bool{}
 	for _, k := range set.Keys {
 		served[k.KID] = true
 	}
+
 	// Replicas look again every while.
 	settled := e.Deps.Now().Add(-2 * e.Signing.Refresh())
 	for _, k := range e.schedule {
 		if k.Published(settled) && k.Published(e.Deps.Now()) && !served[k.KID] {
-			e.fail("jwks", "look at the log of keys, and for a cache in front of it", "the key %s (%s) is in the schedule and not in %s", k.KID, k.Algorithm, jwksPath)
+			e.fail("jwks", "look at the log of keys, and for a cache in front of it",
+				"the key %s (%s) is in the schedule and not in %s", k.KID, k.Algorithm, jwksPath)
 			return
 		}
 	}
+
 	e.ok("jwks", "%d keys are published", len(set.Keys))
 }
 
@@ -160,18 +178,21 @@ func (e *examination) routes(ctx context.Context, v *visitor) {
 			says = err.Error()
 		case a.StatusCode == http.StatusNotFound:
 			says = "status 404, as of somebody who does not know the path"
-		case a.StatusCode == http.StatusBadGateway, a.StatusCode == http.StatusServiceUnavailable, a.StatusCode == http.StatusGatewayTimeout:
+		case a.StatusCode == http.StatusBadGateway, a.StatusCode == http.StatusServiceUnavailable,
+			a.StatusCode == http.StatusGatewayTimeout:
 			says = fmt.Sprintf("status %d, as of an ingress that finds no %s", a.StatusCode, owner)
 		case a.StatusCode != http.StatusMethodNotAllowed:
 			says = fmt.Sprintf("status %d to a method that %s would refuse with 405", a.StatusCode, owner)
 		case !slices.Equal(methodsOf(a.Header.Get("Allow")), path.methods):
 			says = fmt.Sprintf("the methods %q, and %s would have said %q", a.Header.Get("Allow"), owner, methods)
 		}
+
 		if says != "" {
 			wrong++
 			e.fail("route", "let the ingress send "+path.path+" to "+owner, "%s is answered with %s", path.path, says)
 		}
 	}
+
 	if wrong == 0 {
 		e.ok("route", "all %d paths reach the services that own them", paths)
 	}
@@ -203,9 +224,11 @@ func servedPaths() []servedPath {
 		}
 		all[i].methods = append(all[i].methods, route.Method)
 	}
+
 	for i := range all {
 		all[i].methods = methodsOf(strings.Join(all[i].methods, ","))
 	}
+
 	return all
 }
 
@@ -225,10 +248,12 @@ func example(path string) string {
 func methodsOf(allow string) []string {
 	var methods []string
 	for method := range strings.SplitSeq(allow, ",") {
-		if method = strings.TrimSpace(method); method != "" && method != http.MethodHead && method != http.MethodOptions {
+		if method = strings.TrimSpace(method); method != "" && method != http.MethodHead &&
+			method != http.MethodOptions {
 			methods = append(methods, method)
 		}
 	}
+
 	slices.Sort(methods)
 	return slices.Compact(methods)
 }

@@ -28,46 +28,59 @@ var pages = map[string]string{
 // many lets visitors choose who they are, so that its limits stop nobody.
 func (e *examination) forwarding(ctx context.Context, v *visitor) {
 	if e.db == nil {
-		e.warn("forwarded", "let it open the database, as platform_operator", "whether services know their proxy was not looked at: it takes the audit trail")
+		e.warn("forwarded", "let it open the database, as platform_operator",
+			"whether services know their proxy was not looked at: it takes the audit trail")
 		return
 	}
+
 	for _, service := range []string{"authorize", "device", "session"} {
 		plain, err := e.seen(ctx, v, service, "")
 		if err != nil {
-			e.warn("forwarded", "let it read the audit trail, as platform_operator", "whether %s knows its proxy was not looked at: %v", service, err)
+			e.warn("forwarded", "let it read the audit trail, as platform_operator",
+				"whether %s knows its proxy was not looked at: %v", service, err)
 			return // as it will be with the others
 		}
+
 		if plain == nil {
-			e.warn("forwarded", "look at the log of "+service, "%s did not write an error page to the audit trail, so whether it knows its proxy is not known", service)
+			e.warn("forwarded", "look at the log of "+service,
+				"%s did not write an error page to the audit trail, so whether it knows its proxy is not known",
+				service)
 			continue
 		}
+
 		if plain.Detail["forwarded"] == audit.ForwardedIgnored {
 			e.fail("forwarded", "set PLATFORM_TRUSTED_PROXIES of "+service+" to the addresses of its proxies",
 				"a proxy at %s tells %s by X-Forwarded-For who asks, and is not among its trusted proxies: all visitors count as one", plain.Address, service)
 			continue
 		}
+
 		claimed, err := e.seen(ctx, v, service, forged)
 		if err == nil && claimed != nil && claimed.Address == forged && !e.trusted(plain.Address) {
-			e.warn("forwarded", "set PLATFORM_TRUSTED_PROXIES of "+service+" to its proxies alone, and let the outermost replace X-Forwarded-For",
+			e.warn("forwarded",
+				"set PLATFORM_TRUSTED_PROXIES of "+service+
+					" to its proxies alone, and let the outermost replace X-Forwarded-For",
 				"%s takes a visitor from %s for whomever he says he is in X-Forwarded-For; right only if that is itself one of its proxies", service, plain.Address)
 			continue
 		}
+
 		e.ok("forwarded", "%s sees that this request comes from %s", service, plain.Address)
 	}
 }
 
-// trusted tells whether this environment says that the address is one whose word
+// trusted reports whether this environment says that the address is one whose word
 // counts, which then is no fault.
 func (e *examination) trusted(address string) bool {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
 		return false
 	}
+
 	for _, p := range e.Server.TrustedProxies {
 		if p.Contains(addr) {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -78,20 +91,24 @@ func (e *examination) seen(ctx context.Context, v *visitor, service, forwardedFo
 	if forwardedFor != "" {
 		header.Set("X-Forwarded-For", forwardedFor)
 	}
+
 	// The services' clocks may differ from ours by as much as is complained of.
 	since := e.Deps.Now().Add(-skewFailed - time.Minute)
 	a, err := v.ask(ctx, http.MethodDelete, pages[service], header)
 	if err != nil {
 		return nil, err
 	}
+
 	records, err := sqlstore.Read(ctx, e.db, audit.Filter{Since: since, Limit: 1000})
 	if err != nil {
 		return nil, err
 	}
+
 	for _, r := range records {
 		if r.Service == service && r.Reference != "" && bytes.Contains(a.body, []byte(r.Reference)) {
 			return &r, nil
 		}
 	}
+
 	return nil, nil
 }

@@ -25,13 +25,18 @@ func (e *examination) sign(ctx context.Context, client *api.Client, algorithms [
 		e.warn("vault.sign", "", "no signature was tried: the schedule is not known")
 		return
 	}
+
 	engine, err := vaulttransit.New(vaulttransit.Options{
-		Client: client, Mount: e.Signing.Vault.TransitMount, Prefix: e.Signing.Vault.KeyPrefix, Logger: e.Deps.Logger,
+		Client: client,
+		Mount:  e.Signing.Vault.TransitMount,
+		Prefix: e.Signing.Vault.KeyPrefix,
+		Logger: e.Deps.Logger,
 	})
 	if err != nil {
 		e.fail("vault.sign", "", "no signature can be tried: %v", err)
 		return
 	}
+
 	defer func() { _ = engine.Close() }()
 	var tried []string
 	for _, alg := range algorithms {
@@ -39,16 +44,21 @@ func (e *examination) sign(ctx context.Context, client *api.Client, algorithms [
 		if !ok && e.waits(alg) {
 			continue // its first key, in the time before it signs
 		}
+
 		if !ok {
 			e.fail("vault.sign", "look at the log of keys", "no key signs %s", alg)
 			return
 		}
+
 		if _, err := engine.Sign(ctx, key, []byte(probe)); err != nil {
-			e.fail("vault.sign", "look whether Vault has lost keys, or the database is another platform's", "the key %s, which signs %s now, does not: %v", key.Ref, alg, err)
+			e.fail("vault.sign", "look whether Vault has lost keys, or the database is another platform's",
+				"the key %s, which signs %s now, does not: %v", key.Ref, alg, err)
 			return
 		}
+
 		tried = append(tried, key.Ref)
 	}
+
 	e.ok("vault.sign", "%s can sign", strings.Join(tried, ", "))
 }
 

@@ -24,7 +24,8 @@ func (e *examination) signing(ctx context.Context) {
 	switch {
 	case e.Service == "authorize" || e.Service == "device":
 		if e.Signing.Vault.Token != "" || e.Signing.Vault.SecretID != "" {
-			e.warn("vault", "take the credentials out of its environment", "%s signs nothing and has credentials for Vault", e.Service)
+			e.warn("vault", "take the credentials out of its environment",
+				"%s signs nothing and has credentials for Vault", e.Service)
 			return
 		}
 		e.ok("vault", "%s signs nothing and needs no Vault", e.Service)
@@ -41,18 +42,24 @@ func (e *examination) vault(ctx context.Context) {
 		e.fail("vault", "correct the VAULT_… and PLATFORM_VAULT_… variables", "Vault cannot be asked: %v", err)
 		return
 	}
+
 	ctx, cancel := context.WithTimeout(ctx, 3*patience)
 	defer cancel()
+
 	if !e.vaultHealth(ctx, client) {
 		return
 	}
+
 	secret, err := method.Login(ctx, client)
 	if err != nil {
-		e.fail("vault.login", "look at PLATFORM_VAULT_AUTH, PLATFORM_VAULT_ROLE and its credential; "+setupRemedy, "the login by %s fails: %s", e.Signing.Vault.Auth, oneLine(err))
+		e.fail("vault.login", "look at PLATFORM_VAULT_AUTH, PLATFORM_VAULT_ROLE and its credential; "+setupRemedy,
+			"the login by %s fails: %s", e.Signing.Vault.Auth, oneLine(err))
 		return
 	}
+
 	client.SetToken(secret.Auth.ClientToken)
 	defer client.ClearToken()
+
 	if e.vaultToken(ctx, client) {
 		e.policy(ctx, client)
 	}
@@ -66,26 +73,33 @@ func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool 
 	defer cancel()
 	asked := e.Deps.Now()
 	response, err := client.WithNamespace("").Logical().ReadRawWithDataWithContext(ctx, "sys/health", url.Values{
-		"standbycode": {"200"}, "sealedcode": {"200"}, "uninitcode": {"200"}, "perfstandbyok": {"true"},
+		"standbycode":   {"200"},
+		"sealedcode":    {"200"},
+		"uninitcode":    {"200"},
+		"perfstandbyok": {"true"},
 	})
 	if response != nil {
 		defer func() { _ = response.Body.Close() }()
 	}
+
 	if err != nil {
 		e.fail("vault", running, "%s does not answer: %s", client.Address(), oneLine(err))
 		return false
 	}
+
 	answered := e.Deps.Now()
 	var health struct {
 		Initialized bool   `json:"initialized"`
 		Sealed      bool   `json:"sealed"`
 		Version     string `json:"version"`
 	}
+
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err = errors.Join(err, json.Unmarshal(body, &health)); err != nil {
 		e.fail("vault", running, "%s answers, but is no Vault: %v", client.Address(), err)
 		return false
 	}
+
 	switch {
 	case !health.Initialized:
 		e.fail("vault", "initialize it: vault operator init", "Vault at %s is not initialized", client.Address())
@@ -94,9 +108,11 @@ func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool 
 	default:
 		e.ok("vault", "Vault at %s answers, version %s", client.Address(), health.Version)
 	}
+
 	if date, err := http.ParseTime(response.Header.Get("Date")); err == nil {
 		e.clock("vault", date, asked, answered, second)
 	}
+
 	return health.Initialized && !health.Sealed
 }
 
@@ -104,23 +120,29 @@ func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool 
 func (e *examination) vaultToken(ctx context.Context, client *api.Client) bool {
 	self, err := client.Auth().Token().LookupSelfWithContext(ctx)
 	if err != nil {
-		e.fail("vault.login", setupRemedy, "the token may not look itself up, so no service would become ready: %s", oneLine(err))
+		e.fail("vault.login", setupRemedy,
+			"the token may not look itself up, so no service would become ready: %s", oneLine(err))
 		return false
 	}
+
 	policies, err := self.TokenPolicies()
 	if err != nil {
 		e.fail("vault.login", "", "the token's policies cannot be read: %v", err)
 		return false
 	}
+
 	switch {
 	case slices.Contains(policies, "root"):
-		e.fail("vault.login", "log in by a role of deployments/vault/setup.sh", "the token is a root token, which may do everything")
+		e.fail("vault.login", "log in by a role of deployments/vault/setup.sh",
+			"the token is a root token, which may do everything")
 		return false
 	case slices.Contains(policies, "default"):
-		e.warn("vault.login", "set token_no_default_policy=true on the role", "the token has the policy default, which makes each signature cost three times as much")
+		e.warn("vault.login", "set token_no_default_policy=true on the role",
+			"the token has the policy default, which makes each signature cost three times as much")
 	default:
 		e.ok("vault.login", "logged in by %s, with the policies %s", e.Signing.Vault.Auth, strings.Join(policies, ", "))
 	}
+
 	return true
 }
 
@@ -167,11 +189,15 @@ func (e *examination) policy(ctx context.Context, client *api.Client) {
 		e.warn("vault.policy", setupRemedy, "what the token may do cannot be asked: %s", oneLine(err))
 		return
 	}
+
 	before := len(e.findings)
+
 	if excess := can.hasOf(never); len(excess) > 0 {
 		e.fail("vault.policy", setupRemedy, "the token can %s, which no service may", strings.Join(excess, ", "))
 	}
+
 	e.judge(can, tokens, logout, making)
+
 	if len(e.findings) == before || e.findings[len(e.findings)-1].Result == Fail {
 		return
 	}
@@ -180,9 +206,11 @@ func (e *examination) policy(ctx context.Context, client *api.Client) {
 	if len(can.lacks(tokens)) == 0 {
 		signs = append(signs, e.tokenAlgorithms()...)
 	}
+
 	if len(can.lacks(logout)) == 0 {
 		signs = append(signs, e.logoutAlgorithms()...)
 	}
+
 	if len(signs) > 0 {
 		e.sign(ctx, client, signs)
 	}
@@ -196,7 +224,8 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 	switch {
 	case service == "keys" || service == "token" || service == "session":
 	case len(cannotSign)+len(cannotTell)+len(cannotMake) == 0:
-		e.ok("vault.policy", "the token can make keys and sign with all of them: what `platform up` needs, and more than any service on its own")
+		e.ok("vault.policy",
+			"the token can make keys and sign with all of them: what `platform up` needs, and more than any service on its own")
 		return
 	case len(cannotSign) == 0:
 		service = "token"
@@ -205,9 +234,11 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 	case len(cannotMake) == 0:
 		service = "keys"
 	default:
-		e.fail("vault.policy", setupRemedy, "the token cannot %s, and so does not do for any service", strings.Join(slices.Concat(cannotSign, cannotTell, cannotMake), ", "))
+		e.fail("vault.policy", setupRemedy, "the token cannot %s, and so does not do for any service",
+			strings.Join(slices.Concat(cannotSign, cannotTell, cannotMake), ", "))
 		return
 	}
+
 	switch service {
 	case "keys":
 		e.must(service, cannotMake, can.hasOf(slices.Concat(tokens, logout)))
@@ -218,13 +249,14 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 	}
 }
 
-// must tells whether a service can do its work and nothing else.
+// must reports whether a service can do its work and nothing else.
 func (e *examination) must(service string, lacking, beyond []string) {
 	switch {
 	case len(lacking) > 0:
 		e.fail("vault.policy", setupRemedy, "for %s the token must be able to %s", service, strings.Join(lacking, ", "))
 	case len(beyond) > 0:
-		e.fail("vault.policy", setupRemedy, "for %s the token must not be able to %s", service, strings.Join(beyond, ", "))
+		e.fail("vault.policy", setupRemedy, "for %s the token must not be able to %s", service,
+			strings.Join(beyond, ", "))
 	default:
 		e.ok("vault.policy", "the token can do what %s does and nothing else that was tried", service)
 	}
@@ -254,7 +286,8 @@ func (e *examination) keyName(alg signing.Algorithm) string {
 func (e *examination) signRights(algorithms []signing.Algorithm) (rights []right) {
 	for _, alg := range algorithms {
 		name := e.keyName(alg)
-		rights = append(rights, right{e.Signing.Vault.TransitMount + "/sign/" + name, []string{"update"}, "sign with " + name})
+		rights = append(rights,
+			right{e.Signing.Vault.TransitMount + "/sign/" + name, []string{"update"}, "sign with " + name})
 	}
 	return rights
 }
@@ -270,6 +303,7 @@ func (e *examination) keysRights() (rights []right) {
 			right{path + "/rotate", []string{"create", "update"}, "rotate " + name},
 		)
 	}
+
 	return rights
 }
 
@@ -302,24 +336,29 @@ func capabilities(ctx context.Context, client *api.Client, rights []right) (powe
 	for i, r := range rights {
 		paths[i] = r.path
 	}
+
 	answer, err := client.Logical().WriteWithContext(ctx, "sys/capabilities-self", map[string]any{"paths": paths})
 	if err != nil {
 		return nil, err
 	}
+
 	if answer == nil {
 		return nil, errors.New("an empty answer")
 	}
+
 	can := powers{}
 	for _, path := range paths {
 		list, _ := answer.Data[path].([]any)
 		if list == nil {
 			return nil, fmt.Errorf("nothing is said about %s", path)
 		}
+
 		can[path] = nil
 		for _, c := range list {
 			can[path] = append(can[path], fmt.Sprint(c))
 		}
 	}
+
 	return can, nil
 }
 
@@ -327,7 +366,8 @@ func capabilities(ctx context.Context, client *api.Client, rights []right) (powe
 func oneLine(err error) string {
 	var answer *api.ResponseError
 	if errors.As(err, &answer) {
-		return fmt.Sprintf("status %d: %s", answer.StatusCode, strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
+		return fmt.Sprintf("status %d: %s", answer.StatusCode,
+			strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -19,10 +19,12 @@ func Keep(path string, content []byte) (kept []byte, err error) {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, err
 	}
+
 	temporary, err := write(folder, "."+filepath.Base(path)+".*", content)
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() { err = errors.Join(err, os.Remove(temporary)) }()
 
 	// Unlike a rename, a link takes no other's place.
@@ -33,6 +35,7 @@ func Keep(path string, content []byte) (kept []byte, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", path, err)
 	}
+
 	return content, syncFolder(folder)
 }
 
@@ -41,6 +44,7 @@ func write(folder, pattern string, content []byte) (name string, err error) {
 	if err != nil {
 		return "", err
 	}
+
 	_, err = file.Write(content)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(file.Name()))

@@ -25,13 +25,16 @@ func TestOfManyStartsAllHaveTheFileOfOne(t *testing.T) {
 			kept[i] = string(content)
 		})
 	}
+
 	wg.Wait()
 
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
+
 	for _, one := range kept {
 		require.Equal(t, string(content), one)
 	}
+
 	info, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), info.Mode())

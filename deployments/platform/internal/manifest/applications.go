@@ -28,14 +28,17 @@ func (b *batch) applications(ctx context.Context, some []Application) error {
 	if err != nil {
 		return err
 	}
+
 	byID := map[string]*directory.Application{}
 	for _, app := range have {
 		byID[app.ClientID] = app
 	}
+
 	ids := make([]string, len(some))
 	for i := range some {
 		ids[i] = some[i].ClientID
 	}
+
 	marks, err := b.r.Marks(ctx, sqlstore.KindApplication, ids)
 	if err != nil {
 		return err
@@ -46,15 +49,19 @@ func (b *batch) applications(ctx context.Context, some []Application) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
-func (b *batch) application(ctx context.Context, file *Application, old *directory.Application, marks sqlstore.Marks) error {
+func (b *batch) application(
+	ctx context.Context, file *Application, old *directory.Application, marks sqlstore.Marks,
+) error {
 	want := b.wanted(file)
 	existed := old != nil
 	if !existed {
 		old = &directory.Application{Active: true}
 	}
+
 	old.JWKS = canonicalKeys(old.JWKS)
 
 	s := subject{
@@ -65,14 +72,17 @@ func (b *batch) application(ctx context.Context, file *Application, old *directo
 		active:  old.Active,
 		said:    file.Enabled,
 	}
+
 	enabled, err := b.enabled(ctx, s, marks)
 	if err != nil {
 		return err
 	}
+
 	secrets, err := b.clientSecrets(file, old.Secrets, marks)
 	if err != nil {
 		return err
 	}
+
 	b.conflict(s.kind, s.name, "client_secret", secrets.conflict)
 
 	fields := diff(differences(old, want))
@@ -81,6 +91,7 @@ func (b *batch) application(ctx context.Context, file *Application, old *directo
 	if err != nil || b.w == nil {
 		return err
 	}
+
 	if change != nil {
 		if err := b.saveApplication(ctx, want, secrets); err != nil {
 			return err
@@ -92,9 +103,11 @@ func (b *batch) application(ctx context.Context, file *Application, old *directo
 			return err
 		}
 	}
+
 	if secrets.mark != "" {
 		return b.mark(ctx, s.kind, s.id, sqlstore.FieldSecret, secrets.mark)
 	}
+
 	return nil
 }
 
@@ -102,38 +115,61 @@ func (b *batch) saveApplication(ctx context.Context, want *directory.Application
 	if err := b.w.SaveApplication(ctx, want, b.at); err != nil {
 		return err
 	}
+
 	if secrets.changed {
 		if err := b.w.SetSecrets(ctx, want.ClientID, secrets.secrets, b.at); err != nil {
 			return err
 		}
 	}
+
 	if secrets.generated != "" {
 		b.out.Secrets = append(b.out.Secrets, Secret{ClientID: want.ClientID, Secret: secrets.generated})
 	}
+
 	return nil
 }
 
 // wanted is what the file says, in the directory's words.
 func (a *applier) wanted(f *Application) *directory.Application {
 	app := &directory.Application{
-		ClientID: f.ClientID, Name: f.Name, Type: directory.ApplicationType(f.Type), ScopeLevel: directory.ScopeLevel(f.ScopeLevel),
-		TenantID: a.tenants[f.Tenant], RedirectURIs: f.RedirectURIs, PostLogoutRedirectURIs: f.PostLogoutRedirectURIs,
-		BackchannelLogoutURI: f.BackchannelLogoutURI, Scopes: f.Scopes, Audiences: f.Audiences, DefaultAudience: f.DefaultAudience,
-		ResourcesServed: f.ResourcesServed, FirstParty: f.FirstParty, AllowLocalhostRedirect: f.AllowLocalhostRedirect,
-		IDTokenClaims: f.IDTokenClaims, DeviceRequiresAuth: f.DeviceRequiresAuth,
-		TokenEndpointAudience: f.TokenEndpointAudience, AccessTokenAlg: f.AccessTokenAlg, IDTokenAlg: f.IDTokenAlg,
-		AccessTokenTTL: time.Duration(f.AccessTokenTTL), RefreshTokenTTL: time.Duration(f.RefreshTokenTTL),
-		RefreshIdleTTL: time.Duration(f.RefreshIdleTTL), CORSOrigins: f.CORSOrigins, JWKS: canonicalKeys(f.JWKS), JWKSURI: f.JWKSURI,
-		AllowUndottedSchemes: f.AllowUndottedSchemes,
-		Development:          f.Development, InitiateLoginURI: f.InitiateLoginURI,
+		ClientID:               f.ClientID,
+		Name:                   f.Name,
+		Type:                   directory.ApplicationType(f.Type),
+		ScopeLevel:             directory.ScopeLevel(f.ScopeLevel),
+		TenantID:               a.tenants[f.Tenant],
+		RedirectURIs:           f.RedirectURIs,
+		PostLogoutRedirectURIs: f.PostLogoutRedirectURIs,
+		BackchannelLogoutURI:   f.BackchannelLogoutURI,
+		Scopes:                 f.Scopes,
+		Audiences:              f.Audiences,
+		DefaultAudience:        f.DefaultAudience,
+		ResourcesServed:        f.ResourcesServed,
+		FirstParty:             f.FirstParty,
+		AllowLocalhostRedirect: f.AllowLocalhostRedirect,
+		IDTokenClaims:          f.IDTokenClaims,
+		DeviceRequiresAuth:     f.DeviceRequiresAuth,
+		TokenEndpointAudience:  f.TokenEndpointAudience,
+		AccessTokenAlg:         f.AccessTokenAlg,
+		IDTokenAlg:             f.IDTokenAlg,
+		AccessTokenTTL:         time.Duration(f.AccessTokenTTL),
+		RefreshTokenTTL:        time.Duration(f.RefreshTokenTTL),
+		RefreshIdleTTL:         time.Duration(f.RefreshIdleTTL),
+		CORSOrigins:            f.CORSOrigins,
+		JWKS:                   canonicalKeys(f.JWKS),
+		JWKSURI:                f.JWKSURI,
+		AllowUndottedSchemes:   f.AllowUndottedSchemes,
+		Development:            f.Development,
+		InitiateLoginURI:       f.InitiateLoginURI,
 	}
 	for _, name := range f.Grants {
 		app.Grants = append(app.Grants, grantNames[name])
 	}
+
 	if f.RefreshGrace != nil {
 		grace := time.Duration(*f.RefreshGrace)
 		app.RefreshGrace = &grace
 	}
+
 	return app
 }
 
@@ -149,25 +185,48 @@ func differences(old, want *directory.Application) []string {
 		if name == "Secrets" || name == "ClientID" || name == "Active" {
 			continue
 		}
+
 		x, y := o.Field(i), w.Field(i)
 		empty := x.Kind() == reflect.Slice && x.Len() == 0 && y.Len() == 0
 		if !empty && !reflect.DeepEqual(x.Interface(), y.Interface()) {
 			names = append(names, fileNames[name])
 		}
 	}
+
 	return names
 }
 
 // fileNames spells directory.Application's fields as the file does.
 var fileNames = map[string]string{
-	"Name": "name", "Type": "type", "ScopeLevel": "scope_level", "TenantID": "tenant", "RedirectURIs": "redirect_uris",
-	"PostLogoutRedirectURIs": "post_logout_redirect_uris", "BackchannelLogoutURI": "backchannel_logout_uri", "Grants": "grants",
-	"Scopes": "scopes", "Audiences": "audiences", "DefaultAudience": "default_audience", "ResourcesServed": "resources_served",
-	"FirstParty": "first_party", "AllowLocalhostRedirect": "allow_localhost_redirect", "IDTokenClaims": "id_token_claims",
-	"DeviceRequiresAuth": "device_requires_auth", "TokenEndpointAudience": "token_endpoint_audience", "AccessTokenAlg": "access_token_alg", "IDTokenAlg": "id_token_alg",
-	"AccessTokenTTL": "access_token_ttl", "RefreshTokenTTL": "refresh_token_ttl", "RefreshIdleTTL": "refresh_idle_ttl",
-	"RefreshGrace": "refresh_grace", "CORSOrigins": "cors_origins", "JWKS": "jwks", "JWKSURI": "jwks_uri", "AllowUndottedSchemes": "allow_undotted_schemes",
-	"Development": "development", "InitiateLoginURI": "initiate_login_uri",
+	"Name":                   "name",
+	"Type":                   "type",
+	"ScopeLevel":             "scope_level",
+	"TenantID":               "tenant",
+	"RedirectURIs":           "redirect_uris",
+	"PostLogoutRedirectURIs": "post_logout_redirect_uris",
+	"BackchannelLogoutURI":   "backchannel_logout_uri",
+	"Grants":                 "grants",
+	"Scopes":                 "scopes",
+	"Audiences":              "audiences",
+	"DefaultAudience":        "default_audience",
+	"ResourcesServed":        "resources_served",
+	"FirstParty":             "first_party",
+	"AllowLocalhostRedirect": "allow_localhost_redirect",
+	"IDTokenClaims":          "id_token_claims",
+	"DeviceRequiresAuth":     "device_requires_auth",
+	"TokenEndpointAudience":  "token_endpoint_audience",
+	"AccessTokenAlg":         "access_token_alg",
+	"IDTokenAlg":             "id_token_alg",
+	"AccessTokenTTL":         "access_token_ttl",
+	"RefreshTokenTTL":        "refresh_token_ttl",
+	"RefreshIdleTTL":         "refresh_idle_ttl",
+	"RefreshGrace":           "refresh_grace",
+	"CORSOrigins":            "cors_origins",
+	"JWKS":                   "jwks",
+	"JWKSURI":                "jwks_uri",
+	"AllowUndottedSchemes":   "allow_undotted_schemes",
+	"Development":            "development",
+	"InitiateLoginURI":       "initiate_login_uri",
 }
 
 // secretChange is what becomes of an application's secrets.
@@ -183,11 +242,14 @@ type secretChange struct {
 // file is the only one, unless a command has set another since apply set its own.
 // None in the file keeps those there are, or generates one for an application that
 // can keep it and has none. One with keys of its own has none.
-func (b *batch) clientSecrets(f *Application, old []directory.ApplicationSecret, marks sqlstore.Marks) (c secretChange, err error) {
+func (b *batch) clientSecrets(
+	f *Application, old []directory.ApplicationSecret, marks sqlstore.Marks,
+) (c secretChange, err error) {
 	if public(f) || keyed(f) {
 		c.changed = len(old) > 0
 		return c, nil
 	}
+
 	hash, err := b.secretHash(f)
 	if err != nil {
 		return c, err
@@ -202,6 +264,7 @@ func (b *batch) clientSecrets(f *Application, old []directory.ApplicationSecret,
 			}
 			return c, nil
 		}
+
 		if s.ExpiresAt.IsZero() || s.ExpiresAt.After(b.at) {
 			if hash == nil {
 				return c, nil
@@ -209,6 +272,7 @@ func (b *batch) clientSecrets(f *Application, old []directory.ApplicationSecret,
 			foreign = foreign || s.ID != mine || !s.ExpiresAt.IsZero()
 		}
 	}
+
 	if foreign && !b.opts.Overrule {
 		c.conflict = "it was set or replaced, and not by apply"
 		return c, nil
@@ -220,9 +284,11 @@ func (b *batch) clientSecrets(f *Application, old []directory.ApplicationSecret,
 		}
 		hash = oauth.HashSecret(c.generated)
 	}
+
 	if c.mark, err = b.id("sec_"); err != nil {
 		return c, err
 	}
+
 	c.changed, c.secrets = true, []directory.ApplicationSecret{{ID: c.mark, Hash: hash}}
 	return c, nil
 }

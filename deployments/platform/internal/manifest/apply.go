@@ -141,10 +141,12 @@ func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOption
 	if err := checked.problems.err(); err != nil {
 		return nil, err
 	}
+
 	hasher, err := password.New(password.Options{Random: opts.Random, Slots: hashSlots()})
 	if err != nil {
 		return nil, err
 	}
+
 	if opts.Batch <= 0 {
 		opts.Batch = defaultBatch
 	}
@@ -164,12 +166,14 @@ func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOption
 	if err := a.prepare(ctx); err != nil {
 		return nil, err
 	}
+
 	if err := a.run(ctx); err != nil {
 		if a.changed > 0 && !opts.DryRun {
 			err = &UnfinishedError{Changed: a.changed, Err: err}
 		}
 		return a.report, err
 	}
+
 	return a.report, nil
 }
 
@@ -203,6 +207,7 @@ func (a *applier) prepare(ctx context.Context) error {
 	if err := a.checkReferences(have); err != nil {
 		return err
 	}
+
 	return a.planRemovals(ctx, have)
 }
 
@@ -236,7 +241,12 @@ const attempts = 5
 
 // look compares without a transaction, and so waits for none.
 func (a *applier) look() *batch {
-	return &batch{applier: a, r: a.reader, at: a.opts.Now(), out: &Report{}}
+	return &batch{
+		applier: a,
+		r:       a.reader,
+		at:      a.opts.Now(),
+		out:     &Report{},
+	}
 }
 
 // write runs f in a transaction, or just looks in a dry run, and tells what it did.
@@ -258,10 +268,13 @@ func (a *applier) write(ctx context.Context, f func(b *batch) error) error {
 	if err != nil {
 		return err
 	}
+
 	a.tell(b.out)
+
 	if b.ends {
 		return a.finish(ctx)
 	}
+
 	return nil
 }
 
@@ -287,7 +300,12 @@ func (a *applier) tell(out *Report) {
 // change is what is to be done to something, if anything; it is reported. enabled
 // is whether it was enabled and shall be.
 func (b *batch) change(existed bool, kind sqlstore.Kind, name string, fields []string, enabled flip) (*Change, error) {
-	c := Change{Action: Updated, Kind: string(kind), Name: name, Fields: fields}
+	c := Change{
+		Action: Updated,
+		Kind:   string(kind),
+		Name:   name,
+		Fields: fields,
+	}
 	switch {
 	case existed && b.opts.Create:
 		return nil, &ExistsError{Kind: string(kind), Name: name}
@@ -301,6 +319,7 @@ func (b *batch) change(existed bool, kind sqlstore.Kind, name string, fields []s
 		b.out.Unchanged++
 		return nil, nil
 	}
+
 	b.out.Changes = append(b.out.Changes, c)
 	return &c, nil
 }
@@ -309,7 +328,13 @@ func (b *batch) conflict(kind sqlstore.Kind, name, field, reason string) {
 	if reason == "" {
 		return
 	}
-	b.out.Conflicts = append(b.out.Conflicts, Conflict{Kind: string(kind), Name: name, Field: field, Reason: reason})
+
+	b.out.Conflicts = append(b.out.Conflicts, Conflict{
+		Kind:   string(kind),
+		Name:   name,
+		Field:  field,
+		Reason: reason,
+	})
 }
 
 // record writes a change to the audit trail, in the same transaction.
@@ -326,7 +351,12 @@ func (b *batch) setBy() string {
 }
 
 func (b *batch) mark(ctx context.Context, kind sqlstore.Kind, id, field, value string) error {
-	return b.w.Mark(ctx, kind, sqlstore.Mark{ID: id, Field: field, By: b.setBy(), Value: value}, b.at)
+	return b.w.Mark(ctx, kind, sqlstore.Mark{
+		ID:    id,
+		Field: field,
+		By:    b.setBy(),
+		Value: value,
+	}, b.at)
 }
 
 // located puts the file and line before a name that is taken.

@@ -78,6 +78,7 @@ func (o operator) state() (s state) {
 		s.Applications, err3 = w.Applications(o.t.Context())
 		return errors.Join(err1, err2, err3)
 	}))
+
 	return s
 }
 
@@ -109,7 +110,9 @@ func TestTheExampleIsAppliedOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
 		report := o.apply(example(t))
-		require.Equal(t, []string{"created tenant acme", "created user ada@acme.test", "created application billing-web"}, changes(report))
+		require.Equal(t,
+			[]string{"created tenant acme", "created user ada@acme.test", "created application billing-web"},
+			changes(report))
 		require.Empty(t, report.Secrets, "the file has the secret")
 
 		first := o.state()
@@ -125,17 +128,28 @@ func TestTheExampleIsAppliedOnce(t *testing.T) {
 		require.True(t, same)
 		grace, secret := 10*time.Second, sha256.Sum256([]byte("a-long-random-string-of-32-or-more"))
 		require.Equal(t, &directory.Application{
-			ClientID: "billing-web", Name: "Billing", Type: directory.Web, ScopeLevel: directory.Global,
-			RedirectURIs: []string{"https://billing.test/callback"}, PostLogoutRedirectURIs: []string{"https://billing.test/bye"},
-			BackchannelLogoutURI: "https://billing.test/backchannel",
+			ClientID:               "billing-web",
+			Name:                   "Billing",
+			Type:                   directory.Web,
+			ScopeLevel:             directory.Global,
+			RedirectURIs:           []string{"https://billing.test/callback"},
+			PostLogoutRedirectURIs: []string{"https://billing.test/bye"},
+			BackchannelLogoutURI:   "https://billing.test/backchannel",
 			Grants: []oauth.GrantType{
-				oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode, oauth.GrantTokenExchange,
+				oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials,
+				oauth.GrantDeviceCode, oauth.GrantTokenExchange,
 			},
-			Scopes:    oauth.Scopes{"openid", "profile", "email", "offline_access", "api:read"},
-			Audiences: []string{"https://api.billing.test"}, ResourcesServed: []string{}, FirstParty: true,
-			AccessTokenAlg: "ES256", IDTokenAlg: "RS256", AccessTokenTTL: 15 * time.Minute, RefreshGrace: &grace,
-			CORSOrigins: []string{"https://billing.test"}, Active: true,
-			Secrets: []directory.ApplicationSecret{{ID: billing.Secrets[0].ID, Hash: secret[:]}},
+			Scopes:          oauth.Scopes{"openid", "profile", "email", "offline_access", "api:read"},
+			Audiences:       []string{"https://api.billing.test"},
+			ResourcesServed: []string{},
+			FirstParty:      true,
+			AccessTokenAlg:  "ES256",
+			IDTokenAlg:      "RS256",
+			AccessTokenTTL:  15 * time.Minute,
+			RefreshGrace:    &grace,
+			CORSOrigins:     []string{"https://billing.test"},
+			Active:          true,
+			Secrets:         []directory.ApplicationSecret{{ID: billing.Secrets[0].ID, Hash: secret[:]}},
 		}, billing)
 
 		again := o.apply(example(t))
@@ -150,12 +164,19 @@ func TestAnUpdateNamesWhatChanged(t *testing.T) {
 		o := newOperator(t, db)
 		o.apply(example(t))
 		before := o.state()
+
 		for _, c := range []struct{ old, changed, want string }{
 			{"name: Acme Corp", "name: Acme Limited", "updated tenant acme name"},
-			{"domains: [acme.test] ", "domains: [acme.test, acme.example]\n    sso_only: true ", "updated tenant acme sso_only, domains"},
+			{
+				"domains: [acme.test] ", "domains: [acme.test, acme.example]\n    sso_only: true ",
+				"updated tenant acme sso_only, domains",
+			},
 			{"domains: [acme.test] ", "domains: [acme.test]\n    color: \"#2f4fd0\" ", "updated tenant acme color"},
 			{"given_name: Ada", "given_name: Augusta", "updated user ada@acme.test given_name"},
-			{"family_name: Lovelace\n    email_verified: true", "family_name: King", "updated user ada@acme.test email_verified, family_name"},
+			{
+				"family_name: Lovelace\n    email_verified: true", "family_name: King",
+				"updated user ada@acme.test email_verified, family_name",
+			},
 			{"locale: en-GB}", "locale: fr-FR, address: {country: GB}}", "updated user ada@acme.test claims"},
 			{"tenants: [acme]", "tenants: []", "updated user ada@acme.test tenants"},
 			{"password: correct horse battery staple", "password: another", "updated user ada@acme.test password"},
@@ -164,18 +185,26 @@ func TestAnUpdateNamesWhatChanged(t *testing.T) {
 			{"refresh_grace: 0s", "", "updated application billing-web refresh_grace"},
 			{"first_party: true", "first_party: false", "updated application billing-web first_party"},
 			{"refresh_token, client_credentials", "client_credentials", "updated application billing-web grants"},
-			{"a-long-random-string-of-32-or-more", "b-long-random-string-of-32-or-more", "updated application billing-web client_secret"},
-			{"scope_level: GLOBAL", "scope_level: TENANT\n    tenant: acme", "updated application billing-web scope_level, tenant"},
+			{
+				"a-long-random-string-of-32-or-more", "b-long-random-string-of-32-or-more",
+				"updated application billing-web client_secret",
+			},
+			{
+				"scope_level: GLOBAL", "scope_level: TENANT\n    tenant: acme",
+				"updated application billing-web scope_level, tenant",
+			},
 		} {
 			text := strings.Replace(example(t), c.old, c.changed, 1)
 			if c.old == "refresh_grace: 0s" { // from off to the default
 				o.apply(strings.Replace(example(t), "refresh_grace: 10s", c.old, 1))
 				text = strings.Replace(example(t), "refresh_grace: 10s", "", 1)
 			}
+
 			require.Equal(t, []string{c.want}, changes(o.apply(text)))
 			require.Empty(t, changes(o.apply(text)), "%s, applied again", c.want)
 			o.apply(example(t))
 		}
+
 		after := o.state()
 		require.Equal(t, before.Tenants[0].ID, after.Tenants[0].ID)
 		require.Equal(t, before.Users[0].ID, after.Users[0].ID, "a person stays who they are")
@@ -192,7 +221,8 @@ func TestADryRunSaysTheSameAndChangesNothing(t *testing.T) {
 		require.Zero(t, len(o.state().Tenants)+len(o.state().Users)+len(o.state().Applications))
 		require.Equal(t, report.Changes, o.apply(text).Changes)
 		before := o.state()
-		require.Equal(t, []string{"disabled tenant acme", "disabled user ada@acme.test", "disabled application billing-web"},
+		require.Equal(t,
+			[]string{"disabled tenant acme", "disabled user ada@acme.test", "disabled application billing-web"},
 			changes(o.apply("tenants: []\nusers: []\napplications: []", dryRun, prune)))
 		require.Equal(t, before, o.state())
 	})
@@ -215,18 +245,27 @@ applications:
   - {client_id: a, name: A, type: SPA, scope_level: GLOBAL}
   - {client_id: b, name: B, type: SPA, scope_level: GLOBAL}
 `
+
 		o.apply(text)
 		before := o.state()
 		require.Empty(t, changes(o.apply("# nothing", prune)), "a file without sections speaks of nothing")
 		require.Empty(t, changes(o.apply("users: []")), "without --prune nothing is disabled")
 		require.Equal(t, before, o.state())
-		require.Equal(t, []string{"disabled user a@a.test", "disabled user b@a.test", "disabled user c@a.test"}, changes(o.apply("users: []", prune)))
+		require.Equal(t, []string{"disabled user a@a.test", "disabled user b@a.test", "disabled user c@a.test"},
+			changes(o.apply("users: []", prune)))
 		require.Empty(t, changes(o.apply("users: []", prune)), "once is enough")
-		require.Equal(t, []string{"disabled tenant a", "disabled tenant b", "disabled tenant c", "disabled application b", "disabled application c"},
-			changes(o.apply("tenants: []\napplications:\n  - {client_id: a, name: A, type: SPA, scope_level: GLOBAL}", prune)))
+		require.Equal(t,
+			[]string{
+				"disabled tenant a", "disabled tenant b", "disabled tenant c", "disabled application b",
+				"disabled application c",
+			},
+			changes(o.apply("tenants: []\napplications:\n  - {client_id: a, name: A, type: SPA, scope_level: GLOBAL}",
+				prune)))
+
 		for _, tenant := range o.state().Tenants {
 			require.False(t, tenant.Active, tenant.Slug)
 		}
+
 		require.Equal(t, []string{
 			"updated tenant c enabled", "updated tenant a enabled", "updated tenant b enabled",
 			"updated user c@a.test enabled", "updated user a@a.test enabled", "updated user b@a.test enabled",

@@ -11,7 +11,8 @@ import (
 // reservedClaims are given to tokens and userinfo by the platform: they say who
 // the person is, and for which token.
 var reservedClaims = []string{
-	"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "azp", "acr", "amr", "sid", "nonce", "at_hash", "auth_time", "gid", "act",
+	"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "azp", "acr", "amr", "sid", "nonce", "at_hash",
+	"auth_time", "gid", "act",
 	"client_id", "scope", "tenant_id", "tenant_slug", "app_scope", "platform_token",
 	"name", "given_name", "family_name", "email", "email_verified", "updated_at",
 }
@@ -28,7 +29,8 @@ func (c *checker) claims(at string, claims map[string]any) {
 		case slices.Contains(reservedClaims, name):
 			c.refuse(where, "is a claim that the platform makes itself")
 		case !slices.Contains(directory.StandardClaims(), name):
-			c.refuse(where, "is not a claim that userinfo can give: those are %s", strings.Join(directory.StandardClaims(), ", "))
+			c.refuse(where, "is not a claim that userinfo can give: those are %s",
+				strings.Join(directory.StandardClaims(), ", "))
 		case value == nil:
 			// It says nothing.
 		case name == "address":
@@ -51,6 +53,7 @@ func (c *checker) address(at string, value any) {
 		c.refuse(at, "must be a mapping with some of %s", strings.Join(addressMembers, ", "))
 		return
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		_, text := members[name].(string)
 		switch {

@@ -56,9 +56,12 @@ func TestAPasswordThatACommandSetIsNotUndone(t *testing.T) {
 			for _, options := range [][]func(*manifest.ApplyOptions){{dryRun}, nil} {
 				report := o.apply(text, options...)
 				require.Empty(t, changes(report))
-				require.Equal(t, []string{"user ada@acme.test password: a command has set it since the last apply"}, conflicts(report))
+				require.Equal(t,
+					[]string{"user ada@acme.test password: a command has set it since the last apply"},
+					conflicts(report))
 			}
 		}
+
 		require.True(t, o.opens(o.state().Users[0].PasswordHash, "from a command"))
 
 		named := strings.Replace(adaIn, "{", "{name: Ada, ", 1)
@@ -85,7 +88,8 @@ func TestAPasswordThatAPersonChangedStaysUntilTheFileChanges(t *testing.T) {
 		own, err := hasher.Hash(t.Context(), "their own")
 		require.NoError(t, err)
 		ada := o.state().Users[0]
-		changed, err := sqlstore.NewPeople(db).SetPasswordHash(t.Context(), ada.ID, ada.PasswordHash, own, o.clock.Now())
+		changed, err := sqlstore.NewPeople(db).SetPasswordHash(t.Context(), ada.ID,
+			ada.PasswordHash, own, o.clock.Now())
 		require.NoError(t, err)
 		require.True(t, changed)
 
@@ -123,22 +127,28 @@ func TestASecretThatACommandRotatedIsNotUndone(t *testing.T) {
 		o := newOperator(t, db)
 		first, second := strings.Repeat("s", 40), strings.Repeat("n", 40)
 		o.apply(service + ", client_secret: " + first + "}")
+
 		for _, overlap := range []time.Duration{48 * time.Hour, 0} {
 			rotated, err := o.desk().RotateSecret(t.Context(), "job", overlap)
 			require.NoError(t, err)
 			kept := o.state().Applications[0].Secrets
+
 			for _, said := range []string{first, second} {
 				report := o.apply(service + ", client_secret: " + said + "}")
 				require.Empty(t, changes(report))
-				require.Equal(t, []string{"application job client_secret: it was set or replaced, and not by apply"}, conflicts(report))
+				require.Equal(t,
+					[]string{"application job client_secret: it was set or replaced, and not by apply"},
+					conflicts(report))
 			}
+
 			report := o.apply(service + ", client_secret: " + rotated.Secrets[0].Secret + "}")
 			require.Empty(t, changes(report))
 			require.Empty(t, conflicts(report))
 			require.Equal(t, kept, o.state().Applications[0].Secrets, "the old secret keeps its overlap")
 		}
 
-		require.Equal(t, []string{"updated application job client_secret"}, changes(o.apply(service+", client_secret: "+second+"}")),
+		require.Equal(t, []string{"updated application job client_secret"},
+			changes(o.apply(service+", client_secret: "+second+"}")),
 			"the file had the rotated one, so that it is the file's to replace")
 		require.Equal(t, oauth.HashSecret(second), o.state().Applications[0].Secrets[0].Hash)
 
@@ -162,7 +172,8 @@ applications:
 func TestWhatACommandDisabledStaysDisabled(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
-		silent, on := strings.ReplaceAll(enabledFile, "%[1]s", ""), strings.ReplaceAll(enabledFile, "%[1]s", ", enabled: true")
+		silent, on := strings.ReplaceAll(enabledFile, "%[1]s",
+			""), strings.ReplaceAll(enabledFile, "%[1]s", ", enabled: true")
 		o.apply(silent)
 		_, err := o.desk().DisableUser(t.Context(), "ada@acme.test")
 		require.NoError(t, err)
@@ -178,17 +189,21 @@ func TestWhatACommandDisabledStaysDisabled(t *testing.T) {
 			"user ada@acme.test enabled: it was disabled, and not by apply",
 			"application app enabled: it was disabled, and not by apply",
 		}, conflicts(report))
-		require.Equal(t, []string{"updated user ada@acme.test enabled", "updated application app enabled"}, changes(o.apply(on, overrule)))
+		require.Equal(t, []string{"updated user ada@acme.test enabled", "updated application app enabled"},
+			changes(o.apply(on, overrule)))
 	})
 }
 
 func TestTheFileDisablesAndEnables(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
-		silent, off := strings.ReplaceAll(enabledFile, "%[1]s", ""), strings.ReplaceAll(enabledFile, "%[1]s", ", enabled: false")
+		silent, off := strings.ReplaceAll(enabledFile, "%[1]s",
+			""), strings.ReplaceAll(enabledFile, "%[1]s", ", enabled: false")
 		created := []string{"created tenant acme", "created user ada@acme.test", "created application app"}
 		disabled := []string{"disabled tenant acme", "disabled user ada@acme.test", "disabled application app"}
-		enabled := []string{"updated tenant acme enabled", "updated user ada@acme.test enabled", "updated application app enabled"}
+		enabled := []string{
+			"updated tenant acme enabled", "updated user ada@acme.test enabled", "updated application app enabled",
+		}
 
 		require.Equal(t, created, changes(o.apply(off)))
 		require.False(t, o.state().Tenants[0].Active || o.state().Users[0].Active || o.state().Applications[0].Active)
@@ -203,7 +218,8 @@ func TestTheFileDisablesAndEnables(t *testing.T) {
 		}))
 		report := o.apply(off)
 		require.Empty(t, changes(report))
-		require.Equal(t, []string{"user ada@acme.test enabled: it was enabled since apply disabled it"}, conflicts(report))
+		require.Equal(t,
+			[]string{"user ada@acme.test enabled: it was enabled since apply disabled it"}, conflicts(report))
 	})
 }
 
@@ -226,7 +242,9 @@ func TestApplyEndsTheAccessThatItTakes(t *testing.T) {
 				_, err := db.Exec(t.Context(), "test.tenant", `UPDATE sessions SET tenant_id = $1`, s.Tenants[0].ID)
 				require.NoError(t, err)
 				ended := func() (n int) {
-					require.NoError(t, db.Get(t.Context(), "test.ended", &n, `SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL`))
+					require.NoError(t,
+						db.Get(t.Context(), "test.ended", &n,
+							`SELECT count(*) FROM sessions WHERE ended_at IS NOT NULL`))
 					return n
 				}
 

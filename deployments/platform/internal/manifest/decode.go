@@ -45,6 +45,7 @@ func (d *decoder) into(path string, node ast.Node, v reflect.Value) {
 		d.duration(path, node, v)
 		return
 	}
+
 	switch v.Kind() {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
@@ -68,6 +69,7 @@ func (d *decoder) into(path string, node ast.Node, v reflect.Value) {
 			if v.IsNil() {
 				v.Set(reflect.MakeMap(v.Type()))
 			}
+
 			if free := d.free(path+"."+key, value); free != nil {
 				v.SetMapIndex(reflect.ValueOf(key), reflect.ValueOf(free))
 			} else {
@@ -97,11 +99,13 @@ func (d *decoder) text(path string, node ast.Node) (string, bool) {
 		d.wrong(path, node, "must be a string, not %s", kindOf(node))
 		return "", false
 	}
+
 	// PostgreSQL keeps neither.
 	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
 		d.wrong(path, node, "holds a NUL or a broken character")
 		return "", false
 	}
+
 	return s, true
 }
 
@@ -113,6 +117,7 @@ func (d *decoder) duration(path string, node ast.Node, v reflect.Value) {
 			return
 		}
 	}
+
 	d.wrong(path, node, "must be a duration such as 90s, 15m or 720h")
 }
 
@@ -122,8 +127,10 @@ func (d *decoder) list(path string, node ast.Node, v reflect.Value) {
 		d.wrong(path, node, "must be a list, not %s", kindOf(node))
 		return
 	}
+
 	// Empty and not nil: it was said that there are none.
 	v.Set(reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values)))
+
 	for i, item := range sequence.Values {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		d.lines[at] = d.line(item)
@@ -137,6 +144,7 @@ func (d *decoder) fields(path string, node ast.Node, v reflect.Value) {
 	for i := range v.NumField() {
 		known[v.Type().Field(i).Tag.Get("yaml")] = i
 	}
+
 	d.mapping(path, node, func(key string, value ast.Node) {
 		at := strings.TrimPrefix(path+"."+key, ".")
 		i, ok := known[key]
@@ -144,10 +152,12 @@ func (d *decoder) fields(path string, node ast.Node, v reflect.Value) {
 			d.wrong(at, value, "there is no such key")
 			return
 		}
+
 		if _, nothing := value.(*ast.NullNode); nothing {
 			delete(d.lines, at)
 			return
 		}
+
 		d.into(at, value, v.Field(i))
 	})
 }
@@ -159,17 +169,20 @@ func (d *decoder) mapping(path string, node ast.Node, f func(key string, value a
 		d.wrong(path, node, "must be a mapping of keys to values, not %s", kindOf(node))
 		return
 	}
+
 	seen := map[string]int{}
 	for entries := m.MapRange(); entries.Next(); {
 		key, ok := d.key(path, entries.Key())
 		if !ok {
 			continue
 		}
+
 		at := strings.TrimPrefix(path+"."+key, ".")
 		if first, twice := seen[key]; twice {
 			d.wrong(at, entries.Key(), "stands here a second time, first in line %d", first)
 			continue
 		}
+
 		seen[key] = d.line(entries.Key())
 		d.lines[at] = seen[key]
 		f(key, entries.Value())
@@ -250,6 +263,7 @@ func line(node ast.Node) int {
 			node = entries.Key()
 		}
 	}
+
 	if token := node.GetToken(); token != nil && token.Position != nil {
 		return token.Position.Line
 	}

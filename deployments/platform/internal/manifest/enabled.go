@@ -56,6 +56,7 @@ func (b *batch) enabled(ctx context.Context, s subject, marks sqlstore.Marks) (f
 	default:
 		f.shall = false
 	}
+
 	return f, nil
 }
 
@@ -72,6 +73,7 @@ func (b *batch) flip(ctx context.Context, s subject, f flip) error {
 			return err
 		}
 	}
+
 	return nil
 }
 

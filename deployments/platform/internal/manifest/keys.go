@@ -8,7 +8,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 )
 
-// keyed tells whether an application authenticates with keys of its own
+// keyed reports whether an application authenticates with keys of its own
 // (private_key_jwt, RFC 7523 2.2), so that it keeps no secret.
 func keyed(a *Application) bool { return a.JWKS != nil || a.JWKSURI != "" }
 
@@ -18,6 +18,7 @@ func (c *checker) keys(a *Application, at string) {
 	if a.JWKS == nil {
 		given = at + ".jwks_uri"
 	}
+
 	switch {
 	case !keyed(a):
 		if a.TokenEndpointAudience {
@@ -33,7 +34,8 @@ func (c *checker) keys(a *Application, at string) {
 		c.keySet(a, given)
 	default:
 		u, err := url.Parse(a.JWKSURI)
-		if err != nil || u.Host == "" || u.User != nil || strings.Contains(a.JWKSURI, "#") || u.Scheme != "https" && (u.Scheme != "http" || !c.rules.Loopback) {
+		if err != nil || u.Host == "" || u.User != nil || strings.Contains(a.JWKSURI, "#") ||
+			(u.Scheme != "https" && (u.Scheme != "http" || !c.rules.Loopback)) {
 			c.refuse(given, "must be an https URL without a user and a fragment")
 		}
 	}
@@ -45,7 +47,8 @@ func (c *checker) keySet(a *Application, at string) {
 	case err != nil:
 		c.refuse(at, "must be a JWK Set of public keys: {keys: [{kty: …}]} (RFC 7517 5), with nothing private in it")
 	case set.Len() == 0:
-		c.refuse(at, "has no key to verify RS256, PS256, ES256 or EdDSA with: RSA of 2048 to 8192 bits, P-256 or Ed25519, not for encryption")
+		c.refuse(at,
+			"has no key to verify RS256, PS256, ES256 or EdDSA with: RSA of 2048 to 8192 bits, P-256 or Ed25519, not for encryption")
 	}
 }
 
@@ -58,9 +61,11 @@ func canonicalKeys(set any) json.RawMessage {
 			return raw
 		}
 	}
+
 	raw, err := json.Marshal(set)
 	if err != nil || set == nil {
 		return nil
 	}
+
 	return raw
 }

@@ -19,10 +19,12 @@ func (c *checker) lookAlike(path, value string) {
 			value = local + "@" + readable
 		}
 	}
+
 	words := strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) })
 	for _, word := range words {
 		if scripts := scriptsOf(word); len(scripts) > 1 && !together(scripts) {
-			p := c.problem(path, "the word %q mixes %s letters: it can be mistaken for another", word, strings.Join(scripts, " and "))
+			p := c.problem(path, "the word %q mixes %s letters: it can be mistaken for another", word,
+				strings.Join(scripts, " and "))
 			if len(c.warnings) < maxProblems {
 				c.warnings = append(c.warnings, p.Error())
 			}
@@ -39,12 +41,14 @@ func scriptsOf(word string) []string {
 			found["Latin"] = true
 			continue
 		}
+
 		for name, table := range unicode.Scripts {
 			if name != "Common" && name != "Inherited" && unicode.Is(table, r) {
 				found[name] = true
 			}
 		}
 	}
+
 	return slices.Sorted(maps.Keys(found))
 }
 

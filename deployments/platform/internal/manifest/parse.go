@@ -70,6 +70,7 @@ func Parse(name string, r io.Reader) (*Document, error) {
 	if !ok {
 		return doc, doc.decodeWhole()
 	}
+
 	first := map[string]int{}
 	for _, s := range sections {
 		if line, twice := first[s.key]; twice {
@@ -79,11 +80,14 @@ func Parse(name string, r io.Reader) (*Document, error) {
 				Path:   s.key,
 				Reason: fmt.Sprintf("stands here a second time, first in line %d", line),
 			})
+
 			continue
 		}
+
 		first[s.key] = s.line
 		doc.section(s)
 	}
+
 	return doc, nil
 }
 
@@ -126,6 +130,7 @@ func (d *Document) decodeWhole() error {
 		return d.whole("is larger than 1 MiB and not laid out in sections: write each section's key at the beginning " +
 			"of a line, and below it a list with a line for each item, or write JSON")
 	}
+
 	tree, err := parseYAML(d.data)
 	if err != nil {
 		return Problems{syntax(d.file, 0, err)}
@@ -140,6 +145,7 @@ func (d *Document) decodeWhole() error {
 			decoder.into("", part.Body, reflect.ValueOf(&d.File).Elem())
 		}
 	}
+
 	d.problems = append(d.problems, decoder.problems...)
 	d.listed = d.Users != nil
 	return nil
@@ -155,7 +161,9 @@ func (d *Document) section(s section) {
 		d.undivided(s)
 		return
 	}
+
 	d.lines[s.key] = s.line
+
 	switch s.key {
 	case "tenants":
 		d.Tenants = make([]Tenant, len(s.items))
@@ -180,6 +188,7 @@ func (d *Document) undivided(s section) {
 	if node == nil {
 		return
 	}
+
 	decoder := d.decoder(s.line - 1)
 	decoder.into("", node, reflect.ValueOf(&d.File).Elem())
 	d.problems = append(d.problems, decoder.problems...)
@@ -199,6 +208,7 @@ func (d *Document) decodeItem(p piece, path string, decoder *decoder, v reflect.
 	if node == nil {
 		return
 	}
+
 	if !p.json { // the text is a list of one item
 		list, ok := node.(*ast.SequenceNode)
 		if !ok || len(list.Values) != 1 {
@@ -207,6 +217,7 @@ func (d *Document) decodeItem(p piece, path string, decoder *decoder, v reflect.
 		}
 		node = list.Values[0]
 	}
+
 	decoder.lines[path] = decoder.line(node)
 	decoder.into(path, node, v)
 }
@@ -221,8 +232,10 @@ func (d *Document) tree(p piece, path string, problems *Problems) ast.Node {
 			Path:   path,
 			Reason: "is larger than 1 MiB in one piece: write a list with a line for each item, or JSON",
 		})
+
 		return nil
 	}
+
 	tree, err := parseYAML(d.data[p.start:p.end])
 	if err != nil {
 		problem := syntax(d.file, p.line-1, err)
@@ -230,9 +243,11 @@ func (d *Document) tree(p piece, path string, problems *Problems) ast.Node {
 		*problems = append(*problems, problem)
 		return nil
 	}
+
 	if len(tree.Docs) != 1 {
 		return nil
 	}
+
 	return tree.Docs[0].Body
 }
 
@@ -254,6 +269,7 @@ func (d *Document) person(i int) *person {
 		p.User = d.Users[i]
 		return p
 	}
+
 	decoder := &decoder{places: places{file: d.file, lines: map[string]int{}}, before: d.people[i].line - 1}
 	d.decodeItem(d.people[i], p.at, decoder, reflect.ValueOf(&p.User).Elem())
 	p.places, p.problems = decoder.places, decoder.problems
@@ -282,9 +298,11 @@ func syntax(name string, before int, err error) Problem {
 			p.Line = before + token.Position.Line
 		}
 	}
+
 	if p.Line == 0 && before > 0 {
 		p.Line = before + 1
 	}
+
 	p.Reason = strings.ReplaceAll(p.Reason, "\n", " ")
 	return p
 }

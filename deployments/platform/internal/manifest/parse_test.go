@@ -15,40 +15,87 @@ import (
 
 func TestAFileIsReadStrictly(t *testing.T) {
 	check(t, map[string]refusal{
-		"no YAML":                       {"tenants: [", "1 :"},
-		"tabs":                          {"tenants:\n\t- slug: a", "2 :"},
-		"bytes that are no UTF-8":       {"tenants: \xff", "0 : is not UTF-8"},
-		"two documents":                 {"tenants: []\n---\nusers: []", "0 : has more than one document"},
-		"a list":                        {"- a", "1 : must be a mapping of keys to values, not a list"},
-		"a word":                        {"tenants", "1 : must be a mapping of keys to values, not a string"},
-		"an unknown section":            {"tenants: []\nclients: []", "2 clients: there is no such key"},
-		"an unknown key":                {web + "redirect_uri: https://app.test", "6 applications[0].redirect_uri: there is no such key"},
-		"a section twice":               {"tenants: []\nusers: []\ntenants: []", "3 tenants: stands here a second time, first in line 1"},
-		"a key twice":                   {web + "name: Other", "6 applications[0].name: stands here a second time, first in line 3"},
-		"a mapping for a list":          {"tenants:\n  slug: a", "2 tenants: must be a list, not a mapping"},
-		"a word for a list":             {web + "scopes: openid", "6 applications[0].scopes: must be a list, not a string"},
-		"a word for a mapping":          {"users:\n  - ada@acme.test", "2 users[0]: must be a mapping of keys to values, not a string"},
-		"nothing for a mapping":         {"users:\n  -", "users[0]: must be a mapping of keys to values, not nothing"},
-		"a list for a string":           {strings.Replace(web, "name: App", "name: [App]", 1), "3 applications[0].name: must be a string, not a list"},
-		"a number for a password":       {"users:\n  - email: ada@acme.test\n    password: 0123", "3 users[0].password: must be a string, not a number: put it in quotes"},
-		"a truth for a string":          {strings.Replace(web, "name: App", "name: true", 1), "must be a string, not true or false: put it in quotes"},
-		"a number in a list":            {web + "scopes:\n      - openid\n      - 7", "8 applications[0].scopes[1]: must be a string, not a number"},
-		"yes":                           {web + "first_party: yes", "6 applications[0].first_party: must be true or false, not a string"},
-		"claims that are a list":        {"users:\n  - email: ada@acme.test\n    claims: [x]", "3 users[0].claims: must be a mapping"},
-		"a NUL":                         {strings.Replace(web, "name: App", `name: "A\0"`, 1), "3 applications[0].name: holds a NUL"},
-		"a NUL in a claim":              {"users:\n  - email: ada@acme.test\n    claims: {address: {country: \"\\0\"}}", "3 users[0].claims.address.country: holds a NUL"},
-		"an alias":                      {"tenants:\n  - {slug: a, name: A}\nusers: *all", "3 users: must be a list, not an anchor or alias"},
-		"a merge":                       {web + "<<: {first_party: true}", "6 applications[0]: has a key that is not a string"},
-		"a tagged value":                {strings.Replace(web, "name: App", "name: !!binary QQ==", 1), "3 applications[0].name: must be a string, not a tagged value"},
-		"a mapping for a key":           {"users:\n  - email: ada@acme.test\n    claims:\n      ? [a]\n      : c", "5 : found an invalid key"},
-		"a secret of the wrong type":    {web + "client_secret: [hunter2]", "6 applications[0].client_secret: must be a string, not a list"},
-		"a text block that holds a NUL": {"users:\n  - email: ada@acme.test\n    name: |\n      a\n    given_name: \"\\u0000\"", "5 users[0].given_name: holds a NUL"},
+		"no YAML":                 {"tenants: [", "1 :"},
+		"tabs":                    {"tenants:\n\t- slug: a", "2 :"},
+		"bytes that are no UTF-8": {"tenants: \xff", "0 : is not UTF-8"},
+		"two documents":           {"tenants: []\n---\nusers: []", "0 : has more than one document"},
+		"a list":                  {"- a", "1 : must be a mapping of keys to values, not a list"},
+		"a word":                  {"tenants", "1 : must be a mapping of keys to values, not a string"},
+		"an unknown section":      {"tenants: []\nclients: []", "2 clients: there is no such key"},
+		"an unknown key": {
+			web + "redirect_uri: https://app.test", "6 applications[0].redirect_uri: there is no such key",
+		},
+		"a section twice": {
+			"tenants: []\nusers: []\ntenants: []", "3 tenants: stands here a second time, first in line 1",
+		},
+		"a key twice": {
+			web + "name: Other", "6 applications[0].name: stands here a second time, first in line 3",
+		},
+		"a mapping for a list": {"tenants:\n  slug: a", "2 tenants: must be a list, not a mapping"},
+		"a word for a list": {
+			web + "scopes: openid", "6 applications[0].scopes: must be a list, not a string",
+		},
+		"a word for a mapping": {
+			"users:\n  - ada@acme.test", "2 users[0]: must be a mapping of keys to values, not a string",
+		},
+		"nothing for a mapping": {"users:\n  -", "users[0]: must be a mapping of keys to values, not nothing"},
+		"a list for a string": {
+			strings.Replace(web, "name: App", "name: [App]", 1), "3 applications[0].name: must be a string, not a list",
+		},
+		"a number for a password": {
+			"users:\n  - email: ada@acme.test\n    password: 0123",
+			"3 users[0].password: must be a string, not a number: put it in quotes",
+		},
+		"a truth for a string": {
+			strings.Replace(web, "name: App", "name: true", 1), "must be a string, not true or false: put it in quotes",
+		},
+		"a number in a list": {
+			web + "scopes:\n      - openid\n      - 7", "8 applications[0].scopes[1]: must be a string, not a number",
+		},
+		"yes": {
+			web + "first_party: yes", "6 applications[0].first_party: must be true or false, not a string",
+		},
+		"claims that are a list": {
+			"users:\n  - email: ada@acme.test\n    claims: [x]", "3 users[0].claims: must be a mapping",
+		},
+		"a NUL": {
+			strings.Replace(web, "name: App", `name: "A\0"`, 1), "3 applications[0].name: holds a NUL",
+		},
+		"a NUL in a claim": {
+			"users:\n  - email: ada@acme.test\n    claims: {address: {country: \"\\0\"}}",
+			"3 users[0].claims.address.country: holds a NUL",
+		},
+		"an alias": {
+			"tenants:\n  - {slug: a, name: A}\nusers: *all", "3 users: must be a list, not an anchor or alias",
+		},
+		"a merge": {
+			web + "<<: {first_party: true}", "6 applications[0]: has a key that is not a string",
+		},
+		"a tagged value": {
+			strings.Replace(web, "name: App", "name: !!binary QQ==", 1),
+			"3 applications[0].name: must be a string, not a tagged value",
+		},
+		"a mapping for a key": {
+			"users:\n  - email: ada@acme.test\n    claims:\n      ? [a]\n      : c", "5 : found an invalid key",
+		},
+		"a secret of the wrong type": {
+			web + "client_secret: [hunter2]", "6 applications[0].client_secret: must be a string, not a list",
+		},
+		"a text block that holds a NUL": {
+			"users:\n  - email: ada@acme.test\n    name: |\n      a\n    given_name: \"\\u0000\"",
+			"5 users[0].given_name: holds a NUL",
+		},
 	})
 }
 
 func TestAFileMaySayNothing(t *testing.T) {
 	for name, text := range map[string]string{
-		"empty": "", "blank": "\n\n", "a comment": "# later\n", "null": "null", "a separator": "---\n", "null sections": "tenants:\nusers: null\n",
+		"empty":                      "",
+		"blank":                      "\n\n",
+		"a comment":                  "# later\n",
+		"null":                       "null",
+		"a separator":                "---\n",
+		"null sections":              "tenants:\nusers: null\n",
 		"a comment behind a section": "tenants:\n  # none yet\n",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -58,6 +105,7 @@ func TestAFileMaySayNothing(t *testing.T) {
 			require.Nil(t, doc.Tenants, "nothing is said about tenants, so --prune leaves them")
 		})
 	}
+
 	doc, err := manifest.Parse("platform.yaml", strings.NewReader("tenants: []"))
 	require.NoError(t, err)
 	require.NotNil(t, doc.Tenants, "it is said that there are none")
@@ -103,20 +151,26 @@ func FuzzParseAndValidate(f *testing.F) {
 	example, err := os.ReadFile(filepath.Join("testdata", "example.yaml"))
 	require.NoError(f, err)
 	f.Add(string(example))
+
 	for _, text := range []string{
-		"", "null", "- a", "tenants: [", "users: &a [*a]", "? {a: b}\n: c", "tenants:\n  - <<: *x", "users:\n  - claims: {a: {b: [1, .nan]}}",
-		"applications:\n  - refresh_grace: 1s\n    jwks: {}\n", "tenants: !!set {a}", "%YAML 1.2\n---\nusers: |\n  x", "a: b: c",
+		"", "null", "- a", "tenants: [", "users: &a [*a]", "? {a: b}\n: c", "tenants:\n  - <<: *x",
+		"users:\n  - claims: {a: {b: [1, .nan]}}",
+		"applications:\n  - refresh_grace: 1s\n    jwks: {}\n", "tenants: !!set {a}",
+		"%YAML 1.2\n---\nusers: |\n  x", "a: b: c",
 	} {
 		f.Add(text)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.Contains(text, "client_secret_file") {
 			t.Skip("it would open files")
 		}
+
 		doc, err := manifest.Parse("platform.yaml", strings.NewReader(text))
 		if err == nil {
 			err = doc.Validate(public)
 		}
+
 		var problems manifest.Problems
 		if err != nil {
 			require.ErrorAs(t, err, &problems)

@@ -27,16 +27,19 @@ type verdict struct {
 func (a *applier) verdicts(ctx context.Context, some []*entry, marks sqlstore.Marks) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(hashSlots())
+
 	for _, e := range some {
 		e.verdict = verdict{old: e.old.PasswordHash, hash: e.old.PasswordHash}
 		if e.Password == "" && e.PasswordHash == "" {
 			continue
 		}
+
 		tasks.Go(func() (err error) {
 			e.verdict, err = a.verdict(ctx, e, marks)
 			return err
 		})
 	}
+
 	return tasks.Wait()
 }
 
@@ -71,6 +74,7 @@ func (a *applier) verdict(ctx context.Context, e *entry, marks sqlstore.Marks) (
 	if err != nil || unchanged {
 		return v, err
 	}
+
 	return a.replace(ctx, e.User, v)
 }
 
@@ -82,10 +86,12 @@ func (a *applier) says(ctx context.Context, u User, hash string) (bool, error) {
 	if hash == "" {
 		return false, nil
 	}
+
 	same, err := a.hasher.Verify(ctx, hash, u.Password)
 	if errors.Is(err, password.ErrFormat) {
 		return false, nil
 	}
+
 	return same, err
 }
 

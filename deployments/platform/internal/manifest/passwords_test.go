@@ -39,23 +39,30 @@ func TestPasswordsAreHashedBeforeTheTransaction(t *testing.T) {
 		other := func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // if it had to wait, it would for ever
 			defer cancel()
-			doc, err := manifest.Parse("other.yaml", strings.NewReader("users:\n  - {email: ada@acme.test, password: of another}\n"))
+			doc, err := manifest.Parse("other.yaml",
+				strings.NewReader("users:\n  - {email: ada@acme.test, password: of another}\n"))
 			if err == nil {
-				_, err = manifest.Apply(ctx, db, doc, manifest.ApplyOptions{Rules: public, Now: o.clock.Now, Random: rand.Reader})
+				_, err = manifest.Apply(ctx, db, doc,
+					manifest.ApplyOptions{Rules: public, Now: o.clock.Now, Random: rand.Reader})
 			}
+
 			require.NoError(t, err)
 		}
-		o.apply(kept+"  - {email: BOB@acme.test, password: battery staple}\n", func(opts *manifest.ApplyOptions) { opts.Random = &meanwhile{do: other} })
+
+		o.apply(kept+"  - {email: BOB@acme.test, password: battery staple}\n",
+			func(opts *manifest.ApplyOptions) { opts.Random = &meanwhile{do: other} })
 
 		hasher, err := password.New(password.Options{})
 		require.NoError(t, err)
 		users := o.state().Users
 		require.Len(t, users, 2)
+
 		for i, want := range []string{"correct horse", "battery staple"} {
 			ok, err := hasher.Verify(t.Context(), users[i].PasswordHash, want)
 			require.NoError(t, err)
 			require.True(t, ok, users[i].Email)
 		}
+
 		require.Equal(t, ada.ID, users[0].ID)
 	})
 }

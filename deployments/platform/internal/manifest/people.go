@@ -50,9 +50,11 @@ func (a *applier) users(ctx context.Context, from, to int) error {
 		if err != nil {
 			return err
 		}
+
 		if err := a.verdicts(ctx, entries, marks); err != nil {
 			return err
 		}
+
 		work := false
 		for _, e := range entries {
 			changed, err := seen.user(ctx, e, marks)
@@ -61,15 +63,19 @@ func (a *applier) users(ctx context.Context, from, to int) error {
 			}
 			work = work || changed
 		}
+
 		if a.opts.DryRun || !work {
 			a.tell(seen.out)
 			return nil
 		}
+
 		return a.write(ctx, func(b *batch) error { return b.users(ctx, entries) })
 	})
 	if errors.Is(err, errMoved) {
-		return fmt.Errorf("passwords of %s to %s are being changed all the time: apply the file later", entries[0].email, entries[len(entries)-1].email)
+		return fmt.Errorf("passwords of %s to %s are being changed all the time: apply the file later",
+			entries[0].email, entries[len(entries)-1].email)
 	}
+
 	return err
 }
 
@@ -79,16 +85,19 @@ func (b *batch) find(ctx context.Context, entries []*entry) (sqlstore.Marks, err
 	for i, e := range entries {
 		emails[i] = e.email
 	}
+
 	have, err := b.r.UsersByEmail(ctx, emails)
 	if err != nil {
 		return nil, err
 	}
+
 	var ids []string
 	for _, e := range entries {
 		if e.old, e.existed = have[e.email]; e.existed {
 			ids = append(ids, e.old.ID)
 		}
 	}
+
 	return b.r.Marks(ctx, sqlstore.KindUser, ids)
 }
 
@@ -98,6 +107,7 @@ func (b *batch) users(ctx context.Context, entries []*entry) error {
 	if err != nil {
 		return err
 	}
+
 	for _, e := range entries {
 		if e.verdict.old != e.old.PasswordHash {
 			return errMoved
@@ -106,6 +116,7 @@ func (b *batch) users(ctx context.Context, entries []*entry) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -121,10 +132,12 @@ func (b *batch) user(ctx context.Context, e *entry, marks sqlstore.Marks) (bool,
 		FamilyName:    e.FamilyName,
 		Claims:        e.Claims,
 	}
+
 	tenants := make([]string, len(e.Tenants))
 	for j, slug := range e.Tenants {
 		tenants[j] = b.applier.tenants[slug]
 	}
+
 	if !e.existed && b.w != nil {
 		var err error
 		if want.ID, err = b.id("usr_"); err != nil {
@@ -140,10 +153,12 @@ func (b *batch) user(ctx context.Context, e *entry, marks sqlstore.Marks) (bool,
 		active:  e.old.Active,
 		said:    e.Enabled,
 	}
+
 	enabled, err := b.enabled(ctx, s, marks)
 	if err != nil {
 		return false, err
 	}
+
 	b.conflict(s.kind, s.name, "password", e.verdict.conflict)
 
 	change, err := b.change(e.existed, s.kind, s.name, differencesOf(e, want, tenants), enabled)
@@ -161,9 +176,11 @@ func (b *batch) user(ctx context.Context, e *entry, marks sqlstore.Marks) (bool,
 	if err := b.saveUser(ctx, e, want, tenants); err != nil {
 		return false, err
 	}
+
 	if err := b.flip(ctx, s, enabled); err != nil {
 		return false, err
 	}
+
 	return true, b.record(ctx, *change, about(s.kind, s.id))
 }
 
@@ -184,6 +201,7 @@ func (b *batch) saveUser(ctx context.Context, e *entry, want directory.User, ten
 	if err := b.w.SaveUser(ctx, want, tenants, b.at); err != nil {
 		return located(e.places, e.at, err)
 	}
+
 	if e.verdict.hash != e.verdict.old {
 		done, err := b.w.ReplacePassword(ctx, want.ID, e.verdict.old, e.verdict.hash, b.at)
 		switch {
@@ -193,6 +211,7 @@ func (b *batch) saveUser(ctx context.Context, e *entry, want directory.User, ten
 			return errMoved
 		}
 	}
+
 	if e.verdict.adopt || e.verdict.hash != e.verdict.old {
 		if err := b.mark(ctx, sqlstore.KindUser, want.ID, sqlstore.FieldPassword, e.verdict.hash); err != nil {
 			return err
@@ -204,6 +223,7 @@ func (b *batch) saveUser(ctx context.Context, e *entry, want directory.User, ten
 			b.ends = true
 		}
 	}
+
 	return nil
 }
 
@@ -213,6 +233,7 @@ func sameJSON(a, b map[string]any) bool {
 	if len(a) == 0 && len(b) == 0 {
 		return true
 	}
+
 	normal := func(m map[string]any) (v any) {
 		data, err := json.Marshal(m)
 		if err != nil || json.Unmarshal(data, &v) != nil {
@@ -220,5 +241,6 @@ func sameJSON(a, b map[string]any) bool {
 		}
 		return v
 	}
+
 	return reflect.DeepEqual(normal(a), normal(b))
 }

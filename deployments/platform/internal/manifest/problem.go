@@ -57,6 +57,7 @@ func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil
 	}
+
 	slices.SortStableFunc(p, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Path, b.Path))
 	})

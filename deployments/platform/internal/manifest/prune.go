@@ -47,6 +47,7 @@ func (a *applier) planRemovals(ctx context.Context, have []sqlstore.TenantRecord
 	if !a.opts.Prune.Wanted {
 		return nil
 	}
+
 	a.remove = removals{}
 	there := map[sqlstore.Kind]int{}
 
@@ -58,11 +59,13 @@ func (a *applier) planRemovals(ctx context.Context, have []sqlstore.TenantRecord
 			}
 		}
 	}
+
 	if a.doc.Applications != nil {
 		apps, err := a.reader.Applications(ctx)
 		if err != nil {
 			return err
 		}
+
 		for _, app := range apps {
 			if app.Active {
 				there[sqlstore.KindApplication]++
@@ -70,6 +73,7 @@ func (a *applier) planRemovals(ctx context.Context, have []sqlstore.TenantRecord
 			}
 		}
 	}
+
 	if a.doc.listed {
 		n, err := a.planUsers(ctx)
 		if err != nil {
@@ -77,6 +81,7 @@ func (a *applier) planRemovals(ctx context.Context, have []sqlstore.TenantRecord
 		}
 		there[sqlstore.KindUser] = n
 	}
+
 	return a.confirm(there)
 }
 
@@ -89,6 +94,7 @@ func (a *applier) planUsers(ctx context.Context) (there int, err error) {
 		if err != nil {
 			return 0, err
 		}
+
 		for _, u := range users {
 			email, ok := directory.ParseEmail(u.Email) // it may be an earlier version's spelling
 			if !ok {
@@ -97,10 +103,12 @@ func (a *applier) planUsers(ctx context.Context) (there int, err error) {
 			_, listed := a.people.index[email]
 			a.removeUnless(listed, sqlstore.KindUser, u.ID, u.Email)
 		}
+
 		there += len(users)
 		if len(users) < page {
 			return there, nil
 		}
+
 		after = users[len(users)-1].Email
 	}
 }
@@ -146,13 +154,16 @@ func (a *applier) confirm(there map[sqlstore.Kind]int) error {
 	case a.opts.Prune.Ask == nil:
 		return refused
 	}
+
 	yes, err := a.opts.Prune.Ask(fmt.Sprintf("--prune will disable %s.", refused.What))
 	if err != nil {
 		return err
 	}
+
 	if !yes {
 		return refused
 	}
+
 	return nil
 }
 
@@ -179,6 +190,7 @@ func (a *applier) prune(ctx context.Context, kind sqlstore.Kind) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -193,6 +205,7 @@ func (b *batch) prune(ctx context.Context, kind sqlstore.Kind, r removal) error 
 			return err
 		}
 	}
+
 	b.out.Changes = append(b.out.Changes, c)
 	return nil
 }

@@ -40,8 +40,10 @@ func TestADomainOfATenantOutsideTheFileIsRefused(t *testing.T) {
 	for _, options := range [][]func(*manifest.ApplyOptions){nil, {prune}} {
 		require.Equal(t, "nothing was applied, for 2 problems:\n"+
 			"  platform.yaml:2: users[0].tenants[0]: there is no active tenant \"gone\", in the file or in the database\n"+
-			"  platform.yaml:8: tenants[0].domains[1]: \"one.test\" belongs to tenant \"a\": list that one too, without it", o.refused(text, options...))
+			"  platform.yaml:8: tenants[0].domains[1]: \"one.test\" belongs to tenant \"a\": list that one too, without it", o.refused(
+			text, options...))
 	}
+
 	require.Equal(t, before, o.state())
 }
 
@@ -57,7 +59,8 @@ func TestAFileMayReferToTenantsOfTheDatabase(t *testing.T) {
 		require.Equal(t, s.Tenants[0].ID, s.Applications[0].TenantID)
 
 		const noB = `users[0].tenants[0]: there is no active tenant "b"`
-		require.Contains(t, o.refused("tenants:\n  - {slug: a, name: A}\n"+text, prune), noB, "--prune would disable it")
+		require.Contains(t, o.refused("tenants:\n  - {slug: a, name: A}\n"+text, prune), noB,
+			"--prune would disable it")
 		o.apply("tenants:\n  - {slug: a, name: A}", prune)
 		require.Contains(t, o.refused(text), "platform.yaml:2: "+noB, "it is disabled")
 	})
@@ -70,12 +73,14 @@ func TestMembershipsAreComparedWhateverTheDatabaseSortsThemBy(t *testing.T) {
 		// A database's collation may put b before C; bytes do not.
 		require.NoError(t, sqlstore.NewOperator(db).Tx(t.Context(), func(w *sqlstore.Writer) error {
 			for slug, id := range map[string]string{"a": "tnt_b", "b": "tnt_C", "c": "tnt_-d", "d": "tnt__A"} {
-				if err := w.SaveTenant(t.Context(), directory.Tenant{ID: id, Slug: slug, Name: slug}, nil, o.clock.Now()); err != nil {
+				if err := w.SaveTenant(t.Context(), directory.Tenant{ID: id, Slug: slug, Name: slug}, nil,
+					o.clock.Now()); err != nil {
 					return err
 				}
 			}
 			return nil
 		}))
+
 		o.apply(text)
 		require.Empty(t, changes(o.apply(text)))
 	})
@@ -95,7 +100,8 @@ func TestASecretIsGeneratedOnceAndKept(t *testing.T) {
 		require.Empty(t, o.apply(service+"}").Secrets)
 		require.Equal(t, kept, o.state())
 		o.apply(service + ", first_party: true}")
-		require.Equal(t, kept.Applications[0].Secrets, o.state().Applications[0].Secrets, "another change leaves it alone")
+		require.Equal(t, kept.Applications[0].Secrets, o.state().Applications[0].Secrets,
+			"another change leaves it alone")
 	})
 }
 
@@ -108,8 +114,10 @@ func TestWhereASecretComesFrom(t *testing.T) {
 	require.Equal(t, []string{"created application job"}, changes(o.apply(service+", client_secret_file: "+path+"}")))
 	require.Equal(t, hash[:], o.state().Applications[0].Secrets[0].Hash)
 	require.Empty(t, changes(o.apply(service+", client_secret: "+secret+"}")), "the same secret")
-	require.Empty(t, changes(o.apply(service+", client_secret_hash: sha256:"+hex.EncodeToString(hash[:])+"}")), "the same secret")
-	require.Equal(t, []string{"updated application job client_secret"}, changes(o.apply(service+", client_secret: "+strings.Repeat("t", 40)+"}")))
+	require.Empty(t,
+		changes(o.apply(service+", client_secret_hash: sha256:"+hex.EncodeToString(hash[:])+"}")), "the same secret")
+	require.Equal(t, []string{"updated application job client_secret"},
+		changes(o.apply(service+", client_secret: "+strings.Repeat("t", 40)+"}")))
 	require.Len(t, o.state().Applications[0].Secrets, 1, "the file's is the only one")
 	require.Equal(t, []string{"updated application job type, grants, client_secret"},
 		changes(o.apply("applications:\n  - {client_id: job, name: Job, type: SPA, scope_level: GLOBAL}")))
@@ -127,6 +135,7 @@ func TestAnApplicationWhoseSecretsHaveEndedIsGivenOne(t *testing.T) {
 			return w.SetSecrets(t.Context(), "job", kept, o.clock.Now())
 		}))
 	}
+
 	ending(o.clock.Now().Add(24 * time.Hour))
 	require.Empty(t, o.apply(service+"}").Secrets, "it still opens")
 	ending(o.clock.Now())
@@ -184,6 +193,7 @@ applications:
     development: true
     initiate_login_uri: https://app.test/login
 `
+
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
 		o.apply(everything)
@@ -195,12 +205,16 @@ applications:
 				require.False(t, app.Field(i).IsZero(), "the file cannot set %s, or it is not kept", name)
 			}
 		}
+
 		require.Empty(t, changes(o.apply(everything)))
 		report := o.apply("applications:\n  - {client_id: app, name: Other, type: SPA, scope_level: GLOBAL}")
 		require.Equal(t, []string{
-			"name", "type", "scope_level", "tenant", "redirect_uris", "post_logout_redirect_uris", "backchannel_logout_uri", "grants", "scopes",
-			"audiences", "default_audience", "resources_served", "first_party", "allow_localhost_redirect", "allow_undotted_schemes", "id_token_claims",
-			"device_requires_auth", "development", "initiate_login_uri", "access_token_alg", "id_token_alg", "access_token_ttl", "refresh_token_ttl", "refresh_idle_ttl",
+			"name", "type", "scope_level", "tenant", "redirect_uris", "post_logout_redirect_uris",
+			"backchannel_logout_uri", "grants", "scopes",
+			"audiences", "default_audience", "resources_served", "first_party", "allow_localhost_redirect",
+			"allow_undotted_schemes", "id_token_claims",
+			"device_requires_auth", "development", "initiate_login_uri", "access_token_alg", "id_token_alg",
+			"access_token_ttl", "refresh_token_ttl", "refresh_idle_ttl",
 			"refresh_grace", "cors_origins",
 		}, report.Changes[0].Fields)
 	})

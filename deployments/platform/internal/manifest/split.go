@@ -48,6 +48,7 @@ func splitBlocks(data []byte) (sections []section, ok bool) {
 		if i := bytes.IndexByte(data[start:], '\n'); i >= 0 {
 			end = start + i + 1
 		}
+
 		line := bytes.TrimRight(data[start:end], "\r\n")
 		indent := len(line) - len(bytes.TrimLeft(line, " "))
 		rest := line[indent:]
@@ -59,10 +60,12 @@ func splitBlocks(data []byte) (sections []section, ok bool) {
 			if current == nil && string(bytes.TrimRight(line, " \t")) == "---" {
 				break
 			}
+
 			key := sectionKey.FindSubmatch(line)
 			if key == nil {
 				return nil, false
 			}
+
 			sections = append(sections, section{key: string(key[1]), piece: piece{start: start, line: number}})
 			current, list = &sections[len(sections)-1], unknown
 			if !emptyValue.Match(line[len(key[0]):]) {
@@ -88,8 +91,10 @@ func splitBlocks(data []byte) (sections []section, ok bool) {
 				current.items[n-1].end = end
 			}
 		}
+
 		start = end
 	}
+
 	return sections, true
 }
 
@@ -111,11 +116,13 @@ func splitJSON(data []byte) (sections []section, ok bool) {
 	if _, err := decoder.Token(); err != nil {
 		return nil, false
 	}
+
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
 			return nil, false
 		}
+
 		s := section{key: key.(string)}
 		s.line = lines.at(int(decoder.InputOffset()))
 
@@ -126,12 +133,15 @@ func splitJSON(data []byte) (sections []section, ok bool) {
 			}
 			continue
 		}
+
 		if value >= len(data) || data[value] != '[' {
 			return nil, false
 		}
+
 		if _, err := decoder.Token(); err != nil {
 			return nil, false
 		}
+
 		s.items = []piece{}
 		for decoder.More() {
 			start := skip(data, int(decoder.InputOffset()), ", \t\r\n")
@@ -139,6 +149,7 @@ func splitJSON(data []byte) (sections []section, ok bool) {
 			if err := decoder.Decode(&item); err != nil {
 				return nil, false
 			}
+
 			s.items = append(s.items, piece{
 				start: start,
 				end:   int(decoder.InputOffset()),
@@ -146,14 +157,18 @@ func splitJSON(data []byte) (sections []section, ok bool) {
 				json:  true,
 			})
 		}
+
 		if _, err := decoder.Token(); err != nil {
 			return nil, false
 		}
+
 		sections = append(sections, s)
 	}
+
 	if _, err := decoder.Token(); err != nil || skip(data, int(decoder.InputOffset()), " \t\r\n") < len(data) {
 		return nil, false
 	}
+
 	return sections, true
 }
 

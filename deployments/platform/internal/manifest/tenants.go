@@ -17,12 +17,14 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 	for _, t := range a.doc.Tenants {
 		listed[t.Slug], active[t.Slug] = true, true
 	}
+
 	owner := map[string]string{} // of domains, by tenants that keep them
 	pruning := a.opts.Prune.Wanted && a.doc.Tenants != nil
 	for _, t := range have {
 		if listed[t.Slug] {
 			continue
 		}
+
 		active[t.Slug] = t.Active && !pruning
 		for _, domain := range t.Domains {
 			owner[domain] = t.Slug
@@ -33,21 +35,25 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 	for i, t := range a.doc.Tenants {
 		for j, domain := range storedDomains(t.Domains) {
 			if slug := owner[domain]; slug != "" {
-				c.refuse(fmt.Sprintf("tenants[%d].domains[%d]", i, j), "%q belongs to tenant %q: list that one too, without it", domain, slug)
+				c.refuse(fmt.Sprintf("tenants[%d].domains[%d]", i, j),
+					"%q belongs to tenant %q: list that one too, without it", domain, slug)
 			}
 		}
 	}
+
 	for i, app := range a.doc.Applications {
 		if app.Tenant != "" && !active[app.Tenant] {
 			c.refuse(fmt.Sprintf("applications[%d].tenant", i), noTenant, app.Tenant)
 		}
 	}
+
 	for slug := range a.people.tenants {
 		if !active[slug] {
 			a.checkMemberships(c, active)
 			break
 		}
 	}
+
 	return c.problems.err()
 }
 
@@ -94,12 +100,14 @@ func (a *applier) applyTenants(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for _, some := range a.tenantBatches(have) {
 		err := a.write(ctx, func(b *batch) error { return b.tenants(ctx, some) })
 		if err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -112,6 +120,7 @@ func (a *applier) tenantBatches(have []sqlstore.TenantRecord) [][]int {
 			owner[domain] = t.Slug
 		}
 	}
+
 	moving := map[string]bool{}
 	for _, t := range a.doc.Tenants {
 		for _, domain := range storedDomains(t.Domains) {
@@ -129,13 +138,16 @@ func (a *applier) tenantBatches(have []sqlstore.TenantRecord) [][]int {
 			rest = append(rest, i)
 		}
 	}
+
 	var batches [][]int
 	if len(together) > 0 {
 		batches = append(batches, together)
 	}
+
 	for some := range slices.Chunk(rest, a.opts.Batch) {
 		batches = append(batches, some)
 	}
+
 	return batches
 }
 
@@ -144,14 +156,18 @@ func (b *batch) tenants(ctx context.Context, indices []int) error {
 	if err != nil {
 		return err
 	}
+
 	bySlug := map[string]sqlstore.TenantRecord{}
 	var ids []string
+
 	for _, t := range have {
 		bySlug[t.Slug] = t
 	}
+
 	for _, i := range indices {
 		ids = append(ids, bySlug[b.doc.Tenants[i].Slug].ID)
 	}
+
 	marks, err := b.r.Marks(ctx, sqlstore.KindTenant, ids)
 	if err != nil {
 		return err
@@ -168,6 +184,7 @@ func (b *batch) tenants(ctx context.Context, indices []int) error {
 			changes = append(changes, c)
 		}
 	}
+
 	if b.w == nil {
 		return nil
 	}
@@ -178,11 +195,13 @@ func (b *batch) tenants(ctx context.Context, indices []int) error {
 			return located(b.doc.places, c.path, err)
 		}
 	}
+
 	for _, c := range changes {
 		if err := b.saveTenant(ctx, c); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -193,15 +212,24 @@ func (b *batch) saveTenant(ctx context.Context, c tenantChange) error {
 	if err := b.flip(ctx, c.subject, c.flip); err != nil {
 		return err
 	}
+
 	b.ends = b.ends || (c.existed && c.ssoOnly.on())
 	return b.record(ctx, *c.change, about(sqlstore.KindTenant, c.id))
 }
 
-func (b *batch) tenantChange(ctx context.Context, i int, old sqlstore.TenantRecord, existed bool, marks sqlstore.Marks) (c tenantChange, err error) {
+func (b *batch) tenantChange(
+	ctx context.Context, i int, old sqlstore.TenantRecord, existed bool, marks sqlstore.Marks,
+) (c tenantChange, err error) {
 	t := b.doc.Tenants[i]
 	c = tenantChange{
-		path:    fmt.Sprintf("tenants[%d]", i),
-		tenant:  directory.Tenant{ID: old.ID, Slug: t.Slug, Name: t.Name, SSOOnly: t.SSOOnly, Color: t.Color},
+		path: fmt.Sprintf("tenants[%d]", i),
+		tenant: directory.Tenant{
+			ID:      old.ID,
+			Slug:    t.Slug,
+			Name:    t.Name,
+			SSOOnly: t.SSOOnly,
+			Color:   t.Color,
+		},
 		domains: sorted(storedDomains(t.Domains)),
 		ssoOnly: flip{is: old.SSOOnly, shall: t.SSOOnly},
 	}
@@ -210,11 +238,13 @@ func (b *batch) tenantChange(ctx context.Context, i int, old sqlstore.TenantReco
 			c.kept = append(c.kept, domain)
 		}
 	}
+
 	if !existed {
 		if c.tenant.ID, err = b.id("tnt_"); err != nil {
 			return c, err
 		}
 	}
+
 	b.applier.tenants[t.Slug] = c.tenant.ID
 
 	c.subject = subject{
@@ -235,5 +265,6 @@ func (b *batch) tenantChange(ctx context.Context, i int, old sqlstore.TenantReco
 	d.field("color", old.Color == t.Color)
 	d.field("domains", slices.Equal(sorted(old.Domains), c.domains))
 	c.change, err = b.change(existed, sqlstore.KindTenant, t.Slug, d, c.flip)
+
 	return c, err
 }

@@ -79,15 +79,18 @@ func (d *Document) check(rules Rules) *checker {
 	if d.checked != nil && d.checked.rules == rules {
 		return d.checked
 	}
+
 	c := &checker{
 		rules:   rules,
 		doc:     d,
 		secrets: map[string]string{},
 		people:  people{index: make(map[string]int32, d.count()), tenants: map[string]bool{}},
 	}
+
 	c.enter(d.places, d.problems)
 	c.tenants()
 	c.applications()
+
 	for i := range d.count() {
 		p := d.person(i)
 		if d.people != nil {
@@ -95,6 +98,7 @@ func (d *Document) check(rules Rules) *checker {
 		}
 		c.person(p, i)
 	}
+
 	d.checked = c
 	return c
 }
@@ -108,15 +112,19 @@ func (c *checker) tenants() {
 		} else if slugs[t.Slug] {
 			c.refuse(at+".slug", "tenant %q stands here a second time", t.Slug)
 		}
+
 		slugs[t.Slug] = true
 
 		if strings.TrimSpace(t.Name) == "" {
 			c.refuse(at+".name", "is required")
 		}
+
 		c.lookAlike(at+".name", t.Name)
+
 		if t.Color != "" && !webui.ValidColor(t.Color) {
 			c.refuse(at+".color", "must be a colour such as #2f4fd0, in lower case")
 		}
+
 		if t.IdentityProvider != nil {
 			c.refuse(at+".identity_provider", "is not supported in this version")
 		}
@@ -130,6 +138,7 @@ func (c *checker) tenants() {
 			case domains[domain]:
 				c.refuse(where, "domain %q stands here a second time: it can lead to one tenant only", typed)
 			}
+
 			domains[domain] = true
 			c.lookAlike(where, typed)
 		}
@@ -152,6 +161,7 @@ func (c *checker) person(p *person, i int) {
 	default:
 		c.people.index[email] = int32(i) //nolint:gosec // at most 64 MiB of them
 	}
+
 	c.lookAlike(at+".email", u.Email)
 
 	switch {
@@ -167,6 +177,7 @@ func (c *checker) person(p *person, i int) {
 
 	c.claims(at+".claims", u.Claims)
 	c.twice(at+".tenants", u.Tenants)
+
 	for _, slug := range u.Tenants {
 		c.people.tenants[slug] = true
 	}

@@ -57,10 +57,13 @@ func (c *checker) applications() {
 		case ids[a.ClientID]:
 			c.refuse(at+".client_id", "application %q stands here a second time", a.ClientID)
 		}
+
 		ids[a.ClientID] = true
+
 		if strings.TrimSpace(a.Name) == "" {
 			c.refuse(at+".name", "is required")
 		}
+
 		c.lookAlike(at+".name", a.Name)
 		c.kind(a, at)
 		c.secret(a, at)
@@ -81,6 +84,7 @@ func (c *checker) kind(a *Application, at string) {
 	default:
 		c.refuse(at+".type", "must be WEB, SPA, NATIVE or SERVICE")
 	}
+
 	switch directory.ScopeLevel(a.ScopeLevel) {
 	case directory.Global:
 		if a.Tenant != "" {
@@ -102,6 +106,7 @@ func (c *checker) secret(a *Application, at string) {
 			given++
 		}
 	}
+
 	switch {
 	case given > 1:
 		c.refuse(at+".client_secret", "give one of client_secret, client_secret_file and client_secret_hash")
@@ -116,6 +121,7 @@ func (c *checker) secret(a *Application, at string) {
 			c.refuse(at+".client_secret_hash", "%v", err)
 		}
 	}
+
 	c.keys(a, at)
 }
 
@@ -126,6 +132,7 @@ func (c *checker) secretFile(a *Application, path string) {
 		c.refuse(path, "cannot be read: %v", err)
 		return
 	}
+
 	defer func() { _ = f.Close() }()
 	content, err := io.ReadAll(io.LimitReader(f, maxSecret+1))
 	secret := strings.TrimRight(string(bytes.TrimPrefix(content, byteOrderMark)), "\r\n")
@@ -160,42 +167,55 @@ func decodeHash(s string) ([]byte, error) {
 
 func (c *checker) uris(a *Application, at string) {
 	native := a.Type == string(directory.Native)
-	for key, uris := range map[string][]string{".redirect_uris": a.RedirectURIs, ".post_logout_redirect_uris": a.PostLogoutRedirectURIs} {
+	for key, uris := range map[string][]string{
+		".redirect_uris":             a.RedirectURIs,
+		".post_logout_redirect_uris": a.PostLogoutRedirectURIs,
+	} {
 		for i, uri := range uris {
 			where := fmt.Sprintf("%s%s[%d]", at, key, i)
 			err := oauth.ValidateRedirectURI(uri, native)
 			if native && a.AllowUndottedSchemes {
 				err = oauth.ValidateUndottedRedirectURI(uri)
 			}
+
 			if err != nil {
 				c.refuse(where, "%v", err)
 				continue
 			}
+
 			c.loopback(a, where, uri)
 		}
+
 		c.twice(at+key, uris)
 	}
+
 	if a.AllowUndottedSchemes && !native {
 		c.refuse(at+".allow_undotted_schemes", "is for NATIVE applications: others have no private-use schemes")
 	}
+
 	if slices.Contains(a.Grants, "authorization_code") && len(a.RedirectURIs) == 0 {
 		c.refuse(at+".redirect_uris", "the authorization_code grant needs at least one")
 	}
+
 	if uri := a.BackchannelLogoutURI; uri != "" {
-		if u, err := url.Parse(uri); err != nil || u.Host == "" || strings.Contains(uri, "#") || u.Scheme != "https" && (u.Scheme != "http" || !c.rules.Loopback) {
+		if u, err := url.Parse(uri); err != nil || u.Host == "" || strings.Contains(uri, "#") ||
+			(u.Scheme != "https" && (u.Scheme != "http" || !c.rules.Loopback)) {
 			c.refuse(at+".backchannel_logout_uri", "must be an https URL without a fragment")
 		}
 	}
+
 	for i, origin := range a.CORSOrigins {
 		// An origin is written as browsers send it (RFC 6454 6.2), and http is for
 		// loopback here too.
 		u, err := url.Parse(origin)
-		if err != nil || origin != strings.ToLower(u.Scheme+"://"+u.Host) || oauth.ValidateRedirectURI(origin, false) != nil {
+		if err != nil || origin != strings.ToLower(u.Scheme+"://"+u.Host) ||
+			oauth.ValidateRedirectURI(origin, false) != nil {
 			c.refuse(fmt.Sprintf("%s.cors_origins[%d]", at, i), "must be an origin such as https://app.example.com")
 			continue
 		}
 		c.loopback(a, fmt.Sprintf("%s.cors_origins[%d]", at, i), origin)
 	}
+
 	c.twice(at+".cors_origins", a.CORSOrigins)
 }
 
@@ -204,7 +224,8 @@ func (c *checker) uris(a *Application, at string) {
 func (c *checker) loopback(a *Application, where, uri string) {
 	app := directory.Application{Type: directory.ApplicationType(a.Type), Development: a.Development}
 	if !c.rules.Loopback && app.MisplacedLoopback(uri) {
-		c.refuse(where, "is http on loopback, which is for NATIVE applications (RFC 8252 7.3): use https, or write development: true while it is being built")
+		c.refuse(where,
+			"is http on loopback, which is for NATIVE applications (RFC 8252 7.3): use https, or write development: true while it is being built")
 	}
 }
 
@@ -219,6 +240,7 @@ func (c *checker) beginning(a *Application, at string) {
 		c.refuse(at+".initiate_login_uri", "%v", err)
 		return
 	}
+
 	c.loopback(a, at+".initiate_login_uri", uri)
 }
 
@@ -226,23 +248,29 @@ func (c *checker) permissions(a *Application, at string) {
 	for i, name := range a.Grants {
 		where := fmt.Sprintf("%s.grants[%d]", at, i)
 		if _, ok := grantNames[name]; !ok {
-			c.refuse(where, "%q is not a grant: authorization_code, refresh_token, client_credentials, device_code, token_exchange", name)
+			c.refuse(where,
+				"%q is not a grant: authorization_code, refresh_token, client_credentials, device_code, token_exchange",
+				name)
 		}
 		if public(a) && (name == "client_credentials" || name == "token_exchange") {
 			c.refuse(where, "a %s application is public: it has nothing to prove who it is with (RFC 6749 4.4)", a.Type)
 		}
 	}
+
 	c.twice(at+".grants", a.Grants)
+
 	for i, scope := range a.Scopes {
 		if parsed, ok := oauth.ParseScopes(scope); !ok || len(parsed) != 1 || parsed[0] != scope {
 			c.refuse(fmt.Sprintf("%s.scopes[%d]", at, i), "is not a scope token (RFC 6749 3.3)")
 		}
 	}
+
 	c.twice(at+".scopes", a.Scopes)
 	resources := map[string][]string{".audiences": a.Audiences, ".resources_served": a.ResourcesServed}
 	if a.DefaultAudience != "" {
 		resources[".default_audience"] = []string{a.DefaultAudience}
 	}
+
 	for key, uris := range resources {
 		for i, uri := range uris {
 			where := fmt.Sprintf("%s%s[%d]", at, key, i)
@@ -253,9 +281,11 @@ func (c *checker) permissions(a *Application, at string) {
 				c.refuse(where, "must be an absolute URI without a fragment (RFC 8707 2)")
 			}
 			if key == ".resources_served" && c.rules.Issuer != "" && strings.TrimSuffix(uri, "/") == c.rules.Issuer {
-				c.refuse(where, "must not be the issuer: no application serves it, and its name is in the tokens of all others")
+				c.refuse(where,
+					"must not be the issuer: no application serves it, and its name is in the tokens of all others")
 			}
 		}
+
 		if key != ".default_audience" {
 			c.twice(at+key, uris)
 		}
@@ -274,19 +304,28 @@ func (c *checker) tokens(a *Application, at string) {
 			c.refuse(at+key, "must be RS256, PS256, ES256 or EdDSA")
 		}
 	}
-	for key, d := range map[string]Duration{".access_token_ttl": a.AccessTokenTTL, ".refresh_token_ttl": a.RefreshTokenTTL, ".refresh_idle_ttl": a.RefreshIdleTTL} {
+
+	for key, d := range map[string]Duration{
+		".access_token_ttl":  a.AccessTokenTTL,
+		".refresh_token_ttl": a.RefreshTokenTTL,
+		".refresh_idle_ttl":  a.RefreshIdleTTL,
+	} {
 		// Zero is the platform's default; who writes it means something else.
-		if d < 0 || time.Duration(d)%time.Second != 0 || d == 0 && c.has(at+key) {
+		if d < 0 || time.Duration(d)%time.Second != 0 || (d == 0 && c.has(at+key)) {
 			c.refuse(at+key, "must be one or more whole seconds")
 		}
 	}
+
 	if time.Duration(a.AccessTokenTTL) > maxAccessTokenTTL {
 		c.refuse(at+".access_token_ttl", "must be at most 24h: its signing key is published only so long")
 	}
+
 	if a.RefreshIdleTTL > a.RefreshTokenTTL && a.RefreshTokenTTL > 0 {
 		c.refuse(at+".refresh_idle_ttl", "is more than refresh_token_ttl, so it would never count")
 	}
-	if g := a.RefreshGrace; g != nil && (*g < 0 || time.Duration(*g) > time.Minute || time.Duration(*g)%time.Millisecond != 0) {
+
+	if g := a.RefreshGrace; g != nil && (*g < 0 || time.Duration(*g) > time.Minute ||
+		time.Duration(*g)%time.Millisecond != 0) {
 		c.refuse(at+".refresh_grace", "must be between 0s and 1m, in whole milliseconds")
 	}
 }

@@ -32,7 +32,8 @@ func crowd(n int, name string) string {
 func signIn(ctx context.Context, db *database.DB, userID, session string, at time.Time) error {
 	const insert = `INSERT INTO sessions (id, cookie_hash, user_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 VALUES ($1, $2, $3, $4, '1', '["pwd"]', $4, $4, $5)`
-	_, err := db.Exec(ctx, "test.session", insert, session, []byte(session), userID, database.At(at), database.At(at.Add(time.Hour)))
+	_, err := db.Exec(ctx, "test.session", insert, session, []byte(session), userID, database.At(at),
+		database.At(at.Add(time.Hour)))
 	return errors.Join(err, sqlstore.NewPeople(db).RecordLogin(ctx, userID, at))
 }
 
@@ -46,8 +47,10 @@ func TestADryRunOnlyReads(t *testing.T) {
 		o.apply(crowd(3, "A"))
 
 		reading := newOperator(t, testkit.OpenPostgres(t, url+"&default_transaction_read_only=on&lock_timeout=1"))
-		require.NoError(t, sqlstore.NewOperator(writing).Tx(t.Context(), func(w *sqlstore.Writer) error { // the operators' lock
-			_, err := w.Tx().Exec(t.Context(), "test.lock", `LOCK TABLE users, tenants, applications, memberships, credentials IN EXCLUSIVE MODE`)
+		// the operators' lock
+		require.NoError(t, sqlstore.NewOperator(writing).Tx(t.Context(), func(w *sqlstore.Writer) error {
+			_, err := w.Tx().Exec(t.Context(), "test.lock",
+				`LOCK TABLE users, tenants, applications, memberships, credentials IN EXCLUSIVE MODE`)
 			require.NoError(t, err)
 			report, err := reading.try(crowd(5, "B"), dryRun)
 			require.NoError(t, err)
@@ -55,6 +58,7 @@ func TestADryRunOnlyReads(t *testing.T) {
 			return nil
 		}))
 	})
+
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "platform.db")
 		open := func() *database.DB {
@@ -63,6 +67,7 @@ func TestADryRunOnlyReads(t *testing.T) {
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
 			return db
 		}
+
 		writing := open()
 		_, _, err := database.Migrate(t.Context(), writing, nil)
 		require.NoError(t, err)
@@ -94,6 +99,7 @@ func TestSignInsGoOnBetweenTheBatches(t *testing.T) {
 				require.NoError(t, signIn(t.Context(), db, ada, fmt.Sprintf("ses_%d", batches), o.clock.Now()))
 			}
 		})
+
 		require.Equal(t, 6, batches, "one of tenants, five of people")
 		require.Empty(t, report.Changes, "they were told")
 	})
@@ -119,6 +125,7 @@ func TestASignInWaitsForNoBatch(t *testing.T) {
 			}
 		}}
 	})
+
 	require.Equal(t, 5, signedIn)
 	require.Equal(t, "B", o.state().Users[0].Name)
 }
@@ -144,6 +151,7 @@ func TestApplyGoesOnWhereItStopped(t *testing.T) {
 				}
 			},
 		})
+
 		var unfinished *manifest.UnfinishedError
 		require.ErrorAs(t, err, &unfinished)
 		require.ErrorIs(t, err, context.Canceled)
@@ -161,6 +169,7 @@ func TestApplyGoesOnWhereItStopped(t *testing.T) {
 // All of the file is checked before the first batch.
 func TestNothingIsAppliedWhenTheLastLineIsWrong(t *testing.T) {
 	o := newOperator(t, testkit.SQLite(t))
-	o.refused(crowd(10, "A")+"  - {email: x@acme.test, tenants: [gone]}\n", func(opts *manifest.ApplyOptions) { opts.Batch = 2 })
+	o.refused(crowd(10, "A")+"  - {email: x@acme.test, tenants: [gone]}\n",
+		func(opts *manifest.ApplyOptions) { opts.Batch = 2 })
 	require.Empty(t, o.state().Tenants)
 }

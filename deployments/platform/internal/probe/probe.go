@@ -58,23 +58,29 @@ func Run(ctx context.Context, o Options) ([]Finding, error) {
 	if err != nil {
 		return found, err
 	}
+
 	add("discovery", "issuer %s", m.Issuer)
 	keys, err := o.keys(ctx, m.JWKSURI)
 	if err != nil {
 		return found, err
 	}
+
 	add("keys", "%s", describe(keys))
+
 	if o.ClientID == "" {
 		return found, nil
 	}
+
 	token, err := o.token(ctx, m.TokenEndpoint)
 	if err != nil {
 		return found, err
 	}
+
 	key, err := o.verify(token, keys)
 	if err != nil {
 		return found, fmt.Errorf("the token of %s: %w", o.ClientID, err)
 	}
+
 	add("token", "client credentials of %s, signed with %s by key %s", o.ClientID, key.Algorithm, key.KeyID)
 	return found, nil
 }
@@ -85,21 +91,28 @@ func (o Options) discover(ctx context.Context) (metadata, error) {
 	if err := o.get(ctx, o.Issuer+"/.well-known/openid-configuration", &openid); err != nil {
 		return metadata{}, err
 	}
+
 	if openid.Issuer != o.Issuer {
 		return metadata{}, fmt.Errorf("the configuration names the issuer %q, not %q: PLATFORM_PUBLIC_URL of the services is not this URL", openid.Issuer, o.Issuer)
 	}
+
 	for _, endpoint := range []string{openid.JWKSURI, openid.TokenEndpoint} {
 		if !strings.HasPrefix(endpoint, o.Origin+"/") {
 			return metadata{}, fmt.Errorf("the configuration names %q, which is not under %s", endpoint, o.Origin)
 		}
 	}
+
 	// RFC 8414 3.1: the well-known part goes between host and path.
-	if err := o.get(ctx, o.Origin+"/.well-known/oauth-authorization-server"+strings.TrimPrefix(o.Issuer, o.Origin), &rfc8414); err != nil {
+	if err := o.get(ctx,
+		o.Origin+"/.well-known/oauth-authorization-server"+strings.TrimPrefix(o.Issuer, o.Origin),
+		&rfc8414); err != nil {
 		return metadata{}, err
 	}
+
 	if rfc8414 != openid {
 		return metadata{}, errors.New("the authorization server's metadata (RFC 8414) and the OpenID configuration disagree: two versions answer, or two platforms")
 	}
+
 	return openid, nil
 }
 
@@ -108,14 +121,17 @@ func (o Options) keys(ctx context.Context, at string) (*jose.JSONWebKeySet, erro
 	if err := o.get(ctx, at, &set); err != nil {
 		return nil, err
 	}
+
 	if len(set.Keys) == 0 {
 		return nil, fmt.Errorf("%s has no keys: the keys service has not made any, see its log", at)
 	}
+
 	for _, key := range set.Keys {
 		if !key.IsPublic() || key.KeyID == "" {
 			return nil, fmt.Errorf("%s has a key that is private or has no kid", at)
 		}
 	}
+
 	return &set, nil
 }
 
@@ -134,10 +150,12 @@ func (o Options) token(ctx context.Context, endpoint string) (string, error) {
 	if o.Resource != "" {
 		form.Set("resource", o.Resource)
 	}
+
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 	if err != nil {
 		return "", err
 	}
+
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	r.SetBasicAuth(url.QueryEscape(o.ClientID), url.QueryEscape(o.ClientSecret))
 	var answer struct {
@@ -146,30 +164,37 @@ func (o Options) token(ctx context.Context, endpoint string) (string, error) {
 	if err := o.do(r, &answer); err != nil {
 		return "", err
 	}
+
 	if answer.AccessToken == "" {
 		return "", fmt.Errorf("%s answered without an access_token", endpoint)
 	}
+
 	return answer.AccessToken, nil
 }
 
 // verify checks a token as a resource server does (RFC 9068 4).
 func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey, error) {
-	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
+	jws, err := jose.ParseSignedCompact(token,
+		[]jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
 	if err != nil || len(jws.Signatures) != 1 {
 		return jose.JSONWebKey{}, errors.New("it is no signed JWT")
 	}
+
 	header := jws.Signatures[0].Protected
 	if header.ExtraHeaders[jose.HeaderType] != "at+jwt" {
 		return jose.JSONWebKey{}, errors.New("its typ is not at+jwt")
 	}
+
 	matching := keys.Key(header.KeyID)
 	if len(matching) != 1 {
 		return jose.JSONWebKey{}, fmt.Errorf("its key %q is not among the published ones", header.KeyID)
 	}
+
 	payload, err := jws.Verify(matching[0])
 	if err != nil {
 		return jose.JSONWebKey{}, fmt.Errorf("its signature is not of key %s", header.KeyID)
 	}
+
 	var claims struct {
 		Issuer  string `json:"iss"`
 		Issued  int64  `json:"iat"`
@@ -178,15 +203,19 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return jose.JSONWebKey{}, errors.New("its claims are not JSON")
 	}
+
 	now := o.Now().Unix()
 	switch {
 	case claims.Issuer != o.Issuer:
 		return jose.JSONWebKey{}, fmt.Errorf("its issuer is %q", claims.Issuer)
 	case claims.Expires <= now:
-		return jose.JSONWebKey{}, fmt.Errorf("it expired %d s ago by this machine's clock: one of the clocks is wrong", now-claims.Expires)
+		return jose.JSONWebKey{}, fmt.Errorf("it expired %d s ago by this machine's clock: one of the clocks is wrong",
+			now-claims.Expires)
 	case claims.Issued > now+60:
-		return jose.JSONWebKey{}, fmt.Errorf("it is issued in %d s by this machine's clock: one of the clocks is wrong", claims.Issued-now)
+		return jose.JSONWebKey{}, fmt.Errorf("it is issued in %d s by this machine's clock: one of the clocks is wrong",
+			claims.Issued-now)
 	}
+
 	return matching[0], nil
 }
 
@@ -205,17 +234,21 @@ func (o Options) do(r *http.Request, into any) error {
 	if err != nil {
 		return err // net/http names the URL
 	}
+
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.URL, err)
 	}
+
 	if res.StatusCode != http.StatusOK {
 		said := strings.Join(strings.Fields(string(body)), " ")
 		return fmt.Errorf("%s answered %s: %.200s", r.URL, res.Status, said)
 	}
+
 	if err := json.Unmarshal(body, into); err != nil {
 		return fmt.Errorf("%s answered something that is not the platform's JSON: does the ingress send this path to another service?", r.URL)
 	}
+
 	return nil
 }

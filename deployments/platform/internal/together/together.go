@@ -54,38 +54,73 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 			failed = append(failed, fmt.Errorf("%s: %w", name, err))
 			return
 		}
+
 		p.Services[name], handlers[name] = service, service.Handler
 	}
+
 	add("keys", deps, func(deps servicekit.Deps) (*servicekit.Service, error) {
-		return keys.New(keys.Config{Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens, Sessions: cfg.Sessions, Audit: cfg.Audit}, deps)
+		return keys.New(keys.Config{
+			Server:   cfg.Server,
+			Database: cfg.Database,
+			Signing:  cfg.Signing,
+			Tokens:   cfg.Tokens,
+			Sessions: cfg.Sessions,
+			Audit:    cfg.Audit,
+		}, deps)
 	})
+
 	add("authorize", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return authorize.New(authorize.Config{
-			Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens,
-			Limits: cfg.Limits, Encryption: cfg.Encryption,
+			Server:     cfg.Server,
+			Database:   cfg.Database,
+			Sessions:   cfg.Sessions,
+			Tokens:     cfg.Tokens,
+			Limits:     cfg.Limits,
+			Encryption: cfg.Encryption,
 		}, deps)
 	})
+
 	add("session", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return session.New(session.Config{
-			Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Sessions: cfg.Sessions,
-			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound,
+			Server:     cfg.Server,
+			Database:   cfg.Database,
+			Signing:    cfg.Signing,
+			Sessions:   cfg.Sessions,
+			Limits:     cfg.Limits,
+			Encryption: cfg.Encryption,
+			Outbound:   cfg.Outbound,
 		}, deps)
 	})
+
 	add("token", signing, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return token.New(token.Config{
-			Server: cfg.Server, Database: cfg.Database, Signing: cfg.Signing, Tokens: cfg.Tokens,
-			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound, Audit: cfg.Audit,
+			Server:     cfg.Server,
+			Database:   cfg.Database,
+			Signing:    cfg.Signing,
+			Tokens:     cfg.Tokens,
+			Limits:     cfg.Limits,
+			Encryption: cfg.Encryption,
+			Outbound:   cfg.Outbound,
+			Audit:      cfg.Audit,
 		}, deps)
 	})
+
 	add("device", verifying, func(deps servicekit.Deps) (*servicekit.Service, error) {
 		return device.New(device.Config{
-			Server: cfg.Server, Database: cfg.Database, Sessions: cfg.Sessions, Tokens: cfg.Tokens,
-			Limits: cfg.Limits, Encryption: cfg.Encryption, Outbound: cfg.Outbound,
+			Server:     cfg.Server,
+			Database:   cfg.Database,
+			Sessions:   cfg.Sessions,
+			Tokens:     cfg.Tokens,
+			Limits:     cfg.Limits,
+			Encryption: cfg.Encryption,
+			Outbound:   cfg.Outbound,
 		}, deps)
 	})
+
 	if len(failed) > 0 {
 		return nil, errors.Join(failed...)
 	}
+
 	var err error
 	// What no service owns is answered by the one that most pages are of: a person who
 	// mistypes an address reads a page, a program JSON.
@@ -97,6 +132,7 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 func (p *Platform) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		var waiting error
 		for name, service := range p.Services {
@@ -107,9 +143,11 @@ func (p *Platform) WaitReady(ctx context.Context) error {
 				waiting = fmt.Errorf("%s: %w", name, err)
 			}
 		}
+
 		if waiting == nil {
 			return nil
 		}
+
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("the services did not become ready: %w", waiting)

@@ -47,12 +47,21 @@ func New(client *api.Client, method api.AuthMethod, logger *slog.Logger) (*Sessi
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
+
 	renewer, err := client.CloneWithHeaders()
 	if err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
+
 	renewer.SetClientTimeout(timeout)
-	return &Session{client: client, renewer: renewer, method: method, log: logger, doubt: make(chan struct{}, 1), err: errNotYet}, nil
+	return &Session{
+		client:  client,
+		renewer: renewer,
+		method:  method,
+		log:     logger,
+		doubt:   make(chan struct{}, 1),
+		err:     errNotYet,
+	}, nil
 }
 
 // Err is nil while the client has a token that has not ended, else why logging in
@@ -60,6 +69,7 @@ func New(client *api.Client, method api.AuthMethod, logger *slog.Logger) (*Sessi
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	switch {
 	case s.token == "":
 		return s.err
@@ -94,6 +104,7 @@ func (s *Session) Run(ctx context.Context) error {
 		s.watch(ctx, s.begun)
 		s.begun = nil
 	}
+
 	failures := 0
 	for ctx.Err() == nil {
 		secret, news, err := s.login(ctx)
@@ -115,12 +126,15 @@ func (s *Session) Run(ctx context.Context) error {
 			s.log.InfoContext(ctx, "logged in to vault again")
 			failures = 0
 		}
+
 		if err == nil && news {
 			s.watch(ctx, secret)
 			continue
 		}
+
 		s.pause(ctx, failures)
 	}
+
 	return nil
 }
 
@@ -133,6 +147,7 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 	if err == nil && (secret == nil || secret.Auth == nil || secret.Auth.ClientToken == "") {
 		err = errors.New("the answer to the login has no token")
 	}
+
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
@@ -140,10 +155,12 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 		s.err = fmt.Errorf("log in: %w", brief(err))
 		return nil, false, s.err
 	}
+
 	ends := expiry(secret, time.Now())
 	news = secret.Auth.ClientToken != s.token || ends.IsZero() || ends.After(s.ends.Add(time.Second))
 	s.token, s.ends = secret.Auth.ClientToken, ends
 	s.client.SetToken(s.token)
+
 	return secret, news, nil
 }
 
@@ -154,7 +171,8 @@ func brief(err error) error {
 	if !errors.As(err, &answer) || answer.RawError {
 		return err
 	}
-	return fmt.Errorf("status %d: %s", answer.StatusCode, strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
+	return fmt.Errorf("status %d: %s", answer.StatusCode,
+		strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
 }
 
 // watch renews the token, and returns when it is time to log in again: it reaches
@@ -168,6 +186,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 	if file == nil {
 		ticks.Stop()
 	}
+
 	var asked time.Time
 	for {
 		select {
@@ -195,6 +214,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 			if !s.counts(ctx) {
 				return
 			}
+
 			asked = time.Now()
 		}
 	}
@@ -206,10 +226,12 @@ func (s *Session) renew(secret *api.Secret) (renewed <-chan *api.RenewOutput, do
 	if secret.Auth.LeaseDuration == 0 {
 		return nil, nil, func() {}
 	}
+
 	watcher, err := s.renewer.NewLifetimeWatcher(&api.LifetimeWatcherInput{Secret: secret})
 	if err != nil { // only without a secret
 		panic(err)
 	}
+
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

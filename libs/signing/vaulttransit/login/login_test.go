@@ -52,7 +52,12 @@ func (s *syncBuffer) String() string {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	bao := testkit.OpenBao(t)
-	return &world{t: t, bao: bao, root: bao.Client(t, bao.RootToken), log: &syncBuffer{}}
+	return &world{
+		t:    t,
+		bao:  bao,
+		root: bao.Client(t, bao.RootToken),
+		log:  &syncBuffer{},
+	}
 }
 
 // login keeps a new client logged in until the test ends.
@@ -79,7 +84,8 @@ func (w *world) login(method api.AuthMethod) {
 
 func (w *world) loggedIn() {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { return w.session.Err() == nil }, 10*time.Second, 5*time.Millisecond, "%v", w.session.Err())
+	require.Eventually(w.t, func() bool { return w.session.Err() == nil }, 10*time.Second,
+		5*time.Millisecond, "%v", w.session.Err())
 }
 
 func (w *world) write(path string, data map[string]any) *api.Secret {
@@ -96,13 +102,19 @@ path "auth/token/renew-self" { capabilities = ["update"] }`
 // approle makes a role whose tokens live so long, and returns its ids.
 func (w *world) approle(ttl, maxTTL string) (roleID, secretID string) {
 	w.t.Helper()
-	require.NoError(w.t, w.root.Sys().EnableAuthWithOptionsWithContext(w.t.Context(), "apps", &api.EnableAuthOptions{Type: "approle"}))
+	require.NoError(w.t,
+		w.root.Sys().EnableAuthWithOptionsWithContext(w.t.Context(), "apps", &api.EnableAuthOptions{Type: "approle"}))
 	require.NoError(w.t, w.root.Sys().PutPolicyWithContext(w.t.Context(), "platform", policy))
 	w.write("auth/apps/role/platform", map[string]any{
-		"token_policies": []string{"platform"}, "token_no_default_policy": true, "token_ttl": ttl, "token_max_ttl": maxTTL,
+		"token_policies":          []string{"platform"},
+		"token_no_default_policy": true,
+		"token_ttl":               ttl,
+		"token_max_ttl":           maxTTL,
 	})
+
 	role, err := w.root.Logical().ReadWithContext(w.t.Context(), "auth/apps/role/platform/role-id")
 	require.NoError(w.t, err)
+
 	return role.Data["role_id"].(string), w.write("auth/apps/role/platform/secret-id", nil).Data["secret_id"].(string)
 }
 
@@ -111,8 +123,12 @@ func (w *world) token(ttl, maxTTL string) string {
 	w.t.Helper()
 	require.NoError(w.t, w.root.Sys().PutPolicyWithContext(w.t.Context(), "platform", policy))
 	secret, err := w.root.Auth().Token().CreateWithContext(w.t.Context(), &api.TokenCreateRequest{
-		Policies: []string{"platform"}, NoDefaultPolicy: true, TTL: ttl, ExplicitMaxTTL: maxTTL,
+		Policies:        []string{"platform"},
+		NoDefaultPolicy: true,
+		TTL:             ttl,
+		ExplicitMaxTTL:  maxTTL,
 	})
+
 	require.NoError(w.t, err)
 	return secret.Auth.ClientToken
 }
@@ -133,12 +149,14 @@ func TestNoRequestFailsWhileTokensAreRenewedAndReplaced(t *testing.T) {
 	// The first is renewed, and then has reached its longest life.
 	ticks := time.NewTicker(2 * time.Millisecond)
 	defer ticks.Stop()
+
 	for ; len(tokens) < 2; <-ticks.C {
 		require.NoError(t, w.ask(), "request %d with token %d", requests, len(tokens))
 		require.NoError(t, w.session.Err())
 		tokens[w.client.Token()] = true
 		requests++
 	}
+
 	require.True(t, tokens[first])
 	require.Greater(t, requests, 100)
 	require.NotContains(t, w.log.String(), "level=ERROR")
@@ -150,7 +168,8 @@ func TestASecretIDIsReadAtEachLogin(t *testing.T) {
 	roleID, secretID := w.approle("1h", "1h")
 	file := filepath.Join(t.TempDir(), "secret-id")
 	w.login(login.AppRole("apps", roleID, login.Secret{File: file}))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+		10*time.Second, 5*time.Millisecond)
 	require.ErrorContains(t, w.session.Err(), "secret id")
 	require.NoError(t, os.WriteFile(file, []byte(secretID+"\n"), 0o600))
 	w.loggedIn()
@@ -184,7 +203,8 @@ func TestAPodLogsInWithItsServiceAccount(t *testing.T) {
 	cluster.Forget(gone)
 	require.NoError(t, os.WriteFile(file, []byte(gone), 0o600))
 	w.login(login.Kubernetes("kubernetes", "platform-token", file))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+		10*time.Second, 5*time.Millisecond)
 	require.NotContains(t, w.log.String(), gone, "no credential in the log")
 	// The kubelet replaces the file.
 	require.NoError(t, os.WriteFile(file, []byte(cluster.Token(t, "platform", "platform-oauth-token", "vault")), 0o600))
@@ -203,7 +223,8 @@ func TestATokenIsReadAgainWhenItsFileChanges(t *testing.T) {
 	require.Equal(t, first, w.client.Token())
 	// A file that is half written, or that nobody knows, takes no good token's place.
 	require.NoError(t, os.WriteFile(file, []byte("hvs.half"), 0o600))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+		10*time.Second, 5*time.Millisecond)
 	require.NoError(t, w.session.Err())
 	require.NoError(t, w.ask())
 	require.NoError(t, os.WriteFile(file, []byte(second), 0o600))
@@ -241,7 +262,8 @@ func TestALoginCanBeBegunBeforeItIsKept(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- session.Run(ctx) }()
-	require.Eventually(t, func() bool { return w.root.Token() != first }, 10*time.Second, 10*time.Millisecond, "and is kept from there")
+	require.Eventually(t, func() bool { return w.root.Token() != first }, 10*time.Second, 10*time.Millisecond,
+		"and is kept from there")
 	cancel()
 	require.NoError(t, <-done)
 }
@@ -257,7 +279,10 @@ func (l leaving) Login(ctx context.Context, _ *api.Client) (*api.Secret, error) 
 
 func TestAnEndDuringALoginIsNoFailure(t *testing.T) {
 	t.Parallel()
-	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: &api.Config{Address: "http://127.0.0.1:1", HttpClient: &http.Client{}}})
+	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{Config: &api.Config{
+		Address:    "http://127.0.0.1:1",
+		HttpClient: &http.Client{},
+	}})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	log := &syncBuffer{}
@@ -273,7 +298,8 @@ func TestAServerThatComesLateIsLoggedInTo(t *testing.T) {
 	roleID, secretID := w.approle("1h", "1h")
 	w.bao.Kill(t)
 	w.login(login.AppRole("apps", roleID, login.Secret{Value: secretID}))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+		10*time.Second, 5*time.Millisecond)
 	w.bao.Start(t)
 	w.bao.Unseal(t)
 	w.loggedIn()

@@ -26,19 +26,23 @@ func (s Secret) read() (string, error) {
 	if s.File == "" {
 		return s.Value, nil
 	}
+
 	file, err := os.Open(s.File)
 	if err != nil {
 		return "", err
 	}
+
 	defer func() { _ = file.Close() }()
 	content, err := io.ReadAll(io.LimitReader(file, maxFile))
 	if err != nil {
 		return "", err
 	}
+
 	value := strings.TrimSpace(string(content))
 	if value == "" {
 		return "", fmt.Errorf("%s is empty", s.File)
 	}
+
 	return value, nil
 }
 
@@ -55,24 +59,28 @@ func (m tokenMethod) Login(ctx context.Context, client *api.Client) (*api.Secret
 	if err != nil {
 		return nil, fmt.Errorf("read the Vault token: %w", err)
 	}
+
 	own, err := client.CloneWithHeaders()
 	if err != nil {
 		return nil, err
 	}
+
 	own.SetToken(token)
 	found, err := own.Auth().Token().LookupSelfWithContext(ctx)
 	if err != nil {
 		return nil, err
 	}
+
 	ttl, err := number(found.Data["ttl"])
-	if err != nil || ttl == 0 && found.Data["expire_time"] != nil {
+	if err != nil || (ttl == 0 && found.Data["expire_time"] != nil) {
 		return nil, errors.New("the token ends this moment")
 	}
+
 	renewable, _ := found.Data["renewable"].(bool)
 	return &api.Secret{Auth: &api.SecretAuth{ClientToken: token, LeaseDuration: int(ttl), Renewable: renewable}}, nil
 }
 
-// changed tells whether the file has another token than that in use.
+// changed reports whether the file has another token than that in use.
 func (m tokenMethod) changed(inUse string) bool {
 	token, err := m.token.read()
 	return m.token.File != "" && err == nil && token != inUse
@@ -94,6 +102,7 @@ func AppRole(mount, roleID string, secretID Secret) api.AuthMethod {
 		if err != nil {
 			return nil, fmt.Errorf("read the secret id: %w", err)
 		}
+
 		auth, err := approle.NewAppRoleAuth(roleID, &approle.SecretID{FromString: id}, approle.WithMountPath(mount))
 		if err != nil {
 			return nil, err
@@ -110,7 +119,9 @@ func Kubernetes(mount, role, tokenFile string) api.AuthMethod {
 		if err != nil {
 			return nil, fmt.Errorf("read the service account's token: %w", err)
 		}
-		auth, err := kubernetes.NewKubernetesAuth(role, kubernetes.WithMountPath(mount), kubernetes.WithServiceAccountToken(jwt))
+
+		auth, err := kubernetes.NewKubernetesAuth(role, kubernetes.WithMountPath(mount),
+			kubernetes.WithServiceAccountToken(jwt))
 		if err != nil {
 			return nil, err
 		}

@@ -102,6 +102,7 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 	if err != nil {
 		return nil, fmt.Errorf("seal the authorization request: %w", err)
 	}
+
 	if token != "" {
 		return &Answer{Self: token}, nil
 	}
@@ -109,32 +110,42 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 	if err := a.insert(ctx, row, nil, visitor.Address); err != nil {
 		return nil, err
 	}
+
 	return &Answer{Self: row.ID}, nil
 }
 
 // check finds the application and decides on everything that needs no browser.
 // refused is an answer for the application; err must not leave for its redirect
 // URI.
-func (a *Authorizer) check(ctx context.Context, request *domain.Request) (app *directory.Application, row *grants.AuthorizationRequest, refused *Answer, err error) {
+func (a *Authorizer) check(
+	ctx context.Context, request *domain.Request,
+) (app *directory.Application, row *grants.AuthorizationRequest, refused *Answer, err error) {
 	app, err = a.application(ctx, request.ClientID, request.RedirectURI)
 	if err != nil {
 		return nil, nil, nil, err
 	}
+
 	if fault := request.Check(app); fault != nil {
 		return nil, nil, a.refuse(request.Reply(), fault), nil
 	}
+
 	row = request.Row()
 	row.CreatedAt = a.Now()
+
 	if request.IDTokenHint == "" {
 		return app, row, nil, nil
 	}
+
 	row.HintSubject, err = a.Hints.Subject(ctx, request.IDTokenHint, request.ClientID)
 	switch {
 	case errors.Is(err, ports.ErrInvalidHint):
-		return nil, nil, a.refuse(request.Reply(), oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token issued by this server to this application")), nil
+		return nil, nil, a.refuse(request.Reply(),
+			oauth.Errorf(oauth.InvalidRequest,
+				"id_token_hint is not an ID token issued by this server to this application")), nil
 	case err != nil:
 		return nil, nil, nil, oauth.Unavailable(err)
 	}
+
 	return app, row, nil, nil
 }
 
@@ -143,18 +154,21 @@ func (a *Authorizer) check(ctx context.Context, request *domain.Request) (app *d
 func (a *Authorizer) application(ctx context.Context, clientID, redirectURI string) (*directory.Application, error) {
 	app, err := a.Applications.Application(ctx, clientID)
 	switch {
-	case errors.Is(err, directory.ErrNotFound) || err == nil && !app.Active:
+	case errors.Is(err, directory.ErrNotFound) || (err == nil && !app.Active):
 		return nil, domain.UnknownClient()
 	case err != nil:
 		return nil, fmt.Errorf("look up the application: %w", err)
 	case app.ScopeLevel != directory.Global:
-		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application belongs to one tenant and may not use the platform endpoints")
+		return nil, oauth.Errorf(oauth.UnauthorizedClient,
+			"the application belongs to one tenant and may not use the platform endpoints")
 	case !app.AllowsRedirect(redirectURI):
 		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is not registered for this application")
 	case !a.Loopback && app.MisplacedLoopback(redirectURI): // registered before that was refused
-		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is http on loopback, which is for NATIVE applications;"+
-			" an operator can set development: true for one that is being built")
+		return nil, oauth.Errorf(oauth.InvalidRequest,
+			"redirect_uri is http on loopback, which is for NATIVE applications;"+
+				" an operator can set development: true for one that is being built")
 	}
+
 	return app, nil
 }
 
@@ -163,7 +177,9 @@ func (a *Authorizer) refuse(reply domain.Reply, fault *oauth.Error) *Answer {
 }
 
 // answer decides whether a session of this browser answers the request at once.
-func (a *Authorizer) answer(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+func (a *Authorizer) answer(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+) (*Answer, error) {
 	session, need, err := a.who(ctx, app, row, visitor)
 	switch {
 	case err != nil:
@@ -182,6 +198,7 @@ func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Sessi
 	if value == "" {
 		return nil, nil
 	}
+
 	session, err := a.Sessions.ByCookie(ctx, oauth.HashSecret(value))
 	if errors.Is(err, sessions.ErrNotFound) {
 		return nil, nil
@@ -189,24 +206,31 @@ func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Sessi
 	if err != nil {
 		return nil, fmt.Errorf("look up the session: %w", err)
 	}
+
 	return session, nil
 }
 
-func (a *Authorizer) need(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session) (domain.Need, error) {
+func (a *Authorizer) need(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
+) (domain.Need, error) {
 	if need := domain.SignIn(row, session, a.SessionIdle, a.Now()); need != domain.Nothing {
 		return need, nil
 	}
+
 	stands, err := a.stands(ctx, app, session)
 	if err != nil {
 		return domain.Nothing, err
 	}
+
 	if !stands {
 		return domain.Login, nil
 	}
+
 	needed, err := a.consentNeeded(ctx, app, row, session)
 	if needed {
 		return domain.Consent, err
 	}
+
 	return domain.Nothing, err
 }
 
@@ -221,27 +245,37 @@ func (a *Authorizer) stands(ctx context.Context, app *directory.Application, ses
 	if err != nil {
 		return false, fmt.Errorf("look up the user: %w", err)
 	}
+
 	tenants, err := a.People.Tenants(ctx, session.UserID)
 	if err != nil {
 		return false, fmt.Errorf("look up the memberships: %w", err)
 	}
+
 	return directory.EntryTo(session.TenantID, user, tenants, app, session.AMR).Stands(), nil
 }
 
-func (a *Authorizer) consentNeeded(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session) (bool, error) {
-	// Asking with everything remembered tells whether memory matters at all.
+func (a *Authorizer) consentNeeded(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
+) (bool, error) {
+	// Asking with everything remembered reports whether memory matters at all.
 	if grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, row.Scope) {
 		return true, nil
 	}
+
 	if !grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, nil) {
 		return false, nil
 	}
+
 	remembered, err := a.Sessions.Consented(ctx, sessions.ConsentKey{
-		UserID: session.UserID, TenantID: session.TenantID, ClientID: app.ClientID, Resource: app.ResourceFor(row.Resource),
+		UserID:   session.UserID,
+		TenantID: session.TenantID,
+		ClientID: app.ClientID,
+		Resource: app.ResourceFor(row.Resource),
 	})
 	if err != nil {
 		return false, fmt.Errorf("look up the consent: %w", err)
 	}
+
 	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
 }
 
@@ -263,6 +297,7 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 	if err != nil {
 		return nil, err
 	}
+
 	row.ID = id
 	row.BrowserHash = oauth.HashSecret(browser)
 	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
@@ -270,6 +305,7 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 	if err != nil {
 		return nil, fmt.Errorf("seal the authorization request: %w", err)
 	}
+
 	if answer.Pages != "" {
 		return answer, nil
 	}
@@ -278,9 +314,11 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 	if visitor.Browser == "" {
 		known = nil
 	}
+
 	if err := a.insert(ctx, row, known, visitor.Address); err != nil {
 		return nil, err
 	}
+
 	answer.Pages = row.ID
 	return answer, nil
 }
@@ -289,7 +327,9 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 // hears *limits.Error, here and not at the application, where a flood of requests has
 // no business. browser is the hash of the cookie that came with the request, nil for
 // none.
-func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr) error {
+func (a *Authorizer) insert(
+	ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr,
+) error {
 	if err := a.Flows.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
 		return err
 	}
@@ -301,8 +341,10 @@ func (a *Authorizer) insert(ctx context.Context, row *grants.AuthorizationReques
 		}
 		row.ID = id
 	}
+
 	if err := a.Requests.InsertRequest(ctx, row); err != nil {
 		return fmt.Errorf("store the authorization request: %w", err)
 	}
+
 	return nil
 }

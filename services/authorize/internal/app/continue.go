@@ -52,22 +52,28 @@ func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor)
 	if err != nil {
 		return nil, err
 	}
+
 	if len(row.BrowserHash) == 0 {
 		return a.startKept(ctx, row, visitor)
 	}
+
 	if visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser) {
 		return nil, errOtherBrowser()
 	}
+
 	if !row.ConsumedAt.IsZero() || !a.Now().Before(row.ExpiresAt) {
 		return nil, errFlowGone()
 	}
+
 	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
+
 	if !domain.StillAllowed(app, row) {
 		return nil, errFlowGone()
 	}
+
 	switch row.Decision {
 	case grants.SignedIn, grants.Consented:
 		return a.finish(ctx, app, row, visitor)
@@ -82,28 +88,34 @@ func (a *Authorizer) flow(ctx context.Context, id string) (*grants.Authorization
 	if len(id) > maxFlowID {
 		return nil, errFlowGone()
 	}
+
 	row, err := a.Requests.Request(ctx, id)
-	if errors.Is(err, grants.ErrNotFound) || err == nil && row.Kind != grants.KindAuthorize {
+	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindAuthorize) {
 		return nil, errFlowGone()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up the authorization request: %w", err)
 	}
+
 	return row, nil
 }
 
 // startKept answers a request that came by POST as if it came by this GET, which
 // carries the cookies. Consuming the row first makes that a single use: a link to
 // it is worth no more than a link to the endpoint with the same parameters.
-func (a *Authorizer) startKept(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+func (a *Authorizer) startKept(
+	ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor,
+) (*Answer, error) {
 	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
+
 	now := a.Now()
 	if err := a.Requests.Consume(ctx, row.ID, now); err != nil {
 		return nil, gone(err)
 	}
+
 	fresh := *row
 	fresh.ID, fresh.CreatedAt = "", now
 	return a.answer(ctx, app, &fresh, visitor)
@@ -111,15 +123,19 @@ func (a *Authorizer) startKept(ctx context.Context, row *grants.AuthorizationReq
 
 // startPosted is startKept for a request that travels in the address. Sent again it is
 // answered again, as the same GET would be.
-func (a *Authorizer) startPosted(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+func (a *Authorizer) startPosted(
+	ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor,
+) (*Answer, error) {
 	now := a.Now()
 	if !now.Before(row.ExpiresAt) {
 		return nil, errFlowGone()
 	}
+
 	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
+
 	row.ID, row.CreatedAt = "", now
 	return a.answer(ctx, app, row, visitor)
 }
@@ -137,6 +153,7 @@ func (a *Authorizer) finish(
 	if err != nil {
 		return nil, err
 	}
+
 	if session == nil || session.ID != row.SessionID {
 		return back, nil
 	}
@@ -146,21 +163,26 @@ func (a *Authorizer) finish(
 	case !session.Usable(now, a.SessionIdle) || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
 		return back, nil
 	case row.HintSubject != "" && row.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
-		return a.end(ctx, row, oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
+		return a.end(ctx, row,
+			oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
 	}
+
 	stands, err := a.stands(ctx, app, session)
 	if err != nil {
 		return nil, err
 	}
+
 	if !stands { // the pages could only send the browser back here
 		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the account may not sign in any more"))
 	}
+
 	if row.Decision != grants.Consented {
 		needed, err := a.consentNeeded(ctx, app, row, session)
 		if needed || err != nil {
 			return back, err
 		}
 	}
+
 	answer, err := a.issue(ctx, row, session, func(ctx context.Context, code *grants.AuthorizationCode) error {
 		return a.Codes.IssueFromRequest(ctx, code, now)
 	})
@@ -170,6 +192,7 @@ func (a *Authorizer) finish(
 	case err != nil:
 		return nil, gone(err)
 	}
+
 	return answer, nil
 }
 
@@ -182,27 +205,45 @@ func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, 
 }
 
 // issue makes a code for what the session's person allows, and stores it.
-func (a *Authorizer) issue(ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session, store func(context.Context, *grants.AuthorizationCode) error) (*Answer, error) {
+func (a *Authorizer) issue(
+	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session,
+	store func(context.Context, *grants.AuthorizationCode) error,
+) (*Answer, error) {
 	code, err := oauth.NewSecret(a.Random)
 	if err != nil {
 		return nil, err
 	}
+
 	grantID, err := oauth.NewID("gnt_", a.Random)
 	if err != nil {
 		return nil, err
 	}
+
 	now := a.Now()
 	err = store(ctx, &grants.AuthorizationCode{
-		Hash: oauth.HashSecret(code), RequestID: row.ID, ClientID: row.ClientID, RedirectURI: row.RedirectURI,
-		CodeChallenge: row.CodeChallenge, Scope: row.Scope, Nonce: row.Nonce, Resource: row.Resource,
-		GrantID: grantID, Offline: row.Scope.Has(oauth.ScopeOfflineAccess),
-		UserID: session.UserID, TenantID: session.TenantID, SessionID: session.ID,
-		AuthTime: session.AuthTime, ACR: session.ACR, AMR: session.AMR,
-		CreatedAt: now, ExpiresAt: now.Add(a.CodeTTL),
+		Hash:          oauth.HashSecret(code),
+		RequestID:     row.ID,
+		ClientID:      row.ClientID,
+		RedirectURI:   row.RedirectURI,
+		CodeChallenge: row.CodeChallenge,
+		Scope:         row.Scope,
+		Nonce:         row.Nonce,
+		Resource:      row.Resource,
+		GrantID:       grantID,
+		Offline:       row.Scope.Has(oauth.ScopeOfflineAccess),
+		UserID:        session.UserID,
+		TenantID:      session.TenantID,
+		SessionID:     session.ID,
+		AuthTime:      session.AuthTime,
+		ACR:           session.ACR,
+		AMR:           session.AMR,
+		CreatedAt:     now,
+		ExpiresAt:     now.Add(a.CodeTTL),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store the code: %w", err)
 	}
+
 	a.touch(ctx, session)
 	reply := domain.ReplyTo(row)
 	return &Answer{Reply: &reply, Params: reply.Code(a.Issuer, code)}, nil

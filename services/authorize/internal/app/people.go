@@ -20,7 +20,9 @@ import (
 //
 // The others prove themselves by the accounts cookie, which all sessions of a browser
 // share and which is renewed with the session cookie: it is as strong.
-func (a *Authorizer) who(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor) (*sessions.Session, domain.Need, error) {
+func (a *Authorizer) who(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+) (*sessions.Session, domain.Need, error) {
 	current, err := a.session(ctx, visitor.Session)
 	if err != nil {
 		return nil, domain.Login, err
@@ -32,27 +34,34 @@ func (a *Authorizer) who(ctx context.Context, app *directory.Application, row *g
 	case domain.IsAddress(row.LoginHint):
 		return a.hintedAddress(ctx, app, row, current, visitor)
 	}
+
 	need, err := a.need(ctx, app, row, current)
 	if err == nil && row.Prompt.Has(oauth.PromptNone) {
 		need, err = a.choice(ctx, current, need, visitor)
 	}
+
 	return current, need, err
 }
 
 // hintedSubject is who for an id_token_hint: the session of that person, whichever it
 // is in this browser.
-func (a *Authorizer) hintedSubject(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, current *sessions.Session, visitor Visitor) (*sessions.Session, domain.Need, error) {
+func (a *Authorizer) hintedSubject(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest,
+	current *sessions.Session, visitor Visitor,
+) (*sessions.Session, domain.Need, error) {
 	session := current
 	if session == nil || session.UserID != row.HintSubject {
 		all, err := a.beside(ctx, current, visitor)
 		if err != nil {
 			return nil, domain.Login, err
 		}
+
 		session = nil
 		if i := slices.IndexFunc(all, func(s *sessions.Session) bool { return s.UserID == row.HintSubject }); i >= 0 {
 			session = all[i]
 		}
 	}
+
 	need, err := a.need(ctx, app, row, session)
 	return session, need, err
 }
@@ -61,11 +70,15 @@ func (a *Authorizer) hintedSubject(ctx context.Context, app *directory.Applicati
 // the address, and never comes to another without asking: a login_hint proves nothing,
 // so going over to a person who is not the current one is for the chooser to offer,
 // unless prompt=none forbids a page.
-func (a *Authorizer) hintedAddress(ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, current *sessions.Session, visitor Visitor) (*sessions.Session, domain.Need, error) {
+func (a *Authorizer) hintedAddress(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest,
+	current *sessions.Session, visitor Visitor,
+) (*sessions.Session, domain.Need, error) {
 	named, err := a.named(ctx, row.LoginHint, current)
 	if err != nil {
 		return nil, domain.Login, err
 	}
+
 	if named {
 		need, err := a.need(ctx, app, row, current)
 		return current, need, err
@@ -75,6 +88,7 @@ func (a *Authorizer) hintedAddress(ctx context.Context, app *directory.Applicati
 	if err != nil {
 		return nil, domain.Login, err
 	}
+
 	for _, session := range all {
 		named, err := a.named(ctx, row.LoginHint, session)
 		switch {
@@ -92,12 +106,15 @@ func (a *Authorizer) hintedAddress(ctx context.Context, app *directory.Applicati
 	if current != nil && current.Usable(a.Now(), a.SessionIdle) {
 		people[current.UserID] = true
 	}
+
 	for _, session := range all {
 		people[session.UserID] = true
 	}
+
 	if len(people) > 1 {
 		return nil, domain.Account, nil
 	}
+
 	return nil, domain.Login, nil
 }
 
@@ -106,6 +123,7 @@ func (a *Authorizer) named(ctx context.Context, address string, session *session
 	if session == nil {
 		return false, nil
 	}
+
 	user, err := a.People.User(ctx, session.UserID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return false, nil
@@ -113,19 +131,24 @@ func (a *Authorizer) named(ctx context.Context, address string, session *session
 	if err != nil {
 		return false, fmt.Errorf("look up the user: %w", err)
 	}
+
 	return domain.SameAddress(user.Email, address), nil
 }
 
 // beside returns the usable sessions that the browser holds besides the current one,
 // the last used first.
-func (a *Authorizer) beside(ctx context.Context, current *sessions.Session, visitor Visitor) ([]*sessions.Session, error) {
+func (a *Authorizer) beside(
+	ctx context.Context, current *sessions.Session, visitor Visitor,
+) ([]*sessions.Session, error) {
 	if visitor.Accounts == "" {
 		return nil, nil
 	}
+
 	all, err := a.Accounts.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
 	if err != nil {
 		return nil, fmt.Errorf("look up the browser's sessions: %w", err)
 	}
+
 	return slices.DeleteFunc(all, func(s *sessions.Session) bool {
 		return !s.Usable(a.Now(), a.SessionIdle) || (current != nil && s.ID == current.ID)
 	}), nil
@@ -135,20 +158,26 @@ func (a *Authorizer) beside(ctx context.Context, current *sessions.Session, visi
 // signed in in this browser too and no hint says who is meant (OpenID Connect Core
 // 3.1.2.6, account_selection_required). What stands in the way of a session in use
 // apart from that comes first.
-func (a *Authorizer) choice(ctx context.Context, current *sessions.Session, need domain.Need, visitor Visitor) (domain.Need, error) {
+func (a *Authorizer) choice(
+	ctx context.Context, current *sessions.Session, need domain.Need, visitor Visitor,
+) (domain.Need, error) {
 	person := ""
 	if current != nil && current.Usable(a.Now(), a.SessionIdle) {
 		person = current.UserID
 	}
+
 	if person != "" && need != domain.Nothing {
 		return need, nil
 	}
+
 	all, err := a.beside(ctx, current, visitor)
 	if err != nil {
 		return need, err
 	}
+
 	if sessions.Others(all, person, a.Now(), a.SessionIdle) > 0 {
 		return domain.Account, nil
 	}
+
 	return need, nil
 }

@@ -30,7 +30,8 @@ var Required = []string{"response_type", "client_id", "redirect_uri", "scope"}
 // before; what we do not know is ignored, however often it comes.
 var single = []string{
 	"state", "response_mode", "response_type", "scope", "nonce", "code_challenge", "code_challenge_method", "prompt",
-	"max_age", "login_hint", "id_token_hint", "acr_values", "ui_locales", "claims_locales", "claims", "display", "request", "request_uri",
+	"max_age", "login_hint", "id_token_hint", "acr_values", "ui_locales", "claims_locales", "claims", "display",
+	"request", "request_uri",
 }
 
 // Values gives every value of a parameter, in the order sent. Empty ones count as
@@ -71,11 +72,13 @@ func Parse(values Values) (*Request, *oauth.Error) {
 			return nil, oauth.Errorf(oauth.InvalidRequest, "%s is empty", name)
 		}
 	}
+
 	p := parser{values: values}
 	r := &Request{ClientID: p.get("client_id"), RedirectURI: p.get("redirect_uri")}
 	if len(r.ClientID) > maxClientID {
 		return nil, UnknownClient()
 	}
+
 	p.reply(r)
 	p.types()
 	p.hints(r)
@@ -83,6 +86,7 @@ func Parse(values Values) (*Request, *oauth.Error) {
 	p.pkce(r)
 	p.target(r)
 	r.fault = p.fault
+
 	return r, nil
 }
 
@@ -128,6 +132,7 @@ func (p *parser) reply(r *Request) {
 			p.fail(oauth.InvalidRequest, "%s was sent more than once", name)
 		}
 	}
+
 	state, modes := p.values("state"), p.values("response_mode")
 	if objects := p.values("request"); len(objects) == 1 { // what stands there supersedes (OpenID Connect Core 6.1)
 		object := wishesOf(objects[0])
@@ -149,9 +154,11 @@ func (p *parser) reply(r *Request) {
 	}
 
 	r.Mode = oauth.ResponseModeQuery
+
 	if len(modes) != 1 {
 		return
 	}
+
 	switch mode := oauth.ResponseMode(modes[0]); mode {
 	case oauth.ResponseModeQuery:
 	case oauth.ResponseModeFormPost:
@@ -168,6 +175,7 @@ func (p *parser) types() {
 	case p.get("request_uri") != "":
 		p.fail(oauth.RequestURINotSupported, "request_uri is not supported")
 	}
+
 	if p.get("response_type") != "code" { // RFC 6749 3.1.1
 		p.fail(oauth.UnsupportedResponseType, "response_type must be code")
 	}
@@ -190,19 +198,23 @@ func (p *parser) freshness(r *Request) {
 	if err != nil && p.fault == nil {
 		p.fault = err
 	}
+
 	r.Prompt = prompt
 	text := p.get("max_age")
 	if text == "" {
 		return
 	}
+
 	if strings.Trim(text, "0123456789") != "" {
 		p.fail(oauth.InvalidRequest, "max_age must be a number of seconds, zero or more")
 		return
 	}
+
 	seconds, rangeErr := strconv.Atoi(text)
 	if rangeErr != nil {
 		seconds = maxMaxAge
 	}
+
 	seconds = min(seconds, maxMaxAge)
 	r.MaxAge = &seconds
 }
@@ -229,10 +241,12 @@ func (p *parser) target(r *Request) {
 	} else if len(resources) == 1 {
 		r.Resource = resources[0]
 	}
+
 	scope, ok := oauth.ParseScopes(p.get("scope"))
 	if !ok {
 		p.fail(oauth.InvalidScope, "scope holds a character that RFC 6749 3.3 does not allow")
 	}
+
 	r.Scope = scope
 }
 
@@ -248,16 +262,20 @@ func (r *Request) Check(app *directory.Application) *oauth.Error {
 	case app.Public() && r.CodeChallenge == "":
 		return oauth.Errorf(oauth.InvalidRequest, "a public application must send a code_challenge") // RFC 9700 2.1.1
 	}
+
 	r.Scope = r.Scope.Only(app.Scopes)
 	if !app.AllowsGrant(oauth.GrantRefreshToken) {
 		r.Scope = r.Scope.Without(oauth.ScopeOfflineAccess)
 	}
+
 	if len(r.Scope) == 0 {
 		return oauth.Errorf(oauth.InvalidScope, "scope names nothing that the application may ask for")
 	}
+
 	if r.Resource != "" && !slices.Contains(app.Audiences, r.Resource) {
 		return oauth.Errorf(oauth.InvalidTarget, "the application may not ask for this resource")
 	}
+
 	return nil
 }
 
@@ -296,8 +314,19 @@ func (r *Request) Reply() Reply {
 // Row is the request as it waits for a person, apart from its id and times.
 func (r *Request) Row() *grants.AuthorizationRequest {
 	return &grants.AuthorizationRequest{
-		Kind: grants.KindAuthorize, ClientID: r.ClientID, RedirectURI: r.RedirectURI, ResponseMode: r.Mode,
-		Scope: r.Scope, State: r.State, Nonce: r.Nonce, CodeChallenge: r.CodeChallenge, Prompt: r.Prompt, MaxAge: r.MaxAge,
-		LoginHint: r.LoginHint, ACRValues: r.ACRValues, UILocales: r.UILocales, Resource: r.Resource,
+		Kind:          grants.KindAuthorize,
+		ClientID:      r.ClientID,
+		RedirectURI:   r.RedirectURI,
+		ResponseMode:  r.Mode,
+		Scope:         r.Scope,
+		State:         r.State,
+		Nonce:         r.Nonce,
+		CodeChallenge: r.CodeChallenge,
+		Prompt:        r.Prompt,
+		MaxAge:        r.MaxAge,
+		LoginHint:     r.LoginHint,
+		ACRValues:     r.ACRValues,
+		UILocales:     r.UILocales,
+		Resource:      r.Resource,
 	}
 }

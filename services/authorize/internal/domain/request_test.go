@@ -19,9 +19,14 @@ const (
 
 func webApp() *directory.Application {
 	return &directory.Application{
-		ClientID: "web", Type: directory.Web, ScopeLevel: directory.Global, Active: true, RedirectURIs: []string{callback},
-		Grants: []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
-		Scopes: oauth.Scopes{"openid", "profile", "offline_access"}, Audiences: []string{"https://api.test"},
+		ClientID:     "web",
+		Type:         directory.Web,
+		ScopeLevel:   directory.Global,
+		Active:       true,
+		RedirectURIs: []string{callback},
+		Grants:       []oauth.GrantType{oauth.GrantAuthorizationCode, oauth.GrantRefreshToken},
+		Scopes:       oauth.Scopes{"openid", "profile", "offline_access"},
+		Audiences:    []string{"https://api.test"},
 	}
 }
 
@@ -33,10 +38,17 @@ func spaApp() *directory.Application {
 
 // query is a good request with changes; an empty list removes a parameter.
 func query(changes url.Values) domain.Values {
-	q := url.Values{"response_type": {"code"}, "client_id": {"web"}, "redirect_uri": {callback}, "scope": {"openid"}, "state": {"s"}}
+	q := url.Values{
+		"response_type": {"code"},
+		"client_id":     {"web"},
+		"redirect_uri":  {callback},
+		"scope":         {"openid"},
+		"state":         {"s"},
+	}
 	for name, values := range changes {
 		q[name] = values
 	}
+
 	return func(name string) []string { return q[name] }
 }
 
@@ -70,50 +82,112 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 		changes url.Values
 		want    oauth.Code // empty: no fault
 	}
+
 	for _, tc := range []row{
 		{"a plain request", nil, nil, ""},
 		{"unknown parameters are ignored, doubled ones too (RFC 6749 3.1)", nil, url.Values{"utm": {"a", "b"}}, ""},
 		{"state twice (RFC 6749 3.1)", nil, url.Values{"state": {"a", "b"}}, oauth.InvalidRequest},
 		{"scope twice (RFC 6749 3.1)", nil, url.Values{"scope": {"openid", "openid"}}, oauth.InvalidRequest},
-		{"response_mode twice (RFC 6749 3.1)", nil, url.Values{"response_mode": {"form_post", "form_post"}}, oauth.InvalidRequest},
+		{
+			"response_mode twice (RFC 6749 3.1)", nil,
+			url.Values{"response_mode": {"form_post", "form_post"}},
+			oauth.InvalidRequest,
+		},
 		{"request twice (RFC 6749 3.1)", nil, url.Values{"request": {"a", "b"}}, oauth.InvalidRequest},
 		{"a state of 4 KiB", nil, url.Values{"state": {strings.Repeat("s", 4<<10)}}, ""},
 		{"a state of more than 4 KiB", nil, url.Values{"state": {strings.Repeat("s", 4<<10+1)}}, oauth.InvalidRequest},
 		{"a nonce of more than 4 KiB", nil, url.Values{"nonce": {strings.Repeat("n", 4<<10+1)}}, oauth.InvalidRequest},
 		{"a request object (OpenID Connect Core 6.1)", nil, url.Values{"request": {"eyJ"}}, oauth.RequestNotSupported},
-		{"request_uri (OpenID Connect Core 6.2)", nil, url.Values{"request_uri": {"https://x.test"}}, oauth.RequestURINotSupported},
+		{
+			"request_uri (OpenID Connect Core 6.2)", nil,
+			url.Values{"request_uri": {"https://x.test"}},
+			oauth.RequestURINotSupported,
+		},
 		{"an empty request is absent", nil, url.Values{"request": {""}, "request_uri": {""}}, ""},
-		{"response_type=token (RFC 6749 3.1.1)", nil, url.Values{"response_type": {"token"}}, oauth.UnsupportedResponseType},
-		{"an empty response_type (RFC 6749 3.1.1)", nil, url.Values{"response_type": {""}}, oauth.UnsupportedResponseType},
-		{"response_type=code id_token (RFC 9700 2.1.2)", nil, url.Values{"response_type": {"code id_token"}}, oauth.UnsupportedResponseType},
+		{
+			"response_type=token (RFC 6749 3.1.1)", nil,
+			url.Values{"response_type": {"token"}},
+			oauth.UnsupportedResponseType,
+		},
+		{
+			"an empty response_type (RFC 6749 3.1.1)", nil,
+			url.Values{"response_type": {""}},
+			oauth.UnsupportedResponseType,
+		},
+		{
+			"response_type=code id_token (RFC 9700 2.1.2)", nil,
+			url.Values{"response_type": {"code id_token"}},
+			oauth.UnsupportedResponseType,
+		},
 		{"response_mode=fragment", nil, url.Values{"response_mode": {"fragment"}}, oauth.InvalidRequest},
 		{"response_mode=query", nil, url.Values{"response_mode": {"query"}}, ""},
 		{"an application without the grant (RFC 6749 4.1.2.1)", noGrant, nil, oauth.UnauthorizedClient},
-		{"an unknown prompt (OpenID Connect Core 3.1.2.1)", nil, url.Values{"prompt": {"create"}}, oauth.InvalidRequest},
-		{"prompt=none with another (OpenID Connect Core 3.1.2.1)", nil, url.Values{"prompt": {"none login"}}, oauth.InvalidRequest},
+		{
+			"an unknown prompt (OpenID Connect Core 3.1.2.1)", nil,
+			url.Values{"prompt": {"create"}},
+			oauth.InvalidRequest,
+		},
+		{
+			"prompt=none with another (OpenID Connect Core 3.1.2.1)", nil,
+			url.Values{"prompt": {"none login"}},
+			oauth.InvalidRequest,
+		},
 		{"a negative max_age (OpenID Connect Core 3.1.2.1)", nil, url.Values{"max_age": {"-1"}}, oauth.InvalidRequest},
 		{"a max_age that is no number", nil, url.Values{"max_age": {"1h"}}, oauth.InvalidRequest},
 		{"a signed max_age", nil, url.Values{"max_age": {"+1"}}, oauth.InvalidRequest},
 		{"an enormous max_age", nil, url.Values{"max_age": {"99999999999999999999"}}, ""},
 		{"an empty max_age is absent", nil, url.Values{"max_age": {""}}, ""},
 		{"PKCE with S256", nil, url.Values{"code_challenge": {challenge}, "code_challenge_method": {"S256"}}, ""},
-		{"a challenge without a method means plain (RFC 7636 4.3)", nil, url.Values{"code_challenge": {challenge}}, oauth.InvalidRequest},
-		{"code_challenge_method=plain (RFC 9700 2.1.1)", nil, url.Values{"code_challenge": {challenge}, "code_challenge_method": {"plain"}}, oauth.InvalidRequest},
-		{"a method without a challenge (RFC 7636 4.3)", nil, url.Values{"code_challenge_method": {"S256"}}, oauth.InvalidRequest},
-		{"a challenge of 42 characters (RFC 7636 4.2)", nil, url.Values{"code_challenge": {challenge[:42]}, "code_challenge_method": {"S256"}}, oauth.InvalidRequest},
-		{"a challenge with padding (RFC 7636 4.2)", nil, url.Values{"code_challenge": {challenge + "="}, "code_challenge_method": {"S256"}}, oauth.InvalidRequest},
+		{
+			"a challenge without a method means plain (RFC 7636 4.3)", nil,
+			url.Values{"code_challenge": {challenge}},
+			oauth.InvalidRequest,
+		},
+		{
+			"code_challenge_method=plain (RFC 9700 2.1.1)", nil,
+			url.Values{"code_challenge": {challenge}, "code_challenge_method": {"plain"}},
+			oauth.InvalidRequest,
+		},
+		{
+			"a method without a challenge (RFC 7636 4.3)", nil,
+			url.Values{"code_challenge_method": {"S256"}},
+			oauth.InvalidRequest,
+		},
+		{
+			"a challenge of 42 characters (RFC 7636 4.2)", nil,
+			url.Values{"code_challenge": {challenge[:42]}, "code_challenge_method": {"S256"}},
+			oauth.InvalidRequest,
+		},
+		{
+			"a challenge with padding (RFC 7636 4.2)", nil,
+			url.Values{"code_challenge": {challenge + "="}, "code_challenge_method": {"S256"}},
+			oauth.InvalidRequest,
+		},
 		{"a public application without PKCE (RFC 9700 2.1.1)", spaApp(), nil, oauth.InvalidRequest},
-		{"a public application with PKCE", spaApp(), url.Values{"code_challenge": {challenge}, "code_challenge_method": {"S256"}}, ""},
+		{
+			"a public application with PKCE", spaApp(),
+			url.Values{"code_challenge": {challenge}, "code_challenge_method": {"S256"}},
+			"",
+		},
 		{"an empty scope", nil, url.Values{"scope": {""}}, oauth.InvalidScope},
 		{"only unknown scopes (RFC 6749 3.3)", nil, url.Values{"scope": {"admin root"}}, oauth.InvalidScope},
 		{"a scope outside the grammar (RFC 6749 3.3)", nil, url.Values{"scope": {`openid "x"`}}, oauth.InvalidScope},
-		{"offline_access alone without the refresh grant", codeOnly, url.Values{"scope": {"offline_access"}}, oauth.InvalidScope},
+		{
+			"offline_access alone without the refresh grant", codeOnly,
+			url.Values{"scope": {"offline_access"}},
+			oauth.InvalidScope,
+		},
 		{"a resource of the application (RFC 8707 2)", nil, url.Values{"resource": {"https://api.test"}}, ""},
 		{"an empty resource is absent", nil, url.Values{"resource": {""}}, ""},
 		{"another resource (RFC 8707 2)", nil, url.Values{"resource": {"https://other.test"}}, oauth.InvalidTarget},
 		{"two resources", nil, url.Values{"resource": {"https://api.test", "https://api.test"}}, oauth.InvalidTarget},
 		{"wishes we do not know (OpenID Connect Core 3.1.2.1, 5.2, 5.5)", nil, url.Values{
-			"acr_values": {"phr"}, "ui_locales": {"xx"}, "claims_locales": {"xx"}, "claims": {"{"}, "display": {"wap"}, "login_hint": {strings.Repeat("a", 5000)},
+			"acr_values":     {"phr"},
+			"ui_locales":     {"xx"},
+			"claims_locales": {"xx"},
+			"claims":         {"{"},
+			"display":        {"wap"},
+			"login_hint":     {strings.Repeat("a", 5000)},
 		}, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -121,6 +195,7 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 			if app == nil {
 				app = webApp()
 			}
+
 			request, direct := domain.Parse(query(tc.changes))
 			require.Nil(t, direct)
 			fault := request.Check(app)
@@ -128,6 +203,7 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 				require.Nil(t, fault)
 				return
 			}
+
 			require.NotNil(t, fault)
 			require.Equal(t, tc.want, fault.Code)
 			require.NotEmpty(t, fault.Description)
@@ -143,8 +219,10 @@ func TestWhatAnErrorIsAnsweredBy(t *testing.T) {
 		mode    oauth.ResponseMode
 		state   string
 	}{
-		"by query with the state":           {nil, "query", "s"},
-		"by form_post":                      {url.Values{"response_mode": {"form_post"}, "prompt": {"x"}}, "form_post", "s"},
+		"by query with the state": {nil, "query", "s"},
+		"by form_post": {
+			url.Values{"response_mode": {"form_post"}, "prompt": {"x"}}, "form_post", "s",
+		},
 		"a doubled state is not echoed":     {url.Values{"state": {"a", "a"}}, "query", ""},
 		"an oversized state is not echoed":  {url.Values{"state": {strings.Repeat("a", 5000)}}, "query", ""},
 		"a doubled response_mode is query":  {url.Values{"response_mode": {"form_post", "form_post"}}, "query", "s"},
@@ -190,7 +268,9 @@ func TestTheRegisteredURIKeepsItsOwnQuery(t *testing.T) {
 func TestTheStateComesBackByteForByte(t *testing.T) {
 	for _, state := range []string{"x", "a b+c%20&d=e#f", "ünïcode…", "line\r\nbreak", `"quoted"\`} {
 		reply := domain.Reply{RedirectURI: callback, State: state}
-		for _, params := range []url.Values{reply.Code("iss", "c"), reply.Error("iss", oauth.Errorf(oauth.AccessDenied, "no"))} {
+		for _, params := range []url.Values{
+			reply.Code("iss", "c"), reply.Error("iss", oauth.Errorf(oauth.AccessDenied, "no")),
+		} {
 			location := reply.Location(params)
 			require.NotContains(t, location, "\n")
 			u, err := url.Parse(location)
@@ -199,6 +279,7 @@ func TestTheStateComesBackByteForByte(t *testing.T) {
 			require.Equal(t, "iss", u.Query().Get("iss"), "RFC 9207 2")
 		}
 	}
+
 	require.NotContains(t, domain.Reply{}.Code("iss", "c"), "state")
 }
 
@@ -210,16 +291,21 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
+
 		request, direct := domain.Parse(func(name string) []string { return q[name] })
 		require.NotEqual(t, request == nil, direct == nil, "exactly one of the two")
+
 		if request == nil {
 			return
 		}
+
 		require.Equal(t, q.Get("redirect_uri"), request.RedirectURI)
 		require.LessOrEqual(t, len(request.State), domain.MaxState)
+
 		if request.Check(spaApp()) != nil {
 			return
 		}
+
 		row := request.Row()
 		require.NotEmpty(t, row.Scope)
 		require.True(t, spaApp().Scopes.Contains(row.Scope...))

@@ -33,5 +33,6 @@ func wishesOf(object string) wishes {
 	if json.Unmarshal(payload, &w) != nil || strings.ContainsRune(w.State, 0) {
 		return wishes{}
 	}
+
 	return w
 }

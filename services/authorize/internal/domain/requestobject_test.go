@@ -32,21 +32,55 @@ func TestTheRefusalOfARequestObjectFollowsItsWishes(t *testing.T) {
 		state   string
 		code    oauth.Code
 	}{
-		"both":                        {request: object(`{"state":"a","response_mode":"form_post"}`), mode: "form_post", state: "a"},
-		"padded":                      {request: "e30." + base64.URLEncoding.EncodeToString([]byte(`{"state":"ab"}`)) + ".", mode: "query", state: "ab"},
-		"it supersedes the query":     {request: object(`{"state":"a","response_mode":"query"}`), query: url.Values{"state": {"q"}, "response_mode": {"form_post"}}, mode: "query", state: "a"},
-		"the query where it is still": {request: object(`{}`), query: url.Values{"state": {"q"}, "response_mode": {"form_post"}}, mode: "form_post", state: "q"},
-		"redirect_uri is not read":    {request: object(`{"redirect_uri":"https://evil.test","state":"a"}`), mode: "query", state: "a"},
-		"an unknown mode":             {request: object(`{"response_mode":"fragment"}`), mode: "query", code: oauth.InvalidRequest},
-		"a state that is too long":    {request: object(`{"state":"` + long + `"}`), mode: "query", code: oauth.InvalidRequest},
-		"a state with NUL":            {request: object(`{"state":"\u0000"}`), mode: "query"},
-		"a state that is no text":     {request: object(`{"state":1,"response_mode":"form_post"}`), mode: "query"},
-		"no JSON":                     {request: object(`x`), mode: "query"},
-		"no JWT":                      {request: "x", mode: "query"},
-		"an encrypted one":            {request: "a.b.c.d.e", mode: "query"},
-		"no base64":                   {request: "e30.%.", mode: "query"},
+		"both": {
+			request: object(`{"state":"a","response_mode":"form_post"}`),
+			mode:    "form_post",
+			state:   "a",
+		},
+		"padded": {
+			request: "e30." + base64.URLEncoding.EncodeToString([]byte(`{"state":"ab"}`)) + ".",
+			mode:    "query",
+			state:   "ab",
+		},
+		"it supersedes the query": {
+			request: object(`{"state":"a","response_mode":"query"}`),
+			query:   url.Values{"state": {"q"}, "response_mode": {"form_post"}},
+			mode:    "query",
+			state:   "a",
+		},
+		"the query where it is still": {
+			request: object(`{}`),
+			query:   url.Values{"state": {"q"}, "response_mode": {"form_post"}},
+			mode:    "form_post",
+			state:   "q",
+		},
+		"redirect_uri is not read": {
+			request: object(`{"redirect_uri":"https://evil.test","state":"a"}`),
+			mode:    "query",
+			state:   "a",
+		},
+		"an unknown mode": {
+			request: object(`{"response_mode":"fragment"}`),
+			mode:    "query",
+			code:    oauth.InvalidRequest,
+		},
+		"a state that is too long": {
+			request: object(`{"state":"` + long + `"}`),
+			mode:    "query",
+			code:    oauth.InvalidRequest,
+		},
+		"a state with NUL":        {request: object(`{"state":"\u0000"}`), mode: "query"},
+		"a state that is no text": {request: object(`{"state":1,"response_mode":"form_post"}`), mode: "query"},
+		"no JSON":                 {request: object(`x`), mode: "query"},
+		"no JWT":                  {request: "x", mode: "query"},
+		"an encrypted one":        {request: "a.b.c.d.e", mode: "query"},
+		"no base64":               {request: "e30.%.", mode: "query"},
 	}
-	app := &directory.Application{Grants: []oauth.GrantType{oauth.GrantAuthorizationCode}, Scopes: oauth.Scopes{"openid"}}
+
+	app := &directory.Application{
+		Grants: []oauth.GrantType{oauth.GrantAuthorizationCode},
+		Scopes: oauth.Scopes{"openid"},
+	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -63,11 +97,13 @@ func TestTheRefusalOfARequestObjectFollowsItsWishes(t *testing.T) {
 
 			request, refused := domain.Parse(func(name string) []string { return values[name] })
 			require.Nil(t, refused)
-			require.Equal(t, domain.Reply{RedirectURI: "https://app.test/cb", Mode: test.mode, State: test.state}, request.Reply())
+			require.Equal(t,
+				domain.Reply{RedirectURI: "https://app.test/cb", Mode: test.mode, State: test.state}, request.Reply())
 			want := test.code
 			if want == "" {
 				want = oauth.RequestNotSupported
 			}
+
 			require.Equal(t, want, request.Check(app).Code)
 		})
 	}

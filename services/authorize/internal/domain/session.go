@@ -22,7 +22,7 @@ const (
 	Consent          // the application is not allowed yet
 )
 
-// SignIn tells whether the browser's session answers a request that begins at
+// SignIn reports whether the browser's session answers a request that begins at
 // row.CreatedAt, consent aside; session is nil when there is none.
 func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle time.Duration, now time.Time) Need {
 	switch {
@@ -41,13 +41,13 @@ func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle ti
 	}
 }
 
-// asksForLogin tells whether no session from before the request will do
+// asksForLogin reports whether no session from before the request will do
 // (OpenID Connect Core 3.1.2.1; max_age=0 equals prompt=login).
 func asksForLogin(row *grants.AuthorizationRequest) bool {
-	return row.Prompt.Has(oauth.PromptLogin) || row.MaxAge != nil && *row.MaxAge == 0
+	return row.Prompt.Has(oauth.PromptLogin) || (row.MaxAge != nil && *row.MaxAge == 0)
 }
 
-// acrMet tells whether a session is as strong as the weakest class of acr_values
+// acrMet reports whether a session is as strong as the weakest class of acr_values
 // that this platform knows. It is a voluntary wish (OpenID Connect Core 3.1.2.1):
 // unknown classes are ignored, and it is never an error.
 func acrMet(have, wanted string) bool {
@@ -60,6 +60,7 @@ func acrMet(have, wanted string) bool {
 			known = true
 		}
 	}
+
 	return !known
 }
 

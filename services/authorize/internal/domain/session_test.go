@@ -17,12 +17,19 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func session(change func(*sessions.Session)) *sessions.Session {
 	s := &sessions.Session{
-		ID: "ses_1", UserID: "usr_ada", TenantID: "tnt_acme", AuthTime: now.Add(-time.Hour), ACR: "1",
-		CreatedAt: now.Add(-time.Hour), LastSeenAt: now.Add(-time.Minute), ExpiresAt: now.Add(time.Hour),
+		ID:         "ses_1",
+		UserID:     "usr_ada",
+		TenantID:   "tnt_acme",
+		AuthTime:   now.Add(-time.Hour),
+		ACR:        "1",
+		CreatedAt:  now.Add(-time.Hour),
+		LastSeenAt: now.Add(-time.Minute),
+		ExpiresAt:  now.Add(time.Hour),
 	}
 	if change != nil {
 		change(s)
 	}
+
 	return s
 }
 
@@ -46,23 +53,77 @@ func TestWhatASessionStillNeeds(t *testing.T) {
 		{"nobody is signed in", row(nil), nil, domain.Login},
 		{"a good session needs nothing", row(nil), session(nil), domain.Nothing},
 		{"an ended one is none", row(nil), session(func(s *sessions.Session) { s.EndedAt = now }), domain.Login},
-		{"one past its absolute end is none", row(nil), session(func(s *sessions.Session) { s.ExpiresAt = now }), domain.Login},
-		{"one idle too long is none", row(nil), session(func(s *sessions.Session) { s.LastSeenAt = now.Add(-12 * time.Hour) }), domain.Login},
-		{"one without a tenant needs a choice", row(nil), session(func(s *sessions.Session) { s.TenantID = "" }), domain.Account},
-		{"prompt=login never takes an old one", row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"login"} }), session(nil), domain.Login},
-		{"prompt=login at the very instant of a sign-in", row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"login"} }), session(func(s *sessions.Session) { s.AuthTime = now }), domain.Login},
-		{"max_age=0 equals prompt=login", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(0) }), session(func(s *sessions.Session) { s.AuthTime = now }), domain.Login},
-		{"max_age that is met", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(3600) }), session(nil), domain.Nothing},
-		{"max_age that has passed", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(3599) }), session(nil), domain.Login},
-		{"the largest max_age does not overflow", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(1<<31 - 1) }), session(nil), domain.Nothing},
-		{"the hint names the same person", row(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_ada" }), session(nil), domain.Nothing},
-		{"the hint names another person", row(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_bob" }), session(nil), domain.Login},
-		{"prompt=select_account asks", row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"select_account"} }), session(nil), domain.Account},
-		{"an acr that the session has", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "1" }), session(nil), domain.Nothing},
-		{"one of several acrs", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "2 1" }), session(nil), domain.Nothing},
-		{"an unknown acr is ignored", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "phr" }), session(nil), domain.Nothing},
-		{"a stronger acr is worth a page", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "2" }), session(nil), domain.Interaction},
-		{"a stronger acr is no error with prompt=none", row(func(r *grants.AuthorizationRequest) { r.ACRValues, r.Prompt = "2", oauth.Prompt{"none"} }), session(nil), domain.Nothing},
+		{
+			"one past its absolute end is none", row(nil),
+			session(func(s *sessions.Session) { s.ExpiresAt = now }), domain.Login,
+		},
+		{
+			"one idle too long is none", row(nil),
+			session(func(s *sessions.Session) { s.LastSeenAt = now.Add(-12 * time.Hour) }), domain.Login,
+		},
+		{
+			"one without a tenant needs a choice", row(nil),
+			session(func(s *sessions.Session) { s.TenantID = "" }), domain.Account,
+		},
+		{
+			"prompt=login never takes an old one",
+			row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"login"} }), session(nil), domain.Login,
+		},
+		{
+			"prompt=login at the very instant of a sign-in",
+			row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"login"} }),
+			session(func(s *sessions.Session) { s.AuthTime = now }), domain.Login,
+		},
+		{
+			"max_age=0 equals prompt=login", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(0) }),
+			session(func(s *sessions.Session) { s.AuthTime = now }), domain.Login,
+		},
+		{
+			"max_age that is met", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(3600) }),
+			session(nil), domain.Nothing,
+		},
+		{
+			"max_age that has passed", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(3599) }),
+			session(nil), domain.Login,
+		},
+		{
+			"the largest max_age does not overflow",
+			row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(1<<31 - 1) }), session(nil), domain.Nothing,
+		},
+		{
+			"the hint names the same person", row(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_ada" }),
+			session(nil), domain.Nothing,
+		},
+		{
+			"the hint names another person", row(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_bob" }),
+			session(nil), domain.Login,
+		},
+		{
+			"prompt=select_account asks",
+			row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"select_account"} }),
+			session(nil), domain.Account,
+		},
+		{
+			"an acr that the session has", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "1" }),
+			session(nil), domain.Nothing,
+		},
+		{
+			"one of several acrs", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "2 1" }),
+			session(nil), domain.Nothing,
+		},
+		{
+			"an unknown acr is ignored", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "phr" }),
+			session(nil), domain.Nothing,
+		},
+		{
+			"a stronger acr is worth a page", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "2" }),
+			session(nil), domain.Interaction,
+		},
+		{
+			"a stronger acr is no error with prompt=none",
+			row(func(r *grants.AuthorizationRequest) { r.ACRValues, r.Prompt = "2", oauth.Prompt{"none"} }),
+			session(nil), domain.Nothing,
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			require.Equal(t, tc.want, domain.SignIn(tc.row, tc.session, 12*time.Hour, now))
@@ -77,7 +138,10 @@ func TestWhatPromptNoneAnswers(t *testing.T) {
 	require.Equal(t, oauth.LoginRequired, domain.Login.Refusal(web, callback).Code)
 	require.Equal(t, oauth.AccountSelectionRequired, domain.Account.Refusal(web, callback).Code)
 	require.Equal(t, oauth.ConsentRequired, domain.Consent.Refusal(web, callback).Code)
-	require.Equal(t, oauth.ConsentRequired, domain.Consent.Refusal(native, callback).Code, "a claimed https URI proves the application")
-	require.Equal(t, oauth.InteractionRequired, domain.Consent.Refusal(native, "com.example.app:/cb").Code, "RFC 8252 8.6")
-	require.Equal(t, oauth.InteractionRequired, domain.Consent.Refusal(native, "http://127.0.0.1:1/cb").Code, "RFC 8252 8.6")
+	require.Equal(t, oauth.ConsentRequired, domain.Consent.Refusal(native, callback).Code,
+		"a claimed https URI proves the application")
+	require.Equal(t, oauth.InteractionRequired,
+		domain.Consent.Refusal(native, "com.example.app:/cb").Code, "RFC 8252 8.6")
+	require.Equal(t, oauth.InteractionRequired,
+		domain.Consent.Refusal(native, "http://127.0.0.1:1/cb").Code, "RFC 8252 8.6")
 }

@@ -22,7 +22,7 @@ type Applications interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// People tells whether an account still stands.
+// People reports whether an account still stands.
 type People interface {
 	// User answers directory.ErrNotFound for an unknown id; a disabled user is
 	// found and not Active.

@@ -59,15 +59,19 @@ type Issued struct {
 // Authorize gives a device its codes (RFC 8628 3.2). A name alone is enough where
 // the application does not demand more, but credentials that are sent must be
 // right.
-func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentials, from netip.Addr, request domain.Request) (*Issued, error) {
+func (d *Device) Authorize(
+	ctx context.Context, credentials clientauth.Credentials, from netip.Addr, request domain.Request,
+) (*Issued, error) {
 	app, err := d.client(ctx, credentials, from)
 	if err != nil {
 		return nil, err
 	}
+
 	code, refusal := request.Code(app)
 	if refusal != nil {
 		return nil, refusal
 	}
+
 	now := d.Now()
 	if credentials.Method == clientauth.None { // anybody may send a client_id
 		if err := d.Starts.Start(ctx, now, from); err != nil {
@@ -77,19 +81,29 @@ func (d *Device) Authorize(ctx context.Context, credentials clientauth.Credentia
 			return nil, err
 		}
 	}
+
 	secret, err := oauth.NewSecret(d.Random)
 	if err != nil {
 		return nil, err
 	}
+
 	code.Hash, code.CreatedAt = oauth.HashSecret(secret), now
 	code.ExpiresAt = code.CreatedAt.Add(d.CodeTTL)
+
 	if from.IsValid() {
 		code.Address = from.Unmap().WithZone("").String()
 	}
+
 	if err := d.insert(ctx, code); err != nil {
 		return nil, err
 	}
-	return &Issued{DeviceCode: secret, UserCode: code.UserCode, ExpiresIn: d.CodeTTL, Interval: code.Interval}, nil
+
+	return &Issued{
+		DeviceCode: secret,
+		UserCode:   code.UserCode,
+		ExpiresIn:  d.CodeTTL,
+		Interval:   code.Interval,
+	}, nil
 }
 
 // makeRoom bounds how many codes of an application wait. The network that has the
@@ -112,6 +126,7 @@ func (d *Device) insert(ctx context.Context, code *grants.DeviceCode) error {
 		if code.UserCode, err = oauth.NewUserCode(d.Random); err != nil {
 			return err
 		}
+
 		inserted, err := d.Codes.InsertDeviceCode(ctx, code)
 		if err != nil {
 			return fmt.Errorf("store the device code: %w", err)
@@ -120,31 +135,42 @@ func (d *Device) insert(ctx context.Context, code *grants.DeviceCode) error {
 			return nil
 		}
 	}
+
 	return errors.New("device: no free user code found")
 }
 
 // client is the application that asks.
-func (d *Device) client(ctx context.Context, credentials clientauth.Credentials, from netip.Addr) (*directory.Application, error) {
+func (d *Device) client(
+	ctx context.Context, credentials clientauth.Credentials, from netip.Addr,
+) (*directory.Application, error) {
 	app, err := d.Applications.Application(ctx, credentials.ClientID)
 	if errors.Is(err, directory.ErrNotFound) {
 		app = nil
 	} else if err != nil {
 		return nil, fmt.Errorf("look up the application: %w", err)
 	}
-	if credentials.Method != clientauth.None || app == nil || app.DeviceRequiresAuth && !app.Public() {
+
+	if credentials.Method != clientauth.None || app == nil || (app.DeviceRequiresAuth && !app.Public()) {
 		err := d.Clients.Authenticate(ctx, app, credentials, from)
 		if kind, tell := clientauth.Refusal(err); tell && app != nil { // strangers invent names
 			d.record(ctx, audit.Event{
-				Kind: kind, ClientID: app.ClientID, Address: from.String(), Detail: map[string]string{"method": string(credentials.Method)},
+				Kind:     kind,
+				ClientID: app.ClientID,
+				Address:  from.String(),
+				Detail:   map[string]string{"method": string(credentials.Method)},
 			})
 		}
+
 		return app, err
 	}
+
 	switch {
 	case !app.Active:
 		return nil, oauth.Errorf(oauth.InvalidClient, "client authentication failed")
 	case app.ScopeLevel != directory.Global:
-		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application is limited to one tenant and cannot use this endpoint")
+		return nil, oauth.Errorf(oauth.UnauthorizedClient,
+			"the application is limited to one tenant and cannot use this endpoint")
 	}
+
 	return app, nil
 }

@@ -32,19 +32,23 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	if !ok { // no code at all, so no guess either
 		return errUnknownCode()
 	}
+
 	taken, err := d.mayGuess(ctx, visit, visitor)
 	if err != nil {
 		return err
 	}
+
 	var wrong bool
 	visit.Code, visit.App, wrong, err = d.code(ctx, userCode, visit)
 	if !wrong {
 		return errors.Join(err, d.giveBack(ctx, taken))
 	}
+
 	// If it cannot be counted, the guess gets no answer.
 	if uncounted := d.countGuess(ctx, visit, visitor, taken); uncounted != nil {
 		return fmt.Errorf("count a wrong user code: %w", uncounted)
 	}
+
 	return err
 }
 
@@ -66,7 +70,9 @@ func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
 // also there where this person has decided about it. wrong says that the answer is
 // errUnknownCode and that it was a guess: not a code that was decided about before,
 // which a person asks for who reloads a page.
-func (d *Device) code(ctx context.Context, userCode string, visit *Visit) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
+func (d *Device) code(
+	ctx context.Context, userCode string, visit *Visit,
+) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
 	code, err = d.Codes.DeviceByUserCode(ctx, userCode)
 	if errors.Is(err, grants.ErrNotFound) {
 		return nil, nil, true, errUnknownCode()
@@ -74,20 +80,25 @@ func (d *Device) code(ctx context.Context, userCode string, visit *Visit) (code 
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the user code: %w", err)
 	}
+
 	visit.note(code)
+
 	if !domain.Waits(code, d.Now()) && visit.Decided == grants.DeviceUndecided {
 		return nil, nil, code.Decision == grants.DeviceUndecided, errUnknownCode()
 	}
+
 	app, err = d.Applications.Application(ctx, code.ClientID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !domain.Serves(app) {
+	if errors.Is(err, directory.ErrNotFound) || (err == nil && !domain.Serves(app)) {
 		return nil, nil, false, errUnknownCode()
 	}
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the application: %w", err)
 	}
+
 	if visit.Decided != grants.DeviceUndecided {
 		return code, app, false, errUnknownCode()
 	}
+
 	return code, app, false, nil
 }
 
@@ -131,6 +142,7 @@ func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([
 	for _, g := range d.guesser(visit, visitor) {
 		claims = append(claims, g.Claim)
 	}
+
 	taken, until, err := d.Guesses.Take(ctx, now, claims...)
 	if err != nil {
 		return nil, fmt.Errorf("count a user code: %w", err)
@@ -150,6 +162,7 @@ func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, 
 	if err != nil {
 		return err
 	}
+
 	// Two windows touch a code's lifetime, so each has half of the budget. The
 	// block is as long as a window, in the next of which the key is another.
 	rule := limits.Rule{Failures: max(1, domain.Budget(waiting)/2), Window: d.CodeTTL, MinDelay: d.CodeTTL}
@@ -165,9 +178,11 @@ func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, 
 			blocked = append(blocked, g.name)
 		}
 	}
+
 	if until.After(now) {
 		blocked = append(blocked, "platform")
 	}
+
 	if len(blocked) > 0 {
 		event := d.event(audit.UserCodeBlocked, visit, visitor)
 		event.Detail = map[string]string{"limit": strings.Join(blocked, " ")}
@@ -189,6 +204,7 @@ func (d *Device) guesser(visit *Visit, visitor Visitor) []guessed {
 	for _, claim := range limits.NetworkClaims(d.GuessSecret, visitor.Address, d.GuessRule, "user_code", "address") {
 		list = append(list, guessed{"address", claim})
 	}
+
 	if list == nil { // requests without an address are counted together
 		list = []guessed{{"address", limits.Claim{Key: d.guessKey("address", ""), Rule: d.GuessRule}}}
 	}
@@ -222,6 +238,7 @@ func (d *Device) event(kind audit.Kind, visit *Visit, visitor Visitor) audit.Eve
 // so.
 func (d *Device) record(ctx context.Context, e audit.Event) {
 	if err := d.Trail.Record(ctx, e); err != nil {
-		d.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id", e.ClientID, "error", err)
+		d.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id",
+			e.ClientID, "error", err)
 	}
 }

@@ -66,13 +66,15 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	if visitor.Session == "" {
 		return nil, nil, nil
 	}
+
 	session, err := d.Sessions.ByCookie(ctx, oauth.HashSecret(visitor.Session))
-	if errors.Is(err, sessions.ErrNotFound) || err == nil && !session.Usable(d.Now(), d.SessionIdle) {
+	if errors.Is(err, sessions.ErrNotFound) || (err == nil && !session.Usable(d.Now(), d.SessionIdle)) {
 		return nil, nil, nil
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("look up the session: %w", err)
 	}
+
 	user, err := d.People.User(ctx, session.UserID)
 	if errors.Is(err, directory.ErrNotFound) {
 		return nil, nil, nil
@@ -80,14 +82,17 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	if err != nil {
 		return nil, nil, fmt.Errorf("look up the user: %w", err)
 	}
+
 	tenants, err := d.People.Tenants(ctx, session.UserID)
 	if err != nil {
 		return nil, nil, fmt.Errorf("look up the memberships: %w", err)
 	}
+
 	// The application is not known yet: find asks for it.
 	if !directory.EntryTo(session.TenantID, user, tenants, nil, session.AMR).Stands() {
 		return nil, nil, nil
 	}
+
 	return session, user, nil
 }
 
@@ -102,6 +107,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		}
 		visitor.Browser = browser
 	}
+
 	id, err := oauth.NewID("flw_", d.Random)
 	if err != nil {
 		return "", "", err
@@ -112,6 +118,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 	if visit.Code.ExpiresAt.Before(expires) {
 		expires = visit.Code.ExpiresAt
 	}
+
 	request := &grants.AuthorizationRequest{
 		ID:           id,
 		Kind:         grants.KindDevice,
@@ -127,6 +134,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 	if flow, err = d.SignIns.Seal(ctx, request); err != nil {
 		return "", "", fmt.Errorf("seal the sign-in: %w", err)
 	}
+
 	if flow != "" {
 		return flow, browser, nil
 	}
@@ -135,12 +143,15 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 	if browser != "" { // set just now
 		known = nil
 	}
+
 	if err := d.Starts.StartIn(ctx, now, known, visitor.Address); err != nil {
 		return "", "", err
 	}
+
 	if err := d.SignIns.InsertRequest(ctx, request); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
+
 	return id, browser, nil
 }
 
@@ -150,13 +161,15 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	if len(flow) > maxFlowID {
 		return "", "", ErrSignInGone
 	}
+
 	row, err := d.SignIns.Request(ctx, flow)
-	if errors.Is(err, grants.ErrNotFound) || err == nil && row.Kind != grants.KindDevice {
+	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindDevice) {
 		return "", "", ErrSignInGone
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("look up the sign-in: %w", err)
 	}
+
 	switch {
 	case visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser):
 		return "", "", ErrSignInGone
@@ -174,19 +187,23 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	if err != nil {
 		return "", "", err
 	}
+
 	if session == nil || session.ID != row.SessionID {
 		return "", row.Handle(), nil
 	}
+
 	// The row granted a sign-in and nothing else; to come back twice is harmless.
 	if err := d.SignIns.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
 		return "", "", fmt.Errorf("end the sign-in: %w", err)
 	}
+
 	return row.UserCode, "", nil
 }
 
 // ErrSignInGone is a sign-in for a device that has expired, never was, or was
 // started in another browser: which of them is nobody's business.
-var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest, "there is no such sign-in in this browser, or it has expired; enter the code again, with cookies allowed")
+var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest,
+	"there is no such sign-in in this browser, or it has expired; enter the code again, with cookies allowed")
 
 // Decide writes down what the person of visit.Session, which must be there, says
 // (RFC 8628 3.3). Of several decisions the first counts.
@@ -200,11 +217,13 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		if code.GrantID, err = oauth.NewID("gnt_", d.Random); err != nil {
 			return err
 		}
+
 		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
 		code.TenantID, code.SessionID = s.TenantID, s.ID
 		code.AuthTime, code.ACR, code.AMR = s.AuthTime, s.ACR, s.AMR
 	}
+
 	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
 	if errors.Is(err, grants.ErrDecided) { // in another tab, perhaps by the same person
 		if before, lookErr := d.Codes.DeviceByUserCode(ctx, code.UserCode); lookErr == nil {
@@ -212,12 +231,14 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		}
 		return errUnknownCode()
 	}
+
 	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
 		return errUnknownCode()
 	}
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
 	}
+
 	d.record(ctx, event)
 	return nil
 }

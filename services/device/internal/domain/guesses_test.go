@@ -15,6 +15,7 @@ func TestTheBudgetKeepsGuessingHopeless(t *testing.T) {
 		chance := float64(domain.Budget(waiting)) * float64(waiting) / math.Pow(20, 8)
 		require.Less(t, chance, 1e-3, "%d codes wait", waiting)
 	}
+
 	require.Equal(t, 25_599_999, domain.Budget(1))
 	require.Equal(t, 25_599_999, domain.Budget(0))
 	require.Equal(t, 25_599, domain.Budget(1000))

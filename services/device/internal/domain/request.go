@@ -25,20 +25,25 @@ func (r Request) Code(app *directory.Application) (*grants.DeviceCode, *oauth.Er
 	if !app.AllowsGrant(oauth.GrantDeviceCode) {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application may not use the device grant")
 	}
+
 	asked := r.Scope
 	if asked == "" {
 		asked = oauth.ScopeOpenID
 	}
+
 	scope, ok := oauth.ParseScopes(asked)
 	if !ok || !app.Scopes.Contains(scope...) {
 		return nil, oauth.Errorf(oauth.InvalidScope, "scope names something that the application may not ask for")
 	}
+
 	if !app.AllowsGrant(oauth.GrantRefreshToken) {
 		scope = scope.Without(oauth.ScopeOfflineAccess)
 	}
+
 	if len(scope) == 0 {
 		return nil, oauth.Errorf(oauth.InvalidScope, "scope names nothing that the application may ask for")
 	}
+
 	code := &grants.DeviceCode{ClientID: app.ClientID, Scope: scope, Interval: Interval}
 	switch {
 	case len(r.Resources) > 1:
@@ -48,15 +53,16 @@ func (r Request) Code(app *directory.Application) (*grants.DeviceCode, *oauth.Er
 	case len(r.Resources) == 1:
 		code.Resource = r.Resources[0]
 	}
+
 	return code, nil
 }
 
-// Waits tells whether a code still waits for its person.
+// Waits reports whether a code still waits for its person.
 func Waits(code *grants.DeviceCode, now time.Time) bool {
 	return code.Decision == grants.DeviceUndecided && code.ConsumedAt.IsZero() && now.Before(code.ExpiresAt)
 }
 
-// Serves tells whether an application may still have devices signed in.
+// Serves reports whether an application may still have devices signed in.
 func Serves(app *directory.Application) bool {
 	return app.Active && app.ScopeLevel == directory.Global && app.AllowsGrant(oauth.GrantDeviceCode)
 }

@@ -14,8 +14,12 @@ import (
 
 func tv() *directory.Application {
 	return &directory.Application{
-		ClientID: "tv", Active: true, ScopeLevel: directory.Global, Audiences: []string{"https://api.test"},
-		Grants: []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantRefreshToken}, Scopes: oauth.Scopes{"openid", "profile", "offline_access"},
+		ClientID:   "tv",
+		Active:     true,
+		ScopeLevel: directory.Global,
+		Audiences:  []string{"https://api.test"},
+		Grants:     []oauth.GrantType{oauth.GrantDeviceCode, oauth.GrantRefreshToken},
+		Scopes:     oauth.Scopes{"openid", "profile", "offline_access"},
 	}
 }
 
@@ -24,23 +28,38 @@ func TestWhatADeviceMayAskFor(t *testing.T) {
 	noGrant.Grants = []oauth.GrantType{oauth.GrantAuthorizationCode}
 	noRefresh := tv()
 	noRefresh.Grants = []oauth.GrantType{oauth.GrantDeviceCode}
+
 	for name, tc := range map[string]struct {
 		app     *directory.Application
 		request domain.Request
 		scope   string
 		refused oauth.Code
 	}{
-		"nothing means openid":                          {tv(), domain.Request{}, "openid", ""},
-		"scopes it may have":                            {tv(), domain.Request{Scope: "openid offline_access"}, "openid offline_access", ""},
-		"an unknown scope is not dropped":               {tv(), domain.Request{Scope: "openid admin"}, "", oauth.InvalidScope},
-		"a scope outside the grammar (RFC 6749 3.3)":    {tv(), domain.Request{Scope: `"`}, "", oauth.InvalidScope},
-		"only spaces":                                   {tv(), domain.Request{Scope: "  "}, "", oauth.InvalidScope},
-		"offline_access goes without the refresh grant": {noRefresh, domain.Request{Scope: "openid offline_access"}, "openid", ""},
-		"offline_access alone without it":               {noRefresh, domain.Request{Scope: "offline_access"}, "", oauth.InvalidScope},
-		"without the device grant (RFC 6749 5.2)":       {noGrant, domain.Request{}, "", oauth.UnauthorizedClient},
-		"its own resource (RFC 8707 2)":                 {tv(), domain.Request{Resources: []string{"https://api.test"}}, "openid", ""},
-		"another resource (RFC 8707 2)":                 {tv(), domain.Request{Resources: []string{"https://x.test"}}, "", oauth.InvalidTarget},
-		"two resources":                                 {tv(), domain.Request{Resources: []string{"https://api.test", "https://api.test"}}, "", oauth.InvalidTarget},
+		"nothing means openid": {tv(), domain.Request{}, "openid", ""},
+		"scopes it may have": {
+			tv(), domain.Request{Scope: "openid offline_access"}, "openid offline_access", "",
+		},
+		"an unknown scope is not dropped": {
+			tv(), domain.Request{Scope: "openid admin"}, "", oauth.InvalidScope,
+		},
+		"a scope outside the grammar (RFC 6749 3.3)": {tv(), domain.Request{Scope: `"`}, "", oauth.InvalidScope},
+		"only spaces": {tv(), domain.Request{Scope: "  "}, "", oauth.InvalidScope},
+		"offline_access goes without the refresh grant": {
+			noRefresh, domain.Request{Scope: "openid offline_access"}, "openid", "",
+		},
+		"offline_access alone without it": {
+			noRefresh, domain.Request{Scope: "offline_access"}, "", oauth.InvalidScope,
+		},
+		"without the device grant (RFC 6749 5.2)": {noGrant, domain.Request{}, "", oauth.UnauthorizedClient},
+		"its own resource (RFC 8707 2)": {
+			tv(), domain.Request{Resources: []string{"https://api.test"}}, "openid", "",
+		},
+		"another resource (RFC 8707 2)": {
+			tv(), domain.Request{Resources: []string{"https://x.test"}}, "", oauth.InvalidTarget,
+		},
+		"two resources": {
+			tv(), domain.Request{Resources: []string{"https://api.test", "https://api.test"}}, "", oauth.InvalidTarget,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, err := tc.request.Code(tc.app)
@@ -48,6 +67,7 @@ func TestWhatADeviceMayAskFor(t *testing.T) {
 				require.Equal(t, tc.refused, err.Code)
 				return
 			}
+
 			require.Nil(t, err)
 			require.Equal(t, tc.scope, code.Scope.String())
 			require.Equal(t, 5*time.Second, code.Interval, "RFC 8628 3.2")
@@ -66,20 +86,25 @@ func TestWhenACodeWaits(t *testing.T) {
 
 // Whatever is asked for, a code has no more than the application may have.
 func FuzzRequest(f *testing.F) {
-	for _, seed := range []string{"", "openid", "openid  profile", "admin", "offline_access", "openid\x00", "öffentlich"} {
+	for _, seed := range []string{
+		"", "openid", "openid  profile", "admin", "offline_access", "openid\x00", "öffentlich",
+	} {
 		f.Add(seed, "https://api.test", true)
 	}
+
 	f.Fuzz(func(t *testing.T, scope, resource string, sent bool) {
 		request := domain.Request{Scope: scope}
 		if sent {
 			request.Resources = []string{resource}
 		}
+
 		app := tv()
 		code, refusal := request.Code(app)
 		if refusal != nil {
 			require.Nil(t, code)
 			return
 		}
+
 		require.NotEmpty(t, code.Scope)
 		require.True(t, app.Scopes.Contains(code.Scope...))
 		require.Contains(t, append(app.Audiences, ""), code.Resource)

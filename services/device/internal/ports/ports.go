@@ -22,12 +22,14 @@ type Applications interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// Authenticator tells whether credentials are an application's own.
+// Authenticator reports whether credentials are an application's own.
 type Authenticator interface {
 	// Authenticate judges what came from an address; app is nil for an unknown
 	// client. A *clientauth.Error says no, a *limits.Error that this client and
 	// address have failed too often; only failures count.
-	Authenticate(ctx context.Context, app *directory.Application, credentials clientauth.Credentials, from netip.Addr) error
+	Authenticate(
+		ctx context.Context, app *directory.Application, credentials clientauth.Credentials, from netip.Addr,
+	) error
 }
 
 // People tells who signed in, and whether the account still stands.

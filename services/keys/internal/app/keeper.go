@@ -44,12 +44,15 @@ func (k *Keeper) Ensure(ctx context.Context) error {
 	for _, order := range orders {
 		algorithms = append(algorithms, order.Algorithm)
 	}
+
 	slices.Sort(algorithms)
+
 	for _, alg := range slices.Compact(algorithms) {
 		if err := k.ensure(ctx, alg, orders); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", alg, err))
 		}
 	}
+
 	return errors.Join(append(errs, k.clear(ctx, orders))...)
 }
 
@@ -64,15 +67,18 @@ func (k *Keeper) ensure(ctx context.Context, alg signing.Algorithm, orders []sig
 		if err != nil {
 			return errors.Join(untidy, err)
 		}
+
 		untidy = k.tidy(ctx, alg, keys)
 		plan := k.Policy.Plan(alg, keys, orders, k.Now())
 		if plan.Empty() {
 			break
 		}
+
 		if err := k.carryOut(ctx, plan, keys); err != nil {
 			return errors.Join(untidy, err)
 		}
 	}
+
 	return untidy
 }
 
@@ -81,17 +87,22 @@ func (k *Keeper) carryOut(ctx context.Context, plan domain.Plan, keys []signing.
 		if err := k.Schedule.SetRetire(ctx, m.KID, m.At); err != nil {
 			return err
 		}
-		k.Logger.InfoContext(ctx, "signing key will be withdrawn", slog.String("kid", m.KID), slog.Time("retire_at", m.At))
+		k.Logger.InfoContext(ctx, "signing key will be withdrawn", slog.String("kid", m.KID),
+			slog.Time("retire_at", m.At))
 	}
+
 	for _, m := range plan.BringForward {
 		if err := k.Schedule.BringForward(ctx, m.KID, m.At); err != nil {
 			return err
 		}
-		k.Logger.InfoContext(ctx, "signing key takes over ahead of its time", slog.String("kid", m.KID), slog.Time("active_from", m.At))
+		k.Logger.InfoContext(ctx, "signing key takes over ahead of its time", slog.String("kid", m.KID),
+			slog.Time("active_from", m.At))
 	}
+
 	if plan.Create == nil {
 		return nil
 	}
+
 	return k.create(ctx, *plan.Create, keys)
 }
 
@@ -102,12 +113,15 @@ func (k *Keeper) tidy(ctx context.Context, alg signing.Algorithm, keys []signing
 	if since := now.Sub(k.tidied[alg]); since >= 0 && since < tidyEvery {
 		return nil
 	}
+
 	if _, err := k.Maker.Reconcile(ctx, alg, keys); err != nil {
 		return fmt.Errorf("look for keys that nothing refers to: %w", err)
 	}
+
 	if k.tidied == nil {
 		k.tidied = map[signing.Algorithm]time.Time{}
 	}
+
 	k.tidied[alg] = now
 	return nil
 }
@@ -120,16 +134,20 @@ func (k *Keeper) create(ctx context.Context, next domain.NewKey, keys []signing.
 	if err != nil {
 		return err
 	}
+
 	key.KID, key.Algorithm, key.Generation = signing.Thumbprint(key.PublicKey), next.Algorithm, next.Generation
 	key.PublishedAt, key.ActiveFrom = next.PublishedAt, next.ActiveFrom
+
 	switch err := k.Schedule.Insert(ctx, *key); {
 	case errors.Is(err, signing.ErrExists):
 		return k.discard(ctx, *key)
 	case err != nil:
 		return err // the row may be there all the same, so the key stays
 	}
+
 	delete(k.tidied, key.Algorithm) // the backend is told of the row in the next round
-	k.Logger.InfoContext(ctx, "signing key made", slog.String("kid", key.KID), slog.String("algorithm", string(key.Algorithm)),
+	k.Logger.InfoContext(ctx, "signing key made", slog.String("kid", key.KID),
+		slog.String("algorithm", string(key.Algorithm)),
 		slog.Int("generation", key.Generation), slog.Time("active_from", key.ActiveFrom))
 	k.record(ctx, audit.KeyRotated, *key)
 	return nil
@@ -141,14 +159,17 @@ func (k *Keeper) private(ctx context.Context, alg signing.Algorithm, keys []sign
 	if err != nil {
 		return nil, fmt.Errorf("look for keys that nothing refers to: %w", err)
 	}
+
 	if left != nil {
 		k.Logger.InfoContext(ctx, "signing key of an attempt that was cut off is used", slog.String("ref", left.Ref))
 		return left, nil
 	}
+
 	ref, public, err := k.Maker.Create(ctx, alg)
 	if err != nil {
 		return nil, fmt.Errorf("make key: %w", err)
 	}
+
 	return &signing.Key{Ref: ref, PublicKey: public}, nil
 }
 
@@ -158,7 +179,8 @@ func (k *Keeper) record(ctx context.Context, kind audit.Kind, key signing.Key) {
 		"kid": key.KID, "algorithm": string(key.Algorithm), "active_from": key.ActiveFrom.Format(time.RFC3339),
 	}})
 	if err != nil {
-		k.Logger.WarnContext(ctx, "the audit trail could not be written", slog.String("kind", string(kind)), slog.Any("error", err))
+		k.Logger.WarnContext(ctx, "the audit trail could not be written",
+			slog.String("kind", string(kind)), slog.Any("error", err))
 	}
 }
 
@@ -169,13 +191,16 @@ func (k *Keeper) discard(ctx context.Context, key signing.Key) error {
 	if err != nil {
 		return err
 	}
+
 	if slices.ContainsFunc(keys, func(other signing.Key) bool { return other.KID == key.KID || other.Ref == key.Ref }) {
 		return nil
 	}
+
 	if err := k.Maker.Delete(ctx, key.Ref); err != nil {
 		// A private key that nothing refers to does no harm.
 		k.Logger.WarnContext(ctx, "a superfluous signing key could not be deleted", slog.Any("error", err))
 	}
+
 	return nil
 }
 
@@ -186,15 +211,18 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 	if err != nil {
 		return err
 	}
+
 	var errs []error
 	for _, order := range orders {
 		if order.Done(keys, k.Now()) {
 			errs = append(errs, k.Wishes.RemoveOrder(ctx, order))
 		}
 	}
+
 	for _, key := range k.Policy.Silent(keys, k.Now()) {
 		errs = append(errs, k.silence(ctx, key))
 	}
+
 	for _, key := range k.Policy.Forgotten(keys, k.Now()) {
 		if err := k.silence(ctx, key); err != nil {
 			continue // said above; without its row nobody would know of it
@@ -202,6 +230,7 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 		errs = append(errs, k.Schedule.Delete(ctx, key.KID))
 		k.Logger.InfoContext(ctx, "signing key forgotten", slog.String("kid", key.KID))
 	}
+
 	return errors.Join(errs...)
 }
 
@@ -216,6 +245,7 @@ func (k *Keeper) silence(ctx context.Context, key signing.Key) error {
 	if k.deleted == nil {
 		k.deleted = map[string]bool{}
 	}
+
 	k.deleted[key.Ref] = true
 	return nil
 }

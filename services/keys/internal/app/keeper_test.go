@@ -30,8 +30,11 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // quick has no RSA: fifty such keys at once would take a while.
 var quick = domain.Policy{
-	Algorithms: []signing.Algorithm{signing.ES256, signing.EdDSA}, Rotation: 2160 * time.Hour, PublishAhead: 24 * time.Hour, TokenTTL: time.Hour,
-	SessionLife: 720 * time.Hour,
+	Algorithms:   []signing.Algorithm{signing.ES256, signing.EdDSA},
+	Rotation:     2160 * time.Hour,
+	PublishAhead: 24 * time.Hour,
+	TokenTTL:     time.Hour,
+	SessionLife:  720 * time.Hour,
 }
 
 // world is a keeper over a real store and real key files.
@@ -59,14 +62,22 @@ func newWorld(t *testing.T, db *database.DB) *world {
 func (w *world) replica(t *testing.T, db *database.DB) *app.Keeper {
 	t.Helper()
 	return &app.Keeper{
-		Schedule: w.store, Wishes: w.store, Maker: w.maker, Trail: auditstore.New(db, "keys", w.clock.Now, rand.Reader),
-		Policy: quick, Now: w.clock.Now, Logger: testkit.Logger(t),
+		Schedule: w.store,
+		Wishes:   w.store,
+		Maker:    w.maker,
+		Trail:    auditstore.New(db, "keys", w.clock.Now, rand.Reader),
+		Policy:   quick,
+		Now:      w.clock.Now,
+		Logger:   testkit.Logger(t),
 	}
 }
 
 func (w *world) publisher(schedule signing.Schedule) *app.Publisher {
 	return &app.Publisher{
-		Ring: signing.NewRing(signing.RingOptions{Schedule: schedule, Now: w.clock.Now}), Origin: "https://id.example", Policy: quick, Now: w.clock.Now,
+		Ring:   signing.NewRing(signing.RingOptions{Schedule: schedule, Now: w.clock.Now}),
+		Origin: "https://id.example",
+		Policy: quick,
+		Now:    w.clock.Now,
 	}
 }
 
@@ -101,6 +112,7 @@ func (f *faulty) Insert(ctx context.Context, key signing.Key) error {
 	if err := f.after.Load(); err != nil {
 		return *err
 	}
+
 	return nil
 }
 
@@ -129,18 +141,22 @@ func TestOfFiftyReplicasAtOnceOneMakesTheKey(t *testing.T) {
 				keeper := w.replica(t, db)
 				all.Go(func() { errs[i] = keeper.Ensure(t.Context()) })
 			}
+
 			all.Wait()
 			require.NoError(t, errors.Join(errs...))
 		}
+
 		atOnce()
 		keys := w.keys(t)
 		require.Len(t, keys, 2, "one an algorithm")
 		require.Equal(t, 2, len(files(t, w.dir)), "the losers deleted theirs")
-		require.Equal(t, []time.Time{start, start}, []time.Time{keys[0].ActiveFrom, keys[1].ActiveFrom}, "the first keys sign at once")
+		require.Equal(t, []time.Time{start, start}, []time.Time{keys[0].ActiveFrom, keys[1].ActiveFrom},
+			"the first keys sign at once")
 
 		w.clock.Advance(quick.Rotation)
 		atOnce()
 		require.Equal(t, 4, len(files(t, w.dir)))
+
 		for i, key := range w.keys(t) {
 			require.Equal(t, i%2+1, key.Generation)
 			if key.Generation == 1 {
@@ -168,11 +184,13 @@ func TestTokensVerifyAcrossARotation(t *testing.T) {
 		require.NoError(t, err)
 		return token
 	}
+
 	verifies := func(token string) bool {
 		require.NoError(t, ring.Load(t.Context()))
 		_, err := ring.Verify(t.Context(), token, "at+jwt")
 		return err == nil
 	}
+
 	kid := func(token string) string { return token[:60] }
 
 	first := sign()
@@ -216,6 +234,7 @@ func TestACrashBetweenKeyAndRowHarmsNothing(t *testing.T) {
 	keys := w.keys(t)
 	require.Len(t, keys, 2)
 	require.Equal(t, orphans+2, len(files(t, w.dir)))
+
 	for _, key := range keys {
 		_, err := w.backend.Sign(t.Context(), key, []byte("input"))
 		require.NoError(t, err, "every key of the schedule signs")
@@ -310,14 +329,31 @@ func TestAnAlgorithmThatOnlyAnApplicationAsksForGetsAKey(t *testing.T) {
 				return tx.SaveApplication(t.Context(), &a, start)
 			}))
 		}
-		save(directory.Application{ClientID: "a", Name: "A", Type: directory.Web, ScopeLevel: directory.Global, AccessTokenAlg: "EdDSA", IDTokenAlg: "PS256"})
-		save(directory.Application{ClientID: "b", Name: "B", Type: directory.Web, ScopeLevel: directory.Global, AccessTokenAlg: "HS256"})
+
+		save(directory.Application{
+			ClientID:       "a",
+			Name:           "A",
+			Type:           directory.Web,
+			ScopeLevel:     directory.Global,
+			AccessTokenAlg: "EdDSA",
+			IDTokenAlg:     "PS256",
+		})
+
+		save(directory.Application{
+			ClientID:       "b",
+			Name:           "B",
+			Type:           directory.Web,
+			ScopeLevel:     directory.Global,
+			AccessTokenAlg: "HS256",
+		})
+
 		require.NoError(t, w.keeper.Ensure(t.Context()))
 		require.NoError(t, w.keeper.Ensure(t.Context()))
 		algorithms := map[signing.Algorithm]int{}
 		for _, k := range w.keys(t) {
 			algorithms[k.Algorithm]++
 		}
+
 		require.Equal(t, map[signing.Algorithm]int{signing.ES256: 1, signing.EdDSA: 1, signing.PS256: 1}, algorithms)
 	})
 }

@@ -35,7 +35,8 @@ type shared struct {
 
 func (s shared) String() string {
 	return strings.Join([]string{
-		s.database, s.clock.Now().Format(time.RFC3339Nano), s.signing.Backend, s.signing.DataDir, s.signing.Vault.Address, s.signing.Vault.Token,
+		s.database, s.clock.Now().Format(time.RFC3339Nano), s.signing.Backend, s.signing.DataDir,
+		s.signing.Vault.Address, s.signing.Vault.Token,
 	}, "\n")
 }
 
@@ -52,8 +53,17 @@ func parseShared(t *testing.T, text string) shared {
 
 func backend(name, folder, address, token string) servicekit.Signing {
 	return servicekit.Signing{Backend: name, DataDir: folder, Vault: servicekit.Vault{
-		Address: address, Auth: "token", Token: token, TransitMount: "transit", KeyPrefix: "platform", Timeout: 3 * time.Second,
-		RSABatch: 8, RSASlots: 4, ECBatch: 64, ECSlots: 2, Queue: 64,
+		Address:      address,
+		Auth:         "token",
+		Token:        token,
+		TransitMount: "transit",
+		KeyPrefix:    "platform",
+		Timeout:      3 * time.Second,
+		RSABatch:     8,
+		RSASlots:     4,
+		ECBatch:      64,
+		ECSlots:      2,
+		Queue:        64,
 	}}
 }
 
@@ -67,11 +77,13 @@ func (s shared) replica(t *testing.T) *world {
 	} else {
 		db, err = sqlite.Open(t.Context(), s.database, database.Options{})
 	}
+
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	keys, err := servicekit.OpenSigning(t.Context(), s.signing, servicekit.Deps{Logger: testkit.Logger(t)})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, keys.Close()) })
+
 	if keys.Service != nil {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -80,9 +92,17 @@ func (s shared) replica(t *testing.T) *world {
 			cancel()
 			require.NoError(t, <-done)
 		})
-		require.Eventually(t, func() bool { return keys.Service.Ready(t.Context()) == nil }, 20*time.Second, 5*time.Millisecond)
+		require.Eventually(t, func() bool { return keys.Service.Ready(t.Context()) == nil },
+			20*time.Second, 5*time.Millisecond)
 	}
-	w := &world{store: sqlstore.New(db), clock: s.clock, maker: keys.Maker, backend: keys.Backend}
+
+	w := &world{
+		store:   sqlstore.New(db),
+		clock:   s.clock,
+		maker:   keys.Maker,
+		backend: keys.Backend,
+	}
+
 	w.keeper = w.replica(t, db)
 	w.keeper.Policy.Algorithms = []signing.Algorithm{signing.ES256}
 	return w
@@ -103,6 +123,7 @@ func TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration(t *testing.
 		_ = w.keeper.Ensure(t.Context())
 		return
 	}
+
 	bao := testkit.OpenBao(t)
 	logins := bao.SetUp(t, testkit.BaoSetup{})
 	for on, database := range map[string]func(t *testing.T) string{
@@ -122,14 +143,20 @@ func TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration(t *testing.
 	} {
 		t.Run(on+" and local keys", func(t *testing.T) {
 			s := shared{database(t), backend("local", t.TempDir(), "", ""), testkit.NewClock(start)}
-			killed(t, s, s.replica(t).backend, func(_, inUse int) { require.Len(t, files(t, s.keyFolder()), inUse, "a file a key") })
+			killed(t, s, s.replica(t).backend,
+				func(_, inUse int) { require.Len(t, files(t, s.keyFolder()), inUse, "a file a key") })
 		})
+
 		if on == "postgres" {
 			t.Run(on+" and Vault", func(t *testing.T) {
-				s := shared{database(t), backend("vault", t.TempDir(), bao.Addr, logins.Token(t, "keys")), testkit.NewClock(start)}
+				s := shared{
+					database(t),
+					backend("vault", t.TempDir(), bao.Addr, logins.Token(t, "keys")), testkit.NewClock(start),
+				}
 				signs := shared{s.database, backend("vault", "", bao.Addr, logins.Token(t, "token")), s.clock}
 				killed(t, s, signs.replica(t).backend, func(made, _ int) {
-					secret, err := bao.Client(t, bao.RootToken).Logical().ReadWithContext(t.Context(), "transit/keys/platform-es256")
+					secret, err := bao.Client(t, bao.RootToken).Logical().ReadWithContext(t.Context(),
+						"transit/keys/platform-es256")
 					require.NoError(t, err)
 					require.Len(t, secret.Data["keys"], made, "a version a key")
 				})
@@ -150,17 +177,21 @@ func killed(t *testing.T, s shared, token signing.Backend, leaves func(made, inU
 		for i, w := range []*world{survivor, restarted} {
 			both.Go(func() { errs[i] = w.keeper.Ensure(t.Context()) })
 		}
+
 		both.Wait()
 		require.NoError(t, errors.Join(errs...))
 
 		keys := survivor.keys(t)
 		require.Equal(t, generation, keys[len(keys)-1].Generation)
-		require.Len(t, keys, min(generation, 2), "at most one key a generation; the first has been forgotten by the third")
+		require.Len(t, keys, min(generation, 2),
+			"at most one key a generation; the first has been forgotten by the third")
 		leaves(generation, len(keys)-len(quick.Silent(keys, s.clock.Now())))
+
 		for _, key := range keys {
 			_, err := token.Sign(t.Context(), key, []byte("input"))
 			require.NoError(t, err, "every key of the schedule signs")
 		}
+
 		s.clock.Advance(quick.PublishAhead + quick.Rotation)
 	}
 }
@@ -168,7 +199,8 @@ func killed(t *testing.T, s shared, token signing.Backend, leaves func(made, inU
 // kill starts a replica and kills it when it has made a private key.
 func kill(t *testing.T, s shared) {
 	t.Helper()
-	victim := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration$")
+	victim := exec.CommandContext(t.Context(), os.Args[0],
+		"-test.run=^TestAReplicaThatIsKilledBetweenKeyAndRowLeavesOneKeyAGeneration$")
 	victim.Env = append(os.Environ(), victimVariable+"="+s.String())
 	out, err := victim.StdoutPipe()
 	require.NoError(t, err)
@@ -177,6 +209,7 @@ func kill(t *testing.T, s shared) {
 	for said != "made" && lines.Scan() {
 		said = lines.Text()
 	}
+
 	require.Equal(t, "made", said)
 	require.NoError(t, victim.Process.Kill())
 	require.Error(t, victim.Wait())

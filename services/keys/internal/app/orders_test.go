@@ -21,7 +21,8 @@ import (
 // operator does something as `platform key …` does.
 func operator(t *testing.T, db *database.DB, f func(o *sqlstore.Operator) error) {
 	t.Helper()
-	require.NoError(t, db.Tx(t.Context(), "test.operator", func(tx *database.Tx) error { return f(sqlstore.NewOperator(tx)) }))
+	require.NoError(t,
+		db.Tx(t.Context(), "test.operator", func(tx *database.Tx) error { return f(sqlstore.NewOperator(tx)) }))
 }
 
 func (w *world) of(t *testing.T, alg signing.Algorithm) (list []signing.Key) {
@@ -47,6 +48,7 @@ func TestOfFiftyReplicasAtOnceOneCarriesOutAnOrder(t *testing.T) {
 				keeper := w.replica(t, db)
 				all.Go(func() { errs[i] = keeper.Ensure(t.Context()) })
 			}
+
 			all.Wait()
 			require.NoError(t, errors.Join(errs...))
 			w.clock.Advance(domain.Notice)
@@ -83,6 +85,7 @@ func TestOfFiftyReplicasAtOnceOneCarriesOutAnOrder(t *testing.T) {
 		told, err := auditstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)
 		require.Len(t, told, 4, "each key that was made is told of once")
+
 		for _, event := range told {
 			require.Equal(t, audit.KeyRotated, event.Kind)
 			require.NotEmpty(t, event.Detail["kid"])
@@ -109,12 +112,14 @@ func TestARevokedKeyIsReplacedAndRefusedEverywhere(t *testing.T) {
 			require.NoError(t, err)
 			return token
 		}
+
 		look := func() {
 			for _, ring := range []*signing.Ring{one, other} {
 				require.NoError(t, ring.Load(t.Context()))
 			}
 			require.NoError(t, publisher.Refresh(t.Context()))
 		}
+
 		revoke := func(kid string) {
 			operator(t, db, func(o *sqlstore.Operator) error {
 				_, revoked, err := o.Revoke(t.Context(), kid, w.clock.Now())
@@ -122,21 +127,25 @@ func TestARevokedKeyIsReplacedAndRefusedEverywhere(t *testing.T) {
 				return err
 			})
 		}
+
 		token, kid := sign(), w.of(t, signing.ES256)[0].KID
 		look()
 		revoke(kid)
 		look()
+
 		for _, ring := range []*signing.Ring{one, other} {
 			_, err := ring.Verify(t.Context(), token, "JWT")
 			require.ErrorIs(t, err, signing.ErrInvalid)
 			_, err = ring.Hints().Verify(t.Context(), token, "JWT")
 			require.ErrorIs(t, err, signing.ErrInvalid, "not even as a hint")
 		}
+
 		documents, err := publisher.Documents()
 		require.NoError(t, err)
 		require.NotContains(t, string(documents.JWKS.Body), kid)
 		_, err = one.Sign(t.Context(), signing.ES256, "JWT", struct{}{})
-		require.ErrorIs(t, err, signing.ErrNoKey, "until the keys service has looked nothing signs, and the answer is 503")
+		require.ErrorIs(t, err, signing.ErrNoKey,
+			"until the keys service has looked nothing signs, and the answer is 503")
 		require.NoError(t, one.CanSign(), "other algorithms do")
 
 		require.NoError(t, w.keeper.Ensure(t.Context()))
@@ -166,9 +175,11 @@ func TestARevokedKeyIsReplacedAndRefusedEverywhere(t *testing.T) {
 
 		w.clock.Advance(10 * time.Minute)
 		require.NoError(t, w.keeper.Ensure(t.Context()))
+
 		for i, key := range w.of(t, signing.ES256) {
 			_, err := w.backend.Sign(t.Context(), key, nil)
-			require.Equal(t, i < 2, errors.Is(err, signing.ErrKeyMissing), "the private halves of revoked keys are gone")
+			require.Equal(t, i < 2, errors.Is(err, signing.ErrKeyMissing),
+				"the private halves of revoked keys are gone")
 		}
 	})
 }
@@ -190,13 +201,16 @@ func TestARetiredKeyIsKeptForHintsAsLongAsASessionLives(t *testing.T) {
 			_, hinting := ring.Hints().Verify(t.Context(), token, "JWT")
 			return len(ring.Published()) == 4, verifying == nil, hinting == nil
 		}
+
 		check := func(want [3]bool, after time.Duration, f func(time.Duration) (bool, bool, bool), why string) {
 			t.Helper()
 			published, verifies, hints := f(after)
 			require.Equal(t, want, [3]bool{published, verifies, hints}, why)
 		}
+
 		check([3]bool{true, true, true}, quick.Rotation, after, "the next key is published")
-		check([3]bool{true, true, true}, quick.PublishAhead+quick.Overlap()-time.Second, after, "the last token may still live")
+		check([3]bool{true, true, true}, quick.PublishAhead+quick.Overlap()-time.Second, after,
+			"the last token may still live")
 		check([3]bool{false, false, true}, time.Second, after, "it is retired")
 		check([3]bool{false, false, true}, quick.SessionLife-time.Second, after, "the session may still live")
 		require.Len(t, w.of(t, signing.ES256), 2)
@@ -215,6 +229,7 @@ func TestWhileTheBackendIsAwayTheKeysThatThereAreServe(t *testing.T) {
 	require.NoError(t, err)
 
 	w.keeper.Maker = brokenMaker{w.maker, signing.ES256}
+
 	for range 3 { // days after the rotation was due
 		w.clock.Advance(quick.Rotation)
 		task := &app.Task{Keeper: w.keeper, Publisher: publisher, Logger: testkit.Logger(t)}
@@ -225,6 +240,7 @@ func TestWhileTheBackendIsAwayTheKeysThatThereAreServe(t *testing.T) {
 		require.NotEqual(t, before.JWKS.ETag, after.JWKS.ETag, "another algorithm's key was made")
 		before = after
 	}
+
 	require.Len(t, w.of(t, signing.ES256), 1)
 	require.Zero(t, w.of(t, signing.ES256)[0].RetireAt, "nothing has replaced it")
 }

@@ -29,17 +29,21 @@ type Publisher struct {
 func (p *Publisher) Refresh(ctx context.Context) error {
 	p.refreshing.Lock()
 	defer p.refreshing.Unlock()
+
 	if err := p.Ring.Load(ctx); err != nil {
 		return err
 	}
+
 	published := p.Ring.Published()
 	if p.current.Load() == nil && p.Policy.Incomplete(published, p.Now()) {
 		return signing.ErrNoKey
 	}
+
 	documents, err := domain.NewDocuments(p.Origin, published)
 	if err == nil || errors.Is(err, signing.ErrNoKey) {
 		p.current.Store(documents)
 	}
+
 	return err
 }
 

@@ -55,14 +55,18 @@ func (t *Task) Tick(ctx context.Context) error {
 
 // repeat does something again and again, until ctx ends. A failure is tried again,
 // sooner first and then less often, and said once.
-func (t *Task) repeat(ctx context.Context, complaint string, changed <-chan struct{}, look func(context.Context) error) {
+func (t *Task) repeat(
+	ctx context.Context, complaint string, changed <-chan struct{}, look func(context.Context) error,
+) {
 	pause := t.Keeper.Policy.Pause()
 	failures, said := 0, false
 	for {
 		err := inTime(ctx, look)
+
 		if ctx.Err() != nil {
 			return // that is no failure
 		}
+
 		wait := pause
 		switch {
 		case err != nil:
@@ -78,6 +82,7 @@ func (t *Task) repeat(ctx context.Context, complaint string, changed <-chan stru
 		default:
 			failures = 0
 		}
+
 		// Replicas that were started together, or lost the same thing, drift apart.
 		timer := time.NewTimer(wait - rand.N(wait/10+1)) //nolint:gosec // no secret
 		select {

@@ -32,6 +32,7 @@ func NewDocuments(origin string, published []signing.Key) (*Documents, error) {
 	if len(published) == 0 {
 		return nil, signing.ErrNoKey
 	}
+
 	// RFC 7517 5.
 	set := struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -43,14 +44,17 @@ func NewDocuments(origin string, published []signing.Key) (*Documents, error) {
 		}
 		set.Keys = append(set.Keys, jwk)
 	}
+
 	jwks, err := newDocument(set)
 	if err != nil {
 		return nil, err
 	}
+
 	metadata, err := newDocument(NewMetadata(origin, published))
 	if err != nil {
 		return nil, err
 	}
+
 	oldest := slices.MinFunc(published, func(a, b signing.Key) int { return a.PublishedAt.Compare(b.PublishedAt) })
 	return &Documents{JWKS: jwks, Metadata: metadata, Since: oldest.PublishedAt}, nil
 }
@@ -62,6 +66,7 @@ func newDocument(v any) (Document, error) {
 	if err := encoder.Encode(v); err != nil {
 		return Document{}, fmt.Errorf("write document: %w", err)
 	}
+
 	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 	sum := sha256.Sum256(body)
 	return Document{Body: body, ETag: `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`}, nil

@@ -30,11 +30,14 @@ func publicKeys(t *testing.T) []signing.Key {
 	ed, _, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
 	keys := []signing.Key{
-		{Algorithm: signing.EdDSA, PublicKey: ed}, {Algorithm: signing.ES256, PublicKey: &es.PublicKey}, {Algorithm: signing.RS256, PublicKey: &rs.PublicKey},
+		{Algorithm: signing.EdDSA, PublicKey: ed},
+		{Algorithm: signing.ES256, PublicKey: &es.PublicKey},
+		{Algorithm: signing.RS256, PublicKey: &rs.PublicKey},
 	}
 	for i := range keys {
 		keys[i].KID = signing.Thumbprint(keys[i].PublicKey)
 	}
+
 	return keys
 }
 
@@ -45,9 +48,11 @@ func TestTheMetadataSaysWhatTheGoldenFileSays(t *testing.T) {
 	var pretty bytes.Buffer
 	require.NoError(t, json.Indent(&pretty, documents.Metadata.Body, "", "  "))
 	pretty.WriteByte('\n')
+
 	if *update {
 		require.NoError(t, os.WriteFile(golden, pretty.Bytes(), 0o600))
 	}
+
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
 	require.Equal(t, string(want), pretty.String(), "run the test with -update if the change is meant")
@@ -60,15 +65,19 @@ func TestTheSetHasEveryPublishedKeyAndNothingPrivate(t *testing.T) {
 	var set jose.JSONWebKeySet
 	require.NoError(t, json.Unmarshal(documents.JWKS.Body, &set))
 	require.Len(t, set.Keys, len(keys))
+
 	for i, jwk := range set.Keys {
 		require.True(t, jwk.IsPublic() && jwk.Valid())
 		require.Equal(t, keys[i].PublicKey, jwk.Key)
-		require.Equal(t, []string{keys[i].KID, string(keys[i].Algorithm), "sig"}, []string{jwk.KeyID, jwk.Algorithm, jwk.Use})
+		require.Equal(t, []string{keys[i].KID, string(keys[i].Algorithm), "sig"},
+			[]string{jwk.KeyID, jwk.Algorithm, jwk.Use})
 	}
+
 	var raw struct {
 		Keys []map[string]any `json:"keys"`
 	}
 	require.NoError(t, json.Unmarshal(documents.JWKS.Body, &raw))
+
 	for _, jwk := range raw.Keys {
 		for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "k"} { // RFC 7518 6.2.2, 6.3.2, 6.4.1
 			require.NotContains(t, jwk, private)

@@ -25,11 +25,13 @@ func (p Policy) Forgotten(schedule []signing.Key, now time.Time) (list []signing
 	for _, key := range schedule {
 		latest[key.Algorithm] = max(latest[key.Algorithm], key.Generation)
 	}
+
 	for _, key := range p.Silent(schedule, now) {
 		if key.Generation < latest[key.Algorithm] && !now.Before(ended(key).Add(p.SessionLife)) {
 			list = append(list, key)
 		}
 	}
+
 	return list
 }
 

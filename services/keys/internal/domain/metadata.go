@@ -61,12 +61,14 @@ func NewMetadata(origin string, published []signing.Key) Metadata {
 		IntrospectionEndpoint:       issuer + "/introspect",
 		DeviceAuthorizationEndpoint: issuer + "/device/authorize",
 		ScopesSupported: []string{
-			oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeOfflineAccess,
+			oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone,
+			oauth.ScopeOfflineAccess,
 		},
 		ResponseTypesSupported: []string{"code"},
 		ResponseModesSupported: []string{string(oauth.ResponseModeQuery), string(oauth.ResponseModeFormPost)},
 		GrantTypesSupported: []string{
-			string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials), string(oauth.GrantDeviceCode),
+			string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials),
+			string(oauth.GrantDeviceCode),
 			string(oauth.GrantTokenExchange),
 		},
 		ACRValuesSupported:            []string{oauth.ACRPassword},
@@ -79,11 +81,13 @@ func NewMetadata(origin string, published []signing.Key) Metadata {
 		IntrospectionAuthMethods:      confidential(),
 		IntrospectionAuthAlgs:         assertionAlgorithms(),
 		CodeChallengeMethodsSupported: []string{oauth.PKCEMethodS256},
-		PromptValuesSupported:         []string{oauth.PromptNone, oauth.PromptLogin, oauth.PromptConsent, oauth.PromptSelectAccount},
-		ClaimsSupported:               claims(),
-		BackchannelLogout:             true,
-		BackchannelLogoutSession:      true,
-		AuthorizationResponseIssuer:   true,
+		PromptValuesSupported: []string{
+			oauth.PromptNone, oauth.PromptLogin, oauth.PromptConsent, oauth.PromptSelectAccount,
+		},
+		ClaimsSupported:             claims(),
+		BackchannelLogout:           true,
+		BackchannelLogoutSession:    true,
+		AuthorizationResponseIssuer: true,
 	}
 }
 
@@ -114,8 +118,10 @@ func signingAlgorithms(published []signing.Key) []string {
 // claims are those of the ID token and of userinfo.
 func claims() []string {
 	return []string{
-		"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "gid", "acr", "amr", "tenant_id", "tenant_slug",
-		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture", "website",
+		"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "gid", "acr", "amr",
+		"tenant_id", "tenant_slug",
+		"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username",
+		"profile", "picture", "website",
 		"gender", "birthdate", "zoneinfo", "locale", "updated_at",
 		"email", "email_verified", "address", "phone_number", "phone_number_verified",
 	}

@@ -41,8 +41,10 @@ type Policy struct {
 // Validate refuses a policy that would make keys without end, or none.
 func (p Policy) Validate() error {
 	if p.Rotation <= 0 || p.PublishAhead <= 0 {
-		return fmt.Errorf("key rotation (%s) and publishing ahead (%s) must both take some time", p.Rotation, p.PublishAhead)
+		return fmt.Errorf("key rotation (%s) and publishing ahead (%s) must both take some time",
+			p.Rotation, p.PublishAhead)
 	}
+
 	for _, alg := range p.Algorithms {
 		if !alg.Known() {
 			return fmt.Errorf("unknown signing algorithm %q", alg)

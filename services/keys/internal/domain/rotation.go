@@ -29,7 +29,7 @@ type Plan struct {
 	Retire       []Moment // a key that has been replaced, and when it is withdrawn
 }
 
-// Empty tells whether there is nothing to do.
+// Empty reports whether there is nothing to do.
 func (p Plan) Empty() bool { return p.Create == nil && len(p.BringForward) == 0 && len(p.Retire) == 0 }
 
 // Plan decides about one algorithm from the whole schedule and what operators
@@ -44,26 +44,37 @@ func (p Policy) Plan(alg signing.Algorithm, schedule []signing.Key, orders []sig
 		if order.Algorithm != alg || order.Done(schedule, now) {
 			continue
 		}
+
 		wish := now.Add(p.PublishAhead)
 		if order.Immediate {
 			wish = line.soonest(now)
-			if waiting := line.waiting(now); waiting != nil && waiting.Generation >= order.Generation && !wish.Before(waiting.ActiveFrom) {
+			if waiting := line.waiting(now); waiting != nil && waiting.Generation >= order.Generation &&
+				!wish.Before(waiting.ActiveFrom) {
 				continue // it is being carried out
 			}
 		}
+
 		if !due || wish.Before(at) {
 			at, due = wish, true
 		}
 	}
+
 	if !due {
 		return plan
 	}
+
 	// A key that is published already is known to more verifiers than a new one.
 	if waiting := line.waiting(now); waiting != nil && at.Before(waiting.ActiveFrom) {
 		plan.BringForward = []Moment{{KID: waiting.KID, At: at}}
 	} else {
-		plan.Create = &NewKey{Algorithm: alg, Generation: line.generation + 1, PublishedAt: now, ActiveFrom: at}
+		plan.Create = &NewKey{
+			Algorithm:   alg,
+			Generation:  line.generation + 1,
+			PublishedAt: now,
+			ActiveFrom:  at,
+		}
 	}
+
 	return plan
 }
 
@@ -80,22 +91,24 @@ func lineOf(alg signing.Algorithm, schedule []signing.Key, now time.Time) line {
 		if key.Algorithm != alg {
 			continue
 		}
+
 		l.generation = max(l.generation, key.Generation)
 		l.begun = l.begun || due(key, now)
 		if key.Verifies(now) {
 			l.live = append(l.live, key)
 		}
 	}
+
 	slices.SortFunc(l.live, func(a, b signing.Key) int {
 		return cmp.Or(a.ActiveFrom.Compare(b.ActiveFrom), cmp.Compare(a.Generation, b.Generation))
 	})
 	return l
 }
 
-// due tells whether a key's time to sign has come, by the clock of some replica.
+// due reports whether a key's time to sign has come, by the clock of some replica.
 func due(key signing.Key, now time.Time) bool { return !key.ActiveFrom.After(now.Add(clockSkew)) }
 
-// signs tells whether some key does.
+// signs reports whether some key does.
 func (l *line) signs(now time.Time) bool { return len(l.live) > 0 && due(l.live[0], now) }
 
 // waiting is the first of the keys that are published and do not sign yet.
@@ -123,12 +136,13 @@ func (l *line) soonest(now time.Time) time.Time {
 	return at
 }
 
-// nextActive tells whether a key must start to sign, and when, whatever operators
+// nextActive reports whether a key must start to sign, and when, whatever operators
 // ask for.
 func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activeFrom time.Time, must bool) {
 	if !l.signs(now) {
 		return p.firstActive(l, schedule, now)
 	}
+
 	newest := l.live[len(l.live)-1]
 	ahead := now.Add(p.PublishAhead)
 	switch {
@@ -163,13 +177,14 @@ func (p Policy) firstActive(l line, schedule []signing.Key, now time.Time) (acti
 	}
 }
 
-// founding tells whether the platform is so new that nobody can hold a set
+// founding reports whether the platform is so new that nobody can hold a set
 // without a key that is made now.
 func (p Policy) founding(schedule []signing.Key, now time.Time) bool {
-	return !slices.ContainsFunc(schedule, func(k signing.Key) bool { return !now.Before(k.PublishedAt.Add(p.Founding())) })
+	return !slices.ContainsFunc(schedule,
+		func(k signing.Key) bool { return !now.Before(k.PublishedAt.Add(p.Founding())) })
 }
 
-// Incomplete tells whether the platform is so new that some algorithm's first key
+// Incomplete reports whether the platform is so new that some algorithm's first key
 // is still to come.
 func (p Policy) Incomplete(published []signing.Key, now time.Time) bool {
 	return p.founding(published, now) && slices.ContainsFunc(p.Algorithms, func(alg signing.Algorithm) bool {

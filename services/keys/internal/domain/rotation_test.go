@@ -14,12 +14,21 @@ import (
 var (
 	start  = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	policy = domain.Policy{
-		Algorithms: []signing.Algorithm{signing.ES256}, Rotation: 2160 * time.Hour, PublishAhead: 24 * time.Hour, TokenTTL: time.Hour,
+		Algorithms:   []signing.Algorithm{signing.ES256},
+		Rotation:     2160 * time.Hour,
+		PublishAhead: 24 * time.Hour,
+		TokenTTL:     time.Hour,
 	}
 )
 
 func key(kid string, generation int, activeFrom time.Time) signing.Key {
-	return signing.Key{KID: kid, Algorithm: signing.ES256, Generation: generation, PublishedAt: activeFrom, ActiveFrom: activeFrom}
+	return signing.Key{
+		KID:         kid,
+		Algorithm:   signing.ES256,
+		Generation:  generation,
+		PublishedAt: activeFrom,
+		ActiveFrom:  activeFrom,
+	}
 }
 
 // ahead is a key that was published before it signs.
@@ -34,8 +43,14 @@ func TestPlan(t *testing.T) {
 	first := key("first", 1, start)
 	second := ahead(key("second", 2, start.Add(91*day)), start.Add(90*day))
 	create := func(generation int, published, active time.Time) *domain.NewKey {
-		return &domain.NewKey{Algorithm: signing.ES256, Generation: generation, PublishedAt: published, ActiveFrom: active}
+		return &domain.NewKey{
+			Algorithm:   signing.ES256,
+			Generation:  generation,
+			PublishedAt: published,
+			ActiveFrom:  active,
+		}
 	}
+
 	next := func(generation int) signing.Order {
 		return signing.Order{Algorithm: signing.ES256, Generation: generation}
 	}
@@ -78,19 +93,28 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(90 * day), domain.Plan{Create: create(2, at(90*day), at(91*day))}, nil,
 		},
 		"a key with a successor gets its end": {
-			[]signing.Key{first, second}, at(90 * day), domain.Plan{Retire: []domain.Moment{{KID: "first", At: endOfFirst}}}, nil,
+			[]signing.Key{first, second},
+			at(90 * day),
+			domain.Plan{Retire: []domain.Moment{{KID: "first", At: endOfFirst}}},
+			nil,
 		},
 		"then nothing is left to do": {
 			[]signing.Key{retired(first, endOfFirst), second}, at(90 * day), domain.Plan{}, nil,
 		},
 		"the age is that of the newest key": {
-			[]signing.Key{retired(first, endOfFirst), second}, second.ActiveFrom.Add(90*day - time.Microsecond), domain.Plan{}, nil,
+			[]signing.Key{retired(first, endOfFirst), second},
+			second.ActiveFrom.Add(90*day - time.Microsecond),
+			domain.Plan{},
+			nil,
 		},
 		"after a long sleep one successor is enough": {
 			[]signing.Key{first}, at(1000 * day), domain.Plan{Create: create(2, at(1000*day), at(1001*day))}, nil,
 		},
 		"a revoked key is replaced at once, and its generation is not used again": {
-			[]signing.Key{revoked(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, nil,
+			[]signing.Key{revoked(first, at(day))},
+			at(day),
+			domain.Plan{Create: create(2, at(day), at(day+domain.Notice))},
+			nil,
 		},
 		"a revoked key whose successor waits is replaced by that at once: verifiers know it": {
 			[]signing.Key{revoked(first, at(90*day)), second},
@@ -102,7 +126,10 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(2*day))}, []signing.Order{next(2)},
 		},
 		"or signing as soon as who does not know it finds it": {
-			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, []signing.Order{now(2)},
+			[]signing.Key{first},
+			at(day),
+			domain.Plan{Create: create(2, at(day), at(day+domain.Notice))},
+			[]signing.Order{now(2)},
 		},
 		"until when there is nothing more to do": {
 			[]signing.Key{retired(first, endOfFirst), ahead(key("second", 2, at(day+domain.Notice)), at(day))},
@@ -129,7 +156,10 @@ func TestPlan(t *testing.T) {
 			[]signing.Order{now(2)},
 		},
 		"an order that is carried out does nothing": {
-			[]signing.Key{retired(first, endOfFirst), second}, at(92 * day), domain.Plan{}, []signing.Order{now(2), next(2), next(1)},
+			[]signing.Key{retired(first, endOfFirst), second},
+			at(92 * day),
+			domain.Plan{},
+			[]signing.Order{now(2), next(2), next(1)},
 		},
 		"nor does one whose key was revoked": {
 			[]signing.Key{first, revoked(second, at(90*day))}, at(day), domain.Plan{}, []signing.Order{now(2)},
@@ -138,7 +168,10 @@ func TestPlan(t *testing.T) {
 			[]signing.Key{first}, at(day), domain.Plan{}, []signing.Order{{Algorithm: signing.RS256, Generation: 8}},
 		},
 		"of two orders the sooner one counts": {
-			[]signing.Key{first}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, []signing.Order{next(2), now(2)},
+			[]signing.Key{first},
+			at(day),
+			domain.Plan{Create: create(2, at(day), at(day+domain.Notice))},
+			[]signing.Order{next(2), now(2)},
 		},
 		"an order for a key whose successor was revoked waits for nothing longer": {
 			[]signing.Key{retired(first, endOfFirst), revoked(second, at(90*day))},
@@ -159,7 +192,10 @@ func TestPlan(t *testing.T) {
 			nil,
 		},
 		"a retired key does not sign": {
-			[]signing.Key{retired(first, at(day))}, at(day), domain.Plan{Create: create(2, at(day), at(day+domain.Notice))}, nil,
+			[]signing.Key{retired(first, at(day))},
+			at(day),
+			domain.Plan{Create: create(2, at(day), at(day+domain.Notice))},
+			nil,
 		},
 		"a key of a replica whose clock is a little ahead counts": {
 			[]signing.Key{first}, at(-5 * time.Second), domain.Plan{}, nil,
@@ -188,14 +224,24 @@ func TestRotationHasNoGap(t *testing.T) {
 					}
 				}
 			}
+
 			if n := plan.Create; n != nil {
-				keys = append(keys, signing.Key{KID: time.Duration(n.Generation).String(), Algorithm: n.Algorithm, Generation: n.Generation, PublishedAt: n.PublishedAt, ActiveFrom: n.ActiveFrom})
+				keys = append(keys, signing.Key{
+					KID:         time.Duration(n.Generation).String(),
+					Algorithm:   n.Algorithm,
+					Generation:  n.Generation,
+					PublishedAt: n.PublishedAt,
+					ActiveFrom:  n.ActiveFrom,
+				})
 			}
 		}
+
 		require.Equal(t, domain.Plan{}, policy.Plan(signing.ES256, keys, nil, now))
 	}
+
 	require.Greater(t, len(keys), 6)
 	require.Less(t, len(keys), 10)
+
 	for i, k := range keys[1:] {
 		former := keys[i]
 		require.Equal(t, policy.PublishAhead, k.ActiveFrom.Sub(k.PublishedAt))
@@ -224,7 +270,8 @@ func TestTheTimesFollowFromHowLongAKeyIsPublishedAhead(t *testing.T) {
 		require.Equal(t, want.pause, p.Pause(), ahead)
 		require.Equal(t, want.lead, p.Lead(), ahead)
 		require.Equal(t, want.founding, p.Founding(), ahead)
-		require.LessOrEqual(t, p.CacheLifetime()+p.Pause(), p.Lead(), "who fetches before a replica notices the key fetches again before it signs")
+		require.LessOrEqual(t, p.CacheLifetime()+p.Pause(), p.Lead(),
+			"who fetches before a replica notices the key fetches again before it signs")
 		require.Zero(t, p.MaxAge(start, start.Add(p.Founding())), "while first keys sign at once nobody keeps the set")
 		require.Equal(t, want.cache, p.MaxAge(start, start.Add(p.Founding()+2*p.Pause())))
 	}
@@ -241,6 +288,7 @@ func TestAKeyIsKeptAsLongAsSomethingOfItCounts(t *testing.T) {
 		revoked(retired(key("both", 3, start), at(20*day)), at(10*day)),
 		key("active", 4, start),
 	}
+
 	last := revoked(key("last", 9, start), at(10*day))
 	last.Algorithm = signing.EdDSA
 	keys = append(keys, last)
@@ -254,19 +302,26 @@ func TestAKeyIsKeptAsLongAsSomethingOfItCounts(t *testing.T) {
 		10*day + 5*time.Minute - 1: {nil, nil},
 		10*day + 5*time.Minute:     {[]string{"retired", "revoked", "both", "last"}, nil},
 		40*day - 1:                 {[]string{"retired", "revoked", "both", "last"}, nil},
-		40 * day:                   {[]string{"retired", "revoked", "both", "last"}, []string{"retired", "revoked", "both"}},
+		40 * day: {
+			[]string{"retired", "revoked", "both", "last"}, []string{"retired", "revoked", "both"},
+		},
 	} {
 		require.Equal(t, want.silent, kids(p.Silent(keys, at(now))), now)
-		require.Equal(t, want.forgotten, kids(p.Forgotten(keys, at(now))), "the latest generation stays, whatever became of it")
+		require.Equal(t, want.forgotten, kids(p.Forgotten(keys, at(now))),
+			"the latest generation stays, whatever became of it")
 	}
 }
 
 func TestAPolicyWithoutEndIsRefused(t *testing.T) {
 	require.NoError(t, policy.Validate())
 	for name, bad := range map[string]domain.Policy{
-		"no rotation":          {PublishAhead: time.Hour},
-		"no publishing ahead":  {Rotation: time.Hour},
-		"an unknown algorithm": {Rotation: time.Hour, PublishAhead: time.Minute, Algorithms: []signing.Algorithm{"HS256"}},
+		"no rotation":         {PublishAhead: time.Hour},
+		"no publishing ahead": {Rotation: time.Hour},
+		"an unknown algorithm": {
+			Rotation:     time.Hour,
+			PublishAhead: time.Minute,
+			Algorithms:   []signing.Algorithm{"HS256"},
+		},
 	} {
 		t.Run(name, func(t *testing.T) { require.Error(t, bad.Validate()) })
 	}

@@ -55,15 +55,24 @@ func (a *App) Me(ctx context.Context, b Browser) (*Me, error) {
 	if v.Prior, err = a.session(ctx, b); err != nil {
 		return nil, err
 	}
+
 	if v.Prior != nil {
 		if err := a.person(ctx, v); err != nil {
 			return nil, err
 		}
 	}
+
 	if v.Tenant() == nil {
 		return nil, ErrSignedOut
 	}
-	return &Me{Session: v.Session, User: v.User, Tenants: v.Tenants, Browser: b, Now: v.Now}, nil
+
+	return &Me{
+		Session: v.Session,
+		User:    v.User,
+		Tenants: v.Tenants,
+		Browser: b,
+		Now:     v.Now,
+	}, nil
 }
 
 // Profile reads what the account page shows.
@@ -73,6 +82,7 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the person's sessions: %w", err)
 	}
+
 	for _, s := range all {
 		switch {
 		case s.ID == me.Session.ID:
@@ -81,13 +91,16 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 			p.Devices = append(p.Devices, s)
 		}
 	}
+
 	if p.Allowances, err = a.Allowances.Allowed(ctx, me.User.ID, me.Now); err != nil {
 		return nil, fmt.Errorf("read what the person allows: %w", err)
 	}
+
 	account, err := a.Accounts.Account(ctx, me.User.Email)
 	if err != nil {
 		return nil, fmt.Errorf("read the account: %w", err)
 	}
+
 	p.HasPassword = account.PasswordHash != ""
 	return p, nil
 }
@@ -106,6 +119,7 @@ func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	a.record(ctx, me.Browser, audit.Event{
 		Kind:      audit.SessionEnded,
 		UserID:    me.User.ID,
@@ -113,6 +127,7 @@ func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 		SessionID: me.Session.ID,
 		Detail:    map[string]string{"by": me.Session.ID},
 	})
+
 	return fresh, nil
 }
 
@@ -127,19 +142,26 @@ func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Sessi
 	if err != nil {
 		return 0, fmt.Errorf("read the person's sessions: %w", err)
 	}
+
 	for _, s := range all {
 		if !which(s) {
 			continue
 		}
+
 		if err := a.end(ctx, s); err != nil {
 			return ended, err
 		}
+
 		ended++
 		a.record(ctx, me.Browser, audit.Event{
-			Kind: audit.SessionEnded, UserID: me.User.ID, TenantID: s.TenantID, SessionID: s.ID,
-			Detail: map[string]string{"by": audit.ByPerson, "why": "account_page", "from": me.Session.ID},
+			Kind:      audit.SessionEnded,
+			UserID:    me.User.ID,
+			TenantID:  s.TenantID,
+			SessionID: s.ID,
+			Detail:    map[string]string{"by": audit.ByPerson, "why": "account_page", "from": me.Session.ID},
 		})
 	}
+
 	return ended, nil
 }
 
@@ -150,12 +172,14 @@ func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what the person allows: %w", err)
 	}
+
 	var names []string
 	for _, one := range allowed {
 		if one.Offline && !slices.Contains(names, one.Application) {
 			names = append(names, one.Application)
 		}
 	}
+
 	return names, nil
 }
 
@@ -166,14 +190,18 @@ func (a *App) endElsewhere(ctx context.Context, me *Me) error {
 	if err != nil {
 		return fmt.Errorf("read the person's sessions: %w", err)
 	}
+
 	if err := a.Allowances.EndElsewhere(ctx, me.User.ID, me.Session.ID, a.Now()); err != nil {
 		return fmt.Errorf("end the access elsewhere: %w", err)
 	}
+
 	a.Backchannel.Wake()
+
 	for _, s := range all {
 		if s.ID == me.Session.ID {
 			continue
 		}
+
 		a.record(ctx, me.Browser, audit.Event{
 			Kind:      audit.SessionEnded,
 			UserID:    me.User.ID,
@@ -182,6 +210,7 @@ func (a *App) endElsewhere(ctx context.Context, me *Me) error {
 			Detail:    map[string]string{"by": me.Session.ID},
 		})
 	}
+
 	return nil
 }
 
@@ -192,11 +221,17 @@ func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) e
 	if err != nil {
 		return fmt.Errorf("withdraw the consent: %w", err)
 	}
+
 	if n > 0 {
 		a.record(ctx, me.Browser, audit.Event{
-			Kind: audit.ConsentWithdrawn, UserID: me.User.ID, ClientID: clientID, TenantID: tenantID, SessionID: me.Session.ID,
+			Kind:      audit.ConsentWithdrawn,
+			UserID:    me.User.ID,
+			ClientID:  clientID,
+			TenantID:  tenantID,
+			SessionID: me.Session.ID,
 		})
 	}
+
 	return nil
 }
 
@@ -210,37 +245,48 @@ type PasswordChange struct {
 // guess, as it does at sign-in: a session that was left open must not become a
 // place to guess at. Afterwards this browser has other cookies. *limits.Error when
 // it is too soon to guess again.
-func (a *App) ChangePassword(ctx context.Context, me *Me, change PasswordChange) (domain.PasswordProblem, *NewCookie, error) {
+func (a *App) ChangePassword(
+	ctx context.Context, me *Me, change PasswordChange,
+) (domain.PasswordProblem, *NewCookie, error) {
 	if problem := domain.CheckNewPassword(change.New, change.Repeated, me.User.Email); problem != domain.PasswordFine {
 		return problem, nil, nil
 	}
+
 	if len(change.Current) > domain.MaxPassword {
 		return domain.PasswordCurrent, nil, nil
 	}
+
 	account, err := a.prove(ctx, me.User.Email, change.Current, me.Browser)
 	if err != nil {
 		return domain.PasswordFine, nil, err
 	}
+
 	if account == nil || account.User.ID != me.User.ID {
 		return domain.PasswordCurrent, nil, nil
 	}
+
 	hash, err := a.Passwords.HashFrom(ctx, a.owner(me.User.Email), change.New)
 	if err != nil {
 		return domain.PasswordFine, nil, fmt.Errorf("hash the password: %w", err)
 	}
+
 	changed, err := a.Accounts.SetPasswordHash(ctx, me.User.ID, account.PasswordHash, hash, a.Now())
 	if err != nil {
 		return domain.PasswordFine, nil, fmt.Errorf("write the password: %w", err)
 	}
+
 	if !changed {
 		return domain.PasswordStale, nil, nil
 	}
+
 	a.record(ctx, me.Browser, audit.Event{Kind: audit.PasswordChanged, UserID: me.User.ID, SessionID: me.Session.ID})
+
 	if change.EndOthers {
 		if err := a.endElsewhere(ctx, me); err != nil {
 			return domain.PasswordFine, nil, err
 		}
 	}
+
 	fresh, err := a.renew(ctx, me.Browser, "", me.Session, nil)
 	return domain.PasswordFine, fresh, err
 }
@@ -263,10 +309,12 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 			return "", false, nil
 		}
 	}
+
 	id, err := oauth.NewID("flw_", a.Random)
 	if err != nil {
 		return "", false, err
 	}
+
 	now := a.Now()
 	request := &grants.AuthorizationRequest{
 		ID:          id,
@@ -293,16 +341,18 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 	if err = a.Starts.StartIn(ctx, now, e.Browser.Hash, e.Browser.Address); err != nil {
 		return "", false, err
 	}
+
 	if err = a.Entrances.Start(ctx, request); err != nil {
 		return "", false, fmt.Errorf("store the sign-in: %w", err)
 	}
+
 	return id, true, nil
 }
 
 // TenantPage is the tenant whose page a slug names; nil when there is none.
 func (a *App) TenantPage(ctx context.Context, slug string) (*directory.Tenant, error) {
 	tenant, err := a.Slugs.TenantBySlug(ctx, slug)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !tenant.Active {
+	if errors.Is(err, directory.ErrNotFound) || (err == nil && !tenant.Active) {
 		return nil, nil
 	}
 	if err != nil {

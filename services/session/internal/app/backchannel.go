@@ -80,6 +80,7 @@ func (b *Backchannel) Wake() {
 	if b == nil {
 		return
 	}
+
 	select {
 	case b.signal() <- struct{}{}:
 	default: // it is awake
@@ -98,6 +99,7 @@ func (b *Backchannel) Run(ctx context.Context) error {
 	if poll <= 0 {
 		poll = defaultPoll
 	}
+
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	lanes := newLanes()
@@ -108,7 +110,9 @@ func (b *Backchannel) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil && !failing {
 			b.Logger.WarnContext(ctx, "logout notices cannot be read", "error", err)
 		}
+
 		failing = err != nil
+
 		select {
 		case <-ctx.Done():
 			return nil
@@ -127,6 +131,7 @@ func (b *Backchannel) begin(ctx context.Context, lanes *lanes) error {
 		if free == 0 {
 			return nil
 		}
+
 		now := b.Now()
 		notices, err := b.Outbox.Claim(ctx, ports.NoticeClaim{
 			Now:            now,
@@ -138,6 +143,7 @@ func (b *Backchannel) begin(ctx context.Context, lanes *lanes) error {
 		if err != nil || len(notices) == 0 {
 			return err
 		}
+
 		for _, n := range notices {
 			lanes.enter(n.ClientID)
 			lanes.underway.Go(func() {
@@ -156,12 +162,15 @@ func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) ports.L
 	defer cancel()
 	outcome, cause := b.deliver(ctx, n)
 	b.Observer.Attempted(ctx, outcome)
-	log := b.Logger.With("client_id", n.ClientID, "session_id", n.SessionID, "attempt", n.Attempts, "outcome", string(outcome))
+	log := b.Logger.With("client_id", n.ClientID, "session_id", n.SessionID, "attempt", n.Attempts,
+		"outcome", string(outcome))
 	if cause != nil {
 		log = log.With("error", cause)
 	}
+
 	if err := b.settle(ctx, n, outcome, log); err != nil {
-		log.WarnContext(ctx, "the outcome of a back-channel logout was not written: it will be sent again", "cause", err)
+		log.WarnContext(ctx,
+			"the outcome of a back-channel logout was not written: it will be sent again", "cause", err)
 	}
 
 	return outcome
@@ -177,10 +186,12 @@ func (b *Backchannel) deliver(ctx context.Context, n ports.LogoutNotice) (ports.
 	case err != nil:
 		return ports.LogoutUnsigned, fmt.Errorf("read the application: %w", err)
 	}
+
 	token, err := b.token(ctx, app, n)
 	if err != nil {
 		return ports.LogoutUnsigned, err
 	}
+
 	// The present URI, not that of the session's end: it may have been corrected.
 	return b.Sender.Send(ctx, app.BackchannelLogoutURI, token)
 }
@@ -190,6 +201,7 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 	if err != nil {
 		return "", err
 	}
+
 	claims := domain.NewLogoutToken(b.Issuer, n.ClientID, n.UserID, n.SessionID, id, b.Now())
 	algorithms := logoutAlgorithms(app.IDTokenAlg, b.IDTokenAlg)
 	alg := b.Signer.Choose(algorithms...)
@@ -198,6 +210,7 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 		// The signer knew no keys until it looked for one.
 		return b.Signer.Sign(ctx, again, domain.TypeLogoutToken, claims)
 	}
+
 	return token, err
 }
 
@@ -210,6 +223,7 @@ func logoutAlgorithms(own string, platform signing.Algorithm) []signing.Algorith
 	if own != "" {
 		as = append([]signing.Algorithm{signing.Algorithm(own)}, as...)
 	}
+
 	var algorithms []signing.Algorithm
 	for _, alg := range as {
 		algorithms = append(algorithms, alg.Logout())
@@ -218,7 +232,9 @@ func logoutAlgorithms(own string, platform signing.Algorithm) []signing.Algorith
 }
 
 // settle writes what came of an attempt.
-func (b *Backchannel) settle(ctx context.Context, n ports.LogoutNotice, outcome ports.LogoutOutcome, log *slog.Logger) error {
+func (b *Backchannel) settle(
+	ctx context.Context, n ports.LogoutNotice, outcome ports.LogoutOutcome, log *slog.Logger,
+) error {
 	now := b.Now()
 	last := n.CreatedAt.Add(giveUpAfter)
 	switch {
@@ -227,6 +243,7 @@ func (b *Backchannel) settle(ctx context.Context, n ports.LogoutNotice, outcome 
 		if err != nil || !removed {
 			return err
 		}
+
 		log.InfoContext(ctx, "an application heard of a logout")
 		b.record(ctx, audit.LogoutDelivered, n, nil)
 		return nil
@@ -241,17 +258,25 @@ func (b *Backchannel) settle(ctx context.Context, n ports.LogoutNotice, outcome 
 		log.InfoContext(ctx, "an application did not hear of a logout yet", "next_attempt_at", next)
 		return b.Outbox.Postpone(ctx, n, now, next)
 	}
+
 	ours, err := b.Outbox.GiveUp(ctx, n, now)
 	if err != nil || !ours {
 		return err
 	}
+
 	log.WarnContext(ctx, "an application never heard of a logout: given up")
 	b.record(ctx, audit.LogoutUndelivered, n, map[string]string{"outcome": string(outcome)})
 	return nil
 }
 
 func (b *Backchannel) record(ctx context.Context, kind audit.Kind, n ports.LogoutNotice, detail map[string]string) {
-	err := b.Trail.Record(ctx, audit.Event{Kind: kind, UserID: n.UserID, ClientID: n.ClientID, SessionID: n.SessionID, Detail: detail})
+	err := b.Trail.Record(ctx, audit.Event{
+		Kind:      kind,
+		UserID:    n.UserID,
+		ClientID:  n.ClientID,
+		SessionID: n.SessionID,
+		Detail:    detail,
+	})
 	if err != nil {
 		b.Logger.WarnContext(ctx, "the audit trail was not written", "kind", string(kind), "error", err)
 	}
@@ -264,6 +289,7 @@ func (b *Backchannel) pause(attempts int) time.Duration {
 	if doublings := max(attempts, 1) - 1; doublings < 10 { // 5 s · 2¹⁰ is more than an hour
 		whole = min(whole, firstRetry<<doublings)
 	}
+
 	drawn, err := rand.Int(b.Random, big.NewInt(int64(whole/2)))
 	if err != nil {
 		return whole

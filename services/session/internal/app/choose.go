@@ -20,6 +20,7 @@ func (a *App) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie
 	if !v.MayEnter(tenantID) {
 		return nil, nil
 	}
+
 	switch v.Step {
 	case domain.StepTenant:
 		return nil, a.chooseTenant(ctx, v, tenantID)
@@ -36,11 +37,13 @@ func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error
 	if err != nil {
 		return fmt.Errorf("choose the tenant: %w", err)
 	}
+
 	if chosen {
 		event := about(audit.SessionSwitched, v, v.Session)
 		event.TenantID = tenantID
 		a.record(ctx, v.Browser, event)
 	}
+
 	return nil
 }
 
@@ -48,22 +51,32 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 	if tenantID == v.Session.TenantID {
 		return nil, a.decide(ctx, v, grants.SignedIn)
 	}
+
 	if err := a.settle(ctx, v); err != nil {
 		return nil, err
 	}
+
 	old := v.Session
 	s := &sessions.Session{
-		UserID: old.UserID, TenantID: tenantID, AuthTime: old.AuthTime, ACR: old.ACR, AMR: old.AMR, ExpiresAt: old.ExpiresAt,
+		UserID:     old.UserID,
+		TenantID:   tenantID,
+		AuthTime:   old.AuthTime,
+		ACR:        old.ACR,
+		AMR:        old.AMR,
+		ExpiresAt:  old.ExpiresAt,
 		PersonEnds: old.PersonEnds,
 	}
+
 	fresh, err := a.newSession(ctx, v, s)
 	if err != nil {
 		return nil, err
 	}
+
 	event := about(audit.SessionSwitched, v, s)
 	event.Detail = map[string]string{"from": old.ID}
 	a.record(ctx, v.Browser, event)
 	v.Session = s
+
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
 
@@ -76,6 +89,7 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	if v.Step != domain.StepAccount || i < 0 {
 		return nil, nil
 	}
+
 	if err := a.settle(ctx, v); err != nil {
 		return nil, err
 	}
@@ -86,6 +100,7 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	if err != nil {
 		return nil, err
 	}
+
 	a.picked(ctx, v, chosen.Session, before)
 
 	v.Session, v.User, v.Tenants = chosen.Session, chosen.User, chosen.Tenants
@@ -93,6 +108,7 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 		_, err = a.Email(ctx, v, chosen.User.Email)
 		return fresh, err
 	}
+
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
 
@@ -108,6 +124,7 @@ func (a *App) picked(ctx context.Context, v *Visit, s, before *sessions.Session)
 	if before != nil {
 		event.Detail = map[string]string{"was": before.ID}
 	}
+
 	a.record(ctx, v.Browser, event)
 }
 
@@ -117,13 +134,19 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	if v.Step != domain.StepConsent {
 		return nil
 	}
+
 	event := audit.Event{
-		Kind: audit.ConsentDenied, UserID: v.User.ID, ClientID: v.Request.ClientID, TenantID: v.Session.TenantID, SessionID: v.Session.ID,
-		Detail: map[string]string{"scope": v.Request.Scope.String()},
+		Kind:      audit.ConsentDenied,
+		UserID:    v.User.ID,
+		ClientID:  v.Request.ClientID,
+		TenantID:  v.Session.TenantID,
+		SessionID: v.Session.ID,
+		Detail:    map[string]string{"scope": v.Request.Scope.String()},
 	}
 	if v.Request.Resource != "" {
 		event.Detail["resource"] = v.Request.Resource
 	}
+
 	decision := grants.Denied
 	if allow {
 		event.Kind, decision = audit.ConsentGiven, grants.Consented
@@ -133,9 +156,11 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 			}
 		}
 	}
+
 	if err := a.decide(ctx, v, decision); err != nil {
 		return err
 	}
+
 	a.record(ctx, v.Browser, event)
 	return nil
 }

@@ -90,8 +90,10 @@ func (a *App) strangersGuess(email string, b Browser) guess {
 			{Key: keys[1], Rule: dayRule(), Subject: subject},
 		},
 	}
+
 	g.claims = append(g.claims, limits.Claim{Key: g.pair, Rule: a.Guesses, Subject: subject})
 	g.forget = []limits.Key{g.pair, keys[1]}
+
 	if !b.Address.IsValid() {
 		return g
 	}
@@ -101,6 +103,7 @@ func (a *App) strangersGuess(email string, b Browser) guess {
 		Rule:    times(a.Guesses, 4),
 		Subject: subject,
 	}
+
 	g.claims = append(g.claims, site)
 	g.forget = append(g.forget, site.Key)
 
@@ -133,7 +136,12 @@ func times(rule limits.Rule, factor int) limits.Rule {
 }
 
 func dayRule() limits.Rule {
-	return limits.Rule{Failures: perDay, Window: day, MinDelay: time.Hour, MaxDelay: day}
+	return limits.Rule{
+		Failures: perDay,
+		Window:   day,
+		MinDelay: time.Hour,
+		MaxDelay: day,
+	}
 }
 
 func (a *App) key(of string, parts ...string) limits.Key {
@@ -150,6 +158,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	if err != nil {
 		return nil, fmt.Errorf("count the attempt: %w", err)
 	}
+
 	if err := limits.Refuse(limits.SignIn, until, now); err != nil {
 		a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.SignInBlocked, Account: a.pseudonym(email)})
 		return nil, err
@@ -166,9 +175,11 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	forgotten := func(t limits.Taken) bool {
 		return slices.ContainsFunc(g.forget, func(k limits.Key) bool { return bytes.Equal(k, t.Key) })
 	}
+
 	if err := a.Limits.Clear(ctx, g.forget...); err != nil {
 		return nil, fmt.Errorf("clear the limits: %w", err)
 	}
+
 	if err := a.giveBack(ctx, slices.DeleteFunc(taken, forgotten)); err != nil {
 		return nil, err
 	}
@@ -178,7 +189,8 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 
 // failed keeps the count, save that one account is tried but once.
 func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Browser, email string) error {
-	again := slices.ContainsFunc(taken, func(t limits.Taken) bool { return bytes.Equal(t.Key, g.pair) && t.Failures > 1 })
+	again := slices.ContainsFunc(taken,
+		func(t limits.Taken) bool { return bytes.Equal(t.Key, g.pair) && t.Failures > 1 })
 	counted := func(t limits.Taken) bool {
 		return !slices.ContainsFunc(g.accounts, func(k limits.Key) bool { return bytes.Equal(k, t.Key) })
 	}
@@ -187,6 +199,7 @@ func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Brows
 			return err
 		}
 	}
+
 	a.record(ctx, b, audit.Event{Kind: audit.SignInFailed, Account: a.pseudonym(email)})
 
 	return nil
@@ -212,14 +225,17 @@ func (a *App) compare(ctx context.Context, email, typed string, caller limits.Ca
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, fmt.Errorf("read the account: %w", err)
 	}
+
 	hash := ""
 	if err == nil && account.User.Active {
 		hash = account.PasswordHash
 	}
+
 	ok, err := a.Passwords.VerifyFrom(ctx, caller, hash, typed)
 	if err != nil {
 		return nil, fmt.Errorf("verify the password: %w", err)
 	}
+
 	if !ok {
 		return nil, nil
 	}
@@ -234,6 +250,7 @@ func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Ev
 	if b.Address.IsValid() {
 		e.Address = b.Address.String()
 	}
+
 	e.Reference = b.Reference
 	if err := trail.Record(ctx, e); err != nil {
 		a.Logger.WarnContext(ctx, "an event was not written to the audit trail", "kind", string(e.Kind), "error", err)

@@ -18,6 +18,7 @@ func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
 	if v.Step != domain.StepEmail || !ok {
 		return nil
 	}
+
 	v.Request.LoginEmail = email
 	v.Home, err = a.home(ctx, v.Request)
 	v.Step = v.Next()
@@ -32,6 +33,7 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 	if !asked && (v.Accepted() || !v.Hints()) {
 		return nil
 	}
+
 	all, err := a.accounts(ctx, v)
 	if err != nil {
 		return err
@@ -42,6 +44,7 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 	if i > 0 {
 		all = slices.Insert(slices.Delete(slices.Clone(all), i, i+1), 0, all[i])
 	}
+
 	switch {
 	case asked:
 		v.Others = all
@@ -51,6 +54,7 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 	case v.Recent(all[0].Session):
 		v.Others = all
 	}
+
 	return nil
 }
 
@@ -61,11 +65,13 @@ func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) 
 	if err != nil {
 		return nil, err
 	}
+
 	var found []domain.Account
 	for _, s := range all {
 		if !s.Usable(v.Now, a.Idle) || (v.Accepted() && s.UserID == v.User.ID) {
 			continue
 		}
+
 		user, err := a.People.User(ctx, s.UserID)
 		if errors.Is(err, directory.ErrNotFound) || (err == nil && !user.Active) {
 			continue
@@ -73,13 +79,16 @@ func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) 
 		if err != nil {
 			return nil, fmt.Errorf("read the person: %w", err)
 		}
+
 		other := domain.Account{Session: s, User: user}
 		if other.Tenants, err = a.tenants(ctx, user, v.App, s.AMR); err != nil {
 			return nil, err
 		}
+
 		if other.Tenant() != nil {
 			found = append(found, other)
 		}
 	}
+
 	return found, nil
 }

@@ -35,6 +35,7 @@ func (l *lanes) free() (slots int, except []string) {
 	for clientID := range l.busy {
 		except = append(except, clientID)
 	}
+
 	for clientID := range l.ailing {
 		if l.sick >= ailing && l.busy[clientID] == 0 {
 			except = append(except, clientID)
@@ -60,12 +61,15 @@ func (l *lanes) leave(clientID string, outcome ports.LogoutOutcome) {
 	defer l.mu.Unlock()
 
 	l.total--
+
 	if l.ailing[clientID] {
 		l.sick--
 	}
+
 	if l.busy[clientID]--; l.busy[clientID] == 0 {
 		delete(l.busy, clientID)
 	}
+
 	l.judge(clientID, outcome)
 
 	select {

@@ -50,10 +50,12 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 	if len(r.State) > maxState {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "state is longer than %d bytes", maxState)
 	}
+
 	hint, err := a.hint(ctx, r.IDTokenHint)
 	if err != nil {
 		return nil, err
 	}
+
 	clientID := r.ClientID
 	if hint != nil {
 		if clientID == "" {
@@ -62,21 +64,26 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 			return nil, oauth.Errorf(oauth.InvalidRequest, "client_id is not the audience of id_token_hint")
 		}
 	}
+
 	out := &Logout{}
 	if err := a.logoutTarget(ctx, out, clientID, r); err != nil {
 		return nil, err
 	}
+
 	if out.Session, err = a.session(ctx, b); err != nil {
 		return nil, err
 	}
+
 	out.AtOnce = hint != nil && (out.Session == nil || hint.SessionID == out.Session.ID)
 	if out.Session == nil || out.AtOnce {
 		return out, nil
 	}
+
 	out.Person, err = a.People.User(ctx, out.Session.UserID)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, fmt.Errorf("read the person: %w", err)
 	}
+
 	return out, nil
 }
 
@@ -87,20 +94,25 @@ func (a *App) logoutTarget(ctx context.Context, out *Logout, clientID string, r 
 		}
 		return nil
 	}
+
 	app, err := a.Applications.Application(ctx, clientID)
 	switch {
-	case errors.Is(err, directory.ErrNotFound) || err == nil && !app.Active:
+	case errors.Is(err, directory.ErrNotFound) || (err == nil && !app.Active):
 		app = nil
 	case err != nil:
 		return fmt.Errorf("read the application: %w", err)
 	}
+
 	out.App = app
+
 	if r.PostLogoutRedirectURI == "" {
 		return nil
 	}
+
 	if app == nil || !slices.Contains(app.PostLogoutRedirectURIs, r.PostLogoutRedirectURI) {
 		return oauth.Errorf(oauth.InvalidRequest, "post_logout_redirect_uri is not registered for the application")
 	}
+
 	out.ReturnTo = withState(r.PostLogoutRedirectURI, r.State)
 	return nil
 }
@@ -111,6 +123,7 @@ func withState(uri, state string) string {
 	if state == "" {
 		return uri
 	}
+
 	separator := "?"
 	if strings.Contains(uri, "?") {
 		separator = "&"
@@ -125,16 +138,25 @@ func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) (*NewCooki
 	if s == nil {
 		return nil, nil
 	}
+
 	fresh, err := a.leave(ctx, s, b)
 	if err != nil {
 		return nil, err
 	}
-	event := audit.Event{Kind: audit.SignedOut, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID}
+
+	event := audit.Event{
+		Kind:      audit.SignedOut,
+		UserID:    s.UserID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+	}
+
 	event.Detail = ended(audit.ByPerson, "signed_out")
 	if out.App != nil {
 		event.ClientID = out.App.ClientID
 		event.Detail = ended(audit.ByApplication, "logout") // which sent the person here
 	}
+
 	a.record(ctx, b, event)
 	return fresh, nil
 }
@@ -147,14 +169,18 @@ func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCo
 	if err != nil {
 		return nil, err
 	}
+
 	left, err := a.Renewals.Leave(ctx, s.ID, r)
 	if err != nil {
 		return nil, fmt.Errorf("end the session: %w", err)
 	}
+
 	a.Backchannel.Wake()
+
 	if !left {
 		return nil, nil
 	}
+
 	fresh.Value = ""
 	return fresh, nil
 }
@@ -177,6 +203,7 @@ func (a *App) hint(ctx context.Context, token string) (*hint, error) {
 	if token == "" {
 		return nil, nil
 	}
+
 	refused := oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token of this issuer")
 	payload, err := a.Hints.Verify(ctx, token, idTokenType)
 	if err != nil {
@@ -186,13 +213,16 @@ func (a *App) hint(ctx context.Context, token string) (*hint, error) {
 		}](err); ok && away.Unavailable() {
 			return nil, fmt.Errorf("verify the hint: %w", err)
 		}
+
 		refused.Cause = err
 		return nil, refused
 	}
+
 	var h hint
 	if err := json.Unmarshal(payload, &h); err != nil || h.Issuer != a.Issuer || len(h.Audience) == 0 {
 		return nil, refused
 	}
+
 	return &h, nil
 }
 
@@ -206,10 +236,12 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 		*a = audience{one}
 		return nil
 	}
+
 	var many []string
 	if err := json.Unmarshal(data, &many); err != nil {
 		return fmt.Errorf("aud: %w", err)
 	}
+
 	*a = many
 	return nil
 }

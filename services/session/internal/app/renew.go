@@ -37,7 +37,11 @@ type NewCookie struct {
 // once, so the inputs never repeat.
 func (a *App) renewal(b Browser, flow string, whose *sessions.Session) (*NewCookie, ports.Renewal, error) {
 	fresh := &NewCookie{Lifetime: whose.ExpiresAt.Sub(a.Now())}
-	for kind, value := range map[string]*string{"browser": &fresh.Browser, "session": &fresh.Value, "accounts": &fresh.Accounts} {
+	for kind, value := range map[string]*string{
+		"browser":  &fresh.Browser,
+		"session":  &fresh.Value,
+		"accounts": &fresh.Accounts,
+	} {
 		switch {
 		case flow == "":
 			secret, err := oauth.NewSecret(a.Random)
@@ -85,30 +89,38 @@ func (a *App) derived(parts ...string) string {
 
 // renew gives the browser of a session that goes on other cookies: of a flow, or
 // outside of one where flow is empty. ErrRenewed.
-func (a *App) renew(ctx context.Context, b Browser, flow string, s *sessions.Session, ends []string) (*NewCookie, error) {
+func (a *App) renew(
+	ctx context.Context, b Browser, flow string, s *sessions.Session, ends []string,
+) (*NewCookie, error) {
 	fresh, r, err := a.renewal(b, flow, s)
 	if err != nil {
 		return nil, err
 	}
+
 	r.Ends = ends
 
 	done, err := a.Renewals.Renew(ctx, s, r)
 	if err != nil {
 		return nil, fmt.Errorf("renew the session's cookies: %w", err)
 	}
+
 	if len(ends) > 0 {
 		a.Backchannel.Wake()
 	}
+
 	return a.settled(ctx, done, fresh, r, s)
 }
 
 // settled answers a renewal that another request was first with: where that was the
 // same form, sent twice, its cookies are given once more. The session must be the
 // one that came of it, alive and the same person's.
-func (a *App) settled(ctx context.Context, done bool, fresh *NewCookie, r ports.Renewal, s *sessions.Session) (*NewCookie, error) {
+func (a *App) settled(
+	ctx context.Context, done bool, fresh *NewCookie, r ports.Renewal, s *sessions.Session,
+) (*NewCookie, error) {
 	if done {
 		return fresh, nil
 	}
+
 	if r.Flow == "" {
 		return nil, ErrRenewed
 	}
@@ -117,9 +129,11 @@ func (a *App) settled(ctx context.Context, done bool, fresh *NewCookie, r ports.
 	if err != nil {
 		return nil, fmt.Errorf("read the flow: %w", err)
 	}
+
 	if !hmac.Equal(row.BrowserHash, r.New.Browser) {
 		return nil, ErrRenewed
 	}
+
 	first, err := a.Sessions.ByCookie(ctx, r.New.Session)
 	switch {
 	case errors.Is(err, sessions.ErrNotFound):
@@ -129,6 +143,7 @@ func (a *App) settled(ctx context.Context, done bool, fresh *NewCookie, r ports.
 	case first.UserID != s.UserID || !first.Authenticated(a.Now(), a.Idle):
 		return nil, ErrRenewed
 	}
+
 	fresh.again = true
 	return fresh, nil
 }

@@ -16,6 +16,7 @@ func (a *App) settle(ctx context.Context, v *Visit) error {
 	if v.Request.Sealed == "" {
 		return nil
 	}
+
 	if err := a.Starts.StartIn(ctx, v.Now, v.Browser.Hash, v.Browser.Address); err != nil {
 		return err
 	}
@@ -27,6 +28,7 @@ func (a *App) settle(ctx context.Context, v *Visit) error {
 	if err != nil {
 		return fmt.Errorf("store the flow: %w", err)
 	}
+
 	v.Request.Sealed = ""
 	return nil
 }

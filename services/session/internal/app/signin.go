@@ -23,16 +23,20 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	if v.Step == domain.StepDone {
 		return true, nil
 	}
+
 	email, ok := domain.ParseEmail(typed)
 	if !ok {
 		return false, nil
 	}
+
 	if err := a.settle(ctx, v); err != nil {
 		return false, err
 	}
+
 	err := a.Flows.SetLogin(ctx, v.Request.ID, email, a.Now())
 	switch {
-	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrDecided), errors.Is(err, grants.ErrNotFound):
+	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrDecided),
+		errors.Is(err, grants.ErrNotFound):
 		return true, nil // the page that follows says so
 	case err != nil:
 		return false, fmt.Errorf("keep the address: %w", err)
@@ -49,22 +53,27 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if v.Step != domain.StepPassword || len(typed) > domain.MaxPassword {
 		return nil, nil
 	}
+
 	if err := a.settle(ctx, v); err != nil { // the address came by login_hint
 		return nil, err
 	}
+
 	account, err := a.prove(ctx, v.Request.LoginEmail, typed, v.Browser)
 	if err != nil || account == nil {
 		return nil, err
 	}
+
 	a.upgrade(ctx, account, typed)
 	now := a.Now()
 	if err := a.Accounts.RecordLogin(ctx, account.User.ID, now); err != nil {
 		return nil, fmt.Errorf("record the sign-in: %w", err)
 	}
+
 	tenants, err := a.tenants(ctx, &account.User, v.App, []string{oauth.AMRPassword})
 	if err != nil {
 		return nil, err
 	}
+
 	s := &sessions.Session{
 		UserID:     account.User.ID,
 		AuthTime:   now,
@@ -81,15 +90,22 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	if err != nil {
 		return nil, err
 	}
+
 	fresh.Device, err = domain.RememberDevice(a.Random, a.DeviceSecret, v.Browser.Device, account.User.Email, now)
 	if err != nil {
 		return nil, err
 	}
+
 	if !fresh.again {
 		a.record(ctx, v.Browser, audit.Event{
-			Kind: audit.SignedIn, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, ClientID: v.Request.ClientID,
+			Kind:      audit.SignedIn,
+			UserID:    s.UserID,
+			TenantID:  s.TenantID,
+			SessionID: s.ID,
+			ClientID:  v.Request.ClientID,
 		})
 	}
+
 	return fresh, nil
 }
 
@@ -97,11 +113,14 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 // browser already, in a tenant that is still theirs, that session goes on as it is
 // but for its cookies and how and when they signed in: a step-up ends nothing that
 // applications hold. Everything else is a new session.
-func (a *App) signIn(ctx context.Context, v *Visit, s *sessions.Session, tenants []directory.Tenant) (*NewCookie, error) {
+func (a *App) signIn(
+	ctx context.Context, v *Visit, s *sessions.Session, tenants []directory.Tenant,
+) (*NewCookie, error) {
 	all, err := a.inBrowser(ctx, v)
 	if err != nil {
 		return nil, err
 	}
+
 	i := slices.IndexFunc(all, func(old *sessions.Session) bool { return domain.GoesOn(old, s.UserID, tenants, v.Now) })
 	if i < 0 {
 		return a.newSession(ctx, v, s)
@@ -111,6 +130,7 @@ func (a *App) signIn(ctx context.Context, v *Visit, s *sessions.Session, tenants
 	a.describe(s, v.Browser)
 	ends, _ := a.beside(all, v.Now, s.UserID)
 	ends = slices.DeleteFunc(ends, func(id string) bool { return id == s.ID })
+
 	return a.renew(ctx, v.Browser, v.Request.ID, s, ends)
 }
 
@@ -121,6 +141,7 @@ func (a *App) upgrade(ctx context.Context, account *directory.Account, typed str
 	if !a.Passwords.NeedsUpgrade(account.PasswordHash) {
 		return
 	}
+
 	hash, err := a.Passwords.HashFrom(ctx, a.owner(account.User.Email), typed)
 	if err == nil {
 		_, err = a.Accounts.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, a.Now())
@@ -137,6 +158,7 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 	if s.ID, err = oauth.NewID("ses_", a.Random); err != nil {
 		return nil, err
 	}
+
 	s.CreatedAt = a.Now()
 	s.LastSeenAt = s.CreatedAt
 	a.describe(s, v.Browser)
@@ -145,20 +167,25 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 	if err != nil {
 		return nil, err
 	}
+
 	fresh, r, err := a.renewal(v.Browser, v.Request.ID, s)
 	if err != nil {
 		return nil, err
 	}
+
 	r.Ends, _ = a.beside(all, v.Now, s.UserID)
 
 	done, err := a.Writer.Create(ctx, s, r)
 	if err != nil {
 		return nil, fmt.Errorf("write the session: %w", err)
 	}
+
 	a.Backchannel.Wake() // for those that it ended
+
 	if done {
 		a.created(ctx, v, s, r.Ends)
 	}
+
 	return a.settled(ctx, done, fresh, r, s)
 }
 

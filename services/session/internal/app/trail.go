@@ -12,12 +12,20 @@ import (
 // created tells the trail of a new session, and of those of the same browser whose
 // place it took. When it is going to expire is said now: nothing happens then.
 func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session, ends []string) {
-	event := audit.Event{Kind: audit.SessionCreated, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, ClientID: v.Request.ClientID}
+	event := audit.Event{
+		Kind:      audit.SessionCreated,
+		UserID:    s.UserID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+		ClientID:  v.Request.ClientID,
+	}
+
 	event.Detail = map[string]string{
 		"acr":        s.ACR,
 		"amr":        strings.Join(s.AMR, " "),
 		"expires_at": s.ExpiresAt.UTC().Format(time.RFC3339),
 	}
+
 	a.record(ctx, v.Browser, event)
 
 	for _, ended := range ends {
@@ -32,7 +40,13 @@ func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session, ends [
 
 // about makes an event of a session in a flow.
 func about(kind audit.Kind, v *Visit, s *sessions.Session) audit.Event {
-	return audit.Event{Kind: kind, UserID: s.UserID, TenantID: s.TenantID, SessionID: s.ID, ClientID: v.Request.ClientID}
+	return audit.Event{
+		Kind:      kind,
+		UserID:    s.UserID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+		ClientID:  v.Request.ClientID,
+	}
 }
 
 // ended is the detail of a session's end.

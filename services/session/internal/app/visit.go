@@ -38,9 +38,11 @@ func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
+
 	if v.behind {
 		return v, nil
 	}
+
 	if only := v.OnlyTenant(); v.Step == domain.StepTenant && only != "" {
 		if err := a.chooseTenant(ctx, v, only); err != nil {
 			return nil, err
@@ -49,9 +51,11 @@ func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error
 			return nil, err
 		}
 	}
+
 	if v.Step == domain.StepDone {
 		return v, a.finish(ctx, v)
 	}
+
 	return v, nil
 }
 
@@ -60,6 +64,7 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 	if err != nil {
 		return nil, err
 	}
+
 	v := &Visit{
 		Situation: domain.Situation{Request: request, Now: a.Now()},
 		Browser:   b,
@@ -70,25 +75,31 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 			return nil, err
 		}
 	}
+
 	if v.Prior, err = a.session(ctx, b); err != nil {
 		return nil, err
 	}
+
 	if v.Prior != nil {
 		if err := a.person(ctx, v); err != nil {
 			return nil, err
 		}
 	}
+
 	if !v.Accepted() {
 		if v.Home, err = a.home(ctx, request); err != nil {
 			return nil, err
 		}
 	}
+
 	if err := a.others(ctx, v); err != nil {
 		return nil, err
 	}
+
 	if err := a.remembered(ctx, v); err != nil {
 		return nil, err
 	}
+
 	v.Step = v.Next()
 	return v, a.hinted(ctx, v)
 }
@@ -132,7 +143,7 @@ func (a *App) belongs(r *grants.AuthorizationRequest, b Browser) bool {
 
 func (a *App) application(ctx context.Context, clientID string) (*directory.Application, error) {
 	app, err := a.Applications.Application(ctx, clientID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !app.Active {
+	if errors.Is(err, directory.ErrNotFound) || (err == nil && !app.Active) {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application is not registered or no longer active")
 	}
 	if err != nil {
@@ -147,6 +158,7 @@ func (a *App) session(ctx context.Context, b Browser) (*sessions.Session, error)
 	if len(b.SessionHash) == 0 {
 		return nil, nil
 	}
+
 	s, err := a.Sessions.ByCookie(ctx, b.SessionHash)
 	switch {
 	case errors.Is(err, sessions.ErrNotFound):
@@ -165,28 +177,34 @@ func (a *App) person(ctx context.Context, v *Visit) error {
 	if !v.Prior.Authenticated(v.Now, a.Idle) {
 		return nil
 	}
+
 	user, err := a.People.User(ctx, v.Prior.UserID)
-	if errors.Is(err, directory.ErrNotFound) || err == nil && !user.Active {
+	if errors.Is(err, directory.ErrNotFound) || (err == nil && !user.Active) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the person: %w", err)
 	}
+
 	if v.Tenants, err = a.tenants(ctx, user, v.App, v.Prior.AMR); err != nil {
 		return err
 	}
+
 	v.Session, v.User = v.Prior, user
 	if v.Now.Sub(v.Session.LastSeenAt) >= touchEvery {
 		if err := a.Sessions.Touch(ctx, v.Session.ID, v.Now); err != nil {
 			return fmt.Errorf("touch the session: %w", err)
 		}
 	}
+
 	return nil
 }
 
 // tenants are those that are open to a person who signed in by amr, by the rule of all
 // services.
-func (a *App) tenants(ctx context.Context, user *directory.User, app *directory.Application, amr []string) ([]directory.Tenant, error) {
+func (a *App) tenants(
+	ctx context.Context, user *directory.User, app *directory.Application, amr []string,
+) ([]directory.Tenant, error) {
 	all, err := a.People.Tenants(ctx, user.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read the tenants: %w", err)
@@ -203,9 +221,11 @@ func (a *App) home(ctx context.Context, r *grants.AuthorizationRequest) (*direct
 			return a.People.TenantByDomain(ctx, domain.EmailDomain(r.LoginEmail))
 		})
 	}
+
 	if r.Kind == grants.KindAccount && r.TenantID != "" {
 		find = append(find, func() (*directory.Tenant, error) { return a.People.Tenant(ctx, r.TenantID) })
 	}
+
 	for _, look := range find {
 		tenant, err := look()
 		if err != nil && !errors.Is(err, directory.ErrNotFound) {
@@ -215,6 +235,7 @@ func (a *App) home(ctx context.Context, r *grants.AuthorizationRequest) (*direct
 			return tenant, nil
 		}
 	}
+
 	return nil, nil
 }
 
@@ -222,6 +243,7 @@ func (a *App) remembered(ctx context.Context, v *Visit) error {
 	if v.Request.Kind != grants.KindAuthorize || v.App.FirstParty || !v.Accepted() || v.Session.TenantID == "" {
 		return nil
 	}
+
 	var err error
 	if v.Remembered, err = a.Sessions.Consented(ctx, consentKey(v)); err != nil {
 		return fmt.Errorf("read the consent: %w", err)
@@ -231,15 +253,18 @@ func (a *App) remembered(ctx context.Context, v *Visit) error {
 
 func consentKey(v *Visit) sessions.ConsentKey {
 	return sessions.ConsentKey{
-		UserID: v.Session.UserID, TenantID: v.Session.TenantID,
-		ClientID: v.Request.ClientID, Resource: v.App.ResourceFor(v.Request.Resource),
+		UserID:   v.Session.UserID,
+		TenantID: v.Session.TenantID,
+		ClientID: v.Request.ClientID,
+		Resource: v.App.ResourceFor(v.Request.Resource),
 	}
 }
 
 // finish writes the session into the flow where nothing is left to ask.
 func (a *App) finish(ctx context.Context, v *Visit) error {
 	r := v.Request
-	if r.Decision != grants.Undecided && (r.Decision == grants.Denied || r.SessionID == v.Session.ID && r.TenantID == v.Session.TenantID) {
+	if r.Decision != grants.Undecided && (r.Decision == grants.Denied ||
+		(r.SessionID == v.Session.ID && r.TenantID == v.Session.TenantID)) {
 		return nil
 	}
 	return a.decide(ctx, v, grants.SignedIn)
@@ -251,6 +276,7 @@ func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
 	if err := a.settle(ctx, v); err != nil {
 		return err
 	}
+
 	err := a.Flows.Decide(ctx, v.Request.ID, d, v.Session.ID, v.Session.TenantID, a.Now())
 	switch {
 	case err == nil, errors.Is(err, grants.ErrDecided):

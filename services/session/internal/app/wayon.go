@@ -27,6 +27,7 @@ func (a *App) WayOn(ctx context.Context, flowID string) Way {
 	if err != nil {
 		return Way{}
 	}
+
 	way := Way{Kind: request.Kind}
 	if request.Kind != grants.KindAuthorize {
 		return way
@@ -36,10 +37,13 @@ func (a *App) WayOn(ctx context.Context, flowID string) Way {
 	if err != nil || !app.Active {
 		return way
 	}
+
 	way.Application = app.Name
+
 	if app.InitiateLoginURI != "" {
 		way.Begin = withIssuer(app.InitiateLoginURI, a.Issuer)
 	}
+
 	return way
 }
 

@@ -24,7 +24,7 @@ const (
 // address. It names nobody, and nobody can make one for an account they cannot
 // sign in to; it proves no more than that.
 
-// KnowsDevice tells whether an account signed in with the cookie's browser within
+// KnowsDevice reports whether an account signed in with the cookie's browser within
 // the last year.
 func KnowsDevice(secret []byte, cookie, email string, now time.Time) bool {
 	nonce, entries := parseDevice(cookie)
@@ -57,13 +57,16 @@ func RememberDevice(random io.Reader, secret []byte, cookie, email string, now t
 			return "", fmt.Errorf("read randomness: %w", err)
 		}
 	}
-	stamp := binary.BigEndian.AppendUint16(nil, uint16(now.Unix()/int64(day/time.Second))) //nolint:gosec // until the year 2149
+
+	stamp := binary.BigEndian.AppendUint16(nil,
+		uint16(now.Unix()/int64(day/time.Second))) //nolint:gosec // until the year 2149
 	parts := []string{encode(nonce), encode(append(stamp, deviceSignature(secret, nonce, stamp, email)...))}
 	for _, entry := range entries {
 		if len(parts) <= maxDeviceAccounts && !signedEntry(secret, nonce, entry, email) {
 			parts = append(parts, encode(entry))
 		}
 	}
+
 	return strings.Join(parts, "."), nil
 }
 
@@ -72,6 +75,7 @@ func parseDevice(cookie string) (nonce []byte, entries [][]byte) {
 	if len(parts) > maxDeviceAccounts+1 {
 		return nil, nil
 	}
+
 	for i, part := range parts {
 		b, err := base64.RawURLEncoding.Strict().DecodeString(part)
 		switch {
@@ -85,6 +89,7 @@ func parseDevice(cookie string) (nonce []byte, entries [][]byte) {
 			return nil, nil
 		}
 	}
+
 	return nonce, entries
 }
 

@@ -31,7 +31,8 @@ func TestADeviceIsKnownToWhoSignedInWithItAndNobodyElse(t *testing.T) {
 	require.False(t, knows(deviceSecret, "", "ada@acme.test", started))
 	require.NotContains(t, cookie, "ada", "it names nobody")
 	require.True(t, knows(deviceSecret, cookie, "ada@acme.test", started.AddDate(0, 11, 0)))
-	require.False(t, knows(deviceSecret, cookie, "ada@acme.test", started.AddDate(1, 0, 2)), "a year later it is a stranger again")
+	require.False(t, knows(deviceSecret, cookie, "ada@acme.test", started.AddDate(1, 0, 2)),
+		"a year later it is a stranger again")
 
 	nonce, rest, _ := strings.Cut(cookie, ".")
 	other, _, _ := strings.Cut(remember(t, "", "ada@acme.test", started), ".")
@@ -45,9 +46,18 @@ func TestADeviceKeepsFiveAccountsTheOldestGoes(t *testing.T) {
 	for _, name := range names {
 		cookie = remember(t, cookie, name, started)
 	}
-	for name, want := range map[string]bool{"a@x.test": true, "b@x.test": false, "c@x.test": true, "d@x.test": true, "e@x.test": true, "f@x.test": true} {
+
+	for name, want := range map[string]bool{
+		"a@x.test": true,
+		"b@x.test": false,
+		"c@x.test": true,
+		"d@x.test": true,
+		"e@x.test": true,
+		"f@x.test": true,
+	} {
 		require.Equal(t, want, domain.KnowsDevice(deviceSecret, cookie, name, started), name)
 	}
+
 	require.LessOrEqual(t, len(cookie), 512, "the jar takes it")
 }
 

@@ -29,8 +29,10 @@ func TestAddressesAreKeptInLowerCaseWithoutSurroundingSpace(t *testing.T) {
 // RFC 5321 4.1.2 and 4.5.3.1.3.
 func TestWhatCannotBeAnAddressIsRefused(t *testing.T) {
 	for _, typed := range []string{
-		"", " ", "ada", "@", "ada@", "@acme.test", "ada@@acme.test", "a@b@c", "ada lovelace@acme.test", "ada@acme..test",
-		"ada@.test", "ada@acme.", "ada@acme.test\nbcc: x@y", "ada@acme/test", "ada\x7f@acme.test", "ada\u202e@acme.test",
+		"", " ", "ada", "@", "ada@", "@acme.test", "ada@@acme.test", "a@b@c",
+		"ada lovelace@acme.test", "ada@acme..test",
+		"ada@.test", "ada@acme.", "ada@acme.test\nbcc: x@y", "ada@acme/test",
+		"ada\x7f@acme.test", "ada\u202e@acme.test",
 		strings.Repeat("a", 250) + "@b.co", "ada@acme\u200b.test",
 	} {
 		_, ok := domain.ParseEmail(typed)
@@ -42,12 +44,14 @@ func FuzzParseEmail(f *testing.F) {
 	for _, seed := range []string{"ada@acme.test", " A@B ", "İ@x", "\xff@x", "a@b@c"} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, typed string) {
 		email, ok := domain.ParseEmail(typed)
 		if !ok {
 			require.Empty(t, email)
 			return
 		}
+
 		require.True(t, utf8.ValidString(email))
 		require.LessOrEqual(t, len(email), 254)
 		require.NotEmpty(t, domain.EmailDomain(email))

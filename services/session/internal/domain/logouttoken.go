@@ -30,7 +30,13 @@ type LogoutToken struct {
 // attempt, for an application may remember the ones it has seen.
 func NewLogoutToken(issuer, clientID, userID, sessionID, id string, now time.Time) LogoutToken {
 	return LogoutToken{
-		Issuer: issuer, Subject: userID, Audience: clientID, IssuedAt: now.Unix(), ExpiresAt: now.Add(logoutTokenLifetime).Unix(),
-		ID: id, SessionID: sessionID, Events: map[string]struct{}{logoutEvent: {}},
+		Issuer:    issuer,
+		Subject:   userID,
+		Audience:  clientID,
+		IssuedAt:  now.Unix(),
+		ExpiresAt: now.Add(logoutTokenLifetime).Unix(),
+		ID:        id,
+		SessionID: sessionID,
+		Events:    map[string]struct{}{logoutEvent: {}},
 	}
 }

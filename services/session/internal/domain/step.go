@@ -90,7 +90,7 @@ func (s *Situation) signIn() Step {
 	}
 }
 
-// Accepted tells whether the browser's session signs it in for this flow. One
+// Accepted reports whether the browser's session signs it in for this flow. One
 // made since the flow began always does: a person who signs in as somebody other
 // than id_token_hint names is for authorize to refuse (OpenID Connect Core
 // 3.1.2.1), and asking again would go round in circles.
@@ -146,7 +146,7 @@ func GoesOn(s *sessions.Session, userID string, tenants []directory.Tenant, now 
 		(s.TenantID == "" || tenantOf(s, tenants) != nil)
 }
 
-// MayEnter tells whether a tenant is one that the session may choose.
+// MayEnter reports whether a tenant is one that the session may choose.
 func (s *Situation) MayEnter(tenantID string) bool {
 	return slices.ContainsFunc(s.Tenants, func(t directory.Tenant) bool { return t.ID == tenantID })
 }
@@ -202,13 +202,13 @@ func (s *Situation) askAccount() bool {
 // askConsent never asks for a device: its own page always does.
 func (s *Situation) askConsent() bool {
 	r := s.Request
-	if r.Kind != grants.KindAuthorize || r.Decision == grants.Consented && r.SessionID == s.Session.ID {
+	if r.Kind != grants.KindAuthorize || (r.Decision == grants.Consented && r.SessionID == s.Session.ID) {
 		return false
 	}
 	return grants.ConsentNeeded(s.App, r.RedirectURI, r.Prompt, r.Scope, s.Remembered)
 }
 
-// RemembersConsent tells whether what the person allows is kept: not for
+// RemembersConsent reports whether what the person allows is kept: not for
 // applications that any program on the device can claim to be (RFC 8252 8.6).
 func RemembersConsent(app *directory.Application, redirectURI string) bool {
 	return !app.Claimable(redirectURI)

@@ -20,19 +20,29 @@ var started = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 func situation(change func(s *domain.Situation)) *domain.Situation {
 	s := &domain.Situation{
 		Request: &grants.AuthorizationRequest{
-			ID: "req_1", Kind: grants.KindAuthorize, RedirectURI: "https://billing.test/cb", Scope: oauth.Scopes{"openid", "email"},
-			CreatedAt: started, ExpiresAt: started.Add(30 * time.Minute),
+			ID:          "req_1",
+			Kind:        grants.KindAuthorize,
+			RedirectURI: "https://billing.test/cb",
+			Scope:       oauth.Scopes{"openid", "email"},
+			CreatedAt:   started,
+			ExpiresAt:   started.Add(30 * time.Minute),
 		},
-		App:        &directory.Application{ClientID: "billing", Type: directory.Web, Active: true},
-		User:       &directory.User{ID: "usr_1", Email: "ada@acme.test", Active: true},
-		Tenants:    []directory.Tenant{{ID: "tnt_1"}, {ID: "tnt_2"}},
-		Session:    &sessions.Session{ID: "ses_1", UserID: "usr_1", TenantID: "tnt_1", AuthTime: started.Add(-time.Hour)},
+		App:     &directory.Application{ClientID: "billing", Type: directory.Web, Active: true},
+		User:    &directory.User{ID: "usr_1", Email: "ada@acme.test", Active: true},
+		Tenants: []directory.Tenant{{ID: "tnt_1"}, {ID: "tnt_2"}},
+		Session: &sessions.Session{
+			ID:       "ses_1",
+			UserID:   "usr_1",
+			TenantID: "tnt_1",
+			AuthTime: started.Add(-time.Hour),
+		},
 		Remembered: oauth.Scopes{"openid", "email"},
 		Now:        started.Add(time.Minute),
 	}
 	if change != nil {
 		change(s)
 	}
+
 	return s
 }
 
@@ -54,8 +64,12 @@ func TestWhichPageIsDue(t *testing.T) {
 			nobody(s)
 			s.Request.LoginEmail, s.Home = "ada@acme.test", &directory.Tenant{SSOOnly: true}
 		}},
-		"a denied flow is done":                     {domain.StepDone, func(s *domain.Situation) { s.Request.Decision = grants.Denied }},
-		"a denied flow is done without any session": {domain.StepDone, func(s *domain.Situation) { nobody(s); s.Request.Decision = grants.Denied }},
+		"a denied flow is done": {
+			domain.StepDone, func(s *domain.Situation) { s.Request.Decision = grants.Denied },
+		},
+		"a denied flow is done without any session": {
+			domain.StepDone, func(s *domain.Situation) { nobody(s); s.Request.Decision = grants.Denied },
+		},
 		"prompt=login asks for the password again": {domain.StepEmail, func(s *domain.Situation) {
 			s.Request.Prompt = oauth.Prompt{oauth.PromptLogin}
 		}},
@@ -63,25 +77,41 @@ func TestWhichPageIsDue(t *testing.T) {
 			justNow(s)
 			s.Request.Prompt = oauth.Prompt{oauth.PromptLogin}
 		}},
-		"max_age=0 equals prompt=login":           {domain.StepEmail, func(s *domain.Situation) { s.Request.MaxAge = &zero }},
-		"a session older than max_age signs in":   {domain.StepEmail, func(s *domain.Situation) { s.Request.MaxAge = &minute }},
-		"a session younger than max_age is taken": {domain.StepDone, func(s *domain.Situation) { s.Request.MaxAge = &hour }},
-		"id_token_hint of somebody else signs in": {domain.StepEmail, func(s *domain.Situation) { s.Request.HintSubject = "usr_2" }},
+		"max_age=0 equals prompt=login": {
+			domain.StepEmail, func(s *domain.Situation) { s.Request.MaxAge = &zero },
+		},
+		"a session older than max_age signs in": {
+			domain.StepEmail, func(s *domain.Situation) { s.Request.MaxAge = &minute },
+		},
+		"a session younger than max_age is taken": {
+			domain.StepDone, func(s *domain.Situation) { s.Request.MaxAge = &hour },
+		},
+		"id_token_hint of somebody else signs in": {
+			domain.StepEmail, func(s *domain.Situation) { s.Request.HintSubject = "usr_2" },
+		},
 		"finishing as somebody else is for authorize to refuse": {domain.StepDone, func(s *domain.Situation) {
 			justNow(s)
 			s.Request.HintSubject = "usr_2"
 		}},
-		"typing another address leads to its password": {domain.StepPassword, func(s *domain.Situation) { s.Request.LoginEmail = "bob@acme.test" }},
+		"typing another address leads to its password": {
+			domain.StepPassword, func(s *domain.Situation) { s.Request.LoginEmail = "bob@acme.test" },
+		},
 		"typing another address does so also after signing in": {domain.StepPassword, func(s *domain.Situation) {
 			justNow(s)
 			s.Request.LoginEmail = "bob@acme.test"
 		}},
-		"typing one's own address changes nothing": {domain.StepDone, func(s *domain.Situation) { s.Request.LoginEmail = "ada@acme.test" }},
-		"no tenant chosen yet":                     {domain.StepTenant, func(s *domain.Situation) { s.Session.TenantID = "" }},
+		"typing one's own address changes nothing": {
+			domain.StepDone, func(s *domain.Situation) { s.Request.LoginEmail = "ada@acme.test" },
+		},
+		"no tenant chosen yet": {
+			domain.StepTenant, func(s *domain.Situation) { s.Session.TenantID = "" },
+		},
 		"a member of nothing": {domain.StepNoTenant, func(s *domain.Situation) {
 			s.Session.TenantID, s.Tenants = "", nil
 		}},
-		"a session whose membership has ended signs in": {domain.StepEmail, func(s *domain.Situation) { s.Tenants = s.Tenants[1:] }},
+		"a session whose membership has ended signs in": {
+			domain.StepEmail, func(s *domain.Situation) { s.Tenants = s.Tenants[1:] },
+		},
 		"select_account asks as whom": {domain.StepAccount, func(s *domain.Situation) {
 			s.Request.Prompt = oauth.Prompt{oauth.PromptSelectAccount}
 		}},
@@ -93,7 +123,9 @@ func TestWhichPageIsDue(t *testing.T) {
 			s.Request.Prompt = oauth.Prompt{oauth.PromptSelectAccount}
 		}},
 		"nothing remembered asks for consent": {domain.StepConsent, func(s *domain.Situation) { s.Remembered = nil }},
-		"a part remembered asks for consent":  {domain.StepConsent, func(s *domain.Situation) { s.Remembered = oauth.Scopes{"openid"} }},
+		"a part remembered asks for consent": {
+			domain.StepConsent, func(s *domain.Situation) { s.Remembered = oauth.Scopes{"openid"} },
+		},
 		"first party asks for none": {domain.StepDone, func(s *domain.Situation) {
 			s.Remembered, s.App.FirstParty = nil, true
 		}},

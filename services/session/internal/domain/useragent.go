@@ -14,6 +14,7 @@ func CleanUserAgent(header string) string {
 	if len(header) > maxUserAgent {
 		header = header[:maxUserAgent]
 	}
+
 	return strings.Map(func(r rune) rune {
 		if r == unicode.ReplacementChar || !unicode.IsPrint(r) {
 			return -1

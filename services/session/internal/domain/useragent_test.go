@@ -12,14 +12,30 @@ import (
 
 func TestBrowsersAndSystemsAreNamed(t *testing.T) {
 	for header, want := range map[string][2]string{
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0":              {"Edge", "Windows"},
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36":                      {"Chrome", "macOS"},
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15":                      {"Safari", "macOS"},
-		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/125.0 Mobile/15E148 Safari/604.1":     {"Chrome", "iPhone"},
-		"Mozilla/5.0 (Linux; Android 14; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36": {"Samsung Internet", "Android"},
-		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36":                             {"Chrome", "ChromeOS"},
-		"Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0":                                                             {"Firefox", "Linux"},
-		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36 OPR/110.0.0.0":              {"Opera", "Windows"},
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36 Edg/125.0.0.0": {
+			"Edge", "Windows",
+		},
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36": {
+			"Chrome", "macOS",
+		},
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15": {
+			"Safari", "macOS",
+		},
+		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/125.0 Mobile/15E148 Safari/604.1": {
+			"Chrome", "iPhone",
+		},
+		"Mozilla/5.0 (Linux; Android 14; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36": {
+			"Samsung Internet", "Android",
+		},
+		"Mozilla/5.0 (X11; CrOS x86_64 14541.0.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0.0.0 Safari/537.36": {
+			"Chrome", "ChromeOS",
+		},
+		"Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0": {
+			"Firefox", "Linux",
+		},
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36 OPR/110.0.0.0": {
+			"Opera", "Windows",
+		},
 		"curl/8.7.1": {"curl", ""},
 		"":           {"", ""},
 		"<script>":   {"", ""},
@@ -52,10 +68,14 @@ func TestNewPasswordsAreJudged(t *testing.T) {
 		"eight characters of more bytes too":    {"пароль12", "пароль12", domain.PasswordFine},
 		"seven characters of many bytes do not": {"ÄÖÜäöüß", "ÄÖÜäöüß", domain.PasswordShort},
 		"nothing":                               {"", "", domain.PasswordShort},
-		"the longest":                           {strings.Repeat("x", 1024), strings.Repeat("x", 1024), domain.PasswordFine},
-		"too long":                              {strings.Repeat("x", 1025), strings.Repeat("x", 1025), domain.PasswordLong},
-		"the address in capitals":               {" ADA@acme.test", " ADA@acme.test", domain.PasswordEmail},
-		"two different ones":                    {"password one", "password two", domain.PasswordRepeated},
+		"the longest": {
+			strings.Repeat("x", 1024), strings.Repeat("x", 1024), domain.PasswordFine,
+		},
+		"too long": {
+			strings.Repeat("x", 1025), strings.Repeat("x", 1025), domain.PasswordLong,
+		},
+		"the address in capitals": {" ADA@acme.test", " ADA@acme.test", domain.PasswordEmail},
+		"two different ones":      {"password one", "password two", domain.PasswordRepeated},
 	} {
 		require.Equal(t, c.want, domain.CheckNewPassword(c.password, c.repeated, "ada@acme.test"), name)
 	}

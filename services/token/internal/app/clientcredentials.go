@@ -18,11 +18,16 @@ func (clientCredentials) prepare(_ context.Context, c *call) (*authorization, er
 	if c.app.Public() {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "a public application cannot use client_credentials")
 	}
+
 	scope, err := domain.OwnScope(c.app, c.Scope)
 	if err != nil {
 		return nil, err
 	}
-	return &authorization{subject: c.app.ClientID, scope: scope, requested: slices.Concat(c.Resources, c.Audiences)}, nil
+	return &authorization{
+		subject:   c.app.ClientID,
+		scope:     scope,
+		requested: slices.Concat(c.Resources, c.Audiences),
+	}, nil
 }
 
 // commit has nothing to do: nothing was redeemed.

@@ -31,6 +31,7 @@ func (s *Clients) authenticate(ctx context.Context, caller Caller) (*directory.A
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, err
 	}
+
 	if err := s.Authenticator.Authenticate(ctx, app, caller.Credentials, caller.Address); err != nil {
 		s.refused(ctx, app, caller, err)
 		return nil, err
@@ -45,8 +46,11 @@ func (s *Clients) refused(ctx context.Context, app *directory.Application, calle
 	if app == nil || !tell {
 		return
 	}
+
 	s.Trail.record(ctx, audit.Event{
-		Kind: kind, ClientID: caller.Credentials.ClientID, Address: caller.Address.String(),
-		Detail: map[string]string{"method": string(caller.Credentials.Method)},
+		Kind:     kind,
+		ClientID: caller.Credentials.ClientID,
+		Address:  caller.Address.String(),
+		Detail:   map[string]string{"method": string(caller.Credentials.Method)},
 	})
 }

@@ -31,6 +31,7 @@ func (g *authorizationCode) prepare(ctx context.Context, c *call) (*authorizatio
 	if err := checkCodeForm(c); err != nil {
 		return nil, err
 	}
+
 	code, err := g.codes.Redeemable(ctx, oauth.HashSecret(c.Code), c.now)
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
@@ -40,9 +41,11 @@ func (g *authorizationCode) prepare(ctx context.Context, c *call) (*authorizatio
 	case code.ClientID != c.app.ClientID:
 		return nil, errCode()
 	}
+
 	if err := checkPKCE(c, code.CodeChallenge); err != nil {
 		return nil, err
 	}
+
 	switch {
 	case code.RedirectURI != c.RedirectURI:
 		return nil, oauth.Errorf(oauth.InvalidGrant, "redirect_uri is not the one of the authorization request")
@@ -53,6 +56,7 @@ func (g *authorizationCode) prepare(ctx context.Context, c *call) (*authorizatio
 	case !code.Live():
 		return nil, oauth.Errorf(oauth.InvalidGrant, "the sign-in behind the authorization code has ended")
 	}
+
 	return &authorization{
 		subject:   code.UserID,
 		scope:     code.Scope,
@@ -62,7 +66,12 @@ func (g *authorizationCode) prepare(ctx context.Context, c *call) (*authorizatio
 		offline:   code.Offline,
 		nonce:     code.Nonce,
 		person: &person{
-			user: code.User, tenant: code.Tenant, sessionID: code.SessionID, authTime: code.AuthTime, acr: code.ACR, amr: code.AMR,
+			user:      code.User,
+			tenant:    code.Tenant,
+			sessionID: code.SessionID,
+			authTime:  code.AuthTime,
+			acr:       code.ACR,
+			amr:       code.AMR,
 		},
 	}, nil
 }
@@ -87,9 +96,11 @@ func checkCodeForm(c *call) error {
 func checkPKCE(c *call, challenge string) error {
 	switch {
 	case challenge == "" && c.CodeVerifier != "":
-		return oauth.Errorf(oauth.InvalidGrant, "code_verifier was sent, but the authorization request had no code_challenge")
+		return oauth.Errorf(oauth.InvalidGrant,
+			"code_verifier was sent, but the authorization request had no code_challenge")
 	case challenge == "" && c.app.Public():
-		return oauth.Errorf(oauth.InvalidGrant, "the authorization request had no code_challenge, which this application needs")
+		return oauth.Errorf(oauth.InvalidGrant,
+			"the authorization request had no code_challenge, which this application needs")
 	case challenge == "":
 		return nil
 	case c.CodeVerifier == "":
@@ -121,13 +132,15 @@ func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error
 // replayed revokes everything that the code's first use produced (RFC 6749
 // 4.1.2). If that fails the caller hears so: an invalid_grant would hide it.
 func (g *authorizationCode) replayed(ctx context.Context, c *call, grantID string) error {
-	g.logger.WarnContext(ctx, "an authorization code was used twice: its grant is revoked", "client_id", c.app.ClientID, "grant_id", grantID)
+	g.logger.WarnContext(ctx, "an authorization code was used twice: its grant is revoked", "client_id",
+		c.app.ClientID, "grant_id", grantID)
 	ended, err := g.codes.RevokeGrant(ctx, grantID, c.now)
 	if err != nil {
 		return err
 	}
 	if ended {
-		g.trail.record(ctx, grantEvent(audit.CodeReplayed, c.Caller, &grants.Grant{ID: grantID, ClientID: c.app.ClientID}))
+		g.trail.record(ctx,
+			grantEvent(audit.CodeReplayed, c.Caller, &grants.Grant{ID: grantID, ClientID: c.app.ClientID}))
 	}
 	return errCode()
 }

@@ -25,6 +25,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 	if c.DeviceCode == "" {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "device_code is missing")
 	}
+
 	poll, err := g.devices.PollDevice(ctx, oauth.HashSecret(c.DeviceCode), c.app.ClientID, c.now)
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
@@ -44,6 +45,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 	case !poll.Live():
 		return nil, oauth.Errorf(oauth.InvalidGrant, "the sign-in behind the device code has ended: start again")
 	}
+
 	return &authorization{
 		subject:   poll.UserID,
 		scope:     poll.Scope,
@@ -51,14 +53,21 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 		requested: c.Resources,
 		grantID:   poll.GrantID,
 		offline:   true, // it belongs to a device, not to the browser that approved it
-		person:    &person{user: poll.User, tenant: poll.Tenant, authTime: poll.AuthTime, acr: poll.ACR, amr: poll.AMR},
+		person: &person{
+			user:     poll.User,
+			tenant:   poll.Tenant,
+			authTime: poll.AuthTime,
+			acr:      poll.ACR,
+			amr:      poll.AMR,
+		},
 	}, nil
 }
 
 // commit consumes the device code. Losing the race for it revokes nothing: a
 // device that polls twice at once is no thief.
 func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
-	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow, i.grantExpiresAt(), c.now)
+	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow,
+		i.grantExpiresAt(), c.now)
 	switch {
 	case err == nil:
 		g.trail.created(ctx, c.Caller, i.grant(c), "device")

@@ -42,11 +42,13 @@ type tokenExchange struct {
 }
 
 func errSubject() error {
-	return oauth.Errorf(oauth.InvalidRequest, "the subject token is malformed, expired, revoked, or not for this application to exchange")
+	return oauth.Errorf(oauth.InvalidRequest,
+		"the subject token is malformed, expired, revoked, or not for this application to exchange")
 }
 
 func errActor() error {
-	return oauth.Errorf(oauth.InvalidRequest, "the actor token is malformed, expired, revoked, or not this application's own")
+	return oauth.Errorf(oauth.InvalidRequest,
+		"the actor token is malformed, expired, revoked, or not this application's own")
 }
 
 // prepare judges what is presented, the subject first. Who is acted for stays who
@@ -55,22 +57,27 @@ func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, e
 	if c.app.Public() {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "a public application cannot exchange tokens")
 	}
+
 	if err := c.Exchange.check(); err != nil {
 		return nil, err
 	}
+
 	subject, standing, err := g.subject(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+
 	actor, err := g.actor(ctx, c, subject)
 	if err != nil {
 		return nil, err
 	}
+
 	held, _ := oauth.ParseScopes(subject.Scope) // we have written it
 	scope, err := domain.ExchangedScope(c.app, held, c.Scope)
 	if err != nil {
 		return nil, err
 	}
+
 	a := &authorization{
 		subject:   subject.Subject,
 		scope:     scope,
@@ -88,13 +95,19 @@ func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, e
 	if a.exchanged.issued == "" {
 		a.exchanged.issued = oauth.TokenTypeAccessToken
 	}
+
 	if standing != nil {
 		a.exchanged.allowed = append(slices.Clone(subject.Audience), standing.Grant.Resource)
 		a.person = &person{
-			user: standing.User, tenant: standing.Tenant, sessionID: subject.SessionID,
-			authTime: instant(subject.AuthTime), acr: subject.ACR, amr: subject.AMR,
+			user:      standing.User,
+			tenant:    standing.Tenant,
+			sessionID: subject.SessionID,
+			authTime:  instant(subject.AuthTime),
+			acr:       subject.ACR,
+			amr:       subject.AMR,
 		}
 	}
+
 	return a, nil
 }
 
@@ -116,16 +129,20 @@ func (e *Exchange) check() error {
 			missing = append(missing, p.name)
 		}
 	}
+
 	switch {
 	case len(missing) > 0:
 		return oauth.Errorf(oauth.InvalidRequest, "missing: %s", strings.Join(missing, ", "))
 	case !slices.Contains(readable, e.SubjectTokenType):
-		return oauth.Errorf(oauth.InvalidRequest, "the subject_token_type is not supported: access_token, jwt and id_token are")
+		return oauth.Errorf(oauth.InvalidRequest,
+			"the subject_token_type is not supported: access_token, jwt and id_token are")
 	case e.ActorToken != "" && !slices.Contains(readable, e.ActorTokenType):
-		return oauth.Errorf(oauth.InvalidRequest, "the actor_token_type is not supported: access_token, jwt and id_token are")
+		return oauth.Errorf(oauth.InvalidRequest,
+			"the actor_token_type is not supported: access_token, jwt and id_token are")
 	case !slices.Contains(issuable, e.RequestedTokenType):
 		return oauth.Errorf(oauth.InvalidRequest, "the requested_token_type is not supported: access_token and jwt are")
 	}
+
 	return nil
 }
 
@@ -154,8 +171,10 @@ func (g *tokenExchange) actor(ctx context.Context, c *call, subject *domain.Acce
 		case err != nil:
 			return nil, err
 		}
+
 		name = claims.Subject
 	}
+
 	actor, ok := domain.Delegate(c.app.ClientID, name, subject.Actor)
 	switch {
 	case !ok:
@@ -163,6 +182,7 @@ func (g *tokenExchange) actor(ctx context.Context, c *call, subject *domain.Acce
 	case !domain.MayAct(subject.MayAct, g.tokens.Issuer, c.app.ClientID, actor):
 		return nil, oauth.Errorf(oauth.InvalidRequest, "the subject token's may_act names another actor")
 	}
+
 	return actor, nil
 }
 
@@ -180,6 +200,7 @@ func (g *tokenExchange) read(
 	case oauth.TokenTypeJWT:
 		types = append(types, domain.TypeExchanged)
 	}
+
 	claims, err := g.tokens.verifyAs(ctx, token, types...)
 	switch {
 	case dead(err) && kind == oauth.TokenTypeJWT:
@@ -189,6 +210,7 @@ func (g *tokenExchange) read(
 	case !mine(claims):
 		return nil, nil, errToken()
 	}
+
 	standing, err := g.honoured(ctx, claims)
 	return claims, standing, err
 }
@@ -196,7 +218,9 @@ func (g *tokenExchange) read(
 // readIDToken reads an ID token, which must be the application's own: it tells the
 // one in its aud who somebody is, and entitles nobody else. What it may be
 // exchanged for, its grant says.
-func (g *tokenExchange) readIDToken(ctx context.Context, c *call, token string) (*domain.AccessToken, *grants.Standing, error) {
+func (g *tokenExchange) readIDToken(
+	ctx context.Context, c *call, token string,
+) (*domain.AccessToken, *grants.Standing, error) {
 	claims, err := g.tokens.verifyAs(ctx, token, domain.TypeIDToken)
 	switch {
 	case err != nil:
@@ -204,6 +228,7 @@ func (g *tokenExchange) readIDToken(ctx context.Context, c *call, token string) 
 	case !slices.Equal(claims.Audience, domain.Audience{c.app.ClientID}) || claims.GrantID == "":
 		return nil, nil, errToken()
 	}
+
 	claims.ClientID = c.app.ClientID
 	standing, err := g.honoured(ctx, claims)
 	switch {
@@ -212,11 +237,12 @@ func (g *tokenExchange) readIDToken(ctx context.Context, c *call, token string) 
 	case standing.Grant.ClientID != c.app.ClientID:
 		return nil, nil, errToken()
 	}
+
 	claims.Scope = standing.Grant.Scope.String()
 	return claims, standing, nil
 }
 
-// honoured tells whether a token is still good. A grant is of one tenant for ever.
+// honoured reports whether a token is still good. A grant is of one tenant for ever.
 func (g *tokenExchange) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
 	standing, err := g.tokens.honoured(ctx, claims)
 	if err == nil && standing != nil && standing.Grant.TenantID != claims.TenantID {
@@ -232,9 +258,11 @@ func (s *Issuer) mayPassOn(ctx context.Context, c *call, a *authorization, targe
 	if target == "" {
 		target = c.app.DefaultAudience
 	}
+
 	if target == "" || c.app.FirstParty || a.exchanged.allowed.Has(target) {
 		return nil
 	}
+
 	allowed, err := s.Consents.Consented(ctx, sessions.ConsentKey{
 		UserID:   a.subject,
 		TenantID: a.person.tenant.ID,
@@ -247,6 +275,7 @@ func (s *Issuer) mayPassOn(ctx context.Context, c *call, a *authorization, targe
 	case len(allowed) == 0 || !allowed.Contains(a.scope...):
 		return oauth.Errorf(oauth.InvalidTarget, "the person has not allowed this application to use the resource")
 	}
+
 	return nil
 }
 
@@ -254,14 +283,21 @@ func (s *Issuer) mayPassOn(ctx context.Context, c *call, a *authorization, targe
 // exchanged until it ends.
 func (g *tokenExchange) commit(ctx context.Context, c *call, i *issue) error {
 	event := audit.Event{
-		Kind: audit.TokenExchanged, ClientID: c.app.ClientID, GrantID: i.grantID, Address: c.Address.String(),
-		Detail: map[string]string{"audience": strings.Join(i.audience(c, g.tokens.Issuer), " "), "actor": i.exchanged.actor.Subject},
+		Kind:     audit.TokenExchanged,
+		ClientID: c.app.ClientID,
+		GrantID:  i.grantID,
+		Address:  c.Address.String(),
+		Detail: map[string]string{
+			"audience": strings.Join(i.audience(c, g.tokens.Issuer), " "),
+			"actor":    i.exchanged.actor.Subject,
+		},
 	}
 	if p := i.person; p != nil {
 		event.UserID, event.TenantID, event.SessionID = i.subject, p.tenant.ID, p.sessionID
 	} else {
 		event.Detail["subject"] = i.subject
 	}
+
 	g.trail.record(ctx, event)
 	return nil
 }

@@ -34,15 +34,18 @@ func (i *Introspector) Introspect(ctx context.Context, request TokenRequest) (an
 	case request.Token == "":
 		return nil, errTokenMissing()
 	}
+
 	var document any
 	if isJWT(request.Token) {
 		document, err = i.accessToken(ctx, app, request.Token)
 	} else {
 		document, err = i.refreshToken(ctx, app, request.Token)
 	}
+
 	if dead(err) {
 		return domain.Inactive{}, nil
 	}
+
 	return document, err
 }
 
@@ -57,6 +60,7 @@ func (i *Introspector) accessToken(ctx context.Context, app *directory.Applicati
 	if _, err := i.Tokens.honoured(ctx, claims); err != nil {
 		return nil, err
 	}
+
 	return &domain.ActiveAccessToken{Active: true, TokenType: kind, AccessToken: *claims}, nil
 }
 
@@ -71,5 +75,6 @@ func (i *Introspector) refreshToken(ctx context.Context, app *directory.Applicat
 	case found.ClientID != app.ClientID || !found.RotatedAt.IsZero() || !now.Before(found.ExpiresAt) || !found.Live():
 		return nil, errToken()
 	}
+
 	return domain.IntrospectRefreshToken(found, i.Tokens.Issuer), nil
 }

@@ -83,7 +83,11 @@ func NewIssuer(c Config) *Issuer {
 		oauth.GrantClientCredentials: clientCredentials{},
 		oauth.GrantDeviceCode:        &deviceCode{devices: c.Devices, trail: c.Trail},
 		oauth.GrantRefreshToken: &refreshToken{
-			tokens: c.RefreshTokens, grace: c.RefreshGrace, trail: c.Trail, random: c.Random, logger: c.Logger,
+			tokens: c.RefreshTokens,
+			grace:  c.RefreshGrace,
+			trail:  c.Trail,
+			random: c.Random,
+			logger: c.Logger,
 		},
 		oauth.GrantTokenExchange: &tokenExchange{tokens: c.Tokens, trail: c.Trail},
 	}}
@@ -171,28 +175,35 @@ func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 	if c.app, err = s.Clients.authenticate(ctx, r.Caller); err != nil {
 		return nil, err
 	}
+
 	g, ok := s.grants[r.GrantType]
 	if !ok {
 		return nil, oauth.Errorf(oauth.UnsupportedGrantType, "the grant type is not supported")
 	}
+
 	if !c.app.AllowsGrant(r.GrantType) {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application may not use this grant type")
 	}
+
 	a, err := g.prepare(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+
 	i, err := s.settle(ctx, c, a)
 	if err != nil {
 		return nil, err
 	}
+
 	answer, err := s.sign(ctx, c, i)
 	if err != nil {
 		return nil, err
 	}
+
 	if err := g.commit(ctx, c, i); err != nil {
 		return nil, err
 	}
+
 	answer.RefreshToken = i.refresh // commit may have found that there is one
 	return answer, nil
 }
@@ -207,16 +218,20 @@ func (s *Issuer) settle(ctx context.Context, c *call, a *authorization) (*issue,
 			return nil, err
 		}
 	}
+
 	if i.target, err = s.target(ctx, c, a); err != nil {
 		return nil, err
 	}
+
 	i.expiresAt = c.now.Add(firstSet(c.app.AccessTokenTTL, s.AccessTokenTTL))
 	if a.exchanged != nil && i.expiresAt.After(a.exchanged.notAfter) {
 		i.expiresAt = a.exchanged.notAfter
 	}
+
 	if err := s.refresh(c, i); err != nil {
 		return nil, err
 	}
+
 	return i, nil
 }
 
@@ -229,10 +244,12 @@ func (s *Issuer) target(ctx context.Context, c *call, a *authorization) (string,
 	case a.exchanged == nil:
 		return domain.GrantedTarget(c.app, a.resource, a.requested)
 	}
+
 	target, err := domain.Target(c.app, a.resource, a.requested)
 	if err != nil {
 		return "", err
 	}
+
 	return target, s.mayPassOn(ctx, c, a, target)
 }
 
@@ -248,17 +265,21 @@ func outcome(err error) oauth.Code {
 	if err == nil {
 		return ""
 	}
+
 	if wire, ok := errors.AsType[*oauth.Error](err); ok {
 		return wire.Code
 	}
+
 	if _, ok := errors.AsType[*limits.Error](err); ok {
 		return oauth.TooManyRequests
 	}
+
 	if behind, ok := errors.AsType[interface {
 		error
 		Unavailable() bool
-	}](err); ok && behind.Unavailable() || errors.Is(err, context.DeadlineExceeded) {
+	}](err); (ok && behind.Unavailable()) || errors.Is(err, context.DeadlineExceeded) {
 		return oauth.TemporarilyUnavailable
 	}
+
 	return oauth.ServerError
 }

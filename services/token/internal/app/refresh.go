@@ -37,14 +37,17 @@ func (g *refreshToken) prepare(ctx context.Context, c *call) (*authorization, er
 	if c.RefreshToken == "" {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "refresh_token is missing")
 	}
+
 	found, successor, err := g.find(ctx, c)
 	if err != nil {
 		return nil, err
 	}
+
 	scope, err := domain.RefreshedScope(found.Scope, c.Scope)
 	if err != nil {
 		return nil, err
 	}
+
 	return &authorization{
 		subject:   found.Grant.UserID,
 		scope:     scope,
@@ -55,8 +58,12 @@ func (g *refreshToken) prepare(ctx context.Context, c *call) (*authorization, er
 		family:    found,
 		successor: successor,
 		person: &person{
-			user: found.User, tenant: found.Tenant, sessionID: found.Grant.SessionID,
-			authTime: found.Grant.AuthTime, acr: found.Grant.ACR, amr: found.Grant.AMR,
+			user:      found.User,
+			tenant:    found.Tenant,
+			sessionID: found.Grant.SessionID,
+			authTime:  found.Grant.AuthTime,
+			acr:       found.Grant.ACR,
+			amr:       found.Grant.AMR,
 		},
 	}, nil
 }
@@ -81,9 +88,11 @@ func (g *refreshToken) find(ctx context.Context, c *call) (found *grants.Refresh
 	case !c.now.Before(found.ExpiresAt):
 		return nil, "", oauth.Errorf(oauth.InvalidGrant, "the refresh token has expired")
 	}
+
 	if !found.Live() {
 		return nil, "", oauth.Errorf(oauth.InvalidGrant, "the sign-in behind the refresh token has ended")
 	}
+
 	return found, successor, nil
 }
 
@@ -92,6 +101,7 @@ func (g *refreshToken) successor(c *call, found *grants.Refreshable) string {
 	if !found.Repeatable(g.graceOf(c.app), c.now) {
 		return ""
 	}
+
 	successor, err := domain.OpenSuccessor(c.RefreshToken, found.GrantID, found.SuccessorSeal)
 	if err != nil { // the row is not what we wrote
 		return ""
@@ -118,20 +128,26 @@ func (g *refreshToken) commit(ctx context.Context, c *call, i *issue) error {
 			return err
 		}
 	}
+
 	err := g.tokens.Repeat(ctx, oauth.HashSecret(i.refresh), i.grantID, i.expiresAt, c.now)
 	if errors.Is(err, grants.ErrConsumed) { // used, or revoked, since we looked
 		if _, _, err = g.find(ctx, c); err == nil {
 			err = errRefresh()
 		}
 	}
+
 	return err
 }
 
 // rotate answers grants.ErrConsumed where somebody else was first.
 func (g *refreshToken) rotate(ctx context.Context, c *call, i *issue) error {
 	r := &grants.Rotation{
-		OldHash: i.family.Hash, NewHash: i.refreshRow.Hash, GrantID: i.grantID, ClientID: c.app.ClientID,
-		ExpiresAt: i.refreshRow.ExpiresAt, GrantExpiresAt: i.grantExpiresAt(),
+		OldHash:        i.family.Hash,
+		NewHash:        i.refreshRow.Hash,
+		GrantID:        i.grantID,
+		ClientID:       c.app.ClientID,
+		ExpiresAt:      i.refreshRow.ExpiresAt,
+		GrantExpiresAt: i.grantExpiresAt(),
 	}
 	if g.graceOf(c.app) > 0 {
 		var err error
@@ -139,10 +155,12 @@ func (g *refreshToken) rotate(ctx context.Context, c *call, i *issue) error {
 			return fmt.Errorf("seal the successor: %w", err)
 		}
 	}
+
 	err := g.tokens.Rotate(ctx, r, c.now)
 	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) || errors.Is(err, grants.ErrRevoked) {
 		return errRefresh()
 	}
+
 	return err
 }
 
@@ -150,17 +168,20 @@ func (g *refreshToken) rotate(ctx context.Context, c *call, i *issue) error {
 // nobody can tell which (RFC 9700 4.14.2). If that fails the caller hears so: an
 // invalid_grant would hide it.
 func (g *refreshToken) reused(ctx context.Context, c *call, found *grants.Refreshable) error {
-	g.logger.WarnContext(ctx, "a refresh token was used twice: its family is revoked", "client_id", c.app.ClientID, "grant_id", found.GrantID)
+	g.logger.WarnContext(ctx, "a refresh token was used twice: its family is revoked", "client_id", c.app.ClientID,
+		"grant_id", found.GrantID)
 	ended, err := g.tokens.RevokeGrant(ctx, found.GrantID, c.now)
 	if err != nil {
 		return err
 	}
+
 	if ended {
 		g.trail.record(ctx, grantEvent(audit.RefreshReused, c.Caller, &found.Grant))
 		revoked := grantEvent(audit.FamilyRevoked, c.Caller, &found.Grant)
 		revoked.Detail = map[string]string{"reason": "reuse"}
 		g.trail.record(ctx, revoked)
 	}
+
 	return errRefresh()
 }
 
@@ -171,30 +192,41 @@ func (s *Issuer) refresh(c *call, i *issue) error {
 		i.refresh = i.successor
 		return nil
 	}
+
 	if i.family == nil && !refreshable(c, i.authorization) {
 		return nil
 	}
+
 	token, err := oauth.NewSecret(s.Random)
 	if err != nil {
 		return err
 	}
+
 	end := c.now.Add(firstSet(c.app.RefreshTokenTTL, s.RefreshTokenTTL))
 	if i.family != nil {
 		end = i.family.AbsoluteExpiresAt
 	}
+
 	idle := c.now.Add(firstSet(c.app.RefreshIdleTTL, s.RefreshIdleTTL))
 	if idle.After(end) {
 		idle = end
 	}
+
 	i.refresh = token
 	i.refreshRow = &grants.RefreshToken{
-		Hash: oauth.HashSecret(token), GrantID: i.grantID, ClientID: c.app.ClientID, Scope: i.scope,
-		CreatedAt: c.now, ExpiresAt: idle, AbsoluteExpiresAt: end,
+		Hash:              oauth.HashSecret(token),
+		GrantID:           i.grantID,
+		ClientID:          c.app.ClientID,
+		Scope:             i.scope,
+		CreatedAt:         c.now,
+		ExpiresAt:         idle,
+		AbsoluteExpiresAt: end,
 	}
+
 	return nil
 }
 
-// refreshable tells whether a first set of tokens comes with a refresh token: the
+// refreshable reports whether a first set of tokens comes with a refresh token: the
 // application may use one, and a device asks, or the person granted
 // offline_access, or the application keeps tokens where no script of another can
 // read them. So an SPA has to ask for offline_access.
@@ -202,6 +234,7 @@ func refreshable(c *call, a *authorization) bool {
 	if !c.app.AllowsGrant(oauth.GrantRefreshToken) {
 		return false
 	}
+
 	switch c.GrantType {
 	case oauth.GrantDeviceCode:
 		return true

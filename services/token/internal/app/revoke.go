@@ -46,10 +46,12 @@ func (r *Revoker) Revoke(ctx context.Context, request TokenRequest) error {
 	case isJWT(request.Token):
 		return r.revokeJWT(ctx, request, app.ClientID)
 	}
+
 	ended, err := r.Revocations.RevokeFamily(ctx, oauth.HashSecret(request.Token), app.ClientID, now)
 	if err != nil || ended == nil {
 		return err
 	}
+
 	event := grantEvent(audit.FamilyRevoked, request.Caller, ended)
 	event.Detail = map[string]string{"reason": "revocation"}
 	r.Trail.record(ctx, event)
@@ -66,14 +68,22 @@ func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID 
 	case claims.ClientID != clientID || claims.ID == "":
 		return nil
 	}
+
 	// Replicas' clocks differ by less than the skew, which keeps the row until the
 	// token is over for all of them.
-	if err := r.Revocations.RevokeToken(ctx, claims.ID, time.Unix(claims.ExpiresAt, 0).UTC().Add(clockSkew)); err != nil {
+	if err := r.Revocations.RevokeToken(ctx, claims.ID,
+		time.Unix(claims.ExpiresAt, 0).UTC().Add(clockSkew)); err != nil {
 		return err
 	}
+
 	r.Trail.record(ctx, grantEvent(audit.TokenRevoked, request.Caller, &grants.Grant{
-		ID: claims.GrantID, ClientID: clientID, UserID: claims.Person(), TenantID: claims.TenantID, SessionID: claims.SessionID,
+		ID:        claims.GrantID,
+		ClientID:  clientID,
+		UserID:    claims.Person(),
+		TenantID:  claims.TenantID,
+		SessionID: claims.SessionID,
 	}))
+
 	return nil
 }
 
@@ -87,12 +97,14 @@ func (r *Revoker) refuseIDToken(ctx context.Context, token, clientID string) err
 	case err != nil:
 		return oauth.Unavailable(err)
 	}
+
 	var claims struct {
 		Audience domain.Audience `json:"aud"`
 	}
 	if json.Unmarshal(payload, &claims) == nil && claims.Audience.Has(clientID) {
 		return oauth.Errorf(oauth.UnsupportedTokenType, "only access tokens and refresh tokens can be revoked")
 	}
+
 	return nil
 }
 

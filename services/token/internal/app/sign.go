@@ -16,27 +16,35 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	typ := domain.TypeAccessToken
 	if i.exchanged != nil && i.exchanged.issued == oauth.TokenTypeJWT {
 		typ = domain.TypeExchanged
 	}
-	access, err := s.Signer.Sign(ctx, s.Signer.Choose(accessTokenAlgorithms(c.app.AccessTokenAlg, s.AccessTokenAlg)...), typ, claims)
+
+	access, err := s.Signer.Sign(ctx,
+		s.Signer.Choose(accessTokenAlgorithms(c.app.AccessTokenAlg, s.AccessTokenAlg)...), typ, claims)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
+
 	answer := &Answer{AccessToken: access, ExpiresIn: i.expiresAt.Sub(c.now), Scope: i.scope}
 	if i.exchanged != nil {
 		answer.IssuedTokenType = i.exchanged.issued
 		return answer, nil
 	}
+
 	if i.person == nil || !i.scope.Has(oauth.ScopeOpenID) {
 		return answer, nil
 	}
+
 	alg := s.Signer.Choose(idTokenAlgorithms(c.app.IDTokenAlg, s.IDTokenAlg)...)
-	answer.IDToken, err = s.Signer.Sign(ctx, alg, domain.TypeIDToken, s.idClaims(c, i, domain.AccessTokenHash(alg, access)))
+	answer.IDToken, err = s.Signer.Sign(ctx, alg, domain.TypeIDToken,
+		s.idClaims(c, i, domain.AccessTokenHash(alg, access)))
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
+
 	return answer, nil
 }
 
@@ -65,6 +73,7 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	claims := &domain.AccessToken{
 		Issuer:        s.Issuer,
 		Subject:       i.subject,
@@ -82,9 +91,11 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 		claims.AuthTime, claims.ACR, claims.AMR, claims.SessionID = seconds(p.authTime), p.acr, p.amr, p.sessionID
 		claims.TenantID, claims.TenantSlug = p.tenant.ID, p.tenant.Slug
 	}
+
 	if e := i.exchanged; e != nil {
 		claims.Actor, claims.MayAct, claims.ExchangedFrom = e.actor, e.mayAct, e.from
 	}
+
 	return claims, nil
 }
 
@@ -119,6 +130,7 @@ func (s *Issuer) idClaims(c *call, i *issue, accessTokenHash string) *domain.IDT
 	if c.app.IDTokenClaims {
 		claims.Person = domain.PersonClaims(&p.user, i.scope)
 	}
+
 	return claims
 }
 

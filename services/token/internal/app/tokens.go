@@ -31,7 +31,7 @@ func errToken() error {
 	return oauth.Errorf(oauth.InvalidToken, "the access token is malformed, expired, revoked, or not for this endpoint")
 }
 
-// dead tells whether an error says that a token is not, or no longer, good, as
+// dead reports whether an error says that a token is not, or no longer, good, as
 // opposed to: nobody can tell now.
 func dead(err error) bool {
 	wire, ok := errors.AsType[*oauth.Error](err)
@@ -50,6 +50,7 @@ func (t *Tokens) verifyAs(ctx context.Context, token string, types ...string) (*
 	if err != nil {
 		return nil, err
 	}
+
 	now := t.Now()
 	if claims.ExpiresAt <= now.Unix() || claims.NotBefore > now.Add(clockSkew).Unix() {
 		return nil, errToken()
@@ -76,13 +77,16 @@ func (t *Tokens) signed(ctx context.Context, token string, types ...string) (*do
 	case err != nil: // a good token must not be called bad because we have no keys
 		return nil, oauth.Unavailable(err)
 	}
+
 	claims := &domain.AccessToken{}
 	if err := json.Unmarshal(payload, claims); err != nil {
 		return nil, errToken()
 	}
+
 	if claims.Issuer != t.Issuer {
 		return nil, errToken()
 	}
+
 	return claims, nil
 }
 
@@ -94,18 +98,22 @@ func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*gra
 	if err := t.active(ctx, claims.ClientID); err != nil {
 		return nil, err
 	}
+
 	if claims.GrantID == "" {
 		if claims.Subject != claims.ClientID { // exchanged: the subject is the application that began
 			if err := t.active(ctx, claims.Subject); err != nil {
 				return nil, err
 			}
 		}
+
 		revoked, err := t.Standings.TokenRevoked(ctx, claims.Lineage()...)
 		if revoked {
 			return nil, errToken()
 		}
+
 		return nil, err
 	}
+
 	standing, err := t.Standings.Standing(ctx, claims.GrantID, claims.Lineage(), t.Now())
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
@@ -117,6 +125,7 @@ func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*gra
 	case standing.Grant.ClientID != claims.ClientID: // exchanged: by the other's leave
 		return standing, t.active(ctx, standing.Grant.ClientID)
 	}
+
 	return standing, nil
 }
 
@@ -130,5 +139,6 @@ func (t *Tokens) active(ctx context.Context, clientID string) error {
 	case !app.Active:
 		return errToken()
 	}
+
 	return nil
 }

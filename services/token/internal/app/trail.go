@@ -19,7 +19,8 @@ type Trail struct {
 // so.
 func (t *Trail) record(ctx context.Context, e audit.Event) {
 	if err := t.Events.Record(ctx, e); err != nil {
-		t.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id", e.ClientID, "grant_id", e.GrantID, "error", err)
+		t.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id", e.ClientID,
+			"grant_id", e.GrantID, "error", err)
 	}
 }
 
@@ -33,12 +34,19 @@ func (t *Trail) created(ctx context.Context, c Caller, g grants.Grant, flow stri
 	if g.Offline {
 		event.Detail["offline"] = "true"
 	}
+
 	t.record(ctx, event)
 }
 
 // grantEvent is an event about a grant.
 func grantEvent(kind audit.Kind, c Caller, g *grants.Grant) audit.Event {
 	return audit.Event{
-		Kind: kind, ClientID: g.ClientID, GrantID: g.ID, UserID: g.UserID, TenantID: g.TenantID, SessionID: g.SessionID, Address: c.Address.String(),
+		Kind:      kind,
+		ClientID:  g.ClientID,
+		GrantID:   g.ID,
+		UserID:    g.UserID,
+		TenantID:  g.TenantID,
+		SessionID: g.SessionID,
+		Address:   c.Address.String(),
 	}
 }

@@ -21,6 +21,7 @@ func (u *UserInfo) Claims(ctx context.Context, token string) (map[string]any, er
 	if err != nil {
 		return nil, err
 	}
+
 	scope, ok := oauth.ParseScopes(claims.Scope)
 	switch {
 	case !ok:
@@ -30,12 +31,15 @@ func (u *UserInfo) Claims(ctx context.Context, token string) (map[string]any, er
 	case claims.GrantID == "" || !claims.Audience.Has(u.Tokens.Issuer):
 		return nil, errToken()
 	}
+
 	standing, err := u.Tokens.honoured(ctx, claims)
 	if err != nil {
 		return nil, err
 	}
+
 	if standing.Grant.ClientID != claims.ClientID {
 		return nil, errToken()
 	}
+
 	return domain.UserInfo(&standing.User, &standing.Tenant, scope), nil
 }

@@ -37,7 +37,7 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// Has tells whether the token is for audience.
+// Has reports whether the token is for audience.
 func (a Audience) Has(audience string) bool { return slices.Contains(a, audience) }
 
 // AccessToken is the payload of an access token (RFC 9068 2.2). Times are seconds
@@ -119,17 +119,21 @@ func (t IDToken) MarshalJSON() ([]byte, error) {
 	if err != nil || len(t.Person) == 0 {
 		return b, err
 	}
+
 	all := make(map[string]any, len(t.Person)+14)
 	for name, value := range t.Person {
 		all[name] = value
 	}
+
 	var own map[string]json.RawMessage
 	if err := json.Unmarshal(b, &own); err != nil {
 		return nil, err
 	}
+
 	for name, value := range own {
 		all[name] = value
 	}
+
 	return json.Marshal(all)
 }
 

@@ -17,6 +17,7 @@ func TestAudienceInJSON(t *testing.T) {
 	two, err := json.Marshal(domain.Audience{"a", "b"})
 	require.NoError(t, err)
 	require.JSONEq(t, `["a","b"]`, string(two))
+
 	for _, text := range []string{`"a"`, `["a"]`} {
 		var got domain.Audience
 		require.NoError(t, json.Unmarshal([]byte(text), &got))
@@ -24,6 +25,7 @@ func TestAudienceInJSON(t *testing.T) {
 		require.True(t, got.Has("a"))
 		require.False(t, got.Has("b"))
 	}
+
 	var got domain.Audience
 	require.Error(t, json.Unmarshal([]byte(`{}`), &got))
 }

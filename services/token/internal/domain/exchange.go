@@ -40,6 +40,7 @@ func Delegate(clientID, subject string, before *Actor) (actor *Actor, ok bool) {
 	if subject != "" && subject != clientID {
 		actor.Subject, actor.ClientID = subject, clientID
 	}
+
 	n := 0
 	for a := actor; a != nil; a = a.Actor {
 		n++
@@ -47,21 +48,23 @@ func Delegate(clientID, subject string, before *Actor) (actor *Actor, ok bool) {
 	return actor, n <= maxActors
 }
 
-// MayAct tells whether the may_act claim of a subject token lets the actor act for
+// MayAct reports whether the may_act claim of a subject token lets the actor act for
 // its subject (RFC 8693 4.4). Without the claim anybody may who passes the other
 // rules; one that names nobody, or that cannot be read, lets nobody.
 func MayAct(claim json.RawMessage, issuer, clientID string, actor *Actor) bool {
 	if len(claim) == 0 || string(claim) == "null" {
 		return true
 	}
+
 	var may struct {
 		Issuer   *string `json:"iss"`
 		Subject  *string `json:"sub"`
 		ClientID *string `json:"client_id"`
 	}
-	if json.Unmarshal(claim, &may) != nil || may.Subject == nil && may.ClientID == nil {
+	if json.Unmarshal(claim, &may) != nil || (may.Subject == nil && may.ClientID == nil) {
 		return false
 	}
+
 	is := func(want *string, value string) bool { return want == nil || *want == value }
 	return is(may.Issuer, issuer) && is(may.Subject, actor.Subject) && is(may.ClientID, clientID)
 }
@@ -75,16 +78,20 @@ func ExchangedScope(app *directory.Application, held oauth.Scopes, requested str
 	if !ok {
 		return nil, oauth.Errorf(oauth.InvalidScope, "scope is malformed")
 	}
+
 	most := held.Only(app.Scopes).Without(oauth.ScopeOfflineAccess)
 	scope := most
 	if len(asked) > 0 {
 		scope = asked.Without(oauth.ScopeOfflineAccess)
 	}
+
 	switch {
 	case !most.Contains(scope...):
-		return nil, oauth.Errorf(oauth.InvalidScope, "a requested scope is not one of the subject token's, or not for this application")
+		return nil, oauth.Errorf(oauth.InvalidScope,
+			"a requested scope is not one of the subject token's, or not for this application")
 	case len(scope) == 0 && len(held)+len(asked) > 0:
 		return nil, oauth.Errorf(oauth.InvalidScope, "the subject token has no scope that this application may have")
 	}
+
 	return scope, nil
 }

@@ -30,7 +30,9 @@ func TestTheScopeOfAnExchangeNeverWidens(t *testing.T) {
 		if err != nil {
 			return scope == nil
 		}
-		narrow := chosen(held).Contains(scope...) && app.Scopes.Contains(scope...) && !scope.Has(oauth.ScopeOfflineAccess)
+
+		narrow := chosen(held).Contains(scope...) && app.Scopes.Contains(scope...) &&
+			!scope.Has(oauth.ScopeOfflineAccess)
 		return narrow && (asked == 0 || chosen(asked).Contains(scope...))
 	}, &quick.Config{MaxCount: 20_000}))
 }

@@ -49,8 +49,16 @@ func MayIntrospect(app *directory.Application, token *AccessToken, issuer string
 // IntrospectRefreshToken describes a refresh token that is good.
 func IntrospectRefreshToken(r *grants.Refreshable, issuer string) *ActiveRefreshToken {
 	return &ActiveRefreshToken{
-		Active: true, Issuer: issuer, Subject: r.Grant.UserID, ClientID: r.ClientID, Scope: r.Scope.String(),
-		ExpiresAt: r.ExpiresAt.Unix(), IssuedAt: r.CreatedAt.Unix(), GrantID: r.GrantID, SessionID: r.Grant.SessionID,
-		TenantID: r.Grant.TenantID, TenantSlug: r.Tenant.Slug,
+		Active:     true,
+		Issuer:     issuer,
+		Subject:    r.Grant.UserID,
+		ClientID:   r.ClientID,
+		Scope:      r.Scope.String(),
+		ExpiresAt:  r.ExpiresAt.Unix(),
+		IssuedAt:   r.CreatedAt.Unix(),
+		GrantID:    r.GrantID,
+		SessionID:  r.Grant.SessionID,
+		TenantID:   r.Grant.TenantID,
+		TenantSlug: r.Tenant.Slug,
 	}
 }

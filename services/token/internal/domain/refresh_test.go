@@ -32,6 +32,7 @@ func TestRefreshedScope(t *testing.T) {
 				requireCode(t, err, oauth.InvalidScope)
 				return
 			}
+
 			require.NoError(t, err)
 			require.Equal(t, tt.want, got)
 		})
@@ -47,6 +48,7 @@ func FuzzRefreshedScope(f *testing.F) {
 		if !ok {
 			return
 		}
+
 		got, err := domain.RefreshedScope(family, requested)
 		if err == nil && !family.Contains(got...) {
 			t.Fatalf("%q of %q", got, family)
@@ -55,17 +57,29 @@ func FuzzRefreshedScope(f *testing.F) {
 }
 
 func TestWhoMayIntrospectAnAccessToken(t *testing.T) {
-	token := &domain.AccessToken{ClientID: "app", Audience: domain.Audience{"https://api.test", "https://id.test/oauth"}}
+	token := &domain.AccessToken{
+		ClientID: "app",
+		Audience: domain.Audience{"https://api.test", "https://id.test/oauth"},
+	}
 	for name, tt := range map[string]struct {
 		app  directory.Application
 		want bool
 	}{
-		"its client":                       {directory.Application{ClientID: "app"}, true},
-		"a server of a resource it is for": {directory.Application{ClientID: "api", ResourcesServed: []string{"https://x.test", "https://api.test"}}, true},
-		"a server of another":              {directory.Application{ClientID: "api", ResourcesServed: []string{"https://api.test/"}}, false},
-		"who may ask for the resource":     {directory.Application{ClientID: "api", Audiences: []string{"https://api.test"}}, false},
-		"a server of the issuer":           {directory.Application{ClientID: "api", ResourcesServed: []string{"https://id.test/oauth"}}, false},
-		"anybody":                          {directory.Application{ClientID: "api"}, false},
+		"its client": {directory.Application{ClientID: "app"}, true},
+		"a server of a resource it is for": {
+			directory.Application{ClientID: "api", ResourcesServed: []string{"https://x.test", "https://api.test"}},
+			true,
+		},
+		"a server of another": {
+			directory.Application{ClientID: "api", ResourcesServed: []string{"https://api.test/"}}, false,
+		},
+		"who may ask for the resource": {
+			directory.Application{ClientID: "api", Audiences: []string{"https://api.test"}}, false,
+		},
+		"a server of the issuer": {
+			directory.Application{ClientID: "api", ResourcesServed: []string{"https://id.test/oauth"}}, false,
+		},
+		"anybody": {directory.Application{ClientID: "api"}, false},
 	} {
 		require.Equal(t, tt.want, domain.MayIntrospect(&tt.app, token, "https://id.test/oauth"), "RFC 7662 4: %s", name)
 	}

@@ -7,7 +7,8 @@ import (
 
 // personal are the scopes that mean something only where there is a person.
 var personal = []string{
-	oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeOfflineAccess,
+	oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone,
+	oauth.ScopeOfflineAccess,
 }
 
 // OwnScope is what an application gets in its own name (RFC 6749 4.4): what it
@@ -18,6 +19,7 @@ func OwnScope(app *directory.Application, requested string) (oauth.Scopes, error
 	if requested == "" {
 		return own, nil
 	}
+
 	scope, ok := oauth.ParseScopes(requested)
 	switch {
 	case !ok:
@@ -25,8 +27,10 @@ func OwnScope(app *directory.Application, requested string) (oauth.Scopes, error
 	case len(scope) == 0:
 		return own, nil
 	case !own.Contains(scope...):
-		return nil, oauth.Errorf(oauth.InvalidScope, "a requested scope is unknown, needs a person, or is not for this application")
+		return nil, oauth.Errorf(oauth.InvalidScope,
+			"a requested scope is unknown, needs a person, or is not for this application")
 	}
+
 	return scope, nil
 }
 
@@ -52,5 +56,6 @@ func RefreshedScope(family oauth.Scopes, requested string) (oauth.Scopes, error)
 	case !family.Contains(scope...):
 		return nil, oauth.Errorf(oauth.InvalidScope, "a requested scope is not one of those that were granted")
 	}
+
 	return scope, nil
 }

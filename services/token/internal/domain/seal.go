@@ -21,6 +21,7 @@ func SealSuccessor(old, family, successor string, random io.Reader) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
+
 	nonce := make([]byte, aead.NonceSize())
 	if _, err := io.ReadFull(random, nonce); err != nil {
 		return nil, fmt.Errorf("read randomness: %w", err)
@@ -34,13 +35,16 @@ func OpenSuccessor(old, family string, seal []byte) (successor string, err error
 	if err != nil {
 		return "", err
 	}
+
 	if len(seal) < aead.NonceSize() {
 		return "", ErrSeal
 	}
+
 	plain, err := aead.Open(nil, seal[:aead.NonceSize()], seal[aead.NonceSize():], []byte(family))
 	if err != nil {
 		return "", ErrSeal
 	}
+
 	return string(plain), nil
 }
 

@@ -25,6 +25,7 @@ func TestASealOpensForTheHolderOfTheOldTokenOnly(t *testing.T) {
 	again, err := domain.SealSuccessor(old, "gnt_1", next, rand.Reader)
 	require.NoError(t, err)
 	require.NotEqual(t, seal, again, "a nonce of its own each time")
+
 	for name, tt := range map[string]struct {
 		old, family string
 		seal        []byte
@@ -39,15 +40,18 @@ func TestASealOpensForTheHolderOfTheOldTokenOnly(t *testing.T) {
 		_, err := domain.OpenSuccessor(tt.old, tt.family, tt.seal)
 		require.ErrorIs(t, err, domain.ErrSeal, name)
 	}
+
 	_, err = domain.SealSuccessor(old, "gnt_1", next, strings.NewReader("short"))
 	require.Error(t, err)
 }
 
 func FuzzOpenSuccessor(f *testing.F) {
-	seal, err := domain.SealSuccessor("old", "gnt_1", "next", strings.NewReader("twelve bytes")) // the same in every worker
+	// the same in every worker
+	seal, err := domain.SealSuccessor("old", "gnt_1", "next", strings.NewReader("twelve bytes"))
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Add("old", "gnt_1", seal)
 	f.Add("", "", []byte{})
 	f.Fuzz(func(t *testing.T, old, family string, data []byte) {

@@ -42,7 +42,8 @@ func GrantedTarget(app *directory.Application, bound string, requested []string)
 	case target == "", target == app.DefaultAudience:
 		return app.DefaultAudience, nil
 	default:
-		return "", oauth.Errorf(oauth.InvalidTarget, "the person was not asked for this resource: name it in the authorization request, too")
+		return "", oauth.Errorf(oauth.InvalidTarget,
+			"the person was not asked for this resource: name it in the authorization request, too")
 	}
 }
 
@@ -58,8 +59,10 @@ func AudienceOf(app *directory.Application, resource, issuer string, scope oauth
 	case app.DefaultAudience != "":
 		audience[0] = app.DefaultAudience
 	}
+
 	if scope.Has(oauth.ScopeOpenID) && audience[0] != issuer {
 		audience = append(audience, issuer)
 	}
+
 	return audience
 }

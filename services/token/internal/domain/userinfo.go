@@ -16,6 +16,7 @@ func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
 			}
 		}
 	}
+
 	known := func(name, value string) {
 		if value != "" {
 			claims[name] = value
@@ -30,16 +31,20 @@ func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
 			claims["updated_at"] = user.UpdatedAt.Unix()
 		}
 	}
+
 	if scope.Has(oauth.ScopeEmail) && user.Email != "" {
 		claims["email"] = user.Email
 		claims["email_verified"] = user.EmailVerified
 	}
+
 	if scope.Has(oauth.ScopeAddress) {
 		given(directory.AddressClaims)
 	}
+
 	if scope.Has(oauth.ScopePhone) {
 		given(directory.PhoneClaims)
 	}
+
 	return claims
 }
 

@@ -30,8 +30,10 @@ type Codes interface {
 	// nil, in one step. Of any number of callers exactly one succeeds; the others
 	// hear grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound. expiresAt is
 	// when the last token of the grant expires.
-	Redeem(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error
-	// RevokeGrant ends a grant and all that was issued for it, and tells whether it
+	Redeem(
+		ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time,
+	) error
+	// RevokeGrant ends a grant and all that was issued for it, and reports whether it
 	// was this call that did; again is no error.
 	RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error)
 }
@@ -44,7 +46,9 @@ type Devices interface {
 	PollDevice(ctx context.Context, codeHash []byte, clientID string, now time.Time) (*grants.DevicePoll, error)
 	// RedeemDevice consumes an approved code and stores its grant in one step,
 	// with the arguments and errors of Codes.Redeem.
-	RedeemDevice(ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time) error
+	RedeemDevice(
+		ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time,
+	) error
 }
 
 // RefreshTokens rotates refresh tokens (RFC 6749 6, RFC 9700 4.14.2).

@@ -36,9 +36,11 @@ func (h *Hints) Subject(ctx context.Context, token, clientID string) (string, er
 		}
 		return "", ports.ErrInvalidHint
 	}
+
 	if err != nil {
 		return "", fmt.Errorf("check a hint: %w", err)
 	}
+
 	var claims struct {
 		Issuer   string   `json:"iss"`
 		Subject  string   `json:"sub"`
@@ -47,9 +49,11 @@ func (h *Hints) Subject(ctx context.Context, token, clientID string) (string, er
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return "", ports.ErrInvalidHint
 	}
+
 	if claims.Issuer != h.Issuer || claims.Subject == "" || !slices.Contains(claims.Audience, clientID) {
 		return "", ports.ErrInvalidHint
 	}
+
 	return claims.Subject, nil
 }
 

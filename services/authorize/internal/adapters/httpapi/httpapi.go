@@ -42,17 +42,20 @@ func (a *API) get(c *gin.Context) {
 		a.write(c, nil, err)
 		return
 	}
+
 	// Continuing is ours alone, so it gives way to a request that happens to carry
 	// a parameter of that name: unknown ones are ignored (RFC 6749 3.1).
 	if params.Get(flowParameter) != "" && !params.Has("client_id") {
 		a.resume(c, params)
 		return
 	}
+
 	request, err := parse(params)
 	if err != nil {
 		a.write(c, nil, err)
 		return
 	}
+
 	answer, err := a.Authorizer.Start(c.Request.Context(), request, a.visitor(c))
 	a.write(c, answer, err)
 }
@@ -64,7 +67,8 @@ func (a *API) get(c *gin.Context) {
 // where the page around it is of the same site.
 func SilentRenewal(r *http.Request) bool {
 	query := r.URL.Query()
-	return r.Method == http.MethodGet && httpkit.InFrame(r) && query.Get("prompt") == oauth.PromptNone && query.Has("client_id")
+	return r.Method == http.MethodGet && httpkit.InFrame(r) && query.Get("prompt") == oauth.PromptNone &&
+		query.Has("client_id")
 }
 
 func (a *API) resume(c *gin.Context, params *httpkit.Params) {
@@ -72,12 +76,14 @@ func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))
 		return
 	}
+
 	flow := params.Get(flowParameter)
 	answer, err := a.Authorizer.Continue(c.Request.Context(), flow, a.visitor(c))
 	if _, over := errors.AsType[*app.OverError](err); over && len(flow) <= maxFlow && httpkit.WantsHTML(c.Request) {
 		httpkit.SeeOther(c, flowsPath+url.PathEscape(flow)+"?problem=over")
 		return
 	}
+
 	a.write(c, answer, err)
 }
 
@@ -89,11 +95,13 @@ func (a *API) post(c *gin.Context) {
 		a.write(c, nil, err)
 		return
 	}
+
 	request, err := parse(params)
 	if err != nil {
 		a.write(c, nil, err)
 		return
 	}
+
 	answer, err := a.Authorizer.Keep(c.Request.Context(), request, a.visitor(c))
 	a.write(c, answer, err)
 }
@@ -102,6 +110,7 @@ func parse(params *httpkit.Params) (*domain.Request, error) {
 	if err := params.Missing(domain.Required...); err != nil {
 		return nil, err
 	}
+
 	request, fault := domain.Parse(params.All)
 	if fault != nil {
 		return nil, fault
@@ -111,8 +120,10 @@ func parse(params *httpkit.Params) (*domain.Request, error) {
 
 func (a *API) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
-		Browser: a.Jar.Browser(c.Request), Session: a.Jar.Session(c.Request), Accounts: a.Jar.Accounts(c.Request),
-		Address: httpkit.ClientAddr(c),
+		Browser:  a.Jar.Browser(c.Request),
+		Session:  a.Jar.Session(c.Request),
+		Accounts: a.Jar.Accounts(c.Request),
+		Address:  httpkit.ClientAddr(c),
 	}
 }
 
@@ -120,13 +131,16 @@ func (a *API) visitor(c *gin.Context) app.Visitor {
 func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
 	httpkit.NoStore(c)
 	c.Header("Referrer-Policy", "no-referrer")
+
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	if answer.Browser != "" {
 		a.Jar.SetBrowser(c.Writer, answer.Browser)
 	}
+
 	switch {
 	case answer.Pages != "":
 		httpkit.SeeOther(c, flowsPath+url.PathEscape(answer.Pages))

@@ -45,10 +45,12 @@ func (a *API) complete(c *gin.Context) {
 	if err == nil && !a.ownOrigin(c.Request) {
 		err = forbidden("the request did not come from a page of this platform")
 	}
+
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	visitor := a.visitor(c)
 	visit, err := a.device.Look(c.Request.Context(), said.UserCode, visitor)
 	page := httpkit.WantsHTML(c.Request)
@@ -64,7 +66,12 @@ func (a *API) complete(c *gin.Context) {
 	case visit.Session == nil && page:
 		a.signIn(c, visit, visitor)
 	case visit.Session == nil: // before the code, which a guess learns nothing of
-		httpkit.Fail(c, &oauth.Error{Code: oauth.LoginRequired, StatusOverride: http.StatusUnauthorized, Description: "sign in first: nobody is signed in in this browser"})
+		httpkit.Fail(c,
+			&oauth.Error{
+				Code:           oauth.LoginRequired,
+				StatusOverride: http.StatusUnauthorized,
+				Description:    "sign in first: nobody is signed in in this browser",
+			})
 	case err != nil:
 		httpkit.Fail(c, err)
 	default:
@@ -81,11 +88,13 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 		httpkit.Fail(c, forbidden("csrf_token is missing or belongs to another session or code"))
 		return
 	}
+
 	verdict, refusal := said.verdict()
 	if refusal != nil {
 		httpkit.Fail(c, refusal)
 		return
 	}
+
 	err := a.device.Decide(c.Request.Context(), visit, visitor, verdict)
 	switch {
 	case err == nil:
@@ -116,7 +125,7 @@ func forbidden(description string) *oauth.Error {
 	return &oauth.Error{Code: oauth.InvalidRequest, StatusOverride: http.StatusForbidden, Description: description}
 }
 
-// ownOrigin tells whether a page of ours sent the request. Sec-Fetch-Site decides
+// ownOrigin reports whether a page of ours sent the request. Sec-Fetch-Site decides
 // where the browser sends it; an older one names our origin, which the page's
 // referrer policy lets it (withOrigin).
 func (a *API) ownOrigin(r *http.Request) bool {
@@ -137,14 +146,21 @@ func readDecision(c *gin.Context) (decision, error) {
 		}
 		return parseDecision(body)
 	}
+
 	params, err := httpkit.Form(c)
 	if err != nil {
 		return decision{}, err
 	}
+
 	if params.Twice("user_code", "action", "csrf_token") != "" {
 		return decision{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
-	return decision{UserCode: params.Get("user_code"), Action: params.Get("action"), CSRFToken: params.Get("csrf_token")}, nil
+
+	return decision{
+		UserCode:  params.Get("user_code"),
+		Action:    params.Get("action"),
+		CSRFToken: params.Get("csrf_token"),
+	}, nil
 }
 
 func parseDecision(body []byte) (decision, error) {
@@ -156,5 +172,6 @@ func parseDecision(body []byte) (decision, error) {
 			return said, nil
 		}
 	}
-	return decision{}, oauth.Errorf(oauth.InvalidRequest, "the request body is not a JSON object with the strings user_code, action and csrf_token")
+	return decision{}, oauth.Errorf(oauth.InvalidRequest,
+		"the request body is not a JSON object with the strings user_code, action and csrf_token")
 }

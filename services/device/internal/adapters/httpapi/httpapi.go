@@ -46,17 +46,26 @@ type API struct {
 
 // New parses the pages. origin is the platform's own.
 func New(device *app.Device, jar cookie.Jar, origin string, ui *webui.UI) (*API, error) {
-	a := &API{device: device, jar: jar, origin: origin, ui: ui}
+	a := &API{
+		device: device,
+		jar:    jar,
+		origin: origin,
+		ui:     ui,
+	}
+
 	messages, err := fs.Sub(messageFiles, "messages")
 	if err != nil {
 		return nil, fmt.Errorf("device pages: %w", err)
 	}
+
 	if a.texts, err = ui.Catalogue(messages); err != nil {
 		return nil, err
 	}
+
 	if a.enter, err = ui.Page(templateFiles, "templates/enter.html"); err != nil {
 		return nil, err
 	}
+
 	a.approve, err = ui.Page(templateFiles, "templates/approve.html")
 	return a, err
 }
@@ -88,16 +97,21 @@ func (a *API) authorize(c *gin.Context) {
 		fail(c, err)
 		return
 	}
+
 	codes, err := a.device.Authorize(c.Request.Context(), credentials, httpkit.ClientAddr(c), request)
 	if err != nil {
 		fail(c, err)
 		return
 	}
+
 	uri := a.origin + pagePath
 	httpkit.JSON(c, http.StatusOK, issued{
-		DeviceCode: codes.DeviceCode, UserCode: codes.UserCode,
-		VerificationURI: uri, VerificationURIComplete: uri + "?user_code=" + url.QueryEscape(codes.UserCode),
-		ExpiresIn: int(codes.ExpiresIn / time.Second), Interval: int(codes.Interval / time.Second),
+		DeviceCode:              codes.DeviceCode,
+		UserCode:                codes.UserCode,
+		VerificationURI:         uri,
+		VerificationURIComplete: uri + "?user_code=" + url.QueryEscape(codes.UserCode),
+		ExpiresIn:               int(codes.ExpiresIn / time.Second),
+		Interval:                int(codes.Interval / time.Second),
 	})
 }
 
@@ -106,18 +120,25 @@ func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, erro
 	if err != nil {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
+
 	// Credentials name their client, by an assertion or by Basic (RFC 8628 3.1).
 	named := params.Get("client_assertion") != "" || c.GetHeader("Authorization") != ""
 	if err := params.Missing("client_id"); err != nil && !named {
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
+
 	if params.Twice("client_id", "client_secret", "client_assertion_type", "client_assertion", "scope") != "" {
-		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
+		return clientauth.Credentials{}, domain.Request{}, oauth.Errorf(oauth.InvalidRequest,
+			"a parameter was sent more than once")
 	}
+
 	credentials, err := clientauth.ParseForm(c.Request.Header.Values("Authorization"), clientauth.Form{
-		ClientID: params.Get("client_id"), ClientSecret: params.Get("client_secret"),
-		AssertionType: params.Get("client_assertion_type"), Assertion: params.Get("client_assertion"),
+		ClientID:      params.Get("client_id"),
+		ClientSecret:  params.Get("client_secret"),
+		AssertionType: params.Get("client_assertion_type"),
+		Assertion:     params.Get("client_assertion"),
 	})
+
 	return credentials, domain.Request{Scope: params.Get("scope"), Resources: params.All("resource")}, err
 }
 
@@ -150,28 +171,36 @@ func (a *API) info(c *gin.Context) {
 	if err == nil && params.Twice("user_code") != "" {
 		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
+
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	if httpkit.WantsHTML(c.Request) {
 		a.show(c, params.Get("user_code"))
 		return
 	}
+
 	visitor := a.visitor(c)
 	visit, err := a.device.Look(c.Request.Context(), params.Get("user_code"), visitor)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	answer := verification{
-		ApplicationName: visit.App.Name, ClientID: visit.App.ClientID, Scopes: visit.Code.Scope,
-		Resource: visit.App.ResourceFor(visit.Code.Resource), UserCode: visit.Code.UserCode,
-		ExpiresIn: int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
+		ApplicationName: visit.App.Name,
+		ClientID:        visit.App.ClientID,
+		Scopes:          visit.Code.Scope,
+		Resource:        visit.App.ResourceFor(visit.Code.Resource),
+		UserCode:        visit.Code.UserCode,
+		ExpiresIn:       int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
 	}
 	if visit.Session != nil {
 		answer.CSRFToken = csrfToken(visitor, visit)
 	}
+
 	httpkit.JSON(c, http.StatusOK, answer)
 }
 
@@ -192,7 +221,9 @@ func csrfPurpose(visit *app.Visit) string {
 
 func (a *API) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
-		Browser: a.jar.Browser(c.Request), Session: a.jar.Session(c.Request),
-		Address: httpkit.ClientAddr(c), Reference: httpkit.Reference(c),
+		Browser:   a.jar.Browser(c.Request),
+		Session:   a.jar.Session(c.Request),
+		Address:   httpkit.ClientAddr(c),
+		Reference: httpkit.Reference(c),
 	}
 }

@@ -25,6 +25,7 @@ func (a *API) page(c *gin.Context) {
 	if err == nil && params.Twice("user_code", "flow") != "" {
 		err = oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 	}
+
 	switch {
 	case err != nil:
 		httpkit.Fail(c, err)
@@ -72,7 +73,7 @@ func (a *API) show(c *gin.Context, typed string) {
 	}
 }
 
-// unknownCode tells whether an error says that no device waits with the code.
+// unknownCode reports whether an error says that no device waits with the code.
 func unknownCode(err error) bool {
 	var refusal *oauth.Error
 	return errors.As(err, &refusal) && refusal.Status() == http.StatusNotFound
@@ -84,9 +85,11 @@ func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	if browser != "" {
 		a.jar.SetBrowser(c.Writer, browser)
 	}
+
 	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
 }
 
@@ -110,22 +113,36 @@ const signInFirst = "device.enter.sign_in"
 // wrong with the one typed, or empty.
 func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 	texts := a.texts.For(c.Request, "")
+
 	if len(typed) > 64 {
 		typed = ""
 	}
+
 	field := webui.Field{
-		Name: "user_code", Label: texts.T("device.enter.label"), Hint: texts.T("device.enter.hint"), Value: typed,
-		Placeholder: userCodeForm, Autocomplete: "off", Autocapital: "characters", Required: true, Autofocus: true, ErrorAbove: true, Code: true,
+		Name:         "user_code",
+		Label:        texts.T("device.enter.label"),
+		Hint:         texts.T("device.enter.hint"),
+		Value:        typed,
+		Placeholder:  userCodeForm,
+		Autocomplete: "off",
+		Autocapital:  "characters",
+		Required:     true,
+		Autofocus:    true,
+		ErrorAbove:   true,
+		Code:         true,
 	}
+
 	view := webui.View{Title: texts.T("device.enter.title"), Lead: texts.T("device.enter.lead")}
 	if problem != "" {
 		field.Error = texts.T(problem)
 		view.Invalid = []webui.Field{field}
 	}
+
 	data := enterData{Action: pagePath, Code: field}
 	if problem == signInFirst {
 		data.SignIn = accountPath
 	}
+
 	view.Data = data
 	a.ui.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
 }
@@ -147,14 +164,23 @@ type approveData struct {
 func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
-		Action: verifyPath, UserCode: visit.Code.UserCode, CSRF: csrfToken(visitor, visit), Account: visit.User.Email,
-		From: askedFrom(texts, visit, visitor), Scopes: texts.Scopes(visit.Code.Scope), Resource: visit.App.ResourceFor(visit.Code.Resource),
-		Warning: webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
+		Action:   verifyPath,
+		UserCode: visit.Code.UserCode,
+		CSRF:     csrfToken(visitor, visit),
+		Account:  visit.User.Email,
+		From:     askedFrom(texts, visit, visitor),
+		Scopes:   texts.Scopes(visit.Code.Scope),
+		Resource: visit.App.ResourceFor(visit.Code.Resource),
+		Warning:  webui.Notice{Kind: webui.Warning, Text: texts.T("device.approve.warning")},
 	}
+
 	view := webui.View{
-		Title: texts.T("device.approve.title"), Heading: texts.T("device.approve.heading", visit.App.Name),
-		Lead: texts.T("device.approve.lead"), Data: data,
+		Title:   texts.T("device.approve.title"),
+		Heading: texts.T("device.approve.heading", visit.App.Name),
+		Lead:    texts.T("device.approve.lead"),
+		Data:    data,
 	}
+
 	a.ui.Render(withOrigin{c.Writer}, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
 }
 

@@ -44,6 +44,7 @@ func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFun
 			httpkit.Fail(c, err)
 			return
 		}
+
 		document := pick(documents)
 		header.Set("Content-Type", "application/json")
 		header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", a.Publisher.MaxAge(documents)/time.Second))

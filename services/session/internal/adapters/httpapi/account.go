@@ -33,7 +33,10 @@ const (
 
 // doneWords are what queryDone may say; anything else says nothing.
 var doneWords = map[string]string{
-	"session": "me.done.session", doneOthers: "me.done.others", "application": "me.done.application", "password": "me.done.password",
+	"session":     "me.done.session",
+	doneOthers:    "me.done.others",
+	"application": "me.done.application",
+	"password":    "me.done.password",
 }
 
 // profile is what the account page is filled with.
@@ -82,18 +85,22 @@ func (a *api) signInFirst(c *gin.Context) {
 		httpkit.SeeOther(c, accountPath)
 		return
 	}
+
 	browser, err := a.ownBrowser(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	b := a.browser(c)
 	b.Hash = cookie.Hash(browser)
-	flow, _, err := a.App.Enter(c.Request.Context(), app.Entrance{Browser: b, UILocales: boundedLocales(c.Query("ui_locales"))})
+	flow, _, err := a.App.Enter(c.Request.Context(),
+		app.Entrance{Browser: b, UILocales: boundedLocales(c.Query("ui_locales"))})
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	httpkit.SeeOther(c, flowPath(flow))
 }
 
@@ -111,11 +118,13 @@ func (a *api) account(c *gin.Context) {
 	if me == nil {
 		return
 	}
+
 	p, err := a.App.Profile(c.Request.Context(), me)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	a.profilePage(c, p)
 }
 
@@ -125,22 +134,35 @@ func (a *api) profilePage(c *gin.Context, p *app.Profile) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	t := a.texts.For(c.Request, c.Query("ui_locales"))
 	data := profile{
-		CSRF: csrf, Name: p.User.Name, Address: p.User.Email, Tenant: p.TenantName(p.Session.TenantID), HasPassword: p.HasPassword,
-		Several: len(p.Devices) > 1, SignOut: logoutPath, Sessions: accountSessionsPath, Apps: accountApplicationsPath, Password: accountPasswordPath,
+		CSRF:        csrf,
+		Name:        p.User.Name,
+		Address:     p.User.Email,
+		Tenant:      p.TenantName(p.Session.TenantID),
+		HasPassword: p.HasPassword,
+		Several:     len(p.Devices) > 1,
+		SignOut:     logoutPath,
+		Sessions:    accountSessionsPath,
+		Apps:        accountApplicationsPath,
+		Password:    accountPasswordPath,
 	}
 	if words := doneWords[c.Query(queryDone)]; words != "" {
 		data.Done = &webui.Notice{Kind: webui.Success, Text: t.T(words)}
 	}
+
 	for _, s := range p.Devices {
 		data.Devices = append(data.Devices, deviceLine(t, p, s))
 	}
+
 	for _, allowed := range p.Allowances {
 		data.Allowed = append(data.Allowed, appLine(t, p, allowed))
 	}
+
 	view := webui.View{Title: t.T("me.title"), Wide: true, Data: &data}
-	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["me"], view, webui.PageOptions{Texts: t, Theme: a.ownTheme(p.Me)})
+	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["me"], view,
+		webui.PageOptions{Texts: t, Theme: a.ownTheme(p.Me)})
 }
 
 func (a *api) ownTheme(me *app.Me) string {
@@ -155,8 +177,15 @@ func (a *api) ownTheme(me *app.Me) string {
 func deviceLine(t webui.Texts, p *app.Profile, s *sessions.Session) device {
 	browser, system := domain.DescribeUserAgent(s.UserAgent)
 	d := device{
-		ID: s.ID, What: browser, Since: t.Ago(s.CreatedAt, p.Now), SinceAt: machine(s.CreatedAt), Seen: t.Ago(s.LastSeenAt, p.Now),
-		SeenAt: machine(s.LastSeenAt), Address: s.Address, Tenant: p.TenantName(s.TenantID), This: s.ID == p.Session.ID,
+		ID:      s.ID,
+		What:    browser,
+		Since:   t.Ago(s.CreatedAt, p.Now),
+		SinceAt: machine(s.CreatedAt),
+		Seen:    t.Ago(s.LastSeenAt, p.Now),
+		SeenAt:  machine(s.LastSeenAt),
+		Address: s.Address,
+		Tenant:  p.TenantName(s.TenantID),
+		This:    s.ID == p.Session.ID,
 	}
 	switch {
 	case browser == "" && system == "":
@@ -166,17 +195,24 @@ func deviceLine(t webui.Texts, p *app.Profile, s *sessions.Session) device {
 	case system != "":
 		d.What = t.T("me.browser_on", browser, system)
 	}
+
 	return d
 }
 
 func appLine(t webui.Texts, p *app.Profile, allowed ports.Allowance) allowedApp {
 	line := allowedApp{
-		Value: allowed.ClientID + " " + allowed.TenantID, Name: allowed.Application, Tenant: p.TenantName(allowed.TenantID),
-		Since: t.Ago(allowed.Since, p.Now), SinceAt: machine(allowed.Since), Scopes: t.Scopes(allowed.Scope), Offline: allowed.Offline,
+		Value:   allowed.ClientID + " " + allowed.TenantID,
+		Name:    allowed.Application,
+		Tenant:  p.TenantName(allowed.TenantID),
+		Since:   t.Ago(allowed.Since, p.Now),
+		SinceAt: machine(allowed.Since),
+		Scopes:  t.Scopes(allowed.Scope),
+		Offline: allowed.Offline,
 	}
 	if line.Name == "" {
 		line.Name = t.T("me.app_gone")
 	}
+
 	line.Initial = initial(line.Name)
 	return line
 }
@@ -199,14 +235,18 @@ func (a *api) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params
 		httpkit.Fail(c, err)
 		return nil, nil
 	}
+
 	me := a.me(c)
 	if me == nil {
 		return nil, nil
 	}
-	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session), form.Get("csrf_token")) {
+
+	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session),
+		form.Get("csrf_token")) {
 		a.stale(c, staleAccount, page)
 		return nil, nil
 	}
+
 	return me, form
 }
 
@@ -225,6 +265,7 @@ func (a *api) endSessions(c *gin.Context) {
 	if me == nil {
 		return
 	}
+
 	switch which := form.Get("session"); which {
 	case "":
 		httpkit.SeeOther(c, accountPath)
@@ -237,6 +278,7 @@ func (a *api) endSessions(c *gin.Context) {
 			httpkit.Fail(c, err)
 			return
 		}
+
 		a.leave(c, fresh)
 		httpkit.SeeOther(c, logoutPath)
 	default:
@@ -250,11 +292,13 @@ func (a *api) withdraw(c *gin.Context) {
 	if me == nil {
 		return
 	}
+
 	clientID, tenantID, ok := strings.Cut(form.Get("application"), " ")
 	if !ok {
 		httpkit.SeeOther(c, accountPath)
 		return
 	}
+
 	a.done(c, a.App.Withdraw(c.Request.Context(), me, clientID, tenantID), "application")
 }
 
@@ -274,13 +318,21 @@ func (a *api) passwordForm(c *gin.Context) {
 
 // wrongField is the field that a problem belongs to.
 var wrongField = map[domain.PasswordProblem]string{
-	domain.PasswordShort: "new_password", domain.PasswordLong: "new_password", domain.PasswordEmail: "new_password",
-	domain.PasswordRepeated: "repeat_password", domain.PasswordCurrent: "current_password", domain.PasswordStale: "current_password",
+	domain.PasswordShort:    "new_password",
+	domain.PasswordLong:     "new_password",
+	domain.PasswordEmail:    "new_password",
+	domain.PasswordRepeated: "repeat_password",
+	domain.PasswordCurrent:  "current_password",
+	domain.PasswordStale:    "current_password",
 }
 
 var problemWords = map[domain.PasswordProblem]string{
-	domain.PasswordShort: "new_password.short", domain.PasswordLong: "new_password.long", domain.PasswordEmail: "new_password.email",
-	domain.PasswordRepeated: "new_password.repeated", domain.PasswordCurrent: "new_password.current_wrong", domain.PasswordStale: "new_password.stale",
+	domain.PasswordShort:    "new_password.short",
+	domain.PasswordLong:     "new_password.long",
+	domain.PasswordEmail:    "new_password.email",
+	domain.PasswordRepeated: "new_password.repeated",
+	domain.PasswordCurrent:  "new_password.current_wrong",
+	domain.PasswordStale:    "new_password.stale",
 }
 
 func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem domain.PasswordProblem, others bool) {
@@ -289,17 +341,25 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 		httpkit.Fail(c, err)
 		return
 	}
+
 	holders, err := a.App.Holders(c.Request.Context(), me)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	t := a.texts.For(c.Request, "")
 	fields := []webui.Field{
 		{Name: "current_password", Label: t.T("new_password.current"), Autocomplete: "current-password"},
-		{Name: "new_password", Label: t.T("new_password.new"), Hint: t.T("new_password.hint"), Autocomplete: "new-password"},
+		{
+			Name:         "new_password",
+			Label:        t.T("new_password.new"),
+			Hint:         t.T("new_password.hint"),
+			Autocomplete: "new-password",
+		},
 		{Name: "repeat_password", Label: t.T("new_password.repeat"), Autocomplete: "new-password"},
 	}
+
 	view := webui.View{Title: t.T("new_password.title")}
 	for i := range fields {
 		f := &fields[i]
@@ -309,6 +369,7 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 			view.Invalid = append(view.Invalid, *f)
 		}
 	}
+
 	view.Data = &newPassword{
 		Action:  accountPasswordPath,
 		CSRF:    csrf,
@@ -318,7 +379,9 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 		Others:  others,
 		Holders: holders,
 	}
-	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view, webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
+
+	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view,
+		webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
 }
 
 // changePassword answers a refused form with the form, never with what was typed.
@@ -327,10 +390,14 @@ func (a *api) changePassword(c *gin.Context) {
 	if me == nil {
 		return
 	}
+
 	change := app.PasswordChange{
-		Current: form.Get("current_password"), New: form.Get("new_password"), Repeated: form.Get("repeat_password"),
+		Current:   form.Get("current_password"),
+		New:       form.Get("new_password"),
+		Repeated:  form.Get("repeat_password"),
 		EndOthers: form.Get("sign_out_others") == "yes",
 	}
+
 	problem, fresh, err := a.App.ChangePassword(c.Request.Context(), me, change)
 	switch {
 	case err != nil:

@@ -34,12 +34,15 @@ func flowPurpose(v *app.Visit, form string) string {
 			shown = append(shown, v.Home.ID)
 		}
 	}
+
 	if form == formTenant || form == formConsent {
 		shown = append(shown, shownSession(v.Session)...)
 	}
+
 	if form == formConsent {
 		shown = append(shown, r.ClientID, r.RedirectURI, r.Scope.String(), r.Resource)
 	}
+
 	return cookie.Purpose(form, shown...)
 }
 

@@ -53,14 +53,21 @@ func (a *api) entrancePage(c *gin.Context, status int, tenant *directory.Tenant,
 		httpkit.Fail(c, err)
 		return
 	}
+
 	t := a.texts.For(c.Request, c.Query("ui_locales"))
-	f := form{Action: tenantPath(tenant.Slug), CSRF: cookie.CSRFToken(browser, entrancePurpose+tenant.ID), Field: emailField(t, value)}
+	f := form{
+		Action: tenantPath(tenant.Slug),
+		CSRF:   cookie.CSRFToken(browser, entrancePurpose+tenant.ID),
+		Field:  emailField(t, value),
+	}
 	view := webui.View{Title: t.T("entrance.title", tenant.Name), Lead: t.T("entrance.lead"), Data: &f}
 	if problem != "" {
 		f.Field.Error = t.T(problem)
 		view.Invalid = []webui.Field{f.Field}
 	}
-	a.UI.Render(c.Writer, c.Request, status, a.pages["entrance"], view, webui.PageOptions{Texts: t, Theme: themeOf(tenant)})
+
+	a.UI.Render(c.Writer, c.Request, status, a.pages["entrance"], view,
+		webui.PageOptions{Texts: t, Theme: themeOf(tenant)})
 }
 
 // enter begins a sign-in with the address typed at an entrance.
@@ -70,19 +77,25 @@ func (a *api) enter(c *gin.Context) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	tenant := a.tenantOfPath(c)
 	if tenant == nil {
 		return
 	}
-	if sent.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID, sent.Get("csrf_token")) {
+
+	if sent.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID,
+		sent.Get("csrf_token")) {
 		httpkit.SeeOther(c, tenantPath(tenant.Slug)) // nothing is lost but an address
 		return
 	}
+
 	if sent.Get("email") == "" {
 		a.entrancePage(c, http.StatusUnprocessableEntity, tenant, "", "email.invalid")
 		return
 	}
-	flow, ok, err := a.App.Enter(c.Request.Context(), app.Entrance{Browser: a.browser(c), Email: sent.Get("email"), TenantID: tenant.ID})
+
+	flow, ok, err := a.App.Enter(c.Request.Context(),
+		app.Entrance{Browser: a.browser(c), Email: sent.Get("email"), TenantID: tenant.ID})
 	switch {
 	case err != nil:
 		httpkit.Fail(c, err)
@@ -100,10 +113,12 @@ func (a *api) theme(c *gin.Context) {
 	if tenant == nil {
 		return
 	}
+
 	h := c.Writer.Header()
 	h.Set("Cache-Control", "public, max-age=3600")
 	h.Set("Content-Type", "text/css; charset=utf-8")
 	c.Status(http.StatusOK)
+
 	if c.Request.Method != http.MethodHead {
 		_, _ = c.Writer.WriteString(webui.Accent(tenant.Color))
 	}

@@ -60,11 +60,13 @@ func (a *api) flow(c *gin.Context) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	v, err := a.App.Open(c.Request.Context(), c.Param("flow"), a.browser(c))
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
+
 	if v.Step == domain.StepDone {
 		if query.Get(queryProblem) == problemOver { // else the two would send the browser to and fro
 			a.fail(c, app.ErrFlowOver)
@@ -73,10 +75,12 @@ func (a *api) flow(c *gin.Context) {
 		httpkit.SeeOther(c, returnPath(v.Request))
 		return
 	}
+
 	if query.Get(queryStep) == stepEmail {
 		a.emailPage(c, v, http.StatusOK, emailValue(v), "")
 		return
 	}
+
 	switch v.Step {
 	case domain.StepEmail:
 		a.emailPage(c, v, http.StatusOK, emailValue(v), "")
@@ -107,6 +111,7 @@ func (a *api) email(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	typed := form.Get("email")
 	valid, err := a.App.Email(c.Request.Context(), v, typed)
 	switch {
@@ -124,15 +129,19 @@ func (a *api) password(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	typed := form.Get("password")
+
 	if v.Step != domain.StepPassword {
 		a.next(c, v, "")
 		return
 	}
+
 	if typed == "" {
 		a.next(c, v, problemEmpty)
 		return
 	}
+
 	fresh, err := a.App.Password(c.Request.Context(), v, typed)
 	switch {
 	case err != nil:
@@ -150,15 +159,18 @@ func (a *api) tenant(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	choose, chosen := a.App.Tenant, form.Get("tenant")
 	if other := form.Get("session"); other != "" {
 		choose, chosen = a.App.Account, other
 	}
+
 	fresh, err := choose(c.Request.Context(), v, chosen)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
+
 	a.setCookies(c, fresh)
 	a.next(c, v, "")
 }
@@ -168,6 +180,7 @@ func (a *api) consent(c *gin.Context) {
 	if !ok {
 		return
 	}
+
 	switch action := form.Get("action"); action {
 	case "allow", "deny":
 		if err := a.App.Consent(c.Request.Context(), v, action == "allow"); err != nil {
@@ -175,6 +188,7 @@ func (a *api) consent(c *gin.Context) {
 			return
 		}
 	}
+
 	a.next(c, v, "")
 }
 
@@ -187,11 +201,13 @@ func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Param
 		httpkit.Fail(c, err)
 		return nil, nil, false
 	}
+
 	flowID, browser := c.Param("flow"), a.Jar.Browser(c.Request)
 	if browser == "" {
 		a.fail(c, app.ErrOtherBrowser)
 		return nil, nil, false
 	}
+
 	b := a.browser(c)
 	b.Resent = page == formPassword
 	v, err := a.App.Open(c.Request.Context(), flowID, b)
@@ -206,6 +222,7 @@ func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Param
 		a.stale(c, staleFlow, flowPath(flowID))
 		return nil, nil, false
 	}
+
 	return v, form, true
 }
 
@@ -241,27 +258,38 @@ func (a *api) fail(c *gin.Context, err error) {
 		a.blocked(c, blocked.RetryAfter())
 		return
 	}
+
 	if errors.Is(err, app.ErrRenewed) {
 		httpkit.SeeOther(c, ownPage(c))
 		return
 	}
+
 	i := slices.IndexFunc(failures, func(f failure) bool { return errors.Is(err, f.err) })
 	if i < 0 {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	f := failures[i]
 	texts := a.texts.For(c.Request, "")
-	message := webui.Message{Title: texts.T(f.key + ".title"), Lead: texts.T(f.key + ".what"), Text: texts.T(f.key + ".do")}
+	message := webui.Message{
+		Title: texts.T(f.key + ".title"),
+		Lead:  texts.T(f.key + ".what"),
+		Text:  texts.T(f.key + ".do"),
+	}
 	a.wayOn(c, &message, f.key, texts)
 	message.Reference = httpkit.Reference(c)
 	if f.status == http.StatusForbidden { // what an attack looks like
 		a.App.Refused(c.Request.Context(), a.browser(c), f.key)
 	} else {
 		a.Shown(c.Request.Context(), httpkit.Problem{
-			Status: f.status, Code: oauth.Code(f.key), Reference: message.Reference, Address: httpkit.ClientAddr(c),
+			Status:    f.status,
+			Code:      oauth.Code(f.key),
+			Reference: message.Reference,
+			Address:   httpkit.ClientAddr(c),
 		})
 	}
+
 	a.UI.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
 }
 
@@ -278,7 +306,10 @@ func (a *api) blocked(c *gin.Context, wait time.Duration) {
 	texts := a.texts.For(c.Request, "")
 	c.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
 	a.UI.Message(c.Writer, c.Request, http.StatusTooManyRequests, webui.Message{
-		Title: texts.T("limited.title"), Lead: texts.T("limited.what"), Text: texts.T("limited.do", texts.In(wait)),
-		Reference: httpkit.Reference(c), Link: &webui.Link{Href: ownPage(c), Label: texts.T("limited.link")},
+		Title:     texts.T("limited.title"),
+		Lead:      texts.T("limited.what"),
+		Text:      texts.T("limited.do", texts.In(wait)),
+		Reference: httpkit.Reference(c),
+		Link:      &webui.Link{Href: ownPage(c), Label: texts.T("limited.link")},
 	}, webui.PageOptions{Texts: texts})
 }

@@ -46,6 +46,7 @@ func New(o Options) (map[string]gin.HandlerFunc, error) {
 	if err := a.load(); err != nil {
 		return nil, err
 	}
+
 	return map[string]gin.HandlerFunc{
 		"flow":         a.flow,
 		"flowEmail":    a.email,
@@ -72,15 +73,21 @@ func (a *api) load() error {
 	if err != nil {
 		return fmt.Errorf("session pages: %w", err)
 	}
+
 	if a.texts, err = a.UI.Catalogue(messages); err != nil {
 		return err
 	}
+
 	a.pages = map[string]*webui.Page{}
-	for _, name := range []string{"email", "password", "sso", "no_tenant", "tenant", "account", "consent", "logout", "me", "new_password", "entrance"} {
+	for _, name := range []string{
+		"email", "password", "sso", "no_tenant", "tenant", "account", "consent", "logout", "me",
+		"new_password", "entrance",
+	} {
 		if a.pages[name], err = a.UI.Page(templateFiles, "templates/"+name+".html"); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -112,15 +119,19 @@ func (a *api) setCookies(c *gin.Context, fresh *app.NewCookie) {
 	if fresh == nil {
 		return
 	}
+
 	if fresh.Value != "" {
 		a.Jar.SetSession(c.Writer, fresh.Value, fresh.Lifetime)
 	}
+
 	if fresh.Browser != "" {
 		a.Jar.SetBrowser(c.Writer, fresh.Browser)
 	}
+
 	if fresh.Accounts != "" {
 		a.Jar.SetAccounts(c.Writer, fresh.Accounts, fresh.Lifetime)
 	}
+
 	if fresh.Device != "" {
 		a.Jar.SetDevice(c.Writer, fresh.Device)
 	}
@@ -139,10 +150,12 @@ func (a *api) ownBrowser(c *gin.Context) (string, error) {
 	if browser := a.Jar.Browser(c.Request); browser != "" {
 		return browser, nil
 	}
+
 	browser, err := oauth.NewSecret(a.Random)
 	if err != nil {
 		return "", err
 	}
+
 	a.Jar.SetBrowser(c.Writer, browser)
 	return browser, nil
 }

@@ -36,10 +36,12 @@ func (a *api) logout(c *gin.Context) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	out, ok := a.prepare(c, params)
 	if !ok {
 		return
 	}
+
 	switch {
 	case out.AtOnce:
 		if a.endSession(c, out) {
@@ -62,30 +64,37 @@ func (a *api) logoutPost(c *gin.Context) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	if form.Twice(logoutParams...) != "" {
 		httpkit.Fail(c, repeated())
 		return
 	}
+
 	token := form.Get("csrf_token")
 	if token == "" {
 		httpkit.SeeOther(c, ownGet(form))
 		return
 	}
+
 	out, ok := a.prepare(c, form)
 	if !ok {
 		return
 	}
+
 	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose(out), token) { // somebody else's session now, say
 		httpkit.SeeOther(c, ownGet(form))
 		return
 	}
+
 	if !a.endSession(c, out) {
 		return
 	}
+
 	if out.ReturnTo != "" {
 		httpkit.SeeOther(c, out.ReturnTo)
 		return
 	}
+
 	httpkit.SeeOther(c, logoutPath)
 }
 
@@ -96,9 +105,11 @@ func ownGet(form *httpkit.Params) string {
 			query.Set(name, value)
 		}
 	}
+
 	if len(query) == 0 {
 		return logoutPath
 	}
+
 	return logoutPath + "?" + query.Encode()
 }
 
@@ -109,6 +120,7 @@ func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool
 		httpkit.Fail(c, repeated())
 		return nil, false
 	}
+
 	out, err := a.App.PrepareLogout(c.Request.Context(), app.LogoutRequest{
 		IDTokenHint:           params.Get("id_token_hint"),
 		ClientID:              params.Get("client_id"),
@@ -119,6 +131,7 @@ func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool
 		httpkit.Fail(c, err)
 		return nil, false
 	}
+
 	return out, true
 }
 
@@ -128,6 +141,7 @@ func (a *api) endSession(c *gin.Context, out *app.Logout) bool {
 		httpkit.Fail(c, err)
 		return false
 	}
+
 	a.leave(c, fresh)
 	return true
 }
@@ -164,20 +178,24 @@ func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	t := a.texts.For(c.Request, params.Get("ui_locales"))
 	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose(out))}
 	if out.Person != nil {
 		data.Address = out.Person.Email
 	}
+
 	for _, name := range logoutParams {
 		if value := params.Get(name); value != "" {
 			data.Params = append(data.Params, hidden{Name: name, Value: value})
 		}
 	}
+
 	view := webui.View{Title: t.T("logout.title"), Lead: t.T("logout.lead"), Data: data}
 	if out.App != nil {
 		view.Lead = t.T("logout.lead_app", out.App.Name)
 	}
+
 	opts := webui.PageOptions{Texts: t, LeadsAway: out.ReturnTo != ""}
 	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["logout"], view, opts)
 }

@@ -46,14 +46,23 @@ func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem
 		f.Field.Error = t.T(problem)
 		view.Invalid = []webui.Field{f.Field}
 	}
+
 	a.render(c, v, status, "email", view, t)
 }
 
 func emailField(t webui.Texts, value string) webui.Field {
 	return webui.Field{
 		// Not "email": browsers refuse letters before the @ that are not ASCII.
-		Name: "email", Label: t.T("email.label"), Type: "text", Value: value, Autocomplete: "username",
-		InputMode: "email", Autocapital: "none", Required: true, Autofocus: true, ErrorAbove: true,
+		Name:         "email",
+		Label:        t.T("email.label"),
+		Type:         "text",
+		Value:        value,
+		Autocomplete: "username",
+		InputMode:    "email",
+		Autocapital:  "none",
+		Required:     true,
+		Autofocus:    true,
+		ErrorAbove:   true,
 	}
 }
 
@@ -62,22 +71,31 @@ func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
 	f := a.form(c, v, formPassword)
 	f.Address = v.Request.LoginEmail
 	f.Field = webui.Field{
-		Name: "password", Label: t.T("password.label"), Type: "password", Autocomplete: "current-password",
-		Required: true, Autofocus: true, ErrorAbove: true,
+		Name:         "password",
+		Label:        t.T("password.label"),
+		Type:         "password",
+		Autocomplete: "current-password",
+		Required:     true,
+		Autofocus:    true,
+		ErrorAbove:   true,
 	}
+
 	view := webui.View{Title: t.T("password.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	if v.Home != nil {
 		view.Title = t.T("password.title_tenant", v.Home.Name)
 	}
+
 	switch problem {
 	case problemPassword:
 		f.Field.Error = t.T("password.wrong")
 	case problemEmpty:
 		f.Field.Error = t.T("password.empty")
 	}
+
 	if f.Field.Error != "" {
 		view.Invalid = []webui.Field{f.Field}
 	}
+
 	a.render(c, v, http.StatusOK, "password", view, t)
 }
 
@@ -102,9 +120,16 @@ func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, formTenant)
 	f.Address = v.User.Email
+
 	for _, tenant := range v.Tenants {
-		f.Choices = append(f.Choices, choice{Name: "tenant", Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name})
+		f.Choices = append(f.Choices, choice{
+			Name:    "tenant",
+			Value:   tenant.ID,
+			Initial: initial(tenant.Name),
+			Title:   tenant.Name,
+		})
 	}
+
 	view := webui.View{Title: t.T("tenant.title"), Lead: t.T("tenant.lead"), Data: &f}
 	a.render(c, v, http.StatusOK, "tenant", view, t)
 }
@@ -113,7 +138,13 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, formTenant)
 	add := func(tenant *directory.Tenant, detail string) {
-		f.Choices = append(f.Choices, choice{Name: "tenant", Value: tenant.ID, Initial: initial(tenant.Name), Title: tenant.Name, Detail: detail})
+		f.Choices = append(f.Choices, choice{
+			Name:    "tenant",
+			Value:   tenant.ID,
+			Initial: initial(tenant.Name),
+			Title:   tenant.Name,
+			Detail:  detail,
+		})
 	}
 	if current := v.Tenant(); current != nil && v.Accepted() {
 		add(current, t.T("account.current", v.User.Email))
@@ -123,12 +154,18 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 			}
 		}
 	}
+
 	for i := range v.Others {
 		o := &v.Others[i]
 		f.Choices = append(f.Choices, choice{
-			Name: "session", Value: o.Session.ID, Initial: initial(nameOf(o.User)), Title: o.Tenant().Name, Detail: o.User.Email,
+			Name:    "session",
+			Value:   o.Session.ID,
+			Initial: initial(nameOf(o.User)),
+			Title:   o.Tenant().Name,
+			Detail:  o.User.Email,
 		})
 	}
+
 	view := webui.View{Title: t.T("account.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "account", view, t)
 }
@@ -142,9 +179,11 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
 		f.ReturnTo = hostOf(v.Request.RedirectURI)
 	}
+
 	if v.App.Development {
 		f.Warning = &webui.Notice{Kind: webui.Warning, Text: t.T("consent.development", appName(t, v))}
 	}
+
 	view := webui.View{Title: t.T("consent.title", appName(t, v)), Data: &f}
 	a.render(c, v, http.StatusOK, "consent", view, t)
 }

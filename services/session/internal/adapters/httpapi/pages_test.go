@@ -41,10 +41,18 @@ func newTestAPI(t *testing.T) *api {
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	sessionApp := &app.App{Trail: noTrail{}, Refusals: noTrail{}, Flows: oneFlow{}, Applications: oneApplication{}, Allowances: holders{}}
+	sessionApp := &app.App{
+		Trail:        noTrail{},
+		Refusals:     noTrail{},
+		Flows:        oneFlow{},
+		Applications: oneApplication{},
+		Allowances:   holders{},
+	}
+
 	sessionApp.Issuer = "https://id.test/oauth"
 	a := &api{Options: Options{UI: ui, App: sessionApp, Shown: func(context.Context, httpkit.Problem) {}}}
 	require.NoError(t, a.load())
+
 	return a
 }
 
@@ -94,16 +102,35 @@ func (noTrail) Record(context.Context, audit.Event) error { return nil }
 var now = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 
 func testVisit() *app.Visit {
-	acme := directory.Tenant{ID: "tnt_acme", Slug: "acme", Name: "Acme Corp", Color: "#7a1fa2", Active: true}
+	acme := directory.Tenant{
+		ID:     "tnt_acme",
+		Slug:   "acme",
+		Name:   "Acme Corp",
+		Color:  "#7a1fa2",
+		Active: true,
+	}
+
 	return &app.Visit{Situation: domain.Situation{
 		Request: &grants.AuthorizationRequest{
-			ID: "req_golden", Kind: grants.KindAuthorize, RedirectURI: "https://billing.test/callback",
-			Scope:      oauth.Scopes{"openid", "profile", "email", "offline_access", "invoices:read"},
-			LoginEmail: "ada@acme.test",
+			ID:          "req_golden",
+			Kind:        grants.KindAuthorize,
+			RedirectURI: "https://billing.test/callback",
+			Scope:       oauth.Scopes{"openid", "profile", "email", "offline_access", "invoices:read"},
+			LoginEmail:  "ada@acme.test",
 		},
-		App:     &directory.Application{ClientID: "billing", Name: "Billing", Type: directory.Web, Active: true},
+		App: &directory.Application{
+			ClientID: "billing",
+			Name:     "Billing",
+			Type:     directory.Web,
+			Active:   true,
+		},
 		Session: &sessions.Session{ID: "ses_1", UserID: "usr_1", TenantID: "tnt_acme"},
-		User:    &directory.User{ID: "usr_1", Email: "ada@acme.test", Name: "Ada Lovelace", Active: true},
+		User: &directory.User{
+			ID:     "usr_1",
+			Email:  "ada@acme.test",
+			Name:   "Ada Lovelace",
+			Active: true,
+		},
 		Tenants: []directory.Tenant{acme, {ID: "tnt_north", Slug: "north", Name: "Northwind Traders", Active: true}},
 		Home:    &acme,
 	}}
@@ -113,18 +140,42 @@ func testVisit() *app.Visit {
 // applications.
 func testProfile() *app.Profile {
 	v := testVisit()
-	v.Session.CreatedAt, v.Session.LastSeenAt, v.Session.Address = now.Add(-49*time.Hour), now.Add(-time.Minute), "192.0.2.7"
+	v.Session.CreatedAt, v.Session.LastSeenAt, v.Session.Address = now.Add(
+		-49*time.Hour), now.Add(-time.Minute), "192.0.2.7"
 	v.Session.UserAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
 	phone := &sessions.Session{
-		ID: "ses_2", UserID: "usr_1", TenantID: "tnt_north", CreatedAt: now.Add(-90 * time.Minute), LastSeenAt: now.Add(-10 * time.Second),
-		UserAgent: "<script>", Address: "2001:db8::7",
+		ID:         "ses_2",
+		UserID:     "usr_1",
+		TenantID:   "tnt_north",
+		CreatedAt:  now.Add(-90 * time.Minute),
+		LastSeenAt: now.Add(-10 * time.Second),
+		UserAgent:  "<script>",
+		Address:    "2001:db8::7",
 	}
+
 	return &app.Profile{
-		Me:      &app.Me{Session: v.Session, User: v.User, Tenants: v.Tenants, Now: now},
+		Me: &app.Me{
+			Session: v.Session,
+			User:    v.User,
+			Tenants: v.Tenants,
+			Now:     now,
+		},
 		Devices: []*sessions.Session{v.Session, phone},
 		Allowances: []ports.Allowance{
-			{ClientID: "billing", Application: "Billing", TenantID: "tnt_acme", Scope: oauth.Scopes{"openid", "email"}, Since: now.Add(-25 * time.Hour)},
-			{ClientID: "gone", TenantID: "tnt_acme", Scope: oauth.Scopes{"offline_access", "x:y"}, Since: now, Offline: true},
+			{
+				ClientID:    "billing",
+				Application: "Billing",
+				TenantID:    "tnt_acme",
+				Scope:       oauth.Scopes{"openid", "email"},
+				Since:       now.Add(-25 * time.Hour),
+			},
+			{
+				ClientID: "gone",
+				TenantID: "tnt_acme",
+				Scope:    oauth.Scopes{"offline_access", "x:y"},
+				Since:    now,
+				Offline:  true,
+			},
 		},
 		HasPassword: true,
 	}
@@ -160,7 +211,12 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			a.consentPage(c, v)
 		},
 		"logout": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{App: v.App, Person: v.User, Session: v.Session, ReturnTo: "https://billing.test/bye?x=1&state=s"}, &httpkit.Params{})
+			a.confirm(c, &app.Logout{
+				App:      v.App,
+				Person:   v.User,
+				Session:  v.Session,
+				ReturnTo: "https://billing.test/bye?x=1&state=s",
+			}, &httpkit.Params{})
 		},
 		"signed_out": func(c *gin.Context, v *app.Visit) {
 			a.signedOutPage(c, &app.Logout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
@@ -188,23 +244,35 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"limited":       func(c *gin.Context, _ *app.Visit) { a.fail(c, &limits.Error{After: 61 * time.Second}) },
 		"accounts": func(c *gin.Context, v *app.Visit) {
 			bob := &directory.User{ID: "usr_2", Email: "bob@north.test"}
-			v.Others = []domain.Account{{Session: &sessions.Session{ID: "ses_9", UserID: "usr_2", TenantID: "tnt_north"}, User: bob, Tenants: v.Tenants}}
+			v.Others = []domain.Account{{
+				Session: &sessions.Session{ID: "ses_9", UserID: "usr_2", TenantID: "tnt_north"},
+				User:    bob,
+				Tenants: v.Tenants,
+			}}
 			a.accountPage(c, v)
 		},
 		"email_account": func(c *gin.Context, v *app.Visit) {
 			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindAccount, nil, ""
 			a.emailPage(c, v, http.StatusOK, "", "")
 		},
-		"entrance":         func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "", "") },
-		"entrance_invalid": func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "x", "email.invalid") },
-		"me":               func(c *gin.Context, _ *app.Visit) { a.profilePage(c, testProfile()) },
+		"entrance": func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "", "") },
+		"entrance_invalid": func(c *gin.Context,
+			v *app.Visit,
+		) {
+			a.entrancePage(c, http.StatusOK, v.Home, "x", "email.invalid")
+		},
+		"me": func(c *gin.Context, _ *app.Visit) { a.profilePage(c, testProfile()) },
 		"me_done": func(c *gin.Context, _ *app.Visit) {
 			c.Request.URL.RawQuery = "done=password"
 			p := testProfile()
 			p.Devices, p.Allowances, p.HasPassword, p.User.Name = p.Devices[:1], nil, false, ""
 			a.profilePage(c, p)
 		},
-		"new_password": func(c *gin.Context, _ *app.Visit) { a.newPasswordPage(c, testProfile().Me, http.StatusOK, "", true) },
+		"new_password": func(c *gin.Context,
+			_ *app.Visit,
+		) {
+			a.newPasswordPage(c, testProfile().Me, http.StatusOK, "", true)
+		},
 		"new_password_short": func(c *gin.Context, _ *app.Visit) {
 			a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, domain.PasswordShort, false)
 		},
@@ -214,7 +282,11 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"logout_plain": func(c *gin.Context, v *app.Visit) {
 			a.confirm(c, &app.Logout{Person: v.User, Session: v.Session}, &httpkit.Params{})
 		},
-		"signed_out_plain":      func(c *gin.Context, _ *app.Visit) { a.signedOutPage(c, &app.Logout{}, &httpkit.Params{}) },
+		"signed_out_plain": func(c *gin.Context,
+			_ *app.Visit,
+		) {
+			a.signedOutPage(c, &app.Logout{}, &httpkit.Params{})
+		},
 		"new_password_long":     func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordLong) },
 		"new_password_email":    func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordEmail) },
 		"new_password_repeated": func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordRepeated) },
@@ -237,7 +309,8 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				require.Contains(t, w.Body.String(), `<html lang="`+lang+`">`)
 				require.Equal(t, lang, w.Header().Get("Content-Language"))
 				require.Contains(t, w.Header().Values("Vary"), "Accept-Language")
-				require.Regexp(t, `^default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'(; form-action 'self')?$`,
+				require.Regexp(t,
+					`^default-src 'none'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'(; form-action 'self')?$`,
 					w.Header().Get("Content-Security-Policy"))
 				requireOwnFormsOnly(t, w.Body.String())
 			})
@@ -281,7 +354,12 @@ func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
 			c.Request.URL.RawQuery = url.Values{"state": {hostile}, "ui_locales": {hostile}}.Encode()
 			params, err := httpkit.Query(c)
 			require.NoError(t, err)
-			a.confirm(c, &app.Logout{App: v.App, Person: v.User, Session: v.Session, ReturnTo: "https://billing.test/bye"}, params)
+			a.confirm(c, &app.Logout{
+				App:      v.App,
+				Person:   v.User,
+				Session:  v.Session,
+				ReturnTo: "https://billing.test/bye",
+			}, params)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,6 +370,7 @@ func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
 			for i := range v.Tenants {
 				v.Tenants[i].Name, v.Tenants[i].Slug = hostile, hostile
 			}
+
 			v.Home = &v.Tenants[0]
 
 			w := httptest.NewRecorder()
@@ -304,9 +383,11 @@ func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
 			require.Contains(t, body, "evil.test", "it is shown")
 			require.NotContains(t, body, "<input name=password>")
 			require.NotContains(t, body, `action="https://evil.test"`)
+
 			for _, form := range opensForm.FindAllString(body, -1) {
 				require.Regexp(t, ownForm, form)
 			}
+
 			for _, tag := range []string{"<base", "<meta http-equiv", "formaction"} {
 				require.NotContains(t, body, tag)
 			}
@@ -334,10 +415,12 @@ func golden(t *testing.T, name, body string) {
 		require.NoError(t, os.MkdirAll("testdata", 0o750))
 		require.NoError(t, os.WriteFile(file, []byte(body), 0o600))
 	}
+
 	want, err := os.ReadFile(file)
 	require.NoError(t, err, "run the test with -update to write it")
 	// A form's token depends on what its page shows, which the rest of the page tells.
-	require.Equal(t, formToken.ReplaceAllString(string(want), "${1}TOKEN"), formToken.ReplaceAllString(body, "${1}TOKEN"))
+	require.Equal(t, formToken.ReplaceAllString(string(want), "${1}TOKEN"),
+		formToken.ReplaceAllString(body, "${1}TOKEN"))
 }
 
 var formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
@@ -357,8 +440,10 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 			}
 		}
 	}
+
 	own, err := a.UI.Catalogue(os.DirFS("messages"))
 	require.NoError(t, err)
+
 	for _, key := range own.Keys() {
 		switch regexp.MustCompile(`^[a-z_]+`).FindString(key) {
 		case "frame", "error", "form_post", "scope", "flow", "ago", "in": // webui's, or made of parts
@@ -366,6 +451,7 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 		}
 		require.True(t, used[key], "%s is not used", key)
 	}
+
 	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.over", "flow.browser"} {
 		for _, part := range []string{".title", ".what", ".do"} {
 			require.Contains(t, own.Keys(), prefix+part)
@@ -374,7 +460,14 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 }
 
 func TestABadgeShowsTheFirstLetter(t *testing.T) {
-	for name, want := range map[string]string{"Acme": "A", "éclair": "É", "  «north»": "N", "3M": "3", "…": "?", "": "?"} {
+	for name, want := range map[string]string{
+		"Acme":      "A",
+		"éclair":    "É",
+		"  «north»": "N",
+		"3M":        "3",
+		"…":         "?",
+		"":          "?",
+	} {
 		require.Equal(t, want, initial(name), name)
 	}
 }

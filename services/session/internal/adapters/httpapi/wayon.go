@@ -15,6 +15,7 @@ func (a *api) wayOn(c *gin.Context, message *webui.Message, key string, texts we
 	if key == "flow.finished" && (way.Kind == grants.KindDevice || way.Kind == grants.KindAccount) {
 		message.Lead = texts.T("flow.finished.here")
 	}
+
 	switch {
 	case way.Kind == grants.KindDevice:
 		message.Text = texts.T("flow.device.do")

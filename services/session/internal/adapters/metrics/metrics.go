@@ -25,7 +25,9 @@ type Backchannel struct {
 
 // NewBackchannel makes the instruments; state tells what the outbox holds, whenever
 // the gauges are read, and now the time.
-func NewBackchannel(provider metric.MeterProvider, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time) (*Backchannel, error) {
+func NewBackchannel(
+	provider metric.MeterProvider, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time,
+) (*Backchannel, error) {
 	meter := provider.Meter(scopeName)
 	attempts, err := meter.Int64Counter("platform.session.backchannel.attempts",
 		metric.WithUnit("{attempt}"),
@@ -33,32 +35,42 @@ func NewBackchannel(provider metric.MeterProvider, state func(ctx context.Contex
 	if err != nil {
 		return nil, fmt.Errorf("make the counter of back-channel logouts: %w", err)
 	}
+
 	if err := watchOutbox(meter, state, now); err != nil {
 		return nil, fmt.Errorf("make the gauges of back-channel logouts: %w", err)
 	}
+
 	b := &Backchannel{attempts: attempts, sets: map[ports.LogoutOutcome][]metric.AddOption{}}
 	for _, outcome := range ports.LogoutOutcomes {
-		b.sets[outcome] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(outcome))))}
+		b.sets[outcome] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome",
+			string(outcome))))}
 	}
+
 	return b, nil
 }
 
-func watchOutbox(meter metric.Meter, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time) error {
+func watchOutbox(
+	meter metric.Meter, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time,
+) error {
 	waiting, err := meter.Int64ObservableGauge("platform.session.backchannel.waiting", metric.WithUnit("{notice}"),
 		metric.WithDescription("Notices of logouts to be delivered, of all replicas together."))
 	if err != nil {
 		return err
 	}
+
 	oldest, err := meter.Float64ObservableGauge("platform.session.backchannel.oldest_age", metric.WithUnit("s"),
 		metric.WithDescription("Age of the oldest notice to be delivered; 0 without one."))
 	if err != nil {
 		return err
 	}
-	undelivered, err := meter.Int64ObservableGauge("platform.session.backchannel.undelivered", metric.WithUnit("{notice}"),
+
+	undelivered, err := meter.Int64ObservableGauge("platform.session.backchannel.undelivered",
+		metric.WithUnit("{notice}"),
 		metric.WithDescription("Notices that were given up, a week long, of all replicas together."))
 	if err != nil {
 		return err
 	}
+
 	_, err = meter.RegisterCallback(func(ctx context.Context, observe metric.Observer) error {
 		held, err := state(ctx)
 		if err != nil {
@@ -66,15 +78,18 @@ func watchOutbox(meter metric.Meter, state func(ctx context.Context) (ports.Outb
 			// here would keep every other metric from being exported too.
 			return nil //nolint:nilerr // the failed statement is a metric itself
 		}
+
 		age := 0.0
 		if !held.Oldest.IsZero() {
 			age = max(0, now().Sub(held.Oldest).Seconds())
 		}
+
 		observe.ObserveInt64(waiting, int64(held.Waiting))
 		observe.ObserveFloat64(oldest, age)
 		observe.ObserveInt64(undelivered, int64(held.Undelivered))
 		return nil
 	}, waiting, oldest, undelivered)
+
 	return err
 }
 

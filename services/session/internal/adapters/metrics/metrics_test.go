@@ -22,11 +22,13 @@ func TestAttemptsAreCountedByOutcomeAndWhatWaitsIsMeasured(t *testing.T) {
 	b, err := metrics.NewBackchannel(sdk.NewMeterProvider(sdk.WithReader(reader)),
 		func(context.Context) (ports.OutboxState, error) { return held, away }, func() time.Time { return now })
 	require.NoError(t, err)
+
 	for i, outcome := range ports.LogoutOutcomes {
 		for range i + 1 {
 			b.Attempted(t.Context(), outcome)
 		}
 	}
+
 	collect := func() (counted map[string]int64, gauges map[string]float64, err error) {
 		var rm metricdata.ResourceMetrics
 		err = reader.Collect(t.Context(), &rm)
@@ -49,13 +51,24 @@ func TestAttemptsAreCountedByOutcomeAndWhatWaitsIsMeasured(t *testing.T) {
 				}
 			}
 		}
+
 		return counted, gauges, err
 	}
+
 	counted, gauges, err := collect()
 	require.NoError(t, err)
-	require.Equal(t, map[string]int64{"delivered": 1, "rejected": 2, "unreachable": 3, "refused": 4, "unsigned": 5, "obsolete": 6}, counted)
+	require.Equal(t, map[string]int64{
+		"delivered":   1,
+		"rejected":    2,
+		"unreachable": 3,
+		"refused":     4,
+		"unsigned":    5,
+		"obsolete":    6,
+	}, counted)
+
 	require.Equal(t, map[string]float64{
-		"platform.session.backchannel.waiting": 3, "platform.session.backchannel.oldest_age": 60, "platform.session.backchannel.undelivered": 2,
+		"platform.session.backchannel.waiting": 3, "platform.session.backchannel.oldest_age": 60,
+		"platform.session.backchannel.undelivered": 2,
 	}, gauges)
 	held = ports.OutboxState{}
 	_, gauges, err = collect()
@@ -88,6 +101,7 @@ func TestSignInsAreCountedByResultWhetherOrNotTheTrailCanBeWritten(t *testing.T)
 	for _, kind := range kinds {
 		require.ErrorIs(t, s.Record(t.Context(), audit.Event{Kind: kind}), told.away)
 	}
+
 	require.Equal(t, kinds, told.told, "the trail hears of everything")
 	var rm metricdata.ResourceMetrics
 	require.NoError(t, reader.Collect(t.Context(), &rm))
@@ -96,5 +110,6 @@ func TestSignInsAreCountedByResultWhetherOrNotTheTrailCanBeWritten(t *testing.T)
 		result, _ := point.Attributes.Value("result")
 		counted[result.AsString()] = point.Value
 	}
+
 	require.Equal(t, map[string]int64{"signed_in": 1, "failed": 2, "blocked": 1}, counted)
 }

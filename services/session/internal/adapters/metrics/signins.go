@@ -36,10 +36,12 @@ func NewSignIns(provider metric.MeterProvider, trail ports.Trail) (*SignIns, err
 	if err != nil {
 		return nil, fmt.Errorf("make the counter of sign-ins: %w", err)
 	}
+
 	s := &SignIns{trail: trail, signIns: signIns, sets: map[audit.Kind][]metric.AddOption{}}
 	for kind, result := range results {
 		s.sets[kind] = []metric.AddOption{metric.WithAttributeSet(attribute.NewSet(attribute.String("result", result)))}
 	}
+
 	return s, nil
 }
 

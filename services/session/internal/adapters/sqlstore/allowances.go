@@ -41,25 +41,36 @@ func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]po
 	if err := s.db.Select(ctx, "allowances.of_user", &rows, allowed, userID, database.At(now)); err != nil {
 		return nil, err
 	}
+
 	merged := map[[2]string]ports.Allowance{}
 	for _, r := range rows {
 		key := [2]string{r.ClientID, r.TenantID}
 		m, known := merged[key]
 		if !known {
-			m = ports.Allowance{ClientID: r.ClientID, Application: r.Name, TenantID: r.TenantID, Since: r.Since.Time}
+			m = ports.Allowance{
+				ClientID:    r.ClientID,
+				Application: r.Name,
+				TenantID:    r.TenantID,
+				Since:       r.Since.Time,
+			}
 		}
+
 		scope, _ := oauth.ParseScopes(r.Scope) // was parsed when it was written
 		m.Scope = m.Scope.Union(scope)
 		m.Offline = m.Offline || r.Offline
+
 		if r.Since.Before(m.Since) {
 			m.Since = r.Since.Time
 		}
+
 		merged[key] = m
 	}
+
 	list := make([]ports.Allowance, 0, len(merged))
 	for _, m := range merged {
 		list = append(list, m)
 	}
+
 	slices.SortFunc(list, func(a, b ports.Allowance) int {
 		return cmp.Or(strings.Compare(strings.ToLower(a.Application), strings.ToLower(b.Application)),
 			strings.Compare(a.ClientID, b.ClientID), strings.Compare(a.TenantID, b.TenantID))
@@ -72,7 +83,10 @@ func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]po
 // code that is redeemed meanwhile holds its row until its grant is there, and the
 // last statement sees it.
 var withdrawals = []struct{ name, statement string }{
-	{"consent.withdraw", `DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND updated_at <= $4`},
+	{
+		"consent.withdraw",
+		`DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND updated_at <= $4`,
+	},
 	{"authorization_requests.withdraw", `UPDATE authorization_requests SET decision = 'denied', decided_at = $4
 		WHERE client_id = $2 AND tenant_id = $3 AND decision = 'consented' AND consumed_at IS NULL AND expires_at > $4
 		  AND session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = $1)`},
@@ -80,7 +94,10 @@ var withdrawals = []struct{ name, statement string }{
 		WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND consumed_at IS NULL AND expires_at > $4`},
 	{"device_codes.withdraw", `UPDATE device_codes SET expires_at = $4
 		WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $4`},
-	{"grants.withdraw", `UPDATE grants SET revoked_at = $4 WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND revoked_at IS NULL`},
+	{
+		"grants.withdraw",
+		`UPDATE grants SET revoked_at = $4 WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND revoked_at IS NULL`,
+	},
 }
 
 // Withdraw removes consents, lets what waits for its application expire (codes,
@@ -99,6 +116,7 @@ func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string,
 		}
 		return nil
 	})
+
 	return int(changed), err
 }
 

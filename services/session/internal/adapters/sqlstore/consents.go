@@ -16,6 +16,7 @@ func (s *Store) Remember(ctx context.Context, k sessions.ConsentKey, scopes oaut
 	if s.db.Dialect() == database.Postgres {
 		lock = " FOR UPDATE"
 	}
+
 	return s.db.TxAgain(ctx, "consent.remember", func(tx *database.Tx) error {
 		_, err := tx.Exec(ctx, "consent.insert",
 			`INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at)
@@ -24,13 +25,16 @@ func (s *Store) Remember(ctx context.Context, k sessions.ConsentKey, scopes oaut
 		if err != nil {
 			return err
 		}
+
 		var before string
 		err = tx.Get(ctx, "consent.lock", &before,
-			`SELECT scope FROM consents WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3 AND resource = $4`+lock,
+			`SELECT scope FROM consents WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3 AND resource = $4`+
+				lock,
 			k.UserID, k.TenantID, k.ClientID, k.Resource)
 		if err != nil {
 			return err
 		}
+
 		known, _ := oauth.ParseScopes(before)
 		_, err = tx.Exec(ctx, "consent.update",
 			`UPDATE consents SET scope = $1, updated_at = $2

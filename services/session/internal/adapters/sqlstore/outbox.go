@@ -31,7 +31,8 @@ WHERE r.place <= $4 ORDER BY r.next_attempt_at, r.id LIMIT $3`
 
 	// The ids are an array, found and locked once: as a joined subquery they might
 	// be sought anew for each row.
-	claimPostgres = toClaim + `= ANY (ARRAY(SELECT id FROM logout_outbox WHERE ` + due + ` AND id = ANY (ARRAY(` + ranked +
+	claimPostgres = toClaim + `= ANY (ARRAY(SELECT id FROM logout_outbox WHERE ` + due + ` AND id = ANY (ARRAY(` +
+		ranked +
 		`)) ORDER BY id FOR UPDATE SKIP LOCKED))` + claimed
 	claimSQLite = toClaim + `IN (` + ranked + `)` + claimed
 )
@@ -62,16 +63,19 @@ func (s *Store) Claim(ctx context.Context, c ports.NoticeClaim) ([]ports.LogoutN
 	}
 
 	if s.db.Dialect() == database.Postgres {
-		if err := s.db.Select(ctx, "logout_outbox.claim", &rows, fmt.Sprintf(claimPostgres, except), args...); err != nil {
+		if err := s.db.Select(ctx, "logout_outbox.claim", &rows,
+			fmt.Sprintf(claimPostgres, except), args...); err != nil {
 			return nil, err
 		}
 		return notices(rows), nil
 	}
 
 	var some bool
-	if err := s.db.Get(ctx, "logout_outbox.due", &some, `SELECT EXISTS (SELECT 1 FROM logout_outbox WHERE `+due+`)`, args[0]); err != nil || !some {
+	if err := s.db.Get(ctx, "logout_outbox.due", &some, `SELECT EXISTS (SELECT 1 FROM logout_outbox WHERE `+due+`)`,
+		args[0]); err != nil || !some {
 		return nil, err
 	}
+
 	err := s.db.Tx(ctx, "logout_outbox.claim", func(tx *database.Tx) error {
 		return tx.Select(ctx, "logout_outbox.claim", &rows, fmt.Sprintf(claimSQLite, except), args...)
 	})
@@ -86,9 +90,15 @@ func notices(rows []noticeRow) []ports.LogoutNotice {
 	list := make([]ports.LogoutNotice, len(rows))
 	for i, r := range rows {
 		list[i] = ports.LogoutNotice{
-			ID: r.ID, ClientID: r.ClientID, UserID: r.UserID, SessionID: r.SessionID, CreatedAt: r.CreatedAt.Time, Attempts: r.Attempts,
+			ID:        r.ID,
+			ClientID:  r.ClientID,
+			UserID:    r.UserID,
+			SessionID: r.SessionID,
+			CreatedAt: r.CreatedAt.Time,
+			Attempts:  r.Attempts,
 		}
 	}
+
 	return list
 }
 
@@ -98,13 +108,14 @@ func (s *Store) Remove(ctx context.Context, id string) (bool, error) {
 	return n == 1, err
 }
 
-// The number of attempts tells whether the notice is still the caller's.
+// The number of attempts reports whether the notice is still the caller's.
 const stillOurs = ` WHERE id = $1 AND attempts = $2 AND gave_up_at IS NULL`
 
 // Postpone moves the next attempt, and that of what else waits for the same
 // application: it would fail as well, and hold slots meanwhile.
 func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, now, until time.Time) error {
-	ours, err := s.db.Exec(ctx, "logout_outbox.postpone", `UPDATE logout_outbox SET next_attempt_at = $3`+stillOurs, n.ID, n.Attempts, database.At(until))
+	ours, err := s.db.Exec(ctx, "logout_outbox.postpone", `UPDATE logout_outbox SET next_attempt_at = $3`+stillOurs,
+		n.ID, n.Attempts, database.At(until))
 	if err != nil || ours == 0 {
 		return err
 	}
@@ -113,8 +124,10 @@ func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, now, until t
 	if s.db.Dialect() == database.Postgres {
 		lock = " FOR UPDATE SKIP LOCKED"
 	}
+
 	_, err = s.db.Exec(ctx, "logout_outbox.postpone_others",
-		`UPDATE logout_outbox SET next_attempt_at = $2 WHERE id IN (SELECT id FROM logout_outbox WHERE `+due+` AND client_id = $3`+lock+`)`,
+		`UPDATE logout_outbox SET next_attempt_at = $2 WHERE id IN (SELECT id FROM logout_outbox WHERE `+due+
+			` AND client_id = $3`+lock+`)`,
 		database.At(now), database.At(until), n.ClientID)
 
 	return err
@@ -122,7 +135,8 @@ func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, now, until t
 
 // GiveUp marks a notice as undelivered.
 func (s *Store) GiveUp(ctx context.Context, n ports.LogoutNotice, at time.Time) (bool, error) {
-	changed, err := s.db.Exec(ctx, "logout_outbox.give_up", `UPDATE logout_outbox SET gave_up_at = $3`+stillOurs, n.ID, n.Attempts, database.At(at))
+	changed, err := s.db.Exec(ctx, "logout_outbox.give_up", `UPDATE logout_outbox SET gave_up_at = $3`+stillOurs, n.ID,
+		n.Attempts, database.At(at))
 	return changed == 1, err
 }
 

@@ -43,14 +43,24 @@ func ended(t *testing.T, db *database.DB, ids ...string) *sqlstore.Store {
 
 // claimAt is a claim of at most that many notices, of whichever applications.
 func claimAt(now time.Time, most int) ports.NoticeClaim {
-	return ports.NoticeClaim{Now: now, Until: now.Add(time.Minute), Most: most, PerApplication: most}
+	return ports.NoticeClaim{
+		Now:            now,
+		Until:          now.Add(time.Minute),
+		Most:           most,
+		PerApplication: most,
+	}
 }
 
 func saveApplication(t *testing.T, db *database.DB, clientID, uri string) {
 	t.Helper()
 	require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
 		return w.SaveApplication(t.Context(), &directory.Application{
-			ClientID: clientID, Name: clientID, Type: directory.Web, ScopeLevel: directory.Global, Active: true, BackchannelLogoutURI: uri,
+			ClientID:             clientID,
+			Name:                 clientID,
+			Type:                 directory.Web,
+			ScopeLevel:           directory.Global,
+			Active:               true,
+			BackchannelLogoutURI: uri,
 		}, at)
 	}))
 }
@@ -68,17 +78,21 @@ func ids(notices []ports.LogoutNotice) []string {
 func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := seeded(t, db) // app_1 wants to hear of nothing
+
 		for _, clientID := range []string{"a", "b", "off", "elsewhere", "gone"} {
 			saveApplication(t, db, clientID, "https://"+clientID+".test/out")
 		}
+
 		require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
 			return w.DisableApplication(t.Context(), "gone", at)
 		}))
 		require.NoError(t, create(t, store, session("ses_1"), renewal([]byte("one"))))
 		require.NoError(t, create(t, store, session("ses_2"), renewal([]byte("two"))))
+
 		for i, clientID := range []string{"a", "a", "b", "app_1", "gone", "deleted"} {
 			insertGrant(t, db, "gnt_"+string(rune('0'+i)), clientID, "ses_1", false)
 		}
+
 		insertGrant(t, db, "gnt_off", "off", "ses_1", true)
 		insertGrant(t, db, "gnt_elsewhere", "elsewhere", "ses_2", false)
 		end := at.Add(time.Minute)
@@ -88,9 +102,17 @@ func TestTheEndOfASessionLeavesANoticeForEachApplicationThatHadAToken(t *testing
 
 		notices, err := store.Claim(t.Context(), claimAt(end, 10))
 		require.NoError(t, err)
-		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:gone", "ses_1:off"}, ids(notices), "a disabled application hears of what it held until now")
+		require.Equal(t, []string{"ses_1:a", "ses_1:b", "ses_1:gone", "ses_1:off"}, ids(notices),
+			"a disabled application hears of what it held until now")
 		i := slices.IndexFunc(notices, func(n ports.LogoutNotice) bool { return n.ClientID == "b" })
-		require.Equal(t, ports.LogoutNotice{ID: "ses_1:b", ClientID: "b", UserID: "usr_1", SessionID: "ses_1", CreatedAt: end, Attempts: 1}, notices[i])
+		require.Equal(t, ports.LogoutNotice{
+			ID:        "ses_1:b",
+			ClientID:  "b",
+			UserID:    "usr_1",
+			SessionID: "ses_1",
+			CreatedAt: end,
+			Attempts:  1,
+		}, notices[i])
 
 		require.NoError(t, create(t, store, session("ses_3"), renewal([]byte("three"), "ses_2")))
 		notices, err = store.Claim(t.Context(), claimAt(end, 10))
@@ -121,6 +143,7 @@ func TestTheOldestNoticesAreClaimedFirstAndComeBackAfterTheLease(t *testing.T) {
 			require.NoError(t, err)
 			return ids(notices)
 		}
+
 		require.Empty(t, claim(-time.Second, 9), "none is due yet")
 		require.Equal(t, []string{"ses_1:app_told", "ses_2:app_told"}, claim(time.Minute, 2))
 		require.Equal(t, []string{"ses_3:app_told"}, claim(time.Minute, 2))
@@ -142,6 +165,7 @@ func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
 			require.Len(t, notices, 1)
 			return notices[0]
 		}
+
 		first := one(at)
 		second := one(at.Add(time.Minute))
 		require.Equal(t, []int{1, 2}, []int{first.Attempts, second.Attempts})
@@ -157,6 +181,7 @@ func TestANoticeIsSettledByItsHolderOnly(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, gaveUp)
 		}
+
 		notices, err := store.Claim(t.Context(), claimAt(at.Add(48*time.Hour), 9))
 		require.NoError(t, err)
 		require.Empty(t, notices)
@@ -183,6 +208,7 @@ func TestAClaimTakesOfEachApplicationSoMany(t *testing.T) {
 		for i := range 9 {
 			sessions = append(sessions, "ses_"+strings.Repeat("x", i+1))
 		}
+
 		store := ended(t, db, sessions...)
 		saveApplication(t, db, "app_late", "https://late.test/out")
 		require.NoError(t, create(t, store, session("ses_late"), renewal([]byte("late"))))
@@ -240,6 +266,7 @@ func TestOfFiftyClaimsAtOnceEachNoticeGoesToOne(t *testing.T) {
 		for i := range 20 {
 			sessions = append(sessions, "ses_"+strings.Repeat("x", i+1))
 		}
+
 		store := ended(t, db, sessions...)
 		var mu sync.Mutex
 		var all []ports.LogoutNotice
@@ -253,15 +280,18 @@ func TestOfFiftyClaimsAtOnceEachNoticeGoesToOne(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+
 				mu.Lock()
 				defer mu.Unlock()
 				all = append(all, notices...)
 			})
 		}
+
 		close(start)
 		wg.Wait()
 		require.Len(t, all, 20)
 		require.Len(t, slices.Compact(ids(all)), 20)
+
 		for _, n := range all {
 			require.Equal(t, 1, n.Attempts)
 		}

@@ -34,8 +34,10 @@ const insertSession = `INSERT INTO sessions
 func (s *Store) Create(ctx context.Context, n *sessions.Session, r ports.Renewal) (bool, error) {
 	return s.renewing(ctx, "session.create", r, func(tx *database.Tx) (bool, error) {
 		_, err := tx.Exec(ctx, "session.insert", insertSession,
-			n.ID, r.New.Session, n.UserID, n.TenantID, database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR},
-			database.At(n.CreatedAt), database.At(n.LastSeenAt), database.At(n.ExpiresAt), r.New.Accounts, n.UserAgent, n.Address, n.PersonEnds)
+			n.ID, r.New.Session, n.UserID, n.TenantID, database.At(n.AuthTime), n.ACR,
+			database.JSON[[]string]{V: n.AMR},
+			database.At(n.CreatedAt), database.At(n.LastSeenAt), database.At(n.ExpiresAt), r.New.Accounts,
+			n.UserAgent, n.Address, n.PersonEnds)
 		return err == nil, err
 	})
 }
@@ -51,7 +53,8 @@ WHERE id = $10 AND ended_at IS NULL AND expires_at > $6 AND (cookie_hash = $11 O
 func (s *Store) Renew(ctx context.Context, n *sessions.Session, r ports.Renewal) (bool, error) {
 	return s.renewing(ctx, "session.renew", r, func(tx *database.Tx) (bool, error) {
 		changed, err := tx.Exec(ctx, "session.renew", renewSession, r.New.Session, r.New.Accounts,
-			database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR}, database.At(r.At), database.At(n.ExpiresAt),
+			database.At(n.AuthTime), n.ACR, database.JSON[[]string]{V: n.AMR}, database.At(r.At),
+			database.At(n.ExpiresAt),
 			n.UserAgent, n.Address, n.ID, r.Old.Session, r.Old.Accounts)
 		return changed == 1, err
 	})
@@ -70,7 +73,9 @@ var errLost = errors.New("sqlstore: the cookies were renewed meanwhile")
 // renewing carries out a renewal in one transaction: the requests go along first,
 // for they are what two tabs of a browser meet at; then the session; then the
 // others that the accounts cookie listed.
-func (s *Store) renewing(ctx context.Context, name string, r ports.Renewal, session func(tx *database.Tx) (bool, error)) (bool, error) {
+func (s *Store) renewing(
+	ctx context.Context, name string, r ports.Renewal, session func(tx *database.Tx) (bool, error),
+) (bool, error) {
 	err := s.db.TxAgain(ctx, name, func(tx *database.Tx) error {
 		moved, err := grantstore.NewForSession(tx).Rebind(ctx, s.db.Dialect(), grantstore.Rebinding{
 			From: r.Old.Browser,
@@ -90,6 +95,7 @@ func (s *Store) renewing(ctx context.Context, name string, r ports.Renewal, sess
 				return err
 			}
 		}
+
 		done, err := session(tx)
 		if err == nil && !done {
 			err = errLost
@@ -103,6 +109,7 @@ func (s *Store) renewing(ctx context.Context, name string, r ports.Renewal, sess
 	if errors.Is(err, errLost) {
 		return false, nil
 	}
+
 	return err == nil, err
 }
 
@@ -119,7 +126,9 @@ func setAside(ctx context.Context, tx *database.Tx, r ports.Renewal) error {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, "session.keep", `UPDATE sessions SET browser_hash = $1 WHERE browser_hash = $2 AND ended_at IS NULL`,
+
+	_, err := tx.Exec(ctx, "session.keep",
+		`UPDATE sessions SET browser_hash = $1 WHERE browser_hash = $2 AND ended_at IS NULL`,
 		r.New.Accounts, r.Old.Accounts)
 	return err
 }

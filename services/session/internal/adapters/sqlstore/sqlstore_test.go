@@ -25,17 +25,37 @@ func seeded(t *testing.T, db *database.DB) *sqlstore.Store {
 	t.Helper()
 	require.NoError(t, directorystore.NewOperator(db).Tx(t.Context(), func(w *directorystore.Writer) error {
 		ctx := t.Context()
-		require.NoError(t, w.SaveTenant(ctx, directory.Tenant{ID: "tnt_1", Slug: "one", Name: "One", Active: true}, nil, at))
-		require.NoError(t, w.SaveUser(ctx, directory.User{ID: "usr_1", Email: "ada@acme.test", Active: true}, []string{"tnt_1"}, at))
-		return w.SaveApplication(ctx, &directory.Application{ClientID: "app_1", Name: "App", Type: directory.Web, ScopeLevel: directory.Global, Active: true}, at)
+		require.NoError(t, w.SaveTenant(ctx, directory.Tenant{
+			ID:     "tnt_1",
+			Slug:   "one",
+			Name:   "One",
+			Active: true,
+		}, nil, at))
+
+		require.NoError(t,
+			w.SaveUser(ctx, directory.User{ID: "usr_1", Email: "ada@acme.test", Active: true}, []string{"tnt_1"}, at))
+		return w.SaveApplication(ctx, &directory.Application{
+			ClientID:   "app_1",
+			Name:       "App",
+			Type:       directory.Web,
+			ScopeLevel: directory.Global,
+			Active:     true,
+		}, at)
 	}))
+
 	return sqlstore.New(db)
 }
 
 func session(id string) *sessions.Session {
 	return &sessions.Session{
-		ID: id, UserID: "usr_1", AuthTime: at, ACR: "1", AMR: []string{"pwd"},
-		CreatedAt: at, LastSeenAt: at, ExpiresAt: at.Add(time.Hour),
+		ID:         id,
+		UserID:     "usr_1",
+		AuthTime:   at,
+		ACR:        "1",
+		AMR:        []string{"pwd"},
+		CreatedAt:  at,
+		LastSeenAt: at,
+		ExpiresAt:  at.Add(time.Hour),
 	}
 }
 
@@ -60,7 +80,8 @@ func TestASessionReadsAsItWasWritten(t *testing.T) {
 		got, err := reader.ByCookie(t.Context(), []byte("hash"))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
-		require.Equal(t, database.KindConflict, database.Classify(t.Context(), create(t, store, session("ses_2"), renewal([]byte("hash")))))
+		require.Equal(t, database.KindConflict,
+			database.Classify(t.Context(), create(t, store, session("ses_2"), renewal([]byte("hash")))))
 	})
 }
 
@@ -85,6 +106,7 @@ func TestATenantIsChosenOnce(t *testing.T) {
 		for i := range chosen {
 			wg.Go(func() { chosen[i], _ = store.ChooseTenant(t.Context(), "ses_1", "tnt_1") })
 		}
+
 		wg.Wait()
 		won := 0
 		for _, ok := range chosen {
@@ -92,6 +114,7 @@ func TestATenantIsChosenOnce(t *testing.T) {
 				won++
 			}
 		}
+
 		require.Equal(t, 1, won)
 
 		require.NoError(t, create(t, store, session("ses_2"), renewal([]byte("two"))))
@@ -140,11 +163,13 @@ func TestSessionsLongPastAreRemovedInBatches(t *testing.T) {
 			s.ExpiresAt = at.Add(time.Duration(i) * time.Hour)
 			require.NoError(t, create(t, store, s, renewal([]byte(id))))
 		}
+
 		for _, want := range []int{2, 1, 0} {
 			n, err := store.DeleteExpired(t.Context(), at.Add(3*time.Hour), 2)
 			require.NoError(t, err)
 			require.Equal(t, want, n)
 		}
+
 		_, err := reader.Session(t.Context(), "ses_4")
 		require.NoError(t, err, "not before its time")
 	})
@@ -155,6 +180,7 @@ func TestACancelledContextIsUnavailable(t *testing.T) {
 		store := seeded(t, db)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
+
 		for _, err := range []error{
 			failing(store.Create(ctx, session("ses_1"), renewal([]byte("x")))),
 			store.End(ctx, "ses_1", at),
@@ -175,15 +201,22 @@ func TestANewSessionTakesTheBrowsersOthersAlong(t *testing.T) {
 			}
 			require.NoError(t, create(t, store, session(id), r))
 		}
+
 		n := session("ses_4")
 		n.BrowserHash, n.UserAgent, n.Address = []byte("browser"), "agent", "192.0.2.1"
 		r := renewal([]byte("four"), "ses_1")
 		r.Old.Accounts, r.New.Accounts = []byte("planted"), n.BrowserHash
 		require.NoError(t, create(t, store, n, r))
+
 		for id, want := range map[string]struct {
 			ended   bool
 			browser []byte
-		}{"ses_1": {true, []byte("planted")}, "ses_2": {false, n.BrowserHash}, "ses_3": {false, nil}, "ses_4": {false, n.BrowserHash}} {
+		}{
+			"ses_1": {true, []byte("planted")},
+			"ses_2": {false, n.BrowserHash},
+			"ses_3": {false, nil},
+			"ses_4": {false, n.BrowserHash},
+		} {
 			s, err := reader.Session(t.Context(), id)
 			require.NoError(t, err)
 			require.Equal(t, want.ended, !s.EndedAt.IsZero(), id)
@@ -211,6 +244,7 @@ func TestARenewedSessionIsFoundByItsNewCookieOnly(t *testing.T) {
 		require.NoError(t, err)
 
 		require.NoError(t, store.End(t.Context(), "ses_1", at))
+
 		for _, id := range []string{"ses_1", "ses_unknown"} {
 			r.Old.Session, r.New.Session = []byte("new"), []byte("newer")
 			ok, err = store.Renew(t.Context(), session(id), r)

@@ -15,10 +15,12 @@ func revoke(c *gin.Context, revoker *app.Revoker, origins *app.Origins) {
 	if !ok {
 		return
 	}
+
 	if err := revoker.Revoke(c.Request.Context(), request); err != nil {
 		failToken(c, err)
 		return
 	}
+
 	c.Status(http.StatusOK)
 }
 
@@ -28,11 +30,13 @@ func introspect(c *gin.Context, introspector *app.Introspector) {
 	if !ok {
 		return
 	}
+
 	document, err := introspector.Introspect(c.Request.Context(), request)
 	if err != nil {
 		failToken(c, err)
 		return
 	}
+
 	httpkit.JSON(c, http.StatusOK, document)
 }
 
@@ -45,14 +49,17 @@ func aboutToken(c *gin.Context, origins *app.Origins) (request app.TokenRequest,
 		httpkit.Fail(c, err)
 		return request, false
 	}
+
 	if origins != nil {
 		allowClient(c, origins, form)
 	}
+
 	request, err = parseAboutToken(form, c.Request.Header["Authorization"])
 	if err != nil {
 		failToken(c, err)
 		return request, false
 	}
+
 	request.Address = httpkit.ClientAddr(c)
 	return request, true
 }
@@ -66,6 +73,7 @@ func parseAboutToken(form *httpkit.Params, authorization []string) (app.TokenReq
 	if form.Twice(aboutTokenFields...) != "" {
 		return app.TokenRequest{}, errRepeated()
 	}
+
 	credentials, err := parseCredentials(form, authorization)
 	if err != nil {
 		return app.TokenRequest{}, err

@@ -22,7 +22,8 @@ func TestEveryParameterOfARequestAboutATokenIsRead(t *testing.T) {
 	got, err := about("token=t.o.k&token_type_hint=access_token&client_id=app&client_secret=s&resource=ignored", "")
 	require.NoError(t, err)
 	require.Equal(t, app.TokenRequest{
-		Caller: app.Caller{Credentials: clientauth.Credentials{Method: clientauth.Post, ClientID: "app", Secret: "s"}}, Token: "t.o.k",
+		Caller: app.Caller{Credentials: clientauth.Credentials{Method: clientauth.Post, ClientID: "app", Secret: "s"}},
+		Token:  "t.o.k",
 	}, got, "RFC 7009 2.1, RFC 7662 2.1")
 	_, err = about("token=a&token=b&client_id=app", "")
 	var wire *oauth.Error
@@ -46,9 +47,11 @@ func FuzzRequestAboutAToken(f *testing.F) {
 			}
 			return
 		}
+
 		if request.Credentials.ClientID == "" {
 			t.Fatal("a request without a client passed")
 		}
+
 		if !utf8.ValidString(request.Token) || strings.ContainsRune(request.Token, 0) {
 			t.Fatalf("no database would take %q", request.Token)
 		}

@@ -18,6 +18,7 @@ func allowClient(c *gin.Context, origins *app.Origins, form *httpkit.Params) {
 	if !httpkit.CrossOrigin(c) {
 		return
 	}
+
 	clientID := form.Get("client_id")
 	if credentials, err := parseCredentials(form, c.Request.Header["Authorization"]); err == nil {
 		clientID = credentials.ClientID

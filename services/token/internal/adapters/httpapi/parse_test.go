@@ -23,7 +23,9 @@ func parse(form, authorization string) (app.Request, error) {
 }
 
 // parseWith runs a parser on a form and, where not empty, an Authorization header.
-func parseWith[T any](parser func(*httpkit.Params, []string) (T, error), form, authorization string) (request T, err error) {
+func parseWith[T any](
+	parser func(*httpkit.Params, []string) (T, error), form, authorization string,
+) (request T, err error) {
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())
 	c.Request = httptest.NewRequest(http.MethodPost, "/", strings.NewReader(form))
 	c.Request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -31,10 +33,12 @@ func parseWith[T any](parser func(*httpkit.Params, []string) (T, error), form, a
 	if err != nil {
 		return request, err
 	}
+
 	var headers []string
 	if authorization != "" {
 		headers = []string{authorization}
 	}
+
 	return parser(params, headers)
 }
 
@@ -43,9 +47,20 @@ func TestEveryParameterOfATokenRequestIsRead(t *testing.T) {
 		"&device_code=d&scope=a+b&resource=r1&resource=&resource=r2&audience=a1&unknown=x", "")
 	require.NoError(t, err)
 	require.Equal(t, app.Request{
-		Caller: app.Caller{Credentials: clientauth.Credentials{Method: clientauth.Post, ClientID: "app", Secret: "s"}}, GrantType: "g",
-		Code: "c", RedirectURI: "https://a.test/cb", CodeVerifier: "v", RefreshToken: "r", DeviceCode: "d", Scope: "a b",
-		Resources: []string{"r1", "r2"}, Audiences: []string{"a1"},
+		Caller: app.Caller{Credentials: clientauth.Credentials{
+			Method:   clientauth.Post,
+			ClientID: "app",
+			Secret:   "s",
+		}},
+		GrantType:    "g",
+		Code:         "c",
+		RedirectURI:  "https://a.test/cb",
+		CodeVerifier: "v",
+		RefreshToken: "r",
+		DeviceCode:   "d",
+		Scope:        "a b",
+		Resources:    []string{"r1", "r2"},
+		Audiences:    []string{"a1"},
 	}, got)
 }
 
@@ -68,11 +83,14 @@ func FuzzTokenRequest(f *testing.F) {
 			}
 			return
 		}
+
 		if request.GrantType == "" || request.Credentials.ClientID == "" {
 			t.Fatal("a request without grant type or client passed")
 		}
+
 		for _, s := range append([]string{
-			string(request.GrantType), request.Credentials.ClientID, request.Code, request.RedirectURI, request.CodeVerifier, request.DeviceCode, request.Scope,
+			string(request.GrantType), request.Credentials.ClientID, request.Code, request.RedirectURI,
+			request.CodeVerifier, request.DeviceCode, request.Scope,
 		}, append(request.Resources, request.Audiences...)...) {
 			if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 				t.Fatalf("no database would take %q", s)
@@ -144,7 +162,8 @@ func FuzzBearer(f *testing.F) {
 			}
 			return
 		}
-		if got == "" || inQuery || got != form && strings.ContainsAny(got, " ,\"\\\x00\r\n") {
+
+		if got == "" || inQuery || (got != form && strings.ContainsAny(got, " ,\"\\\x00\r\n")) {
 			t.Fatalf("passed: %q", got)
 		}
 	})

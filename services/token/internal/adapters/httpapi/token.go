@@ -54,18 +54,21 @@ func token(c *gin.Context, issuer *app.Issuer, origins *app.Origins) {
 		httpkit.Fail(c, err)
 		return
 	}
+
 	allowClient(c, origins, form)
 	request, err := parseToken(form, c.Request.Header["Authorization"])
 	if err != nil {
 		failToken(c, err)
 		return
 	}
+
 	request.Address = httpkit.ClientAddr(c)
 	answer, err := issuer.Issue(c.Request.Context(), request)
 	if err != nil {
 		failToken(c, err)
 		return
 	}
+
 	httpkit.JSON(c, http.StatusOK, tokenResponse{
 		AccessToken:     answer.AccessToken,
 		IssuedTokenType: answer.IssuedTokenType,
@@ -102,13 +105,16 @@ func parseToken(form *httpkit.Params, authorization []string) (app.Request, erro
 	if form.Twice(tokenFields...) != "" {
 		return app.Request{}, errRepeated()
 	}
+
 	if err := form.Missing("grant_type"); err != nil {
 		return app.Request{}, err
 	}
+
 	credentials, err := parseCredentials(form, authorization)
 	if err != nil {
 		return app.Request{}, err
 	}
+
 	return app.Request{
 		Caller:       app.Caller{Credentials: credentials},
 		GrantType:    oauth.GrantType(form.Get("grant_type")),
@@ -139,8 +145,10 @@ func parseExchange(form *httpkit.Params) app.Exchange {
 // (RFC 6749 2.3, RFC 7521 4.2).
 func parseCredentials(form *httpkit.Params, authorization []string) (clientauth.Credentials, error) {
 	return clientauth.ParseForm(authorization, clientauth.Form{
-		ClientID: form.Get("client_id"), ClientSecret: form.Get("client_secret"),
-		AssertionType: form.Get("client_assertion_type"), Assertion: form.Get("client_assertion"),
+		ClientID:      form.Get("client_id"),
+		ClientSecret:  form.Get("client_secret"),
+		AssertionType: form.Get("client_assertion_type"),
+		Assertion:     form.Get("client_assertion"),
 	})
 }
 

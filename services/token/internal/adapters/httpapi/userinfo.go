@@ -25,12 +25,14 @@ func claims(c *gin.Context, userInfo *app.UserInfo, origins *app.Origins) {
 		failBearer(c, err)
 		return
 	}
+
 	allowBearer(c, origins, bearer)
 	answer, err := userInfo.Claims(c.Request.Context(), bearer)
 	if err != nil {
 		failBearer(c, err)
 		return
 	}
+
 	httpkit.JSON(c, http.StatusOK, answer)
 }
 
@@ -42,6 +44,7 @@ func bearerOf(c *gin.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	query, err := httpkit.Query(c)
 	if err != nil {
 		return "", err
@@ -55,17 +58,21 @@ func formToken(c *gin.Context) (string, error) {
 	if c.Request.Method != http.MethodPost {
 		return "", nil
 	}
+
 	// A media type that cannot be parsed comes back empty.
 	if mediaType, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); mediaType != "application/x-www-form-urlencoded" {
 		return "", nil
 	}
+
 	form, err := httpkit.Form(c)
 	if err != nil {
 		return "", err
 	}
+
 	if form.Twice(tokenField) != "" {
 		return "", errRepeated()
 	}
+
 	return form.Get(tokenField), nil
 }
 
@@ -75,6 +82,7 @@ func parseBearer(authorization []string, inForm string, inQuery bool) (string, e
 	if len(authorization) > 0 {
 		header = strings.Trim(authorization[0], " \t")
 	}
+
 	switch {
 	case len(authorization) > 1:
 		return "", oauth.Errorf(oauth.InvalidRequest, "the Authorization header was sent more than once")
@@ -85,11 +93,13 @@ func parseBearer(authorization []string, inForm string, inQuery bool) (string, e
 	case header == "":
 		return inForm, nil
 	}
+
 	scheme, credentials, _ := strings.Cut(header, " ")
 	credentials = strings.TrimLeft(credentials, " ")
 	if !strings.EqualFold(scheme, "Bearer") || !isB64Token(credentials) {
 		return "", oauth.Errorf(oauth.InvalidToken, "the Authorization header holds no bearer token")
 	}
+
 	return credentials, nil
 }
 
@@ -104,6 +114,7 @@ func isB64Token(s string) bool {
 			return false
 		}
 	}
+
 	return s != ""
 }
 
@@ -117,6 +128,7 @@ func failBearer(c *gin.Context, err error) {
 			c.Header("WWW-Authenticate", challenge)
 		}
 	}
+
 	httpkit.Fail(c, err)
 }
 

@@ -27,8 +27,10 @@ var names = map[oauth.GrantType]string{
 
 // outcomes are the values of the attribute outcome; the empty one is success.
 var outcomes = []oauth.Code{
-	"", oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient, oauth.UnsupportedGrantType,
-	oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied, oauth.AuthorizationPending, oauth.SlowDown, oauth.ExpiredToken,
+	"", oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient,
+	oauth.UnsupportedGrantType,
+	oauth.InvalidScope, oauth.InvalidTarget, oauth.AccessDenied, oauth.AuthorizationPending,
+	oauth.SlowDown, oauth.ExpiredToken,
 	oauth.TooManyRequests, oauth.TemporarilyUnavailable, oauth.ServerError,
 }
 
@@ -54,6 +56,7 @@ func New(provider metric.MeterProvider) (*Counter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the token counter: %w", err)
 	}
+
 	c := &Counter{requests: requests, sets: make(map[key][]metric.AddOption, len(names)*len(outcomes))}
 	for grant, name := range names {
 		for _, outcome := range outcomes {
@@ -65,6 +68,7 @@ func New(provider metric.MeterProvider) (*Counter, error) {
 			c.sets[key{grant, outcome}] = []metric.AddOption{metric.WithAttributeSet(set)}
 		}
 	}
+
 	return c, nil
 }
 

@@ -32,6 +32,7 @@ func TestTokensAreCountedByGrantAndOutcome(t *testing.T) {
 		outcome, _ := point.Attributes.Value(attribute.Key("outcome"))
 		counts[grant.AsString()+" "+outcome.AsString()] = point.Value
 	}
+
 	require.Equal(t, map[string]int64{
 		"authorization_code issued": 2, "device_code slow_down": 1, "unsupported unsupported_grant_type": 1,
 	}, counts)
