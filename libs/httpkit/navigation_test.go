@@ -77,11 +77,14 @@ func TestAPageIsForABrowsersTab(t *testing.T) {
 		"a prerendering":         prefetch,
 		"a strange value":        metadata("navigate, cors", "document", "cross-site"),
 	} {
-		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			asked = 0
 			require.Equal(t, http.StatusForbidden, send(method, "/page", headers), name)
 			require.Zero(t, asked, name)
 		}
+
+		send(http.MethodHead, "/page", headers) // which asks no handler of a page at all
+		require.Zero(t, asked, name)
 		require.Equal(t, http.StatusOK, send(http.MethodGet, "/data", headers), "what is no page is for everybody")
 	}
 

@@ -177,7 +177,7 @@ func TestARowThatAsksForMoreThanItsApplicationMayGetsNoCode(t *testing.T) {
 			sid, _ := w.signIn(ada, nil)
 			w.decide(flow, sid, "consented")
 			w.exec(spoil, flow)
-			w.back(flow, browser).refusedHere(http.StatusBadRequest)
+			w.back(flow, browser).noCode()
 		})
 	}
 

@@ -334,6 +334,17 @@ func (r *reply) toPages() string {
 	return flow
 }
 
+// noCode demands an answer that leads to no application: a page here, or the flow's own,
+// which says what happened.
+func (r *reply) noCode() {
+	r.t.Helper()
+	if r.StatusCode == http.StatusSeeOther {
+		require.True(r.t, strings.HasPrefix(r.Header.Get("Location"), "/auth/flows/"), r.Header.Get("Location"))
+		return
+	}
+	r.refusedHere(http.StatusBadRequest)
+}
+
 // refusedHere demands an answer that is no redirect, and returns its error code.
 func (r *reply) refusedHere(status int) string {
 	r.t.Helper()

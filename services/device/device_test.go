@@ -348,7 +348,7 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 		// Without the session that answered the browser cookie is worth nothing.
 		_, other := w.signIn()
 		for _, held := range []string{"", other} {
-			require.Equal(t, "/auth/flows/"+flow, back(browser, held).Header.Get("Location"))
+			require.Equal(t, "/auth/flows/"+sealedFlow.ID, back(browser, held).Header.Get("Location"))
 		}
 
 		require.Equal(t, "/device?user_code="+code, back(browser, session).Header.Get("Location"))

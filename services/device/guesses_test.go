@@ -335,7 +335,12 @@ func TestTheTrailTellsDecisionsAndBlocks(t *testing.T) {
 		approved, denied, blocked := who, who, who
 		approved.Kind, approved.ClientID, approved.GrantID, approved.Detail = audit.DeviceApproved, "tv", records[0].GrantID, map[string]string{"scope": "openid profile"}
 		denied.Kind, denied.ClientID = audit.DeviceDenied, "tv"
-		blocked.Kind, blocked.Detail = audit.UserCodeBlocked, map[string]string{"limit": "session"}
+		blocked.Kind = audit.UserCodeBlocked
+		blocked.Detail = map[string]string{
+			"limit": "session",
+			"count": "1",
+			"since": "2026-03-01T12:00:00Z", // of the hour
+		}
 		require.Regexp(t, `^gnt_`, records[0].GrantID)
 		require.Equal(t, []audit.Event{approved, denied, blocked},
 			[]audit.Event{records[0].Event, records[1].Event, records[2].Event})

@@ -101,9 +101,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 func TestALookAtACodeStoresNothing(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
-	before := w.count(`SELECT count(*) FROM limits`)
-
-	for range 100 {
+	look := func() {
 		res := w.do(visit{
 			path:  pagePath,
 			page:  true,
@@ -112,6 +110,13 @@ func TestALookAtACodeStoresNothing(t *testing.T) {
 		})
 
 		require.Equal(t, http.StatusSeeOther, res.StatusCode)
+	}
+
+	look() // a guess is counted before the code is looked up, and given back when it was right
+	before := w.count(`SELECT count(*) FROM limits`)
+
+	for range 100 {
+		look()
 	}
 
 	require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`))

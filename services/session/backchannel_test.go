@@ -155,7 +155,7 @@ func TestAnApplicationThatHangsDelaysNoOther(t *testing.T) {
 		close(release)
 		pending := func(where string) (n int) {
 			require.NoError(t,
-				w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM logout_outbox WHERE `+where,
+				w.db.Get(t.Context(), "test", &n, `SELECT count(*) FROM logout_outbox WHERE client_id = 'billing' AND `+where,
 					database.At(w.clock.Now())))
 			return n
 		}

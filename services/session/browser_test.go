@@ -132,12 +132,14 @@ func TestAnAnswerCountsForWhatThePageShowed(t *testing.T) {
 		shown := b.Get(page)
 		require.Contains(t, shown.Text(), "ada@acme.test")
 
-		for name, change := range map[string]string{
-			"person":   `UPDATE sessions SET user_id = 'usr_bob' WHERE id = $1`,
-			"scopes":   `UPDATE authorization_requests SET scope = 'openid email phone' WHERE session_id = $1 OR id = '` + id + `'`,
-			"resource": `UPDATE authorization_requests SET resource = 'https://api.test' WHERE session_id = $1 OR id = '` + id + `'`,
-			"tenant":   `UPDATE sessions SET tenant_id = 'tnt_north', user_id = 'usr_bob' WHERE id = $1`,
+		ofFlow := ` WHERE session_id = $1 OR id = '` + id + `'`
+		for _, c := range [][2]string{
+			{"person", `UPDATE sessions SET user_id = 'usr_bob' WHERE id = $1`},
+			{"scopes", `UPDATE authorization_requests SET scope = 'openid email phone'` + ofFlow},
+			{"resource", `UPDATE authorization_requests SET resource = 'https://api.test'` + ofFlow},
+			{"tenant", `UPDATE sessions SET tenant_id = 'tnt_north' WHERE id = $1`},
 		} {
+			name, change := c[0], c[1]
 			require.NoError(t, w.login(id, ""))
 			token := b.token(page)
 			_, err := w.db.Exec(t.Context(), "test", change, b.session().ID)

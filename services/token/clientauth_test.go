@@ -476,12 +476,17 @@ func TestWhoGuessesAtASecretHasToWait(t *testing.T) {
 		requireError(t, from(w, here, "web", "wrong"), 401, oauth.InvalidClient)
 		requireError(t, from(w, here, "nobody", "wrong"), 401, oauth.InvalidClient)
 
-		// An IPv6 address counts as its /64, and what strangers invent behaves alike.
+		// An IPv6 address counts as its /64.
 		for range 2 {
-			requireError(t, from(w, "[2001:db8::1]:1", "nobody", "wrong"), 401, oauth.InvalidClient)
+			requireError(t, from(w, "[2001:db8::1]:1", "keeper", "wrong"), 401, oauth.InvalidClient)
 		}
 
-		requireError(t, from(w, "[2001:db8::2]:1", "nobody", "wrong"), 429, oauth.TooManyRequests)
+		requireError(t, from(w, "[2001:db8::2]:1", "keeper", "wrong"), 429, oauth.TooManyRequests)
+
+		// Of a client_id that was invented nothing is counted.
+		for range 4 {
+			requireError(t, from(w, "[2001:db8::2]:1", "nobody", "wrong"), 401, oauth.InvalidClient)
+		}
 
 		w.clock.Advance(time.Second)
 		blocked = from(w, here, "keeper", "wrong")
