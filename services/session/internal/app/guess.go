@@ -75,9 +75,9 @@ func (a *App) owner(email string) limits.Caller {
 }
 
 // strangersGuess returns the guess of a browser that the account doesn't know. It counts
-// account and address as a pair, account and site as a pair, the account over a quarter of
-// an hour and over a day, the address with its surrounding networks, and how many accounts
-// the address and its site have tried today.
+// account and address as a pair, account and site as a pair, the account over the
+// configured window (15 minutes by default) and over a day, the address with its surrounding
+// networks, and how many accounts the address and its site have tried today.
 func (a *App) strangersGuess(email string, b Browser) guess {
 	subject, keys := limits.Account(a.LimitSecret, email), limits.AccountKeys(a.LimitSecret, email)
 	account := a.Guesses
