@@ -6,8 +6,8 @@
 //
 // The rotation schedule is stored in the database, and every replica of every service
 // follows it. A key is published for PLATFORM_KEY_PUBLISH_AHEAD before it signs, which is
-// at least twice as long as the set may be cached. It stays published for a day, the
-// longest life of a token, after it was replaced. The clocks of replicas may differ by
+// at least twice as long as the set may be cached. It stays published for at least a day,
+// the longest life of a token, after it was replaced. The clocks of replicas may differ by
 // seconds: the replicas then switch keys that far apart, but each accepts the other's key
 // throughout.
 //
