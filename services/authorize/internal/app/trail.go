@@ -10,7 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
 
-// RecordedCodes records every code that Codes stores in the audit trail. A failure to
+// RecordedCodes records in the audit trail every code that Codes stores. A failure to
 // record is logged but doesn't hold back the code.
 type RecordedCodes struct {
 	ports.Codes

@@ -147,8 +147,8 @@ func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activ
 	ahead := now.Add(p.PublishAhead)
 	switch {
 	case !newest.RetireAt.IsZero():
-		// The successor was revoked. The new key takes over while the old key's tokens can
-		// still run out, or at once.
+		// The successor was revoked. The new key takes over early enough for the old key's
+		// tokens to expire before that key is withdrawn, or at once if it is too late for that.
 		if last := newest.RetireAt.Add(-p.Overlap()); last.Before(ahead) {
 			ahead = last
 		}

@@ -37,9 +37,9 @@ type Logout struct {
 	Person  *directory.User        // the session's person, if they must be asked
 	// ReturnTo is the registered URI with state added, or empty.
 	ReturnTo string
-	// AtOnce reports that no confirmation is needed: the hint is valid and either names this
-	// very session or there is no session. Otherwise the person decides, so that other sites
-	// can't log people out with a GET.
+	// AtOnce is set if no confirmation is needed, because the hint is valid and either names
+	// this very session or finds no session to end. Otherwise the person decides, so that other
+	// sites can't log people out with a GET.
 	AtOnce bool
 }
 

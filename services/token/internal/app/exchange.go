@@ -243,7 +243,8 @@ func (g *tokenExchange) readIDToken(
 	return claims, standing, nil
 }
 
-// honoured reports whether a token is still good. A grant never changes its tenant.
+// honoured is like Tokens.honoured but also checks that the token's tenant is its grant's,
+// since a grant never changes its tenant.
 func (g *tokenExchange) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
 	standing, err := g.tokens.honoured(ctx, claims)
 	if err == nil && standing != nil && standing.Grant.TenantID != claims.TenantID {

@@ -79,9 +79,9 @@ func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]po
 }
 
 // withdrawals are the statements that end an allowance. $1 is the person, $2 the client, $3
-// the tenant and $4 the current time. Codes that may become grants come before the grants:
-// a code that is being redeemed keeps its row locked until its grant is written, so the
-// last statement sees the grant.
+// the tenant and $4 the current time. Requests and codes that may become grants come before
+// the grants: a code that is being redeemed keeps its row locked until its grant is written,
+// so the last statement sees the grant.
 var withdrawals = []struct{ name, statement string }{
 	{
 		"consent.withdraw",
@@ -100,8 +100,8 @@ var withdrawals = []struct{ name, statement string }{
 	},
 }
 
-// Withdraw removes consents, expires the application's pending codes and approved device
-// codes, and revokes its grants. Revoking a grant ends its refresh tokens, and userinfo and
+// Withdraw removes consents, denies the application's pending requests, expires its codes
+// and approved device codes, and revokes its grants. Revoking a grant ends its refresh tokens, and userinfo and
 // introspection refuse its access tokens.
 func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error) {
 	var changed int64

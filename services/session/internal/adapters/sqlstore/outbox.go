@@ -21,9 +21,10 @@ const (
 	toClaim = `UPDATE logout_outbox SET attempts = attempts + 1, next_attempt_at = $2 WHERE id `
 	claimed = ` RETURNING id, client_id, user_id, session_id, created_at, attempts`
 
-	// The oldest notices of each application are ranked first, and among those the ones tried
-	// most often, so that the pauses of an application that doesn't answer grow. Of the ranked
-	// notices the oldest overall are taken. %s names applications to leave out.
+	// Within each application, the notices that have been due longest rank first and, among
+	// equals, those tried most often, so that the pauses of an application that doesn't answer
+	// grow. Of the best-ranked notices, those due longest are taken. %s is the condition that
+	// leaves out applications.
 	ranked = `SELECT r.id FROM (SELECT id, client_id, next_attempt_at,
        row_number() OVER (PARTITION BY client_id ORDER BY next_attempt_at, attempts DESC, id) AS place
     FROM logout_outbox WHERE ` + due + `%s) r

@@ -49,7 +49,7 @@ UPDATE sessions SET cookie_hash = $1, browser_hash = $2, auth_time = $3, acr = $
        user_agent = $8, address = $9
 WHERE id = $10 AND ended_at IS NULL AND expires_at > $6 AND (cookie_hash = $11 OR browser_hash = $12)`
 
-// Renew renews the cookies of a browser whose session goes on.
+// Renew renews the cookies of a browser whose session continues.
 func (s *Store) Renew(ctx context.Context, n *sessions.Session, r ports.Renewal) (bool, error) {
 	return s.renewing(ctx, "session.renew", r, func(tx *database.Tx) (bool, error) {
 		changed, err := tx.Exec(ctx, "session.renew", renewSession, r.New.Session, r.New.Accounts,
@@ -71,8 +71,8 @@ func (s *Store) Leave(ctx context.Context, sessionID string, r ports.Renewal) (b
 var errLost = errors.New("sqlstore: the cookies were renewed meanwhile")
 
 // renewing carries out a renewal in one transaction. It rebinds the requests first, since
-// those are the rows on which two tabs of a browser collide, then writes the session, then
-// the others that the accounts cookie listed.
+// those are the rows on which two tabs of a browser collide, then ends the sessions in
+// r.Ends, writes the session, and moves the others that the accounts cookie listed.
 func (s *Store) renewing(
 	ctx context.Context, name string, r ports.Renewal, session func(tx *database.Tx) (bool, error),
 ) (bool, error) {
