@@ -32,9 +32,9 @@ import (
 
 const (
 	name = "authorize"
-	// minKeepCodes is how long a used code is remembered at least, whatever the
-	// platform's access-token lifetime, for an application may have a longer one: a
-	// replay is recognized as one while tokens of it may live (RFC 6749 4.1.2).
+	// minKeepCodes is the minimum time for which a used code is remembered, whatever the
+	// platform's access token lifetime, since an application may have a longer one. A replay is
+	// recognized as long as tokens issued for the code may live (RFC 6749 4.1.2).
 	minKeepCodes = 24 * time.Hour
 )
 
@@ -45,12 +45,12 @@ type Config struct {
 	Sessions servicekit.Sessions
 	Tokens   servicekit.Tokens
 	Limits   servicekit.Limits
-	// Encryption gives the keys that requests are sealed with and the key of what
-	// started sign-ins are counted by.
+	// Encryption provides the keys for sealed requests and the key of the identifiers under
+	// which started sign-ins are counted.
 	Encryption servicekit.Encryption
 }
 
-// Deps is what the service is given.
+// Deps holds the service's dependencies.
 type Deps = servicekit.Deps
 
 // New builds the service.

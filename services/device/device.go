@@ -32,8 +32,8 @@ import (
 
 const (
 	name = "device"
-	// keepCodes is how long a code stays after its expiry, so that a device which
-	// polls on hears expired_token and not invalid_grant (RFC 8628 3.5).
+	// keepCodes is how long a code is kept after it expired, so that a device that keeps
+	// polling is told expired_token rather than invalid_grant (RFC 8628 3.5).
 	keepCodes = 24 * time.Hour
 )
 
@@ -44,13 +44,13 @@ type Config struct {
 	Sessions servicekit.Sessions
 	Tokens   servicekit.Tokens
 	Limits   servicekit.Limits
-	// Encryption gives the keys that sign-ins are sealed with and the key of what
-	// failures are counted of.
+	// Encryption provides the keys for sealed sign-ins and the key of the identifiers under
+	// which failures are counted.
 	Encryption servicekit.Encryption
 	Outbound   servicekit.Outbound
 }
 
-// Deps is what the service is given.
+// Deps holds the service's dependencies.
 type Deps = servicekit.Deps
 
 // New builds the service.
@@ -142,7 +142,7 @@ func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator, sealer 
 	}}
 }
 
-// sweep removes what has expired of the tables that this service writes to.
+// sweep deletes expired rows from the tables that this service writes to.
 func sweep(ctx context.Context, deps Deps) error {
 	codes := grantstore.NewForDevice(deps.DB)
 	tasks, ctx := errgroup.WithContext(ctx)

@@ -1,11 +1,12 @@
-// Package device is the device authorization grant (RFC 8628): it gives devices
-// without a browser their codes, and shows the pages on which a person enters the
-// user code, signs in by way of the sign-in pages, and allows or refuses. Polling
-// with the device code is the token service's.
+// Package device implements the device authorization grant (RFC 8628).
 //
-// Wrong guesses of user codes are counted in the database, so that all replicas
-// see them: of each address and session, which then have to wait, longer each
-// time, and of everybody together. Where those come near to a chance of one in a
-// thousand to hit a code in its lifetime, only signed-in people may look codes up
-// until the next such time. A right code resets nothing (RFC 8628 5.1).
+// It issues codes to devices that have no browser, and renders the pages on which a person
+// enters the user code, signs in by way of the sign-in pages, and allows or refuses the
+// device. The token service answers the polling with the device code.
+//
+// Wrong guesses of user codes are counted in the database, so that all replicas see them.
+// They are counted per address and per session, which then have to wait, longer each time,
+// and in total. When the total approaches a chance of one in a thousand of hitting a code
+// within its lifetime, only signed-in people may look up codes until the count starts
+// afresh. A right code resets nothing (RFC 8628 5.1).
 package device

@@ -36,13 +36,13 @@ type Config struct {
 	Signing  servicekit.Signing
 	Tokens   servicekit.Tokens
 	Sessions servicekit.Sessions
-	Audit    servicekit.Audit // of which it is the owner
+	Audit    servicekit.Audit // the keys service maintains the audit trail
 }
 
-// Deps is what the service is given; KeyMaker is required here.
+// Deps holds the service's dependencies. KeyMaker is required.
 type Deps = servicekit.Deps
 
-// New builds the service. Keys are made by its Run.
+// New builds the service. Keys are created by its Run, not here.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	deps, err := deps.Complete()
 	if err != nil {
@@ -114,8 +114,8 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}, nil
 }
 
-// policyOf is the configured policy. RS256 always has a key: it is what a client
-// expects that was told nothing (OpenID Connect Core 15.1).
+// policyOf returns the configured policy. RS256 always has a key, since a client that was
+// told nothing expects it (OpenID Connect Core 15.1).
 func policyOf(cfg Config) (domain.Policy, error) {
 	algorithms := []signing.Algorithm{
 		signing.RS256, cfg.Signing.AccessTokenAlg, cfg.Signing.IDTokenAlg, cfg.Signing.IDTokenAlg.Logout(),

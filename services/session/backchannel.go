@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// newBackchannel wires the task that tells applications of logouts.
+// newBackchannel builds the task that notifies applications of logouts.
 func newBackchannel(
 	cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring,
 ) (*app.Backchannel, error) {

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// costsEvery is how soon a replica notices that hashes of another cost were
-	// imported, or that the last of a cost was replaced.
+	// costsEvery is how soon a replica notices that hashes of another cost were imported, or
+	// that the last hash of a cost was replaced.
 	costsEvery = 5 * time.Second
-	// dear is how many times the work of a new hash a check may take before the log
-	// says so.
+	// dear is how many times the work of a new hash a password check may take before a warning
+	// is logged.
 	dear = 4
 )
 
 var _ ports.Passwords = (*passwords)(nil)
 
-// passwords is a hasher that knows which costs are stored, so that its checks are
-// the same work for every account. It checks nothing before it has read them.
+// passwords is a hasher that knows which costs are stored, so that checking takes the same
+// work for every account. It checks nothing before it has read them.
 type passwords struct {
 	*password.Hasher
 	read   func(ctx context.Context) ([]string, error)
@@ -54,7 +54,7 @@ func (p *passwords) learn(ctx context.Context) error {
 	var costs []password.Params
 	for _, s := range stored {
 		cost, err := password.ParseCost(s)
-		if err != nil { // such a hash is never checked
+		if err != nil { // a hash that can't be parsed is never checked
 			continue
 		}
 		costs = append(costs, cost)
@@ -71,7 +71,7 @@ func (p *passwords) learn(ctx context.Context) error {
 	return nil
 }
 
-// tell warns of stored hashes that make every sign-in slow.
+// tell logs a warning if stored hashes make every sign-in slow.
 func (p *passwords) tell(ctx context.Context, costs []password.Params) {
 	var all uint64
 	for _, cost := range costs {
@@ -85,8 +85,8 @@ func (p *passwords) tell(ctx context.Context, costs []password.Params) {
 	}
 }
 
-// Run keeps what is known up to date. A failure waits for the next time: the costs
-// of before are paid on.
+// Run keeps the known costs up to date until ctx is done. If reading them fails, the
+// previous costs stay in use until the next attempt.
 func (p *passwords) Run(ctx context.Context) error {
 	ticker := time.NewTicker(costsEvery)
 	defer ticker.Stop()

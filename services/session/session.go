@@ -33,12 +33,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-// keepExpired is how long a session's row outlives it: grants look at it while
-// their last tokens are alive.
+// keepExpired is how long a session's row is kept after the session expired. Grants look at
+// the row while their last tokens are alive.
 const keepExpired = 7 * 24 * time.Hour
 
-// Config is the service's configuration. It signs logout tokens, with the
-// algorithm of ID tokens, and verifies hints.
+// Config is the service's configuration. Signing is used to sign logout tokens, with the
+// algorithm of ID tokens, and to verify hints.
 type Config struct {
 	Server   servicekit.Server
 	Database servicekit.Database
@@ -46,16 +46,15 @@ type Config struct {
 	Signing  servicekit.Signing
 	Outbound servicekit.Outbound
 	Limits   servicekit.Limits
-	// Encryption gives the keys of sealed flows, of device cookies and of what failures
-	// are counted of.
+	// Encryption provides the keys for sealed flows, for device cookies, and for the
+	// identifiers under which failures are counted.
 	Encryption servicekit.Encryption
 }
 
-// Deps is what the service is built from; Signing is required, KeyMaker is not
-// used.
+// Deps holds the service's dependencies. Signing is required; KeyMaker isn't used.
 type Deps = servicekit.Deps
 
-// New builds the service. It reads nothing and listens nowhere.
+// New builds the service. It does no I/O and doesn't listen.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	hasher, err := password.New(password.Options{Random: deps.Random})
 	if err != nil {
@@ -64,7 +63,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	return build(cfg, deps, hasher)
 }
 
-// build is New with the hasher given, so that tests can count its work.
+// build is like New but takes the hasher, so that tests can count its work.
 func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service, error) {
 	deps, err := deps.Complete()
 	if err != nil {
@@ -84,8 +83,8 @@ func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service,
 		return nil, err
 	}
 
-	// Never more than a quarter of the lead that new keys are published with, so
-	// that a hint never names a key unknown here.
+	// The ring refreshes at least four times within the lead with which new keys are published,
+	// so that a hint never names a key that is unknown here.
 	ring := signing.NewRing(signing.RingOptions{
 		Schedule: signingstore.New(deps.DB),
 		Backend:  deps.Signing,

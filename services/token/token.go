@@ -28,7 +28,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
 )
 
-// Config is what the service reads from its environment.
+// Config is the service's configuration, read from the environment.
 type Config struct {
 	Server     servicekit.Server
 	Database   servicekit.Database
@@ -40,11 +40,10 @@ type Config struct {
 	Audit      servicekit.Audit
 }
 
-// Deps is what the service works with.
+// Deps holds the service's dependencies.
 type Deps = servicekit.Deps
 
-// New builds the service. It needs a signing backend; it listens nowhere and
-// starts nothing.
+// New builds the service. It needs a signing backend. It doesn't listen and starts nothing.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	deps, err := deps.Complete()
 	if err != nil {
@@ -116,7 +115,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	}, nil
 }
 
-// useCaseParts are what the use cases share.
+// useCaseParts holds the dependencies that the use cases share.
 type useCaseParts struct {
 	ring          *signing.Ring
 	rows          *grantstore.ForToken

@@ -1,4 +1,4 @@
-// Command authorize is the authorization endpoint as a service of its own.
+// Command authorize runs the authorization endpoint as a standalone service.
 package main
 
 import (

@@ -19,16 +19,17 @@ import (
 )
 
 const (
-	// flowTTL is how long a request waits for its person.
+	// flowTTL is how long a request waits for a person.
 	flowTTL = grants.RequestTTL
-	// postedTTL is how long a request that came by POST waits for its own GET,
-	// which the browser sends at once.
+	// postedTTL is how long a request that came by POST waits for its own GET, which the
+	// browser sends immediately.
 	postedTTL = 5 * time.Minute
-	// touchEvery spares the database a write for each single sign-on.
+	// touchEvery is the minimum time between two updates of a session's last use, so that not
+	// every single sign-on costs a write.
 	touchEvery = time.Minute
 )
 
-// Config is what an Authorizer works with; every field is needed.
+// Config holds what an Authorizer needs. Every field is required.
 type Config struct {
 	Applications ports.Applications
 	People       ports.People
@@ -40,8 +41,8 @@ type Config struct {
 	Flows        ports.Flows
 	Hints        ports.Hints
 	Issuer       string
-	// Loopback says that the platform itself is on loopback, where http is all there
-	// is.
+	// Loopback reports that the platform itself runs on a loopback address, where only http is
+	// available.
 	Loopback    bool
 	SessionIdle time.Duration
 	CodeTTL     time.Duration
@@ -54,8 +55,8 @@ type Config struct {
 // 3.1.2).
 type Authorizer struct{ Config }
 
-// Visitor is the browser that sent a request: the values of its cookies, empty
-// where it has none, and where it is.
+// Visitor describes the browser that sent a request: the values of its cookies, which are
+// empty for a missing cookie, and its address.
 type Visitor struct {
 	Browser  string
 	Session  string
@@ -63,19 +64,18 @@ type Visitor struct {
 	Address  netip.Addr
 }
 
-// Answer says where the browser goes next; exactly one of Reply, Pages and Self
-// is set.
+// Answer says where the browser goes next. Exactly one of Reply, Pages and Self is set.
 type Answer struct {
-	Reply  *domain.Reply // to the application, with Params
+	Reply  *domain.Reply // redirect to the application with Params
 	Params url.Values
-	Pages  string // to the sign-in pages of this flow
-	Self   string // to this endpoint's own GET, with this flow
+	Pages  string // redirect to the sign-in pages of this flow
+	Self   string // redirect to this endpoint's own GET with this flow
 	// Browser is a browser cookie to set, or empty.
 	Browser string
 }
 
-// Start answers a request that came by GET. An error that is not told to the
-// application is returned.
+// Start answers a request that came by GET. It returns an error only if the error must not
+// be reported to the application.
 func (a *Authorizer) Start(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
 	app, row, refused, err := a.check(ctx, request)
 	if refused != nil || err != nil {
@@ -84,12 +84,13 @@ func (a *Authorizer) Start(ctx context.Context, request *domain.Request, visitor
 	return a.answer(ctx, app, row, visitor)
 }
 
-// Keep answers a request that came by POST: it sends the browser to its own GET. A
-// POST from another site carries no Lax cookie, so nothing is known about the browser
-// yet. The request travels sealed in the address, and is bound to no browser: a link
-// to it is worth no more than a link to the endpoint with the same parameters. One
-// that is too long for an address is stored; no browser_hash matches a cookie, so the
-// sign-in pages refuse it, and Continue turns it into a bound one, once.
+// Keep answers a request that came by POST by redirecting the browser to its own GET. A
+// POST from another site carries no Lax cookies, so nothing is known about the browser yet.
+//
+// The request travels sealed in the URL and isn't bound to a browser: a link to it is worth
+// no more than a link to the endpoint with the same parameters. A request that is too long
+// for a URL is stored. Its browser_hash matches no cookie, so the sign-in pages refuse it;
+// Continue turns it into a bound request, once.
 func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
 	_, row, refused, err := a.check(ctx, request)
 	if refused != nil || err != nil {
@@ -114,9 +115,8 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 	return &Answer{Self: row.ID}, nil
 }
 
-// check finds the application and decides on everything that needs no browser.
-// refused is an answer for the application; err must not leave for its redirect
-// URI.
+// check finds the application and makes all decisions that don't depend on the browser.
+// refused is an answer for the application. err must not be sent to the redirect URI.
 func (a *Authorizer) check(
 	ctx context.Context, request *domain.Request,
 ) (app *directory.Application, row *grants.AuthorizationRequest, refused *Answer, err error) {
@@ -149,8 +149,8 @@ func (a *Authorizer) check(
 	return app, row, nil, nil
 }
 
-// application finds the application and demands that the redirect URI is its
-// own. What it refuses is never answered by a redirect.
+// application finds the application and checks that the redirect URI is its own. Its errors
+// are never answered by a redirect.
 func (a *Authorizer) application(ctx context.Context, clientID, redirectURI string) (*directory.Application, error) {
 	app, err := a.Applications.Application(ctx, clientID)
 	switch {
@@ -163,7 +163,7 @@ func (a *Authorizer) application(ctx context.Context, clientID, redirectURI stri
 			"the application belongs to one tenant and may not use the platform endpoints")
 	case !app.AllowsRedirect(redirectURI):
 		return nil, oauth.Errorf(oauth.InvalidRequest, "redirect_uri is not registered for this application")
-	case !a.Loopback && app.MisplacedLoopback(redirectURI): // registered before that was refused
+	case !a.Loopback && app.MisplacedLoopback(redirectURI): // registered before such URIs were refused
 		return nil, oauth.Errorf(oauth.InvalidRequest,
 			"redirect_uri is http on loopback, which is for NATIVE applications;"+
 				" an operator can set development: true for one that is being built")
@@ -193,7 +193,7 @@ func (a *Authorizer) answer(
 	}
 }
 
-// session is the browser's session, or nil.
+// session returns the browser's session, or nil.
 func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Session, error) {
 	if value == "" {
 		return nil, nil
@@ -234,9 +234,8 @@ func (a *Authorizer) need(
 	return domain.Nothing, err
 }
 
-// stands reports whether the session's person may go on to the application in the
-// session's tenant. A code would not redeem otherwise, and the person would not learn
-// why.
+// stands reports whether the session's person may enter the application in the session's
+// tenant. Otherwise a code couldn't be redeemed, and the person wouldn't learn why.
 func (a *Authorizer) stands(ctx context.Context, app *directory.Application, session *sessions.Session) (bool, error) {
 	user, err := a.People.User(ctx, session.UserID)
 	if errors.Is(err, directory.ErrNotFound) {
@@ -257,7 +256,7 @@ func (a *Authorizer) stands(ctx context.Context, app *directory.Application, ses
 func (a *Authorizer) consentNeeded(
 	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
 ) (bool, error) {
-	// Asking with everything remembered reports whether memory matters at all.
+	// If consent is needed even with every scope remembered, then memory doesn't matter.
 	if grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, row.Scope) {
 		return true, nil
 	}
@@ -279,9 +278,9 @@ func (a *Authorizer) consentNeeded(
 	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
 }
 
-// toPages sends the browser to the sign-in pages. The request is bound to this browser
-// and travels sealed in the address: whether there is a person behind it is not known
-// yet. One that is too long for an address is stored.
+// toPages sends the browser to the sign-in pages. The request is bound to this browser and
+// travels sealed in the URL, since it isn't known yet whether there is a person behind it.
+// A request that is too long for a URL is stored.
 func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
 	answer := &Answer{}
 	browser := visitor.Browser
@@ -323,10 +322,10 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 	return answer, nil
 }
 
-// insert stores a new request. A browser or an address that has started too many
-// hears *limits.Error, here and not at the application, where a flood of requests has
-// no business. browser is the hash of the cookie that came with the request, nil for
-// none.
+// insert stores a new request. If the browser or the address has started too many it
+// returns *limits.Error, which is shown here rather than sent to the application, so that a
+// flood of requests doesn't reach it. browser is the hash of the cookie that came with the
+// request, or nil.
 func (a *Authorizer) insert(
 	ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr,
 ) error {

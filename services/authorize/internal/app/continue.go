@@ -12,12 +12,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// maxFlowID is longer than any id or token we give.
+// maxFlowID is longer than any id or token that we issue.
 const maxFlowID = 4 << 10
 
-// OverError says that a flow can go on no more, or not in this browser. Its cause is
-// the *oauth.Error for a program; a person reads about it on the flow's own page,
-// which knows a way on.
+// OverError means that a flow can't continue, or not in this browser. Programs get its
+// cause, an *oauth.Error. People are sent to the flow's own page, which offers a way to
+// continue.
 type OverError struct{ cause *oauth.Error }
 
 func (e *OverError) Error() string { return e.cause.Error() }
@@ -35,9 +35,9 @@ func errOtherBrowser() error {
 		"this sign-in was started in another browser; go back to the application and start again, with cookies allowed")}
 }
 
-// Continue answers a browser that returns with its flow: from the sign-in pages,
-// or from the POST that Keep answered. What it trusts is the row, which only the
-// browser that started it could move on, and the session cookie; it decides once more on everything that
+// Continue answers a browser that returns with its flow, either from the sign-in pages or
+// from the POST that Keep answered. It trusts only the session cookie and the row, which
+// only the browser that started the flow can have changed. It checks again everything that
 // may have changed since.
 func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor) (*Answer, error) {
 	posted, err := a.Posted.Kept(ctx, flow)
@@ -100,9 +100,9 @@ func (a *Authorizer) flow(ctx context.Context, id string) (*grants.Authorization
 	return row, nil
 }
 
-// startKept answers a request that came by POST as if it came by this GET, which
-// carries the cookies. Consuming the row first makes that a single use: a link to
-// it is worth no more than a link to the endpoint with the same parameters.
+// startKept answers a stored request that came by POST as if it had come by this GET, which
+// carries the cookies. It consumes the row first, so that the request can be used only
+// once: a link to it is worth no more than a link to the endpoint with the same parameters.
 func (a *Authorizer) startKept(
 	ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor,
 ) (*Answer, error) {
@@ -121,7 +121,7 @@ func (a *Authorizer) startKept(
 	return a.answer(ctx, app, &fresh, visitor)
 }
 
-// startPosted is startKept for a request that travels in the address. Sent again it is
+// startPosted is startKept for a request that travels in the URL. If it is sent again it is
 // answered again, as the same GET would be.
 func (a *Authorizer) startPosted(
 	ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor,
@@ -140,11 +140,11 @@ func (a *Authorizer) startPosted(
 	return a.answer(ctx, app, row, visitor)
 }
 
-// finish issues the code if everything the person was asked for still holds;
-// what does not leads back to the pages, which ask the same questions. The browser
-// must hold the session that answered: its browser cookie is older than the sign-in,
-// so that somebody else may know it. Where it holds another one by now the pages
-// have that decide, and where it holds none they ask for a sign-in.
+// finish issues the code if everything that the person was asked for still holds. Otherwise
+// it sends the browser back to the pages, which ask again. The browser must hold the
+// session that answered: its browser cookie is older than the sign-in, so an attacker may
+// know it. If the browser holds another session by now, the pages let that one decide; if
+// it holds none, they ask for a sign-in.
 func (a *Authorizer) finish(
 	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
 ) (*Answer, error) {
@@ -187,7 +187,7 @@ func (a *Authorizer) finish(
 		return a.Codes.IssueFromRequest(ctx, code, now)
 	})
 	switch {
-	case errors.Is(err, grants.ErrNotFound): // decided anew in another tab just now
+	case errors.Is(err, grants.ErrNotFound): // another tab has just decided again
 		return back, nil
 	case err != nil:
 		return nil, gone(err)
@@ -196,7 +196,7 @@ func (a *Authorizer) finish(
 	return answer, nil
 }
 
-// end tells the application that no code comes of the request.
+// end ends the request without a code and reports the reason to the application.
 func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, reason *oauth.Error) (*Answer, error) {
 	if err := a.Requests.Consume(ctx, row.ID, a.Now()); err != nil {
 		return nil, gone(err)
@@ -204,7 +204,7 @@ func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, 
 	return a.refuse(domain.ReplyTo(row), reason), nil
 }
 
-// issue makes a code for what the session's person allows, and stores it.
+// issue creates a code for what the session's person allows, and stores it.
 func (a *Authorizer) issue(
 	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session,
 	store func(context.Context, *grants.AuthorizationCode) error,
@@ -249,8 +249,8 @@ func (a *Authorizer) issue(
 	return &Answer{Reply: &reply, Params: reply.Code(a.Issuer, code)}, nil
 }
 
-// touch keeps the session from idling out. The code is issued already, so a
-// failure is a line in the log and no more.
+// touch keeps the session from expiring as idle. The code has already been issued, so a
+// failure is only logged.
 func (a *Authorizer) touch(ctx context.Context, session *sessions.Session) {
 	now := a.Now()
 	if now.Sub(session.LastSeenAt) < touchEvery {
@@ -261,7 +261,7 @@ func (a *Authorizer) touch(ctx context.Context, session *sessions.Session) {
 	}
 }
 
-// gone turns what a store says about a flow that somebody else ended into words
+// gone translates the error of a store for a flow that another request has ended into one
 // for the person.
 func gone(err error) error {
 	if errors.Is(err, grants.ErrConsumed) || errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {

@@ -1,4 +1,4 @@
-// Package app holds the use cases of the authorization endpoint: start a request,
-// keep one that arrived by POST, and continue one whose person has been to the
-// sign-in pages.
+// Package app holds the use cases of the authorization endpoint: starting a request,
+// keeping a request that arrived by POST, and continuing a request after the person has
+// been to the sign-in pages.
 package app

@@ -13,13 +13,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// who returns the session of this browser that a request is for, nil for none, and
-// what stands between it and a code. Several people may be signed in in one browser:
-// a hint chooses among them, and without one it is the person whose session cookie the
-// browser sends (OpenID Connect Core 3.1.2.1).
+// who returns the session of this browser that a request is for, or nil, and what is still
+// needed before a code can be issued. Several people may be signed in in one browser. A
+// hint chooses among them; without one it is the person whose session cookie the browser
+// sends (OpenID Connect Core 3.1.2.1).
 //
-// The others prove themselves by the accounts cookie, which all sessions of a browser
-// share and which is renewed with the session cookie: it is as strong.
+// The other sessions are authenticated by the accounts cookie, which all sessions of a
+// browser share. It is as strong as the session cookie and is renewed together with it.
 func (a *Authorizer) who(
 	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
 ) (*sessions.Session, domain.Need, error) {
@@ -43,8 +43,8 @@ func (a *Authorizer) who(
 	return current, need, err
 }
 
-// hintedSubject is who for an id_token_hint: the session of that person, whichever it
-// is in this browser.
+// hintedSubject implements who for an id_token_hint. It uses the session of that person,
+// whichever session of the browser that is.
 func (a *Authorizer) hintedSubject(
 	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest,
 	current *sessions.Session, visitor Visitor,
@@ -66,10 +66,10 @@ func (a *Authorizer) hintedSubject(
 	return session, need, err
 }
 
-// hintedAddress is who for a login_hint that is an address. It prefers the person of
-// the address, and never comes to another without asking: a login_hint proves nothing,
-// so going over to a person who is not the current one is for the chooser to offer,
-// unless prompt=none forbids a page.
+// hintedAddress implements who for a login_hint that is an e-mail address. It prefers the
+// person with that address but doesn't switch to another person without asking. A
+// login_hint proves nothing, so switching away from the current person is left to the
+// account chooser, unless prompt=none forbids a page.
 func (a *Authorizer) hintedAddress(
 	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest,
 	current *sessions.Session, visitor Visitor,
@@ -118,7 +118,7 @@ func (a *Authorizer) hintedAddress(
 	return nil, domain.Login, nil
 }
 
-// named reports whether a session is of the person with an address.
+// named reports whether a session belongs to the person with the e-mail address.
 func (a *Authorizer) named(ctx context.Context, address string, session *sessions.Session) (bool, error) {
 	if session == nil {
 		return false, nil
@@ -135,8 +135,8 @@ func (a *Authorizer) named(ctx context.Context, address string, session *session
 	return domain.SameAddress(user.Email, address), nil
 }
 
-// beside returns the usable sessions that the browser holds besides the current one,
-// the last used first.
+// beside returns the browser's usable sessions other than the current one, the last used
+// first.
 func (a *Authorizer) beside(
 	ctx context.Context, current *sessions.Session, visitor Visitor,
 ) ([]*sessions.Session, error) {
@@ -154,10 +154,10 @@ func (a *Authorizer) beside(
 	}), nil
 }
 
-// choice finds that it is open as whom to answer prompt=none, because others are
-// signed in in this browser too and no hint says who is meant (OpenID Connect Core
-// 3.1.2.6, account_selection_required). What stands in the way of a session in use
-// apart from that comes first.
+// choice determines what is needed for prompt=none. If other people are signed in in this
+// browser too and no hint names one, an account has to be chosen (OpenID Connect Core
+// 3.1.2.6, account_selection_required). Anything else that a usable current session lacks
+// takes precedence.
 func (a *Authorizer) choice(
 	ctx context.Context, current *sessions.Session, need domain.Need, visitor Visitor,
 ) (domain.Need, error) {

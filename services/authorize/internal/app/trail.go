@@ -10,15 +10,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
 
-// RecordedCodes tells the audit trail of every code that Codes stores. A trail that
-// cannot be written holds back no code: the log says so.
+// RecordedCodes records in the audit trail every code that Codes stores. A failure to
+// record is logged but doesn't hold back the code.
 type RecordedCodes struct {
 	ports.Codes
 	Trail  ports.Trail
 	Logger *slog.Logger
 }
 
-// Issue implements ports.Codes. No page was shown: the session answered.
+// Issue implements ports.Codes. The session answered the request without a page.
 func (r RecordedCodes) Issue(ctx context.Context, code *grants.AuthorizationCode) error {
 	err := r.Codes.Issue(ctx, code)
 	if err == nil {
@@ -27,7 +27,7 @@ func (r RecordedCodes) Issue(ctx context.Context, code *grants.AuthorizationCode
 	return err
 }
 
-// IssueFromRequest implements ports.Codes. The person saw a page at least.
+// IssueFromRequest implements ports.Codes. The person saw at least one page.
 func (r RecordedCodes) IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error {
 	err := r.Codes.IssueFromRequest(ctx, code, now)
 	if err == nil {

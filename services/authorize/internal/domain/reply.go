@@ -8,25 +8,27 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Reply is how an answer reaches the application: where to, by which mode, and
-// with the state it gave.
+// Reply describes how a response reaches the application: the redirect URI, the response
+// mode and the application's state.
 type Reply struct {
 	RedirectURI string
 	Mode        oauth.ResponseMode
 	State       string
 }
 
-// ReplyTo is how a stored request is answered.
+// ReplyTo returns the Reply of a stored request.
 func ReplyTo(row *grants.AuthorizationRequest) Reply {
 	return Reply{RedirectURI: row.RedirectURI, Mode: row.ResponseMode, State: row.State}
 }
 
-// Code are the parameters of success (RFC 6749 4.1.2) with iss (RFC 9207 2).
+// Code returns the parameters of a successful response (RFC 6749 4.1.2) with iss (RFC 9207
+// 2).
 func (r Reply) Code(issuer, code string) url.Values {
 	return r.with(url.Values{"code": {code}, "iss": {issuer}})
 }
 
-// Error are the parameters of failure (RFC 6749 4.1.2.1) with iss (RFC 9207 2).
+// Error returns the parameters of an error response (RFC 6749 4.1.2.1) with iss (RFC 9207
+// 2).
 func (r Reply) Error(issuer string, err *oauth.Error) url.Values {
 	return r.with(url.Values{"error": {string(err.Code)}, "error_description": {err.Description}, "iss": {issuer}})
 }
@@ -38,8 +40,8 @@ func (r Reply) with(params url.Values) url.Values {
 	return params
 }
 
-// Location is the redirect URI with the parameters added to its query. The
-// registered URI is kept as it is, its own query too (RFC 6749 3.1.2).
+// Location returns the redirect URI with the parameters added to its query. The registered
+// URI, including its own query, stays as it is (RFC 6749 3.1.2).
 func (r Reply) Location(params url.Values) string {
 	separator := "?"
 	if i := strings.IndexByte(r.RedirectURI, '?'); i >= 0 {

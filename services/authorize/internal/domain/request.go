@@ -10,32 +10,32 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Sizes in bytes. MaxState is the platform's promise to applications; the
-// others keep what a stranger sends from filling caches, rows and tokens.
+// Sizes in bytes. MaxState is the platform's promise to applications. The others keep what
+// clients send from filling caches, rows and tokens.
 const (
 	MaxState     = 4 << 10
 	maxNonce     = 4 << 10
 	maxClientID  = 255
 	maxVoluntary = 1 << 10
-	// maxMaxAge is about 68 years: enough for a max_age, and no overflow when it
+	// maxMaxAge is about 68 years, which is enough for a max_age and doesn't overflow when it
 	// becomes a duration.
 	maxMaxAge = 1<<31 - 1
 )
 
-// Required are the parameters whose absence answers 422, in declaration order.
+// Required lists the parameters whose absence is answered with 422, in declaration order.
 var Required = []string{"response_type", "client_id", "redirect_uri", "scope"}
 
-// single are the parameters that may not be sent twice (RFC 6749 3.1). resource
-// has a rule of its own; client_id, redirect_uri and response_mode are read
-// before; what we do not know is ignored, however often it comes.
+// single lists the parameters that may not be sent twice (RFC 6749 3.1). resource has a
+// rule of its own. client_id, redirect_uri and response_mode are read earlier. Unknown
+// parameters are ignored, however often they are sent.
 var single = []string{
 	"state", "response_mode", "response_type", "scope", "nonce", "code_challenge", "code_challenge_method", "prompt",
 	"max_age", "login_hint", "id_token_hint", "acr_values", "ui_locales", "claims_locales", "claims", "display",
 	"request", "request_uri",
 }
 
-// Values gives every value of a parameter, in the order sent. Empty ones count as
-// not sent (RFC 6749 3.1) and may be left out.
+// Values returns all values of a parameter, in the order sent. Empty values count as not
+// sent (RFC 6749 3.1) and may be left out.
 type Values func(name string) []string
 
 // Request is an authorization request as it was sent, parsed once.
@@ -48,21 +48,21 @@ type Request struct {
 	Nonce         string
 	CodeChallenge string
 	Prompt        oauth.Prompt
-	MaxAge        *int // seconds; nil: not asked for
+	MaxAge        *int // seconds; nil if not sent
 	LoginHint     string
 	ACRValues     string
 	UILocales     string
 	Resource      string
 	IDTokenHint   string
 
-	// fault is the first thing wrong that the application is to hear of, at a
-	// redirect URI which is yet to be found its own.
+	// fault is the first error to report to the application, at a redirect URI that has yet to
+	// be verified as its own.
 	fault *oauth.Error
 }
 
-// Parse reads a request. The error is about client_id or redirect_uri, and so
-// must never be answered by a redirect (RFC 6749 4.1.2.1); everything else that is
-// wrong waits for Check.
+// Parse reads a request. The error it returns is about client_id or redirect_uri and so
+// must never be answered by a redirect (RFC 6749 4.1.2.1). All other errors are kept for
+// Check.
 func Parse(values Values) (*Request, *oauth.Error) {
 	for _, name := range []string{"client_id", "redirect_uri"} {
 		switch all := values(name); {
@@ -90,13 +90,13 @@ func Parse(values Values) (*Request, *oauth.Error) {
 	return r, nil
 }
 
-// UnknownClient is the one answer to a client_id that does not exist, that is
-// disabled, or that is malformed.
+// UnknownClient returns the same error for a client_id that doesn't exist, is disabled or
+// is malformed.
 func UnknownClient() *oauth.Error {
 	return oauth.Errorf(oauth.InvalidRequest, "client_id names no application that may sign people in here")
 }
 
-// parser remembers the first fault.
+// parser reads parameters and remembers the first fault.
 type parser struct {
 	values Values
 	fault  *oauth.Error
@@ -109,8 +109,8 @@ func (p *parser) get(name string) string {
 	return ""
 }
 
-// voluntary reads a parameter that is only a wish: an oversized one is no wish
-// that we could fulfil.
+// voluntary returns a parameter that is only a preference of the application. An oversized
+// value is ignored.
 func (p *parser) voluntary(name string) string {
 	if v := p.get(name); len(v) <= maxVoluntary {
 		return v
@@ -124,8 +124,8 @@ func (p *parser) fail(code oauth.Code, format string, args ...any) {
 	}
 }
 
-// reply reads how the answer travels. It comes first: whatever else is wrong is
-// answered by it.
+// reply reads how the response is delivered. It runs first, since all other errors are
+// delivered that way.
 func (p *parser) reply(r *Request) {
 	for _, name := range single {
 		if len(p.values(name)) > 1 {
@@ -134,7 +134,7 @@ func (p *parser) reply(r *Request) {
 	}
 
 	state, modes := p.values("state"), p.values("response_mode")
-	if objects := p.values("request"); len(objects) == 1 { // what stands there supersedes (OpenID Connect Core 6.1)
+	if objects := p.values("request"); len(objects) == 1 { // its values supersede (OpenID Connect Core 6.1)
 		object := wishesOf(objects[0])
 		if object.State != "" {
 			state = []string{object.State}
@@ -144,7 +144,8 @@ func (p *parser) reply(r *Request) {
 		}
 	}
 
-	// A state sent twice is not ours to choose from, one too long not ours to carry.
+	// If state was sent twice there is no telling which to return, and one that is too long
+	// isn't returned.
 	if len(state) == 1 {
 		if len(state[0]) <= MaxState {
 			r.State = state[0]
@@ -181,8 +182,8 @@ func (p *parser) types() {
 	}
 }
 
-// hints reads what may be honoured or not (OpenID Connect Core 3.1.2.1); claims,
-// claims_locales and display are accepted and change nothing.
+// hints reads parameters that may be honoured or not (OpenID Connect Core 3.1.2.1). claims,
+// claims_locales and display are accepted and ignored.
 func (p *parser) hints(r *Request) {
 	r.LoginHint = strings.TrimSpace(p.voluntary("login_hint"))
 	r.ACRValues = p.voluntary("acr_values")
@@ -219,8 +220,8 @@ func (p *parser) freshness(r *Request) {
 	r.MaxAge = &seconds
 }
 
-// pkce checks the form of a code challenge (RFC 7636 4.3). Whether there must be
-// one is the application's matter.
+// pkce checks the form of a code challenge (RFC 7636 4.3). Whether one is required depends
+// on the application.
 func (p *parser) pkce(r *Request) {
 	method := p.get("code_challenge_method")
 	r.CodeChallenge = p.get("code_challenge")
@@ -250,9 +251,9 @@ func (p *parser) target(r *Request) {
 	r.Scope = scope
 }
 
-// Check tells what is wrong with the request of an application which the redirect
-// URI belongs to, or nil; such an error may be answered by a redirect. It narrows
-// Scope to what the application may have.
+// Check returns what is wrong with the request of the application that the redirect URI
+// belongs to, or nil. The error may be answered by a redirect. Check narrows Scope to what
+// the application may have.
 func (r *Request) Check(app *directory.Application) *oauth.Error {
 	switch {
 	case r.fault != nil:
@@ -279,9 +280,9 @@ func (r *Request) Check(app *directory.Application) *oauth.Error {
 	return nil
 }
 
-// StillAllowed reports whether a stored request is one that the application may make
-// now: its registration may have changed, and the session service, which stores what
-// was sealed before, must not be believed about more than the person.
+// StillAllowed reports whether the application may make a stored request now. Its
+// registration may have changed. Moreover, the session service stores what was sealed
+// before, and must be trusted for nothing but the person's part.
 func StillAllowed(app *directory.Application, row *grants.AuthorizationRequest) bool {
 	switch {
 	case !app.AllowsGrant(oauth.GrantAuthorizationCode):
@@ -297,21 +298,22 @@ func StillAllowed(app *directory.Application, row *grants.AuthorizationRequest) 
 	}
 }
 
-// IsAddress reports whether a login_hint is an e-mail address, by which a person of
-// this browser may be known. Other hints name nobody here.
+// IsAddress reports whether a login_hint is an e-mail address, which may identify a person
+// in this browser. Other hints identify no one here.
 func IsAddress(hint string) bool { return strings.Contains(hint, "@") }
 
-// SameAddress reports whether two e-mail addresses are one person's.
+// SameAddress reports whether two e-mail addresses belong to the same person.
 func SameAddress(a, b string) bool {
 	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
-// Reply is how this request is answered.
+// Reply returns how to answer the request.
 func (r *Request) Reply() Reply {
 	return Reply{RedirectURI: r.RedirectURI, Mode: r.Mode, State: r.State}
 }
 
-// Row is the request as it waits for a person, apart from its id and times.
+// Row returns the request in the form in which it waits for a person, without its id and
+// times.
 func (r *Request) Row() *grants.AuthorizationRequest {
 	return &grants.AuthorizationRequest{
 		Kind:          grants.KindAuthorize,

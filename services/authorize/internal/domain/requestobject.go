@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// wishes are what a request object says about the answer.
+// wishes holds what a request object says about the response.
 type wishes struct {
 	State        string `json:"state"`
 	ResponseMode string `json:"response_mode"`
 }
 
-// wishesOf reads a request object (OpenID Connect Core 6.1), which is refused: the
-// refusal reaches its application only by the mode and with the state that stand in
-// the object. Nothing is verified and nothing else is read. A stranger who makes an
-// object up chooses no more than by the parameters of the same names, because the
-// answer goes to the registered redirect_uri of the query. Whatever is no JWT has no
-// wishes.
+// wishesOf reads a request object (OpenID Connect Core 6.1). Request objects are refused,
+// but the refusal reaches the application only with the mode and state given in the object.
+// Nothing is verified and nothing else is read. An attacker who makes up an object controls
+// no more than with the parameters of the same names, because the response goes to the
+// registered redirect_uri of the query. If object isn't a JWT, the result is empty.
 func wishesOf(object string) wishes {
 	parts := strings.Split(object, ".")
 	if len(parts) != 3 {

@@ -10,20 +10,20 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// Need is what still stands between a request and its code.
+// Need is what is still needed before a request gets its code.
 type Need int
 
-// Needs, in the order in which they are met.
+// Needs, in the order in which they are satisfied.
 const (
 	Nothing     Need = iota
-	Login            // nobody is signed in, or not recently enough, or somebody else
-	Account          // signed in, but which account or tenant is meant is open
-	Interaction      // a stronger sign-in is wished for
-	Consent          // the application is not allowed yet
+	Login            // not signed in, not recently enough, or as another person
+	Account          // signed in, but the account or tenant has to be chosen
+	Interaction      // a stronger sign-in is requested
+	Consent          // the person hasn't allowed the application yet
 )
 
-// SignIn reports whether the browser's session answers a request that begins at
-// row.CreatedAt, consent aside; session is nil when there is none.
+// SignIn returns what is needed before the browser's session answers a request that began
+// at row.CreatedAt, apart from consent. session is nil if there is none.
 func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle time.Duration, now time.Time) Need {
 	switch {
 	case session == nil || !session.Authenticated(now, idle):
@@ -41,15 +41,15 @@ func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle ti
 	}
 }
 
-// asksForLogin reports whether no session from before the request will do
-// (OpenID Connect Core 3.1.2.1; max_age=0 equals prompt=login).
+// asksForLogin reports whether the request requires a new sign-in, so that no earlier
+// session suffices (OpenID Connect Core 3.1.2.1; max_age=0 equals prompt=login).
 func asksForLogin(row *grants.AuthorizationRequest) bool {
 	return row.Prompt.Has(oauth.PromptLogin) || (row.MaxAge != nil && *row.MaxAge == 0)
 }
 
-// acrMet reports whether a session is as strong as the weakest class of acr_values
-// that this platform knows. It is a voluntary wish (OpenID Connect Core 3.1.2.1):
-// unknown classes are ignored, and it is never an error.
+// acrMet reports whether a session is as strong as the weakest class of acr_values that
+// this platform knows. acr_values is a voluntary request (OpenID Connect Core 3.1.2.1):
+// unknown classes are ignored, and failing to meet it is never an error.
 func acrMet(have, wanted string) bool {
 	known := false
 	for acr := range strings.FieldsSeq(wanted) {
@@ -64,9 +64,9 @@ func acrMet(have, wanted string) bool {
 	return !known
 }
 
-// Refusal is what prompt=none answers to a need (OpenID Connect Core 3.1.2.6).
-// An application that anyone on the device can claim to be can never have its
-// consent assumed, so interaction is what it lacks (RFC 8252 8.6).
+// Refusal returns the error with which prompt=none answers a need (OpenID Connect Core
+// 3.1.2.6). For an application that any program on the device can claim to be, consent can
+// never be assumed, so the error is interaction_required (RFC 8252 8.6).
 func (n Need) Refusal(app *directory.Application, redirectURI string) *oauth.Error {
 	switch {
 	case n == Account:

@@ -1,4 +1,4 @@
-// Command device is the device authorization grant as a service of its own.
+// Command device runs the device authorization grant as a standalone service.
 package main
 
 import (

@@ -19,11 +19,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/device/internal/ports"
 )
 
-// maxDraws bounds how often a user code is drawn anew because it is taken: with
-// 20^8 of them a second draw is rare and a fifth means a broken source.
+// maxDraws bounds how often a new user code is drawn because the last one was taken. With
+// 20^8 possible codes a second draw is rare, and needing a fifth means that the random
+// source is broken.
 const maxDraws = 5
 
-// Config is what a Device works with; every field is needed.
+// Config holds what a Device needs. Every field is required.
 type Config struct {
 	Applications ports.Applications
 	Clients      ports.Authenticator
@@ -38,27 +39,26 @@ type Config struct {
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
 	GuessRule    limits.Rule // how many wrong codes an address or session may type
-	MaxWaiting   int         // codes of an application whose devices have no credentials
-	GuessSecret  []byte      // what the keys of guesses are made with
+	MaxWaiting   int         // waiting codes per application whose devices have no credentials
+	GuessSecret  []byte      // keys the identifiers under which guesses are counted
 	Now          func() time.Time
 	Random       io.Reader
 	Logger       *slog.Logger
 }
 
-// Device is device authorization (RFC 8628).
+// Device implements device authorization (RFC 8628).
 type Device struct{ Config }
 
-// Issued are the codes of one device.
+// Issued holds the codes of one device.
 type Issued struct {
-	DeviceCode string // secret, for the device alone
+	DeviceCode string // secret, for the device only
 	UserCode   string // for the person
 	ExpiresIn  time.Duration
 	Interval   time.Duration
 }
 
-// Authorize gives a device its codes (RFC 8628 3.2). A name alone is enough where
-// the application does not demand more, but credentials that are sent must be
-// right.
+// Authorize issues codes to a device (RFC 8628 3.2). The client_id alone suffices unless
+// the application requires more, but credentials that are sent must be right.
 func (d *Device) Authorize(
 	ctx context.Context, credentials clientauth.Credentials, from netip.Addr, request domain.Request,
 ) (*Issued, error) {
@@ -73,7 +73,7 @@ func (d *Device) Authorize(
 	}
 
 	now := d.Now()
-	if credentials.Method == clientauth.None { // anybody may send a client_id
+	if credentials.Method == clientauth.None { // anyone can send a client_id
 		if err := d.Starts.Start(ctx, now, from); err != nil {
 			return nil, err
 		}
@@ -106,8 +106,8 @@ func (d *Device) Authorize(
 	}, nil
 }
 
-// makeRoom bounds how many codes of an application wait. The network that has the
-// most of them makes room for others.
+// makeRoom limits how many codes of an application wait at once. The network that has the
+// most of them has to give way.
 func (d *Device) makeRoom(ctx context.Context, app *directory.Application, from netip.Addr, now time.Time) error {
 	room, err := d.Crowds.MakeRoom(ctx, app.ClientID, limits.Site(from), d.MaxWaiting, now)
 	if err != nil {
@@ -139,7 +139,7 @@ func (d *Device) insert(ctx context.Context, code *grants.DeviceCode) error {
 	return errors.New("device: no free user code found")
 }
 
-// client is the application that asks.
+// client returns the application that sent the request.
 func (d *Device) client(
 	ctx context.Context, credentials clientauth.Credentials, from netip.Addr,
 ) (*directory.Application, error) {
@@ -152,7 +152,7 @@ func (d *Device) client(
 
 	if credentials.Method != clientauth.None || app == nil || (app.DeviceRequiresAuth && !app.Public()) {
 		err := d.Clients.Authenticate(ctx, app, credentials, from)
-		if kind, tell := clientauth.Refusal(err); tell && app != nil { // strangers invent names
+		if kind, tell := clientauth.Refusal(err); tell && app != nil { // clients can invent names
 			d.record(ctx, audit.Event{
 				Kind:     kind,
 				ClientID: app.ClientID,

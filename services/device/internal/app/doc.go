@@ -1,4 +1,3 @@
-// Package app holds the use cases of device authorization: give a device its
-// codes, find out what a user code stands for, have its person sign in, and write
-// down what they decide.
+// Package app holds the use cases of device authorization: issuing codes to a device,
+// looking up a user code, sending the person to sign in, and recording the decision.
 package app

@@ -18,18 +18,19 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 )
 
-// guessed names what wrong guesses are counted of.
+// guessed is a claim together with the name of what it counts, which is a session or a
+// network.
 type guessed struct {
 	name string
 	limits.Claim
 }
 
-// find looks a typed code up for somebody who may still guess, and counts it where
-// it was wrong (RFC 8628 5.1). Finding one resets nothing: an attacker has codes of
-// his own.
+// find looks up a typed code if the visitor may still guess, and counts the guess if the
+// code is wrong (RFC 8628 5.1). A right code resets nothing, since an attacker can have
+// codes of their own.
 func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor Visitor) error {
 	userCode, ok := oauth.NormalizeUserCode(typed)
-	if !ok { // no code at all, so no guess either
+	if !ok { // malformed, so it isn't a guess
 		return errUnknownCode()
 	}
 
@@ -44,7 +45,7 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 		return errors.Join(err, d.giveBack(ctx, taken))
 	}
 
-	// If it cannot be counted, the guess gets no answer.
+	// A guess that can't be counted gets no answer.
 	if uncounted := d.countGuess(ctx, visit, visitor, taken); uncounted != nil {
 		return fmt.Errorf("count a wrong user code: %w", uncounted)
 	}
@@ -52,10 +53,10 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	return err
 }
 
-// giveBackTimeout bounds what is still written for a request whose time is over.
+// giveBackTimeout bounds the writes for a request that was cancelled or timed out.
 const giveBackTimeout = 10 * time.Second
 
-// giveBack also works for a request whose time is over.
+// giveBack returns claims that turned out not to be failures. It works even if ctx is done.
 func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
@@ -66,10 +67,10 @@ func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
 	return nil
 }
 
-// code is what a person typed, while it waits for them; with errUnknownCode it is
-// also there where this person has decided about it. wrong says that the answer is
-// errUnknownCode and that it was a guess: not a code that was decided about before,
-// which a person asks for who reloads a page.
+// code looks up a user code that is waiting for a decision. If this person has already
+// decided about the code, it is returned along with errUnknownCode. wrong reports that the
+// error is errUnknownCode and that the code counts as a guess. A code that was decided
+// about before doesn't, since a person may reload the page.
 func (d *Device) code(
 	ctx context.Context, userCode string, visit *Visit,
 ) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
@@ -102,8 +103,8 @@ func (d *Device) code(
 	return code, app, false, nil
 }
 
-// errUnknownCode is the one answer to a user code that does not exist, has
-// expired or was used: a guess learns nothing from it.
+// errUnknownCode returns the same error for a user code that doesn't exist, has expired or
+// was used, so that a guess reveals nothing.
 func errUnknownCode() *oauth.Error {
 	return &oauth.Error{
 		Code: oauth.InvalidGrant, StatusOverride: 404,
@@ -111,21 +112,20 @@ func errUnknownCode() *oauth.Error {
 	}
 }
 
-// errSignInFirst is the answer to a person who is not signed in while strangers
-// together have typed so many wrong codes that the next could be right by chance.
-// Who signs in is counted alone and goes on.
+// errSignInFirst is the error for people who aren't signed in once all of them together
+// have typed so many wrong codes that the next could be right by chance. A person who signs
+// in is counted separately and can continue.
 var errSignInFirst = &oauth.Error{
 	Code: oauth.LoginRequired, StatusOverride: 401,
 	Description: "sign in first: too many wrong codes were entered by people who are not signed in",
 }
 
-// SignInFirst reports whether an error asks for a sign-in before the code is looked
-// up.
+// SignInFirst reports whether an error asks for a sign-in before the code is looked up.
 func SignInFirst(err error) bool { return errors.Is(err, errSignInFirst) }
 
-// mayGuess counts a guess before it is made. It is a *limits.Error where the
-// networks or the session have been wrong too often, and errSignInFirst where all
-// strangers together have.
+// mayGuess counts a guess before it is made. It returns *limits.Error if the networks or
+// the session have been wrong too often, and errSignInFirst if the person isn't signed in
+// and the platform's total is too high.
 func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([]limits.Taken, error) {
 	now := d.Now()
 	if visit.Session == nil {
@@ -151,20 +151,20 @@ func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([
 	return taken, limits.Refuse(limits.UserCode, until, now)
 }
 
-// countGuess counts a wrong guess among everybody's, and tells the trail of the
-// blocks that it began.
+// countGuess counts a wrong guess toward the platform's total, and records the blocks that
+// it started in the audit trail.
 func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, taken []limits.Taken) error {
 	now := d.Now()
-	// A guess that hits a code of the guesser's own network has hit nothing: only
-	// those of others count, so that whoever asks for many codes cannot make guesses
-	// look dangerous from where they are.
+	// A guess that hits a code from the guesser's own network gains nothing. Only codes from
+	// other networks count, so that an attacker who requests many codes can't make guesses from
+	// their own network look dangerous.
 	waiting, err := d.Codes.Waiting(ctx, limits.Site(visitor.Address), now)
 	if err != nil {
 		return err
 	}
 
-	// Two windows touch a code's lifetime, so each has half of the budget. The
-	// block is as long as a window, in the next of which the key is another.
+	// A code's lifetime can overlap two windows, so each gets half of the budget. The block
+	// lasts as long as a window; the next window has a different key.
 	rule := limits.Rule{Failures: max(1, domain.Budget(waiting)/2), Window: d.CodeTTL, MinDelay: d.CodeTTL}
 	until, err := d.Guesses.Fail(ctx, now, rule, d.everybody())
 	if err != nil {
@@ -192,8 +192,8 @@ func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, 
 	return nil
 }
 
-// guesser is who a guess comes from: the session where there is one, which answers
-// for itself wherever it is, else the address and the networks around it.
+// guesser returns the claims of the visitor: the session if there is one, which is counted
+// alone wherever it is, or else the address and the networks around it.
 func (d *Device) guesser(visit *Visit, visitor Visitor) []guessed {
 	if visit.Session != nil {
 		key := d.guessKey("session", visit.Session.ID)
@@ -212,7 +212,8 @@ func (d *Device) guesser(visit *Visit, visitor Visitor) []guessed {
 	return list
 }
 
-// everybody is the platform in the present window, as long as a code lives.
+// everybody returns the key of the platform's total in the current window. A window is as
+// long as a code lives.
 func (d *Device) everybody() limits.Key {
 	window := d.Now().UnixMicro() / d.CodeTTL.Microseconds()
 	return d.guessKey("platform", strconv.FormatInt(window, 10))
@@ -222,7 +223,7 @@ func (d *Device) guessKey(of, value string) limits.Key {
 	return limits.NewKey(d.GuessSecret, "user_code", of, value)
 }
 
-// event is one about a visit.
+// event returns an event about a visit.
 func (d *Device) event(kind audit.Kind, visit *Visit, visitor Visitor) audit.Event {
 	e := audit.Event{Kind: kind, Address: visitor.Address.String(), Reference: visitor.Reference}
 	if s := visit.Session; s != nil {
@@ -234,8 +235,8 @@ func (d *Device) event(kind audit.Kind, visit *Visit, visitor Visitor) audit.Eve
 	return e
 }
 
-// record adds an event. A trail that cannot be written stops nobody: the log says
-// so.
+// record adds an event to the audit trail. A failure is logged but doesn't fail the
+// request.
 func (d *Device) record(ctx context.Context, e audit.Event) {
 	if err := d.Trail.Record(ctx, e); err != nil {
 		d.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id",

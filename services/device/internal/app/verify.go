@@ -14,15 +14,16 @@ import (
 )
 
 const (
-	// signInTTL is how long a sign-in for a device may take, if its code lives so
+	// signInTTL is how long a sign-in for a device may take, provided that its code lives that
 	// long.
 	signInTTL = grants.RequestTTL
-	// maxFlowID is longer than any id or token we give.
+	// maxFlowID is longer than any id or token that we issue.
 	maxFlowID = 4 << 10
 )
 
-// Visitor is the browser that sent a request: the values of its cookies, empty
-// where it has none, its address, and where the visit is found in traces and logs.
+// Visitor describes the browser that sent a request: the values of its cookies, which are
+// empty for a missing cookie, its address, and the reference under which the request is
+// found in traces and logs.
 type Visitor struct {
 	Browser   string
 	Session   string
@@ -30,21 +31,20 @@ type Visitor struct {
 	Reference string
 }
 
-// Visit is what somebody who typed a code sees.
+// Visit is what a person who typed a code sees.
 type Visit struct {
 	Code *grants.DeviceCode
 	App  *directory.Application
-	// Session and User are nil while nobody is signed in.
+	// Session and User are nil if the person isn't signed in.
 	Session *sessions.Session
 	User    *directory.User
-	// Decided is what User decided about the code before, or empty.
+	// Decided is what User already decided about the code, or empty.
 	Decided grants.DeviceDecision
 }
 
-// Look returns who is looking and what the typed code stands for. The Visit names
-// the person also where the code is the error, and what this person decided about
-// it where that is why it waits no longer; a *limits.Error says that there were too
-// many wrong ones.
+// Look returns who is signed in and what the typed code stands for. The Visit names the
+// person even if the code causes an error, and holds the person's own decision if the code
+// no longer waits because of it. Look returns *limits.Error after too many wrong codes.
 func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visit, error) {
 	visit := &Visit{}
 	var err error
@@ -54,14 +54,15 @@ func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visi
 	return visit, d.find(ctx, typed, visit, visitor)
 }
 
-// note remembers what the person who is looking decided about a code.
+// note sets the decision that the signed-in person made about a code.
 func (v *Visit) note(code *grants.DeviceCode) {
 	if v.User != nil && code.UserID == v.User.ID {
 		v.Decided = code.Decision
 	}
 }
 
-// person is who is signed in in a browser and still may be; nil for nobody.
+// person returns the session and person that the browser is signed in as, if the person
+// still may be, or nil.
 func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session, *directory.User, error) {
 	if visitor.Session == "" {
 		return nil, nil, nil
@@ -88,7 +89,7 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 		return nil, nil, fmt.Errorf("look up the memberships: %w", err)
 	}
 
-	// The application is not known yet: find asks for it.
+	// The application isn't known yet; find checks whether the person may use it.
 	if !directory.EntryTo(session.TenantID, user, tenants, nil, session.AMR).Stands() {
 		return nil, nil, nil
 	}
@@ -96,10 +97,10 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	return session, user, nil
 }
 
-// SignIn sends the browser to the sign-in pages for a code: the flow travels sealed in
-// the address, and nothing is stored before a person has typed something there, save
-// where the scopes are too many for an address. browser is a new browser cookie to set,
-// or empty. *limits.Error where the browser or its address has started too many.
+// SignIn sends the browser to the sign-in pages for a code. The flow travels sealed in the
+// URL, so nothing is stored before a person types something there, unless there are too
+// many scopes for a URL. browser is a new browser cookie to set, or empty. SignIn returns
+// *limits.Error if the browser or its address has started too many sign-ins.
 func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
 	if visitor.Browser == "" {
 		if browser, err = oauth.NewSecret(d.Random); err != nil {
@@ -140,7 +141,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 	}
 
 	known := request.BrowserHash
-	if browser != "" { // set just now
+	if browser != "" { // the cookie is only being set now
 		known = nil
 	}
 
@@ -155,8 +156,9 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 	return id, browser, nil
 }
 
-// Return answers a browser that comes back from the sign-in pages: with the user
-// code it left with, or with the flow when it is not done there. ErrSignInGone.
+// Return answers a browser that comes back from the sign-in pages. It returns the user code
+// that the browser left with, or the flow if the sign-in isn't finished. It returns
+// ErrSignInGone if there is no such sign-in.
 func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (userCode, pages string, err error) {
 	if len(flow) > maxFlowID {
 		return "", "", ErrSignInGone
@@ -176,12 +178,12 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	case !d.Now().Before(row.ExpiresAt):
 		return "", "", ErrSignInGone
 	case !row.ConsumedAt.IsZero():
-		return row.UserCode, "", nil // a reload; the page asks for a sign-in where there is none
+		return row.UserCode, "", nil // a reload; the page asks for a sign-in if there is no session
 	case row.Decision == grants.Undecided:
 		return "", row.Handle(), nil
 	}
 
-	// The browser must hold the session that answered, as at authorize: its browser
+	// The browser must hold the session that answered, as at authorize, since its browser
 	// cookie is older than the sign-in.
 	session, _, err := d.person(ctx, visitor)
 	if err != nil {
@@ -192,7 +194,7 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", row.Handle(), nil
 	}
 
-	// The row granted a sign-in and nothing else; to come back twice is harmless.
+	// The row granted nothing but a sign-in, so returning twice is harmless.
 	if err := d.SignIns.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
 		return "", "", fmt.Errorf("end the sign-in: %w", err)
 	}
@@ -200,13 +202,13 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	return row.UserCode, "", nil
 }
 
-// ErrSignInGone is a sign-in for a device that has expired, never was, or was
-// started in another browser: which of them is nobody's business.
+// ErrSignInGone means that a sign-in for a device has expired, never existed, or was
+// started in another browser. It deliberately doesn't say which.
 var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest,
 	"there is no such sign-in in this browser, or it has expired; enter the code again, with cookies allowed")
 
-// Decide writes down what the person of visit.Session, which must be there, says
-// (RFC 8628 3.3). Of several decisions the first counts.
+// Decide stores the decision of visit.Session's person (RFC 8628 3.3). The session must be
+// set. Of several decisions the first counts.
 func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, decision grants.DeviceDecision) error {
 	code := *visit.Code
 	code.Decision, code.DecidedAt = decision, d.Now()
@@ -225,7 +227,7 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 	}
 
 	err := d.Codes.Decide(ctx, &code, code.DecidedAt)
-	if errors.Is(err, grants.ErrDecided) { // in another tab, perhaps by the same person
+	if errors.Is(err, grants.ErrDecided) { // decided in another tab, perhaps by the same person
 		if before, lookErr := d.Codes.DeviceByUserCode(ctx, code.UserCode); lookErr == nil {
 			visit.note(before)
 		}

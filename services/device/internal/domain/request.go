@@ -9,18 +9,18 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Interval is how long a device waits between polls at first (RFC 8628 3.2).
+// Interval is how long a device initially waits between polls (RFC 8628 3.2).
 const Interval = 5 * time.Second
 
 // Request is a device authorization request (RFC 8628 3.1) as it was sent.
 type Request struct {
-	Scope     string   // empty: openid
+	Scope     string   // empty means openid
 	Resources []string // RFC 8707 2
 }
 
-// Code is what the request of an application comes to, without codes and times.
-// Unlike at the authorization endpoint nobody watches the answer's scope, so a
-// scope that the application may not have is an error.
+// Code returns the device code that an application's request results in, without codes and
+// times. Unlike at the authorization endpoint, nothing checks the scope of the response, so
+// asking for a scope that the application may not have is an error.
 func (r Request) Code(app *directory.Application) (*grants.DeviceCode, *oauth.Error) {
 	if !app.AllowsGrant(oauth.GrantDeviceCode) {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application may not use the device grant")
@@ -57,12 +57,12 @@ func (r Request) Code(app *directory.Application) (*grants.DeviceCode, *oauth.Er
 	return code, nil
 }
 
-// Waits reports whether a code still waits for its person.
+// Waits reports whether a code is still waiting for a decision.
 func Waits(code *grants.DeviceCode, now time.Time) bool {
 	return code.Decision == grants.DeviceUndecided && code.ConsumedAt.IsZero() && now.Before(code.ExpiresAt)
 }
 
-// Serves reports whether an application may still have devices signed in.
+// Serves reports whether an application may still sign in on devices.
 func Serves(app *directory.Application) bool {
 	return app.Active && app.ScopeLevel == directory.Global && app.AllowsGrant(oauth.GrantDeviceCode)
 }

@@ -1,4 +1,4 @@
-// The keys program runs the keys service on its own.
+// Command keys runs the keys service as a standalone service.
 package main
 
 import (

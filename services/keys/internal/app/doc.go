@@ -1,4 +1,3 @@
-// Package app is what the keys service does: keep every algorithm supplied with
-// a key (Keeper), publish the documents (Publisher), and both again and again
-// (Run).
+// Package app holds the use cases of the keys service. Keeper keeps every algorithm
+// supplied with a key, Publisher publishes the documents, and Task runs both repeatedly.
 package app

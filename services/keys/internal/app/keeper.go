@@ -14,8 +14,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/ports"
 )
 
-// Keeper makes keys and withdraws them, as the policy says. All fields are
-// required. Any number of replicas may run one at the same time.
+// Keeper creates and withdraws keys according to the policy. All fields are required. Any
+// number of replicas may run one concurrently.
 type Keeper struct {
 	Schedule ports.Schedule
 	Wishes   ports.Wishes
@@ -25,17 +25,17 @@ type Keeper struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 
-	tidied  map[signing.Algorithm]time.Time // when it was looked for what nothing refers to
-	deleted map[string]bool                 // refs whose private halves are gone
+	tidied  map[signing.Algorithm]time.Time // when the backend was last checked for unreferenced keys
+	deleted map[string]bool                 // refs whose private halves are deleted
 }
 
-// tidyEvery is how often the backend is asked for what nothing refers to.
+// tidyEvery is how often the backend is checked for keys that no row refers to.
 const tidyEvery = 10 * time.Minute
 
-// Ensure carries out what is due now: afterwards every algorithm of the policy,
-// and every other that an application asks for, has a key that signs or will, what
-// operators asked for is done, and every key that was replaced has its end. One
-// algorithm that fails does not stop the others. It is for one goroutine.
+// Ensure carries out what is due now. Afterwards every algorithm of the policy, and every
+// other that an application asks for, has a key that signs or will sign; what operators
+// asked for is done; and every key that was replaced has a retirement time. An algorithm
+// that fails doesn't stop the others. Ensure must not be called concurrently.
 func (k *Keeper) Ensure(ctx context.Context) error {
 	wanted, err := k.Wishes.Wanted(ctx)
 	orders, errOrders := k.Wishes.Orders(ctx)
@@ -56,12 +56,11 @@ func (k *Keeper) Ensure(ctx context.Context) error {
 	return errors.Join(append(errs, k.clear(ctx, orders))...)
 }
 
-// ensure plans until nothing is left to do. Each round does at least one thing,
-// or another replica did: a key is made, its predecessor gets its end, and that
-// is all.
+// ensure plans until there is nothing left to do. In each round this replica or another
+// completes at least one step: a key is created, then its predecessor's retirement is set.
 func (k *Keeper) ensure(ctx context.Context, alg signing.Algorithm, orders []signing.Order) error {
 	const rounds = 4
-	var untidy error // stops nothing: times can be set without the backend
+	var untidy error // stops nothing, since times can be set without the backend
 	for range rounds {
 		keys, err := k.Schedule.Keys(ctx)
 		if err != nil {
@@ -106,8 +105,8 @@ func (k *Keeper) carryOut(ctx context.Context, plan domain.Plan, keys []signing.
 	return k.create(ctx, *plan.Create, keys)
 }
 
-// tidy lets the backend forget what an attempt left behind that was cut off, of
-// which somebody else may have been the one.
+// tidy makes the backend delete what an interrupted attempt, possibly another replica's,
+// left behind.
 func (k *Keeper) tidy(ctx context.Context, alg signing.Algorithm, keys []signing.Key) error {
 	now := k.Now()
 	if since := now.Sub(k.tidied[alg]); since >= 0 && since < tidyEvery {
@@ -126,9 +125,9 @@ func (k *Keeper) tidy(ctx context.Context, alg signing.Algorithm, keys []signing
 	return nil
 }
 
-// create makes a private key first and its row then. A crash in between leaves a
-// private key that nothing refers to, which the next start finds; the other order
-// would leave a row that cannot sign.
+// create creates the private key first and then its row. A crash in between leaves a
+// private key that no row refers to, which the next start finds. The reverse order would
+// leave a row that can't sign.
 func (k *Keeper) create(ctx context.Context, next domain.NewKey, keys []signing.Key) error {
 	key, err := k.private(ctx, next.Algorithm, keys)
 	if err != nil {
@@ -142,10 +141,10 @@ func (k *Keeper) create(ctx context.Context, next domain.NewKey, keys []signing.
 	case errors.Is(err, signing.ErrExists):
 		return k.discard(ctx, *key)
 	case err != nil:
-		return err // the row may be there all the same, so the key stays
+		return err // the row may exist all the same, so the key stays
 	}
 
-	delete(k.tidied, key.Algorithm) // the backend is told of the row in the next round
+	delete(k.tidied, key.Algorithm) // the next round tells the backend of the row
 	k.Logger.InfoContext(ctx, "signing key made", slog.String("kid", key.KID),
 		slog.String("algorithm", string(key.Algorithm)),
 		slog.Int("generation", key.Generation), slog.Time("active_from", key.ActiveFrom))
@@ -153,7 +152,7 @@ func (k *Keeper) create(ctx context.Context, next domain.NewKey, keys []signing.
 	return nil
 }
 
-// private is a key that an attempt left behind, or a new one.
+// private returns a key that an earlier attempt left behind, or a new one.
 func (k *Keeper) private(ctx context.Context, alg signing.Algorithm, keys []signing.Key) (*signing.Key, error) {
 	left, err := k.Maker.Reconcile(ctx, alg, keys)
 	if err != nil {
@@ -173,7 +172,7 @@ func (k *Keeper) private(ctx context.Context, alg signing.Algorithm, keys []sign
 	return &signing.Key{Ref: ref, PublicKey: public}, nil
 }
 
-// record tells the audit trail. That it cannot be written stops no rotation.
+// record adds an event to the audit trail. A failure doesn't stop the rotation.
 func (k *Keeper) record(ctx context.Context, kind audit.Kind, key signing.Key) {
 	err := k.Trail.Record(ctx, audit.Event{Kind: kind, Detail: map[string]string{
 		"kid": key.KID, "algorithm": string(key.Algorithm), "active_from": key.ActiveFrom.Format(time.RFC3339),
@@ -184,8 +183,8 @@ func (k *Keeper) record(ctx context.Context, kind audit.Kind, key signing.Key) {
 	}
 }
 
-// discard deletes a key that came too late, unless its row is there: a driver
-// may have sent the same INSERT twice.
+// discard deletes a key that came too late, unless its row exists: a driver may have sent
+// the same INSERT twice.
 func (k *Keeper) discard(ctx context.Context, key signing.Key) error {
 	keys, err := k.Schedule.Keys(ctx)
 	if err != nil {
@@ -197,15 +196,15 @@ func (k *Keeper) discard(ctx context.Context, key signing.Key) error {
 	}
 
 	if err := k.Maker.Delete(ctx, key.Ref); err != nil {
-		// A private key that nothing refers to does no harm.
+		// An unreferenced private key does no harm.
 		k.Logger.WarnContext(ctx, "a superfluous signing key could not be deleted", slog.Any("error", err))
 	}
 
 	return nil
 }
 
-// clear removes what is over: orders that are carried out, the private halves of
-// keys that sign no more, and the rows of those that verify nothing any more.
+// clear removes what is no longer needed: orders that were carried out, the private halves
+// of keys that no longer sign, and the rows of keys that no longer verify anything.
 func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 	keys, err := k.Schedule.Keys(ctx)
 	if err != nil {
@@ -225,7 +224,7 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 
 	for _, key := range k.Policy.Forgotten(keys, k.Now()) {
 		if err := k.silence(ctx, key); err != nil {
-			continue // said above; without its row nobody would know of it
+			continue // reported above; without its row the key would be forgotten
 		}
 		errs = append(errs, k.Schedule.Delete(ctx, key.KID))
 		k.Logger.InfoContext(ctx, "signing key forgotten", slog.String("kid", key.KID))
@@ -234,7 +233,7 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 	return errors.Join(errs...)
 }
 
-// silence deletes a private half, once in the life of this process.
+// silence deletes a private half, once per process.
 func (k *Keeper) silence(ctx context.Context, key signing.Key) error {
 	if k.deleted[key.Ref] {
 		return nil

@@ -14,18 +14,18 @@ import (
 // Publisher holds the published documents in memory. All fields are required.
 type Publisher struct {
 	Ring   *signing.Ring
-	Origin string // of the platform's public URL
+	Origin string // origin of the platform's public URL
 	Policy domain.Policy
 	Now    func() time.Time
 
-	refreshing sync.Mutex // so that an older reading never replaces a newer one
+	refreshing sync.Mutex // prevents an older reading from replacing a newer one
 	current    atomic.Pointer[domain.Documents]
 }
 
-// Refresh reads the schedule and writes the documents again. When the schedule
-// cannot be read, the last ones stay. When it says that no key is published,
-// nothing is: a revoked key must not live on here. A new platform's first set is
-// not published before it is complete.
+// Refresh reads the schedule and rebuilds the documents. If the schedule can't be read, the
+// last documents stay. If no key is published, the documents are removed, since a revoked
+// key must not live on here. A new platform's first set isn't published until it is
+// complete.
 func (p *Publisher) Refresh(ctx context.Context) error {
 	p.refreshing.Lock()
 	defer p.refreshing.Unlock()
@@ -47,12 +47,12 @@ func (p *Publisher) Refresh(ctx context.Context) error {
 	return err
 }
 
-// MaxAge is how long others may keep the published documents.
+// MaxAge returns how long the published documents may be cached.
 func (p *Publisher) MaxAge(d *domain.Documents) time.Duration {
 	return p.Policy.MaxAge(d.Since, p.Now())
 }
 
-// Documents are the published ones; signing.ErrNoKey until there is a key.
+// Documents returns the published documents, or signing.ErrNoKey if there is no key yet.
 func (p *Publisher) Documents() (*domain.Documents, error) {
 	if documents := p.current.Load(); documents != nil {
 		return documents, nil

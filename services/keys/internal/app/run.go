@@ -17,23 +17,22 @@ const (
 	tickTimeout = 30 * time.Second
 )
 
-// Task is the service's background task. Keeper, Publisher and Logger are
-// required.
+// Task is the service's background task. Keeper, Publisher and Logger are required.
 type Task struct {
 	Keeper    *Keeper
 	Publisher *Publisher
 	Logger    *slog.Logger
-	// Wished has the keeper look at once when it receives: an operator or an
-	// application wants something, or another replica made a key. Nil: never.
+	// Wished triggers the keeper when it receives, because an operator or an application wants
+	// something or another replica created a key. If nil, the keeper only polls.
 	Wished <-chan struct{}
-	// Changed has the publisher look at once when it receives: a key was made or
-	// revoked. Nil: never.
+	// Changed triggers the publisher when it receives, because a key was created or revoked. If
+	// nil, the publisher only polls.
 	Changed <-chan struct{}
 }
 
-// Run keeps the keys and the documents up to date until ctx ends, which is no
-// error. Both look for themselves: what others made is published, and what was
-// revoked is not, however long the backend takes to make a key.
+// Run keeps the keys and the documents up to date until ctx is done, and then returns nil.
+// Keeper and publisher poll separately, so that keys created by other replicas are
+// published and revoked ones removed however long the backend takes to create a key.
 func (t *Task) Run(ctx context.Context) error {
 	var both sync.WaitGroup
 	both.Go(func() { t.repeat(ctx, "signing keys cannot be kept up to date", t.Wished, t.Tick) })
@@ -42,19 +41,19 @@ func (t *Task) Run(ctx context.Context) error {
 	return nil
 }
 
-// Tick looks once: a replica that cannot make keys still publishes those that
-// others made.
+// Tick runs the keeper and then the publisher once. A replica that can't create keys still
+// publishes the ones that others created.
 func (t *Task) Tick(ctx context.Context) error {
 	err := t.Keeper.Ensure(ctx)
-	// That nothing is published yet has its reason in the keeper's failure, if any.
+	// If nothing is published yet, the keeper's error, if any, is the reason.
 	if refresh := t.Publisher.Refresh(ctx); !errors.Is(refresh, signing.ErrNoKey) {
 		err = errors.Join(err, refresh)
 	}
 	return err
 }
 
-// repeat does something again and again, until ctx ends. A failure is tried again,
-// sooner first and then less often, and said once.
+// repeat calls look repeatedly until ctx is done. After a failure it retries, soon at first
+// and then less often, and logs the failure once.
 func (t *Task) repeat(
 	ctx context.Context, complaint string, changed <-chan struct{}, look func(context.Context) error,
 ) {
@@ -64,13 +63,13 @@ func (t *Task) repeat(
 		err := inTime(ctx, look)
 
 		if ctx.Err() != nil {
-			return // that is no failure
+			return // stopping isn't a failure
 		}
 
 		wait := pause
 		switch {
 		case err != nil:
-			if !said && !errors.Is(err, signing.ErrNoKey) { // that there is none yet is no failure
+			if !said && !errors.Is(err, signing.ErrNoKey) { // having no key yet isn't a failure
 				said = true
 				t.Logger.ErrorContext(ctx, complaint+", trying again", slog.Any("error", err))
 			}
@@ -83,7 +82,7 @@ func (t *Task) repeat(
 			failures = 0
 		}
 
-		// Replicas that were started together, or lost the same thing, drift apart.
+		// Jitter spreads replicas that were started together or failed together.
 		timer := time.NewTimer(wait - rand.N(wait/10+1)) //nolint:gosec // no secret
 		select {
 		case <-ctx.Done():

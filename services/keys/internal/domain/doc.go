@@ -1,3 +1,3 @@
-// Package domain holds the rules of the keys service: when a key is made and
-// withdrawn, and what the published documents say.
+// Package domain holds the rules of the keys service: when keys are created and withdrawn,
+// and what the published documents contain.
 package domain

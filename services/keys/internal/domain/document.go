@@ -12,13 +12,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Document is a published document, ready to be sent.
+// Document is a published document, ready to be served.
 type Document struct {
 	Body []byte // JSON
 	ETag string // strong, with its quotes (RFC 9110 8.8.3)
 }
 
-// Documents are all that the service publishes. They never change, so readers
+// Documents holds all documents that the service publishes. They never change, so readers
 // need no lock.
 type Documents struct {
 	JWKS     Document
@@ -26,8 +26,8 @@ type Documents struct {
 	Since    time.Time // when the oldest of the keys was published
 }
 
-// NewDocuments writes the documents for the keys published at a moment. It fails
-// when there is none: an empty set would tell a verifier to forget every key.
+// NewDocuments builds the documents for the published keys. It returns signing.ErrNoKey if
+// there are none, since an empty set would make verifiers forget every key.
 func NewDocuments(origin string, published []signing.Key) (*Documents, error) {
 	if len(published) == 0 {
 		return nil, signing.ErrNoKey

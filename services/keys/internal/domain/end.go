@@ -6,8 +6,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Silent lists the keys that neither sign nor may sign again, for every replica by
-// any clock: nobody needs their private halves.
+// Silent returns the keys that don't sign and never will again, by the clock of any
+// replica, so that their private halves can be deleted.
 func (p Policy) Silent(schedule []signing.Key, now time.Time) (list []signing.Key) {
 	for _, key := range schedule {
 		if end := ended(key); !end.IsZero() && !now.Before(end.Add(retireMargin)) {
@@ -17,9 +17,9 @@ func (p Policy) Silent(schedule []signing.Key, now time.Time) (list []signing.Ke
 	return list
 }
 
-// Forgotten lists the keys whose public halves too are of no more use: no session
-// is left that an ID token of theirs could be the hint of. The latest generation of
-// an algorithm is never among them, so that none is given twice.
+// Forgotten returns the keys whose public halves are no longer needed either: there is no
+// session left for which an ID token signed by them could serve as a hint. The latest
+// generation of an algorithm is never among them, so that no generation is used twice.
 func (p Policy) Forgotten(schedule []signing.Key, now time.Time) (list []signing.Key) {
 	latest := map[signing.Algorithm]int{}
 	for _, key := range schedule {
@@ -35,8 +35,8 @@ func (p Policy) Forgotten(schedule []signing.Key, now time.Time) (list []signing
 	return list
 }
 
-// ended is when a key's use ended or will end: the earlier of its retirement and
-// its revocation. Zero when neither is known.
+// ended returns when a key's use ended or will end: the earlier of its retirement and its
+// revocation, or zero if neither is known.
 func ended(key signing.Key) time.Time {
 	switch {
 	case key.RetireAt.IsZero():

@@ -7,10 +7,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Metadata is what the provider says about itself: OpenID Connect Discovery 1.0
-// 3, RFC 8414 2 (revocation and introspection too), RFC 8628 4, RFC 9207 3, OpenID
-// Connect RP-Initiated Logout 2.1, Back-Channel Logout 2.1 and Initiating User
-// Registration 4. One document serves both places. It names only what works.
+// Metadata is the provider's published configuration: OpenID Connect Discovery 1.0 3, RFC
+// 8414 2 (including revocation and introspection), RFC 8628 4, RFC 9207 3, OpenID Connect
+// RP-Initiated Logout 2.1, Back-Channel Logout 2.1 and Initiating User Registration 4. The
+// same document is served in both places. It lists only what is supported.
 type Metadata struct {
 	Issuer                        string   `json:"issuer"`
 	AuthorizationEndpoint         string   `json:"authorization_endpoint"`
@@ -38,15 +38,15 @@ type Metadata struct {
 	PromptValuesSupported         []string `json:"prompt_values_supported"`
 	ClaimsSupported               []string `json:"claims_supported"`
 	BackchannelLogout             bool     `json:"backchannel_logout_supported"`
-	BackchannelLogoutSession      bool     `json:"backchannel_logout_session_supported"` // logout tokens carry sid
+	BackchannelLogoutSession      bool     `json:"backchannel_logout_session_supported"` // logout tokens contain sid
 	AuthorizationResponseIssuer   bool     `json:"authorization_response_iss_parameter_supported"`
 	ClaimsParameterSupported      bool     `json:"claims_parameter_supported"`
 	RequestParameterSupported     bool     `json:"request_parameter_supported"`
-	RequestURIParameterSupported  bool     `json:"request_uri_parameter_supported"` // absent would mean true
+	RequestURIParameterSupported  bool     `json:"request_uri_parameter_supported"` // defaults to true if absent
 }
 
-// NewMetadata describes the platform at origin, whose ID tokens are signed with
-// the algorithms of the published keys.
+// NewMetadata returns the metadata of the platform at origin, whose ID tokens are signed
+// with the algorithms of the published keys.
 func NewMetadata(origin string, published []signing.Key) Metadata {
 	platform := origin + "/api/v1/platform"
 	issuer := platform + "/oauth"
@@ -91,20 +91,20 @@ func NewMetadata(origin string, published []signing.Key) Metadata {
 	}
 }
 
-// confidential are the methods by which an application proves who it is; a public
-// one has none (RFC 7591 2).
+// confidential returns the methods by which confidential applications authenticate. Public
+// ones have none (RFC 7591 2).
 func confidential() []string {
 	return []string{"client_secret_basic", "client_secret_post", "private_key_jwt"}
 }
 
-// assertionAlgorithms are what applications sign assertions of private_key_jwt
-// with (RFC 7523 2.2), whatever keys the platform has.
+// assertionAlgorithms returns the algorithms with which applications may sign
+// private_key_jwt assertions (RFC 7523 2.2), whatever keys the platform has.
 func assertionAlgorithms() []string {
 	return []string{string(signing.RS256), string(signing.PS256), string(signing.ES256), string(signing.EdDSA)}
 }
 
-// signingAlgorithms are those that have a key, RS256 first: OpenID Connect
-// Discovery 3 demands it, and it always has one.
+// signingAlgorithms returns the algorithms that have a published key, RS256 first. OpenID
+// Connect Discovery 3 requires RS256, and it always has a key.
 func signingAlgorithms(published []signing.Key) []string {
 	list := []string{}
 	for _, alg := range []signing.Algorithm{signing.RS256, signing.PS256, signing.ES256, signing.EdDSA} {
@@ -115,7 +115,7 @@ func signingAlgorithms(published []signing.Key) []string {
 	return list
 }
 
-// claims are those of the ID token and of userinfo.
+// claims returns the claims of ID tokens and userinfo.
 func claims() []string {
 	return []string{
 		"iss", "sub", "aud", "azp", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "gid", "acr", "amr",

@@ -8,7 +8,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// NewKey is a key that should be made.
+// NewKey describes a key to create.
 type NewKey struct {
 	Algorithm   signing.Algorithm
 	Generation  int
@@ -16,25 +16,25 @@ type NewKey struct {
 	ActiveFrom  time.Time
 }
 
-// Moment is a key and when something becomes of it.
+// Moment is a key and a time at which its state changes.
 type Moment struct {
 	KID string
 	At  time.Time
 }
 
-// Plan is what to do about one algorithm. The zero value is nothing.
+// Plan lists what to do for one algorithm. The zero value means nothing.
 type Plan struct {
 	Create       *NewKey
-	BringForward []Moment // a key that signs sooner than it should have
-	Retire       []Moment // a key that has been replaced, and when it is withdrawn
+	BringForward []Moment // keys that sign sooner than planned
+	Retire       []Moment // keys that have been replaced, and when they are withdrawn
 }
 
 // Empty reports whether there is nothing to do.
 func (p Plan) Empty() bool { return p.Create == nil && len(p.BringForward) == 0 && len(p.Retire) == 0 }
 
-// Plan decides about one algorithm from the whole schedule and what operators
-// have asked for. Carried out or half carried out, by one replica or by several at
-// once, the next plan goes on from there.
+// Plan decides what to do for one algorithm, given the whole schedule and what operators
+// have asked for. Plans may be carried out partially, and by several replicas at once: the
+// next plan continues from there.
 func (p Policy) Plan(alg signing.Algorithm, schedule []signing.Key, orders []signing.Order, now time.Time) Plan {
 	line := lineOf(alg, schedule, now)
 	var plan Plan
@@ -50,7 +50,7 @@ func (p Policy) Plan(alg signing.Algorithm, schedule []signing.Key, orders []sig
 			wish = line.soonest(now)
 			if waiting := line.waiting(now); waiting != nil && waiting.Generation >= order.Generation &&
 				!wish.Before(waiting.ActiveFrom) {
-				continue // it is being carried out
+				continue // already being carried out
 			}
 		}
 
@@ -63,7 +63,7 @@ func (p Policy) Plan(alg signing.Algorithm, schedule []signing.Key, orders []sig
 		return plan
 	}
 
-	// A key that is published already is known to more verifiers than a new one.
+	// Prefer a key that is already published, since more verifiers know it than a new one.
 	if waiting := line.waiting(now); waiting != nil && at.Before(waiting.ActiveFrom) {
 		plan.BringForward = []Moment{{KID: waiting.KID, At: at}}
 	} else {
@@ -78,11 +78,11 @@ func (p Policy) Plan(alg signing.Algorithm, schedule []signing.Key, orders []sig
 	return plan
 }
 
-// line is the keys of one algorithm.
+// line holds the keys of one algorithm.
 type line struct {
 	live       []signing.Key // neither revoked nor retired, by ActiveFrom
-	generation int           // the latest, whatever became of it
-	begun      bool          // some key's time to sign has come, whatever became of it
+	generation int           // the latest, even if revoked or retired
+	begun      bool          // some key was due to sign, even if revoked or retired since
 }
 
 func lineOf(alg signing.Algorithm, schedule []signing.Key, now time.Time) line {
@@ -105,13 +105,13 @@ func lineOf(alg signing.Algorithm, schedule []signing.Key, now time.Time) line {
 	return l
 }
 
-// due reports whether a key's time to sign has come, by the clock of some replica.
+// due reports whether a key's time to sign has come by the clock of any replica.
 func due(key signing.Key, now time.Time) bool { return !key.ActiveFrom.After(now.Add(clockSkew)) }
 
-// signs reports whether some key does.
+// signs reports whether one of the keys signs.
 func (l *line) signs(now time.Time) bool { return len(l.live) > 0 && due(l.live[0], now) }
 
-// waiting is the first of the keys that are published and do not sign yet.
+// waiting returns the first key that is published but doesn't sign yet.
 func (l *line) waiting(now time.Time) *signing.Key {
 	for i := range l.live {
 		if l.live[i].ActiveFrom.After(now) {
@@ -121,10 +121,10 @@ func (l *line) waiting(now time.Time) *signing.Key {
 	return nil
 }
 
-// soonest is when a key can sign at the earliest: one that waits, once it has been
-// published for the notice, or one that is made now. A key that signed sooner would
-// not be in the set that a verifier fetches because it does not know it, and many
-// do not fetch it a second time for a while.
+// soonest returns the earliest time at which a key can sign: either a waiting one, once it
+// has been published for Notice, or one that is created now. If a key signed sooner,
+// verifiers that don't know it could fetch a set without it, and many don't fetch the set a
+// second time for a while.
 func (l *line) soonest(now time.Time) time.Time {
 	at := now.Add(Notice)
 	if waiting := l.waiting(now); waiting != nil {
@@ -136,8 +136,8 @@ func (l *line) soonest(now time.Time) time.Time {
 	return at
 }
 
-// nextActive reports whether a key must start to sign, and when, whatever operators
-// ask for.
+// nextActive reports whether a key must start to sign, and when, regardless of operators'
+// orders.
 func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activeFrom time.Time, must bool) {
 	if !l.signs(now) {
 		return p.firstActive(l, schedule, now)
@@ -147,8 +147,8 @@ func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activ
 	ahead := now.Add(p.PublishAhead)
 	switch {
 	case !newest.RetireAt.IsZero():
-		// Its successor was revoked. The new one takes over while tokens of the
-		// old one can still live out their time, or at once.
+		// The successor was revoked. The new key takes over early enough for the old key's
+		// tokens to expire before that key is withdrawn, or at once if it is too late for that.
 		if last := newest.RetireAt.Add(-p.Overlap()); last.Before(ahead) {
 			ahead = last
 		}
@@ -163,12 +163,12 @@ func (p Policy) nextActive(l line, schedule []signing.Key, now time.Time) (activ
 	}
 }
 
-// firstActive does so where nothing signs.
+// firstActive is nextActive for an algorithm of which no key signs.
 func (p Policy) firstActive(l line, schedule []signing.Key, now time.Time) (activeFrom time.Time, must bool) {
 	switch {
-	case l.begun: // what signed was revoked
+	case l.begun: // the key that signed was revoked
 		return l.soonest(now), true
-	case len(l.live) > 0: // the algorithm's first key, in its lead
+	case len(l.live) > 0: // the algorithm's first key is waiting for its lead
 		return time.Time{}, false
 	case p.founding(schedule, now):
 		return now, true
@@ -177,22 +177,23 @@ func (p Policy) firstActive(l line, schedule []signing.Key, now time.Time) (acti
 	}
 }
 
-// founding reports whether the platform is so new that nobody can hold a set
-// without a key that is made now.
+// founding reports whether the platform is so new that no verifier can have cached a set
+// that lacks a key created now.
 func (p Policy) founding(schedule []signing.Key, now time.Time) bool {
 	return !slices.ContainsFunc(schedule,
 		func(k signing.Key) bool { return !now.Before(k.PublishedAt.Add(p.Founding())) })
 }
 
-// Incomplete reports whether the platform is so new that some algorithm's first key
-// is still to come.
+// Incomplete reports whether the platform is so new that some algorithm doesn't have its
+// first key yet.
 func (p Policy) Incomplete(published []signing.Key, now time.Time) bool {
 	return p.founding(published, now) && slices.ContainsFunc(p.Algorithms, func(alg signing.Algorithm) bool {
 		return !slices.ContainsFunc(published, func(k signing.Key) bool { return k.Algorithm == alg })
 	})
 }
 
-// retire withdraws every key that has a successor.
+// retire returns the retirement of every key that has a successor and no retirement time
+// yet.
 func (p Policy) retire(live []signing.Key) (list []Moment) {
 	for i := range max(len(live)-1, 0) {
 		if live[i].RetireAt.IsZero() {

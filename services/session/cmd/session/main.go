@@ -1,5 +1,5 @@
-// Command session runs the session service on its own: sign-in pages, consent
-// and logout. Its settings are listed by --help.
+// Command session runs the session service (sign-in pages, consent and logout) as a
+// standalone service. Its settings are listed by --help.
 package main
 
 import (

@@ -16,11 +16,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// entranceTTL is how long a sign-in to the account page may take, as long as any
-// other.
+// entranceTTL is how long a sign-in to the account page may take. It is the same as for any
+// other sign-in.
 const entranceTTL = grants.RequestTTL
 
-// Me is who opened the account page.
+// Me holds the session and person of a request to the account page.
 type Me struct {
 	Session *sessions.Session
 	User    *directory.User
@@ -29,16 +29,17 @@ type Me struct {
 	Now     time.Time
 }
 
-// Profile is what the account page shows.
+// Profile holds what the account page shows.
 type Profile struct {
 	*Me
-	// Devices are the person's live sessions, the one of this browser first.
+	// Devices are the person's live sessions, starting with the one of this browser.
 	Devices     []*sessions.Session
 	Allowances  []ports.Allowance
 	HasPassword bool
 }
 
-// TenantName is the name of one of the person's tenants; empty for another.
+// TenantName returns the name of one of the person's tenants, or "" if the tenant isn't one
+// of theirs.
 func (m *Me) TenantName(id string) string {
 	for i := range m.Tenants {
 		if m.Tenants[i].ID == id {
@@ -48,7 +49,8 @@ func (m *Me) TenantName(id string) string {
 	return ""
 }
 
-// Me finds who the browser's session signs in; ErrSignedOut.
+// Me returns the person that the browser is signed in as. It returns ErrSignedOut if there
+// is none.
 func (a *App) Me(ctx context.Context, b Browser) (*Me, error) {
 	v := &Visit{Situation: domain.Situation{Now: a.Now()}, Browser: b}
 	var err error
@@ -105,15 +107,15 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 	return p, nil
 }
 
-// EndDevice ends one of the person's other sessions; one that is not theirs, or is
-// over already, changes nothing.
+// EndDevice ends one of the person's other sessions. If the session isn't theirs, or is
+// already over, it changes nothing.
 func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) error {
 	_, err := a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID && s.ID != me.Session.ID })
 	return err
 }
 
-// Leave ends the browser's own session, with what EndSession gives instead of its
-// cookies.
+// Leave ends the browser's own session. Like EndSession, it returns the cookies that
+// replace the browser's.
 func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 	fresh, err := a.leave(ctx, me.Session, me.Browser)
 	if err != nil {
@@ -131,8 +133,8 @@ func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 	return fresh, nil
 }
 
-// EndOthers ends all of the person's sessions but the browser's own, and tells
-// how many.
+// EndOthers ends all of the person's sessions except the browser's own, and returns how
+// many.
 func (a *App) EndOthers(ctx context.Context, me *Me) (int, error) {
 	return a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID != me.Session.ID })
 }
@@ -165,8 +167,8 @@ func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Sessi
 	return ended, nil
 }
 
-// Holders are the names of the applications that keep access to the person's account
-// while nobody is signed in, and would lose it with EndElsewhere.
+// Holders returns the names of the applications that have access to the person's account
+// even while the person isn't signed in, and would lose it with EndElsewhere.
 func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
 	allowed, err := a.Allowances.Allowed(ctx, me.User.ID, me.Now)
 	if err != nil {
@@ -183,7 +185,7 @@ func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
 	return names, nil
 }
 
-// endElsewhere ends all of the person's access but the browser's own session: other
+// endElsewhere ends all of the person's access except the browser's own session: other
 // sessions, and what applications and devices hold.
 func (a *App) endElsewhere(ctx context.Context, me *Me) error {
 	all, err := a.Lists.OfUser(ctx, me.User.ID)
@@ -214,8 +216,8 @@ func (a *App) endElsewhere(ctx context.Context, me *Me) error {
 	return nil
 }
 
-// Withdraw takes back what the person allows an application in a tenant, and all
-// the access that came of it.
+// Withdraw withdraws what the person allowed an application in a tenant, and ends all
+// access that resulted from it.
 func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
 	n, err := a.Allowances.Withdraw(ctx, me.User.ID, clientID, tenantID, a.Now())
 	if err != nil {
@@ -235,16 +237,17 @@ func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) e
 	return nil
 }
 
-// PasswordChange is what the form of that name says.
+// PasswordChange holds the fields of the form that changes the password.
 type PasswordChange struct {
 	Current, New, Repeated string
-	EndOthers              bool // sessions elsewhere, and what applications and devices hold
+	EndOthers              bool // also end other sessions and the access of applications and devices
 }
 
-// ChangePassword replaces the person's password. The current one counts as a
-// guess, as it does at sign-in: a session that was left open must not become a
-// place to guess at. Afterwards this browser has other cookies. *limits.Error when
-// it is too soon to guess again.
+// ChangePassword replaces the person's password and gives the browser new cookies.
+//
+// A wrong current password counts as a failed guess, as at sign-in, so that a session that
+// was left open can't be used for guessing. It returns *limits.Error when it is too soon to
+// guess again.
 func (a *App) ChangePassword(
 	ctx context.Context, me *Me, change PasswordChange,
 ) (domain.PasswordProblem, *NewCookie, error) {
@@ -291,7 +294,7 @@ func (a *App) ChangePassword(
 	return domain.PasswordFine, fresh, err
 }
 
-// Entrance begins a sign-in that no application asked for.
+// Entrance describes a sign-in that no application asked for.
 type Entrance struct {
 	Browser   Browser
 	Email     string // typed at a tenant's entrance, or empty
@@ -299,9 +302,9 @@ type Entrance struct {
 	UILocales string
 }
 
-// Enter begins the sign-in and returns its flow; false when the typed address cannot
-// be one. Without a typed address nothing is stored: the flow lives in the address of
-// its page. *limits.Error when the browser or its address has started too many.
+// Enter begins the sign-in and returns its flow. It returns false if the typed address
+// can't be valid. Without a typed address nothing is stored, and the flow lives in the URL
+// of its page. It returns *limits.Error if the browser or its address has started too many.
 func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err error) {
 	email := ""
 	if e.Email != "" {
@@ -349,7 +352,7 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 	return id, true, nil
 }
 
-// TenantPage is the tenant whose page a slug names; nil when there is none.
+// TenantPage returns the active tenant with the given slug, or nil if there is none.
 func (a *App) TenantPage(ctx context.Context, slug string) (*directory.Tenant, error) {
 	tenant, err := a.Slugs.TenantBySlug(ctx, slug)
 	if errors.Is(err, directory.ErrNotFound) || (err == nil && !tenant.Active) {

@@ -11,37 +11,38 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// Errors of a flow that cannot go on; httpapi has a page for each.
+// Errors of a flow that can't continue. Package httpapi has a page for each.
 var (
 	ErrFlowUnknown  = errors.New("session: no such flow")
 	ErrFlowExpired  = errors.New("session: the flow has expired")
 	ErrFlowFinished = errors.New("session: the flow has been used")
 	ErrOtherBrowser = errors.New("session: the flow belongs to another browser")
-	// ErrFlowOver is a flow that its end would not take, for a reason known there.
+	// ErrFlowOver means that the service that the flow returned to rejected it; the reason is
+	// known there.
 	ErrFlowOver = errors.New("session: the flow cannot be completed")
-	// ErrSignedOut: the account page needs somebody who is signed in.
+	// ErrSignedOut means that the account page was requested without being signed in.
 	ErrSignedOut = errors.New("session: nobody is signed in")
 )
 
-// Settings of the App.
+// Settings configures an App.
 type Settings struct {
 	Issuer   string
-	Idle     time.Duration // a session unused for so long no longer signs in
-	Lifetime time.Duration // a session's absolute length
-	// Guesses is how many wrong passwords a browser that the account knows may send,
-	// and all strangers together. An address, which may be a whole office, has
-	// addressFactor times as many.
+	Idle     time.Duration // how long a session may be unused and still sign in
+	Lifetime time.Duration // a session's maximum lifetime
+	// Guesses is how many wrong passwords may be sent by a browser that the account knows, and
+	// how many by all other browsers together. An address, which may be a whole office, may
+	// send addressFactor times as many.
 	Guesses limits.Rule
-	// LimitSecret keys what failures are counted of, DeviceSecret signs device
-	// cookies.
+	// LimitSecret keys the identifiers under which failures are counted. DeviceSecret signs
+	// device cookies.
 	LimitSecret  []byte
 	DeviceSecret []byte
-	// PseudonymKey keys the names of addresses in the audit trail.
+	// PseudonymKey keys the pseudonyms of e-mail addresses in the audit trail.
 	PseudonymKey []byte
-	CookieSecret []byte // derives the cookies that follow a flow's
+	CookieSecret []byte // derives the cookies that replace a flow's
 }
 
-// App holds the use cases.
+// App implements the use cases.
 type App struct {
 	Settings
 	Flows        ports.Flows
@@ -60,25 +61,26 @@ type App struct {
 	Limits       ports.Limits
 	Starts       ports.Starts
 	Trail        ports.Trail
-	Refusals     ports.Trail  // for what a stranger can cause as often as they like
-	Backchannel  *Backchannel // is woken when a session ends; nil: finds out by itself
+	Refusals     ports.Trail  // for events that an attacker can cause at will
+	Backchannel  *Backchannel // woken when a session ends; if nil, the task finds out by polling
 	Logger       *slog.Logger
 	Now          func() time.Time
 	Random       io.Reader
 }
 
-// Browser is what a request tells of its browser: hashes of its cookies, nil
-// without a cookie, and where it is.
+// Browser describes the browser that a request came from: the hashes of its cookies, which
+// are nil for a missing cookie, and where it is.
 type Browser struct {
 	Hash         []byte // SHA-256 of the browser cookie
 	SessionHash  []byte // SHA-256 of the session cookie
 	AccountsHash []byte // SHA-256 of the accounts cookie
 	Device       string // the device cookie as it was sent
-	UserAgent    string // printable, of bounded length
+	UserAgent    string // printable and of bounded length
 	Address      netip.Addr
-	// Reference is what an error page of this request shows and the trail keeps.
+	// Reference identifies the request, on its error page and in the audit trail.
 	Reference string
-	// Resent is a form that may be sent twice: it may follow a flow that it moved on to
-	// the next browser cookie itself, as far as the person is proven once more.
+	// Resent marks a form that may be sent twice. Such a form may still use a flow after the
+	// form itself moved the flow on to the next browser cookie, provided that the person proves
+	// their identity again.
 	Resent bool
 }

@@ -21,34 +21,34 @@ import (
 )
 
 const (
-	// defaultPoll is how soon a replica sees what another one wrote, or what is due
-	// again; its own it sees at once.
+	// defaultPoll is how soon a replica sees notices that another one wrote or that are due
+	// again. It sees its own notices at once.
 	defaultPoll = 2 * time.Second
-	// parallel is how many attempts there are at the same time, of them
-	// perApplication at one application, and ailing at all those together whose last
-	// attempt failed.
+	// parallel is the maximum number of concurrent attempts. perApplication limits those at one
+	// application, and ailing limits the total at applications whose last attempt failed.
 	parallel       = 64
 	perApplication = 2
 	ailing         = 16
-	// lease is how long an attempt may take before others think it dead: longer
-	// than signing and sending together may.
+	// lease is how long an attempt may take before other replicas consider it dead. It is
+	// longer than signing and sending together may take.
 	lease = time.Minute
-	// giveUpAfter counts from the session's end.
+	// giveUpAfter counts from the end of the session.
 	giveUpAfter = 24 * time.Hour
 	firstRetry  = 5 * time.Second
 	lastRetry   = time.Hour
-	// settleTimeout bounds one attempt with what is written of it. It goes on when
-	// the process stops: an answered token must not be sent again.
+	// settleTimeout bounds one attempt together with writing its outcome. An attempt continues
+	// while the process is shutting down, since a token that was accepted must not be sent
+	// again.
 	settleTimeout = 20 * time.Second
 )
 
-// Backchannel tells applications that a session has ended (OpenID Connect
-// Back-Channel Logout 1.0): it takes notices from the outbox, signs a token for
-// each when it is sent, and tries for a day. Each is delivered at least once, and
-// once unless a process dies on the way. Fields up to Random are needed.
+// Backchannel notifies applications that a session has ended (OpenID Connect Back-Channel
+// Logout 1.0). It takes notices from the outbox, signs a token for each when it is sent,
+// and retries for a day. Each notice is delivered at least once, and exactly once unless a
+// process dies in between. Fields up to Random are required.
 type Backchannel struct {
 	Issuer       string
-	IDTokenAlg   signing.Algorithm // where the application has none of its own
+	IDTokenAlg   signing.Algorithm // default for applications that have none of their own
 	Outbox       ports.Outbox
 	Applications ports.Applications
 	Signer       ports.LogoutSigner
@@ -65,7 +65,7 @@ type Backchannel struct {
 	wake chan struct{}
 }
 
-// end ends a session, its online grants with it, and has the applications told.
+// end ends a session and its online grants, and notifies the applications.
 func (a *App) end(ctx context.Context, s *sessions.Session) error {
 	if err := a.Writer.End(ctx, s.ID, a.Now()); err != nil {
 		return fmt.Errorf("end the session: %w", err)
@@ -74,8 +74,8 @@ func (a *App) end(ctx context.Context, s *sessions.Session) error {
 	return nil
 }
 
-// Wake says that there may be new notices. It never waits, and does nothing on a
-// nil Backchannel.
+// Wake signals that there may be new notices. It never blocks, and does nothing on a nil
+// Backchannel.
 func (b *Backchannel) Wake() {
 	if b == nil {
 		return
@@ -83,7 +83,7 @@ func (b *Backchannel) Wake() {
 
 	select {
 	case b.signal() <- struct{}{}:
-	default: // it is awake
+	default: // already signaled
 	}
 }
 
@@ -92,8 +92,8 @@ func (b *Backchannel) signal() chan struct{} {
 	return b.wake
 }
 
-// Run delivers until ctx ends, and then finishes what it has begun. Replicas take
-// different notices; a failure waits for the next round.
+// Run delivers notices until ctx is done, and then waits for the attempts it has begun.
+// Replicas take different notices. After a failure it tries again in the next round.
 func (b *Backchannel) Run(ctx context.Context) error {
 	poll := b.Poll
 	if poll <= 0 {
@@ -123,8 +123,8 @@ func (b *Backchannel) Run(ctx context.Context) error {
 	}
 }
 
-// begin claims as many notices as there are free slots, and starts on them. An
-// application that does not answer holds its own slots only.
+// begin claims as many notices as there are free slots, and starts delivering them. An
+// application that doesn't answer holds up only its own slots.
 func (b *Backchannel) begin(ctx context.Context, lanes *lanes) error {
 	for ctx.Err() == nil {
 		free, except := lanes.free()
@@ -156,7 +156,7 @@ func (b *Backchannel) begin(ctx context.Context, lanes *lanes) error {
 	return nil
 }
 
-// attempt delivers one notice and settles it.
+// attempt delivers one notice and writes the outcome.
 func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) ports.LogoutOutcome {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
@@ -179,8 +179,8 @@ func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) ports.L
 func (b *Backchannel) deliver(ctx context.Context, n ports.LogoutNotice) (ports.LogoutOutcome, error) {
 	app, err := b.Applications.Application(ctx, n.ClientID)
 	switch {
-	// A disabled application hears of what ended with its disabling: it may keep
-	// sessions of its own.
+	// A disabled application is still told of the sessions that ended with its disabling, since
+	// it may keep sessions of its own.
 	case errors.Is(err, directory.ErrNotFound), err == nil && app.BackchannelLogoutURI == "":
 		return ports.LogoutObsolete, nil
 	case err != nil:
@@ -192,7 +192,7 @@ func (b *Backchannel) deliver(ctx context.Context, n ports.LogoutNotice) (ports.
 		return ports.LogoutUnsigned, err
 	}
 
-	// The present URI, not that of the session's end: it may have been corrected.
+	// Use the present URI rather than the one at the session's end: it may have been corrected.
 	return b.Sender.Send(ctx, app.BackchannelLogoutURI, token)
 }
 
@@ -214,10 +214,10 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 	return token, err
 }
 
-// logoutAlgorithms are what a logout token may be signed with, best first: as an ID
-// token is (Back-Channel Logout 2.4), with a key that signs nothing else. While the
-// platform has no such key in use, because it is of a version that made none, the keys
-// of ID tokens sign.
+// logoutAlgorithms returns the algorithms that a logout token may be signed with, best
+// first: the same as for ID tokens (Back-Channel Logout 2.4), but with a key that signs
+// nothing else. If the platform has no such key in use, because an earlier version didn't
+// create one, the keys of ID tokens sign.
 func logoutAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
 	as := []signing.Algorithm{platform, signing.RS256}
 	if own != "" {
@@ -231,7 +231,7 @@ func logoutAlgorithms(own string, platform signing.Algorithm) []signing.Algorith
 	return append(algorithms, as...)
 }
 
-// settle writes what came of an attempt.
+// settle writes the outcome of an attempt.
 func (b *Backchannel) settle(
 	ctx context.Context, n ports.LogoutNotice, outcome ports.LogoutOutcome, log *slog.Logger,
 ) error {
@@ -282,8 +282,9 @@ func (b *Backchannel) record(ctx context.Context, kind audit.Kind, n ports.Logou
 	}
 }
 
-// pause doubles with each attempt and is drawn from its upper half, so that what
-// failed together does not come back together.
+// pause returns how long to wait after an attempt. The pause doubles with each attempt and
+// is drawn at random from its upper half, so that notices that failed together aren't
+// retried together.
 func (b *Backchannel) pause(attempts int) time.Duration {
 	whole := lastRetry
 	if doublings := max(attempts, 1) - 1; doublings < 10 { // 5 s · 2¹⁰ is more than an hour

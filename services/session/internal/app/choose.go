@@ -11,11 +11,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// Tenant takes a choice of tenant. On the tenant page it settles the session's,
-// once; on the account page (prompt=select_account) the session's own tenant
-// means "go on as I am", and another of the person's tenants a new session, with
-// a new cookie, that keeps how and when they signed in. Anything else changes
-// nothing.
+// Tenant takes a choice of tenant.
+//
+// On the tenant page it sets the session's tenant, once. On the account page
+// (prompt=select_account), choosing the session's own tenant continues with the session as
+// it is, and choosing another of the person's tenants creates a new session with a new
+// cookie that keeps how and when the person signed in. Anything else changes nothing.
 func (a *App) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie, error) {
 	if !v.MayEnter(tenantID) {
 		return nil, nil
@@ -32,7 +33,7 @@ func (a *App) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie
 }
 
 func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error {
-	// Where another tab was first its choice stands.
+	// If another tab was first, its choice stands.
 	chosen, err := a.Writer.ChooseTenant(ctx, v.Session.ID, tenantID)
 	if err != nil {
 		return fmt.Errorf("choose the tenant: %w", err)
@@ -80,10 +81,9 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
 
-// Account takes the choice of somebody else who is signed in in this browser: the
-// same session goes on under other cookies, so that old ones that were kept
-// somewhere are worth nothing. Where their sign-in does not do for the flow,
-// their password is asked for.
+// Account takes the choice of another person who is signed in in this browser. Their
+// session continues under new cookies, so that copies of the old ones become worthless. If
+// their sign-in doesn't satisfy the flow, they are asked for their password.
 func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCookie, error) {
 	i := slices.IndexFunc(v.Others, func(o domain.Account) bool { return o.Session.ID == sessionID })
 	if v.Step != domain.StepAccount || i < 0 {
@@ -112,7 +112,7 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 	return fresh, a.decide(ctx, v, grants.SignedIn)
 }
 
-// picked tells the trail whose session a browser took up again.
+// picked records in the audit trail that a browser switched back to an existing session.
 func (a *App) picked(ctx context.Context, v *Visit, s, before *sessions.Session) {
 	event := audit.Event{
 		Kind:      audit.SessionPicked,
@@ -128,8 +128,7 @@ func (a *App) picked(ctx context.Context, v *Visit, s, before *sessions.Session)
 	a.record(ctx, v.Browser, event)
 }
 
-// Consent takes the answer of the consent page; where none is due it changes
-// nothing.
+// Consent takes the answer of the consent page. If no consent is due it changes nothing.
 func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	if v.Step != domain.StepConsent {
 		return nil

@@ -17,36 +17,35 @@ import (
 )
 
 const (
-	// accountSlowest bounds how long an account that strangers guess at makes other
-	// strangers wait: it slows them down and shuts none of them out.
+	// accountSlowest bounds how long unknown browsers have to wait while an account is under
+	// attack. They are slowed down but never locked out.
 	accountSlowest = 30 * time.Second
-	// perDay is how many wrong passwords in a row an account may have, from one
-	// browser that it knows or from all strangers together (NIST SP 800-63B 5.2.2).
-	// Beyond it there is one attempt an hour, then one in two hours, up to a day.
+	// perDay is how many consecutive wrong passwords an account may have, from one browser that
+	// it knows or from all unknown browsers together (NIST SP 800-63B 5.2.2). Beyond that, one
+	// attempt an hour is allowed, then one in two hours, up to one a day.
 	perDay = 100
-	// accountsSlowest bounds how long an address waits that has tried many accounts:
-	// behind it may be a university.
+	// accountsSlowest bounds how long an address that has tried many accounts has to wait,
+	// since a whole university may be behind it.
 	accountsSlowest = time.Minute
 
 	day = 24 * time.Hour
 )
 
-// guess is one attempt at an account's password.
+// guess describes one attempt at an account's password.
 type guess struct {
 	caller limits.Caller
 	claims []limits.Claim
-	// What a right password does to the claims: these are forgotten, the others
-	// given back.
+	// forget lists the claims that a right password clears; the others are given back.
 	forget []limits.Key
-	// pair counts this account and address, and accounts how many accounts the
-	// address has tried: only the first failure of a pair is one of these.
+	// pair counts this account from this address. accounts count how many accounts the address
+	// has tried; only the first failure of a pair counts there.
 	pair     limits.Key
 	accounts []limits.Key
 }
 
-// guess returns what an attempt at an address (lower case, of a person or of none)
-// counts for. A browser that the account knows has counts of its own and no other
-// ones, so that a stranger cannot hold up the owner.
+// guess returns the claims that an attempt at an e-mail address counts toward. The address
+// is in lower case and may belong to no account. A browser that the account knows has
+// counters of its own and uses only those, so that an attacker can't lock out the owner.
 func (a *App) guess(email string, b Browser) guess {
 	if domain.KnowsDevice(a.DeviceSecret, b.Device, email, a.Now()) {
 		return a.knownGuess(email, domain.DeviceName(b.Device))
@@ -69,15 +68,16 @@ func (a *App) knownGuess(email, device string) guess {
 	}
 }
 
-// owner is a caller that has proved to be a person, or whose browser did.
+// owner returns the caller for a person who has proved their identity, or whose browser the
+// account knows.
 func (a *App) owner(email string) limits.Caller {
 	return limits.Caller{Known: string(limits.Account(a.LimitSecret, email))}
 }
 
-// strangersGuess counts the pair of account and address, the pair of account and
-// site, the account over a quarter of an hour and over a day, the address with the
-// networks around it, and how many accounts the address and its site have tried
-// today.
+// strangersGuess returns the guess of a browser that the account doesn't know. It counts
+// account and address as a pair, account and site as a pair, the account over the
+// configured window (15 minutes by default) and over a day, the address with its surrounding
+// networks, and how many accounts the address and its site have tried today.
 func (a *App) strangersGuess(email string, b Browser) guess {
 	subject, keys := limits.Account(a.LimitSecret, email), limits.AccountKeys(a.LimitSecret, email)
 	account := a.Guesses
@@ -110,8 +110,7 @@ func (a *App) strangersGuess(email string, b Browser) guess {
 	office := times(a.Guesses, addressFactor)
 	g.claims = append(g.claims, limits.NetworkClaims(a.LimitSecret, b.Address, office, "sign_in", "address")...)
 
-	// Days lie end to end, each with a key of its own, so that an office never adds
-	// up.
+	// Each day has a key of its own, so that an office's failures don't add up over days.
 	today := strconv.FormatInt(a.Now().Unix()/int64(day/time.Second), 10)
 	many := limits.Rule{Failures: office.Failures, Window: day, MaxDelay: accountsSlowest}
 	accounts := []limits.Claim{
@@ -126,8 +125,8 @@ func (a *App) strangersGuess(email string, b Browser) guess {
 	return g
 }
 
-// addressFactor is how many times more wrong passwords an address may have than
-// an account: behind one may be a whole office.
+// addressFactor is how many times more wrong passwords an address may have than an account,
+// since a whole office may be behind it.
 const addressFactor = 10
 
 func times(rule limits.Rule, factor int) limits.Rule {
@@ -148,10 +147,10 @@ func (a *App) key(of string, parts ...string) limits.Key {
 	return limits.NewKey(a.LimitSecret, append([]string{"sign_in", of}, parts...)...)
 }
 
-// prove is the account behind a right password, or nil. It counts the attempt
-// before it works and gives it back when the password was right: unknown, disabled
-// and passwordless people cost the same statements and the same hashes as others
-// and are blocked as they are. *limits.Error when it is too soon to guess again.
+// prove returns the account if the password is right, or nil. It counts the attempt before
+// doing the work and gives it back if the password was right. Unknown, disabled and
+// passwordless accounts cost the same statements and hashes as others and are blocked in
+// the same way. It returns *limits.Error when it is too soon to guess again.
 func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*directory.Account, error) {
 	g, now := a.guess(email, b), a.Now()
 	taken, until, err := a.Limits.Take(ctx, now, g.claims...)
@@ -166,7 +165,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 
 	account, err := a.compare(ctx, email, typed, g.caller)
 	switch {
-	case err != nil: // nothing was learned
+	case err != nil: // the attempt revealed nothing
 		return nil, errors.Join(err, a.giveBack(ctx, taken))
 	case account == nil:
 		return nil, a.failed(ctx, g, taken, b, email)
@@ -187,7 +186,8 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	return account, nil
 }
 
-// failed keeps the count, save that one account is tried but once.
+// failed keeps the count of a failed attempt, except that repeated failures at one account
+// count as one account tried.
 func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Browser, email string) error {
 	again := slices.ContainsFunc(taken,
 		func(t limits.Taken) bool { return bytes.Equal(t.Key, g.pair) && t.Failures > 1 })
@@ -205,10 +205,10 @@ func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Brows
 	return nil
 }
 
-// giveBackTimeout bounds what is still written for a request whose time is over.
+// giveBackTimeout bounds the writes for a request that was cancelled or timed out.
 const giveBackTimeout = 10 * time.Second
 
-// giveBack also works for a request whose time is over.
+// giveBack returns claims that turned out not to be failures. It works even if ctx is done.
 func (a *App) giveBack(ctx context.Context, taken []limits.Taken) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
@@ -219,7 +219,8 @@ func (a *App) giveBack(ctx context.Context, taken []limits.Taken) error {
 	return nil
 }
 
-// compare is one look-up and the same hashes for all accounts and for none.
+// compare verifies the password. It makes one look-up and computes the same hashes whether
+// or not the account exists.
 func (a *App) compare(ctx context.Context, email, typed string, caller limits.Caller) (*directory.Account, error) {
 	account, err := a.Accounts.Account(ctx, email)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
@@ -243,7 +244,8 @@ func (a *App) compare(ctx context.Context, email, typed string, caller limits.Ca
 	return account, nil
 }
 
-// record adds to the trail. A trail that cannot be written stops nobody.
+// record adds an event to the audit trail. A failure is logged but doesn't fail the
+// request.
 func (a *App) record(ctx context.Context, b Browser, e audit.Event) { a.tell(ctx, a.Trail, b, e) }
 
 func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Event) {
@@ -257,7 +259,7 @@ func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Ev
 	}
 }
 
-// Refused notes that a form or flow was refused for not being its browser's.
+// Refused records that a form or flow was refused because it belongs to another browser.
 func (a *App) Refused(ctx context.Context, b Browser, reason string) {
 	a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.FormRefused, Detail: map[string]string{"error": reason}})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// hinted takes login_hint for the address where none was typed (OpenID Connect Core
-// 3.1.2.1). It is not kept in the flow.
+// hinted uses login_hint as the address if none was typed (OpenID Connect Core 3.1.2.1). It
+// isn't stored in the flow.
 func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
 	email, ok := domain.ParseEmail(v.Request.LoginHint)
 	if v.Step != domain.StepEmail || !ok {
@@ -25,9 +25,9 @@ func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
 	return err
 }
 
-// others fills in who else is signed in in this browser, where there is a choice: the
-// application asks for one, or its hint names a person who is not the current one. Who
-// is named comes first.
+// others fills in the other people who are signed in in this browser if there is a choice
+// to make: the application asks for one, or its hint names a person other than the current
+// one. The person that the hint names comes first.
 func (a *App) others(ctx context.Context, v *Visit) error {
 	asked := v.Request.Prompt.Has(oauth.PromptSelectAccount)
 	if !asked && (v.Accepted() || !v.Hints()) {
@@ -48,8 +48,8 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 	switch {
 	case asked:
 		v.Others = all
-	case i < 0: // the person of the hint is not signed in here
-	case v.Request.HintSubject != "": // and nobody else will do
+	case i < 0: // the person that the hint names isn't signed in here
+	case v.Request.HintSubject != "": // only the named person will do
 		v.Others = slices.DeleteFunc(all[:1], func(o domain.Account) bool { return !v.Recent(o.Session) })
 	case v.Recent(all[0].Session):
 		v.Others = all
@@ -58,8 +58,8 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 	return nil
 }
 
-// accounts are the people who are signed in in this browser besides the session that
-// counts here.
+// accounts returns the people who are signed in in this browser, apart from the one whose
+// session counts in this flow.
 func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) {
 	all, err := a.inBrowser(ctx, v)
 	if err != nil {

@@ -6,16 +6,16 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// lanes are the slots of attempts that are underway in this process.
+// lanes tracks the slots of the delivery attempts that are underway in this process.
 type lanes struct {
 	underway sync.WaitGroup
-	left     chan struct{} // an attempt has ended
+	left     chan struct{} // signaled when an attempt has ended
 
 	mu     sync.Mutex
 	busy   map[string]int // attempts by application
 	total  int
 	ailing map[string]bool // applications whose last attempt failed
-	sick   int             // attempts at these
+	sick   int             // attempts underway at these
 }
 
 func newLanes() *lanes {
@@ -26,8 +26,9 @@ func newLanes() *lanes {
 	}
 }
 
-// free returns how many slots are free and which applications may have none of
-// them: those at work already, and those that fail once these hold their share.
+// free returns how many slots are free and which applications must not get any of them:
+// applications that already have attempts underway, and failing ones once those together
+// hold their share of the slots.
 func (l *lanes) free() (slots int, except []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,8 +79,8 @@ func (l *lanes) leave(clientID string, outcome ports.LogoutOutcome) {
 	}
 }
 
-// judge remembers whether an application answers. Its attempts that are underway
-// change sides with it.
+// judge remembers whether an application answers. Its attempts that are still underway are
+// reclassified along with it.
 func (l *lanes) judge(clientID string, outcome ports.LogoutOutcome) {
 	fails := outcome != ports.LogoutDelivered && outcome != ports.LogoutObsolete
 	switch {

@@ -17,12 +17,12 @@ import (
 
 const maxState = 4096 // bytes
 
-// idTokenType is the typ of an ID token's header; an access token (at+jwt) is no
+// idTokenType is the typ header of ID tokens. An access token (at+jwt) isn't accepted as a
 // hint.
 const idTokenType = "JWT"
 
-// LogoutRequest is a request of OpenID Connect RP-Initiated Logout 1.0 section 2.
-// Empty parameters count as absent.
+// LogoutRequest is a request of OpenID Connect RP-Initiated Logout 1.0 section 2. Empty
+// parameters count as absent.
 type LogoutRequest struct {
 	IDTokenHint           string
 	ClientID              string
@@ -30,22 +30,22 @@ type LogoutRequest struct {
 	State                 string
 }
 
-// Logout is what a valid request comes to.
+// Logout is the result of a valid logout request.
 type Logout struct {
-	App     *directory.Application // the application that asks; nil when it does not say
-	Session *sessions.Session      // what there is to end in this browser; nil for nothing
-	Person  *directory.User        // whose session it is, where they must be asked
-	// ReturnTo is the registered URI with state, or empty.
+	App     *directory.Application // the application that asks; nil if the request doesn't name one
+	Session *sessions.Session      // the session to end in this browser; nil if there is none
+	Person  *directory.User        // the session's person, if they must be asked
+	// ReturnTo is the registered URI with state added, or empty.
 	ReturnTo string
-	// AtOnce: the hint shows that the application asks for this very session, or
-	// there is none and the hint is valid. Otherwise the person decides, for a GET
-	// must not be a logout button for strangers.
+	// AtOnce is set if no confirmation is needed, because the hint is valid and either names
+	// this very session or finds no session to end. Otherwise the person decides, so that other
+	// sites can't log people out with a GET.
 	AtOnce bool
 }
 
-// PrepareLogout checks a logout request against the browser's session and says
-// what to do. It changes nothing. The cookie decides whose session ends; the hint
-// only tells who asks, so an expired one serves.
+// PrepareLogout checks a logout request against the browser's session and returns what to
+// do. It changes nothing. The cookie determines which session ends; the hint only
+// identifies the application that asks, so an expired one is accepted.
 func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*Logout, error) {
 	if len(r.State) > maxState {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "state is longer than %d bytes", maxState)
@@ -117,8 +117,7 @@ func (a *App) logoutTarget(ctx context.Context, out *Logout, clientID string, r 
 	return nil
 }
 
-// withState adds state and leaves the registered URI as it is, its own query
-// included.
+// withState appends state to the registered URI, keeping the URI's own query.
 func withState(uri, state string) string {
 	if state == "" {
 		return uri
@@ -131,8 +130,8 @@ func withState(uri, state string) string {
 	return uri + separator + "state=" + url.QueryEscape(state)
 }
 
-// EndSession signs the browser out: the session and its online grants. What the
-// browser is given instead of its cookies has no session; nil when it had none.
+// EndSession ends the session and its online grants. It returns the cookies that replace
+// the browser's, which carry no session, or nil if the browser had no session.
 func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) (*NewCookie, error) {
 	s := out.Session
 	if s == nil {
@@ -154,16 +153,16 @@ func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) (*NewCooki
 	event.Detail = ended(audit.ByPerson, "signed_out")
 	if out.App != nil {
 		event.ClientID = out.App.ClientID
-		event.Detail = ended(audit.ByApplication, "logout") // which sent the person here
+		event.Detail = ended(audit.ByApplication, "logout") // the application sent the person here
 	}
 
 	a.record(ctx, b, event)
 	return fresh, nil
 }
 
-// leave ends the browser's session and renews its other cookies: who is signed in
-// beside stays, and what was noted of this browser is worth nothing. Nil when the
-// session had ended before.
+// leave ends the browser's session and renews its other cookies, so that other people stay
+// signed in and copies of the old cookies become worthless. It returns nil if the session
+// had already ended.
 func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCookie, error) {
 	fresh, r, err := a.renewal(b, "", &sessions.Session{ExpiresAt: a.Now().Add(a.Lifetime)})
 	if err != nil {
@@ -226,10 +225,10 @@ func (a *App) hint(ctx context.Context, token string) (*hint, error) {
 	return &h, nil
 }
 
-// audience is one string or a list of them (RFC 7519 4.1.3).
+// audience is a single string or a list of strings (RFC 7519 4.1.3).
 type audience []string
 
-// UnmarshalJSON reads both forms.
+// UnmarshalJSON accepts both forms.
 func (a *audience) UnmarshalJSON(data []byte) error {
 	var one string
 	if err := json.Unmarshal(data, &one); err == nil {

@@ -14,27 +14,28 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// ErrRenewed says that another request renewed the browser's cookies first: nothing
-// was done, and the page that the form came from shows what is due now.
+// ErrRenewed means that another request renewed the browser's cookies first. Nothing was
+// done, and the page that the form came from shows the step that is due now.
 var ErrRenewed = errors.New("session: the browser's cookies were renewed meanwhile")
 
-// NewCookie is what a browser is given when its session changes; fields that are
-// empty stay as they are. All but Device change together: what somebody knew of the
-// browser before is worth nothing afterwards.
+// NewCookie holds the cookies that a browser is given when its session changes. Empty
+// fields leave their cookie as it is. All but Device change together, so that cookie values
+// an attacker knew from before become worthless.
 type NewCookie struct {
 	Value    string // of the session cookie
 	Accounts string // of the cookie that the browser's sessions share
 	Browser  string // of the cookie that binds its flows and forms
 	Device   string // of the cookie by which accounts know the browser again
 	Lifetime time.Duration
-	again    bool // the answer to the same form, sent twice
+	again    bool // the same form was sent twice; this repeats the first answer
 }
 
-// renewal draws the cookies that follow the browser's. In a flow they are not drawn
-// but derived, with a key of our own, from the flow, its browser cookie and whose
-// session it becomes: a form that is sent twice then has the same answer twice, and
-// the browser is signed in whichever of them it keeps. A flow is bound to a cookie
-// once, so the inputs never repeat.
+// renewal creates the cookies that replace the browser's.
+//
+// Within a flow they aren't random but derived, with a key of our own, from the flow, its
+// browser cookie and the person and tenant of the new session. A form that is sent twice
+// then gets the same answer twice, and the browser is signed in whichever answer it keeps.
+// A flow is bound to a cookie only once, so the inputs never repeat.
 func (a *App) renewal(b Browser, flow string, whose *sessions.Session) (*NewCookie, ports.Renewal, error) {
 	fresh := &NewCookie{Lifetime: whose.ExpiresAt.Sub(a.Now())}
 	for kind, value := range map[string]*string{
@@ -72,12 +73,12 @@ func (n *NewCookie) hashes() ports.CookieHashes {
 	}
 }
 
-// successor is the browser cookie that follows b's when a flow of it signs in.
+// successor returns the browser cookie that replaces b's when it signs in through flow.
 func (a *App) successor(b Browser, flow string) string {
 	return a.derived("browser", flow, string(b.Hash))
 }
 
-// derived is a value in the form of oauth.NewSecret.
+// derived returns a value of the same format as oauth.NewSecret.
 func (a *App) derived(parts ...string) string {
 	mac := hmac.New(sha256.New, a.CookieSecret)
 	for _, part := range parts {
@@ -87,8 +88,8 @@ func (a *App) derived(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// renew gives the browser of a session that goes on other cookies: of a flow, or
-// outside of one where flow is empty. ErrRenewed.
+// renew gives the browser new cookies for a session that continues. flow is the flow in
+// which this happens, or empty. It returns ErrRenewed if another request was first.
 func (a *App) renew(
 	ctx context.Context, b Browser, flow string, s *sessions.Session, ends []string,
 ) (*NewCookie, error) {
@@ -111,9 +112,9 @@ func (a *App) renew(
 	return a.settled(ctx, done, fresh, r, s)
 }
 
-// settled answers a renewal that another request was first with: where that was the
-// same form, sent twice, its cookies are given once more. The session must be the
-// one that came of it, alive and the same person's.
+// settled returns the result of a renewal. If another request carried it out first and that
+// was the same form, sent twice, settled returns the same cookies again, provided that the
+// resulting session is alive and the same person's. Otherwise it returns ErrRenewed.
 func (a *App) settled(
 	ctx context.Context, done bool, fresh *NewCookie, r ports.Renewal, s *sessions.Session,
 ) (*NewCookie, error) {

@@ -8,10 +8,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 )
 
-// settle makes the row of a flow that lived in its address so far. It comes before the
-// first thing that is written of a flow, and only what a person does is written: that
-// is what the browser and its address have a budget for. *limits.Error when one of
-// them has used it up.
+// settle stores the row of a flow that so far lived only in its URL. It must run before
+// anything else is written for the flow. Flows are stored only when a person acts on them,
+// and each browser and address has a budget for that; settle returns *limits.Error when
+// either is used up.
 func (a *App) settle(ctx context.Context, v *Visit) error {
 	if v.Request.Sealed == "" {
 		return nil

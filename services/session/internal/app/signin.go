@@ -15,10 +15,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// maxAccounts is how many people one browser keeps signed in.
+// maxAccounts is how many people can be signed in in one browser.
 const maxAccounts = 5
 
-// Email keeps the typed address in the flow; false when it cannot be one.
+// Email stores the typed address in the flow. It returns false if the address can't be
+// valid.
 func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	if v.Step == domain.StepDone {
 		return true, nil
@@ -37,7 +38,7 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	switch {
 	case errors.Is(err, grants.ErrConsumed), errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrDecided),
 		errors.Is(err, grants.ErrNotFound):
-		return true, nil // the page that follows says so
+		return true, nil // the next page explains it
 	case err != nil:
 		return false, fmt.Errorf("keep the address: %w", err)
 	default:
@@ -45,16 +46,16 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 	}
 }
 
-// Password checks the password of the flow's address and signs the browser in,
-// under new cookies. ErrRenewed when another tab was first. No cookie and no error means
-// wrong, which is all that anybody learns. It asks for nothing where no password
-// is due. *limits.Error when it is too soon to guess again.
+// Password checks the password for the flow's address and signs the browser in under new
+// cookies. A wrong password yields neither a cookie nor an error, so that the caller can't
+// tell why it failed. If no password is due, it does nothing. It returns ErrRenewed if
+// another tab was first, and *limits.Error if it is too soon to try again.
 func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie, error) {
 	if v.Step != domain.StepPassword || len(typed) > domain.MaxPassword {
 		return nil, nil
 	}
 
-	if err := a.settle(ctx, v); err != nil { // the address came by login_hint
+	if err := a.settle(ctx, v); err != nil { // the address came from login_hint
 		return nil, err
 	}
 
@@ -109,10 +110,10 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 	return fresh, nil
 }
 
-// signIn makes s the browser's session. Where the same person is signed in in this
-// browser already, in a tenant that is still theirs, that session goes on as it is
-// but for its cookies and how and when they signed in: a step-up ends nothing that
-// applications hold. Everything else is a new session.
+// signIn makes s the browser's session. If the same person is already signed in in this
+// browser, in a tenant that they may still enter, that session continues; only its cookies
+// and how and when the person signed in change, so that a step-up doesn't end access that
+// applications hold. In all other cases it creates a new session.
 func (a *App) signIn(
 	ctx context.Context, v *Visit, s *sessions.Session, tenants []directory.Tenant,
 ) (*NewCookie, error) {
@@ -134,9 +135,8 @@ func (a *App) signIn(
 	return a.renew(ctx, v.Browser, v.Request.ID, s, ends)
 }
 
-// upgrade hashes a password anew where its hash has another cost than new ones. It
-// is a kindness to the future: failing at it is no reason to refuse today's
-// sign-in.
+// upgrade rehashes a password whose hash has a different cost than new ones. Best effort: a
+// failure doesn't fail the sign-in.
 func (a *App) upgrade(ctx context.Context, account *directory.Account, typed string) {
 	if !a.Passwords.NeedsUpgrade(account.PasswordHash) {
 		return
@@ -151,8 +151,8 @@ func (a *App) upgrade(ctx context.Context, account *directory.Account, typed str
 	}
 }
 
-// newSession inserts s with an id and a cookie of its own. What the same person
-// had in the browser before it ends; others stay signed in beside it.
+// newSession inserts s with an id and a cookie of its own. Sessions that the same person
+// had in the browser end; other people stay signed in.
 func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*NewCookie, error) {
 	var err error
 	if s.ID, err = oauth.NewID("ses_", a.Random); err != nil {
@@ -180,7 +180,7 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 		return nil, fmt.Errorf("write the session: %w", err)
 	}
 
-	a.Backchannel.Wake() // for those that it ended
+	a.Backchannel.Wake() // some sessions may have ended
 
 	if done {
 		a.created(ctx, v, s, r.Ends)
@@ -189,7 +189,7 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 	return a.settled(ctx, done, fresh, r, s)
 }
 
-// describe says where a session is.
+// describe sets the session's user agent and address to the browser's.
 func (a *App) describe(s *sessions.Session, b Browser) {
 	s.UserAgent, s.Address = b.UserAgent, ""
 	if b.Address.IsValid() {
@@ -197,8 +197,9 @@ func (a *App) describe(s *sessions.Session, b Browser) {
 	}
 }
 
-// beside tells which of the browser's sessions end when userID signs in, and
-// which stay: those of others that still sign in, the last used first.
+// beside splits the browser's sessions into those that end when userID signs in and those
+// that stay. Usable sessions of other people stay, up to maxAccounts with the new one.
+// Expects the last used first.
 func (a *App) beside(all []*sessions.Session, now time.Time, userID string) (ends, keeps []string) {
 	for _, s := range all {
 		if s.UserID == userID || !s.Usable(now, a.Idle) || len(keeps) == maxAccounts-1 {
@@ -210,8 +211,8 @@ func (a *App) beside(all []*sessions.Session, now time.Time, userID string) (end
 	return ends, keeps
 }
 
-// inBrowser lists the browser's sessions: those of its accounts cookie and that
-// of its session cookie, which may have been made before there was the other.
+// inBrowser lists the browser's sessions: those of its accounts cookie, and the one of its
+// session cookie, which may predate the accounts cookie.
 func (a *App) inBrowser(ctx context.Context, v *Visit) ([]*sessions.Session, error) {
 	all, err := a.Lists.OfBrowser(ctx, v.Browser.AccountsHash)
 	if err != nil {

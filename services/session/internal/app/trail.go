@@ -9,8 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// created tells the trail of a new session, and of those of the same browser whose
-// place it took. When it is going to expire is said now: nothing happens then.
+// created records a new session in the audit trail, and the browser's sessions that it
+// replaced. The event includes the expiry time, since expiring writes no event.
 func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session, ends []string) {
 	event := audit.Event{
 		Kind:      audit.SessionCreated,
@@ -38,7 +38,7 @@ func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session, ends [
 	}
 }
 
-// about makes an event of a session in a flow.
+// about returns an event about a session in a flow.
 func about(kind audit.Kind, v *Visit, s *sessions.Session) audit.Event {
 	return audit.Event{
 		Kind:      kind,
@@ -49,8 +49,8 @@ func about(kind audit.Kind, v *Visit, s *sessions.Session) audit.Event {
 	}
 }
 
-// ended is the detail of a session's end.
+// ended returns the detail of the event that a session ended.
 func ended(by, why string) map[string]string { return map[string]string{"by": by, "why": why} }
 
-// pseudonym names an address that was typed, in the trail.
+// pseudonym returns the name under which a typed e-mail address appears in the audit trail.
 func (a *App) pseudonym(address string) string { return audit.Pseudonym(a.PseudonymKey, address) }

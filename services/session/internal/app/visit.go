@@ -15,24 +15,24 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// touchEvery is how often a session's last use is written, at most.
+// touchEvery is how often a session's last use is written at most.
 const touchEvery = time.Minute
 
-// Visit is one look at a flow.
+// Visit is the state of a flow as seen by one request.
 type Visit struct {
 	domain.Situation
 	Step    domain.Step
 	Browser Browser
-	// Prior is the session in this browser whether or not it counts here: the one
-	// that a new one replaces. Nil when there is none to end.
+	// Prior is the browser's session whether or not it counts in this flow. A new session
+	// replaces it. Nil if there is no session to end.
 	Prior *sessions.Session
-	// behind: the flow has moved on to the next browser cookie (Browser.Resent).
+	// behind is set if the flow has moved on to the next browser cookie (see Browser.Resent).
 	behind bool
 }
 
-// Open reads a flow for the browser it belongs to and tells which step is due.
-// It also takes the two steps that need no person: choosing the only tenant, and
-// writing down that nothing is left to ask.
+// Open reads a flow for the browser that it belongs to and determines the step that is due.
+// It also takes the two steps that need no person: choosing the only tenant, and recording
+// that there is nothing left to ask.
 func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error) {
 	v, err := a.look(ctx, flowID, b)
 	if err != nil {
@@ -70,7 +70,7 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 		Browser:   b,
 		behind:    !bytes.Equal(request.BrowserHash, b.Hash),
 	}
-	if request.Kind != grants.KindAccount { // which no application has a part in
+	if request.Kind != grants.KindAccount { // account flows have no application
 		if v.App, err = a.application(ctx, request.ClientID); err != nil {
 			return nil, err
 		}
@@ -107,9 +107,9 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.AuthorizationRequest, error) {
 	request, err := a.Flows.Request(ctx, id)
 	if err == nil && request.Sealed != "" && len(b.Hash) > 0 {
-		// Nothing has happened in it yet, so it is worth what the link to the application
-		// is. The browser in which a person first acts on it is the one that it is bound
-		// to, for the cookie may have changed since, by a sign-in in another tab.
+		// Nothing has happened in the flow yet, so it is worth no more than the link to the
+		// application. It is bound to the browser in which a person first acts on it, since a
+		// sign-in in another tab may have changed the cookie meanwhile.
 		request.BrowserHash = b.Hash
 	}
 
@@ -129,8 +129,8 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Authoriza
 	}
 }
 
-// belongs reports whether a flow is bound to a browser's cookie, or, for a form that
-// may be sent twice, to the one that follows it.
+// belongs reports whether a flow is bound to a browser's cookie or, for a form that may be
+// sent twice, to that cookie's successor.
 func (a *App) belongs(r *grants.AuthorizationRequest, b Browser) bool {
 	if len(b.Hash) == 0 {
 		return false
@@ -152,8 +152,8 @@ func (a *App) application(ctx context.Context, clientID string) (*directory.Appl
 	return app, nil
 }
 
-// session is the browser's session while there is something to end: not ended,
-// not past its absolute end. One that was idle too long is still that.
+// session returns the browser's session if there is one to end: it hasn't been ended and
+// isn't past its absolute end. It may have been idle for too long to sign in.
 func (a *App) session(ctx context.Context, b Browser) (*sessions.Session, error) {
 	if len(b.SessionHash) == 0 {
 		return nil, nil
@@ -172,7 +172,8 @@ func (a *App) session(ctx context.Context, b Browser) (*sessions.Session, error)
 	}
 }
 
-// person fills in who the session belongs to, where it is alive and they are.
+// person fills in the person that the session belongs to, if the session is alive and the
+// person is active.
 func (a *App) person(ctx context.Context, v *Visit) error {
 	if !v.Prior.Authenticated(v.Now, a.Idle) {
 		return nil
@@ -200,8 +201,8 @@ func (a *App) person(ctx context.Context, v *Visit) error {
 	return nil
 }
 
-// tenants are those that are open to a person who signed in by amr, by the rule of all
-// services.
+// tenants returns the tenants that are open to a person who signed in with the methods amr,
+// by the rule that all services share.
 func (a *App) tenants(
 	ctx context.Context, user *directory.User, app *directory.Application, amr []string,
 ) ([]directory.Tenant, error) {
@@ -212,8 +213,8 @@ func (a *App) tenants(
 	return directory.Enterable(user, all, app, amr), nil
 }
 
-// home is the tenant whose page asks for the password: the one that verified the
-// address's domain, else the one by whose entrance the flow began.
+// home returns the tenant whose page asks for the password: the one that verified the
+// address's domain, or else the one through whose entrance the flow began.
 func (a *App) home(ctx context.Context, r *grants.AuthorizationRequest) (*directory.Tenant, error) {
 	find := []func() (*directory.Tenant, error){}
 	if r.LoginEmail != "" {
@@ -260,7 +261,7 @@ func consentKey(v *Visit) sessions.ConsentKey {
 	}
 }
 
-// finish writes the session into the flow where nothing is left to ask.
+// finish writes the session into the flow if there is nothing left to ask.
 func (a *App) finish(ctx context.Context, v *Visit) error {
 	r := v.Request
 	if r.Decision != grants.Undecided && (r.Decision == grants.Denied ||
@@ -270,8 +271,8 @@ func (a *App) finish(ctx context.Context, v *Visit) error {
 	return a.decide(ctx, v, grants.SignedIn)
 }
 
-// decide writes a decision. Another tab that was first is no fault: what became
-// of the flow is then read from its row.
+// decide writes a decision. It isn't an error if another tab decided first: the outcome is
+// then read from the flow's row.
 func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
 	if err := a.settle(ctx, v); err != nil {
 		return err

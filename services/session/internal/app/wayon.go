@@ -8,20 +8,20 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 )
 
-// Way is where a person goes on whose flow cannot.
+// Way describes where a person can continue after a flow that can't.
 type Way struct {
-	Kind grants.Kind // whose sign-in it was; empty where that is not known
-	// Application is the name of the one that asked, or empty.
+	Kind grants.Kind // kind of the flow; empty if unknown
+	// Application is the name of the application that started the flow, or empty.
 	Application string
-	// Begin is the registered page where a person begins at that application, or
-	// empty. It is never an address of the request.
+	// Begin is the page that the application registered for starting a sign-in, or empty. It
+	// never comes from the request.
 	Begin string
 }
 
-// WayOn returns where the person of a flow goes on that is over, or that belongs to
-// another browser. It tells no more than a request of the application would: its
-// name, and a page that it has registered for everybody. What cannot be looked up
-// now is not known; the failure itself is what the person has to hear of.
+// WayOn returns where a person can continue after a flow that is over or belongs to another
+// browser. It reveals no more than an authorization request of the application would: the
+// application's name, and a page that it registered for everyone. If a look-up fails the
+// result stays empty, since the page has to report the original failure.
 func (a *App) WayOn(ctx context.Context, flowID string) Way {
 	request, err := a.Flows.Request(ctx, flowID)
 	if err != nil {
@@ -47,8 +47,8 @@ func (a *App) WayOn(ctx context.Context, flowID string) Way {
 	return way
 }
 
-// withIssuer adds the parameter by which an application knows which provider to
-// sign in with (OpenID Connect Core 4).
+// withIssuer adds the parameter that tells an application which provider to sign in with
+// (OpenID Connect Core 4).
 func withIssuer(uri, issuer string) string {
 	separator := "?"
 	if strings.Contains(uri, "?") {

@@ -19,13 +19,13 @@ const (
 	day               = 24 * time.Hour
 )
 
-// A device cookie says which accounts have signed in with a browser: a nonce of
-// the browser's own, then for each account the day and a MAC over nonce, day and
-// address. It names nobody, and nobody can make one for an account they cannot
-// sign in to; it proves no more than that.
+// A device cookie says which accounts have signed in with a browser. It consists of a nonce
+// of the browser's own and, for each account, the day and a MAC over nonce, day and
+// address. It contains no address, and an attacker can't make one for an account that they
+// can't sign in to. It proves no more than that.
 
-// KnowsDevice reports whether an account signed in with the cookie's browser within
-// the last year.
+// KnowsDevice reports whether an account signed in with the cookie's browser within the
+// last year.
 func KnowsDevice(secret []byte, cookie, email string, now time.Time) bool {
 	nonce, entries := parseDevice(cookie)
 	for _, entry := range entries {
@@ -36,8 +36,8 @@ func KnowsDevice(secret []byte, cookie, email string, now time.Time) bool {
 	return false
 }
 
-// DeviceName returns what tells a browser with a device cookie from others: the
-// cookie's nonce, encoded. It is empty for what is no device cookie.
+// DeviceName returns the encoded nonce of a device cookie, which identifies the browser. It
+// returns "" if cookie isn't a device cookie.
 func DeviceName(cookie string) string {
 	nonce, _ := parseDevice(cookie)
 	if nonce == nil {
@@ -47,8 +47,8 @@ func DeviceName(cookie string) string {
 	return encode(nonce)
 }
 
-// RememberDevice adds an account to a device cookie, or renews it there; the
-// oldest of too many goes. What is no device cookie is begun anew.
+// RememberDevice adds an account to a device cookie or refreshes its entry, and drops the
+// oldest of too many accounts. If cookie isn't a device cookie, it creates a new one.
 func RememberDevice(random io.Reader, secret []byte, cookie, email string, now time.Time) (string, error) {
 	nonce, entries := parseDevice(cookie)
 	if nonce == nil {

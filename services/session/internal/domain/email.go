@@ -6,11 +6,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// ParseEmail brings what a person typed to the form in which addresses are stored,
-// by the one rule of directory.ParseEmail.
+// ParseEmail converts a typed address to the form in which addresses are stored, following
+// directory.ParseEmail.
 func ParseEmail(typed string) (email string, ok bool) { return directory.ParseEmail(typed) }
 
-// EmailDomain is the part behind the @, the only part of an address that decides
+// EmailDomain returns the part after the @. It is the only part of an address that affects
 // anything before its owner has signed in.
 func EmailDomain(email string) string {
 	_, domain, _ := strings.Cut(email, "@")

@@ -2,18 +2,18 @@ package domain
 
 import "time"
 
-// TypeLogoutToken is the typ of a logout token's header, so that none passes for
-// another token (OpenID Connect Back-Channel Logout 1.0 2.4).
+// TypeLogoutToken is the typ header of logout tokens, so that they can't be mistaken for
+// other tokens (OpenID Connect Back-Channel Logout 1.0 2.4).
 const TypeLogoutToken = "logout+jwt"
 
-// logoutTokenLifetime is what the specification recommends at most: the token is
-// signed when it is sent.
+// logoutTokenLifetime is the maximum that the specification recommends. It suffices since
+// the token is signed when it is sent.
 const logoutTokenLifetime = 2 * time.Minute
 
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
-// LogoutToken is the claims of OpenID Connect Back-Channel Logout 1.0 2.4. It has
-// no nonce, which is prohibited, so that none passes for an ID token.
+// LogoutToken holds the claims of OpenID Connect Back-Channel Logout 1.0 2.4. It has no
+// nonce, which is prohibited so that a logout token can't pass for an ID token.
 type LogoutToken struct {
 	Issuer    string              `json:"iss"`
 	Subject   string              `json:"sub"`
@@ -25,9 +25,9 @@ type LogoutToken struct {
 	Events    map[string]struct{} `json:"events"`
 }
 
-// NewLogoutToken says that a person's session has ended or, where sessionID is empty,
-// that all of the person's sessions at the application have. id is new for each
-// attempt, for an application may remember the ones it has seen.
+// NewLogoutToken returns the claims that say that a person's session has ended or, if
+// sessionID is empty, that all of the person's sessions at the application have. The id
+// must be new for each attempt, since an application may remember the ids it has seen.
 func NewLogoutToken(issuer, clientID, userID, sessionID, id string, now time.Time) LogoutToken {
 	return LogoutToken{
 		Issuer:    issuer,

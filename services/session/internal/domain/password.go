@@ -5,14 +5,14 @@ import (
 	"unicode/utf8"
 )
 
-// Bounds of a new password: characters at least (NIST SP 800-63B 5.1.1.2), bytes
-// at most.
+// Bounds of a new password: the minimum in characters (NIST SP 800-63B 5.1.1.2), the
+// maximum in bytes.
 const (
 	MinPassword = 8
 	MaxPassword = 1024
 )
 
-// PasswordProblem is why a new password is refused; empty: it is not.
+// PasswordProblem is the reason why a new password is refused, or empty if it is accepted.
 type PasswordProblem string
 
 // Password problems.
@@ -20,13 +20,13 @@ const (
 	PasswordFine     PasswordProblem = ""
 	PasswordShort    PasswordProblem = "short"
 	PasswordLong     PasswordProblem = "long"
-	PasswordEmail    PasswordProblem = "email"    // it is the person's address
-	PasswordRepeated PasswordProblem = "repeated" // typed differently the second time
+	PasswordEmail    PasswordProblem = "email"    // same as the person's address
+	PasswordRepeated PasswordProblem = "repeated" // the repetition differs
 	PasswordCurrent  PasswordProblem = "current"  // the current one is wrong
-	PasswordStale    PasswordProblem = "stale"    // it was changed elsewhere meanwhile
+	PasswordStale    PasswordProblem = "stale"    // the password was changed elsewhere meanwhile
 )
 
-// CheckNewPassword judges a password that a person wants to have.
+// CheckNewPassword checks a password that a person wants to change to.
 func CheckNewPassword(password, repeated, email string) PasswordProblem {
 	switch {
 	case utf8.RuneCountInString(password) < MinPassword:

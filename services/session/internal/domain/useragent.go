@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// maxUserAgent is how much of a User-Agent is kept, in bytes.
+// maxUserAgent is the maximum length of a stored User-Agent, in bytes.
 const maxUserAgent = 512
 
-// CleanUserAgent is a User-Agent header (RFC 9110 10.1.5) as it may be stored:
-// printable and of bounded length.
+// CleanUserAgent returns a User-Agent header (RFC 9110 10.1.5) in the form in which it may
+// be stored: printable and of bounded length.
 func CleanUserAgent(header string) string {
 	if len(header) > maxUserAgent {
 		header = header[:maxUserAgent]
@@ -23,8 +23,8 @@ func CleanUserAgent(header string) string {
 	}, strings.ToValidUTF8(header, ""))
 }
 
-// Marks of browsers and systems in a User-Agent. Browsers claim to be each other,
-// so the more particular come first.
+// Marks of browsers and systems in a User-Agent. Browsers claim to be each other, so the
+// more specific marks come first.
 var (
 	browserMarks = [][2]string{
 		{"Edg/", "Edge"},
@@ -52,8 +52,9 @@ var (
 	}
 )
 
-// DescribeUserAgent names the browser and the system of a User-Agent; empty for
-// what it does not know. It is a help to recognise a device by, no fact.
+// DescribeUserAgent returns the names of the browser and the system in a User-Agent, or
+// empty strings for unknown ones. They help a person recognise a device but can't be relied
+// on.
 func DescribeUserAgent(header string) (browser, system string) {
 	return firstMark(browserMarks, header), firstMark(systemMarks, header)
 }

@@ -1,3 +1,3 @@
-// Package ports names what the session service needs from outside. Stores in
-// libs satisfy some of the ports directly.
+// Package ports defines the interfaces through which the session service reaches everything
+// outside it. Some of them are implemented directly by stores in libs.
 package ports

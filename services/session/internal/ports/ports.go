@@ -13,194 +13,197 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// Flows is the session service's half of the hand-off with authorize and device.
+// Flows is the session service's part of the hand-off with authorize and device.
 type Flows interface {
-	// Request reads a flow by its id or by the token that it is sealed in;
-	// grants.ErrNotFound.
+	// Request reads a flow by its id or by the token that it is sealed in. It returns
+	// grants.ErrNotFound if there is none.
 	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
-	// Settle makes the row of a sealed flow, as often as it is said; grants.ErrExpired.
+	// Settle stores the row of a sealed flow. It may be repeated. It returns grants.ErrExpired
+	// if the flow has expired.
 	Settle(ctx context.Context, request *grants.AuthorizationRequest, now time.Time) error
-	// SetLogin keeps the typed address; grants.ErrNotFound, ErrConsumed, ErrExpired.
+	// SetLogin stores the typed address. It returns grants.ErrNotFound, ErrConsumed, ErrExpired
+	// or ErrDecided.
 	SetLogin(ctx context.Context, id, email string, now time.Time) error
-	// Decide writes what the visit came to. It may be repeated while the flow is
-	// neither consumed nor expired nor denied; else grants.ErrConsumed, ErrExpired,
+	// Decide writes the result of the visit. It may be repeated as long as the flow is neither
+	// consumed nor expired nor denied; otherwise it returns grants.ErrConsumed, ErrExpired,
 	// ErrDecided or ErrNotFound.
 	Decide(ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time) error
 }
 
-// Entrances begins sign-ins that no application asked for.
+// Entrances starts sign-ins that no application asked for.
 type Entrances interface {
-	// Start inserts a request of grants.KindAccount with its id, browser, times,
-	// languages and, where they are known, address and tenant.
+	// Start inserts a request of grants.KindAccount with its id, browser, times, languages and,
+	// if known, address and tenant.
 	Start(ctx context.Context, request *grants.AuthorizationRequest) error
-	// Seal returns a token that stands for such a request instead of a row.
+	// Seal returns a token that holds such a request, in place of a row.
 	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
 }
 
-// Sessions reads what the cookie stands for.
+// Sessions reads the session that a cookie identifies.
 type Sessions interface {
-	// ByCookie finds a session, ended and expired ones included;
-	// sessions.ErrNotFound.
+	// ByCookie returns a session, including ended and expired ones. It returns
+	// sessions.ErrNotFound if there is none.
 	ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error)
-	// Touch notes that the session was used.
+	// Touch records that the session was used.
 	Touch(ctx context.Context, id string, now time.Time) error
-	// Consented is what a person allowed before; empty when nothing.
+	// Consented returns the scopes that a person allowed before. It is empty if there are none.
 	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
 }
 
-// SessionLists finds several sessions at once; ended ones are left out, and the
-// last used come first.
+// SessionLists lists sessions, the last used first. Ended sessions are left out.
 type SessionLists interface {
-	// OfBrowser lists those of one browser; none without a hash.
+	// OfBrowser lists the sessions of one browser. It returns none if the hash is empty.
 	OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error)
-	// OfUser lists those of one person.
+	// OfUser lists the sessions of one person.
 	OfUser(ctx context.Context, userID string) ([]*sessions.Session, error)
 }
 
-// SessionWriter writes sessions and consents; nobody else does.
+// SessionWriter writes sessions and consents. No other service writes them.
 type SessionWriter interface {
-	// Create inserts a session and carries out a renewal, in one transaction; false,
-	// and nothing is changed, when another request renewed the same cookies first.
+	// Create inserts a session and carries out a renewal, in one transaction. It returns false
+	// and changes nothing if another request renewed the same cookies first.
 	Create(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
-	// ChooseTenant sets a session's tenant, once; false when it has one already or
-	// has ended.
+	// ChooseTenant sets a session's tenant, once. It returns false if the session already has
+	// one or has ended.
 	ChooseTenant(ctx context.Context, sessionID, tenantID string) (bool, error)
-	// End ends a session and revokes its online grants, in one transaction. Ending
-	// an ended or unknown one does nothing.
+	// End ends a session and revokes its online grants, in one transaction. If the session is
+	// unknown or already ended, it does nothing.
 	End(ctx context.Context, sessionID string, at time.Time) error
-	// Remember adds scopes to what the person allowed the application; two at once
-	// both count.
+	// Remember adds scopes to those that the person allowed the application. Concurrent calls
+	// don't overwrite each other.
 	Remember(ctx context.Context, key sessions.ConsentKey, scopes oauth.Scopes, at time.Time) error
 }
 
-// CookieHashes are the SHA-256 of a browser's cookies; nil where it has none.
+// CookieHashes are the SHA-256 hashes of a browser's cookies. They are nil for cookies that
+// the browser doesn't have.
 type CookieHashes struct {
 	Browser, Session, Accounts []byte
 }
 
-// Renewal replaces all cookies of a browser together: the requests that the browser
-// cookie binds and the sessions that the accounts cookie lists go along, and what
-// the old cookies are still known for afterwards is nothing.
+// Renewal replaces all cookies of a browser together. The requests bound to the browser
+// cookie and the sessions listed by the accounts cookie move along, and the old cookies
+// identify nothing afterwards.
 type Renewal struct {
 	Old, New CookieHashes
-	// Flow is the request in which this happens, or empty. It must still be bound to
-	// the old browser cookie.
+	// Flow is the request in which this happens, or empty. It must still be bound to the old
+	// browser cookie.
 	Flow string
-	// Ends are sessions of the browser that end with it.
+	// Ends lists sessions of the browser that the renewal ends.
 	Ends []string
 	At   time.Time
 }
 
-// Renewals gives a browser other cookies.
+// Renewals replaces a browser's cookies.
 type Renewals interface {
-	// Renew carries out a renewal for a session that goes on, whose sign-in, length,
-	// address and user agent it writes; false, and nothing is changed, when the
-	// session has ended or the old cookies do not stand for it any more.
+	// Renew carries out a renewal for a session that continues, and updates its sign-in,
+	// expiry, address and user agent. It returns false and changes nothing if the session has
+	// ended or the old cookies no longer identify it.
 	Renew(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
-	// Leave ends a session as SessionWriter.End does, and carries out a renewal
-	// without it; false, and nothing is changed, when it had ended before.
+	// Leave ends a session as SessionWriter.End does, and carries out a renewal without it. It
+	// returns false and changes nothing if the session had already ended.
 	Leave(ctx context.Context, sessionID string, r Renewal) (bool, error)
 }
 
-// Allowance is what a person allows an application in a tenant.
+// Allowance describes what a person allows an application in a tenant.
 type Allowance struct {
 	ClientID    string
 	Application string // its name, or empty when it is gone
 	TenantID    string
-	Scope       oauth.Scopes // all that is remembered or granted
+	Scope       oauth.Scopes // all scopes that are remembered or granted
 	Since       time.Time
-	Offline     bool // it keeps its access when nobody is signed in
+	Offline     bool // the application keeps its access while the person isn't signed in
 }
 
-// Allowances is what a person has allowed so far.
+// Allowances reads and ends what a person has allowed.
 type Allowances interface {
-	// Allowed lists consents and live grants, one a client and tenant, by name.
+	// Allowed lists consents and live grants, merged per client and tenant and sorted by name.
 	Allowed(ctx context.Context, userID string, now time.Time) ([]Allowance, error)
-	// Withdraw removes the consents of a client in a tenant and revokes its grants
-	// there, offline ones too, in one transaction; the number of rows it changed.
+	// Withdraw removes the consents of a client in a tenant and revokes its grants there,
+	// offline ones too, in one transaction. It returns the number of rows that it changed.
 	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
-	// EndElsewhere ends all access of a person but one session with its online grants,
-	// in one transaction.
+	// EndElsewhere ends all access of a person except one session with its online grants, in
+	// one transaction.
 	EndElsewhere(ctx context.Context, userID, exceptSession string, at time.Time) error
 }
 
-// Accounts is what proving who one is needs.
+// Accounts is used to verify a person's password and to keep its hash.
 type Accounts interface {
-	// Account finds a person, disabled ones included, and their password's hash,
-	// empty for none, in one statement; directory.ErrNotFound.
+	// Account returns a person, including disabled ones, and their password's hash, or an empty
+	// hash if they have none, in one statement. It returns directory.ErrNotFound if there is
+	// none.
 	Account(ctx context.Context, email string) (*directory.Account, error)
-	// SetPasswordHash replaces a hash; false when it has changed meanwhile.
+	// SetPasswordHash replaces a hash. It returns false if the hash has changed meanwhile.
 	SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) (bool, error)
-	// RecordLogin notes when a person last signed in.
+	// RecordLogin records when a person last signed in.
 	RecordLogin(ctx context.Context, userID string, at time.Time) error
 }
 
-// People is who may sign in and where.
+// People finds the people who may sign in, and their tenants.
 type People interface {
-	// User finds a person, disabled ones included; directory.ErrNotFound.
+	// User returns a person, including disabled ones, or directory.ErrNotFound.
 	User(ctx context.Context, id string) (*directory.User, error)
-	// Tenants lists a person's active tenants, by name.
+	// Tenants lists a person's active tenants, sorted by name.
 	Tenants(ctx context.Context, userID string) ([]directory.Tenant, error)
-	// TenantByDomain finds the tenant that verified an e-mail domain;
+	// TenantByDomain returns the tenant that verified an e-mail domain, or
 	// directory.ErrNotFound.
 	TenantByDomain(ctx context.Context, domain string) (*directory.Tenant, error)
-	// Tenant finds a tenant by id, disabled ones included; directory.ErrNotFound.
+	// Tenant returns a tenant, including disabled ones, or directory.ErrNotFound.
 	Tenant(ctx context.Context, id string) (*directory.Tenant, error)
 }
 
-// Slugs finds tenants by their name in URLs.
+// Slugs finds tenants by their slug, which is their name in URLs.
 type Slugs interface {
-	// TenantBySlug finds disabled ones too; directory.ErrNotFound.
+	// TenantBySlug returns a tenant, including disabled ones, or directory.ErrNotFound.
 	TenantBySlug(ctx context.Context, slug string) (*directory.Tenant, error)
 }
 
-// Applications is the registry.
+// Applications finds registered applications.
 type Applications interface {
-	// Application finds an application, disabled ones included;
-	// directory.ErrNotFound.
+	// Application returns an application, including disabled ones, or directory.ErrNotFound.
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// Passwords hashes, a bounded number at a time, of which a caller has a share; an
-// error with Unavailable() true when there are too many.
+// Passwords hashes passwords. The number of concurrent hashes is bounded, and each caller
+// gets a share of it. If too many are waiting, the methods return an error whose
+// Unavailable method returns true.
 type Passwords interface {
-	// VerifyFrom compares. It is the same work whatever the hash; an empty one is
-	// never right.
+	// VerifyFrom compares a password with a hash. It takes the same work for every hash; an
+	// empty hash matches no password.
 	VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error)
-	// HashFrom returns what is stored of a password.
+	// HashFrom returns the hash to store for a password.
 	HashFrom(ctx context.Context, caller limits.Caller, password string) (string, error)
-	// NeedsUpgrade reports whether a hash has another cost than a new one would.
+	// NeedsUpgrade reports whether a hash has a different cost than a new one would.
 	NeedsUpgrade(hash string) bool
 }
 
 // Hints checks the signatures of our own tokens.
 type Hints interface {
-	// Verify returns the payload of a token of one of the types that a key of ours
-	// signed; signing.ErrInvalid. It does not look at times.
+	// Verify returns the payload of a token that has one of the given types and was signed by
+	// one of our keys, or signing.ErrInvalid. It doesn't check times.
 	Verify(ctx context.Context, token string, types ...string) ([]byte, error)
 }
 
-// Limits counts attempts across replicas, before they are made.
+// Limits counts attempts across replicas, before they are carried out.
 type Limits interface {
-	// Take counts one more failure of each claim, or of none where a key is
-	// blocked: then it returns until when. Of any number of callers no more pass
-	// than the rules have free failures.
+	// Take counts one more failure for each claim. If any key is blocked it counts none and
+	// returns the time until which it is blocked. However many callers there are at once, no
+	// more pass than the rules allow failures.
 	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
-	// GiveBack takes back what turned out to be no failure.
+	// GiveBack takes back counts that turned out not to be failures.
 	GiveBack(ctx context.Context, taken ...limits.Taken) error
 	// Clear forgets the failures of keys.
 	Clear(ctx context.Context, keys ...limits.Key) error
 }
 
-// Starts bounds how many sign-ins a browser and an address may start.
+// Starts limits how many sign-ins a browser and an address may start.
 type Starts interface {
-	// StartIn counts one, of the browser (the hash of its cookie) and then of the
-	// address; *limits.Error when there were too many of either.
+	// StartIn counts one start for the browser (the hash of its cookie) and then for the
+	// address. It returns *limits.Error if either has started too many.
 	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
-// Trail keeps what was decided.
+// Trail is the audit trail.
 type Trail interface {
-	// Record adds an event. It may fail; what was decided stands all the same.
+	// Record adds an event. It may fail; the recorded decision stands all the same.
 	Record(ctx context.Context, event audit.Event) error
 }

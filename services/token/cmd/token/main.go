@@ -1,4 +1,4 @@
-// Command token runs the token service on its own.
+// Command token runs the token service as a standalone service.
 package main
 
 import (

@@ -8,12 +8,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-// clientCredentials is the grant of RFC 6749 4.4: an application in its own
-// name. It touches no table.
+// clientCredentials implements the grant of RFC 6749 4.4, in which an application acts in
+// its own name. It touches no table.
 type clientCredentials struct{}
 
-// prepare refuses public applications whatever they were registered with: they
-// have proven nothing (RFC 6749 4.4).
+// prepare refuses public applications whatever they were registered with, since they have
+// proven nothing (RFC 6749 4.4).
 func (clientCredentials) prepare(_ context.Context, c *call) (*authorization, error) {
 	if c.app.Public() {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "a public application cannot use client_credentials")
@@ -30,5 +30,5 @@ func (clientCredentials) prepare(_ context.Context, c *call) (*authorization, er
 	}, nil
 }
 
-// commit has nothing to do: nothing was redeemed.
+// commit does nothing, since there is nothing to redeem.
 func (clientCredentials) commit(context.Context, *call, *issue) error { return nil }

@@ -11,21 +11,21 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// Caller is what a request says about who sent it.
+// Caller identifies the sender of a request.
 type Caller struct {
 	Credentials clientauth.Credentials
 	Address     netip.Addr
 }
 
-// Clients finds and authenticates applications, in the same way at every endpoint
-// that asks for it. Every field is needed.
+// Clients finds and authenticates applications in the same way at every endpoint that
+// requires authentication. Every field is required.
 type Clients struct {
 	Applications  ports.Applications
 	Authenticator *clientauth.Authenticator
 	Trail         *Trail
 }
 
-// authenticate returns the application that the caller has proven to be.
+// authenticate returns the application that the caller has authenticated as.
 func (s *Clients) authenticate(ctx context.Context, caller Caller) (*directory.Application, error) {
 	app, err := s.Applications.Application(ctx, caller.Credentials.ClientID)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
@@ -39,8 +39,8 @@ func (s *Clients) authenticate(ctx context.Context, caller Caller) (*directory.A
 	return app, nil
 }
 
-// refused tells the trail, save of names that strangers invent and of those who go
-// on while they are blocked: a flood shall not become a flood of rows.
+// refused records the failure, except for unknown or already blocked clients, so that an
+// attack can't fill the table.
 func (s *Clients) refused(ctx context.Context, app *directory.Application, caller Caller, err error) {
 	kind, tell := clientauth.Refusal(err)
 	if app == nil || !tell {

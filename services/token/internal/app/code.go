@@ -11,21 +11,20 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// authorizationCode is the grant of RFC 6749 4.1.3 with PKCE (RFC 7636 4.5).
+// authorizationCode implements the grant of RFC 6749 4.1.3 with PKCE (RFC 7636 4.5).
 type authorizationCode struct {
 	codes  ports.Codes
 	trail  *Trail
 	logger *slog.Logger
 }
 
-// errCode has the same words for an unknown code, a used one and another
-// client's.
+// errCode returns the same error for a code that is unknown, used or another client's.
 func errCode() error {
 	return oauth.Errorf(oauth.InvalidGrant, "the authorization code is unknown, used, or not for this application")
 }
 
-// prepare judges the code in an order that matters: whoever holds a stolen code
-// but is not its client, or lacks the verifier, neither burns it nor revokes
+// prepare checks the code. The order of the checks matters: an attacker who holds a stolen
+// code but isn't its client, or lacks the verifier, must neither consume it nor revoke
 // anything.
 func (g *authorizationCode) prepare(ctx context.Context, c *call) (*authorization, error) {
 	if err := checkCodeForm(c); err != nil {
@@ -76,8 +75,8 @@ func (g *authorizationCode) prepare(ctx context.Context, c *call) (*authorizatio
 	}, nil
 }
 
-// checkCodeForm looks at the parameters alone. redirect_uri is always in the
-// authorization request, so it always must be here (RFC 6749 4.1.3).
+// checkCodeForm checks only the parameters. redirect_uri is always part of the
+// authorization request, so it is always required here (RFC 6749 4.1.3).
 func checkCodeForm(c *call) error {
 	switch {
 	case c.Code == "":
@@ -91,8 +90,8 @@ func checkCodeForm(c *call) error {
 	}
 }
 
-// checkPKCE refuses a challenge without a verifier and the reverse: either is
-// what an attack by injected codes looks like (RFC 9700 4.8.2).
+// checkPKCE refuses a challenge without a verifier and a verifier without a challenge. Both
+// are signs of a code injection attack (RFC 9700 4.8.2).
 func checkPKCE(c *call, challenge string) error {
 	switch {
 	case challenge == "" && c.CodeVerifier != "":
@@ -112,8 +111,8 @@ func checkPKCE(c *call, challenge string) error {
 	}
 }
 
-// commit consumes the code. One that somebody else consumed since prepare is a
-// replay like any other.
+// commit consumes the code. If another request consumed it since prepare, that is a replay
+// like any other.
 func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error {
 	err := g.codes.Redeem(ctx, oauth.HashSecret(c.Code), i.grant(c), i.refreshRow, i.grantExpiresAt(), c.now)
 	switch {
@@ -129,8 +128,8 @@ func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error
 	}
 }
 
-// replayed revokes everything that the code's first use produced (RFC 6749
-// 4.1.2). If that fails the caller hears so: an invalid_grant would hide it.
+// replayed revokes everything that the code's first use produced (RFC 6749 4.1.2). If that
+// fails, replayed returns the failure, which an invalid_grant would hide.
 func (g *authorizationCode) replayed(ctx context.Context, c *call, grantID string) error {
 	g.logger.WarnContext(ctx, "an authorization code was used twice: its grant is revoked", "client_id",
 		c.app.ClientID, "grant_id", grantID)
@@ -145,7 +144,7 @@ func (g *authorizationCode) replayed(ctx context.Context, c *call, grantID strin
 	return errCode()
 }
 
-// grant is the row that the redemption leaves behind.
+// grant returns the row that the redemption stores.
 func (i *issue) grant(c *call) grants.Grant {
 	return grants.Grant{
 		ID:        i.grantID,

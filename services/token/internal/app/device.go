@@ -9,7 +9,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// deviceCode is the grant of RFC 8628 3.4.
+// deviceCode implements the grant of RFC 8628 3.4.
 type deviceCode struct {
 	devices ports.Devices
 	trail   *Trail
@@ -19,8 +19,8 @@ func errDeviceCode() error {
 	return oauth.Errorf(oauth.InvalidGrant, "the device code is unknown, used, or not for this application")
 }
 
-// prepare answers a poll (RFC 8628 3.5). Only a code that nobody has decided yet
-// can be asked for too often: an approved one is never held back.
+// prepare answers a poll (RFC 8628 3.5). Only polls for an undecided code are rate-limited;
+// an approved one is never held back.
 func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, error) {
 	if c.DeviceCode == "" {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "device_code is missing")
@@ -52,7 +52,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 		resource:  poll.Resource,
 		requested: c.Resources,
 		grantID:   poll.GrantID,
-		offline:   true, // it belongs to a device, not to the browser that approved it
+		offline:   true, // the grant belongs to the device, not to the approving browser
 		person: &person{
 			user:     poll.User,
 			tenant:   poll.Tenant,
@@ -63,8 +63,8 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 	}, nil
 }
 
-// commit consumes the device code. Losing the race for it revokes nothing: a
-// device that polls twice at once is no thief.
+// commit consumes the device code. Losing the race for it revokes nothing, since a device
+// that polls twice at once isn't an attacker.
 func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
 	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow,
 		i.grantExpiresAt(), c.now)

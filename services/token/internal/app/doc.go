@@ -1,5 +1,5 @@
-// Package app is what the token service does. Issuer answers token requests: one
-// pipeline that every grant type goes through, so that none can skip a step.
-// UserInfo answers what a token's bearer may know about its person, Introspector
-// what an application may know about a token, and Revoker ends tokens.
+// Package app holds the use cases of the token service. Issuer answers token requests with
+// one pipeline that every grant type goes through, so that no grant can skip a step.
+// UserInfo returns what a token's bearer may know about its person, Introspector returns
+// what an application may know about a token, and Revoker revokes tokens.
 package app

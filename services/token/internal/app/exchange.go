@@ -14,8 +14,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-// Exchange is what a token exchange presents (RFC 8693 2.1). Absent parameters
-// are empty.
+// Exchange holds the parameters of a token exchange (RFC 8693 2.1). Absent parameters are
+// empty.
 type Exchange struct {
 	SubjectToken       string
 	SubjectTokenType   oauth.TokenType
@@ -27,15 +27,16 @@ type Exchange struct {
 // exchanged is what an exchange adds to an authorization.
 type exchanged struct {
 	issued   oauth.TokenType
-	notAfter time.Time // the end of the subject token
+	notAfter time.Time // when the subject token expires
 	actor    *domain.Actor
-	mayAct   json.RawMessage // of the subject token, for the next exchange
-	from     []string        // the subject token and those it was exchanged from
+	mayAct   json.RawMessage // claim of the subject token, for the next exchange
+	from     []string        // the subject token and the tokens it was exchanged from
 	allowed  domain.Audience // the resources of the subject token and of its grant
 }
 
-// tokenExchange is the grant of RFC 8693. It changes no table: what it issues
-// belongs to the subject token's grant and ends with it, and with the subject token.
+// tokenExchange implements the grant of RFC 8693. It writes to no table: the tokens it
+// issues belong to the subject token's grant and end with that grant or with the subject
+// token.
 type tokenExchange struct {
 	tokens *Tokens
 	trail  *Trail
@@ -51,8 +52,8 @@ func errActor() error {
 		"the actor token is malformed, expired, revoked, or not this application's own")
 }
 
-// prepare judges what is presented, the subject first. Who is acted for stays who
-// they are: person, tenant, grant and sign-in come from the subject token.
+// prepare checks the presented tokens, the subject first. The subject doesn't change:
+// person, tenant, grant and sign-in come from the subject token.
 func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, error) {
 	if c.app.Public() {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "a public application cannot exchange tokens")
@@ -72,7 +73,7 @@ func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, e
 		return nil, err
 	}
 
-	held, _ := oauth.ParseScopes(subject.Scope) // we have written it
+	held, _ := oauth.ParseScopes(subject.Scope) // we wrote it, so it parses
 	scope, err := domain.ExchangedScope(c.app, held, c.Scope)
 	if err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func (g *tokenExchange) prepare(ctx context.Context, c *call) (*authorization, e
 	return a, nil
 }
 
-// check looks at the parameters alone (RFC 8693 2.1).
+// check checks only the parameters (RFC 8693 2.1).
 func (e *Exchange) check() error {
 	readable := []oauth.TokenType{oauth.TokenTypeAccessToken, oauth.TokenTypeJWT, oauth.TokenTypeIDToken}
 	issuable := []oauth.TokenType{"", oauth.TokenTypeAccessToken, oauth.TokenTypeJWT}
@@ -146,9 +147,9 @@ func (e *Exchange) check() error {
 	return nil
 }
 
-// subject opens the subject token. The application may exchange its own, and those
-// for a resource that it serves: who was sent a token may act on it. That is the
-// rule of introspection, too. The standing is nil where no person is behind it.
+// subject opens the subject token. An application may exchange its own tokens and those for
+// a resource that it serves, since it may act on a token that was sent to it. Introspection
+// follows the same rule. The standing is nil if there is no person behind the token.
 func (g *tokenExchange) subject(ctx context.Context, c *call) (*domain.AccessToken, *grants.Standing, error) {
 	mine := func(claims *domain.AccessToken) bool { return domain.MayIntrospect(c.app, claims, g.tokens.Issuer) }
 	claims, standing, err := g.read(ctx, c, c.Exchange.SubjectToken, c.Exchange.SubjectTokenType, mine)
@@ -158,8 +159,8 @@ func (g *tokenExchange) subject(ctx context.Context, c *call) (*domain.AccessTok
 	return claims, standing, err
 }
 
-// actor says who acts from now on: this application, or the subject of the actor
-// token that it presents, which must be its own.
+// actor returns the actor from now on: this application, or the subject of the actor token
+// that it presents, which must be its own.
 func (g *tokenExchange) actor(ctx context.Context, c *call, subject *domain.AccessToken) (*domain.Actor, error) {
 	name := ""
 	if c.Exchange.ActorToken != "" {
@@ -186,9 +187,9 @@ func (g *tokenExchange) actor(ctx context.Context, c *call, subject *domain.Acce
 	return actor, nil
 }
 
-// read opens a token of one of the types that are presented here and decides
-// whether it is good, and the application's to present. What is wrong with it is an
-// error that dead knows. A jwt is an access token, what an exchange has issued, or
+// read opens a presented token of one of the accepted types and checks that it is valid and
+// that the application may present it. If the token is at fault, dead reports true for the
+// error. A token presented as jwt may be an access token, a token issued by an exchange, or
 // an ID token.
 func (g *tokenExchange) read(
 	ctx context.Context, c *call, token string, kind oauth.TokenType, mine func(*domain.AccessToken) bool,
@@ -215,9 +216,9 @@ func (g *tokenExchange) read(
 	return claims, standing, err
 }
 
-// readIDToken reads an ID token, which must be the application's own: it tells the
-// one in its aud who somebody is, and entitles nobody else. What it may be
-// exchanged for, its grant says.
+// readIDToken reads an ID token, which must be the application's own. An ID token tells the
+// client in its aud who a person is, and entitles no other client. Its grant determines
+// what it may be exchanged for.
 func (g *tokenExchange) readIDToken(
 	ctx context.Context, c *call, token string,
 ) (*domain.AccessToken, *grants.Standing, error) {
@@ -242,7 +243,8 @@ func (g *tokenExchange) readIDToken(
 	return claims, standing, nil
 }
 
-// honoured reports whether a token is still good. A grant is of one tenant for ever.
+// honoured is like Tokens.honoured but also checks that the token's tenant is its grant's,
+// since a grant never changes its tenant.
 func (g *tokenExchange) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
 	standing, err := g.tokens.honoured(ctx, claims)
 	if err == nil && standing != nil && standing.Grant.TenantID != claims.TenantID {
@@ -251,9 +253,9 @@ func (g *tokenExchange) honoured(ctx context.Context, claims *domain.AccessToken
 	return standing, err
 }
 
-// mayPassOn refuses to exchange a person's token for one for a resource that they
-// allowed neither the subject token nor this application to use. A first-party
-// application has the operator's leave for what is registered for it.
+// mayPassOn refuses to exchange a person's token for one for a resource that the person
+// allowed neither the subject token nor this application to use. A first-party application
+// has the operator's permission for what is registered for it.
 func (s *Issuer) mayPassOn(ctx context.Context, c *call, a *authorization, target string) error {
 	if target == "" {
 		target = c.app.DefaultAudience
@@ -279,8 +281,8 @@ func (s *Issuer) mayPassOn(ctx context.Context, c *call, a *authorization, targe
 	return nil
 }
 
-// commit tells the trail. There is nothing to redeem: a subject token may be
-// exchanged until it ends.
+// commit records the exchange in the audit trail. There is nothing to redeem, since a
+// subject token may be exchanged until it expires.
 func (g *tokenExchange) commit(ctx context.Context, c *call, i *issue) error {
 	event := audit.Event{
 		Kind:     audit.TokenExchanged,
@@ -302,7 +304,7 @@ func (g *tokenExchange) commit(ctx context.Context, c *call, i *issue) error {
 	return nil
 }
 
-// instant is the time of a claim, zero where it is absent.
+// instant returns the time of a numeric claim, or the zero time if the claim is absent.
 func instant(seconds int64) time.Time {
 	if seconds == 0 {
 		return time.Time{}

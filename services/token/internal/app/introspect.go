@@ -11,25 +11,26 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// Introspector tells applications what tokens stand for (RFC 7662). Every field is
-// needed.
+// Introspector implements token introspection (RFC 7662). Every field is required.
 type Introspector struct {
 	Clients       *Clients
 	Tokens        *Tokens
 	RefreshTokens ports.RefreshTokens
 }
 
-// Introspect answers a document of the domain: ActiveAccessToken,
-// ActiveRefreshToken or Inactive. Only confidential applications may ask. A token
-// is active only for its client and, an access token, for a server of a resource
-// in its audience; so is a jwt of an exchange. To all others it is as if it did not exist. It costs one read
-// at most. Errors are *oauth.Error and what the ports answer.
+// Introspect returns an ActiveAccessToken, ActiveRefreshToken or Inactive from package
+// domain.
+//
+// Only confidential applications may ask. A token is active only for its client and, in the
+// case of an access token or a jwt from an exchange, for an application that serves a
+// resource in its audience. For all others it appears not to exist. Introspect costs at
+// most one read. It returns an *oauth.Error or an error of the ports.
 func (i *Introspector) Introspect(ctx context.Context, request TokenRequest) (any, error) {
 	app, err := i.Clients.authenticate(ctx, request.Caller)
 	switch {
 	case err != nil:
 		return nil, err
-	case app.Public(): // it has proven nothing (RFC 7662 2.1)
+	case app.Public(): // a public application has proven nothing (RFC 7662 2.1)
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "a public application cannot introspect tokens")
 	case request.Token == "":
 		return nil, errTokenMissing()

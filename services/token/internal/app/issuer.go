@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// Config is what an Issuer works with; every field is needed.
+// Config holds what an Issuer needs. Every field is required.
 type Config struct {
 	Clients        *Clients
 	Tokens         *Tokens
@@ -28,12 +28,12 @@ type Config struct {
 	Signer         ports.Signer
 	Observer       ports.Observer
 	Issuer         string            // the iss of tokens
-	AccessTokenAlg signing.Algorithm // where the application has none of its own
+	AccessTokenAlg signing.Algorithm // default for applications that have none of their own
 	IDTokenAlg     signing.Algorithm
 	AccessTokenTTL time.Duration
-	// The life of a family of refresh tokens, of an unused one, and how long a
-	// rotated one answers with its successor: where the application has none of its
-	// own.
+	// Defaults for applications that have no values of their own: the lifetime of a family of
+	// refresh tokens, how long a refresh token may stay unused, and how long a rotated one is
+	// answered with its successor.
 	RefreshTokenTTL time.Duration
 	RefreshIdleTTL  time.Duration
 	RefreshGrace    time.Duration
@@ -42,7 +42,7 @@ type Config struct {
 	Logger          *slog.Logger
 }
 
-// Request is a token request (RFC 6749 3.2), parsed. Absent parameters are empty.
+// Request is a parsed token request (RFC 6749 3.2). Absent parameters are empty.
 type Request struct {
 	Caller
 	GrantType    oauth.GrantType
@@ -63,10 +63,10 @@ type Answer struct {
 	ExpiresIn   time.Duration
 	Scope       oauth.Scopes
 	IDToken     string // empty without openid
-	// RefreshToken is empty where the client gets none.
+	// RefreshToken is empty if the client gets none.
 	RefreshToken string
-	// IssuedTokenType says what AccessToken is in an answer to an exchange (RFC 8693
-	// 2.2.1), where it may be something else; empty for other grants.
+	// IssuedTokenType is the type of AccessToken in the response to an exchange (RFC 8693
+	// 2.2.1), which may be something other than an access token. It is empty for other grants.
 	IssuedTokenType oauth.TokenType
 }
 
@@ -76,7 +76,7 @@ type Issuer struct {
 	grants map[oauth.GrantType]grant
 }
 
-// NewIssuer makes an Issuer with every grant type that is served.
+// NewIssuer returns an Issuer that serves every supported grant type.
 func NewIssuer(c Config) *Issuer {
 	return &Issuer{Config: c, grants: map[oauth.GrantType]grant{
 		oauth.GrantAuthorizationCode: &authorizationCode{codes: c.Codes, trail: c.Trail, logger: c.Logger},
@@ -93,26 +93,25 @@ func NewIssuer(c Config) *Issuer {
 	}}
 }
 
-// grant is what differs between grant types. Everything that they share stands
-// in Issuer.issue.
+// grant holds what differs between grant types. The steps that they share are in
+// Issuer.issue.
 type grant interface {
-	// prepare judges what the client presents and says what it stands for. It
-	// burns nothing: what goes wrong after it must leave the client able to try
-	// again.
+	// prepare checks what the client presents and returns what it authorizes. It consumes
+	// nothing: after a failure in a later step the client must be able to try again.
 	prepare(ctx context.Context, c *call) (*authorization, error)
-	// commit makes the redemption final. The tokens are signed and are handed out
-	// if it succeeds, and only then.
+	// commit makes the redemption final. The tokens are already signed, and are handed out only
+	// if commit succeeds.
 	commit(ctx context.Context, c *call, i *issue) error
 }
 
-// call is one request by an application that has proven who it is.
+// call is one request by an authenticated application.
 type call struct {
 	Request
 	app *directory.Application
 	now time.Time
 }
 
-// authorization is what the thing presented stands for.
+// authorization is what the presented code, token or credentials authorize.
 type authorization struct {
 	subject   string
 	scope     oauth.Scopes
@@ -122,14 +121,14 @@ type authorization struct {
 	offline   bool
 	nonce     string
 	person    *person // nil when the application acts in its own name
-	// family is the refresh token presented, nil for other grants; successor is the
-	// one that replaced it already, empty where this request is to do that.
+	// family is the refresh token that was presented, nil for other grants. successor is the
+	// token that already replaced it, empty if this request is to do that.
 	family    *grants.Refreshable
 	successor string
 	exchanged *exchanged // nil for other grants
 }
 
-// person is who stands behind a grant, and how they signed in.
+// person is the person behind a grant, and how they signed in.
 type person struct {
 	user      directory.User
 	tenant    directory.Tenant
@@ -139,18 +138,18 @@ type person struct {
 	amr       []string
 }
 
-// issue is an authorization with all that the shared steps have decided.
+// issue is an authorization together with everything that the shared steps decided.
 type issue struct {
 	*authorization
 	target    string // the resource of these tokens, or empty
 	expiresAt time.Time
-	// refresh is the refresh token to hand out, or empty; refreshRow is its row
-	// where it is yet to be stored.
+	// refresh is the refresh token to hand out, or empty. refreshRow is its row if that has yet
+	// to be stored.
 	refresh    string
 	refreshRow *grants.RefreshToken
 }
 
-// grantExpiresAt is when the last token of the grant expires.
+// grantExpiresAt returns when the last token of the grant expires.
 func (i *issue) grantExpiresAt() time.Time {
 	if i.refreshRow != nil && i.refreshRow.ExpiresAt.After(i.expiresAt) {
 		return i.refreshRow.ExpiresAt
@@ -158,17 +157,16 @@ func (i *issue) grantExpiresAt() time.Time {
 	return i.expiresAt
 }
 
-// Issue answers a token request. Its errors are *oauth.Error and what the ports
-// answer.
+// Issue answers a token request. It returns an *oauth.Error or an error of the ports.
 func (s *Issuer) Issue(ctx context.Context, r Request) (*Answer, error) {
 	answer, err := s.issue(ctx, r)
 	s.observe(ctx, r.GrantType, err)
 	return answer, err
 }
 
-// issue is the one order of steps: the client, its right to the grant type, what
-// it presents, scope and audience, signatures, the redemption. Signing comes
-// before the redemption so that nothing is burnt while the keys are away.
+// issue runs the steps in their fixed order: authenticate the client, check its right to
+// the grant type, check what it presents, decide scope and audience, sign, redeem. Signing
+// comes before the redemption so that nothing is consumed while the keys are unavailable.
 func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 	c := &call{Request: r, now: s.Now()}
 	var err error
@@ -204,12 +202,12 @@ func (s *Issuer) issue(ctx context.Context, r Request) (*Answer, error) {
 		return nil, err
 	}
 
-	answer.RefreshToken = i.refresh // commit may have found that there is one
+	answer.RefreshToken = i.refresh // commit may have found an existing one
 	return answer, nil
 }
 
-// settle narrows the scope of people's grants, and decides the resource, the end
-// of the tokens and whether a refresh token comes with them.
+// settle narrows the scope of grants by people, and decides the resource, when the tokens
+// expire and whether a refresh token comes with them.
 func (s *Issuer) settle(ctx context.Context, c *call, a *authorization) (*issue, error) {
 	i := &issue{authorization: a}
 	var err error
@@ -235,8 +233,8 @@ func (s *Issuer) settle(ctx context.Context, c *call, a *authorization) (*issue,
 	return i, nil
 }
 
-// target is the one resource that the tokens are for. The person behind them must
-// have allowed it; an exchange asks for that in its own way.
+// target returns the resource that the tokens are for. The person behind them must have
+// allowed it; an exchange checks that in its own way.
 func (s *Issuer) target(ctx context.Context, c *call, a *authorization) (string, error) {
 	switch {
 	case a.person == nil:
@@ -260,7 +258,7 @@ func (s *Issuer) observe(ctx context.Context, asked oauth.GrantType, err error) 
 	s.Observer.Answered(ctx, asked, outcome(err))
 }
 
-// outcome is the error code of an answer, empty for tokens.
+// outcome returns the error code of a response, or "" if tokens were issued.
 func outcome(err error) oauth.Code {
 	if err == nil {
 		return ""

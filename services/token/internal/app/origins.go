@@ -8,17 +8,17 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// Origins tells whose pages may read an answer: those of the SPA that asks, or
-// whose token it is about. Both fields are needed.
+// Origins determines which web pages may read a response: those of the SPA that sends the
+// request, or of the one that was issued the token. Both fields are required.
 type Origins struct {
 	Applications ports.Applications
 	Tokens       *Tokens
 }
 
-// Client returns the origins of an application, none where it is not an SPA. found
-// is false where there is no such application, or it is disabled, which looks the
-// same from outside, or it cannot be looked up now. The client need not have proven
-// who it is: an answer to a caller that has not holds nothing but an error.
+// Client returns the origins of an application, or none if it isn't an SPA. found is false
+// if the application doesn't exist, is disabled, which looks the same from outside, or
+// can't be looked up now. The client need not be authenticated, since a response to an
+// unauthenticated caller contains only an error.
 func (o *Origins) Client(ctx context.Context, clientID string) (origins []string, found bool) {
 	app, err := o.Applications.Application(ctx, clientID)
 	if err != nil || !app.Active {
@@ -30,9 +30,9 @@ func (o *Origins) Client(ctx context.Context, clientID string) (origins []string
 	return app.CORSOrigins, true
 }
 
-// Bearer returns the origins of the application that an access token was issued
-// to, one that is over included, so that its page can read why it is refused. found
-// is false where the token is none of ours.
+// Bearer returns the origins of the application that an access token was issued to. It also
+// accepts an expired token, so that the application's page can read why the token is
+// refused. found is false if we didn't issue the token.
 func (o *Origins) Bearer(ctx context.Context, token string) (origins []string, found bool) {
 	claims, err := o.Tokens.signed(ctx, token, domain.TypeAccessToken)
 	if err != nil {

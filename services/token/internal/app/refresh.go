@@ -16,23 +16,23 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// refreshToken is the grant of RFC 6749 6 with rotation (RFC 9700 4.14.2).
+// refreshToken implements the grant of RFC 6749 6 with rotation (RFC 9700 4.14.2).
 type refreshToken struct {
 	tokens ports.RefreshTokens
-	grace  time.Duration // where the application has none of its own
+	grace  time.Duration // default for applications that have none of their own
 	trail  *Trail
 	random io.Reader
 	logger *slog.Logger
 }
 
-// errRefresh has the same words for an unknown token, a used one, a revoked one
-// and another client's.
+// errRefresh returns the same error for a token that is unknown, used, revoked or another
+// client's.
 func errRefresh() error {
 	return oauth.Errorf(oauth.InvalidGrant, "the refresh token is unknown, used, revoked, or not for this application")
 }
 
-// prepare judges the token. A rotated one that may be repeated brings its
-// successor along.
+// prepare checks the token. For a rotated token that may be repeated it returns the
+// successor along with it.
 func (g *refreshToken) prepare(ctx context.Context, c *call) (*authorization, error) {
 	if c.RefreshToken == "" {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "refresh_token is missing")
@@ -68,10 +68,10 @@ func (g *refreshToken) prepare(ctx context.Context, c *call) (*authorization, er
 	}, nil
 }
 
-// find judges what the client presents, in an order that matters: whoever is not
-// its client neither rotates nor revokes anything, and a token that was used
-// before betrays its family whatever else is wrong with it. successor is the token
-// that replaced it, for a repeat that is allowed.
+// find looks up and checks the presented token. The order of the checks matters: a caller
+// that isn't the token's client must neither rotate nor revoke anything, and a token that
+// was used before compromises its family whatever else is wrong with it. For an allowed
+// repeat, successor is the token that replaced the presented one.
 func (g *refreshToken) find(ctx context.Context, c *call) (found *grants.Refreshable, successor string, err error) {
 	found, err = g.tokens.Refreshable(ctx, oauth.HashSecret(c.RefreshToken), c.now)
 	switch {
@@ -96,7 +96,8 @@ func (g *refreshToken) find(ctx context.Context, c *call) (found *grants.Refresh
 	return found, successor, nil
 }
 
-// successor opens the seal of a token that may be repeated, else it is empty.
+// successor unseals the successor of a token that may be repeated. It returns "" if the
+// token may not.
 func (g *refreshToken) successor(c *call, found *grants.Refreshable) string {
 	if !found.Repeatable(g.graceOf(c.app), c.now) {
 		return ""
@@ -116,8 +117,8 @@ func (g *refreshToken) graceOf(app *directory.Application) time.Duration {
 	return g.grace
 }
 
-// commit rotates. Losing the race for it is a repeat like any other: within the
-// grace all racers get the one successor that was stored.
+// commit rotates the token. Losing the race for the rotation is treated as a repeat: within
+// the grace period all racers get the one successor that was stored.
 func (g *refreshToken) commit(ctx context.Context, c *call, i *issue) error {
 	if i.successor == "" {
 		err := g.rotate(ctx, c, i)
@@ -130,7 +131,7 @@ func (g *refreshToken) commit(ctx context.Context, c *call, i *issue) error {
 	}
 
 	err := g.tokens.Repeat(ctx, oauth.HashSecret(i.refresh), i.grantID, i.expiresAt, c.now)
-	if errors.Is(err, grants.ErrConsumed) { // used, or revoked, since we looked
+	if errors.Is(err, grants.ErrConsumed) { // used or revoked since we looked
 		if _, _, err = g.find(ctx, c); err == nil {
 			err = errRefresh()
 		}
@@ -139,7 +140,7 @@ func (g *refreshToken) commit(ctx context.Context, c *call, i *issue) error {
 	return err
 }
 
-// rotate answers grants.ErrConsumed where somebody else was first.
+// rotate returns grants.ErrConsumed if another request was first.
 func (g *refreshToken) rotate(ctx context.Context, c *call, i *issue) error {
 	r := &grants.Rotation{
 		OldHash:        i.family.Hash,
@@ -164,9 +165,9 @@ func (g *refreshToken) rotate(ctx context.Context, c *call, i *issue) error {
 	return err
 }
 
-// reused revokes the family: of the two who hold the token one has stolen it, and
-// nobody can tell which (RFC 9700 4.14.2). If that fails the caller hears so: an
-// invalid_grant would hide it.
+// reused revokes the family. One of the two holders of the token has stolen it, and it is
+// impossible to tell which (RFC 9700 4.14.2). If revoking fails, reused returns that
+// failure, which an invalid_grant would hide.
 func (g *refreshToken) reused(ctx context.Context, c *call, found *grants.Refreshable) error {
 	g.logger.WarnContext(ctx, "a refresh token was used twice: its family is revoked", "client_id", c.app.ClientID,
 		"grant_id", found.GrantID)
@@ -185,8 +186,8 @@ func (g *refreshToken) reused(ctx context.Context, c *call, found *grants.Refres
 	return errRefresh()
 }
 
-// refresh decides whether the tokens come with a refresh token, and makes it. A
-// repeat hands out the one that is stored.
+// refresh decides whether the tokens come with a refresh token, and creates it. A repeat
+// hands out the stored successor.
 func (s *Issuer) refresh(c *call, i *issue) error {
 	if i.successor != "" {
 		i.refresh = i.successor
@@ -226,10 +227,10 @@ func (s *Issuer) refresh(c *call, i *issue) error {
 	return nil
 }
 
-// refreshable reports whether a first set of tokens comes with a refresh token: the
-// application may use one, and a device asks, or the person granted
-// offline_access, or the application keeps tokens where no script of another can
-// read them. So an SPA has to ask for offline_access.
+// refreshable reports whether a first set of tokens comes with a refresh token. The
+// application must be allowed to use one. In addition, either a device asks, or the person
+// granted offline_access, or the application keeps tokens where scripts from elsewhere
+// can't read them. An SPA therefore has to ask for offline_access.
 func refreshable(c *call, a *authorization) bool {
 	if !c.app.AllowsGrant(oauth.GrantRefreshToken) {
 		return false
@@ -245,7 +246,7 @@ func refreshable(c *call, a *authorization) bool {
 	}
 }
 
-// firstSet is an application's own duration, else the platform's.
+// firstSet returns an application's own duration or, if that isn't set, the platform's.
 func firstSet(own, platform time.Duration) time.Duration {
 	if own > 0 {
 		return own

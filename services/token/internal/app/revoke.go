@@ -15,15 +15,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// TokenRequest is a request about a token: for its revocation (RFC 7009 2.1) or
-// introspection (RFC 7662 2.1). token_type_hint is not in it: a token tells its
-// type by its form.
+// TokenRequest is a request to revoke (RFC 7009 2.1) or introspect (RFC 7662 2.1) a token.
+// It has no token_type_hint, since a token's type is apparent from its form.
 type TokenRequest struct {
 	Caller
 	Token string
 }
 
-// Revoker ends tokens at their client's wish (RFC 7009). Every field is needed.
+// Revoker revokes tokens at the request of their client (RFC 7009). Every field is
+// required.
 type Revoker struct {
 	Clients     *Clients
 	Tokens      *Tokens
@@ -31,10 +31,11 @@ type Revoker struct {
 	Trail       *Trail
 }
 
-// Revoke ends the token: of a refresh token the whole grant, of an access token,
-// or a jwt of an exchange, that one alone. A token that is unknown, over or another client's is no error,
-// and nothing happens (RFC 7009 2.2): nobody learns whether it exists. Errors are
-// *oauth.Error and what the ports answer.
+// Revoke revokes the token. For a refresh token it revokes the whole grant; for an access
+// token, or a jwt from an exchange, it revokes only that token. A token that is unknown,
+// expired or another client's is no error and nothing happens (RFC 7009 2.2), so that the
+// caller doesn't learn whether it exists. Revoke returns an *oauth.Error or an error of the
+// ports.
 func (r *Revoker) Revoke(ctx context.Context, request TokenRequest) error {
 	now := r.Tokens.Now()
 	app, err := r.Clients.authenticate(ctx, request.Caller)
@@ -69,8 +70,8 @@ func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID 
 		return nil
 	}
 
-	// Replicas' clocks differ by less than the skew, which keeps the row until the
-	// token is over for all of them.
+	// The clocks of replicas differ by less than the skew. Adding it keeps the row until the
+	// token has expired for all of them.
 	if err := r.Revocations.RevokeToken(ctx, claims.ID,
 		time.Unix(claims.ExpiresAt, 0).UTC().Add(clockSkew)); err != nil {
 		return err
@@ -87,8 +88,8 @@ func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID 
 	return nil
 }
 
-// refuseIDToken tells a client that its ID token cannot be revoked (RFC 7009
-// 2.2.1): it would otherwise believe that something had ended.
+// refuseIDToken tells a client that its ID token can't be revoked (RFC 7009 2.2.1).
+// Otherwise the client would believe that something had been revoked.
 func (r *Revoker) refuseIDToken(ctx context.Context, token, clientID string) error {
 	payload, err := r.Tokens.Verifier.Verify(ctx, token, domain.TypeIDToken)
 	switch {
@@ -110,5 +111,6 @@ func (r *Revoker) refuseIDToken(ctx context.Context, token, clientID string) err
 
 func errTokenMissing() error { return oauth.Errorf(oauth.InvalidRequest, "token is missing") }
 
-// isJWT tells a JWT (RFC 7519 3) from a refresh token, which holds no dot.
+// isJWT reports whether token is a JWT (RFC 7519 3) rather than a refresh token, which
+// contains no dots.
 func isJWT(token string) bool { return strings.Count(token, ".") == 2 }

@@ -9,8 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-// sign makes the tokens of an issue. Every failure means that no signature can
-// be had now.
+// sign signs the tokens of an issue. Any error means that signatures are unavailable at the
+// moment.
 func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	claims, err := s.accessClaims(c, i)
 	if err != nil {
@@ -48,15 +48,15 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	return answer, nil
 }
 
-// accessTokenAlgorithms are what an access token may be signed with, best first:
-// the application's own, the platform's; and while those are not in use yet, what
-// is likely to have been either, the cheapest first.
+// accessTokenAlgorithms returns the algorithms that an access token may be signed with,
+// best first: the application's own, then the platform's. While those aren't in use yet, it
+// falls back to the likely previous ones, cheapest first.
 func accessTokenAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
 	return algorithms(own, platform, signing.ES256, signing.EdDSA, signing.RS256)
 }
 
-// idTokenAlgorithms does so for an ID token: RS256 is what every client of OpenID
-// Connect understands (Core 15.1).
+// idTokenAlgorithms is the same for ID tokens. It falls back to RS256, which every OpenID
+// Connect client understands (Core 15.1).
 func idTokenAlgorithms(own string, platform signing.Algorithm) []signing.Algorithm {
 	return algorithms(own, platform, signing.RS256)
 }
@@ -99,8 +99,8 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 	return claims, nil
 }
 
-// audience is whom the access token is for. An exchanged one is for one resource
-// alone: it does not open userinfo beside it.
+// audience returns the audience of the access token. An exchanged token is for one resource
+// only and doesn't give access to userinfo as well.
 func (i *issue) audience(c *call, issuer string) domain.Audience {
 	if i.exchanged != nil {
 		return domain.AudienceOf(c.app, i.target, issuer, nil)

@@ -14,11 +14,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// clockSkew is how far ahead of ours the clock of the replica that signed may be.
+// clockSkew is how far the clock of the replica that signed may be ahead of ours.
 const clockSkew = 5 * time.Second
 
-// Tokens judges access tokens that come back to us: at userinfo, introspection,
-// revocation. Every field is needed.
+// Tokens checks access tokens that are presented to us, at userinfo, introspection and
+// revocation. Every field is required.
 type Tokens struct {
 	Applications ports.Applications
 	Standings    ports.Standings
@@ -31,19 +31,19 @@ func errToken() error {
 	return oauth.Errorf(oauth.InvalidToken, "the access token is malformed, expired, revoked, or not for this endpoint")
 }
 
-// dead reports whether an error says that a token is not, or no longer, good, as
-// opposed to: nobody can tell now.
+// dead reports whether an error says that a token isn't, or is no longer, valid, as opposed
+// to saying that the check itself failed.
 func dead(err error) bool {
 	wire, ok := errors.AsType[*oauth.Error](err)
 	return ok && wire.Code == oauth.InvalidToken
 }
 
-// verify checks what an access token says by itself (RFC 9068 4).
+// verify checks what can be checked with the access token alone (RFC 9068 4).
 func (t *Tokens) verify(ctx context.Context, token string) (*domain.AccessToken, error) {
 	return t.verifyAs(ctx, token, domain.TypeAccessToken)
 }
 
-// verifyAs does so with a token of one of the types. Claims that a type does not
+// verifyAs is like verify but for tokens of the given types. Claims that a type doesn't
 // have are empty.
 func (t *Tokens) verifyAs(ctx context.Context, token string, types ...string) (*domain.AccessToken, error) {
 	claims, err := t.signed(ctx, token, types...)
@@ -58,8 +58,8 @@ func (t *Tokens) verifyAs(ctx context.Context, token string, types ...string) (*
 	return claims, nil
 }
 
-// verifyBearer does so with what may be presented somewhere: an access token, or
-// what an exchange has issued as a jwt. kind is its token_type (RFC 8693 2.2.1).
+// verifyBearer is like verify but also accepts what an exchange issued as a jwt. kind is
+// the token_type (RFC 8693 2.2.1).
 func (t *Tokens) verifyBearer(ctx context.Context, token string) (claims *domain.AccessToken, kind string, err error) {
 	if claims, err = t.verify(ctx, token); !dead(err) {
 		return claims, domain.Bearer, err
@@ -68,13 +68,13 @@ func (t *Tokens) verifyBearer(ctx context.Context, token string) (claims *domain
 	return claims, domain.NotAnAccessToken, err
 }
 
-// signed reads a token of one of the types that we have issued, whenever that was.
+// signed reads a token of one of the types that we have issued, regardless of its age.
 func (t *Tokens) signed(ctx context.Context, token string, types ...string) (*domain.AccessToken, error) {
 	payload, err := t.Verifier.Verify(ctx, token, types...)
 	switch {
 	case errors.Is(err, signing.ErrInvalid):
 		return nil, errToken()
-	case err != nil: // a good token must not be called bad because we have no keys
+	case err != nil: // without keys, a good token must not be called invalid
 		return nil, oauth.Unavailable(err)
 	}
 
@@ -90,17 +90,17 @@ func (t *Tokens) signed(ctx context.Context, token string, types ...string) (*do
 	return claims, nil
 }
 
-// honoured decides whether a token that verify let pass is still good, by one
-// read: neither it, nor a token that it was exchanged from, nor its grant was revoked,
-// and the application, and the person behind the grant, are still there. The standing is nil where there is no grant:
-// an application acted in its own name.
+// honoured checks, with one read, whether a token that passed verify is still good: neither
+// the token, nor a token that it was exchanged from, nor its grant was revoked, and the
+// application and the person behind the grant still exist. The standing is nil if there is
+// no grant because an application acted in its own name.
 func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*grants.Standing, error) {
 	if err := t.active(ctx, claims.ClientID); err != nil {
 		return nil, err
 	}
 
 	if claims.GrantID == "" {
-		if claims.Subject != claims.ClientID { // exchanged: the subject is the application that began
+		if claims.Subject != claims.ClientID { // exchanged: the subject is the first application
 			if err := t.active(ctx, claims.Subject); err != nil {
 				return nil, err
 			}
@@ -122,7 +122,7 @@ func (t *Tokens) honoured(ctx context.Context, claims *domain.AccessToken) (*gra
 		return nil, err
 	case !standing.Live() || standing.User.ID != claims.Subject:
 		return nil, errToken()
-	case standing.Grant.ClientID != claims.ClientID: // exchanged: by the other's leave
+	case standing.Grant.ClientID != claims.ClientID: // exchanged with the other application's permission
 		return standing, t.active(ctx, standing.Grant.ClientID)
 	}
 

@@ -9,14 +9,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
-// Trail tells the audit trail what was decided. Both fields are needed.
+// Trail records decisions in the audit trail. Both fields are required.
 type Trail struct {
 	Events ports.Trail
 	Logger *slog.Logger
 }
 
-// record adds an event. A trail that cannot be written stops nobody: the log says
-// so.
+// record adds an event. A failure is logged but doesn't fail the request.
 func (t *Trail) record(ctx context.Context, e audit.Event) {
 	if err := t.Events.Record(ctx, e); err != nil {
 		t.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id", e.ClientID,
@@ -24,7 +23,7 @@ func (t *Trail) record(ctx context.Context, e audit.Event) {
 	}
 }
 
-// created tells of a grant that an application redeemed, by a code or a device.
+// created records the grant of a redeemed authorization code or device code.
 func (t *Trail) created(ctx context.Context, c Caller, g grants.Grant, flow string) {
 	event := grantEvent(audit.GrantCreated, c, &g)
 	event.Detail = map[string]string{"scope": g.Scope.String(), "flow": flow}
@@ -38,7 +37,7 @@ func (t *Trail) created(ctx context.Context, c Caller, g grants.Grant, flow stri
 	t.record(ctx, event)
 }
 
-// grantEvent is an event about a grant.
+// grantEvent returns an event about a grant.
 func grantEvent(kind audit.Kind, c Caller, g *grants.Grant) audit.Event {
 	return audit.Event{
 		Kind:      kind,

@@ -7,15 +7,16 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-// UserInfo answers what the bearer of an access token may know about its person
-// (OpenID Connect Core 5.3).
+// UserInfo returns what the bearer of an access token may know about its person (OpenID
+// Connect Core 5.3).
 type UserInfo struct{ Tokens *Tokens }
 
-// Claims returns the claims that the token's scopes ask for. A token that is
-// forged, expired, revoked, of another type or without this issuer in its
-// audience, and one whose grant, session, person, membership or application has
-// ended, is an invalid_token; one without openid, or without a person, is an
-// insufficient_scope (RFC 6750 3.1).
+// Claims returns the claims that the token's scopes ask for.
+//
+// It returns invalid_token if the token is forged, expired, revoked, of another type or
+// without this issuer in its audience, or if its grant, session, person, membership or
+// application has ended. It returns insufficient_scope if the token lacks openid or has no
+// person (RFC 6750 3.1).
 func (u *UserInfo) Claims(ctx context.Context, token string) (map[string]any, error) {
 	claims, err := u.Tokens.verify(ctx, token)
 	if err != nil {

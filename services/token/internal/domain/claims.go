@@ -16,7 +16,8 @@ const (
 	TypeIDToken     = "JWT"
 )
 
-// Audience is the aud claim: one string where there is one (RFC 7519 4.1.3).
+// Audience is the aud claim. A single audience is marshalled as a plain string (RFC 7519
+// 4.1.3).
 type Audience []string
 
 // MarshalJSON implements [json.Marshaler].
@@ -37,18 +38,18 @@ func (a *Audience) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(a))
 }
 
-// Has reports whether the token is for audience.
+// Has reports whether the audience includes audience.
 func (a Audience) Has(audience string) bool { return slices.Contains(a, audience) }
 
-// AccessToken is the payload of an access token (RFC 9068 2.2). Times are seconds
-// since 1970.
+// AccessToken is the payload of an access token (RFC 9068 2.2). Times are in seconds since
+// 1970.
 type AccessToken struct {
 	Issuer        string   `json:"iss"`
 	Subject       string   `json:"sub"`
 	Audience      Audience `json:"aud"`
 	ExpiresAt     int64    `json:"exp"`
 	IssuedAt      int64    `json:"iat"`
-	NotBefore     int64    `json:"nbf,omitempty"` // not issued: a resource server with a slow clock would refuse it
+	NotBefore     int64    `json:"nbf,omitempty"` // not issued: resource servers with a slow clock would refuse it
 	ID            string   `json:"jti"`
 	GrantID       string   `json:"gid,omitempty"`
 	ClientID      string   `json:"client_id"`
@@ -61,17 +62,17 @@ type AccessToken struct {
 	TenantSlug    string   `json:"tenant_slug,omitempty"`
 	AppScope      string   `json:"app_scope"`
 	PlatformToken bool     `json:"platform_token,omitempty"`
-	// Actor and MayAct are RFC 8693 4.1 and 4.4: who acts for the subject, and who
-	// alone may come to.
+	// Actor and MayAct are the claims of RFC 8693 4.1 and 4.4: the party that acts for the
+	// subject, and the only party that may do so in the future.
 	Actor  *Actor          `json:"act,omitempty"`
 	MayAct json.RawMessage `json:"may_act,omitempty"`
-	// ExchangedFrom is the jti of the token that this one was exchanged for, and of
-	// those which that one was exchanged for in turn. It dies with any of them.
+	// ExchangedFrom lists the jti of the token that this one was exchanged for, and of the
+	// tokens that one was exchanged for in turn. The token ends when any of them does.
 	ExchangedFrom []string `json:"exchanged_from,omitempty"`
 }
 
-// Lineage is the jti of the token and of all that it was exchanged from. A token that
-// has none, as an ID token, adds nothing.
+// Lineage returns the jti of the token and of all tokens that it was exchanged from. A
+// token without a jti, such as an ID token, adds none.
 func (t *AccessToken) Lineage() []string {
 	if t.ID == "" {
 		return t.ExchangedFrom
@@ -79,8 +80,8 @@ func (t *AccessToken) Lineage() []string {
 	return append([]string{t.ID}, t.ExchangedFrom...)
 }
 
-// Person is the user whom the token stands for; empty where an application acts
-// in its own name.
+// Person returns the user that the token stands for, or "" if an application acts in its
+// own name.
 func (t *AccessToken) Person() string {
 	if t.GrantID == "" {
 		return ""
@@ -88,8 +89,8 @@ func (t *AccessToken) Person() string {
 	return t.Subject
 }
 
-// IDToken is the payload of an ID token (OpenID Connect Core 2). Times are
-// seconds since 1970.
+// IDToken is the payload of an ID token (OpenID Connect Core 2). Times are in seconds since
+// 1970.
 type IDToken struct {
 	Issuer          string   `json:"iss"`
 	Subject         string   `json:"sub"`
@@ -107,14 +108,14 @@ type IDToken struct {
 	TenantID        string   `json:"tenant_id,omitempty"`
 	TenantSlug      string   `json:"tenant_slug,omitempty"`
 
-	// Person are claims about the person, for applications that want them here
-	// and not at userinfo. They never replace one of the above.
+	// Person holds claims about the person, for applications that want them here rather than at
+	// userinfo. They never replace one of the above.
 	Person map[string]any `json:"-"`
 }
 
 // MarshalJSON implements [json.Marshaler].
 func (t IDToken) MarshalJSON() ([]byte, error) {
-	type plain IDToken // without this method
+	type plain IDToken // without the MarshalJSON method
 	b, err := json.Marshal(plain(t))
 	if err != nil || len(t.Person) == 0 {
 		return b, err
@@ -137,8 +138,8 @@ func (t IDToken) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// AccessTokenHash is at_hash: the left half of the token's hash by the hash
-// function of the ID token's algorithm (OpenID Connect Core 3.1.3.6); for Ed25519
+// AccessTokenHash returns at_hash: the left half of the access token's hash, computed with
+// the hash function of the ID token's algorithm (OpenID Connect Core 3.1.3.6). For Ed25519
 // that is SHA-512 (RFC 8032 5.1).
 func AccessTokenHash(alg signing.Algorithm, accessToken string) string {
 	if alg == signing.EdDSA {

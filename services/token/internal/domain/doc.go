@@ -1,4 +1,4 @@
-// Package domain holds the rules of tokens that need nothing but their input:
-// which claims an access token and an ID token carry, whom they are for, which
-// scopes an application gets, and what userinfo tells.
+// Package domain holds the rules of tokens that depend on nothing but their input: which
+// claims access tokens and ID tokens carry, which audience they have, which scopes an
+// application gets, and what userinfo returns.
 package domain

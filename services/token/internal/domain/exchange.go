@@ -7,34 +7,33 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// TypeExchanged is the typ of what an exchange issues when asked for a jwt: a
-// statement about somebody, which is no access token, so nobody who looks at typ
-// takes it for one, nor for an ID token (RFC 8725 3.11).
+// TypeExchanged is the typ of a token that an exchange issues when asked for a jwt. Such a
+// token makes a statement about a subject but isn't an access token, so verifiers that
+// check typ take it neither for one nor for an ID token (RFC 8725 3.11).
 const TypeExchanged = "token-exchange+jwt"
 
-// What token_type says of a token (RFC 6749 7.1, RFC 8693 2.2.1).
+// Values of token_type (RFC 6749 7.1, RFC 8693 2.2.1).
 const (
 	Bearer           = "Bearer"
 	NotAnAccessToken = "N_A"
 )
 
-// maxActors bounds the chain in act, and so the length of tokens that are
-// exchanged again and again.
+// maxActors limits the chain in act, and with it the length of tokens that are exchanged
+// repeatedly.
 const maxActors = 8
 
-// Actor is the act claim (RFC 8693 4.1): who acts for the token's subject, and
-// inside it who did before.
+// Actor is the act claim (RFC 8693 4.1): the party that acts for the token's subject and,
+// nested in it, the one that did before.
 type Actor struct {
 	Subject string `json:"sub"`
-	// ClientID is the application that exchanged the token, where that is not the
-	// subject itself.
+	// ClientID is the application that exchanged the token, if that isn't the subject itself.
 	ClientID string `json:"client_id,omitempty"`
 	Actor    *Actor `json:"act,omitempty"`
 }
 
-// Delegate puts the exchanging application in front of those who acted before.
-// subject is the subject of its actor token, or empty where it sent none. ok is
-// false when the chain grows too long.
+// Delegate puts the exchanging application in front of the previous actors. subject is the
+// subject of its actor token, or empty if it sent none. ok is false if the chain grows too
+// long.
 func Delegate(clientID, subject string, before *Actor) (actor *Actor, ok bool) {
 	actor = &Actor{Subject: clientID, Actor: before}
 	if subject != "" && subject != clientID {
@@ -48,9 +47,9 @@ func Delegate(clientID, subject string, before *Actor) (actor *Actor, ok bool) {
 	return actor, n <= maxActors
 }
 
-// MayAct reports whether the may_act claim of a subject token lets the actor act for
-// its subject (RFC 8693 4.4). Without the claim anybody may who passes the other
-// rules; one that names nobody, or that cannot be read, lets nobody.
+// MayAct reports whether the may_act claim of a subject token lets the actor act for its
+// subject (RFC 8693 4.4). Without the claim, every actor that passes the other rules may. A
+// claim that names no actor, or that can't be read, allows none.
 func MayAct(claim json.RawMessage, issuer, clientID string, actor *Actor) bool {
 	if len(claim) == 0 || string(claim) == "null" {
 		return true
@@ -69,10 +68,10 @@ func MayAct(claim json.RawMessage, issuer, clientID string, actor *Actor) bool {
 	return is(may.Issuer, issuer) && is(may.Subject, actor.Subject) && is(may.ClientID, clientID)
 }
 
-// ExchangedScope is the scope of an exchanged token (RFC 8693 2.1): what is asked
-// for, or as much as possible where nothing is, and never more than the subject
-// token (held) and the application have. offline_access is left out: an exchange
-// yields no refresh token.
+// ExchangedScope returns the scope of an exchanged token (RFC 8693 2.1): the requested
+// scope, or as much as possible if none is requested, but never more than the subject token
+// (held) and the application have. offline_access is left out, since an exchange yields no
+// refresh token.
 func ExchangedScope(app *directory.Application, held oauth.Scopes, requested string) (oauth.Scopes, error) {
 	asked, ok := oauth.ParseScopes(requested)
 	if !ok {

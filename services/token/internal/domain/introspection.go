@@ -7,21 +7,21 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 )
 
-// Inactive is what introspection answers about every token that is not good, or
-// not the caller's to know of (RFC 7662 2.2).
+// Inactive is the introspection response for every token that isn't valid or that the
+// caller may not know about (RFC 7662 2.2).
 type Inactive struct {
-	Active bool `json:"active"` // false
+	Active bool `json:"active"` // always false
 }
 
-// ActiveAccessToken is what introspection tells of an access token: what stands
-// in it (RFC 7662 2.2, RFC 9068 2.2).
+// ActiveAccessToken is the introspection response for an access token: the token's claims
+// (RFC 7662 2.2, RFC 9068 2.2).
 type ActiveAccessToken struct {
 	Active    bool   `json:"active"`
 	TokenType string `json:"token_type"` // RFC 6749 5.1, RFC 8693 2.2.1
 	AccessToken
 }
 
-// ActiveRefreshToken is what introspection tells of a refresh token; times are
+// ActiveRefreshToken is the introspection response for a refresh token. Times are in
 // seconds since 1970.
 type ActiveRefreshToken struct {
 	Active     bool   `json:"active"`
@@ -37,16 +37,17 @@ type ActiveRefreshToken struct {
 	TenantSlug string `json:"tenant_slug"`
 }
 
-// MayIntrospect reports whether app may learn what an access token says: its own
-// client, and a server of a resource that the token is for (RFC 7662 4). No application
-// serves the issuer, whose name is in nearly every token, whatever is registered.
+// MayIntrospect reports whether app may learn what an access token says. The token's own
+// client may, and so may an application that serves a resource that the token is for (RFC
+// 7662 4). No application serves the issuer, which is in the audience of nearly every
+// token, whatever is registered.
 func MayIntrospect(app *directory.Application, token *AccessToken, issuer string) bool {
 	return app.ClientID == token.ClientID || slices.ContainsFunc(token.Audience, func(resource string) bool {
 		return resource != issuer && slices.Contains(app.ResourcesServed, resource)
 	})
 }
 
-// IntrospectRefreshToken describes a refresh token that is good.
+// IntrospectRefreshToken returns the response for a valid refresh token.
 func IntrospectRefreshToken(r *grants.Refreshable, issuer string) *ActiveRefreshToken {
 	return &ActiveRefreshToken{
 		Active:     true,

@@ -5,15 +5,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// personal are the scopes that mean something only where there is a person.
+// personal lists the scopes that are meaningful only if there is a person.
 var personal = []string{
 	oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone,
 	oauth.ScopeOfflineAccess,
 }
 
-// OwnScope is what an application gets in its own name (RFC 6749 4.4): what it
-// asks for, or all it may have where it asks for nothing. Scopes that need a
-// person, or that the application does not have, are an invalid_scope.
+// OwnScope returns the scopes that an application gets in its own name (RFC 6749 4.4):
+// those it asks for, or all that it may have if it asks for none. It returns invalid_scope
+// for scopes that need a person or that the application doesn't have.
 func OwnScope(app *directory.Application, requested string) (oauth.Scopes, error) {
 	own := app.Scopes.Without(personal...)
 	if requested == "" {
@@ -34,8 +34,8 @@ func OwnScope(app *directory.Application, requested string) (oauth.Scopes, error
 	return scope, nil
 }
 
-// GrantedScope is what a person's grant still covers: an application that has
-// lost a scope since gets no token with it.
+// GrantedScope returns the scopes of a person's grant that the application still has.
+// Tokens carry no scope that the application has lost since.
 func GrantedScope(app *directory.Application, granted oauth.Scopes) (oauth.Scopes, error) {
 	scope := granted.Only(app.Scopes)
 	if len(scope) == 0 {
@@ -44,8 +44,8 @@ func GrantedScope(app *directory.Application, granted oauth.Scopes) (oauth.Scope
 	return scope, nil
 }
 
-// RefreshedScope is what a refreshed token covers: all of the family's scopes, or
-// those of them that the client asks for (RFC 6749 6).
+// RefreshedScope returns the scopes of a refreshed token: all of the family's, or the
+// subset that the client asks for (RFC 6749 6).
 func RefreshedScope(family oauth.Scopes, requested string) (oauth.Scopes, error) {
 	scope, ok := oauth.ParseScopes(requested)
 	switch {

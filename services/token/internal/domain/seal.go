@@ -10,12 +10,12 @@ import (
 	"io"
 )
 
-// ErrSeal says that a seal was not made with this token and family.
+// ErrSeal means that a seal wasn't made with this token and family.
 var ErrSeal = errors.New("the seal does not open")
 
-// SealSuccessor closes the token that replaces old, so that only a holder of old
-// can read it: AES-256-GCM under HMAC-SHA256(old, "successor"), bound to the
-// family. The nonce stands before it.
+// SealSuccessor encrypts the token that replaces old, so that only a holder of old can read
+// it. It uses AES-256-GCM with the key HMAC-SHA256(old, "successor"), bound to the family,
+// and puts the nonce in front.
 func SealSuccessor(old, family, successor string, random io.Reader) ([]byte, error) {
 	aead, err := successorCipher(old)
 	if err != nil {
@@ -29,7 +29,7 @@ func SealSuccessor(old, family, successor string, random io.Reader) ([]byte, err
 	return aead.Seal(nonce, nonce, []byte(successor), []byte(family)), nil
 }
 
-// OpenSuccessor opens what SealSuccessor has closed; ErrSeal.
+// OpenSuccessor decrypts the result of SealSuccessor. It returns ErrSeal if it can't.
 func OpenSuccessor(old, family string, seal []byte) (successor string, err error) {
 	aead, err := successorCipher(old)
 	if err != nil {

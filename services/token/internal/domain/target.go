@@ -7,11 +7,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Target decides which resource a token is for (RFC 8707 2). bound is the
-// resource that the person allowed, or empty; requested are those named in this
-// request. A token is for one resource, so several are an invalid_target, as is
-// another than the bound one and one that the application may not ask for. The
-// answer is empty where no resource is involved.
+// Target returns the resource that a token is for (RFC 8707 2), or "" if no resource is
+// involved. bound is the resource that the person allowed, or empty; requested are those
+// named in this request. A token is for a single resource, so it returns invalid_target for
+// several, for one that differs from bound, and for one that the application may not ask
+// for.
 func Target(app *directory.Application, bound string, requested []string) (string, error) {
 	requested = slices.Compact(slices.Sorted(slices.Values(requested)))
 	switch {
@@ -28,12 +28,13 @@ func Target(app *directory.Application, bound string, requested []string) (strin
 	}
 }
 
-// GrantedTarget is Target where a person stands behind the grant (RFC 8707 2.2). What
-// they allowed without a resource covers the application's default audience, and no
-// other resource: the application names that in its authorization request, and the
-// person sees it. The default is bound to the grant with its first token, so that
-// what an operator makes the default later is not what the person allowed. To a
-// first-party application the operator has allowed whatever is registered for it.
+// GrantedTarget is like Target for grants that have a person (RFC 8707 2.2).
+//
+// A consent given without a resource covers the application's default audience and no other
+// resource: to get another one, the application has to name it in its authorization
+// request, where the person sees it. The default is bound to the grant with its first
+// token, so that the consent doesn't extend to what an operator makes the default later. A
+// first-party application has the operator's permission for whatever is registered for it.
 func GrantedTarget(app *directory.Application, bound string, requested []string) (string, error) {
 	target, err := Target(app, bound, requested)
 	switch {
@@ -47,10 +48,10 @@ func GrantedTarget(app *directory.Application, bound string, requested []string)
 	}
 }
 
-// AudienceOf is whom an access token is for: the resource, else the
-// application's default audience, else the issuer. With openid the issuer is
-// added, so that userinfo accepts it. It is never the client, for then the token
-// could pass for an ID token.
+// AudienceOf returns the audience of an access token: the resource, else the application's
+// default audience, else the issuer. With openid the issuer is added, so that userinfo
+// accepts the token. The audience is never the client, since the token could then pass for
+// an ID token.
 func AudienceOf(app *directory.Application, resource, issuer string, scope oauth.Scopes) Audience {
 	audience := Audience{issuer}
 	switch {

@@ -5,8 +5,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// PersonClaims are the claims about a person that the scopes ask for (OpenID
-// Connect Core 5.4), without sub. What is not known is left out (5.3.2).
+// PersonClaims returns the claims about a person that the scopes ask for (OpenID Connect
+// Core 5.4), without sub. Unknown claims are left out (5.3.2).
 func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
 	claims := make(map[string]any, 16)
 	given := func(names []string) {
@@ -48,8 +48,8 @@ func PersonClaims(user *directory.User, scope oauth.Scopes) map[string]any {
 	return claims
 }
 
-// UserInfo is the answer of userinfo (OpenID Connect Core 5.3.2): sub, which is
-// the ID token's, the claims that the scopes ask for, and the tenant.
+// UserInfo returns the userinfo response (OpenID Connect Core 5.3.2): sub, which equals the
+// ID token's, the claims that the scopes ask for, and the tenant.
 func UserInfo(user *directory.User, tenant *directory.Tenant, scope oauth.Scopes) map[string]any {
 	claims := PersonClaims(user, scope)
 	claims["sub"] = user.ID

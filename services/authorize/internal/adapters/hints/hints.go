@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
 
-// Verifier is what a signing.Hints does here.
+// Verifier is the part of signing.Hints that this package uses.
 type Verifier interface {
 	Verify(ctx context.Context, token string, types ...string) (payload []byte, err error)
 	Ready() error
@@ -26,10 +26,10 @@ type Hints struct {
 
 var _ ports.Hints = (*Hints)(nil)
 
-// Subject is ports.Hints: OpenID Connect Core 3.1.2.2 wants the issuer checked
-// and allows any age.
+// Subject implements ports.Hints. OpenID Connect Core 3.1.2.2 requires the issuer to be
+// checked and allows a hint of any age.
 func (h *Hints) Subject(ctx context.Context, token, clientID string) (string, error) {
-	payload, err := h.Keys.Verify(ctx, token, signing.TypeJWT) // an access token is no hint
+	payload, err := h.Keys.Verify(ctx, token, signing.TypeJWT) // an access token isn't accepted as a hint
 	if errors.Is(err, signing.ErrInvalid) {
 		if notReady := h.Keys.Ready(); notReady != nil {
 			return "", fmt.Errorf("no keys to check a hint with: %w", notReady)
@@ -57,10 +57,10 @@ func (h *Hints) Subject(ctx context.Context, token, clientID string) (string, er
 	return claims.Subject, nil
 }
 
-// audience is a string or a list of them (RFC 7519 4.1.3).
+// audience is a single string or a list of strings (RFC 7519 4.1.3).
 type audience []string
 
-// UnmarshalJSON is json.Unmarshaler.
+// UnmarshalJSON implements [json.Unmarshaler].
 func (a *audience) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
 		*a = audience{""}

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// flowParameter is how the sign-in pages send a browser back.
+	// flowParameter is the parameter with which the sign-in pages send a browser back.
 	flowParameter = "flow"
-	// flowsPath is where those pages are.
+	// flowsPath is the path of the sign-in pages.
 	flowsPath = "/auth/flows/"
-	// maxFlow is longer than any flow of ours in an address.
+	// maxFlow is longer than any of our flows in a URL.
 	maxFlow = 4 << 10
 )
 
@@ -31,7 +31,7 @@ type API struct {
 	UI         *webui.UI
 }
 
-// Handlers are the endpoint's operations by id.
+// Handlers returns the endpoint's operations by id.
 func (a *API) Handlers() map[string]gin.HandlerFunc {
 	return map[string]gin.HandlerFunc{"authorize": a.get, "authorizePost": a.post}
 }
@@ -43,8 +43,8 @@ func (a *API) get(c *gin.Context) {
 		return
 	}
 
-	// Continuing is ours alone, so it gives way to a request that happens to carry
-	// a parameter of that name: unknown ones are ignored (RFC 6749 3.1).
+	// Only our own pages continue a flow, so a request that happens to carry a parameter of
+	// that name takes precedence: unknown parameters are ignored (RFC 6749 3.1).
 	if params.Get(flowParameter) != "" && !params.Has("client_id") {
 		a.resume(c, params)
 		return
@@ -60,11 +60,11 @@ func (a *API) get(c *gin.Context) {
 	a.write(c, answer, err)
 }
 
-// SilentRenewal reports whether a request asks for an answer without any page, from a
-// hidden frame (OpenID Connect Core 3.1.2.1, prompt=none). It stores nothing for a
-// stranger: around a page of another site the browser sends no cookie, and the
-// application hears login_required at once; a session's own code comes of it only
-// where the page around it is of the same site.
+// SilentRenewal reports whether a request comes from a hidden frame and asks for an answer
+// without any page (OpenID Connect Core 3.1.2.1, prompt=none). Such a request stores
+// nothing for a person who isn't signed in. In a frame on another site's page the browser
+// sends no cookies, and the application gets login_required at once; a session's code is
+// issued only if the embedding page is of the same site.
 func SilentRenewal(r *http.Request) bool {
 	query := r.URL.Query()
 	return r.Method == http.MethodGet && httpkit.InFrame(r) && query.Get("prompt") == oauth.PromptNone &&
@@ -87,8 +87,7 @@ func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 	a.write(c, answer, err)
 }
 
-// post serves what OpenID Connect Core 3.1.2.1 asks for: the same request in a
-// form.
+// post serves the same request sent as a form, as OpenID Connect Core 3.1.2.1 requires.
 func (a *API) post(c *gin.Context) {
 	params, err := httpkit.Form(c)
 	if err != nil {
@@ -127,7 +126,7 @@ func (a *API) visitor(c *gin.Context) app.Visitor {
 	}
 }
 
-// write answers an outcome.
+// write sends an answer or an error.
 func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
 	httpkit.NoStore(c)
 	c.Header("Referrer-Policy", "no-referrer")

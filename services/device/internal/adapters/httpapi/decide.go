@@ -18,14 +18,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
 )
 
-// decision is what a signed-in person says to a device.
+// decision is a signed-in person's decision about a device.
 type decision struct {
 	UserCode  string `json:"user_code"`
 	Action    string `json:"action"`
 	CSRFToken string `json:"csrf_token"`
 }
 
-// verdict is the decision that an action stands for.
+// verdict returns the decision that the action stands for.
 func (d decision) verdict() (grants.DeviceDecision, *oauth.Error) {
 	switch d.Action {
 	case "approve":
@@ -37,8 +37,9 @@ func (d decision) verdict() (grants.DeviceDecision, *oauth.Error) {
 	}
 }
 
-// complete decides about a device. The order is: a body we can read, from a page of
-// ours, by somebody signed in, about a code that waits, with the token of that page.
+// complete takes the decision about a device. It checks, in this order, that the body is
+// readable, that the request comes from one of our pages, that the person is signed in,
+// that the code is waiting, and that the token belongs to that page.
 func (a *API) complete(c *gin.Context) {
 	httpkit.NoStore(c)
 	said, err := readDecision(c)
@@ -65,7 +66,7 @@ func (a *API) complete(c *gin.Context) {
 		httpkit.Fail(c, err)
 	case visit.Session == nil && page:
 		a.signIn(c, visit, visitor)
-	case visit.Session == nil: // before the code, which a guess learns nothing of
+	case visit.Session == nil: // before the code, so that a guess reveals nothing
 		httpkit.Fail(c,
 			&oauth.Error{
 				Code:           oauth.LoginRequired,
@@ -81,7 +82,7 @@ func (a *API) complete(c *gin.Context) {
 
 func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said decision) {
 	if !cookie.CheckCSRF(visitor.Session, csrfPurpose(visit), said.CSRFToken) {
-		if httpkit.WantsHTML(c.Request) { // somebody else signed in since, say
+		if httpkit.WantsHTML(c.Request) { // for example, another person has signed in since
 			httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(visit.Code.UserCode))
 			return
 		}
@@ -99,7 +100,7 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 	switch {
 	case err == nil:
 		a.decided(c, visit, verdict)
-	case visit.Decided != grants.DeviceUndecided && httpkit.WantsHTML(c.Request): // in another tab
+	case visit.Decided != grants.DeviceUndecided && httpkit.WantsHTML(c.Request): // decided in another tab
 		a.toResult(c, visit)
 	case unknownCode(err) && httpkit.WantsHTML(c.Request):
 		a.askForCode(c, http.StatusNotFound, "", "device.enter.unknown")
@@ -116,7 +117,7 @@ func (a *API) decided(c *gin.Context, visit *app.Visit, verdict grants.DeviceDec
 	httpkit.JSON(c, http.StatusOK, map[string]string{"status": string(verdict)})
 }
 
-// toResult leads to the page that says what was decided, which may be reloaded.
+// toResult redirects to the page that reports the decision, which can be reloaded.
 func (a *API) toResult(c *gin.Context, visit *app.Visit) {
 	httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(visit.Code.UserCode))
 }
@@ -125,9 +126,9 @@ func forbidden(description string) *oauth.Error {
 	return &oauth.Error{Code: oauth.InvalidRequest, StatusOverride: http.StatusForbidden, Description: description}
 }
 
-// ownOrigin reports whether a page of ours sent the request. Sec-Fetch-Site decides
-// where the browser sends it; an older one names our origin, which the page's
-// referrer policy lets it (withOrigin).
+// ownOrigin reports whether one of our pages sent the request. If the browser sends
+// Sec-Fetch-Site, that decides. An older browser sends our Origin, which the page's
+// referrer policy allows (see withOrigin).
 func (a *API) ownOrigin(r *http.Request) bool {
 	if site := r.Header.Values("Sec-Fetch-Site"); len(site) > 0 {
 		return len(site) == 1 && site[0] == "same-origin"
@@ -135,8 +136,8 @@ func (a *API) ownOrigin(r *http.Request) bool {
 	return r.Header.Get("Origin") == a.origin
 }
 
-// readDecision takes a form or JSON and nothing else: text/plain, which any page
-// may post anywhere, is no way in.
+// readDecision accepts a form or JSON and nothing else. In particular it refuses
+// text/plain, which any page may post to any site.
 func readDecision(c *gin.Context) (decision, error) {
 	mediaType, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	if mediaType == "application/json" {

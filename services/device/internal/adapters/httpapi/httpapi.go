@@ -26,7 +26,7 @@ var templateFiles embed.FS
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-// Paths of our own.
+// Paths on the platform's origin.
 const (
 	pagePath   = "/device"
 	verifyPath = "/api/v1/platform/oauth/device/verify"
@@ -44,7 +44,7 @@ type API struct {
 	approve *webui.Page
 }
 
-// New parses the pages. origin is the platform's own.
+// New parses the pages and returns an API. origin is the platform's own.
 func New(device *app.Device, jar cookie.Jar, origin string, ui *webui.UI) (*API, error) {
 	a := &API{
 		device: device,
@@ -70,7 +70,7 @@ func New(device *app.Device, jar cookie.Jar, origin string, ui *webui.UI) (*API,
 	return a, err
 }
 
-// Handlers are the operations by id.
+// Handlers returns the operations by their id.
 func (a *API) Handlers() map[string]gin.HandlerFunc {
 	return map[string]gin.HandlerFunc{
 		"deviceAuthorize":      a.authorize,
@@ -80,7 +80,7 @@ func (a *API) Handlers() map[string]gin.HandlerFunc {
 	}
 }
 
-// issued is RFC 8628 3.2.
+// issued is the response of RFC 8628 3.2.
 type issued struct {
 	DeviceCode              string `json:"device_code"`
 	UserCode                string `json:"user_code"`
@@ -121,7 +121,7 @@ func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, erro
 		return clientauth.Credentials{}, domain.Request{}, err
 	}
 
-	// Credentials name their client, by an assertion or by Basic (RFC 8628 3.1).
+	// Credentials name their client, in an assertion or by Basic authentication (RFC 8628 3.1).
 	named := params.Get("client_assertion") != "" || c.GetHeader("Authorization") != ""
 	if err := params.Missing("client_id"); err != nil && !named {
 		return clientauth.Credentials{}, domain.Request{}, err
@@ -142,7 +142,8 @@ func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, erro
 	return credentials, domain.Request{Scope: params.Get("scope"), Resources: params.All("resource")}, err
 }
 
-// fail adds the challenge that RFC 6749 5.2 asks for where Basic was tried.
+// fail adds the challenge that RFC 6749 5.2 requires if the client used Basic
+// authentication.
 func fail(c *gin.Context, err error) {
 	var refused *clientauth.Error
 	if errors.As(err, &refused) && refused.Challenge {
@@ -151,7 +152,7 @@ func fail(c *gin.Context, err error) {
 	httpkit.Fail(c, err)
 }
 
-// verification is what a user code stands for.
+// verification describes what a user code stands for.
 type verification struct {
 	ApplicationName string   `json:"application_name"`
 	ClientID        string   `json:"client_id"`
@@ -204,14 +205,14 @@ func (a *API) info(c *gin.Context) {
 	httpkit.JSON(c, http.StatusOK, answer)
 }
 
-// csrfToken is bound to the session, whose cookie is the key, and to what the page
-// shows.
+// csrfToken returns a token that is bound to the session, whose cookie is the key, and to
+// what the page shows.
 func csrfToken(visitor app.Visitor, visit *app.Visit) string {
 	return cookie.CSRFToken(visitor.Session, csrfPurpose(visit))
 }
 
-// csrfPurpose holds what a person decides on: a decision counts for this person and
-// tenant, this code, and what its device asks for.
+// csrfPurpose returns what a person decides on, so that a decision counts only for this
+// person and tenant, this code, and what its device asks for.
 func csrfPurpose(visit *app.Visit) string {
 	return cookie.Purpose("device",
 		visit.Session.ID, visit.Session.UserID, visit.Session.TenantID,

@@ -16,9 +16,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
 )
 
-// page is the address that devices show (RFC 8628 3.3): with nothing it asks for
-// the code, with a code it asks for the decision, with a flow somebody returns
-// from signing in.
+// page serves the URL that devices show (RFC 8628 3.3). Without parameters it asks for the
+// code, with a code it asks for the decision, and with a flow it handles a browser that
+// returns from the sign-in pages.
 func (a *API) page(c *gin.Context) {
 	httpkit.NoStore(c)
 	params, err := httpkit.Query(c)
@@ -52,8 +52,8 @@ func (a *API) returned(c *gin.Context, flow string) {
 	}
 }
 
-// show leads from a code to the page that asks for the decision, by the sign-in
-// pages where nobody is signed in, or to what the person has decided already.
+// show leads from a code to the page that asks for the decision, by way of the sign-in
+// pages if the person isn't signed in, or to the decision that the person has already made.
 func (a *API) show(c *gin.Context, typed string) {
 	visitor := a.visitor(c)
 	visit, err := a.device.Look(c.Request.Context(), typed, visitor)
@@ -73,7 +73,7 @@ func (a *API) show(c *gin.Context, typed string) {
 	}
 }
 
-// unknownCode reports whether an error says that no device waits with the code.
+// unknownCode reports whether an error means that no device is waiting with the code.
 func unknownCode(err error) bool {
 	var refusal *oauth.Error
 	return errors.As(err, &refusal) && refusal.Status() == http.StatusNotFound
@@ -93,24 +93,24 @@ func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
 }
 
-// userCodeForm shows how a user code is written: two groups (RFC 8628 6.1).
+// userCodeForm shows how a user code is written, in two groups (RFC 8628 6.1).
 const userCodeForm = "XXXX-XXXX"
 
 type enterData struct {
 	Action string
 	Code   webui.Field
-	SignIn string // where to sign in first; empty: not asked for
+	SignIn string // where to sign in first; empty if not required
 }
 
-// accountPath asks for a sign-in where no application or device does.
+// accountPath asks for a sign-in that no application or device started.
 const accountPath = "/account"
 
-// signInFirst is the problem of a person who is asked to sign in before the code is
-// looked up.
+// signInFirst is the problem shown to a person who has to sign in before the code is looked
+// up.
 const signInFirst = "device.enter.sign_in"
 
-// askForCode shows the page that asks for the code; problem is the key of what was
-// wrong with the one typed, or empty.
+// askForCode shows the page that asks for the code. problem is the key of what was wrong
+// with the typed one, or empty.
 func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 	texts := a.texts.For(c.Request, "")
 
@@ -150,17 +150,17 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 type approveData struct {
 	Action   string
 	UserCode string
-	From     string // empty: not known
+	From     string // empty if unknown
 	CSRF     string
 	Account  string
 	Scopes   []webui.ScopeLine
-	Resource string // that they are for, or empty
+	Resource string // the resource that the scopes are for, or empty
 	Warning  webui.Notice
 }
 
-// askForDecision names the application, what it asks for, where from, and that only who
-// started this should go on (RFC 8628 5.4): also for a first-party application,
-// and also when the code came with a link.
+// askForDecision shows the application, what it asks for and from where, and warns that
+// only the person who started this should continue (RFC 8628 5.4). It does so for
+// first-party applications too, and also if the code came with a link.
 func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
@@ -184,9 +184,9 @@ func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visit
 	a.ui.Render(withOrigin{c.Writer}, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
 }
 
-// askedFrom says where the device asked from, and whether that is where the person
-// is: a code that somebody sent comes from elsewhere (RFC 8628 5.4). What the device
-// says of itself is left out: an attacker would choose the words.
+// askedFrom returns the text that says where the device asked from and whether the person
+// is in the same place. A code sent by an attacker comes from elsewhere (RFC 8628 5.4). It
+// leaves out what the device says about itself, since an attacker would choose the words.
 func askedFrom(texts webui.Texts, visit *app.Visit, visitor app.Visitor) string {
 	asked, err := netip.ParseAddr(visit.Code.Address)
 	switch {
@@ -199,9 +199,9 @@ func askedFrom(texts webui.Texts, visit *app.Visit, visitor app.Visitor) string 
 	}
 }
 
-// withOrigin lets a page's form name where it comes from: with no referrer at all
-// Origin is null (Fetch 3.1), and a browser without Sec-Fetch-Site could not say
-// that the page is ours.
+// withOrigin allows a page's form to send its origin. With the policy no-referrer, Origin
+// is null (Fetch 3.1), and a browser without Sec-Fetch-Site couldn't show that the page is
+// ours.
 type withOrigin struct{ http.ResponseWriter }
 
 func (w withOrigin) WriteHeader(status int) {
@@ -209,7 +209,7 @@ func (w withOrigin) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// done tells the person that they can go back to their device.
+// done tells the person to return to their device.
 func (a *API) done(c *gin.Context, key string, visit *app.Visit) {
 	texts := a.texts.For(c.Request, "")
 	a.ui.Message(c.Writer, c.Request, http.StatusOK, webui.Message{

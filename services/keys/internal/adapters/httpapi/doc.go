@@ -1,3 +1,3 @@
-// Package httpapi answers the keys service's three paths. The documents are
-// public: any page may read them (CORS), any cache may keep them for a while.
+// Package httpapi serves the keys service's three paths. The documents are public: any web
+// page may read them (CORS), and any cache may keep them for a while.
 package httpapi

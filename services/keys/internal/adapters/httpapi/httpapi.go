@@ -13,18 +13,18 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
-// API turns the published documents into answers. Its field is required.
+// API serves the published documents. Its field is required.
 type API struct {
 	Publisher *app.Publisher
 }
 
-// CORSOperations are the operations whose answers any page may read: all, for they
-// are the same for everybody.
+// CORSOperations returns the operations whose responses any web page may read. These are
+// all of them, since the responses are the same for every caller.
 func CORSOperations() []string {
 	return []string{"jwks", "openidConfiguration", "authorizationServerMetadata"}
 }
 
-// Handlers are the handlers by operation id.
+// Handlers returns the handlers by operation id.
 func (a *API) Handlers() map[string]gin.HandlerFunc {
 	jwks := func(d *domain.Documents) domain.Document { return d.JWKS }
 	metadata := func(d *domain.Documents) domain.Document { return d.Metadata }
@@ -49,8 +49,8 @@ func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFun
 		header.Set("Content-Type", "application/json")
 		header.Set("Cache-Control", fmt.Sprintf("public, max-age=%d", a.Publisher.MaxAge(documents)/time.Second))
 		header.Set("ETag", document.ETag)
-		// ServeContent answers If-None-Match (RFC 9110 13.1.2) and HEAD. Half a
-		// document is of no use to anybody.
+		// ServeContent handles If-None-Match (RFC 9110 13.1.2) and HEAD. Ranges are ignored,
+		// since part of a document is useless.
 		c.Request.Header.Del("Range")
 		http.ServeContent(c.Writer, c.Request, "", time.Time{}, bytes.NewReader(document.Body))
 	}

@@ -17,11 +17,11 @@ var _ ports.LogoutSender = (*Sender)(nil)
 // Sender implements ports.LogoutSender.
 type Sender struct{ client *outbound.Client }
 
-// New makes a Sender.
+// New returns a Sender that uses client.
 func New(client *outbound.Client) *Sender { return &Sender{client: client} }
 
-// Send posts the token. Any status of success counts: the specification asks for
-// 200, and has seen frameworks that answer 204 (2.8).
+// Send posts the token. Every successful status is accepted: the specification asks for 200
+// but notes that some frameworks answer 204 (2.8).
 func (s *Sender) Send(ctx context.Context, uri, token string) (ports.LogoutOutcome, error) {
 	status, err := s.client.PostForm(ctx, uri, url.Values{"logout_token": {token}})
 	switch {

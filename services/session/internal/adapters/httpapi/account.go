@@ -25,13 +25,13 @@ const (
 	accountPasswordPath     = accountPath + "/password"
 )
 
-// queryDone tells the account page which form led back to it.
+// queryDone tells the account page which form redirected to it.
 const (
 	queryDone  = "done"
 	doneOthers = "others"
 )
 
-// doneWords are what queryDone may say; anything else says nothing.
+// doneWords maps the values of queryDone to messages. Other values are ignored.
 var doneWords = map[string]string{
 	"session":     "me.done.session",
 	doneOthers:    "me.done.others",
@@ -39,10 +39,10 @@ var doneWords = map[string]string{
 	"password":    "me.done.password",
 }
 
-// profile is what the account page is filled with.
+// profile holds the data of the account page.
 type profile struct {
 	CSRF        string
-	Name        string // empty where the address is all that is known
+	Name        string // empty if only the address is known
 	Address     string
 	Tenant      string
 	Done        *webui.Notice
@@ -67,8 +67,8 @@ type allowedApp struct {
 	Offline                                      bool
 }
 
-// me is who is signed in; nil after it has led to the sign-in pages. A form that
-// nobody is signed in for any more changes nothing.
+// me returns the person who is signed in. If there is none, it redirects to the sign-in
+// pages and returns nil, so that a form changes nothing once the person is signed out.
 func (a *api) me(c *gin.Context) *app.Me {
 	me, err := a.App.Me(c.Request.Context(), a.browser(c))
 	switch {
@@ -104,7 +104,7 @@ func (a *api) signInFirst(c *gin.Context) {
 	httpkit.SeeOther(c, flowPath(flow))
 }
 
-// boundedLocales drops what is too long to be a list of languages.
+// boundedLocales returns the value, or "" if it is too long for a list of languages.
 func boundedLocales(sent string) string {
 	if len(sent) > 256 {
 		return ""
@@ -217,18 +217,18 @@ func appLine(t webui.Texts, p *app.Profile, allowed ports.Allowance) allowedApp 
 	return line
 }
 
-// machine is a time as a time element has it.
+// machine formats a time for the datetime attribute of a time element.
 func machine(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
-// accountCSRF binds the account page's forms to browser and session: a form that
-// was open while somebody else signed in is out of date.
+// accountCSRF binds the account page's forms to browser and session, so that a form that
+// was open while another person signed in is rejected as stale.
 func (a *api) accountCSRF(c *gin.Context, s *sessions.Session) (string, error) {
 	browser, err := a.ownBrowser(c)
 	return cookie.CSRFToken(browser, accountPurpose(s)), err
 }
 
-// accountForm is what every form of the account page passes first; page is where the
-// form is.
+// accountForm runs the checks that all forms of the account page share. page is the page
+// that holds the form.
 func (a *api) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params) {
 	form, err := httpkit.Form(c)
 	if err != nil {
@@ -250,7 +250,7 @@ func (a *api) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params
 	return me, form
 }
 
-// done leads back to the account page, which says what was done.
+// done redirects to the account page, which reports what was done.
 func (a *api) done(c *gin.Context, err error, what string) {
 	if err != nil {
 		httpkit.Fail(c, err)
@@ -286,7 +286,7 @@ func (a *api) endSessions(c *gin.Context) {
 	}
 }
 
-// withdraw ends what an application may do.
+// withdraw ends the access of an application.
 func (a *api) withdraw(c *gin.Context) {
 	me, form := a.accountForm(c, accountPath)
 	if me == nil {
@@ -302,12 +302,12 @@ func (a *api) withdraw(c *gin.Context) {
 	a.done(c, a.App.Withdraw(c.Request.Context(), me, clientID, tenantID), "application")
 }
 
-// newPassword is what the page that changes the password is filled with.
+// newPassword holds the data of the page that changes the password.
 type newPassword struct {
 	Action, CSRF, Address, Back string
 	Fields                      []webui.Field
 	Others                      bool
-	Holders                     []string // applications that lose their access with Others
+	Holders                     []string // applications that lose their access if Others is checked
 }
 
 func (a *api) passwordForm(c *gin.Context) {
@@ -316,7 +316,7 @@ func (a *api) passwordForm(c *gin.Context) {
 	}
 }
 
-// wrongField is the field that a problem belongs to.
+// wrongField maps each problem to the field it belongs to.
 var wrongField = map[domain.PasswordProblem]string{
 	domain.PasswordShort:    "new_password",
 	domain.PasswordLong:     "new_password",
@@ -384,7 +384,7 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 		webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
 }
 
-// changePassword answers a refused form with the form, never with what was typed.
+// changePassword answers a refused form with the empty form, never with what was typed.
 func (a *api) changePassword(c *gin.Context) {
 	me, form := a.accountForm(c, accountPasswordPath)
 	if me == nil {

@@ -9,22 +9,22 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-// The forms of a flow; each is also the end of the path that it posts to.
+// The forms of a flow. Each is also the last segment of the path that it posts to.
 const (
 	formEmail    = "email"
 	formPassword = "password"
-	formTenant   = "tenant" // of the tenant page and of the account page
+	formTenant   = "tenant" // on the tenant page and the account page
 	formConsent  = "consent"
 )
 
-// Reasons in the trail for a form that did nothing.
+// Reasons that the audit trail gives for a form that was ignored.
 const (
 	staleFlow    = "flow.csrf"
 	staleAccount = "flow.form"
 )
 
-// flowPurpose binds a form of a flow to what its page showed: an answer must not
-// count for another person, tenant or application than the one it was given for.
+// flowPurpose binds a form of a flow to what its page showed, so that an answer can't count
+// for a person, tenant or application other than the one it was given for.
 func flowPurpose(v *app.Visit, form string) string {
 	r := v.Request
 	shown := []string{r.ID}
@@ -46,13 +46,13 @@ func flowPurpose(v *app.Visit, form string) string {
 	return cookie.Purpose(form, shown...)
 }
 
-// accountPurpose binds the forms of the account page.
+// accountPurpose binds the forms of the account page to the session.
 func accountPurpose(s *sessions.Session) string {
 	return cookie.Purpose("account", shownSession(s)...)
 }
 
-// logoutPurpose binds the confirmation of a logout to whom it names and to where it
-// leads.
+// logoutPurpose binds the confirmation of a logout to the person it names and the
+// application it returns to.
 func logoutPurpose(out *app.Logout) string {
 	shown := shownSession(out.Session)
 	if out.App != nil {
@@ -68,9 +68,9 @@ func shownSession(s *sessions.Session) []string {
 	return []string{s.ID, s.UserID, s.TenantID}
 }
 
-// stale answers a form that does not belong to what its page would show now, because
-// another tab went on or another site made it: nothing is done, and the page is
-// shown again.
+// stale answers a form that doesn't match what its page would show now, either because
+// another tab moved on or because another site made it. It does nothing but show the page
+// again.
 func (a *api) stale(c *gin.Context, reason, page string) {
 	a.App.Refused(c.Request.Context(), a.browser(c), reason)
 	httpkit.SeeOther(c, page)

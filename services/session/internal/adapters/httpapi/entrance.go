@@ -13,13 +13,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-// entrancePurpose binds the CSRF token of a tenant's entrance.
+// entrancePurpose is the purpose of the CSRF token of a tenant's entrance.
 const entrancePurpose = "entrance "
 
 func tenantPath(slug string) string { return "/auth/tenants/" + url.PathEscape(slug) }
 
-// themeOf is the stylesheet with a tenant's accent; empty where it has none that
-// can be read.
+// themeOf returns the URL of the stylesheet with a tenant's accent colour, or "" if the
+// tenant has no readable one.
 func themeOf(tenant *directory.Tenant) string {
 	if tenant == nil || webui.Accent(tenant.Color) == "" {
 		return ""
@@ -27,7 +27,8 @@ func themeOf(tenant *directory.Tenant) string {
 	return tenantPath(tenant.Slug) + "/theme.css?" + url.QueryEscape(tenant.Color[1:])
 }
 
-// tenantOfPath finds the tenant of a path; nil after it has answered.
+// tenantOfPath returns the tenant named in the path. If there is none it answers the
+// request and returns nil.
 func (a *api) tenantOfPath(c *gin.Context) *directory.Tenant {
 	tenant, err := a.App.TenantPage(c.Request.Context(), c.Param("slug"))
 	switch {
@@ -39,8 +40,8 @@ func (a *api) tenantOfPath(c *gin.Context) *directory.Tenant {
 	return tenant
 }
 
-// entrance is where the people of a tenant sign in without an application. It
-// stores nothing.
+// entrance shows the page where a tenant's people sign in without an application. It stores
+// nothing.
 func (a *api) entrance(c *gin.Context) {
 	if tenant := a.tenantOfPath(c); tenant != nil {
 		a.entrancePage(c, http.StatusOK, tenant, "", "")
@@ -70,7 +71,7 @@ func (a *api) entrancePage(c *gin.Context, status int, tenant *directory.Tenant,
 		webui.PageOptions{Texts: t, Theme: themeOf(tenant)})
 }
 
-// enter begins a sign-in with the address typed at an entrance.
+// enter starts a sign-in with the address typed at an entrance.
 func (a *api) enter(c *gin.Context) {
 	sent, err := httpkit.Form(c)
 	if err != nil {
@@ -85,7 +86,7 @@ func (a *api) enter(c *gin.Context) {
 
 	if sent.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID,
 		sent.Get("csrf_token")) {
-		httpkit.SeeOther(c, tenantPath(tenant.Slug)) // nothing is lost but an address
+		httpkit.SeeOther(c, tenantPath(tenant.Slug)) // only the typed address is lost
 		return
 	}
 
@@ -106,8 +107,8 @@ func (a *api) enter(c *gin.Context) {
 	}
 }
 
-// theme is a tenant's accent. The pages name the colour in the query, so that a
-// new one is a new address.
+// theme serves the stylesheet with a tenant's accent colour. Pages name the colour in the
+// query, so that a new colour has a new URL.
 func (a *api) theme(c *gin.Context) {
 	tenant := a.tenantOfPath(c)
 	if tenant == nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// What a flow's address may carry in its query: a way back to the first page,
-// and what was wrong with the form before the redirect. Neither changes anything.
+// Query parameters of a flow's URL: a way back to the first page, and what was wrong with
+// the form before the redirect. Neither changes anything.
 const (
 	queryStep    = "step"
 	queryProblem = "problem"
@@ -30,10 +30,10 @@ const (
 	stepEmail       = "email"
 	problemPassword = "password"
 	problemEmpty    = "empty"
-	problemOver     = "over" // authorize takes the flow no more
+	problemOver     = "over" // authorize no longer accepts the flow
 )
 
-// formFields are what the forms of the pages hold.
+// formFields lists the fields of all forms.
 var formFields = []string{
 	"csrf_token", "email", "password", "tenant", "session", "action", "application",
 	"current_password", "new_password", "repeat_password", "sign_out_others",
@@ -41,8 +41,8 @@ var formFields = []string{
 
 func flowPath(id string) string { return "/auth/flows/" + url.PathEscape(id) }
 
-// returnPath is where a finished flow goes on: a stored kind decides, never a
-// stored URL.
+// returnPath returns where a finished flow continues. It is derived from the stored kind,
+// never from a stored URL.
 func returnPath(r *grants.AuthorizationRequest) string {
 	switch r.Kind {
 	case grants.KindDevice:
@@ -68,7 +68,7 @@ func (a *api) flow(c *gin.Context) {
 	}
 
 	if v.Step == domain.StepDone {
-		if query.Get(queryProblem) == problemOver { // else the two would send the browser to and fro
+		if query.Get(queryProblem) == problemOver { // or the two would redirect the browser back and forth
 			a.fail(c, app.ErrFlowOver)
 			return
 		}
@@ -192,9 +192,9 @@ func (a *api) consent(c *gin.Context) {
 	a.next(c, v, "")
 }
 
-// submitted is what every form of a flow passes first: the flow is this browser's and
-// alive, and the form is from a page of ours that showed what it would show now. A
-// form that another tab outran leads to the flow's own address, which tells why.
+// submitted runs the checks that all forms of a flow share: the flow is this browser's and
+// alive, and the form comes from one of our pages that would still show the same. A form
+// that another tab overtook redirects to the flow's own URL, which explains why.
 func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Params, bool) {
 	form, err := httpkit.Form(c)
 	if err != nil {
@@ -226,7 +226,7 @@ func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Param
 	return v, form, true
 }
 
-// next leads to the flow's own address, which shows what is due now.
+// next redirects to the flow's own URL, which shows the step that is due.
 func (a *api) next(c *gin.Context, v *app.Visit, problem string) {
 	to := flowPath(v.Request.Handle())
 	if problem != "" {
@@ -241,7 +241,7 @@ type failure struct {
 	key    string
 }
 
-// failures are the ways in which a person cannot go on, and what they are told.
+// failures maps the errors that end a flow to their status and message.
 var failures = []failure{
 	{app.ErrFlowUnknown, http.StatusNotFound, "flow.unknown"},
 	{app.ErrFlowExpired, http.StatusGone, "flow.expired"},
@@ -250,8 +250,8 @@ var failures = []failure{
 	{app.ErrOtherBrowser, http.StatusForbidden, "flow.browser"},
 }
 
-// fail has a page for each of failures and for too many guesses; everything else
-// is httpkit's.
+// fail shows a page for each of failures and for too many guesses. All other errors go to
+// httpkit.
 func (a *api) fail(c *gin.Context, err error) {
 	if blocked := (*limits.Error)(nil); errors.As(err, &blocked) && httpkit.WantsHTML(c.Request) {
 		httpkit.Limited(c, blocked)
@@ -279,7 +279,7 @@ func (a *api) fail(c *gin.Context, err error) {
 	}
 	a.wayOn(c, &message, f.key, texts)
 	message.Reference = httpkit.Reference(c)
-	if f.status == http.StatusForbidden { // what an attack looks like
+	if f.status == http.StatusForbidden { // possibly an attack
 		a.App.Refused(c.Request.Context(), a.browser(c), f.key)
 	} else {
 		a.Shown(c.Request.Context(), httpkit.Problem{
@@ -293,7 +293,7 @@ func (a *api) fail(c *gin.Context, err error) {
 	a.UI.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
 }
 
-// ownPage is the page that a refused form came from.
+// ownPage returns the page that a refused form came from.
 func ownPage(c *gin.Context) string {
 	if flow := c.Param("flow"); flow != "" {
 		return flowPath(flow)
@@ -301,7 +301,7 @@ func ownPage(c *gin.Context) string {
 	return accountPasswordPath
 }
 
-// blocked says when to try again (RFC 6585 4), by words and by Retry-After.
+// blocked tells the person when to try again, in words and by Retry-After (RFC 6585 4).
 func (a *api) blocked(c *gin.Context, wait time.Duration) {
 	texts := a.texts.For(c.Request, "")
 	c.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))

@@ -24,13 +24,13 @@ var templateFiles embed.FS
 //go:embed messages/*.json
 var messageFiles embed.FS
 
-// Options of New; all are required.
+// Options configures New. All fields are required.
 type Options struct {
 	App    *app.App
 	UI     *webui.UI
 	Jar    cookie.Jar
-	Random io.Reader // of the browser cookie, where logout has to set one
-	// Shown tells the trail of an error page.
+	Random io.Reader // for the browser cookie, which logout may have to set
+	// Shown records an error page in the audit trail.
 	Shown func(ctx context.Context, p httpkit.Problem)
 }
 
@@ -40,7 +40,7 @@ type api struct {
 	pages map[string]*webui.Page
 }
 
-// New makes the handlers, by operation id.
+// New returns the handlers by operation id.
 func New(o Options) (map[string]gin.HandlerFunc, error) {
 	a := &api{Options: o}
 	if err := a.load(); err != nil {
@@ -91,16 +91,16 @@ func (a *api) load() error {
 	return nil
 }
 
-// asset serves the stylesheet, the icon and the form_post script for all pages of
-// the platform.
+// asset serves the stylesheet, the icon and the form_post script for all pages of the
+// platform.
 func (a *api) asset(c *gin.Context) {
 	if !a.UI.ServeAsset(c.Writer, c.Request, c.Param("file")) {
 		httpkit.JSON(c, http.StatusNotFound, gin.H{"detail": "Not Found"})
 	}
 }
 
-// browser reads the cookies, of which only hashes travel on, and where the request
-// comes from.
+// browser reads the cookies, of which only hashes are passed on, and the origin of the
+// request.
 func (a *api) browser(c *gin.Context) app.Browser {
 	r := c.Request
 	return app.Browser{
@@ -114,7 +114,7 @@ func (a *api) browser(c *gin.Context) app.Browser {
 	}
 }
 
-// setCookies gives the browser what its new session brought.
+// setCookies sets the cookies of a new session.
 func (a *api) setCookies(c *gin.Context, fresh *app.NewCookie) {
 	if fresh == nil {
 		return
@@ -137,15 +137,14 @@ func (a *api) setCookies(c *gin.Context, fresh *app.NewCookie) {
 	}
 }
 
-// leave takes the session from the browser and gives it what comes instead of its
-// other cookies.
+// leave removes the session cookie and replaces the browser's other cookies.
 func (a *api) leave(c *gin.Context, fresh *app.NewCookie) {
 	a.clear(c)
 	a.setCookies(c, fresh)
 }
 
-// ownBrowser is the browser's cookie, set where it has none: forms are bound to
-// it.
+// ownBrowser returns the browser cookie and sets one if there is none, since forms are
+// bound to it.
 func (a *api) ownBrowser(c *gin.Context) (string, error) {
 	if browser := a.Jar.Browser(c.Request); browser != "" {
 		return browser, nil

@@ -15,11 +15,11 @@ import (
 
 const logoutPath = "/api/v1/platform/oauth/logout"
 
-// logoutParams are the parameters that are read, in the order in which the
-// confirmation page hands them on.
+// logoutParams are the parameters of a logout request, in the order in which the
+// confirmation page passes them on.
 var logoutParams = []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
 
-// confirmation is what the page that asks is filled with.
+// confirmation holds the data of the confirmation page.
 type confirmation struct {
 	Action  string
 	CSRF    string
@@ -29,7 +29,7 @@ type confirmation struct {
 
 type hidden struct{ Name, Value string }
 
-// logout is the end session endpoint (OpenID Connect RP-Initiated Logout 1.0 2).
+// logout serves the end session endpoint (OpenID Connect RP-Initiated Logout 1.0 2).
 func (a *api) logout(c *gin.Context) {
 	params, err := httpkit.Query(c)
 	if err != nil {
@@ -55,8 +55,8 @@ func (a *api) logout(c *gin.Context) {
 	}
 }
 
-// logoutPost takes the confirmation page's answer. Any other POST is an
-// application's: sent across sites it carries no Lax cookie, so it becomes a GET,
+// logoutPost handles the confirmation page's form. Any other POST comes from an
+// application: sent across sites it carries no Lax cookies, so it is redirected to a GET,
 // which does.
 func (a *api) logoutPost(c *gin.Context) {
 	form, err := httpkit.Form(c)
@@ -81,7 +81,7 @@ func (a *api) logoutPost(c *gin.Context) {
 		return
 	}
 
-	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose(out), token) { // somebody else's session now, say
+	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose(out), token) { // another person's by now, say
 		httpkit.SeeOther(c, ownGet(form))
 		return
 	}
@@ -146,7 +146,7 @@ func (a *api) endSession(c *gin.Context, out *app.Logout) bool {
 	return true
 }
 
-// clear removes the cookie where there is one, also that of a session long gone.
+// clear removes the session cookie if there is one, even if its session is long gone.
 func (a *api) clear(c *gin.Context) {
 	if a.Jar.Session(c.Request) != "" {
 		a.Jar.ClearSession(c.Writer)
@@ -161,8 +161,8 @@ func (a *api) signedOut(c *gin.Context, out *app.Logout, params *httpkit.Params)
 	a.signedOutPage(c, out, params)
 }
 
-// signedOutPage leads on by a link only: nobody has proven that the application
-// asked.
+// signedOutPage only links to the application rather than redirecting, since it isn't
+// proven that the application sent the request.
 func (a *api) signedOutPage(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 	t := a.texts.For(c.Request, params.Get("ui_locales"))
 	message := webui.Message{Title: t.T("signed_out.title"), Lead: t.T("signed_out.lead")}

@@ -16,20 +16,20 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-// form is what each page of a flow is filled with; a page uses what it needs.
+// form holds the data of a flow's pages. Each page uses the fields it needs.
 type form struct {
 	Action   string // where its form posts to
 	CSRF     string
-	Change   string // the way back to the e-mail page
+	Change   string // link back to the e-mail page
 	Address  string
-	Name     string // the person's, or empty
+	Name     string // the person's name, or empty
 	App      string
 	Tenant   string
 	Field    webui.Field
 	Choices  []choice
 	Scopes   []webui.ScopeLine
-	Resource string // that they are for, or empty
-	ReturnTo string // host that the browser goes to after consent
+	Resource string // the resource that the scopes are for, or empty
+	ReturnTo string // host that the browser returns to after consent
 	SignOut  string
 	Warning  *webui.Notice
 }
@@ -206,7 +206,7 @@ func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view
 	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
 }
 
-// hostOf is the host of a web redirect URI, with its port where it names one.
+// hostOf returns the host of a web redirect URI, including the port if it has one.
 func hostOf(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	if err != nil {
@@ -215,7 +215,8 @@ func hostOf(redirectURI string) string {
 	return u.Host
 }
 
-// appName is what the flow leads to: an application, or the account page.
+// appName returns the name of the application that the flow returns to, or of the account
+// page.
 func appName(t webui.Texts, v *app.Visit) string {
 	if v.App == nil {
 		return t.T("me.app")
@@ -230,7 +231,7 @@ func nameOf(u *directory.User) string {
 	return u.Email
 }
 
-// initial is the first letter or digit of a name, for its badge.
+// initial returns the first letter or digit of a name, for its badge.
 func initial(name string) string {
 	i := strings.IndexFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 	if i < 0 {

@@ -7,9 +7,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
-// wayOn gives the page of a flow that is over a way on: to the application where it
-// has registered a page to begin at, to the device's code, to the account. Where
-// nothing is known of the flow the account is what a person can always open.
+// wayOn adds a way to continue to the page of a flow that is over: to the application if it
+// registered a page for starting a sign-in, to the device's code, or to the account. If
+// nothing is known of the flow it links to the account, which can always be opened.
 func (a *api) wayOn(c *gin.Context, message *webui.Message, key string, texts webui.Texts) {
 	way := a.App.WayOn(c.Request.Context(), c.Param("flow"))
 	if key == "flow.finished" && (way.Kind == grants.KindDevice || way.Kind == grants.KindAccount) {

@@ -16,15 +16,15 @@ const scopeName = "github.com/platform-oauth/platform-oauth/services/session"
 
 var _ ports.LogoutObserver = (*Backchannel)(nil)
 
-// Backchannel is the counter platform.session.backchannel.attempts, and the gauges
+// Backchannel implements the counter platform.session.backchannel.attempts and the gauges
 // platform.session.backchannel.waiting, .oldest_age and .undelivered.
 type Backchannel struct {
 	attempts metric.Int64Counter
 	sets     map[ports.LogoutOutcome][]metric.AddOption
 }
 
-// NewBackchannel makes the instruments; state tells what the outbox holds, whenever
-// the gauges are read, and now the time.
+// NewBackchannel creates the instruments. It calls state whenever the gauges are read, and
+// now for the current time.
 func NewBackchannel(
 	provider metric.MeterProvider, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time,
 ) (*Backchannel, error) {
@@ -74,8 +74,8 @@ func watchOutbox(
 	_, err = meter.RegisterCallback(func(ctx context.Context, observe metric.Observer) error {
 		held, err := state(ctx)
 		if err != nil {
-			// Without them while the database is away, and after it was closed: an error
-			// here would keep every other metric from being exported too.
+			// The gauges are missing while the database is unavailable or closed. Returning an
+			// error would keep every other metric from being exported too.
 			return nil //nolint:nilerr // the failed statement is a metric itself
 		}
 

@@ -11,7 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// results are the values of the attribute result, by what the trail is told.
+// results maps kinds of audit events to values of the attribute result.
 var results = map[audit.Kind]string{
 	audit.SignedIn:      "signed_in",
 	audit.SignInFailed:  "failed",
@@ -20,15 +20,15 @@ var results = map[audit.Kind]string{
 
 var _ ports.Trail = (*SignIns)(nil)
 
-// SignIns is the counter platform.session.sign_ins. It stands before the audit
-// trail, which hears of every sign-in.
+// SignIns implements the counter platform.session.sign_ins. It wraps the audit trail, which
+// receives every sign-in.
 type SignIns struct {
 	trail   ports.Trail
 	signIns metric.Int64Counter
 	sets    map[audit.Kind][]metric.AddOption
 }
 
-// NewSignIns counts what is told to trail.
+// NewSignIns returns a SignIns that counts events and passes them on to trail.
 func NewSignIns(provider metric.MeterProvider, trail ports.Trail) (*SignIns, error) {
 	signIns, err := provider.Meter(scopeName).Int64Counter("platform.session.sign_ins",
 		metric.WithUnit("{sign_in}"),

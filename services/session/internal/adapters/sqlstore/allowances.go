@@ -13,8 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// allowed reads consents and live grants alike: an online grant lives as long as
-// its session, an offline one until it expires.
+// allowed reads both consents and live grants. An online grant lives as long as its
+// session, an offline one until it expires.
 const allowed = `
 SELECT x.client_id, x.tenant_id, x.scope, x.offline, x.since, COALESCE(a.name, '') AS name
 FROM (
@@ -35,7 +35,7 @@ type allowanceRow struct {
 	Name     string        `db:"name"`
 }
 
-// Allowed lists what a person allows, one a client and tenant, by name.
+// Allowed lists what a person allows, merged per client and tenant and sorted by name.
 func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]ports.Allowance, error) {
 	var rows []allowanceRow
 	if err := s.db.Select(ctx, "allowances.of_user", &rows, allowed, userID, database.At(now)); err != nil {
@@ -78,10 +78,10 @@ func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]po
 	return list, nil
 }
 
-// withdrawals are what ends an allowance: $1 is the person, $2 the client, $3 the
-// tenant and $4 now. What is about to become a grant comes before the grants: a
-// code that is redeemed meanwhile holds its row until its grant is there, and the
-// last statement sees it.
+// withdrawals are the statements that end an allowance. $1 is the person, $2 the client, $3
+// the tenant and $4 the current time. Requests and codes that may become grants come before
+// the grants: a code that is being redeemed keeps its row locked until its grant is written,
+// so the last statement sees the grant.
 var withdrawals = []struct{ name, statement string }{
 	{
 		"consent.withdraw",
@@ -100,9 +100,9 @@ var withdrawals = []struct{ name, statement string }{
 	},
 }
 
-// Withdraw removes consents, lets what waits for its application expire (codes,
-// approved device codes) and revokes grants. A grant that is revoked ends its
-// refresh tokens, and userinfo and introspection refuse its access tokens.
+// Withdraw removes consents, denies the application's pending requests, expires its codes
+// and approved device codes, and revokes its grants. Revoking a grant ends its refresh tokens, and userinfo and
+// introspection refuse its access tokens.
 func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error) {
 	var changed int64
 	err := s.db.TxAgain(ctx, "allowances.withdraw", func(tx *database.Tx) error {
@@ -120,7 +120,7 @@ func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string,
 	return int(changed), err
 }
 
-// EndElsewhere ends all access of a person but one session.
+// EndElsewhere ends all access of a person except one session.
 func (s *Store) EndElsewhere(ctx context.Context, userID, exceptSession string, at time.Time) error {
 	return s.db.TxAgain(ctx, "access.end_elsewhere", func(tx *database.Tx) error {
 		_, err := ending.EndTx(ctx, tx, ending.Access{UserID: userID, ExceptSession: exceptSession}, at)

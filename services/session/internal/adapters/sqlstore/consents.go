@@ -9,8 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// Remember adds scopes to a consent. The row is made first, so that of two at
-// once the second waits for it and adds to what the first has written.
+// Remember adds scopes to a consent. It creates the row first, so that of two concurrent
+// calls the second waits for it and adds to what the first has written.
 func (s *Store) Remember(ctx context.Context, k sessions.ConsentKey, scopes oauth.Scopes, at time.Time) error {
 	lock := ""
 	if s.db.Dialect() == database.Postgres {

@@ -1,4 +1,4 @@
-// Package sqlstore writes sessions, consents and the outbox of logouts, which the
-// session service alone does, and removes sessions long past. Reading them, and
-// how a session ends, is libs/sessions/sqlstore's.
+// Package sqlstore writes sessions, consents and the outbox of logout notices, and removes
+// sessions that ended long ago. Only the session service writes these rows. Package
+// libs/sessions/sqlstore reads sessions and knows how a session ends.
 package sqlstore

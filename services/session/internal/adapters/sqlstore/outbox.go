@@ -13,7 +13,7 @@ import (
 
 var _ ports.Outbox = (*Store)(nil)
 
-// keepUndelivered is how long a notice that was given up can be looked at.
+// keepUndelivered is how long an undelivered notice is kept for inspection.
 const keepUndelivered = 7 * 24 * time.Hour
 
 const (
@@ -21,16 +21,17 @@ const (
 	toClaim = `UPDATE logout_outbox SET attempts = attempts + 1, next_attempt_at = $2 WHERE id `
 	claimed = ` RETURNING id, client_id, user_id, session_id, created_at, attempts`
 
-	// Of each application the oldest are ranked first, those that were tried most
-	// often before others, so that the pauses of one that does not answer grow. Of
-	// these, the oldest of all are taken. %s names applications to leave out.
+	// Within each application, the notices that have been due longest rank first and, among
+	// equals, those tried most often, so that the pauses of an application that doesn't answer
+	// grow. Of the best-ranked notices, those due longest are taken. %s is the condition that
+	// leaves out applications.
 	ranked = `SELECT r.id FROM (SELECT id, client_id, next_attempt_at,
        row_number() OVER (PARTITION BY client_id ORDER BY next_attempt_at, attempts DESC, id) AS place
     FROM logout_outbox WHERE ` + due + `%s) r
 WHERE r.place <= $4 ORDER BY r.next_attempt_at, r.id LIMIT $3`
 
-	// The ids are an array, found and locked once: as a joined subquery they might
-	// be sought anew for each row.
+	// The ids are an array so that they are found and locked once; a joined subquery might be
+	// evaluated again for each row.
 	claimPostgres = toClaim + `= ANY (ARRAY(SELECT id FROM logout_outbox WHERE ` + due + ` AND id = ANY (ARRAY(` +
 		ranked +
 		`)) ORDER BY id FOR UPDATE SKIP LOCKED))` + claimed
@@ -46,9 +47,9 @@ type noticeRow struct {
 	Attempts  int           `db:"attempts"`
 }
 
-// Claim takes notices that are due: one statement on PostgreSQL, where replicas
-// pass over each other's rows; on SQLite one transaction, and none while nothing
-// is due, for it has one writer.
+// Claim takes notices that are due. On PostgreSQL it is one statement, and replicas skip
+// each other's rows. SQLite has a single writer, so there it is one transaction, and none
+// if nothing is due.
 func (s *Store) Claim(ctx context.Context, c ports.NoticeClaim) ([]ports.LogoutNotice, error) {
 	var rows []noticeRow
 	args := []any{database.At(c.Now), database.At(c.Until), c.Most, c.PerApplication}
@@ -108,11 +109,12 @@ func (s *Store) Remove(ctx context.Context, id string) (bool, error) {
 	return n == 1, err
 }
 
-// The number of attempts reports whether the notice is still the caller's.
+// stillOurs matches the notice only if the number of attempts shows that it is still the
+// caller's.
 const stillOurs = ` WHERE id = $1 AND attempts = $2 AND gave_up_at IS NULL`
 
-// Postpone moves the next attempt, and that of what else waits for the same
-// application: it would fail as well, and hold slots meanwhile.
+// Postpone moves the next attempt of the notice, and of all others waiting for the same
+// application, since those would fail as well and occupy slots meanwhile.
 func (s *Store) Postpone(ctx context.Context, n ports.LogoutNotice, now, until time.Time) error {
 	ours, err := s.db.Exec(ctx, "logout_outbox.postpone", `UPDATE logout_outbox SET next_attempt_at = $3`+stillOurs,
 		n.ID, n.Attempts, database.At(until))
@@ -146,7 +148,7 @@ type stateRow struct {
 	Undelivered int           `db:"undelivered"`
 }
 
-// State tells what the outbox holds.
+// State summarizes the outbox.
 func (s *Store) State(ctx context.Context) (ports.OutboxState, error) {
 	const count = `SELECT count(*) FILTER (WHERE gave_up_at IS NULL) AS waiting, min(created_at) FILTER (WHERE gave_up_at IS NULL) AS oldest,
        count(gave_up_at) AS undelivered FROM logout_outbox`
@@ -155,8 +157,8 @@ func (s *Store) State(ctx context.Context) (ports.OutboxState, error) {
 	return ports.OutboxState{Waiting: row.Waiting, Oldest: row.Oldest.Time, Undelivered: row.Undelivered}, err
 }
 
-// DeleteUndelivered removes at most batch notices that were given up a week ago,
-// and says how many.
+// DeleteUndelivered removes at most batch notices that were given up a week ago, and
+// returns how many.
 func (s *Store) DeleteUndelivered(ctx context.Context, now time.Time, batch int) (int, error) {
 	return s.db.DeleteDue(ctx, "logout_outbox", "id", "gave_up_at < $1", now.Add(-keepUndelivered), batch)
 }

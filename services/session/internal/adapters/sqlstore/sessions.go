@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// Store implements the ports that write.
+// Store implements the writing ports.
 type Store struct{ db *database.DB }
 
 var (
@@ -23,7 +23,7 @@ var (
 	_ ports.Allowances    = (*Store)(nil)
 )
 
-// New makes a Store.
+// New returns a Store.
 func New(db *database.DB) *Store { return &Store{db: db} }
 
 const insertSession = `INSERT INTO sessions
@@ -42,14 +42,14 @@ func (s *Store) Create(ctx context.Context, n *sessions.Session, r ports.Renewal
 	})
 }
 
-// The old cookies must still stand for the session: of two requests that present
-// the same ones exactly one renews.
+// The old cookies must still identify the session, so that of two requests that present the
+// same cookies exactly one renews them.
 const renewSession = `
 UPDATE sessions SET cookie_hash = $1, browser_hash = $2, auth_time = $3, acr = $4, amr = $5, last_seen_at = $6, expires_at = $7,
        user_agent = $8, address = $9
 WHERE id = $10 AND ended_at IS NULL AND expires_at > $6 AND (cookie_hash = $11 OR browser_hash = $12)`
 
-// Renew renews the cookies of a browser whose session goes on.
+// Renew renews the cookies of a browser whose session continues.
 func (s *Store) Renew(ctx context.Context, n *sessions.Session, r ports.Renewal) (bool, error) {
 	return s.renewing(ctx, "session.renew", r, func(tx *database.Tx) (bool, error) {
 		changed, err := tx.Exec(ctx, "session.renew", renewSession, r.New.Session, r.New.Accounts,
@@ -60,19 +60,19 @@ func (s *Store) Renew(ctx context.Context, n *sessions.Session, r ports.Renewal)
 	})
 }
 
-// Leave ends a session and renews the cookies of its browser.
+// Leave ends a session and renews its browser's cookies.
 func (s *Store) Leave(ctx context.Context, sessionID string, r ports.Renewal) (bool, error) {
 	return s.renewing(ctx, "session.leave", r, func(tx *database.Tx) (bool, error) {
 		return sessionstore.End(ctx, tx, sessionID, r.At)
 	})
 }
 
-// errLost rolls back a renewal that another request was faster with.
+// errLost rolls back a renewal if another request was faster.
 var errLost = errors.New("sqlstore: the cookies were renewed meanwhile")
 
-// renewing carries out a renewal in one transaction: the requests go along first,
-// for they are what two tabs of a browser meet at; then the session; then the
-// others that the accounts cookie listed.
+// renewing carries out a renewal in one transaction. It rebinds the requests first, since
+// those are the rows on which two tabs of a browser collide, then ends the sessions in
+// r.Ends, writes the session, and moves the others that the accounts cookie listed.
 func (s *Store) renewing(
 	ctx context.Context, name string, r ports.Renewal, session func(tx *database.Tx) (bool, error),
 ) (bool, error) {
@@ -113,9 +113,8 @@ func (s *Store) renewing(
 	return err == nil, err
 }
 
-// setAside moves the browser's other sessions to its new accounts cookie, which alone
-// takes them up again: the one whose session cookie the browser had gets the hash of
-// no cookie.
+// setAside moves the browser's other sessions to its new accounts cookie, which alone can
+// resume them. The session of the old session cookie gets a hash that matches no cookie.
 func setAside(ctx context.Context, tx *database.Tx, r ports.Renewal) error {
 	if len(r.Old.Session) > 0 {
 		none := sha256.Sum256(slices.Concat(r.Old.Session, r.New.Session))
@@ -140,7 +139,7 @@ func (s *Store) ChooseTenant(ctx context.Context, sessionID, tenantID string) (b
 	return n == 1, err
 }
 
-// End ends a session and its online grants, and queues who hears of it.
+// End ends a session and its online grants, and queues the logout notices.
 func (s *Store) End(ctx context.Context, sessionID string, at time.Time) error {
 	return s.db.TxAgain(ctx, "session.end", func(tx *database.Tx) error { return end(ctx, tx, sessionID, at) })
 }
@@ -150,8 +149,8 @@ func end(ctx context.Context, tx *database.Tx, sessionID string, at time.Time) e
 	return err
 }
 
-// DeleteExpired removes sessions past their absolute end; on PostgreSQL replicas
-// pass over the rows that another one is removing.
+// DeleteExpired removes sessions past their absolute end. On PostgreSQL, replicas skip the
+// rows that another one is removing.
 func (s *Store) DeleteExpired(ctx context.Context, before time.Time, batch int) (int, error) {
 	return s.db.DeleteDue(ctx, "sessions", "id", "expires_at < $1", before, batch)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
 )
 
-// revoke is RFC 7009 2. The answer is empty: there is nothing to tell (2.2).
+// revoke implements RFC 7009 2. The response is empty, since there is nothing to report
+// (2.2).
 func revoke(c *gin.Context, revoker *app.Revoker, origins *app.Origins) {
 	request, ok := aboutToken(c, origins)
 	if !ok {
@@ -24,7 +25,7 @@ func revoke(c *gin.Context, revoker *app.Revoker, origins *app.Origins) {
 	c.Status(http.StatusOK)
 }
 
-// introspect is RFC 7662 2.
+// introspect implements RFC 7662 2.
 func introspect(c *gin.Context, introspector *app.Introspector) {
 	request, ok := aboutToken(c, nil)
 	if !ok {
@@ -40,8 +41,8 @@ func introspect(c *gin.Context, introspector *app.Introspector) {
 	httpkit.JSON(c, http.StatusOK, document)
 }
 
-// aboutToken reads a request about a token, or answers that it cannot be read.
-// origins is nil where no page of another origin has any business.
+// aboutToken reads a request about a token, or answers it with an error. origins is nil if
+// no web page of another origin may read the response.
 func aboutToken(c *gin.Context, origins *app.Origins) (request app.TokenRequest, ok bool) {
 	httpkit.NoStore(c)
 	form, err := httpkit.Form(c)
@@ -66,8 +67,8 @@ func aboutToken(c *gin.Context, origins *app.Origins) (request app.TokenRequest,
 
 var aboutTokenFields = append([]string{"token", "token_type_hint"}, credentialFields...)
 
-// parseAboutToken reads token and who asks (RFC 7009 2.1, RFC 7662 2.1): no
-// parameter twice. token_type_hint is accepted and changes nothing, which both
+// parseAboutToken reads the token and the caller's credentials (RFC 7009 2.1, RFC 7662
+// 2.1). No parameter may repeat. token_type_hint is accepted and ignored, as both RFCs
 // allow.
 func parseAboutToken(form *httpkit.Params, authorization []string) (app.TokenRequest, error) {
 	if form.Twice(aboutTokenFields...) != "" {

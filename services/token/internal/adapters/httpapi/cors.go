@@ -7,13 +7,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
 )
 
-// CORSOperations are the operations that pages of SPA applications call. A server
-// introspects, not a page.
+// CORSOperations returns the operations that web pages of SPAs call. Introspection is left
+// out, since it is called by servers.
 func CORSOperations() []string { return []string{"token", "userinfo", "userinfoPost", "revoke"} }
 
-// allowClient lets the pages of the application that the form or the header names
-// read the answer, also that to a request which is otherwise in disorder. Where no
-// application is named, httpkit decides who may read the failure.
+// allowClient lets the web pages of the application that the form or the header names read
+// the response, even if the request is otherwise malformed. If no application is named,
+// httpkit decides which pages may read the error.
 func allowClient(c *gin.Context, origins *app.Origins, form *httpkit.Params) {
 	if !httpkit.CrossOrigin(c) {
 		return
@@ -28,8 +28,8 @@ func allowClient(c *gin.Context, origins *app.Origins, form *httpkit.Params) {
 	}
 }
 
-// allowBearer lets the pages of the application that a token was issued to read
-// the answer.
+// allowBearer lets the web pages of the application that a token was issued to read the
+// response.
 func allowBearer(c *gin.Context, origins *app.Origins, token string) {
 	if !httpkit.CrossOrigin(c) {
 		return

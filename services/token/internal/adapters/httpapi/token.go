@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-// UseCases are what the endpoints drive; every field is needed.
+// UseCases holds what the endpoints call. Every field is required.
 type UseCases struct {
 	Issuer       *app.Issuer
 	UserInfo     *app.UserInfo
@@ -23,7 +23,7 @@ type UseCases struct {
 	Origins      *app.Origins
 }
 
-// Handlers are the service's operations by their id in openapi.yaml.
+// Handlers returns the service's operations by their id in openapi.yaml.
 func Handlers(u UseCases) map[string]gin.HandlerFunc {
 	return map[string]gin.HandlerFunc{
 		"token":        func(c *gin.Context) { token(c, u.Issuer, u.Origins) },
@@ -34,16 +34,17 @@ func Handlers(u UseCases) map[string]gin.HandlerFunc {
 	}
 }
 
-// tokenResponse is RFC 6749 5.1, OpenID Connect Core 3.1.3.3 and RFC 8693 2.2.1.
+// tokenResponse is the response of RFC 6749 5.1, OpenID Connect Core 3.1.3.3 and RFC 8693
+// 2.2.1.
 type tokenResponse struct {
 	AccessToken string `json:"access_token"`
-	// IssuedTokenType is for exchanges only.
+	// IssuedTokenType is set only for exchanges.
 	IssuedTokenType oauth.TokenType `json:"issued_token_type,omitempty"`
 	TokenType       string          `json:"token_type"`
 	ExpiresIn       int64           `json:"expires_in"` // seconds
 	Scope           string          `json:"scope,omitempty"`
 	IDToken         string          `json:"id_token,omitempty"`
-	// RefreshToken replaces the one that was presented, which is used up.
+	// RefreshToken replaces the presented one, which can't be used again.
 	RefreshToken string `json:"refresh_token,omitempty"`
 }
 
@@ -80,7 +81,7 @@ func token(c *gin.Context, issuer *app.Issuer, origins *app.Origins) {
 	})
 }
 
-// tokenType tells how to use what was issued: N_A where it is no access token (RFC
+// tokenType returns how to use the issued token. It is N_A if it isn't an access token (RFC
 // 8693 2.2.1).
 func tokenType(answer *app.Answer) string {
 	if answer.IssuedTokenType != "" && answer.IssuedTokenType != oauth.TokenTypeAccessToken {
@@ -89,18 +90,18 @@ func tokenType(answer *app.Answer) string {
 	return domain.Bearer
 }
 
-// tokenFields are what a token request is read from, save resource and audience,
-// which may repeat.
+// tokenFields lists the parameters of a token request, except resource and audience, which
+// may repeat.
 var tokenFields = append([]string{
 	"grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "device_code", "scope",
 	"subject_token", "subject_token_type", "actor_token", "actor_token_type", "requested_token_type",
 }, credentialFields...)
 
-// credentialFields are those of parseCredentials.
+// credentialFields lists the parameters that parseCredentials reads.
 var credentialFields = []string{"client_id", "client_secret", "client_assertion_type", "client_assertion"}
 
-// parseToken reads a token request (RFC 6749 3.2): no parameter twice, save
-// resource (RFC 8707 2) and audience (RFC 8693 2.1), and empty ones are absent.
+// parseToken reads a token request (RFC 6749 3.2). No parameter may repeat, except resource
+// (RFC 8707 2) and audience (RFC 8693 2.1). Empty parameters count as absent.
 func parseToken(form *httpkit.Params, authorization []string) (app.Request, error) {
 	if form.Twice(tokenFields...) != "" {
 		return app.Request{}, errRepeated()
@@ -130,7 +131,7 @@ func parseToken(form *httpkit.Params, authorization []string) (app.Request, erro
 	}, nil
 }
 
-// parseExchange reads what is of an exchange alone (RFC 8693 2.1).
+// parseExchange reads the parameters that only an exchange has (RFC 8693 2.1).
 func parseExchange(form *httpkit.Params) app.Exchange {
 	return app.Exchange{
 		SubjectToken:       form.Get("subject_token"),
@@ -141,8 +142,8 @@ func parseExchange(form *httpkit.Params) app.Exchange {
 	}
 }
 
-// parseCredentials reads who sends the request, where an application must say so
-// (RFC 6749 2.3, RFC 7521 4.2).
+// parseCredentials reads the credentials of the application that sends the request (RFC
+// 6749 2.3, RFC 7521 4.2).
 func parseCredentials(form *httpkit.Params, authorization []string) (clientauth.Credentials, error) {
 	return clientauth.ParseForm(authorization, clientauth.Form{
 		ClientID:      form.Get("client_id"),
@@ -156,8 +157,7 @@ func errRepeated() error {
 	return oauth.Errorf(oauth.InvalidRequest, "a parameter was sent more than once")
 }
 
-// failToken adds the challenge where the Authorization header was tried (RFC
-// 6749 5.2).
+// failToken adds the challenge if the client used the Authorization header (RFC 6749 5.2).
 func failToken(c *gin.Context, err error) {
 	if refusal, ok := errors.AsType[*clientauth.Error](err); ok && refusal.Challenge {
 		c.Header("WWW-Authenticate", clientauth.Challenge)

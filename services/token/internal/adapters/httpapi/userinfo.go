@@ -36,9 +36,9 @@ func claims(c *gin.Context, userInfo *app.UserInfo, origins *app.Origins) {
 	httpkit.JSON(c, http.StatusOK, answer)
 }
 
-// bearerOf finds the access token: in the header (RFC 6750 2.1), for POST also
-// in a form (2.2), never in two places. In the query (2.3) it is not looked at:
-// there it would end up in logs.
+// bearerOf returns the access token from the header (RFC 6750 2.1) or, for POST, from a
+// form (2.2), but never from both. It ignores a token in the query (2.3), since it would
+// end up in logs.
 func bearerOf(c *gin.Context) (string, error) {
 	inForm, err := formToken(c)
 	if err != nil {
@@ -52,14 +52,14 @@ func bearerOf(c *gin.Context) (string, error) {
 	return parseBearer(c.Request.Header["Authorization"], inForm, query.Has(tokenField))
 }
 
-// formToken reads the token from a form body. POST without one, or with a body
-// of another kind, is fine: nothing else is read from it.
+// formToken reads the token from a form body. A POST without one, or with a body of another
+// type, is accepted; nothing else is read from it.
 func formToken(c *gin.Context) (string, error) {
 	if c.Request.Method != http.MethodPost {
 		return "", nil
 	}
 
-	// A media type that cannot be parsed comes back empty.
+	// mediaType is empty if the header can't be parsed.
 	if mediaType, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); mediaType != "application/x-www-form-urlencoded" {
 		return "", nil
 	}
@@ -76,7 +76,7 @@ func formToken(c *gin.Context) (string, error) {
 	return form.Get(tokenField), nil
 }
 
-// parseBearer picks the one token. inQuery tells that a token was in the query.
+// parseBearer returns the single token. inQuery reports that the query contained one.
 func parseBearer(authorization []string, inForm string, inQuery bool) (string, error) {
 	header := ""
 	if len(authorization) > 0 {
@@ -103,7 +103,7 @@ func parseBearer(authorization []string, inForm string, inQuery bool) (string, e
 	return credentials, nil
 }
 
-// isB64Token is the grammar of RFC 6750 2.1.
+// isB64Token reports whether s matches the grammar of RFC 6750 2.1.
 func isB64Token(s string) bool {
 	s = strings.TrimRight(s, "=")
 	for i := range len(s) {
@@ -118,8 +118,8 @@ func isB64Token(s string) bool {
 	return s != ""
 }
 
-// failBearer adds the challenge of RFC 6750 3: without an error where no
-// credentials came, with it where they were refused.
+// failBearer adds the challenge of RFC 6750 3: without an error code if no credentials were
+// sent, and with one if they were refused.
 func failBearer(c *gin.Context, err error) {
 	if _, ok := errors.AsType[*httpkit.MissingError](err); ok {
 		c.Header("WWW-Authenticate", bearerRealm)

@@ -14,8 +14,8 @@ import (
 
 const scopeName = "github.com/platform-oauth/platform-oauth/services/token"
 
-// names are the values of the attribute grant: short, and never what a stranger
-// sent. The empty grant stands for those that are not served.
+// names maps grants to short values of the attribute grant, which never contain what a
+// client sent. The empty grant stands for types that aren't served.
 var names = map[oauth.GrantType]string{
 	"":                           "unsupported",
 	oauth.GrantAuthorizationCode: "authorization_code",
@@ -25,7 +25,7 @@ var names = map[oauth.GrantType]string{
 	oauth.GrantTokenExchange:     "token_exchange",
 }
 
-// outcomes are the values of the attribute outcome; the empty one is success.
+// outcomes lists the values of the attribute outcome. The empty one is success.
 var outcomes = []oauth.Code{
 	"", oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient,
 	oauth.UnsupportedGrantType,
@@ -36,8 +36,8 @@ var outcomes = []oauth.Code{
 
 var _ ports.Observer = (*Counter)(nil)
 
-// Counter is the counter platform.token.requests. Its attribute sets are made
-// once, so that counting allocates nothing.
+// Counter implements the counter platform.token.requests. It creates its attribute sets
+// once, so that counting doesn't allocate.
 type Counter struct {
 	requests metric.Int64Counter
 	sets     map[key][]metric.AddOption
@@ -48,7 +48,7 @@ type key struct {
 	outcome oauth.Code
 }
 
-// New makes the counter.
+// New returns a Counter.
 func New(provider metric.MeterProvider) (*Counter, error) {
 	requests, err := provider.Meter(scopeName).Int64Counter("platform.token.requests",
 		metric.WithUnit("{request}"),
