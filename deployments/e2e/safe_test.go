@@ -32,7 +32,7 @@ func rowsOf(t *testing.T, db *database.DB) map[string]string {
 		line := "quote(" + strings.Join(columns, ") || ' ' || quote(") + ")"
 		require.NoError(t,
 			db.Select(t.Context(), "test.rows", &lines,
-				`SELECT `+line+` FROM `+table+` ORDER BY 1`)) //nolint:gosec // names from above
+				`SELECT `+line+` FROM `+table+` ORDER BY 1`))
 		all[table] = strings.Join(lines, "\n")
 	}
 

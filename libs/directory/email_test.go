@@ -13,7 +13,7 @@ import (
 func TestAnAddressHasOneForm(t *testing.T) {
 	for typed, want := range map[string]string{
 		"ada@acme.test":                  "ada@acme.test",
-		" Ada@ACME.test\n":               "ada@acme.test",
+		"\tAda@ACME.test\n":              "ada@acme.test",
 		"ada@b\u00fccher.test":           "ada@xn--bcher-kva.test",
 		"ada@bu\u0308cher.test":          "ada@xn--bcher-kva.test",
 		"ADA@B\u00dcCHER.TEST":           "ada@xn--bcher-kva.test",

@@ -38,8 +38,8 @@ func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	}
 
 	logins := &BaoLogins{server: s, prefix: cmp.Or(setup.KeyPrefix, "platform"), dir: t.TempDir()}
-	cmd := exec.CommandContext(t.Context(), filepath.Join(root, "deployments", "vault", "setup.sh"), "--credentials",
-		logins.dir) //nolint:gosec // ours
+	script := filepath.Join(root, "deployments", "vault", "setup.sh")
+	cmd := exec.CommandContext(t.Context(), script, "--credentials", logins.dir) //nolint:gosec // ours
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "VAULT_CLI=curl", "VAULT_ADDR=" + s.Addr, "VAULT_TOKEN=" + s.RootToken,
 		"PLATFORM_VAULT_TRANSIT_MOUNT=" + cmp.Or(setup.TransitMount, "transit"),

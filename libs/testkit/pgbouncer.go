@@ -67,9 +67,9 @@ func PgBouncer(t testing.TB, server *PGServer, settings ...string) (through func
 		}
 	}
 
-	startPgBouncer(t,
-		exec.CommandContext(context.WithoutCancel(t.Context()), "sh", "-c", pgBouncerSupervisor, program, config), who,
-		addr) //nolint:gosec // a program that we found
+	ctx := context.WithoutCancel(t.Context())
+	command := exec.CommandContext(ctx, "sh", "-c", pgBouncerSupervisor, program, config) //nolint:gosec // we found it
+	startPgBouncer(t, command, who, addr)
 	return func(dbURL string) string {
 		u, err := url.Parse(dbURL)
 		require.NoError(t, err)

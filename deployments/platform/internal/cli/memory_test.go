@@ -30,7 +30,7 @@ func TestAHundredThousandPeopleFitInto128MiB(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "platform.yaml")
 	writeCrowd(t, file, 100_000)
 
-	command := exec.CommandContext(t.Context(), binary, "apply", "-f", file, "--dry-run") //nolint:gosec // built above
+	command := exec.CommandContext(t.Context(), binary, "apply", "-f", file, "--dry-run")
 	command.Env = append(os.Environ(), d.environ...)
 	var out, failed output
 	command.Stdout, command.Stderr = &out, &failed

@@ -253,7 +253,7 @@ func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 		next = was.logoutURL
 	}
 	setCookie(w, sessionCookie, "")
-	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // the endpoint that the issuer's own metadata names
+	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
 // setCookie sets a cookie for the demo alone, or removes it where value is empty.

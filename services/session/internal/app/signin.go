@@ -129,7 +129,7 @@ func (a *App) signIn(
 
 	s.ID, s.TenantID = all[i].ID, all[i].TenantID
 	a.describe(s, v.Browser)
-	ends, _ := a.beside(all, v.Now, s.UserID)
+	ends := a.replaced(all, v.Now, s.UserID)
 	ends = slices.DeleteFunc(ends, func(id string) bool { return id == s.ID })
 
 	return a.renew(ctx, v.Browser, v.Request.ID, s, ends)
@@ -173,7 +173,7 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 		return nil, err
 	}
 
-	r.Ends, _ = a.beside(all, v.Now, s.UserID)
+	r.Ends = a.replaced(all, v.Now, s.UserID)
 
 	done, err := a.Writer.Create(ctx, s, r)
 	if err != nil {
@@ -197,18 +197,20 @@ func (a *App) describe(s *sessions.Session, b Browser) {
 	}
 }
 
-// beside splits the browser's sessions into those that end when userID signs in and those
-// that stay. Usable sessions of other people stay, up to maxAccounts with the new one.
-// Expects the last used first.
-func (a *App) beside(all []*sessions.Session, now time.Time, userID string) (ends, keeps []string) {
+// replaced returns the browser's sessions that end when userID signs in. Usable sessions of
+// other people stay, up to maxAccounts with the new one. Expects the last used first.
+func (a *App) replaced(all []*sessions.Session, now time.Time, userID string) []string {
+	var ends []string
+	keeps := 0
 	for _, s := range all {
-		if s.UserID == userID || !s.Usable(now, a.Idle) || len(keeps) == maxAccounts-1 {
+		if s.UserID == userID || !s.Usable(now, a.Idle) || keeps == maxAccounts-1 {
 			ends = append(ends, s.ID)
 		} else {
-			keeps = append(keeps, s.ID)
+			keeps++
 		}
 	}
-	return ends, keeps
+
+	return ends
 }
 
 // inBrowser lists the browser's sessions: those of its accounts cookie, and the one of its
