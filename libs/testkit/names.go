@@ -58,6 +58,6 @@ func answer(c net.Conn, next func() netip.Addr) {
 		return
 	}
 
-	length := []byte{byte(len(reply) >> 8), byte(len(reply))} //nolint:gosec // a reply of one record is short
-	_, _ = c.Write(append(length, reply...))
+	head := []byte{byte(len(reply) >> 8), byte(len(reply))} //nolint:gosec // a reply of one record is short
+	_, _ = c.Write(append(head, reply...))
 }
