@@ -1,4 +1,4 @@
-# Everything that is done to this repository, by name. `make help` lists it.
+# The tasks of this repository. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -13,8 +13,8 @@ KIT     := github.com/platform-oauth/platform-oauth/libs/servicekit
 export CGO_ENABLED ?= 0
 BUILD   := go build -trimpath -buildvcs=false -tags nomsgpack -ldflags '-s -w -X $(KIT).version=$(VERSION) -X $(KIT).commit=$(COMMIT)'
 
-# The race detector needs a C compiler; where there is none the tests run
-# without it, except in CI, where that would hide what must be seen.
+# The race detector needs a C compiler. Without one the tests run without it, except
+# in CI, where that would hide races.
 RACE := $(if $(or $(CI),$(shell command -v cc)),-race,)
 
 .PHONY: help
@@ -36,7 +36,7 @@ run: ## build and start everything in one process, with a demo sign-in to click 
 test: ## run every test: unit, contract (SQLite and PostgreSQL), architecture, end to end
 	@$(MAKE) --no-print-directory -j2 e2e test-packages
 
-# What the tests start and no package manager has.
+# Programs that the tests start and that no package manager has.
 TOOLS := bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube bin/tools/oauth2-proxy
 
 # go vet is part of make lint.
@@ -45,8 +45,9 @@ test-packages: $(TOOLS)
 	@echo "go test $(RACE), all packages but deployments/e2e"
 	@CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(filter-out %/deployments/e2e,$(shell go list -tags nomsgpack $(MODULES:%=./%/...)))
 
-# They take longest and wait most, so they run beside the others. Of what they start
-# the process that holds all five services is built with the race detector.
+# These tests take longest and wait most, so they run in parallel with the others. Of
+# the programs that they start, only the process with all five services is built with
+# the race detector.
 .PHONY: e2e
 e2e: deployments/e2e/node_modules $(TOOLS) ## run the end-to-end tests alone
 	CGO_ENABLED=$(if $(RACE),1,0) E2E_RACE=$(RACE) go test -vet=off -tags nomsgpack -timeout 20m $(TESTFLAGS) ./deployments/e2e
@@ -82,7 +83,7 @@ verify: ## generated files, go.mod, go.sum and go.work are what they would becom
 
 CHART    := charts/platform-oauth
 EXAMPLES := minimal production dev
-# The oldest and the newest Kubernetes that deployments/tools/chart/kubeschemas writes schemas of.
+# The oldest and the newest Kubernetes for which deployments/tools/chart/kubeschemas writes schemas.
 KUBE_VERSIONS := 1.29.15 1.37.0
 
 .PHONY: chart
@@ -110,14 +111,14 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 	for f in $$(grep -rhoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | sed 's/func //'); do \
 	echo "$$m/$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$p; done; done); done
 
-# The name of an image is IMAGES and the service's name, its tag the version.
+# An image's name is IMAGES followed by the service's name; its tag is the version.
 IMAGES      ?= platform-oauth/
 IMAGE_TAG   ?= $(VERSION)
 DOCKER      ?= docker
 GO_IMAGE    ?= golang:1.26
 DOCKERFLAGS ?=
 
-# One program for the development loop: of this machine's architecture, for Linux.
+# One program for the development loop, for Linux on this machine's architecture.
 bin/local/%: FORCE
 	@mkdir -p bin/local
 	GOOS=linux $(BUILD) -o $@ $(if $(filter platform,$*),./deployments/platform,./services/$*/cmd/$*)
@@ -141,12 +142,12 @@ bench: ## run every benchmark once
 clean: ## remove what was built
 	rm -rf bin deployments/e2e/node_modules
 
-# Pinned in a module of its own, so that their dependencies never become ours.
+# Pinned in a module of its own, so that its dependencies never become ours.
 bin/tools/golangci-lint: deployments/tools/go.mod deployments/tools/go.sum
 	@mkdir -p bin/tools
 	cd deployments/tools && GOWORK=off go build -o $(CURDIR)/$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-# What the chart is checked with, in another module for the same reason: Helm's dependencies are many.
+# The tools that check the chart, in another module for the same reason: Helm has many dependencies.
 CHART_TOOLS := deployments/tools/chart/go.mod deployments/tools/chart/go.sum
 HELM_FLAGS   = -X helm.sh/helm/v3/internal/version.version=$$(GOWORK=off go list -m -f '{{.Version}}' helm.sh/helm/v3)
 bin/tools/helm: PACKAGE := helm.sh/helm/v3/cmd/helm
@@ -160,15 +161,15 @@ bin/kube: deployments/tools/chart/kubeschemas/main.go
 	rm -rf $@
 	cd deployments/tools/chart && GOWORK=off go run ./kubeschemas $(CURDIR)/$@
 
-# The proxy that the end-to-end tests sign in through, in a module of its own too: a
-# minute and a half of one core the first time.
+# The proxy through which the end-to-end tests sign in, also in a module of its own.
+# Building it takes a minute and a half of one core the first time.
 bin/tools/oauth2-proxy: deployments/tools/oauth2proxy/go.mod deployments/tools/oauth2proxy/go.sum
 	@mkdir -p bin/tools
 	cd deployments/tools/oauth2proxy && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o $(CURDIR)/$@ github.com/oauth2-proxy/oauth2-proxy/v7
 
-# The Vault that tests start: OpenBao, in a module of its own for the same reason.
-# Two minutes of compiling the first time, afterwards from Go's cache; test
-# packages run side by side and must find it built.
+# The Vault that tests start, which is OpenBao, in a module of its own for the same
+# reason. Compiling takes two minutes the first time, and afterwards comes from Go's
+# cache. Test packages run in parallel, so it must be built before them.
 bin/openbao: $(shell find deployments/openbao -type f)
 	@mkdir -p bin
 	cd deployments/openbao && GOWORK=off GOFLAGS= CGO_ENABLED=0 go build -mod=readonly -trimpath -buildvcs=false \

@@ -1,10 +1,10 @@
-// Bench puts load on a running platform and prints how fast it answered:
+// Command bench puts load on a running platform and prints how fast it answered:
 //
-// go run ./deployments/bench -url http://127.0.0.1:8080 -client portal -secret … -redirect
-// https://portal.test/callback -email … -password …
+//	go run ./deployments/bench -url http://127.0.0.1:8080 -client portal -secret … \
+//	  -redirect https://portal.test/callback -email … -password …
 //
-// Scenarios run one after the other; each worker asks again once it has its
-// answer. It exits with 1 when a request failed.
+// Scenarios run one after the other. Each worker sends its next request once it has its
+// response. The exit code is 1 if a request failed.
 package main
 
 import (

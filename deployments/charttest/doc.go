@@ -1,5 +1,5 @@
-// Package charttest holds what the Helm chart renders against what the code says:
-// the routes against the OpenAPI document, the environment against the services'
-// configuration, who reaches what against their sections. How a single value
-// changes a single template is helm-unittest's business (charts/platform-oauth/tests).
+// Package charttest compares what the Helm chart renders with the code: the routes with the
+// OpenAPI document, the environment with the services' configuration, and the network
+// policies with the sections of each service. The tests of how a single value changes a
+// single template use helm-unittest (charts/platform-oauth/tests).
 package charttest

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Makes the image that stands in for golang:1.26 where no registry can be reached:
-# busybox as the shell, this machine's Go and this machine's CA certificates.
-# The Dockerfile is built with it unchanged.
+# Makes an image that replaces golang:1.26 if no registry can be reached. It has
+# busybox as the shell, this machine's Go and this machine's CA certificates. The
+# Dockerfile builds with it unchanged.
 #
 #   deployments/docker/standin.sh NAME
 set -eu
@@ -16,7 +16,7 @@ chmod 1777 "$root/tmp"
 cp -L "$busybox" "$root/bin/busybox"
 for applet in sh mkdir cp rm ls cat env uname; do ln -s busybox "$root/bin/$applet"; done
 cp -L "$certificates" "$root/etc/ssl/certs/ca-certificates.crt"
-# pkg holds what `go install std` wrote, which a compiler does without.
+# pkg holds the output of `go install std`, which the compiler doesn't need.
 tar -C "$(go env GOROOT)/.." --exclude="$(basename "$(go env GOROOT)")/pkg/mod" --exclude="$(basename "$(go env GOROOT)")/test" \
     --transform "s,^$(basename "$(go env GOROOT)"),usr/local/go," -cf "$root.tar" "$(basename "$(go env GOROOT)")"
 trap 'rm -rf "$root" "$root.tar"' EXIT

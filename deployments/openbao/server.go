@@ -29,8 +29,8 @@ type options struct {
 	listen, dir, rootToken, logLevel string
 }
 
-// started is the line that says where the server is. The keys and the token are
-// those of a server that was made just now; who restarts one has them.
+// started is the line that says where the server is. It has keys and a token only for a
+// newly created server; a caller that restarts one has them already.
 type started struct {
 	Address    string   `json:"address"`
 	Sealed     bool     `json:"sealed"`
@@ -100,7 +100,7 @@ func newStorage(dir string, logger hclog.Logger) (physical.Backend, error) {
 	return file.NewFileBackend(map[string]string{"path": dir}, logger)
 }
 
-// initialize makes a new server usable and leaves one that was there sealed.
+// initialize makes a new server usable. It leaves an existing one sealed.
 func (s *server) initialize(ctx context.Context, rootToken string) error {
 	known, err := s.core.Initialized(ctx)
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *server) initialize(ctx context.Context, rootToken string) error {
 	return nil
 }
 
-// nameRootToken makes a root token of the value that was asked for.
+// nameRootToken creates a root token with the requested value.
 func (s *server) nameRootToken(ctx context.Context, token string) error {
 	_, err := s.core.HandleRequest(ctx, &logical.Request{
 		Operation:   logical.UpdateOperation,
@@ -161,7 +161,8 @@ func (s *server) close() error {
 	return errors.Join(s.http.Close(), s.core.Shutdown())
 }
 
-// noPlugins is a catalogue without entries: what the server can do is linked in.
+// noPlugins is a plugin catalogue without entries, because everything the server can do is
+// linked in.
 type noPlugins struct{}
 
 func (noPlugins) Get(string, consts.PluginType) (func() (any, error), bool) { return nil, false }

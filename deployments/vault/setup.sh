@@ -1,29 +1,29 @@
 #!/bin/sh
-# Prepares a Vault or OpenBao for the platform: the transit engine, a policy a
-# service, and roles to log in with. It may be repeated; what is there is brought
-# to what these files say, and no key is touched.
+# Prepares a Vault or OpenBao for the platform: the transit engine, a policy for each
+# service, and roles to log in with. It can be run again: it updates what exists to
+# match these files, and changes no key.
 #
 #   setup.sh [--credentials DIR]
 #
 # --credentials DIR   also makes a secret id for each AppRole and writes it to DIR/SERVICE.secret-id
-#                     (mode 0600), for local use, and a role for `platform up`, which may do what
-#                     they all may. Role ids are the roles' names: PREFIX-SERVICE
+#                     (mode 0600), for local use, and a role for `platform up`, which has the
+#                     rights of all of them. Role ids are the roles' names: PREFIX-SERVICE
 #
-# It speaks through `bao`, `vault` or `curl`, whichever is there first (VAULT_CLI names
+# It uses the first of `bao`, `vault` and `curl` that is installed (VAULT_CLI names
 # one), with their own variables: VAULT_ADDR, VAULT_TOKEN, VAULT_CACERT, VAULT_NAMESPACE.
-# The token must be one that may mount engines and write policies.
+# The token must be allowed to mount engines and write policies.
 #
-#   PLATFORM_VAULT_TRANSIT_MOUNT  transit          as the services have it
-#   PLATFORM_VAULT_KEY_PREFIX     platform         as the services have it; roles and policies are PREFIX-SERVICE
+#   PLATFORM_VAULT_TRANSIT_MOUNT  transit          as in the services' configuration
+#   PLATFORM_VAULT_KEY_PREFIX     platform         as in the services' configuration; roles and policies are PREFIX-SERVICE
 #   APPROLE_MOUNT                 approle          "" for none
-#   APPROLE_SECRET_ID_TTL         720h             when a secret id ends; new ones are made with --credentials before
-#   APPROLE_CIDRS                                  where services may log in from and use their tokens: 10.1.0.0/16,10.2.0.0/16; "" for anywhere
+#   APPROLE_SECRET_ID_TTL         720h             life of a secret id; make new ones with --credentials before it ends
+#   APPROLE_CIDRS                                  networks from which services may log in and use their tokens: 10.1.0.0/16,10.2.0.0/16; "" for any
 #   KUBERNETES_HOST                                URL of the Kubernetes API; without it no Kubernetes roles
 #   KUBERNETES_MOUNT              kubernetes
-#   KUBERNETES_CA_FILE                             CA of the Kubernetes API, where Vault runs outside the cluster
-#   KUBERNETES_REVIEWER_FILE                       token that may review others, where Vault runs outside
+#   KUBERNETES_CA_FILE                             CA of the Kubernetes API, if Vault runs outside the cluster
+#   KUBERNETES_REVIEWER_FILE                       token that may review others, if Vault runs outside the cluster
 #   KUBERNETES_NAMESPACE          platform         where the services run
-#   KUBERNETES_SERVICE_ACCOUNTS   platform-oauth-  what their service accounts begin with; the service's name follows
+#   KUBERNETES_SERVICE_ACCOUNTS   platform-oauth-  prefix of their service accounts; the service's name follows
 #   KUBERNETES_AUDIENCE           vault            audience that their tokens must have; "" for the API server's own
 set -eu
 umask 077
@@ -37,10 +37,10 @@ cidrs=${APPROLE_CIDRS-}
 kubernetes=${KUBERNETES_MOUNT:-kubernetes}
 accounts=${KUBERNETES_SERVICE_ACCOUNTS:-platform-oauth-}
 credentials=
-# Whom Vault serves; authorize and device have no access to it.
+# The services that use Vault; authorize and device have no access to it.
 services="keys token session"
 
-# Not echo, which some shells let change backslashes.
+# Not echo, which interprets backslashes in some shells.
 say() { printf '%s\n' "$*"; }
 
 fail() {
@@ -81,7 +81,7 @@ trap 'exit 1' HUP INT TERM
 case "$cli" in
 *curl)
     : "${VAULT_ADDR:?where is Vault? Set VAULT_ADDR}" "${VAULT_TOKEN:?who are you? Set VAULT_TOKEN}"
-    # In a file, for arguments are seen by everybody on the machine.
+    # In a file, because every user of the machine can see arguments.
     {
         printf 'X-Vault-Token: %s\nX-Vault-Request: true\n' "$VAULT_TOKEN"
         [ -z "${VAULT_NAMESPACE-}" ] || printf 'X-Vault-Namespace: %s\n' "$VAULT_NAMESPACE"
@@ -90,7 +90,7 @@ case "$cli" in
 '') fail "there is neither bao nor vault nor curl" ;;
 esac
 
-get() { # PATH; false when there is nothing, or when we may not look
+get() { # PATH; fails if it doesn't exist or we may not read it
     case "$cli" in
     *curl) [ "$(call GET "$1")" = 200 ] ;;
     *) "$cli" read -format=json "$1" >"$work/answer" 2>/dev/null ;;
@@ -110,7 +110,7 @@ put() { # PATH, JSON on standard input
     esac
 }
 
-call() { # METHOD PATH and what else curl needs to know; prints the status
+call() { # METHOD PATH and further arguments for curl; prints the status
     method=$1 path=$2
     shift 2
     : >"$work/answer"
@@ -118,7 +118,7 @@ call() { # METHOD PATH and what else curl needs to know; prints the status
         --request "$method" --output "$work/answer" --write-out '%{http_code}' "$@" "$VAULT_ADDR/v1/$path"
 }
 
-answered() { # FIELD: its value in the last answer
+answered() { # FIELD: prints its value in the last response
     sed -n 's/.*"'"$1"'": *"\([^"]*\)".*/\1/p' "$work/answer"
 }
 
@@ -137,8 +137,8 @@ for file in "$here"/policies/*.hcl; do
     say "{\"policy\": $policy}" | put "sys/policies/acl/$prefix-$service"
 done
 
-# What every token has: none of the policy named default, an hour to renew in,
-# and an end after a day, when its service logs in again.
+# The terms of every token: it doesn't have the policy named default, must be renewed
+# within an hour, and ends after a day, when its service logs in again.
 terms() { # SERVICE
     case "$1" in
     up) policies="\"$prefix-keys\", \"$prefix-token\", \"$prefix-session\"" ;;
@@ -147,17 +147,17 @@ terms() { # SERVICE
     say "\"token_policies\": [$policies], \"token_no_default_policy\": true, \"token_type\": \"service\", \"token_ttl\": \"1h\", \"token_max_ttl\": \"24h\""
 }
 
-# The networks as what stands between the brackets of a JSON list.
+# The networks as the elements of a JSON list, without its brackets.
 networks() { say "$cidrs" | sed -e 's/[^,][^,]*/"&"/g'; }
 
 if [ -n "$approle" ]; then
     mounted auth "$approle" approle
     for service in $services ${credentials:+up}; do
         role="auth/$approle/role/$prefix-$service"
-        # A secret id that leaks is of no use for long, and none from elsewhere.
+        # A leaked secret id is useless after a while, and useless from other networks.
         say "{$(terms "$service"), \"bind_secret_id\": true, \"secret_id_ttl\": \"$secret_ttl\",
             \"secret_id_bound_cidrs\": [$(networks)], \"token_bound_cidrs\": [$(networks)]}" | put "$role"
-        # One name for PLATFORM_VAULT_ROLE, however a service logs in; the secret id is the secret.
+        # PLATFORM_VAULT_ROLE is the same for every way to log in; only the secret id is secret.
         say "{\"role_id\": \"$prefix-$service\"}" | put "$role/role-id"
         if [ -n "$credentials" ]; then
             mkdir -p "$credentials"

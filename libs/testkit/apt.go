@@ -8,12 +8,13 @@ import (
 	"time"
 )
 
-// aptTimeout bounds an installation, with the wait for that of another test binary.
+// aptTimeout bounds an installation, including the wait for another test binary's
+// installation.
 const aptTimeout = 10 * time.Minute
 
-// install gets a Debian package for a program that tests need and that is
-// missing. It needs root, as apt-get does; test binaries that want the same
-// package at once wait for each other.
+// install installs Debian packages with apt-get for a program that tests need and that is
+// missing. It needs root. Test binaries that want a package at the same time wait for each
+// other.
 func install(what string, packages ...string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%s is not installed, and only root may install it (apt-get install %s)", what, packages[0])

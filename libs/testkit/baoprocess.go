@@ -18,20 +18,20 @@ const (
 	pauseSignal  = syscall.SIGSTOP
 	resumeSignal = syscall.SIGCONT
 
-	// baoPatience bounds the start, and the end, of a server on a busy machine.
+	// baoPatience bounds how long a server may take to start or to stop on a busy machine.
 	baoPatience = 60 * time.Second
 )
 
-// baoProcess is a running deployments/openbao. It ends with its standard input,
-// which is a pipe of ours, so that it never outlives the test binary.
+// baoProcess is a running deployments/openbao. It ends when its standard input ends, which
+// is a pipe that we hold, so that it never outlives the test binary.
 type baoProcess struct {
 	cmd   *exec.Cmd
 	keep  io.Closer
 	ended chan struct{}
-	err   error // how it ended, once it has
+	err   error // how the process ended, once it has
 }
 
-// baoLine is what the server says once it serves.
+// baoLine is the line that the server prints once it serves.
 type baoLine struct {
 	Sealed     bool     `json:"sealed"`
 	RootToken  string   `json:"root_token"`
@@ -39,9 +39,15 @@ type baoLine struct {
 }
 
 func startBao(program, addr, dir string) (*baoProcess, baoLine, error) {
+<<<<<<< HEAD
 	arguments := []string{"-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level", "error"}
 	cmd := exec.Command(program, arguments...) //nolint:gosec,noctx // a program that we found; it ends with its input
 	// Vault's variables are for clients
+=======
+	cmd := exec.Command(program, "-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level",
+		"error") //nolint:gosec,noctx // a program that we found; it ends with its input
+	// The VAULT_ variables are for clients.
+>>>>>>> prose-deploy
 	cmd.Env = []string{}
 	var said bytes.Buffer
 	cmd.Stderr = &said
@@ -63,7 +69,7 @@ func startBao(program, addr, dir string) (*baoProcess, baoLine, error) {
 	return p, line, nil
 }
 
-// firstLine waits for the server's word, or for the end of its output.
+// firstLine waits for the server's first line, or for the end of its output.
 func firstLine(out io.Reader) (line baoLine, err error) {
 	type pipe interface{ SetReadDeadline(t time.Time) error }
 	if p, ok := out.(pipe); ok {
@@ -75,7 +81,7 @@ func firstLine(out io.Reader) (line baoLine, err error) {
 
 func (p *baoProcess) signal(sig os.Signal) error { return p.cmd.Process.Signal(sig) }
 
-// paused reports whether no thread runs any more: a signal takes its time.
+// paused reports whether all threads have stopped, because a signal takes time to arrive.
 func (p *baoProcess) paused() bool {
 	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", p.cmd.Process.Pid))
 	if err != nil || len(threads) == 0 {
@@ -83,8 +89,8 @@ func (p *baoProcess) paused() bool {
 	}
 
 	for _, name := range threads {
-		content, err := os.ReadFile(name) //nolint:gosec // of the kernel
-		// tid (name) state …; the name may hold anything.
+		content, err := os.ReadFile(name) //nolint:gosec // a kernel file
+		// The line is "tid (name) state …", and the name may contain anything.
 		if state := content[bytes.LastIndexByte(content, ')')+1:]; err != nil || !bytes.HasPrefix(state, []byte(" T")) {
 			return false
 		}
@@ -93,7 +99,7 @@ func (p *baoProcess) paused() bool {
 	return true
 }
 
-// kill ends the process whatever it does; also a paused one.
+// kill ends the process in any state, even a paused one.
 func (p *baoProcess) kill() error {
 	err := p.signal(os.Kill)
 	<-p.ended
@@ -110,7 +116,7 @@ func (p *baoProcess) stop() error {
 	}
 }
 
-// ignoreClosed forgives that Wait closes the pipe too.
+// ignoreClosed drops the error of a pipe that Wait has closed too.
 func ignoreClosed(err error) error {
 	if errors.Is(err, os.ErrClosed) {
 		return nil
@@ -118,9 +124,9 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// openBaoBinary is the program that the variable names, or the one that make
-// builds. It is not built here: test binaries run side by side, and it takes
-// minutes the first time.
+// openBaoBinary returns the program that the variable names, or the one that make builds.
+// It doesn't build the program, because test binaries run in parallel and the first build
+// takes minutes.
 func openBaoBinary(named string) (string, error) {
 	const remedy = "run `make bin/openbao`, or name the program in " + OpenBaoVariable
 	program := named
@@ -139,7 +145,8 @@ func openBaoBinary(named string) (string, error) {
 	return program, nil
 }
 
-// repositoryRoot is the folder of go.work, upwards from the package under test.
+// repositoryRoot returns the folder of go.work, searching upwards from the package under
+// test.
 func repositoryRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

@@ -11,23 +11,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BaoSetup is how a server is prepared; the zero value is what the services have
-// by default, without Kubernetes.
+// BaoSetup says how to prepare a server. The zero value is the services' defaults, without
+// Kubernetes.
 type BaoSetup struct {
-	TransitMount string      // transit
-	KeyPrefix    string      // platform
+	TransitMount string      // transit by default
+	KeyPrefix    string      // platform by default
 	Kubernetes   *Kubernetes // the cluster whose service accounts may log in
 }
 
-// BaoLogins is how the services log in to a prepared server.
+// BaoLogins holds the credentials with which services log in to a prepared server.
 type BaoLogins struct {
 	server *BaoServer
 	prefix string
 	dir    string
 }
 
-// SetUp prepares the server by deployments/vault/setup.sh, as an operator does:
-// the transit engine, and a policy and roles for each service.
+// SetUp prepares the server with deployments/vault/setup.sh, as an operator does. The
+// script makes the transit engine, and a policy and roles for each service.
 func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	t.Helper()
 	root, err := repositoryRoot()
@@ -55,8 +55,8 @@ func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	return logins
 }
 
-// AppRole is the role id, the role's name, and the secret id with which the service (keys, token,
-// session, or up for all of them) logs in.
+// AppRole returns the role id, which is the role's name, and the secret id with which the
+// service (keys, token, session, or up for all of them) logs in.
 func (l *BaoLogins) AppRole(t testing.TB, service string) (roleID, secretID string) {
 	t.Helper()
 	secret, err := os.ReadFile(filepath.Join(l.dir, service+".secret-id")) //nolint:gosec // a file of ours

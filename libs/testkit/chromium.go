@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chromiumStart bounds the start of a browser on a machine that is busy.
+// chromiumStart bounds how long a browser may take to start on a busy machine.
 const chromiumStart = 60 * time.Second
 
 // ChromiumOption changes how [Chromium] starts.
@@ -23,20 +23,20 @@ type chromiumSettings struct {
 	flags         []chromedp.ExecAllocatorOption
 }
 
-// WindowSize sets the window, in CSS pixels; 1280×800 otherwise.
+// WindowSize sets the size of the window in CSS pixels. The default is 1280×800.
 func WindowSize(width, height int) ChromiumOption {
 	return func(s *chromiumSettings) { s.width, s.height = width, height }
 }
 
-// ChromiumFlag sets a command line flag, without its dashes; value is a string
-// or a bool.
+// ChromiumFlag sets a command line flag, named without its dashes. The value is a string or
+// a bool.
 func ChromiumFlag(name string, value any) ChromiumOption {
 	return func(s *chromiumSettings) { s.flags = append(s.flags, chromedp.Flag(name, value)) }
 }
 
-// Chromium starts a headless browser with a fresh profile and returns the
-// context of its first tab for [chromedp.Run]. The browser ends with the test.
-// [chromedp.NewContext] of it makes another tab of the same profile.
+// Chromium starts a headless browser with a fresh profile and returns the context of its
+// first tab for [chromedp.Run]. The browser ends with the test. Calling
+// [chromedp.NewContext] with that context opens another tab of the same profile.
 func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
 	t.Helper()
 	path, err := chromiumBinary()
@@ -46,7 +46,7 @@ func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
 		option(&settings)
 	}
 
-	// chromedp removes a profile that it made itself once the browser has gone.
+	// chromedp removes a profile that it made itself once the browser has ended.
 	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), settings.allocator(path)...)
 	t.Cleanup(stop)
 	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
@@ -80,14 +80,14 @@ func (s chromiumSettings) allocator(path string) []chromedp.ExecAllocatorOption 
 		chromedp.Flag("use-mock-keychain", true),
 	}
 	if os.Geteuid() == 0 {
-		// Chromium's sandbox refuses root; for anybody else it stays on.
+		// Chromium's sandbox doesn't run as root; for other users it stays on.
 		options = append(options, chromedp.NoSandbox)
 	}
 
 	return append(options, s.flags...)
 }
 
-// chromiumBinary finds the browser, and installs the package when there is none.
+// chromiumBinary finds the browser, and installs the package if there is none.
 func chromiumBinary() (string, error) {
 	if path := findChromium(); path != "" {
 		return path, nil

@@ -5,19 +5,20 @@ import (
 	"time"
 )
 
-// Clock stands still until the test moves it. It is safe for concurrent use.
+// Clock is a clock that stands still until the test moves it. It is safe for concurrent
+// use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock makes a clock that shows start, in UTC and whole microseconds as all
-// clocks of the platform do.
+// NewClock returns a clock that shows start, in UTC and whole microseconds like all clocks
+// of the platform.
 func NewClock(start time.Time) *Clock {
 	return &Clock{now: start.UTC().Truncate(time.Microsecond)}
 }
 
-// Now is what to inject.
+// Now returns the clock's time. Tests inject this method.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

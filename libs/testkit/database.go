@@ -14,8 +14,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database/sqlite"
 )
 
-// OnEachDatabase runs f twice, in subtests "sqlite" and "postgres", each on a
-// fresh migrated database that is gone afterwards.
+// OnEachDatabase runs f twice, in subtests "sqlite" and "postgres", each on a fresh
+// migrated database that is removed afterwards.
 func OnEachDatabase(t *testing.T, f func(t *testing.T, db *database.DB)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) { f(t, SQLite(t)) })
@@ -35,8 +35,8 @@ func SQLite(t testing.TB) *database.DB {
 	return db
 }
 
-// migratedSQLite is a migrated file's content, made once: under the race detector
-// the migrations take longer than most tests.
+// migratedSQLite returns the content of a migrated file. It is made only once, because
+// under the race detector the migrations take longer than most tests.
 var migratedSQLite = sync.OnceValues(func() ([]byte, error) {
 	dir, err := os.MkdirTemp("", "platform-testkit-sqlite-")
 	if err != nil {
@@ -51,7 +51,7 @@ var migratedSQLite = sync.OnceValues(func() ([]byte, error) {
 	}
 
 	_, _, err = database.Migrate(ctx, db, nil)
-	// The last connection to close writes everything into the file.
+	// Closing the last connection writes everything into the file.
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, err
 	}

@@ -20,9 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Kubernetes is the one thing that Vault asks of a cluster: whose a service
-// account's token is (TokenReview of authentication.k8s.io/v1), over TLS, and
-// only for who may ask.
+// Kubernetes serves the one API that Vault calls in a cluster, over TLS: TokenReview
+// (authentication.k8s.io/v1), which says which service account a token belongs to. It
+// answers only callers that are allowed to ask.
 type Kubernetes struct {
 	URL string
 
@@ -38,7 +38,7 @@ type serviceAccount struct {
 	audiences            []string
 }
 
-// NewKubernetes starts the API of a cluster that ends with the test.
+// NewKubernetes starts the API of a cluster that stops at the end of the test.
 func NewKubernetes(t testing.TB) *Kubernetes {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -61,8 +61,8 @@ func NewKubernetes(t testing.TB) *Kubernetes {
 	return k
 }
 
-// Token gives the service account a token for an hour, for those audiences, as
-// the kubelet projects it into a pod.
+// Token issues the service account a token for those audiences that is valid for an hour,
+// like those that the kubelet projects into pods.
 func (k *Kubernetes) Token(t testing.TB, namespace, name string, audiences ...string) string {
 	t.Helper()
 	account := serviceAccount{
@@ -95,7 +95,7 @@ func (k *Kubernetes) Token(t testing.TB, namespace, name string, audiences ...st
 	return token
 }
 
-// Forget makes the token count no more, as when its pod has gone.
+// Forget invalidates the token, as if its pod had been deleted.
 func (k *Kubernetes) Forget(token string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -106,8 +106,8 @@ func (a serviceAccount) username() string {
 	return "system:serviceaccount:" + a.namespace + ":" + a.name
 }
 
-// review answers as the API server does: an unknown token is no error of the
-// request, and of the audiences asked for those come back that the token has.
+// review answers as the API server does. An unknown token isn't an error of the request,
+// and of the requested audiences the response lists those that the token has.
 func (k *Kubernetes) review(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Authorization") != "Bearer "+k.reviewer {
 		http.Error(w,

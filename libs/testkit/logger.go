@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Logger writes everything, from debug on, to the test's own output, so that it
-// is seen when the test fails. It may outlive the test.
+// Logger returns a logger that writes everything from debug level up to the test's own
+// output, which is shown when the test fails. It may outlive the test.
 func Logger(t testing.TB) *slog.Logger {
 	t.Helper()
 	w := &testWriter{out: t.Output()}
@@ -16,7 +16,8 @@ func Logger(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// testWriter drops what comes after the test: the testing package would panic.
+// testWriter drops output after the end of the test, because the testing package would
+// panic.
 type testWriter struct {
 	mu  sync.Mutex
 	out io.Writer

@@ -10,8 +10,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// Names is a resolver whose every look-up of a name gets the next of answers, IPv4
-// addresses, the last one for ever: a name that is bound again. IPv6 has none.
+// Names returns a resolver that answers each look-up of a name with the next of the given
+// IPv4 addresses, and repeats the last one for ever. It imitates a name that is rebound. It
+// has no IPv6 addresses.
 func Names(answers ...string) *net.Resolver {
 	var asked atomic.Int64
 	return &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -24,8 +25,8 @@ func Names(answers ...string) *net.Resolver {
 	}}
 }
 
-// answer speaks DNS as over TCP (RFC 1035 4.2.2), which is what the resolver does
-// on a connection that is no packet connection.
+// answer speaks DNS as over TCP (RFC 1035 4.2.2), which the resolver does on a connection
+// that isn't a packet connection.
 func answer(c net.Conn, next func() netip.Addr) {
 	defer func() { _ = c.Close() }()
 	length := make([]byte, 2)

@@ -10,22 +10,23 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// OpenBaoVariable names the program that [OpenBao] starts; without it that is
-// bin/openbao at the root of the repository, which `make bin/openbao` builds.
+// OpenBaoVariable names the environment variable with the path of the program that
+// [OpenBao] starts. The default is bin/openbao at the root of the repository, which `make
+// bin/openbao` builds.
 const OpenBaoVariable = "TESTKIT_OPENBAO"
 
-// BaoServer is an OpenBao of one test's own: Vault transit, AppRole and Kubernetes
-// logins, on plain HTTP. Its storage outlives its process, as a real one's does.
+// BaoServer is an OpenBao for one test, with Vault transit and AppRole and Kubernetes
+// logins, on plain HTTP. Its storage outlives its process, like that of a real server.
 type BaoServer struct {
 	Addr      string // http://127.0.0.1:port, the same after a restart
 	RootToken string
 
 	unsealKeys []string
 	dir        string
-	process    *baoProcess // nil while it does not run
+	process    *baoProcess // nil while the server isn't running
 }
 
-// OpenBao starts a server, unsealed and empty, that ends with the test.
+// OpenBao starts an unsealed, empty server that stops at the end of the test.
 func OpenBao(t testing.TB) *BaoServer {
 	t.Helper()
 	s := &BaoServer{Addr: "http://" + FreeAddr(t), dir: t.TempDir()}
@@ -35,8 +36,8 @@ func OpenBao(t testing.TB) *BaoServer {
 	return s
 }
 
-// Client speaks to the server with the token; without one it can only log in. It
-// does not retry, so that a test sees each answer, and it reads no environment.
+// Client returns a client that uses the token; without one it can only log in. It doesn't
+// retry, so that a test sees each response, and it ignores the environment.
 func (s *BaoServer) Client(t testing.TB, token string) *api.Client {
 	t.Helper()
 	client, err := api.NewClient(&api.Config{Address: s.Addr, HttpClient: &http.Client{Transport: s.transport(t)}})
@@ -47,20 +48,20 @@ func (s *BaoServer) Client(t testing.TB, token string) *api.Client {
 	return client
 }
 
-// transport has connections of its own, none of which outlives the test.
+// transport returns a transport whose connections end with the test.
 func (*BaoServer) transport(t testing.TB) *http.Transport {
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
 	return transport
 }
 
-// Seal makes the server forget its keys: it answers 503 until Unseal.
+// Seal seals the server, which then answers 503 until Unseal.
 func (s *BaoServer) Seal(t testing.TB) {
 	t.Helper()
 	require.NoError(t, s.Client(t, s.RootToken).Sys().SealWithContext(t.Context()))
 }
 
-// Unseal gives the server its keys back.
+// Unseal unseals the server.
 func (s *BaoServer) Unseal(t testing.TB) {
 	t.Helper()
 	client := s.Client(t, "")
@@ -71,7 +72,7 @@ func (s *BaoServer) Unseal(t testing.TB) {
 	}
 }
 
-// Stop ends the server in order; Start brings it back.
+// Stop shuts the server down in order. Start starts it again.
 func (s *BaoServer) Stop(t testing.TB) {
 	t.Helper()
 	require.NotNil(t, s.process, "the server does not run")
@@ -79,7 +80,7 @@ func (s *BaoServer) Stop(t testing.TB) {
 	s.process = nil
 }
 
-// Kill ends the server as a crash would; Start brings it back.
+// Kill ends the server as a crash would. Start starts it again.
 func (s *BaoServer) Kill(t testing.TB) {
 	t.Helper()
 	require.NotNil(t, s.process, "the server does not run")
@@ -87,15 +88,15 @@ func (s *BaoServer) Kill(t testing.TB) {
 	s.process = nil
 }
 
-// Start starts a stopped server again, at the same address, with what it had;
-// sealed, as Vault always comes up.
+// Start starts a stopped server again, at the same address and with its data. It comes up
+// sealed, as Vault always does.
 func (s *BaoServer) Start(t testing.TB) {
 	t.Helper()
 	require.Nil(t, s.process, "the server runs")
 	require.True(t, s.start(t).Sealed)
 }
 
-// Restart kills the server, and starts and unseals it.
+// Restart kills, starts and unseals the server.
 func (s *BaoServer) Restart(t testing.TB) {
 	t.Helper()
 	s.Kill(t)
@@ -103,8 +104,8 @@ func (s *BaoServer) Restart(t testing.TB) {
 	s.Unseal(t)
 }
 
-// Pause keeps the server from doing anything: connections are accepted by the
-// kernel, and nobody answers.
+// Pause stops the server's process. The kernel still accepts connections, but no request
+// is answered.
 func (s *BaoServer) Pause(t testing.TB) {
 	t.Helper()
 	require.NotNil(t, s.process, "the server does not run")
@@ -112,7 +113,7 @@ func (s *BaoServer) Pause(t testing.TB) {
 	require.Eventually(t, s.process.paused, baoPatience, time.Millisecond, "the server goes on")
 }
 
-// Resume ends a pause.
+// Resume ends a Pause.
 func (s *BaoServer) Resume(t testing.TB) {
 	t.Helper()
 	require.NotNil(t, s.process, "the server does not run")

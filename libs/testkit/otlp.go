@@ -19,10 +19,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// OTLP is a collector that keeps what it is sent: OpenTelemetry's protocol over
-// HTTP, as protobuf.
+// OTLP is a collector that keeps what it receives by OpenTelemetry's protocol over HTTP, as
+// protobuf.
 type OTLP struct {
-	// URL is what OTEL_EXPORTER_OTLP_ENDPOINT is set to.
+	// URL is the value for OTEL_EXPORTER_OTLP_ENDPOINT.
 	URL string
 
 	mu      sync.Mutex
@@ -31,13 +31,13 @@ type OTLP struct {
 	metrics map[string][]*metricspb.Metric
 }
 
-// Span is a span with what it was sent under.
+// Span is a span with the service that sent it.
 type Span struct {
 	*tracepb.Span
 	Service string // service.name of the resource
 }
 
-// NewOTLP starts a collector that runs until the test ends.
+// NewOTLP starts a collector that stops at the end of the test.
 func NewOTLP(t testing.TB) *OTLP {
 	t.Helper()
 	o := &OTLP{metrics: map[string][]*metricspb.Metric{}}
@@ -74,7 +74,7 @@ func (o *OTLP) take(w http.ResponseWriter, r *http.Request, decode func(body []b
 		return
 	}
 
-	w.Header().Set("Content-Type", "application/x-protobuf") // an empty message says that all was taken
+	w.Header().Set("Content-Type", "application/x-protobuf") // an empty message means that everything was accepted
 }
 
 func (o *OTLP) takeTraces(body []byte) error {
@@ -112,7 +112,8 @@ func (o *OTLP) takeMetrics(body []byte) error {
 	return nil
 }
 
-// Attribute is the text of an attribute, empty where it is not there or no text.
+// Attribute returns the text of an attribute, or the empty string if it is missing or not
+// text.
 func Attribute(all []*commonpb.KeyValue, key string) string {
 	for _, a := range all {
 		if a.Key == key {
@@ -122,14 +123,14 @@ func Attribute(all []*commonpb.KeyValue, key string) string {
 	return ""
 }
 
-// Spans are those received so far.
+// Spans returns the spans received so far.
 func (o *OTLP) Spans() []Span {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.spans)
 }
 
-// Metrics are those received so far, by name.
+// Metrics returns the metrics received so far, by name.
 func (o *OTLP) Metrics() map[string][]*metricspb.Metric {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -140,15 +141,15 @@ func (o *OTLP) Metrics() map[string][]*metricspb.Metric {
 	return copied
 }
 
-// Bodies is every byte received so far, unpacked: texts stand in protobuf as they
-// are.
+// Bodies returns every request body received so far, decompressed. Protobuf holds texts as
+// they are, so tests can search them.
 func (o *OTLP) Bodies() [][]byte {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return slices.Clone(o.bodies)
 }
 
-// WaitFor returns once the received spans satisfy done.
+// WaitFor waits until done returns true for the received spans.
 func (o *OTLP) WaitFor(t testing.TB, what string, done func(spans []Span) bool) {
 	t.Helper()
 	require.Eventually(t, func() bool { return done(o.Spans()) }, 30*time.Second, 20*time.Millisecond, what)

@@ -17,8 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pgBouncerConfig is that of Debian's package for transaction pooling, and little
-// else: users log in with their own passwords, which PgBouncer asks the server for.
+// pgBouncerConfig is Debian's default configuration, with transaction pooling and little
+// else. Users log in with their own passwords, for which PgBouncer queries the server.
 const pgBouncerConfig = `
 [databases]
 * = host=%[1]s port=%[2]s auth_user=postgres
@@ -35,13 +35,14 @@ auth_query = SELECT usename, passwd FROM pg_shadow WHERE usename = $1
 %[5]s
 `
 
-// pgBouncerSupervisor ends the program when our end of the pipe, its standard
-// input, closes, as it does however the test binary dies.
+// pgBouncerSupervisor ends the program when our end of the pipe, its standard input,
+// closes. That happens however the test binary ends.
 const pgBouncerSupervisor = `"$0" -q "$1" </dev/null & bouncer=$!; while read -r _; do :; done; kill "$bouncer"; wait "$bouncer"`
 
-// PgBouncer starts a PgBouncer in transaction mode before the server, installing
-// it when it is missing and we may, and returns what gives a database's URL by way
-// of it. Further settings are lines of its configuration. It ends with the test.
+// PgBouncer starts a PgBouncer in transaction mode in front of the server. It installs
+// PgBouncer if it is missing and we have the rights to. It returns a function that turns a
+// database's URL into one that goes through PgBouncer. Further settings are lines of its
+// configuration. PgBouncer stops at the end of the test.
 func PgBouncer(t testing.TB, server *PGServer, settings ...string) (through func(dbURL string) string) {
 	t.Helper()
 	program := pgBouncerProgram(t)

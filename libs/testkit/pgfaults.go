@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Crash ends the server at once and lets it stay away until Start.
+// Crash ends the server at once, and it stays down until Start.
 func (s *PGServer) Crash(t testing.TB) {
 	t.Helper()
 	p := s.process
@@ -26,32 +26,32 @@ func (s *PGServer) Crash(t testing.TB) {
 		_, err := os.Stat(p.heldFile())
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond, "the server still runs")
-	require.NoError(t, removeIfThere(p.pidFile())) // an immediate shutdown leaves it
+	require.NoError(t, removeIfThere(p.pidFile())) // an immediate shutdown leaves the file
 }
 
-// Start starts a server that crashed, on the same port and with its data.
+// Start starts a crashed server on the same port, with its data.
 func (s *PGServer) Start(t testing.TB) {
 	t.Helper()
 	require.NoError(t, os.Remove(s.process.heldFile()))
 	require.NoError(t, s.process.await())
 }
 
-// Pause stops all processes of the server without ending them (SIGSTOP): it
-// accepts connections, for the kernel does, and answers nothing. Resume undoes it;
-// so does the end of the test.
+// Pause stops all processes of the server without ending them (SIGSTOP). The kernel still
+// accepts connections, but no query is answered. Resume undoes it, and so does the end of
+// the test.
 func (s *PGServer) Pause(t testing.TB) {
 	t.Helper()
 	t.Cleanup(func() { s.Resume(t) })
 	s.signal(t, syscall.SIGSTOP)
 }
 
-// Resume lets a paused server go on.
+// Resume lets a paused server continue.
 func (s *PGServer) Resume(t testing.TB) {
 	t.Helper()
 	s.signal(t, syscall.SIGCONT)
 }
 
-// signal reaches the postmaster first, so that it makes no more children.
+// signal signals the postmaster first, so that it starts no more children.
 func (s *PGServer) signal(t testing.TB, signal syscall.Signal) {
 	t.Helper()
 	postmaster := s.process.postmaster(t)
@@ -76,19 +76,19 @@ func (p *pgProcess) postmaster(t testing.TB) int {
 	return pid
 }
 
-// children are the processes whose parent is pid.
+// children returns the processes whose parent is pid.
 func children(t testing.TB, pid int) (pids []int) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	require.NoError(t, err)
 
 	for _, name := range stats {
-		content, err := os.ReadFile(name) //nolint:gosec // of the kernel
+		content, err := os.ReadFile(name) //nolint:gosec // a kernel file
 		if err != nil {
-			continue // it has ended
+			continue // the process has ended
 		}
 
-		// pid (name) state parent …; the name may hold anything.
+		// The line is "pid (name) state parent …", and the name may contain anything.
 		fields := strings.Fields(string(content[bytes.LastIndexByte(content, ')')+1:]))
 		if len(fields) > 1 && fields[1] == strconv.Itoa(pid) {
 			child, err := strconv.Atoi(filepath.Base(filepath.Dir(name)))

@@ -20,11 +20,11 @@ import (
 	"time"
 )
 
-// pgSupervisor runs the server ($2…) and ends it when our end of the pipe, its
-// standard input, closes: that happens however the test binary dies, and no
-// exit hook is needed. SIGQUIT stops at once; nobody wants the data, so they go. A
-// server that ends while there is a file hold makes it held, and starts again when
-// that is gone.
+// pgSupervisor runs the server ($2…) and ends it when our end of the pipe, its standard
+// input, closes. That happens however the test binary ends, so no exit hook is needed. It
+// stops the server at once with SIGQUIT and deletes the data, which no test needs any more.
+// If the server ends while the file "hold" exists, the supervisor renames the file to
+// "held" and starts the server again once "held" is gone.
 const pgSupervisor = `
 dir=$1; shift
 exec 3<&0
@@ -56,7 +56,7 @@ func (p *pgProcess) stop() {
 	<-p.ended
 }
 
-// startPGProcess makes a cluster in a temporary folder and starts its server.
+// startPGProcess creates a cluster in a temporary folder and starts its server.
 func startPGProcess(ctx context.Context) (*pgProcess, error) {
 	bin, err := pgBinaries()
 	if err != nil {
@@ -68,7 +68,7 @@ func startPGProcess(ctx context.Context) (*pgProcess, error) {
 		return nil, err
 	}
 
-	// Another process may take the port between our look and the server's bind.
+	// Another process may take the port between our check and the server's bind.
 	for range 3 {
 		p := &pgProcess{password: rand.Text()}
 		if err = p.run(ctx, bin, who); err == nil {
@@ -133,17 +133,18 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	for _, setting := range []string{
 		"listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=400",
 		"fsync=off", "full_page_writes=off", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0",
-		// Not UTC: the platform must say itself which zone it speaks.
+		// Not UTC, because the platform must set its time zone itself.
 		"timezone=Asia/Kathmandu",
 	} {
 		args = append(args, "-c", setting)
 	}
 
 	cmd := exec.CommandContext(ctx, "sh", args...) //nolint:gosec // a program that we found
-	// A group of its own: Ctrl-C at the terminal is for us, the pipe for the server.
+	// The server has a process group of its own: Ctrl-C at the terminal reaches only us,
+	// and closing the pipe ends the server.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who, Setpgid: true}
 	cmd.Dir = dir
-	var last bytes.Buffer // what the server said last
+	var last bytes.Buffer // the server's last output
 	cmd.Stderr = &last
 
 	if p.keep, err = cmd.StdinPipe(); err != nil {
@@ -165,7 +166,7 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 	return nil
 }
 
-// await waits until the server accepts connections: it says so in its pid file.
+// await waits until the server accepts connections, which its pid file says.
 func (p *pgProcess) await() error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
@@ -188,15 +189,15 @@ func (p *pgProcess) await() error {
 	}
 }
 
-// memoryFolder is where Linux keeps files in memory. A server whose files are
-// there makes and drops a database in a tenth of the time.
+// memoryFolder is where Linux keeps files in memory. A server whose files are there creates
+// and drops a database in a tenth of the time.
 const (
 	memoryFolder = "/dev/shm"
 	memoryNeeded = 4 << 30 // bytes; containers often have 64 MiB
 )
 
-// fastFolder is memoryFolder where it is large enough, else "", the system's
-// folder for temporary files.
+// fastFolder returns memoryFolder if it is large enough, and otherwise "", which stands for
+// the system's folder for temporary files.
 func fastFolder() string {
 	var found syscall.Statfs_t
 	if err := syscall.Statfs(memoryFolder, &found); err != nil ||
@@ -206,7 +207,7 @@ func fastFolder() string {
 	return memoryFolder
 }
 
-// pgFolder makes a temporary folder that the server's user owns.
+// pgFolder creates a temporary folder that the server's user owns.
 func pgFolder(who *syscall.Credential) (string, error) {
 	dir, err := os.MkdirTemp(fastFolder(), "platform-testkit-postgres-")
 	if err != nil || who == nil {
@@ -215,8 +216,8 @@ func pgFolder(who *syscall.Credential) (string, error) {
 	return dir, os.Chown(dir, int(who.Uid), int(who.Gid))
 }
 
-// pgBinaries finds the folder with initdb and postgres, where distributions put
-// it or in PATH, and installs the package when there is none.
+// pgBinaries finds the folder with initdb and postgres, where distributions install it or
+// in PATH. It installs the package if there is none.
 func pgBinaries() (string, error) {
 	if dir := findPGBinaries(); dir != "" {
 		return dir, nil
@@ -258,11 +259,11 @@ func version(dir string) int {
 	return n
 }
 
-// pgUser is whom the server runs as: us, or, as PostgreSQL refuses root, an
-// account that may do nothing else.
+// pgUser returns the user that the server runs as. That is our own, or an account without
+// privileges if we are root, as which PostgreSQL refuses to run.
 func pgUser() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil //nolint:nilnil // no credential: stay who we are
+		return nil, nil //nolint:nilnil // no credential: keep our own user
 	}
 
 	for _, name := range []string{"postgres", "nobody"} {

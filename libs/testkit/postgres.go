@@ -19,20 +19,20 @@ import (
 
 const templateDatabase = "platform_template"
 
-// PGServer is a private PostgreSQL server. One serves a whole test binary; it
-// stops, and its files go, when the binary ends, however it ends.
+// PGServer is a private PostgreSQL server. One server serves a whole test binary. It stops
+// and its files are removed when the binary ends, however it ends.
 type PGServer struct {
 	process *pgProcess
 	admin   *sql.DB
 	count   atomic.Int64
 }
 
-// startPostgres is the one global of this package: a server takes seconds to
-// start, a database from its template milliseconds.
+// startPostgres is the one global of this package. Starting a server takes seconds, but
+// creating a database from its template takes milliseconds.
 var startPostgres = sync.OnceValues(newPGServer)
 
-// PostgresServer starts the server at the first call, installing PostgreSQL when
-// it is missing and we may; otherwise the test fails.
+// PostgresServer starts the server on the first call. It installs PostgreSQL if it is
+// missing and we have the rights to; otherwise the test fails.
 func PostgresServer(t testing.TB) *PGServer {
 	t.Helper()
 	server, err := startPostgres()
@@ -40,8 +40,8 @@ func PostgresServer(t testing.TB) *PGServer {
 	return server
 }
 
-// OwnPostgresServer starts a server for this test alone, for tests that stop it
-// or change what belongs to all its databases.
+// OwnPostgresServer starts a server for this test alone, for tests that stop it or change
+// settings of all its databases.
 func OwnPostgresServer(t testing.TB) *PGServer {
 	t.Helper()
 	server, err := newPGServer()
@@ -50,28 +50,27 @@ func OwnPostgresServer(t testing.TB) *PGServer {
 	return server
 }
 
-// Stop ends the server at once, as a crash would; its files go. It may be
-// repeated.
+// Stop ends the server at once, as a crash would, and removes its files. It may be called
+// again.
 func (s *PGServer) Stop() {
 	_ = s.admin.Close()
 	s.process.stop()
 }
 
-// URL is that of the server's superuser for the named database; "postgres" is
-// always there.
+// URL returns the superuser's URL for the named database. The database "postgres" always
+// exists.
 func (s *PGServer) URL(name string) string {
 	return s.url("postgres", s.process.password, name)
 }
 
-// NewDatabase makes a migrated database, with the roles' rights in place, and
-// returns the URL of its owner, who may do everything. It is dropped at the end
-// of the test.
+// NewDatabase creates a migrated database with the roles' rights in place, and returns the
+// URL of its owner, who may do everything. It is dropped at the end of the test.
 func (s *PGServer) NewDatabase(t testing.TB) (dbURL string) {
 	t.Helper()
 	return s.create(t, templateDatabase)
 }
 
-// EmptyDatabase makes a database without a schema.
+// EmptyDatabase creates a database without a schema.
 func (s *PGServer) EmptyDatabase(t testing.TB) (dbURL string) {
 	t.Helper()
 	return s.create(t, "template0")
@@ -89,9 +88,9 @@ func (s *PGServer) create(t testing.TB, template string) string {
 	return s.URL(name)
 }
 
-// LoginURL makes a login role that is a member of the group role, such as
-// platform_token, and returns the URL with which it opens dbURL's database. Settings
-// are what the role has of its own, such as statement_timeout = '1s'.
+// LoginURL creates a login role that is a member of the group role, such as platform_token,
+// and returns the URL with which that login opens dbURL's database. Settings apply to the
+// login role, such as statement_timeout = '1s'.
 func (s *PGServer) LoginURL(t testing.TB, dbURL, group string, settings ...string) string {
 	t.Helper()
 	u, err := url.Parse(dbURL)
@@ -127,7 +126,7 @@ func (s *PGServer) url(user, password, name string) string {
 }
 
 func newPGServer() (*PGServer, error) {
-	// No test's context: the server is there for the tests after it.
+	// This doesn't use a test's context, because the server also serves later tests.
 	ctx := context.Background()
 	process, err := startPGProcess(ctx)
 	if err != nil {
@@ -148,7 +147,7 @@ func newPGServer() (*PGServer, error) {
 	return s, nil
 }
 
-// makeTemplate leaves no connection behind: a database with one cannot be
+// makeTemplate closes all its connections, because a database with a connection can't be
 // copied.
 func (s *PGServer) makeTemplate(ctx context.Context) (err error) {
 	if _, err := s.admin.ExecContext(ctx, "CREATE DATABASE "+templateDatabase+" TEMPLATE template0"); err != nil {

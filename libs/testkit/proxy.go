@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Proxy passes TCP connections on to a server until a test tells it otherwise.
+// Proxy forwards TCP connections to a server until a test tells it otherwise.
 type Proxy struct {
 	listener net.Listener
 	target   string
@@ -19,12 +19,12 @@ type Proxy struct {
 	mu    sync.Mutex
 	open  map[net.Conn]bool
 	gate  chan struct{} // closed while bytes pass
-	delay time.Duration // of what passes
+	delay time.Duration // added to everything that passes
 	cut   bool
 	ended bool
 }
 
-// NewProxy makes a proxy before the server of a URL. It ends with the test.
+// NewProxy starts a proxy in front of the server of a URL. It stops at the end of the test.
 func NewProxy(t testing.TB, targetURL string) *Proxy {
 	t.Helper()
 	u, err := url.Parse(targetURL)
@@ -46,7 +46,7 @@ func NewProxy(t testing.TB, targetURL string) *Proxy {
 		p.ended = true
 		p.mu.Unlock()
 		_ = listener.Close()
-		p.Heal() // whoever waits at the gate leaves
+		p.Heal() // releases connections that wait at the gate
 		p.Cut()
 		serving.Wait()
 	})
@@ -54,7 +54,7 @@ func NewProxy(t testing.TB, targetURL string) *Proxy {
 	return p
 }
 
-// URL is the URL with the proxy in the server's place.
+// URL returns targetURL with the proxy's address in place of the server's.
 func (p *Proxy) URL(t testing.TB, targetURL string) string {
 	t.Helper()
 	u, err := url.Parse(targetURL)
@@ -63,7 +63,7 @@ func (p *Proxy) URL(t testing.TB, targetURL string) string {
 	return u.String()
 }
 
-// Cut closes every connection, and each that comes, until Heal.
+// Cut closes every connection, and every new one, until Heal.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,14 +73,14 @@ func (p *Proxy) Cut() {
 	}
 }
 
-// Hang passes no byte on until Heal, and closes nothing: a black hole.
+// Hang forwards no bytes and closes no connection until Heal, like a black hole.
 func (p *Proxy) Hang() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gate = make(chan struct{})
 }
 
-// Delay holds up whatever passes, each way, for so long, until Heal.
+// Delay delays everything by d in each direction until Heal.
 func (p *Proxy) Delay(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,7 +155,7 @@ func (p *Proxy) forget(conns ...net.Conn) {
 	}
 }
 
-// gated waits at the gate before it writes.
+// gated is a writer that waits at the gate before it writes.
 type gated struct {
 	io.Writer
 	proxy *Proxy

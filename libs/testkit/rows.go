@@ -9,7 +9,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// Rows counts the rows of every table, so that a test can ask that something wrote
+// Rows counts the rows of every table, so that a test can check that an operation wrote
 // nothing at all.
 func Rows(t testing.TB, db *database.DB) map[string]int {
 	t.Helper()

@@ -1,6 +1,6 @@
-// Package load puts load on a running platform over HTTP, as applications and
-// people do, and says how fast it answered. Load is closed: each of a number of
-// workers asks again once it has its answer, so a slow platform is asked less.
+// Package load puts load on a running platform over HTTP, as applications and people do,
+// and reports how fast it answered. The load is closed: each worker sends its next request
+// once it has the response to the last, so a slow platform gets fewer requests.
 //
-// It starts nothing and knows no database: what it measures is a URL.
+// It starts no process and uses no database; it needs only a URL.
 package load

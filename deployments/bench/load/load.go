@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Step is what a worker does over and over; an error is any answer but the right
-// one.
+// Step is one round of a worker, which repeats it. It returns an error for any response but
+// the right one.
 type Step func(ctx context.Context) error
 
-// Result is what came of a run.
+// Result is the outcome of a run.
 type Result struct {
-	Requests   int           `json:"requests"` // steps that were answered as they should be
+	Requests   int           `json:"requests"` // steps that got the right response
 	Errors     int           `json:"errors"`
 	FirstError string        `json:"first_error,omitempty"`
 	Elapsed    time.Duration `json:"elapsed_ns"`
@@ -23,8 +23,8 @@ type Result struct {
 	Max        time.Duration `json:"max_ns"`
 }
 
-// Run has every worker take its step until the context ends; a step that has begun
-// then is finished.
+// Run has every worker repeat its step until the context ends. Steps in progress then are
+// finished.
 func Run(ctx context.Context, workers []Step) Result {
 	type share struct {
 		took   []time.Duration

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-// maxPages is more than a sign-in has: address, password, tenant, consent.
+// maxPages is more pages than a sign-in has: address, password, tenant, consent.
 const maxPages = 8
 
 // pages opens a URL and fills in the forms that it leads to, until the browser is
-// sent to the application; the query of that redirect is the answer.
+// redirected to the application. It returns the query of that redirect.
 func (t Target) pages(ctx context.Context, client *http.Client, begin string) (url.Values, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, begin, http.NoBody)
 	if err != nil {
@@ -60,8 +60,8 @@ func (t Target) pages(ctx context.Context, client *http.Client, begin string) (u
 	return nil, errors.New("the sign-in has too many pages")
 }
 
-// fill finds the first form that is posted and fills it in as a person would who
-// agrees to everything.
+// fill finds the first form with method POST and fills it in like a person who agrees to
+// everything.
 func (t Target) fill(document *html.Node) (action string, form url.Values) {
 	for n := range document.Descendants() {
 		switch {

@@ -16,18 +16,19 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// Target is a platform and who asks it. The application is confidential and
-// sends its secret in the form.
+// Target is a platform, and the application and person that use it. The application is
+// confidential and sends its secret in the form.
 type Target struct {
 	URL          string // the public origin, such as http://127.0.0.1:8080
 	ClientID     string
 	ClientSecret string
 	RedirectURI  string
-	Resource     string // of client_credentials; empty: the application's default
-	Scope        string // of sign-ins; with offline_access for refresh
-	Email        string // who signs in
+	Resource     string // for client_credentials; empty: the application's default
+	Scope        string // for sign-ins; with offline_access for refresh
+	Email        string // of the person who signs in
 	Password     string
-	// Transport is shared by all workers; nil: one that keeps their connections.
+	// Transport is shared by all workers. If nil, one that keeps the workers' connections
+	// is used.
 	Transport http.RoundTripper
 }
 
@@ -36,8 +37,8 @@ const (
 	timeout = 30 * time.Second
 )
 
-// Scenarios are the kinds of load by name; each makes the step of one worker,
-// signing in first where that is needed.
+// Scenarios holds the kinds of load by name. Each function makes the step of one worker,
+// and signs in first if the step needs it.
 var Scenarios = map[string]func(ctx context.Context, t Target) (Step, error){
 	"jwks":               jwks,
 	"client_credentials": clientCredentials,
@@ -49,7 +50,7 @@ var Scenarios = map[string]func(ctx context.Context, t Target) (Step, error){
 	"sign_in":            signIn,
 }
 
-// Workers makes so many steps of a scenario.
+// Workers makes n steps of a scenario.
 func Workers(ctx context.Context, name string, t Target, n int) ([]Step, error) {
 	scenario, known := Scenarios[name]
 	if !known {
@@ -92,7 +93,8 @@ func clientCredentials(_ context.Context, t Target) (Step, error) {
 	}, nil
 }
 
-// code is the redirect of somebody who is signed in, and the redemption.
+// code returns a step that makes the authorization request of a person who is signed in and
+// redeems the code.
 func code(ctx context.Context, t Target) (Step, error) {
 	client := t.client()
 	if _, err := t.signIn(ctx, client); err != nil {
@@ -139,7 +141,7 @@ func userinfo(ctx context.Context, t Target) (Step, error) {
 	}, nil
 }
 
-// introspect asks about a token of the application's own.
+// introspect returns a step that introspects a token of the application's own.
 func introspect(ctx context.Context, t Target) (Step, error) {
 	client := t.client()
 	tokens, err := t.signIn(ctx, client)
@@ -154,7 +156,7 @@ func introspect(ctx context.Context, t Target) (Step, error) {
 	}, nil
 }
 
-// device is a device that asks for its codes; nobody types them in.
+// device returns a step in which a device requests its codes, which no person enters.
 func device(_ context.Context, t Target) (Step, error) {
 	client := t.client()
 	form := url.Values{"client_id": {t.ClientID}, "client_secret": {t.ClientSecret}}
@@ -164,7 +166,8 @@ func device(_ context.Context, t Target) (Step, error) {
 	}, nil
 }
 
-// signIn is everything with a new browser: pages, password, redirect, redemption.
+// signIn returns a step that does a whole sign-in in a new browser: pages, password,
+// redirect, redemption.
 func signIn(_ context.Context, t Target) (Step, error) {
 	return func(ctx context.Context) error {
 		_, err := t.signIn(ctx, t.client())
@@ -172,10 +175,10 @@ func signIn(_ context.Context, t Target) (Step, error) {
 	}, nil
 }
 
-// client is a browser or an application: it has cookies of its own and stops at
-// the application's redirect URI.
+// client returns the HTTP client of a browser or an application. It has cookies of its own
+// and stops at the application's redirect URI.
 func (t Target) client() *http.Client {
-	jar, _ := cookiejar.New(nil) // fails for options only
+	jar, _ := cookiejar.New(nil) // fails only with options
 	return &http.Client{
 		Jar:       jar,
 		Timeout:   timeout,
@@ -210,7 +213,7 @@ func (t Target) token(ctx context.Context, client *http.Client, form url.Values)
 	return answer, nil
 }
 
-// signIn goes through the pages that are shown, and redeems the code.
+// signIn goes through the pages of a sign-in and redeems the code.
 func (t Target) signIn(ctx context.Context, client *http.Client) (tokens, error) {
 	verifier := oauth2.GenerateVerifier()
 	begin := t.URL + base + "/oauth/authorize?" + url.Values{
@@ -241,7 +244,7 @@ func (t Target) signIn(ctx context.Context, client *http.Client) (tokens, error)
 	})
 }
 
-// send answers with the body of a 200.
+// send sends a request and returns the body of a 200.
 func send(
 	ctx context.Context, client *http.Client, method, target string, form url.Values, bearer string,
 ) ([]byte, error) {
@@ -263,7 +266,7 @@ func send(
 		return nil, err
 	}
 
-	defer res.Body.Close() //nolint:errcheck // it was read
+	defer res.Body.Close() //nolint:errcheck // it has been read
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		return nil, err

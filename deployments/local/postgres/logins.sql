@@ -1,7 +1,7 @@
--- A login role for each service and for the operator. Their group roles, which
--- `platform migrate --roles` gives their rights, are made here so that the logins
--- can be members from the start. A statement that takes longer than a request may
--- is ended by the server too.
+-- A login role for each service and for the operator. Their group roles, to which
+-- `platform migrate --roles` grants their rights, are created here so that the logins
+-- can be members from the start. The server also ends a statement that takes longer
+-- than a request may.
 DO $$
 DECLARE
     name text;

@@ -1,10 +1,9 @@
-# The keys service makes the platform's signing keys, four for tokens and four for
-# logout tokens, and their versions, and reads the public halves. It signs nothing,
-# exports nothing, deletes nothing, and a key it makes is of the one type that its
-# algorithm needs.
+# The keys service makes the platform's signing keys and their versions, four keys for
+# tokens and four for logout tokens, and reads the public halves. It can't sign, export
+# or delete, and it can make each key only with the type that its algorithm needs.
 #
 # `transit` is the mount (PLATFORM_VAULT_TRANSIT_MOUNT) and `platform` the prefix
-# (PLATFORM_VAULT_KEY_PREFIX): setup.sh puts yours in their places.
+# (PLATFORM_VAULT_KEY_PREFIX); setup.sh replaces them with yours.
 
 path "transit/keys/platform-rs256" {
   capabilities = ["create", "read", "update"]
@@ -58,7 +57,7 @@ path "transit/keys/platform-eddsa/rotate" {
   capabilities = ["update"]
 }
 
-# The keys of logout tokens are others, for another service signs with them.
+# Logout tokens have keys of their own, because another service signs with them.
 
 path "transit/keys/platform-logout-rs256" {
   capabilities = ["create", "read", "update"]
@@ -112,8 +111,8 @@ path "transit/keys/platform-logout-eddsa/rotate" {
   capabilities = ["update"]
 }
 
-# What the policy named default would give, less all the rest of it. A token
-# without that policy is checked three times faster.
+# The few rights of the policy named default that the service needs. Vault checks a
+# token without that policy three times faster.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

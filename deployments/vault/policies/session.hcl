@@ -1,10 +1,9 @@
-# The session service signs logout tokens with the four keys that are for nothing
-# else, and so can make neither an access token nor an ID token.
-# It can neither make keys nor read, change or export them: the public halves are
-# in the database.
+# The session service signs logout tokens with four keys that are used for nothing
+# else, so it can make neither an access token nor an ID token. It can't make, read,
+# change or export keys; it reads the public halves from the database.
 #
 # `transit` is the mount (PLATFORM_VAULT_TRANSIT_MOUNT) and `platform` the prefix
-# (PLATFORM_VAULT_KEY_PREFIX): setup.sh puts yours in their places.
+# (PLATFORM_VAULT_KEY_PREFIX); setup.sh replaces them with yours.
 
 path "transit/sign/platform-logout-rs256" {
   capabilities = ["update"]
@@ -22,8 +21,8 @@ path "transit/sign/platform-logout-eddsa" {
   capabilities = ["update"]
 }
 
-# What the policy named default would give, less all the rest of it. A token
-# without that policy is checked three times faster.
+# The few rights of the policy named default that the service needs. Vault checks a
+# token without that policy three times faster.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

@@ -1,9 +1,9 @@
 # The token service signs access tokens and ID tokens with the platform's four keys.
-# It can neither make keys nor read, change or export them: the public halves are
-# in the database.
+# It can't make, read, change or export keys; it reads the public halves from the
+# database.
 #
 # `transit` is the mount (PLATFORM_VAULT_TRANSIT_MOUNT) and `platform` the prefix
-# (PLATFORM_VAULT_KEY_PREFIX): setup.sh puts yours in their places.
+# (PLATFORM_VAULT_KEY_PREFIX); setup.sh replaces them with yours.
 
 path "transit/sign/platform-rs256" {
   capabilities = ["update"]
@@ -21,8 +21,8 @@ path "transit/sign/platform-eddsa" {
   capabilities = ["update"]
 }
 
-# What the policy named default would give, less all the rest of it. A token
-# without that policy is checked three times faster.
+# The few rights of the policy named default that the service needs. Vault checks a
+# token without that policy three times faster.
 path "auth/token/lookup-self" {
   capabilities = ["read"]
 }

@@ -14,25 +14,25 @@ import (
 	"golang.org/x/net/html"
 )
 
-// accept is what a browser sends for a page.
+// accept is the Accept header that a browser sends for a page.
 const accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
-// Browser is one person's browser: a cookie jar and a way to follow redirects.
+// Browser is one person's browser: a cookie jar that follows redirects.
 type Browser struct {
 	t      testing.TB
 	client *http.Client
 	stopAt []string
 }
 
-// New makes an empty browser. It does not follow redirects to URLs that begin
-// with one of stopAt (the applications' callbacks): the page it returns then is
-// the redirect itself, see Page.Location.
+// New returns an empty browser. It doesn't follow redirects to URLs that begin with one of
+// stopAt (the applications' callbacks). The page that it returns then is the redirect
+// itself; see Page.Location.
 func New(t testing.TB, stopAt ...string) *Browser {
 	t.Helper()
 	return WithTransport(t, http.DefaultTransport, stopAt...)
 }
 
-// WithTransport is New with a transport of the caller's, to watch what passes.
+// WithTransport is like New, with a transport of the caller's that can observe the traffic.
 func WithTransport(t testing.TB, transport http.RoundTripper, stopAt ...string) *Browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
@@ -59,10 +59,10 @@ func WithTransport(t testing.TB, transport http.RoundTripper, stopAt ...string) 
 	return b
 }
 
-// Client is the browser's HTTP client, cookies included.
+// Client returns the browser's HTTP client, which has its cookies.
 func (b *Browser) Client() *http.Client { return b.client }
 
-// Cookies are the cookies the browser would send to a URL.
+// Cookies returns the cookies that the browser would send to a URL.
 func (b *Browser) Cookies(rawURL string) []*http.Cookie {
 	u, err := url.Parse(rawURL)
 	require.NoError(b.t, err)
@@ -77,7 +77,7 @@ func (b *Browser) Get(rawURL string) *Page {
 	return b.do(r)
 }
 
-// Post sends a form from nowhere, as a program would.
+// Post sends a form that is on no page, as a program would.
 func (b *Browser) Post(rawURL string, values url.Values) *Page {
 	b.t.Helper()
 	r, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, rawURL, strings.NewReader(values.Encode()))
@@ -107,7 +107,7 @@ func (b *Browser) do(r *http.Request) *Page {
 	}
 }
 
-// Page is what the browser shows.
+// Page is the page that the browser shows.
 type Page struct {
 	URL    *url.URL
 	Status int
@@ -118,7 +118,7 @@ type Page struct {
 	doc     *html.Node
 }
 
-// Location is where a redirect that was not followed leads.
+// Location returns the target of a redirect that was not followed.
 func (p *Page) Location() *url.URL {
 	p.browser.t.Helper()
 	require.NotEmpty(p.browser.t, p.Header.Get("Location"), "%d %s is no redirect:\n%s", p.Status, p.URL.Path, p.Text())
@@ -127,7 +127,7 @@ func (p *Page) Location() *url.URL {
 	return u
 }
 
-// Text is the page's words, white space folded.
+// Text returns the page's text with white space folded.
 func (p *Page) Text() string {
 	var b strings.Builder
 	walk(p.doc, func(n *html.Node) {
@@ -139,7 +139,7 @@ func (p *Page) Text() string {
 	return strings.Join(strings.Fields(b.String()), " ")
 }
 
-// H1 is the page's main heading.
+// H1 returns the page's main heading.
 func (p *Page) H1() string {
 	var text string
 	walk(p.doc, func(n *html.Node) {
@@ -151,7 +151,7 @@ func (p *Page) H1() string {
 	return text
 }
 
-// Follow opens the link whose words contain text.
+// Follow opens the link whose text contains text.
 func (p *Page) Follow(text string) *Page {
 	p.browser.t.Helper()
 	var href string
@@ -167,7 +167,7 @@ func (p *Page) Follow(text string) *Page {
 	return p.browser.Get(u.String())
 }
 
-// Has reports whether the page has a field or button of that name in a form.
+// Has reports whether a form on the page has a field or button of that name.
 func (p *Page) Has(name string) bool {
 	found := false
 	walk(p.doc, func(n *html.Node) {
@@ -177,8 +177,8 @@ func (p *Page) Has(name string) bool {
 	return found
 }
 
-// Submit fills the form whose button says text and presses that button: hidden
-// fields, defaults and the button's own name and value travel along.
+// Submit fills the form that has a button labelled text and presses that button. Hidden
+// fields, defaults and the button's own name and value are sent too.
 func (p *Page) Submit(text string, fill url.Values) *Page {
 	p.browser.t.Helper()
 	action, method, values := p.form(text)
@@ -205,7 +205,7 @@ func (p *Page) Submit(text string, fill url.Values) *Page {
 	return p.browser.do(r)
 }
 
-// form finds the form with the button and what it would send untouched.
+// form finds the form with the button and the values that it would send untouched.
 func (p *Page) form(button string) (action, method string, values url.Values) {
 	p.browser.t.Helper()
 	walk(p.doc, func(form *html.Node) {
@@ -246,7 +246,7 @@ func (p *Page) form(button string) (action, method string, values url.Values) {
 	return action, method, values
 }
 
-// Hidden is the value of a form field, hidden ones included.
+// Hidden returns the value of a form field, including hidden ones.
 func (p *Page) Hidden(name string) string {
 	var value string
 	walk(p.doc, func(n *html.Node) {

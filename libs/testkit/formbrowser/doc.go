@@ -1,3 +1,4 @@
-// Package formbrowser is a browser for tests that knows links, forms, cookies
-// and redirects, and runs no script: what it can do, everybody can.
+// Package formbrowser is a browser for tests that handles links, forms, cookies and
+// redirects but runs no scripts. A page that works in it works for people without
+// JavaScript.
 package formbrowser

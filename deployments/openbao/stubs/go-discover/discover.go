@@ -1,4 +1,4 @@
-// Package discover finds no peers: the server is a cluster of one.
+// Package discover finds no peers, because the server is a cluster of one.
 package discover
 
 import (
@@ -21,13 +21,13 @@ type Discover struct{}
 // Option changes nothing.
 type Option func(*Discover) error
 
-// New returns what finds nothing.
+// New returns a Discover that finds nothing.
 func New(...Option) (*Discover, error) { return new(Discover), nil }
 
 // WithProviders returns no option.
 func WithProviders(map[string]Provider) Option { return nil }
 
-// Addrs refuses.
+// Addrs returns an error.
 func (*Discover) Addrs(string, *log.Logger) ([]string, error) {
 	return nil, errors.New("this server is built without cloud auto-join")
 }

@@ -1,5 +1,5 @@
-// Package ocikms is what remains of the ocikms seal in a server that seals with keys
-// of its own: enough to compile, and a refusal to be configured.
+// Package ocikms replaces the ocikms seal, which this server doesn't need because it seals with
+// keys of its own. It compiles, but refuses to be configured.
 package ocikms
 
 import (
@@ -9,18 +9,18 @@ import (
 	wrapping "github.com/openbao/go-kms-wrapping/v2"
 )
 
-// Wrapper cannot be configured.
+// Wrapper is a seal that can't be configured.
 type Wrapper struct{ wrapping.Wrapper }
 
-// NewWrapper returns the wrapper that cannot be configured.
+// NewWrapper returns a wrapper that can't be configured.
 func NewWrapper() *Wrapper { return new(Wrapper) }
 
-// SetConfig refuses.
+// SetConfig returns an error.
 func (*Wrapper) SetConfig(context.Context, ...wrapping.Option) (*wrapping.WrapperConfig, error) {
 	return nil, errors.New("this server is built without the ocikms seal")
 }
 
-// Names of settings that the server looks up.
+// Names of settings that the server reads.
 const (
 	KmsConfigKeyId              = "key_id"
 	KmsConfigCryptoEndpoint     = "crypto_endpoint"

@@ -1,5 +1,5 @@
-// Package pkcs11 is what remains of the pkcs11 seal in a server that seals with keys
-// of its own: enough to compile, and a refusal to be configured.
+// Package pkcs11 replaces the pkcs11 seal, which this server doesn't need because it seals with
+// keys of its own. It compiles, but refuses to be configured.
 package pkcs11
 
 import (
@@ -9,13 +9,13 @@ import (
 	wrapping "github.com/openbao/go-kms-wrapping/v2"
 )
 
-// Wrapper cannot be configured.
+// Wrapper is a seal that can't be configured.
 type Wrapper struct{ wrapping.Wrapper }
 
-// NewWrapper returns the wrapper that cannot be configured.
+// NewWrapper returns a wrapper that can't be configured.
 func NewWrapper() *Wrapper { return new(Wrapper) }
 
-// SetConfig refuses.
+// SetConfig returns an error.
 func (*Wrapper) SetConfig(context.Context, ...wrapping.Option) (*wrapping.WrapperConfig, error) {
 	return nil, errors.New("this server is built without the pkcs11 seal")
 }

@@ -1,5 +1,4 @@
-// Package stackdriver stands where the Stackdriver sink would; its sink swallows
-// what it is given.
+// Package stackdriver replaces the Stackdriver sink with one that drops every metric.
 package stackdriver
 
 import (

@@ -9,13 +9,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/ending"
 )
 
-// Actions that are reported beside those of the declarative file, and Revoked.
+// Actions that are reported in addition to those of the declarative file, and Revoked.
 const (
 	Ended   = "ended" // a session
 	Enabled = "enabled"
 )
 
-// DisableUser switches a person off and ends all of their access.
+// DisableUser disables a person and ends all of their access.
 func (d Desk) DisableUser(ctx context.Context, emailOrID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		user, err := User(ctx, &w.Reader, emailOrID)
@@ -41,7 +41,7 @@ func (d Desk) DisableUser(ctx context.Context, emailOrID string) (*manifest.Repo
 	})
 }
 
-// EnableUser switches a person on again. It revives nothing.
+// EnableUser enables a person again. It revives nothing.
 func (d Desk) EnableUser(ctx context.Context, emailOrID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		user, err := User(ctx, &w.Reader, emailOrID)
@@ -85,7 +85,7 @@ func (d Desk) RevokeUser(ctx context.Context, emailOrID, tenant string) (*manife
 	})
 }
 
-// DisableTenant switches a tenant off and ends all access to it.
+// DisableTenant disables a tenant and ends all access to it.
 func (d Desk) DisableTenant(ctx context.Context, slugOrID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		tenant, err := Tenant(ctx, &w.Reader, slugOrID)
@@ -109,7 +109,7 @@ func (d Desk) DisableTenant(ctx context.Context, slugOrID string) (*manifest.Rep
 	})
 }
 
-// EnableTenant switches a tenant on again. It revives nothing.
+// EnableTenant enables a tenant again. It revives nothing.
 func (d Desk) EnableTenant(ctx context.Context, slugOrID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		tenant, err := Tenant(ctx, &w.Reader, slugOrID)
@@ -150,7 +150,7 @@ func (d Desk) RevokeTenant(ctx context.Context, slugOrID string) (*manifest.Repo
 	})
 }
 
-// DisableApplication switches an application off and ends all that it was given.
+// DisableApplication disables an application and ends all access that it was given.
 func (d Desk) DisableApplication(ctx context.Context, clientID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		app, err := Application(ctx, &w.Reader, clientID)
@@ -174,7 +174,7 @@ func (d Desk) DisableApplication(ctx context.Context, clientID string) (*manifes
 	})
 }
 
-// EnableApplication switches an application on again. It revives nothing.
+// EnableApplication enables an application again. It revives nothing.
 func (d Desk) EnableApplication(ctx context.Context, clientID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		app, err := Application(ctx, &w.Reader, clientID)
@@ -196,7 +196,7 @@ func (d Desk) EnableApplication(ctx context.Context, clientID string) (*manifest
 	})
 }
 
-// RevokeApplication ends all that an application was given for people.
+// RevokeApplication ends all access that people gave an application.
 func (d Desk) RevokeApplication(ctx context.Context, clientID string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		app, err := Application(ctx, &w.Reader, clientID)
@@ -215,7 +215,7 @@ func (d Desk) RevokeApplication(ctx context.Context, clientID string) (*manifest
 	})
 }
 
-// endPerson ends the access of a person, and reports it.
+// endPerson ends a person's access and reports it.
 func (w *work) endPerson(ctx context.Context, a ending.Access, name string) error {
 	if err := w.endSessions(ctx, a); err != nil {
 		return err
@@ -234,7 +234,7 @@ func (w *work) endPerson(ctx context.Context, a ending.Access, name string) erro
 	return w.trail.Record(ctx, event)
 }
 
-// finishPerson marks what ended with the disabling of a person.
+// finishPerson marks the rows of the access that ended when a person was disabled.
 func (w *work) finishPerson(ctx context.Context, userID string) error {
 	a := ending.Access{UserID: userID}
 	if err := w.endSessions(ctx, a); err != nil {

@@ -17,15 +17,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/ending"
 )
 
-// Desk is where an operator changes things one by one.
+// Desk makes an operator's changes to single things.
 type Desk struct {
 	DB     *database.DB
 	Now    func() time.Time
 	Random io.Reader
-	DryRun bool // change nothing, report all the same
+	DryRun bool // report changes without making them
 }
 
-// NotFoundError is what does not exist.
+// NotFoundError reports that a thing doesn't exist.
 type NotFoundError struct {
 	Kind string // application, user, tenant, session
 	Name string
@@ -40,7 +40,7 @@ type work struct {
 	report *manifest.Report
 	at     time.Time
 	random io.Reader
-	ends   bool // the access of a tenant or an application: rows are left to be marked
+	ends   bool // access of a tenant or an application ended, and rows remain to be marked
 }
 
 func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, error) {
@@ -70,8 +70,7 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 	}
 
 	if ends && !d.DryRun {
-		// The access has ended with the commit. What fails here is done by the session
-		// service.
+		// Access has ended with the commit. If this fails, the session service finishes it.
 		if _, err := ending.Finish(ctx, d.DB, d.Now()); err != nil {
 			return nil, fmt.Errorf("the access has ended, but not all of its sessions and grants are marked yet, "+
 				"which the session service does within minutes: %w", err)
@@ -79,19 +78,19 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 	}
 
 	if d.DryRun {
-		report.Secrets = nil // they were never stored
+		report.Secrets = nil // a dry run stored none
 	}
 
 	return report, nil
 }
 
-// changed reports a change, and records it about the subject.
+// changed reports a change, and records it in the audit trail with its subject.
 func (w *work) changed(ctx context.Context, c manifest.Change, subject audit.Event) error {
 	w.report.Changes = append(w.report.Changes, c)
 	return w.trail.Record(ctx, c.Event(subject))
 }
 
-// Application finds an application; *NotFoundError.
+// Application finds an application. It returns *NotFoundError if there is none.
 func Application(ctx context.Context, r *sqlstore.Reader, clientID string) (*directory.Application, error) {
 	all, err := r.Applications(ctx)
 	if err != nil {
@@ -107,7 +106,7 @@ func Application(ctx context.Context, r *sqlstore.Reader, clientID string) (*dir
 	return nil, &NotFoundError{Kind: "application", Name: clientID}
 }
 
-// Tenant finds a tenant by slug or id; *NotFoundError.
+// Tenant finds a tenant by slug or id. It returns *NotFoundError if there is none.
 func Tenant(ctx context.Context, r *sqlstore.Reader, slugOrID string) (*sqlstore.TenantRecord, error) {
 	all, err := r.Tenants(ctx)
 	if err != nil {
@@ -123,7 +122,8 @@ func Tenant(ctx context.Context, r *sqlstore.Reader, slugOrID string) (*sqlstore
 	return nil, &NotFoundError{Kind: "tenant", Name: slugOrID}
 }
 
-// User finds a person by e-mail address, in any case, or by id; *NotFoundError.
+// User finds a person by id, or by e-mail address in upper or lower case. It returns
+// *NotFoundError if there is none.
 func User(ctx context.Context, r *sqlstore.Reader, emailOrID string) (*sqlstore.UserRecord, error) {
 	name := strings.ToLower(emailOrID)
 	if email, ok := directory.ParseEmail(emailOrID); ok {

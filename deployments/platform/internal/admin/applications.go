@@ -11,9 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// RotateSecret gives an application a new secret, which stands in the report and
-// nowhere else. Its other secrets stay valid for overlap at most; at zero they
-// end now.
+// RotateSecret gives an application a new secret, which only the report contains. The
+// application's other secrets stay valid for at most overlap; at zero they end now.
 func (d Desk) RotateSecret(ctx context.Context, clientID string, overlap time.Duration) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		app, err := Application(ctx, &w.Reader, clientID)
@@ -60,7 +59,7 @@ func (d Desk) RotateSecret(ctx context.Context, clientID string, overlap time.Du
 	})
 }
 
-// overlapping are the secrets that stay, none beyond the overlap.
+// overlapping returns the secrets that stay, none of them for longer than the overlap.
 func overlapping(
 	old []directory.ApplicationSecret, now time.Time, overlap time.Duration,
 ) []directory.ApplicationSecret {

@@ -14,16 +14,16 @@ import (
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 )
 
-// Actions of a key.
+// Actions on a key.
 const (
-	Ordered = "ordered" // the keys service has been asked for it
+	Ordered = "ordered" // the keys service has been asked to make it
 	Revoked = "revoked"
 )
 
-// RotateKeys asks the keys service for the next key of an algorithm, or of each
-// that has one when none is named, and says what it asked for. A key that is
-// published already is the next one: nothing is asked for, or with now that it
-// signs at once. An operator has no way to make a key.
+// RotateKeys asks the keys service for the next key of an algorithm, or of each algorithm
+// that has a key when none is named, and reports the orders. If a key is published already,
+// that is the next one: RotateKeys orders nothing, or with now that the key signs at once.
+// An operator can't make a key.
 func (d Desk) RotateKeys(
 	ctx context.Context, alg signing.Algorithm, now bool,
 ) (*manifest.Report, []signing.Order, error) {
@@ -81,9 +81,9 @@ func (w *work) ordered(ctx context.Context, o signing.Order) error {
 	}})
 }
 
-// RevokeKey takes a key out of use for ever and says what it was. Where it leaves
-// its algorithm without a key that signs, the keys service makes another by
-// itself. *NotFoundError.
+// RevokeKey takes a key out of use for ever and reports it. If its algorithm is left
+// without a key that signs, the keys service makes another. It returns *NotFoundError for
+// an unknown kid.
 func (d Desk) RevokeKey(ctx context.Context, kid string) (report *manifest.Report, key signing.Key, err error) {
 	report, err = d.do(ctx, func(w *work) error {
 		var revoked bool
@@ -109,7 +109,8 @@ func (d Desk) RevokeKey(ctx context.Context, kid string) (report *manifest.Repor
 	return report, key, err
 }
 
-// newestOf are the latest generations of the algorithms, by their names.
+// newestOf returns the latest generation of each algorithm, ordered by the algorithms'
+// names.
 func newestOf(schedule []signing.Key) []signing.Key {
 	newest := map[signing.Algorithm]signing.Key{}
 	for _, key := range schedule {
@@ -127,7 +128,7 @@ func newestOf(schedule []signing.Key) []signing.Key {
 	return list
 }
 
-// waiting is the key that is published and will sign later, if there is one.
+// waiting returns the key that is published and will sign later, if there is one.
 func waiting(schedule []signing.Key, alg signing.Algorithm, now time.Time) *signing.Key {
 	i := slices.IndexFunc(schedule,
 		func(k signing.Key) bool { return k.Algorithm == alg && k.Verifies(now) && k.ActiveFrom.After(now) })

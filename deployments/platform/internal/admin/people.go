@@ -11,7 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 )
 
-// SetPassword gives a person a password, and ends all of their access if told to:
+// SetPassword sets a person's password. With endAccess it also ends all of their access:
 // sessions, and what applications hold.
 func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endAccess bool) (*manifest.Report, error) {
 	hasher, err := password.New(password.Options{Random: d.Random})
@@ -19,7 +19,7 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endAcce
 		return nil, err
 	}
 
-	hash, err := hasher.Hash(ctx, secret) // slow, so before the transaction
+	hash, err := hasher.Hash(ctx, secret) // slow, and so before the transaction
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func (d Desk) SetPassword(ctx context.Context, emailOrID, secret string, endAcce
 	})
 }
 
-// EndSessions ends the named sessions; one that has ended already stays as it is,
-// one that never was is a *NotFoundError and nothing happens.
+// EndSessions ends the named sessions. A session that has ended already stays as it is. If
+// one doesn't exist, it returns a *NotFoundError and changes nothing.
 func (d Desk) EndSessions(ctx context.Context, ids ...string) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		for _, id := range ids {
@@ -90,8 +90,8 @@ func (d Desk) EndSessionsOf(ctx context.Context, emailOrID string) (*manifest.Re
 	})
 }
 
-// endSessions ends the sessions of a person that have not ended by themselves. Idle
-// ones are among them: their applications may still keep a session of their own.
+// endSessions ends those sessions of a person that haven't ended yet. They include idle
+// ones, because applications may still keep sessions of their own for them.
 func (w *work) endSessions(ctx context.Context, a ending.Access) error {
 	found, err := sqlstore.Find(ctx, w.Tx(), sqlstore.Filter{UserID: a.UserID, TenantID: a.TenantID, UnmarkedAt: w.at})
 	if err != nil {

@@ -9,13 +9,12 @@ import (
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 )
 
-// Unlocked is the action of forgetting a person's wrong passwords.
+// Unlocked is the action of clearing a person's count of wrong passwords.
 const Unlocked = "unlocked"
 
-// UnlockUser forgets the wrong passwords that are counted of a person: from
-// strangers, from each address and from the person's own browsers. What an address
-// did to other accounts stays counted. The secret is what the services key their
-// counts with.
+// UnlockUser clears the wrong passwords counted for a person: from strangers, from each
+// address, and from the person's own browsers. What an address did to other accounts stays
+// counted. secret is the key under which the services count.
 func (d Desk) UnlockUser(ctx context.Context, emailOrID string, secret []byte) (*manifest.Report, error) {
 	return d.do(ctx, func(w *work) error {
 		user, err := User(ctx, &w.Reader, emailOrID)

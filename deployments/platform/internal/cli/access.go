@@ -10,18 +10,18 @@ import (
 )
 
 const (
-	// endsBound says what the end of access means, for --help.
+	// endsBound explains in --help what ending access means.
 	endsBound = `It takes effect at once, whatever services are doing: browsers are signed out, codes
 and refresh tokens are refused, and so are access tokens wherever the platform is
 asked about them. Applications that asked to hear of logouts are told. A resource
 that verifies access tokens by itself accepts them until they expire.`
-	// revivesNothing says what enabling does not do.
+	// revivesNothing explains in --help what enabling doesn't do.
 	revivesNothing = `Enabling revives nothing of what ended with the disabling: people sign in anew, and
 applications and devices start again.`
 )
 
-// deskCommand is a command that does one thing at the operator's desk to what its one
-// argument names.
+// deskCommand returns a command that makes one change at the operator's desk to the thing
+// that its one argument names.
 func (a *app) deskCommand(name, argument, short, long, example string,
 	f func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error),
 ) *cobra.Command {

@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// noticeBound is how soon running services notice, for --help: changes.Bound.
+// noticeBound explains in --help how soon running services notice; see changes.Bound.
 const noticeBound = "Running services notice at once where the database can tell them, and within 5 seconds in any case."
 
 func (a *app) applications() *cobra.Command {
@@ -150,11 +150,12 @@ none.
 	return cmd
 }
 
-// maxKeySet is far more than the 64 keys that an application may have, in bytes.
+// maxKeySet bounds a key set file, in bytes. It is far more than the 64 keys that an
+// application may have.
 const maxKeySet = 256 << 10
 
-// readKeySet reads the file of --jwks, nil without one. What is in it is judged
-// with the other flags, and repeated nowhere: it may be a private key by mistake.
+// readKeySet reads the file of --jwks. It returns nil without one. The content is validated
+// with the other flags and is never printed, because it may be a private key by mistake.
 func readKeySet(file string) (any, error) {
 	if file == "" {
 		return nil, nil
@@ -179,7 +180,7 @@ func readKeySet(file string) (any, error) {
 	return set, nil
 }
 
-// applicationView is an application as it is shown, by the file's names.
+// applicationView is an application as commands show it, with the declarative file's names.
 type applicationView struct {
 	ClientID               string          `json:"client_id"`
 	Name                   string          `json:"name"`
@@ -215,7 +216,7 @@ type applicationView struct {
 	Secrets                []secretView    `json:"secrets,omitempty" table:"-"`
 }
 
-// secretView is all that can be shown of a secret.
+// secretView holds what can be shown of a secret.
 type secretView struct {
 	ID        string    `json:"id"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
@@ -269,7 +270,7 @@ func viewApplication(app *directory.Application, slugs map[string]string) applic
 	return v
 }
 
-// lasting leaves the platform's default out.
+// lasting formats a duration, or returns "" for the platform's default.
 func lasting(d time.Duration) string {
 	if d == 0 {
 		return ""
@@ -277,7 +278,7 @@ func lasting(d time.Duration) string {
 	return d.String()
 }
 
-// slugs are the tenants' names by their ids.
+// slugs returns the tenants' slugs by id.
 func (o *operation) slugs(ctx context.Context) (map[string]string, error) {
 	tenants, err := o.reader().Tenants(ctx)
 	if err != nil {

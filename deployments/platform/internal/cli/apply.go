@@ -18,9 +18,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// memoryGoal is what the garbage collector holds apply to beside the text of the
-// file, in bytes, so that one of 100,000 people stays below 128 MiB. GOMEMLIMIT sets
-// another.
+// memoryGoal is the limit for the garbage collector during apply, in bytes and in addition
+// to the text of the file, so that a file of 100,000 people stays below 128 MiB. GOMEMLIMIT
+// sets another.
 const memoryGoal = 40 << 20
 
 func (a *app) apply() *cobra.Command {
@@ -84,7 +84,7 @@ func (a *app) applyCommand(ctx context.Context, file string, opts manifest.Apply
 		return err
 	}
 
-	// What is wrong with the file is printed before anything is opened.
+	// Print what is wrong with the file before opening anything.
 	doc, err := a.parse(file)
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (a *app) applyCommand(ctx context.Context, file string, opts manifest.Apply
 	}
 
 	if file == "-" {
-		opts.Prune.Ask = nil // standard input was the file
+		opts.Prune.Ask = nil // standard input was used for the file
 	}
 
 	deps := a.deps()
@@ -113,7 +113,7 @@ func (a *app) applyCommand(ctx context.Context, file string, opts manifest.Apply
 	return a.applyAndPrint(ctx, db, doc, cfg.Server, opts, deps)
 }
 
-// applyAndPrint applies a file and prints each batch when it is committed.
+// applyAndPrint applies a file and prints each batch once it is committed.
 func (a *app) applyAndPrint(
 	ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server,
 	opts manifest.ApplyOptions, deps servicekit.Deps,
@@ -141,7 +141,8 @@ func (a *app) parse(file string) (*manifest.Document, error) {
 	return manifest.Parse(file, f)
 }
 
-// rules are laxer where nobody else reaches the platform.
+// rules returns the rules for the file, which are laxer if only this machine can reach the
+// platform.
 func rules(server servicekit.Server) manifest.Rules {
 	return manifest.Rules{Loopback: server.Loopback(), Issuer: server.Issuer()}
 }
@@ -157,7 +158,7 @@ func applyFile(
 	return manifest.Apply(ctx, db, doc, opts)
 }
 
-// pruneFlag is --prune, or --prune=N.
+// pruneFlag is the value of --prune or --prune=N.
 type pruneFlag struct {
 	a    *app
 	into *manifest.Pruning
@@ -185,7 +186,8 @@ func (p *pruneFlag) Set(value string) error {
 	return nil
 }
 
-// asker returns what asks a person at the terminal; nil where there is none.
+// asker returns a function that asks a question at the terminal, or nil if there is no
+// terminal.
 func (a *app) asker() func(question string) (bool, error) {
 	f, ok := a.streams.In.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {

@@ -90,9 +90,9 @@ func (a *app) runAudit(ctx context.Context, flags auditFlags) error {
 	})
 }
 
-// aboutPerson chooses the rows about a person, by address those, too, that name it by
-// its pseudonym: failures, of an address that is no account's as well. Events outlive
-// what they tell of, so an id need not be anybody's.
+// aboutPerson restricts the filter to rows about a person. For an address, this includes
+// failures that name it by its pseudonym, even if no account has the address. Events
+// outlive what they describe, so an id doesn't have to exist any more.
 func (a *app) aboutPerson(ctx context.Context, o *operation, user string, filter *audit.Filter) error {
 	if !strings.Contains(user, "@") {
 		return nil
@@ -122,8 +122,8 @@ func (a *app) aboutPerson(ctx context.Context, o *operation, user string, filter
 	return err
 }
 
-// pseudonymKeys derives the keys of pseudonyms from the encryption keys, old ones
-// too; none where no encryption keys are set here.
+// pseudonymKeys derives the keys of pseudonyms from the encryption keys, including old
+// ones. It returns none if no encryption keys are set here.
 func (a *app) pseudonymKeys() ([][]byte, error) {
 	defaults := map[string]string{}
 	found, err := a.encryptionKeys(defaults, nil, rand.Reader)
@@ -145,7 +145,7 @@ func (a *app) pseudonymKeys() ([][]byte, error) {
 	return keys, nil
 }
 
-// moment reads what a flag says of a time: how far back, or when.
+// moment parses a flag's time, which is a duration back from now or a point in time.
 func moment(flag, s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
@@ -160,7 +160,7 @@ func moment(flag, s string, now time.Time) (time.Time, error) {
 	return time.Time{}, usageError{fmt.Errorf("%s %q is neither a duration such as 24h nor a time such as 2026-03-01T09:00:00Z", flag, s)}
 }
 
-// eventView is a row of the trail as it is shown.
+// eventView is a row of the trail as commands show it.
 type eventView struct {
 	ID        string            `json:"id"`
 	At        time.Time         `json:"at"`
@@ -213,8 +213,8 @@ func (a *app) printTrail(records []audit.Record) error {
 	return nil
 }
 
-// The trail's columns have fixed widths, for with --follow nobody knows what
-// comes.
+// The trail's columns have fixed widths, because with --follow the rows to come aren't
+// known.
 const trailFormat = "%-20s  %-27s  %-9s  %s\n"
 
 func (a *app) trailHead() { fmt.Fprintf(a.streams.Out, trailFormat, "AT", "KIND", "SERVICE", "ABOUT") }
@@ -246,22 +246,22 @@ func (a *app) trailLine(r audit.Record) {
 
 const (
 	followEvery = time.Second
-	// followBack is how late a row may be seen: clocks of replicas differ, and a
+	// followBack is how late a row may appear, because the replicas' clocks differ and a
 	// transaction takes a while from its row's time to its end.
 	followBack = 30 * time.Second
 	followPage = 1000
 )
 
-// follower prints rows once each, in the order they are seen.
+// follower prints each row once, in the order in which it sees them.
 type follower struct {
-	floor string          // nothing up to this row is looked at again
-	seen  map[string]bool // what was printed after it
+	floor string          // rows up to this one aren't read again
+	seen  map[string]bool // rows after it that were printed
 }
 
 func (a *app) follow(ctx context.Context, o *operation, filter audit.Filter, records []audit.Record) error {
-	f := follower{floor: "-", seen: map[string]bool{}} // before every id
+	f := follower{floor: "-", seen: map[string]bool{}} // sorts before every id
 	if len(records) == filter.Limit {
-		f.floor = records[0].ID // there may be older ones, which were not asked for
+		f.floor = records[0].ID // older rows may exist, but weren't asked for
 	}
 
 	if a.output != "json" {
@@ -279,7 +279,7 @@ func (a *app) follow(ctx context.Context, o *operation, filter audit.Filter, rec
 
 		select {
 		case <-ctx.Done():
-			return nil // interrupted is how it ends
+			return nil // a follower runs until it is interrupted
 		case <-ticker.C:
 		}
 
@@ -293,7 +293,7 @@ func (a *app) follow(ctx context.Context, o *operation, filter audit.Filter, rec
 	}
 }
 
-// read is everything after the floor.
+// read returns everything after the floor.
 func (f *follower) read(ctx context.Context, o *operation, filter audit.Filter) (all []audit.Record, err error) {
 	filter.AfterID = f.floor
 	for {

@@ -48,7 +48,7 @@ the id (in OCSF metadata.uid) of the last line of an export that was interrupted
 	return cmd
 }
 
-// exportedRow is a row with its place in its chain.
+// exportedRow is a row with its place in its hash chain.
 type exportedRow struct {
 	eventView
 	Chain    string `json:"chain,omitempty"`
@@ -136,7 +136,7 @@ hash.`,
 	return cmd
 }
 
-// verified is what verify prints as JSON.
+// verified is the JSON output of verify.
 type verified struct {
 	*sqlstore.Report
 	Found []sqlstore.Problem `json:"found"` // the first of them

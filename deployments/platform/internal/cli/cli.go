@@ -21,31 +21,31 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 
-	// exitConflicts is that of an apply which did everything but what it would have
-	// had to undo.
+	// exitConflicts is the exit code of an apply that made every change except those that
+	// would have undone a command's.
 	exitConflicts = 3
 )
 
-// Streams is where a command reads and writes.
+// Streams holds a command's input and outputs.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// app is what every command shares.
+// app holds what all commands share.
 type app struct {
 	streams Streams
 	environ []string
 	output  string // table or json
 }
 
-// usageError marks what the caller has to say differently.
+// usageError marks an error in how the command was called.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// Run executes one command line and returns the exit code. ctx ends when the
-// process is told to stop.
+// Run executes one command line and returns the exit code. ctx ends when the process is
+// asked to stop.
 func Run(ctx context.Context, args []string, streams Streams, environ []string) int {
 	a := &app{streams: streams, environ: environ}
 	root := a.root()
@@ -73,11 +73,11 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 	return exitFailed
 }
 
-// thumbprintForm is the form of a kid (RFC 7638 3.1) that looks like a flag: one in
-// sixty-four begins with a dash.
+// thumbprintForm matches a kid (RFC 7638 3.1) that looks like a flag. One kid in sixty-four
+// begins with a dash.
 var thumbprintForm = regexp.MustCompile(`^-[A-Za-z0-9_-]{42}$`)
 
-// thumbprintsLast moves such arguments behind "--", where nothing is a flag.
+// thumbprintsLast moves such arguments behind "--", after which no argument is a flag.
 func thumbprintsLast(args []string) []string {
 	if slices.Contains(args, "--") {
 		return args
@@ -132,8 +132,8 @@ by …_FILE; a flag wins over its variable. "platform up --help" lists them all.
 	return root
 }
 
-// noArguments refuses what stands behind a command that takes nothing, and
-// names the commands there are when it stands in a command's place.
+// noArguments rejects arguments of a command that takes none. If the argument is in a
+// command's place, the error lists the commands.
 func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

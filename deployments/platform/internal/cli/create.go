@@ -13,8 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 )
 
-// field is a key of the declarative file as a flag. into is a *string, *bool,
-// *[]string or *manifest.Duration.
+// field is a key of the declarative file as a flag. into is a *string, *bool, *[]string or
+// *manifest.Duration.
 type field struct {
 	key, flag string
 	into      any
@@ -37,8 +37,8 @@ func bind(cmd *cobra.Command, fields []field) {
 	}
 }
 
-// create applies a file of one entry, so that it is held to the file's rules, and
-// refuses what is there already.
+// create applies a file with one entry, so that the file's rules apply to it. It refuses an
+// entry that exists already.
 func (a *app) create(cmd *cobra.Command, file manifest.File, dryRun bool, fields []field) error {
 	var cfg operatorConfig
 	if err := a.load(&cfg); err != nil {
@@ -46,7 +46,7 @@ func (a *app) create(cmd *cobra.Command, file manifest.File, dryRun bool, fields
 	}
 
 	doc := manifest.New("the command line", file)
-	// What is wrong with the flags is said before anything is opened.
+	// Print what is wrong with the flags before opening anything.
 	if err := doc.Validate(rules(cfg.Server)); err != nil {
 		return usageError{inFlags(err, fields)}
 	}
@@ -61,11 +61,11 @@ func (a *app) create(cmd *cobra.Command, file manifest.File, dryRun bool, fields
 	})
 }
 
-// keyOf takes the key out of a path such as applications[0].redirect_uris[1].
+// keyOf extracts the key from a path such as applications[0].redirect_uris[1].
 var keyOf = regexp.MustCompile(`^[a-z]+\[0\]\.([a-z_]+)`)
 
-// inFlags says the file's problems by the names of the flags. A key without a
-// flag is the argument.
+// inFlags rewrites the file's problems with the names of the flags. A key without a flag is
+// the command's argument.
 func inFlags(err error, fields []field) error {
 	var problems manifest.Problems
 	if !errors.As(err, &problems) {

@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// operatorConfig is what the commands need that work on the database.
+// operatorConfig is the configuration of commands that work on the database.
 type operatorConfig struct {
 	Server   servicekit.Server
 	Database servicekit.Database
@@ -23,13 +23,13 @@ type operatorConfig struct {
 // load reads a configuration with the embedded defaults.
 func (a *app) load(cfg any) error { return a.loadWith(cfg, nil) }
 
-// loadWith is load, where what flags say, by variable, wins.
+// loadWith is load with values from flags, by variable, which override the environment.
 func (a *app) loadWith(cfg any, flags map[string]string) error {
 	return servicekit.Load(cfg,
 		servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: flags})
 }
 
-// openDatabase opens PostgreSQL, or SQLite in the data folder, which it makes.
+// openDatabase opens PostgreSQL, or SQLite in the data folder, which it creates.
 func openDatabase(
 	ctx context.Context, cfg servicekit.Database, dataDir string, deps servicekit.Deps,
 ) (*database.DB, error) {
@@ -47,7 +47,7 @@ func openDatabase(
 	})
 }
 
-// deps are the dependencies of a command that serves nothing.
+// deps returns the dependencies of a command that isn't a server.
 func (a *app) deps() servicekit.Deps {
 	logger := servicekit.NewLogger(a.streams.Err, servicekit.Log{Level: "warn", Format: "text"})
 	return servicekit.Deps{Logger: logger, Now: servicekit.Clock, Random: rand.Reader}

@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
-// demoNotice tells a person what to click and type.
+// demoNotice tells a person what to open and what to type.
 type demoNotice struct {
 	URL           string `json:"url"`
 	Email         string `json:"email"`
@@ -23,14 +23,14 @@ type demoNotice struct {
 	ServiceSecret string `json:"service_client_secret"`
 }
 
-// String is what `up` and `demo` print.
+// String returns the text that `up` and `demo` print.
 func (d *demoNotice) String() string {
 	return fmt.Sprintf("  demo      %s\n  sign in   %s with the password %s\n  service   %s with the secret %s\n",
 		d.URL, d.Email, d.Password, d.ServiceClient, d.ServiceSecret)
 }
 
-// withDemo loads the demo set and puts the demo application before the platform's
-// handler.
+// withDemo loads the demo set and routes the demo's paths to the demo application, in front
+// of the platform's handler.
 func (a *app) withDemo(
 	ctx context.Context, p together.Config, deps servicekit.Deps, next http.Handler,
 ) (http.Handler, *demoNotice, error) {
@@ -41,9 +41,8 @@ func (a *app) withDemo(
 	return before(app, next), notice, nil
 }
 
-// newDemo applies the demo set, so that what it prints opens the demo whatever was
-// changed since, and makes the demo application that lives at
-// origin.
+// newDemo applies the demo set, so that the printed credentials work whatever was changed
+// since, and returns the demo application for origin.
 func newDemo(
 	ctx context.Context, origin string, platform servicekit.Server, dataDir string, deps servicekit.Deps,
 ) (http.Handler, *demoNotice, error) {
@@ -88,7 +87,8 @@ func newDemo(
 	}, nil
 }
 
-// before sends /demo and what is below it to the demo, all else to the platform.
+// before sends /demo and everything below it to the demo, and all other requests to the
+// platform.
 func before(app, platform http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == demo.Path || strings.HasPrefix(r.URL.Path, demo.Path+"/") {

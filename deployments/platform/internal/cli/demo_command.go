@@ -13,9 +13,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// demo is the demo of `up --demo` for a platform that runs elsewhere, in a
-// developer's cluster: the same set, the same application, on a listener of its
-// own.
+// demo returns the command that runs the demo of `up --demo` for a platform that runs
+// elsewhere, such as in a developer's cluster. It loads the same set and serves the same
+// application, on a listener of its own.
 func (a *app) demo() *cobra.Command {
 	listen, applyOnly := "127.0.0.1:8090", false
 	cmd := &cobra.Command{

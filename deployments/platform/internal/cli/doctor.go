@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// servicesOfDoctor are those whose environment may be judged.
+// servicesOfDoctor are the services whose environment the doctor can examine.
 var servicesOfDoctor = []string{"authorize", "token", "device", "session", "keys"}
 
 func (a *app) doctor() *cobra.Command {

@@ -14,21 +14,21 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// The variable of the encryption keys, and the file in the data folder that `up`
-// keeps them in where nobody set it.
+// The variable of the encryption keys, and the file in the data folder in which `up` keeps
+// them if the variable isn't set.
 const (
 	encryptionVariable = "PLATFORM_ENCRYPTION_KEYS"
 	encryptionFile     = "encryption.keys"
 )
 
-// encryption is where the encryption keys come from.
+// encryption says where the encryption keys come from.
 type encryption struct {
-	path string // of the file to write a new key to; empty: nothing to write
+	path string // file to write a new key to; empty: nothing to write
 	key  string
 }
 
-// encryptionKeys puts into defaults what stands for keys that nobody gave: the
-// file of an earlier start, or a new key, which keep writes down.
+// encryptionKeys adds keys to defaults if the operator set none: those in the file of an
+// earlier start, or a new key, which keep then saves.
 func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Reader) (encryption, error) {
 	if a.setting(encryptionVariable, nil) != "" || a.setting(encryptionVariable+"_FILE", nil) != "" {
 		return encryption{}, nil
@@ -57,8 +57,8 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 	return made, nil
 }
 
-// keep writes a new key for the next start, and puts into keys what the file holds
-// then: of processes that start at once, all use the key of the first.
+// keep saves a new key for the next start, and sets keys to what the file holds then. If
+// several processes start at once, they all use the key of the first.
 func (e encryption) keep(keys *servicekit.Encryption) error {
 	if e.path == "" {
 		return nil
@@ -75,7 +75,7 @@ func (e encryption) keep(keys *servicekit.Encryption) error {
 	return nil
 }
 
-// dataFolder is the data folder before the configuration is read.
+// dataFolder returns the data folder before the configuration is read.
 func (a *app) dataFolder(overrides map[string]string) string {
 	const variable = "PLATFORM_DATA_DIR"
 	if folder := a.setting(variable, overrides); folder != "" {

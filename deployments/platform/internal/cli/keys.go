@@ -20,7 +20,7 @@ func (a *app) keys() *cobra.Command {
 		a.keyList(), a.keyRotate(), a.keyRevoke())
 }
 
-// keyView is a key as it is shown.
+// keyView is a key as commands show it.
 type keyView struct {
 	KID         string    `json:"kid"`
 	Algorithm   string    `json:"algorithm"`
@@ -50,8 +50,8 @@ func viewKeys(schedule []signing.Key, now time.Time) []keyView {
 	return views
 }
 
-// stateOf says what a key does now: it waits for its time, signs, verifies what it
-// has signed, or is kept for hints alone.
+// stateOf says what a key is used for now: it waits for its time, signs, verifies what it
+// has signed, or is kept only for hints.
 func stateOf(key signing.Key, schedule []signing.Key, now time.Time) string {
 	switch {
 	case !key.RevokedAt.IsZero():
@@ -67,7 +67,7 @@ func stateOf(key signing.Key, schedule []signing.Key, now time.Time) string {
 	}
 }
 
-// activeKey is the key that signs, as the services choose it; without a KID when
+// activeKey returns the key that signs, chosen as the services choose it. It has no KID if
 // there is none.
 func activeKey(schedule []signing.Key, alg signing.Algorithm, now time.Time) (active signing.Key) {
 	for _, k := range schedule {
@@ -149,7 +149,7 @@ The former key still verifies: to refuse what was signed with it, revoke it then
 	return cmd
 }
 
-// carriedOut reports whether all orders are, and which keys came of them.
+// carriedOut reports whether all orders are carried out, and returns the resulting keys.
 func carriedOut(orders []signing.Order, schedule []signing.Key, now time.Time) (done bool, keys []signing.Key) {
 	done = true
 	for _, order := range orders {
@@ -197,7 +197,7 @@ refuse those of a new one, for as long as it keeps the key set: an hour at most.
 					if active := activeKey(schedule, key.Algorithm, at); active.KID != "" {
 						return true, []signing.Key{active}
 					}
-					return key.ActiveFrom.After(at), nil // it had not signed yet: nothing takes its place
+					return key.ActiveFrom.After(at), nil // it hadn't signed yet, so no key replaces it
 				})
 		})
 	}
@@ -210,18 +210,18 @@ func waitFlag(cmd *cobra.Command) *time.Duration {
 		"how long to wait for the keys service to do its part; 0s: not at all")
 }
 
-// awaitEvery is how often the schedule is looked at meanwhile.
+// awaitEvery is how often the schedule is read while waiting.
 const awaitEvery = 250 * time.Millisecond
 
-// keyReport is a report and what became of it.
+// keyReport is a report together with the outcome.
 type keyReport struct {
 	*manifest.Report
 	Done bool      `json:"done"` // the keys service has done its part
-	Keys []keyView `json:"keys"` // that it concerns
+	Keys []keyView `json:"keys"` // the keys concerned
 }
 
-// await prints the report, waits until the schedule is as wanted, and prints the
-// keys concerned.
+// await prints the report, waits until the schedule is as wanted, and prints the keys
+// concerned.
 func (a *app) await(
 	ctx context.Context, o *operation, report *manifest.Report, dryRun bool, patience time.Duration, wanted wantedKeys,
 ) error {
@@ -257,11 +257,11 @@ func (a *app) await(
 	return err
 }
 
-// wantedKeys reports whether a schedule is as it should become, and which keys that
-// concerns.
+// wantedKeys reports whether a schedule is as it should become, and returns the keys
+// concerned.
 type wantedKeys func(schedule []signing.Key, now time.Time) (done bool, keys []signing.Key)
 
-// awaitKeys looks at the schedule until it is as wanted or patience is at an end.
+// awaitKeys reads the schedule until it is as wanted or the time is up.
 func (o *operation) awaitKeys(
 	ctx context.Context, patience time.Duration, wanted wantedKeys,
 ) (done bool, views []keyView, err error) {

@@ -32,7 +32,7 @@ role: GRANT platform_token TO token_login.`,
 			}
 
 			cfg.Database.URL = cfg.Database.DirectURL
-			cfg.Database.StatementTimeout = 0 // an index takes its time; a lock is waited for no longer than ever
+			cfg.Database.StatementTimeout = 0 // building an index takes its time; the wait for locks stays bounded
 
 			if roles && cfg.Database.SQLite() {
 				return usageError{errors.New("--roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATABASE_URL")}

@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// operation is one command at work on the database.
+// operation is a command that is working on the database.
 type operation struct {
 	cfg  operatorConfig
 	db   *database.DB
@@ -32,7 +32,7 @@ func (o *operation) desk(dryRun bool) admin.Desk {
 	}
 }
 
-// operate opens the database for f, when it has the schema of this version.
+// operate opens the database for f. It fails unless the database has this version's schema.
 func (a *app) operate(ctx context.Context, f func(ctx context.Context, o *operation) error) error {
 	var cfg operatorConfig
 	if err := a.load(&cfg); err != nil {
@@ -71,7 +71,7 @@ func dryRunFlag(cmd *cobra.Command) *bool {
 	return cmd.Flags().Bool("dry-run", false, "say what would change and change nothing")
 }
 
-// group is a command that only has others below it.
+// group returns a command that only has subcommands.
 func (a *app) group(use, short, long, example string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     use,
@@ -86,7 +86,7 @@ func (a *app) group(use, short, long, example string, commands ...*cobra.Command
 	return cmd
 }
 
-// oneArgument refuses everything but one argument, which it calls name.
+// oneArgument requires exactly one argument, which errors call name.
 func oneArgument(name string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 || args[0] == "" {
@@ -97,7 +97,7 @@ func oneArgument(name string) cobra.PositionalArgs {
 	}
 }
 
-// commandOf names the command that handles a kind of thing.
+// commandOf maps a kind of thing to the command that handles it.
 var commandOf = map[string]string{
 	"application": "app",
 	"tenant":      "tenant",
@@ -106,7 +106,7 @@ var commandOf = map[string]string{
 	"signing key": "key",
 }
 
-// remedy adds what to do about it.
+// remedy adds to an error what the operator can do about it.
 func remedy(err error) error {
 	var missing *admin.NotFoundError
 	var exists *manifest.ExistsError

@@ -16,8 +16,9 @@ import (
 
 const passwordFileUsage = "file that holds the password; else it is read from standard input, or asked for without echo"
 
-// readPassword never takes a password from the command line, which others see in
-// the list of processes and in the shell's history.
+// readPassword reads a password from standard input or a file. It never takes one from the
+// command line, which other users can see in the list of processes and in the shell's
+// history.
 func (a *app) readPassword(ctx context.Context, file string) (string, error) {
 	secret, err := a.rawPassword(ctx, file)
 	if err != nil {
@@ -58,7 +59,8 @@ func (a *app) rawPassword(ctx context.Context, file string) (string, error) {
 	return string(content), nil
 }
 
-// askPassword asks twice. Who interrupts it gets their echo back.
+// askPassword asks for a password twice without echo. It restores the echo when it is
+// interrupted.
 func (a *app) askPassword(ctx context.Context, terminal int) (string, error) {
 	first, err := a.ask(ctx, terminal, "Password: ")
 	if err != nil {

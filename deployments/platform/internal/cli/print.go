@@ -11,8 +11,8 @@ import (
 	"unicode"
 )
 
-// printRows prints a slice of structs: a table whose columns are the fields with
-// a json tag, without those tagged table:"-", or all of it as JSON.
+// printRows prints a slice of structs, either as a table or as JSON. The table's columns
+// are the fields with a json tag, except those tagged table:"-".
 func printRows[T any](a *app, rows []T) error {
 	if a.output == "json" {
 		if rows == nil {
@@ -45,7 +45,7 @@ func printRows[T any](a *app, rows []T) error {
 	})
 }
 
-// printRecord prints one struct: a line for each field that says something, or
+// printRecord prints one struct, either with a line for each field that isn't empty or as
 // JSON.
 func (a *app) printRecord(record any) error {
 	if a.output == "json" {
@@ -73,7 +73,7 @@ func jsonName(f reflect.StructField) string {
 	return name
 }
 
-// cell is a value in a table: nothing for what is not set.
+// cell formats a value for a table. It returns an empty string for unset values.
 func cell(v any) string {
 	switch v := v.(type) {
 	case string:
@@ -107,7 +107,7 @@ func cell(v any) string {
 	return printable(string(text))
 }
 
-// printable keeps what strangers wrote, such as a browser's name, from steering
+// printable escapes text from outside, such as a browser's name, so that it can't control
 // the operator's terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {

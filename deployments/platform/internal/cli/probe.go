@@ -19,11 +19,11 @@ import (
 )
 
 const (
-	probeTimeout = 10 * time.Second // of one request
+	probeTimeout = 10 * time.Second // per request
 	probeAgain   = time.Second      // between two attempts
 )
 
-// probeFlags is what the command line says.
+// probeFlags holds the flags of `probe`.
 type probeFlags struct {
 	publicURL, clientID, secretFile, resource, connectTo, caFile string
 	wait                                                         time.Duration
@@ -115,8 +115,8 @@ func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
 	return o, nil
 }
 
-// probeTransport connects where it is told; the certificate must still be that of
-// the public URL's host.
+// probeTransport connects to the address in the flags. The certificate must still be that
+// of the public URL's host.
 func probeTransport(f probeFlags) (*http.Transport, error) {
 	dialer := &net.Dialer{Timeout: probeTimeout}
 	transport := &http.Transport{
@@ -152,8 +152,8 @@ func probeTransport(f probeFlags) (*http.Transport, error) {
 	return transport, nil
 }
 
-// probeUntil tries again until it succeeds or the time is up, and returns the
-// last outcome.
+// probeUntil repeats the probe until it succeeds or the time is up, and returns the last
+// result.
 func probeUntil(ctx context.Context, o probe.Options, wait time.Duration) ([]probe.Finding, error) {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()

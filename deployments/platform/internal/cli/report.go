@@ -8,15 +8,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 )
 
-// conflictError makes the exit code say that something was left as it is.
+// conflictError makes the exit code say that conflicts were left as they are.
 type conflictError struct{ n int }
 
 func (e conflictError) Error() string {
 	return fmt.Sprintf("%d conflicts with what was changed since the last apply were left as they are: change the file, or apply it with --overrule", e.n)
 }
 
-// reportPrinter prints a report in parts, each when it is true. It keeps none of the
-// changes: a file may have 100,000.
+// reportPrinter prints a report in parts, each once it is committed. It keeps none of the
+// changes, because a file may have 100,000.
 type reportPrinter struct {
 	a         *app
 	dryRun    bool
@@ -31,8 +31,8 @@ func (a *app) newReportPrinter(dryRun bool) *reportPrinter {
 	return &reportPrinter{a: a, dryRun: dryRun}
 }
 
-// batch prints what a batch did. Tables have fixed columns, because the next batch
-// is not known yet.
+// batch prints the changes of a batch. Tables have fixed columns, because the next batch
+// isn't known yet.
 func (p *reportPrinter) batch(r *manifest.Report) {
 	for _, c := range r.Changes {
 		p.changes++
@@ -72,7 +72,7 @@ func (p *reportPrinter) change(c manifest.Change) {
 	p.encode(c)
 }
 
-// encode writes a value of the document. The first error is told by finish.
+// encode writes a value of the document. finish returns the first error.
 func (p *reportPrinter) encode(v any) {
 	text, err := json.Marshal(v)
 	if err == nil {
@@ -81,7 +81,7 @@ func (p *reportPrinter) encode(v any) {
 	p.err = cmp.Or(p.err, err)
 }
 
-// finish prints what belongs to no batch. The error says that there were conflicts.
+// finish prints what belongs to no batch. Its error says whether there were conflicts.
 func (p *reportPrinter) finish(r *manifest.Report, done bool) error {
 	if p.a.output == "json" {
 		p.finishJSON(r, done)
@@ -149,7 +149,7 @@ func (p *reportPrinter) finishTable(r *manifest.Report, done bool) {
 	fmt.Fprintf(p.a.streams.Out, "%d changed, %d unchanged: %s\n", p.changes, p.unchanged, how)
 }
 
-// printReport prints a report that is there as a whole.
+// printReport prints a complete report.
 func (a *app) printReport(report *manifest.Report, dryRun bool) error {
 	printer := a.newReportPrinter(dryRun)
 	printer.batch(report)

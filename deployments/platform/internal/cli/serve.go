@@ -13,12 +13,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// readyPatience is how long the services may take to become ready before `up`
-// gives up: the first start makes an RSA key.
+// readyPatience is how long `up` waits for the services to become ready. The first start
+// makes an RSA key.
 const readyPatience = time.Minute
 
-// serve runs the platform until ctx ends and says so once everything is ready.
-// It ends with an error when that does not come.
+// serve runs the platform until ctx ends, and prints a notice once everything is ready. It
+// returns an error if that doesn't happen in time.
 func serve(
 	ctx context.Context, opts servicekit.ServeOptions, waitReady func(context.Context) error, say func() error,
 ) error {
@@ -50,7 +50,7 @@ func serve(
 	return gaveUp
 }
 
-// notice is what `up` says when it is ready.
+// notice is what `up` prints when it is ready.
 type notice struct {
 	Version string      `json:"version"`
 	URL     string      `json:"url"`
@@ -85,7 +85,7 @@ func (a *app) printReady(n notice) error {
 	return err
 }
 
-// where says where the data is, without a password.
+// where returns where the data is, without a password.
 func where(p together.Config) string {
 	keys := filepath.Clean(p.Signing.DataDir)
 	if !p.Database.SQLite() {

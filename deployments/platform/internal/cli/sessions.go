@@ -18,7 +18,7 @@ func (a *app) sessions() *cobra.Command {
 		a.sessionList(), a.sessionEnd())
 }
 
-// sessionView is a session as it is shown.
+// sessionView is a session as commands show it.
 type sessionView struct {
 	ID         string    `json:"id"`
 	Email      string    `json:"email"`

@@ -43,7 +43,7 @@ func (a *app) tenantCreate() *cobra.Command {
 	return cmd
 }
 
-// tenantView is a tenant as it is shown.
+// tenantView is a tenant as commands show it.
 type tenantView struct {
 	Slug    string   `json:"slug"`
 	Name    string   `json:"name"`

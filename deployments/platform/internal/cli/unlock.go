@@ -14,7 +14,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// encryptionConfig is what a command needs that reads or clears what is keyed.
+// encryptionConfig is the configuration of a command that reads or clears values that are
+// kept under the encryption keys.
 type encryptionConfig struct {
 	Encryption servicekit.Encryption
 }
@@ -48,8 +49,8 @@ the services run with, or the data folder of platform up.`,
 	return cmd
 }
 
-// limitSecret returns what the services key their counts with. It makes no key:
-// nothing is counted with a new one.
+// limitSecret returns the secret under which the services count. It doesn't make a key,
+// because nothing is counted under a new one.
 func (a *app) limitSecret() ([]byte, error) {
 	defaults := servicekit.EmbeddedDefaults()
 	if a.setting(encryptionVariable, nil) == "" && a.setting(encryptionVariable+"_FILE", nil) == "" {
@@ -68,7 +69,7 @@ func (a *app) limitSecret() ([]byte, error) {
 	return cfg.Encryption.Derive("limits"), err
 }
 
-// noRandom keeps a command from making a key.
+// noRandom is a random source that fails, so that a command can't make a key.
 type noRandom struct{}
 
 func (noRandom) Read([]byte) (int, error) { return 0, errors.New("this command makes no key") }

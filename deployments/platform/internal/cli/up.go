@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// upConfig is everything the five services need, in one process.
+// upConfig is the configuration of the five services in one process.
 type upConfig struct {
 	Platform together.Config
 	Log      servicekit.Log
@@ -24,7 +24,7 @@ type upConfig struct {
 	encryption encryption
 }
 
-// upFlags are the flags of `up`, by the variable each wins over.
+// upFlags holds the flags of `up`; values has them by the variable that each overrides.
 type upFlags struct {
 	values map[string]*string
 	demo   bool
@@ -68,8 +68,8 @@ func variableHelp() string {
 	return b.String()
 }
 
-// loadUp reads the configuration. Where nobody said how browsers reach a
-// platform that listens on loopback, they reach it there.
+// loadUp reads the configuration. If no public URL is set and the platform listens on
+// loopback, the public URL is that address.
 func (a *app) loadUp(flags upFlags) (upConfig, error) {
 	defaults, overrides := servicekit.EmbeddedDefaults(), map[string]string{}
 	for name, value := range flags.values {
@@ -101,7 +101,8 @@ func (a *app) loadUp(flags upFlags) (upConfig, error) {
 	return cfg, nil
 }
 
-// setting is what a flag or the environment says, "" for nothing.
+// setting returns the value of a variable from the flags or the environment, or "" if it
+// isn't set.
 func (a *app) setting(name string, overrides map[string]string) string {
 	value := overrides[name]
 	for _, entry := range a.environ {
@@ -112,7 +113,7 @@ func (a *app) setting(name string, overrides map[string]string) string {
 	return value
 }
 
-// loopbackOrigin is the origin of a listener that this machine alone reaches.
+// loopbackOrigin returns the origin of a listener that only this machine can reach.
 func loopbackOrigin(listen string) (string, bool) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil || port == "0" || (host != "localhost" && !net.ParseIP(host).IsLoopback()) {
@@ -121,8 +122,8 @@ func loopbackOrigin(listen string) (string, bool) {
 	return "http://" + net.JoinHostPort(host, port), true
 }
 
-// runUp serves until ctx ends. Being told to stop is no failure, whatever was
-// under way.
+// runUp serves until ctx ends. Being asked to stop isn't a failure, whatever was in
+// progress.
 func (a *app) runUp(ctx context.Context, flags upFlags) error {
 	cfg, err := a.loadUp(flags)
 	if err != nil {
@@ -145,7 +146,7 @@ func (a *app) runUp(ctx context.Context, flags upFlags) error {
 	return err
 }
 
-// canceled reports whether an error is but the end of a context.
+// canceled reports whether an error is only the end of a context.
 func canceled(err error) bool {
 	var known *database.Error
 	return errors.Is(err, context.Canceled) || (errors.As(err, &known) && known.Kind == database.KindCanceled)
@@ -233,9 +234,8 @@ func (a *app) runPlatform(ctx context.Context, cfg upConfig, flags upFlags) erro
 	}, platform.WaitReady, func() error { return a.printReady(ready) })
 }
 
-// prepare brings an embedded database to this version, which nobody else would
-// do, and applies the file. A PostgreSQL schema is `platform migrate`'s, by a
-// role that may.
+// prepare migrates an embedded database to this version and applies the file. It doesn't
+// migrate PostgreSQL, which `platform migrate` does with a role that has the rights.
 func (a *app) prepare(ctx context.Context, p together.Config, flags upFlags, deps servicekit.Deps) error {
 	if p.Database.SQLite() {
 		if _, _, err := database.Migrate(ctx, deps.DB, deps.Logger); err != nil {
@@ -257,7 +257,8 @@ func (a *app) prepare(ctx context.Context, p together.Config, flags upFlags, dep
 	err = a.applyAndPrint(ctx, deps.DB, doc, p.Server, manifest.ApplyOptions{}, deps)
 	var conflicts conflictError
 	if errors.As(err, &conflicts) {
-		// They were printed. What a command has changed keeps no platform from starting.
+		// They have been printed. Conflicts with a command's changes don't keep the
+		// platform from starting.
 		return nil
 	}
 

@@ -68,7 +68,7 @@ never from the command line. Services see the person at once.`,
 	return cmd
 }
 
-// userView is a person as they are shown.
+// userView is a person as commands show them.
 type userView struct {
 	Email         string         `json:"email"`
 	EmailVerified bool           `json:"email_verified" table:"-"`
@@ -207,7 +207,7 @@ otherwise: it ends all of their access, with what applications and devices hold
 	return cmd
 }
 
-// tenantID is the id of a tenant by slug or id, and empty for empty.
+// tenantID returns the id of a tenant by slug or id, and "" for "".
 func (o *operation) tenantID(ctx context.Context, slugOrID string) (string, error) {
 	if slugOrID == "" {
 		return "", nil
@@ -220,7 +220,7 @@ func (o *operation) tenantID(ctx context.Context, slugOrID string) (string, erro
 	return tenant.ID, nil
 }
 
-// userID is the id of a person by address or id, and empty for empty.
+// userID returns the id of a person by address or id, and "" for "".
 func (o *operation) userID(ctx context.Context, emailOrID string) (string, error) {
 	if emailOrID == "" {
 		return "", nil
@@ -233,7 +233,7 @@ func (o *operation) userID(ctx context.Context, emailOrID string) (string, error
 	return user.ID, nil
 }
 
-// checkLimit refuses a --limit that shows nothing.
+// checkLimit rejects a --limit that would show nothing.
 func checkLimit(limit int) error {
 	if limit <= 0 {
 		return usageError{errors.New("--limit must be at least 1")}

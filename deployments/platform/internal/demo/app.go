@@ -22,15 +22,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
-// Path is where the demo application lives, below the public URL.
+// Path is where the demo application is, below the public URL.
 const (
 	Path         = "/demo"
 	callbackPath = Path + "/callback"
 	logoutPath   = Path + "/logout"
 
-	// beginCookie binds a sign-in to the browser that began it; sessionCookie is who
-	// is signed in. The second is made anew when somebody signs in, so that no value
-	// that a browser had before is worth anything afterwards (session fixation).
+	// beginCookie binds a sign-in to the browser that began it; sessionCookie identifies
+	// the signed-in session. The latter gets a new value at each sign-in, so that a value
+	// that a browser had before becomes worthless (session fixation).
 	beginCookie   = "platform_demo_begin"
 	sessionCookie = "platform_demo"
 )
@@ -38,7 +38,7 @@ const (
 //go:embed pages/*.html
 var pageFiles embed.FS
 
-// Options is what the demo application is made of.
+// Options holds the demo application's dependencies.
 type Options struct {
 	Origin      string // the public URL
 	Issuer      string
@@ -49,7 +49,7 @@ type Options struct {
 	Random      io.Reader
 }
 
-// App is the demo's relying party. It keeps the sign-ins it shows in memory.
+// App is the demo's relying party. It keeps the sign-ins that it shows in memory.
 type App struct {
 	opts    Options
 	secrets map[string]string // by client id
@@ -59,21 +59,21 @@ type App struct {
 	client  *http.Client
 	started *store[attempt]
 	shown   *store[result] // by sessionCookie
-	host    string         // of Origin, with its port
+	host    string         // host of Origin, with its port
 
 	mu       sync.Mutex
 	provider *oidc.Provider
 }
 
-// attempt is a sign-in on its way, by state.
+// attempt is a sign-in in progress, stored by state.
 type attempt struct {
-	Browser  string // beginCookie: a callback counts in the browser that began
+	Browser  string // beginCookie: only the browser that began may complete the sign-in
 	ClientID string
 	Nonce    string
 	Verifier string
 }
 
-// New makes the demo application.
+// New returns the demo application.
 func New(opts Options) (*App, error) {
 	origin, err := url.Parse(opts.Origin)
 	if err != nil {
@@ -112,9 +112,9 @@ func (a *App) Handler() http.Handler {
 	return a.atItsOwnAddress(mux)
 }
 
-// atItsOwnAddress answers only requests for the demo's own host. Any name can be
-// made to point at a loopback address, and a page of that name would read what the
-// demo shows (DNS rebinding).
+// atItsOwnAddress answers only requests for the demo's own host. An attacker can point any
+// name at a loopback address, and a page of that name could otherwise read what the demo
+// shows (DNS rebinding).
 func (a *App) atItsOwnAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != a.host {
@@ -125,9 +125,9 @@ func (a *App) atItsOwnAddress(next http.Handler) http.Handler {
 	})
 }
 
-// onThisMachine reports whether a request comes from a program on this machine, with
-// no proxy that speaks for others. Only such a caller is shown the password, which
-// everybody else has from what was printed at the start.
+// onThisMachine reports whether a request comes from a program on this machine and not
+// through a proxy that forwards for others. Only such a caller is shown the password;
+// others get it from the output of the start.
 func onThisMachine(r *http.Request) bool {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	_, forwarded := r.Header["X-Forwarded-For"]
@@ -176,7 +176,7 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if c, err := r.Cookie(beginCookie); err == nil && c.Value != "" {
-		browser = c.Value // of another sign-in that is on its way
+		browser = c.Value // of another sign-in in progress
 	}
 
 	verifier := oauth2.GenerateVerifier()
@@ -193,8 +193,8 @@ func (a *App) serveLogin(w http.ResponseWriter, r *http.Request) {
 		config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), http.StatusSeeOther)
 }
 
-// serveCallback redeems the code and redirects, so that a reload of what follows
-// does not redeem it again: that would be a replay and end the grant.
+// serveCallback redeems the code and then redirects, so that reloading the next page
+// doesn't redeem it again. That would be a replay and end the grant.
 func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
 	begun, ok := a.started.take(query.Get("state"))
@@ -222,7 +222,7 @@ func (a *App) serveCallback(w http.ResponseWriter, r *http.Request) {
 	a.signedIn(w, r, shown)
 }
 
-// signedIn makes a session for what a sign-in gave, in the place of any other.
+// signedIn starts a session for the result of a sign-in, replacing any other.
 func (a *App) signedIn(w http.ResponseWriter, r *http.Request, shown result) {
 	session, err := oauth.NewSecret(a.opts.Random)
 	if err != nil {
@@ -236,7 +236,7 @@ func (a *App) signedIn(w http.ResponseWriter, r *http.Request, shown result) {
 	http.Redirect(w, r, Path+"/tokens", http.StatusSeeOther)
 }
 
-// forget ends the demo's own session of a browser.
+// forget ends the demo's own session in a browser.
 func (a *App) forget(r *http.Request) (was result, ok bool) {
 	cookie, err := r.Cookie(sessionCookie)
 	if err != nil {
@@ -245,20 +245,24 @@ func (a *App) forget(r *http.Request) (was result, ok bool) {
 	return a.shown.take(cookie.Value)
 }
 
-// serveLogout ends the demo's session, then the platform's. A page of another site
-// cannot do either: its POST carries no SameSite=Lax cookie.
+// serveLogout ends the demo's session, then the platform's. A page of another site can do
+// neither, because its POST carries no SameSite=Lax cookie.
 func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 	next := Path
 	if was, ok := a.forget(r); ok && was.logoutURL != "" {
 		next = was.logoutURL
 	}
 	setCookie(w, sessionCookie, "")
+<<<<<<< HEAD
 	http.Redirect(w, r, next, http.StatusSeeOther)
+=======
+	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // the endpoint in the issuer's own metadata
+>>>>>>> prose-deploy
 }
 
-// setCookie sets a cookie for the demo alone, or removes it where value is empty.
+// setCookie sets a cookie for the demo alone, or removes it if value is empty.
 func setCookie(w http.ResponseWriter, name, value string) {
-	//nolint:gosec // the demo refuses to run on anything but loopback, where http is all there is
+	//nolint:gosec // the demo only runs on loopback, where http is all there is
 	cookie := &http.Cookie{
 		Name:     name,
 		Value:    value,
@@ -308,8 +312,8 @@ func (a *App) fail(w http.ResponseWriter, r *http.Request, status int, message s
 		webui.View{Title: "Not signed in", Lead: message, Data: Path}, webui.PageOptions{})
 }
 
-// config discovers the provider at the first sign-in: at New the platform does
-// not listen yet.
+// config discovers the provider at the first sign-in, because the platform isn't listening
+// yet when New runs.
 func (a *App) config(ctx context.Context, client string) (*oauth2.Config, *oidc.Provider, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -332,9 +336,8 @@ func (a *App) config(ctx context.Context, client string) (*oauth2.Config, *oidc.
 	}, a.provider, nil
 }
 
-// endSession is the provider's logout endpoint (RP-Initiated Logout 1.0 2.1),
-// by client id alone: the confirmation page comes first, and no token stands in
-// a URL.
+// endSession returns the provider's logout endpoint (RP-Initiated Logout 1.0 2.1) with the
+// client id only. The platform then asks for confirmation, and no token is in a URL.
 func (a *App) endSession(provider *oidc.Provider, client string) string {
 	var metadata struct {
 		EndSession string `json:"end_session_endpoint"`

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// result is what one sign-in gave.
+// result holds the tokens and claims of one sign-in.
 type result struct {
 	ClientID  string
 	Expires   time.Time
@@ -25,7 +25,7 @@ type result struct {
 	logoutURL string
 }
 
-// token is a JWT taken apart for people to read.
+// token is a decoded JWT for people to read.
 type token struct {
 	Name    string
 	Raw     string
@@ -33,8 +33,8 @@ type token struct {
 	Payload string
 }
 
-// redeem does what every OpenID Connect client does: exchange the code, check the
-// ID token and its nonce, ask for the person's claims.
+// redeem does what every OpenID Connect client does: it exchanges the code, checks the ID
+// token and its nonce, and requests the person's claims.
 func (a *App) redeem(ctx context.Context, begun attempt, code string) (result, error) {
 	config, provider, err := a.config(ctx, begun.ClientID)
 	if err != nil {
@@ -153,7 +153,7 @@ func (s *store[V]) get(key string) (V, bool) {
 	return v.value, ok && s.now().Before(v.until)
 }
 
-// take gives a value out once.
+// take returns a value and removes it.
 func (s *store[V]) take(key string) (V, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// The demo set's names.
+// Names in the demo set.
 const (
 	Email         = "ada@acme.test"
 	WebClient     = "demo-web"     // asks for consent
@@ -23,8 +23,8 @@ const (
 	DeviceClient  = "demo-device"  // public, device grant
 )
 
-// Credentials are made once and kept in the data folder (0600), so that a
-// restart prints the same ones.
+// Credentials are the demo's credentials. They are made once and kept in the data folder
+// (0600), so that a restart prints the same ones.
 type Credentials struct {
 	Password      string `json:"password"`
 	WebSecret     string `json:"web_secret"`
@@ -32,7 +32,7 @@ type Credentials struct {
 	ServiceSecret string `json:"service_secret"`
 }
 
-// LoadCredentials reads dir/demo.json, or makes it.
+// LoadCredentials reads dir/demo.json, or creates it.
 func LoadCredentials(dir string, random io.Reader) (Credentials, error) {
 	path := filepath.Join(dir, "demo.json")
 	data, err := os.ReadFile(path) //nolint:gosec // the operator's own data folder
@@ -52,8 +52,8 @@ func LoadCredentials(dir string, random io.Reader) (Credentials, error) {
 	return c, nil
 }
 
-// makeCredentials returns what the file holds then, which another process may have
-// made at the same time.
+// makeCredentials creates the file and returns its content, which may come from another
+// process that created it at the same time.
 func makeCredentials(path string, random io.Reader) ([]byte, error) {
 	var c Credentials
 	for _, field := range []*string{&c.Password, &c.WebSecret, &c.SecondSecret, &c.ServiceSecret} {
@@ -64,7 +64,7 @@ func makeCredentials(path string, random io.Reader) ([]byte, error) {
 		*field = secret
 	}
 
-	// Typed by hand: 16 characters of base64url are 96 bits.
+	// People type it by hand: 16 characters of base64url are 96 bits.
 	c.Password = c.Password[:16]
 	data, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // this file is what keeps them
 	if err != nil {
@@ -74,7 +74,7 @@ func makeCredentials(path string, random io.Reader) ([]byte, error) {
 	return firststart.Keep(path, append(data, '\n'))
 }
 
-// Set is the demo set as a declarative file would say it.
+// Set returns the demo set in the form of a declarative file.
 func Set(origin string, c Credentials) manifest.File {
 	callback := []string{origin + callbackPath}
 	scopes := []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail}

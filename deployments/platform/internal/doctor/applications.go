@@ -8,8 +8,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// applications looks for what suits a developer's machine and no other: there any
-// program may take the place of an application whose redirect URI is on loopback.
+// applications looks for settings that suit only a developer's machine, where any program
+// may take the place of an application whose redirect URI is on loopback.
 func (e *examination) applications(ctx context.Context) {
 	apps, err := sqlstore.NewApplications(e.db).Enabled(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func (e *examination) applications(ctx context.Context) {
 		}
 	}
 
-	if e.Server.Loopback() { // everybody's address here
+	if e.Server.Loopback() { // the platform itself is on loopback
 		misplaced = nil
 	}
 

@@ -14,7 +14,8 @@ import (
 
 const rolesRemedy = "run `platform migrate --roles` as the owner of the tables"
 
-// openDatabase looks at the database; without one, what needs it is left out.
+// openDatabase opens and checks the database. Without one, the checks that need it are
+// skipped.
 func (e *examination) openDatabase(ctx context.Context) {
 	if e.Database.SQLite() {
 		path := e.Database.SQLitePath(e.Signing.DataDir)
@@ -75,7 +76,7 @@ func (e *examination) schema(ctx context.Context, db *database.DB) bool {
 	return err == nil
 }
 
-// keys reads the schedule for the other checks.
+// keys reads the key schedule for the other checks.
 func (e *examination) keys(ctx context.Context) {
 	store := sqlstore.New(e.db)
 	var err, wantedErr error
@@ -97,16 +98,16 @@ func (e *examination) databaseClock(ctx context.Context) {
 	e.clock("database", theirs.Time, asked, e.Deps.Now(), 0)
 }
 
-// databaseLogin is who we are there.
+// databaseLogin is the role as which we are logged in.
 type databaseLogin struct {
 	Name      string `db:"name"`
 	Superuser bool   `db:"superuser"`
 	Owner     bool   `db:"owner"`
-	Roles     string `db:"roles"` // group roles, comma separated
+	Roles     string `db:"roles"` // group roles, separated by commas
 }
 
-// login judges the login: a service's has the rights of that service alone, so
-// that who breaks into it gets no more.
+// login checks the login. A service's login has only that service's rights, so that an
+// attacker who takes the service over gets no more.
 func (e *examination) login(ctx context.Context) {
 	var who databaseLogin
 	err := e.db.Get(ctx, "doctor.login", &who, `
@@ -147,8 +148,8 @@ SELECT current_user AS name, (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rol
 	}
 }
 
-// rights compares what the roles may do, all of them or the service's own, with
-// what this version gives them.
+// rights compares what the roles may do, all of them or only the service's, with the rights
+// that this version grants.
 func (e *examination) rights(ctx context.Context) {
 	diff, err := database.CompareRights(ctx, e.db)
 	if err != nil {

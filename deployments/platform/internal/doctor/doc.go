@@ -1,6 +1,5 @@
-// Package doctor looks at a platform from outside and at what it stands on, and
-// says what is wrong and what to do about it: the database and the rights in it,
-// Vault and the policy there, the clocks, the public URL and the way of each path
-// to its service. It changes nothing; what it leaves is a few rows in the audit
-// trail, of error pages that it asked for.
+// Package doctor examines a platform and its dependencies, and reports what is wrong and
+// how to fix it. It checks the database and the rights in it, Vault and its policy, the
+// clocks, the public URL, and that each path reaches its service. It changes nothing, but
+// the error pages that it requests leave a few rows in the audit trail.
 package doctor

@@ -10,11 +10,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Level is how bad a finding is.
+// Level is the severity of a finding.
 type Level string
 
-// Levels. Warnings are for what works and should be otherwise, and for what could
-// not be looked at.
+// Levels. A warning is for something that works but should be changed, or that couldn't be
+// checked.
 const (
 	OK   Level = "ok"
 	Warn Level = "warn"
@@ -29,10 +29,11 @@ type Finding struct {
 	Remedy  string `json:"remedy"`
 }
 
-// Patient is what is looked at. All fields are required but Service.
+// Patient is the platform to be examined. All fields are required except Service.
 type Patient struct {
-	// Service is whose environment this is: its database login and Vault token are
-	// judged by what that service needs. Empty: by what any of them may have.
+	// Service names the service whose environment this is. Its database login and Vault
+	// token are judged by what that service needs. If empty, they are judged by what any
+	// service may have.
 	Service  string
 	Server   servicekit.Server
 	Database servicekit.Database
@@ -42,10 +43,10 @@ type Patient struct {
 	Deps servicekit.Deps
 }
 
-// patience bounds each look at something that may not answer.
+// patience bounds each check of something that may not answer.
 const patience = 10 * time.Second
 
-// Examine makes the report.
+// Examine runs the checks and returns the findings.
 func Examine(ctx context.Context, p Patient) []Finding {
 	e := &examination{Patient: p}
 	e.openDatabase(ctx)
@@ -61,8 +62,8 @@ func Examine(ctx context.Context, p Patient) []Finding {
 type examination struct {
 	Patient
 	findings []Finding
-	db       *database.DB  // nil: there is none to ask
-	schedule []signing.Key // nil: not known
+	db       *database.DB  // nil: there is no database to check
+	schedule []signing.Key // nil: unknown
 	wanted   []signing.Algorithm
 }
 
@@ -88,13 +89,14 @@ func (e *examination) fail(check, remedy, format string, args ...any) {
 	})
 }
 
-// Clocks that differ make tokens that are not valid yet, and codes that end early.
+// Clocks that differ make tokens that aren't valid yet, and codes that expire early.
 const (
 	skewWarned = 2 * time.Second
 	skewFailed = 15 * time.Second
 )
 
-// clock compares a clock, of a precision, with ours halfway through the request.
+// clock compares another clock of the given precision with ours, at the middle of the
+// request.
 func (e *examination) clock(whose string, theirs, asked, answered time.Time, precision time.Duration) {
 	skew := theirs.Add(precision / 2).Sub(asked.Add(answered.Sub(asked) / 2))
 	off := max(0, skew.Abs()-precision/2-answered.Sub(asked)/2).Round(time.Millisecond)

@@ -20,11 +20,11 @@ const (
 	metadataPath  = "/.well-known/oauth-authorization-server/api/v1/platform/oauth"
 
 	maxAnswer = 1 << 20
-	// certificateLeft is how long before its end a certificate is worth a word.
+	// certificateLeft is how long before a certificate expires the doctor warns of it.
 	certificateLeft = 14 * 24 * time.Hour
 )
 
-// edge looks at the platform as browsers and applications see it.
+// edge checks the platform as browsers and applications see it.
 func (e *examination) edge(ctx context.Context) {
 	client := &http.Client{
 		Timeout:       patience,
@@ -41,7 +41,7 @@ func (e *examination) edge(ctx context.Context) {
 	e.forwarding(ctx, v)
 }
 
-// visitor asks what the public URL answers.
+// visitor sends requests to the public URL.
 type visitor struct {
 	client *http.Client
 	origin string
@@ -72,8 +72,8 @@ func (v *visitor) ask(ctx context.Context, method, path string, header http.Head
 
 func accept(media string) http.Header { return http.Header{"Accept": {media}} }
 
-// issuer reads both metadata documents, which must name the issuer that this
-// configuration has: applications compare it with the URL they were given.
+// issuer reads both metadata documents. They must name the issuer of this configuration,
+// because applications compare it with the URL that they were given.
 func (e *examination) issuer(ctx context.Context, v *visitor) bool {
 	const url = "look at PLATFORM_PUBLIC_URL, at the DNS name, the certificate and the ingress"
 	sound := true
@@ -125,7 +125,7 @@ func (e *examination) certificate(a answer) {
 	e.ok("certificate", "the certificate of %s is good until %s", a.Request.URL.Host, ends.Format(time.DateOnly))
 }
 
-// jwks must have every key that the schedule publishes.
+// jwks checks that the JWKS has every key that the schedule publishes.
 func (e *examination) jwks(ctx context.Context, v *visitor) {
 	a, err := v.ask(ctx, http.MethodGet, jwksPath, accept("application/json"))
 	var set struct {
@@ -151,7 +151,7 @@ func (e *examination) jwks(ctx context.Context, v *visitor) {
 		served[k.KID] = true
 	}
 
-	// Replicas look again every while.
+	// Replicas reread the schedule periodically.
 	settled := e.Deps.Now().Add(-2 * e.Signing.Refresh())
 	for _, k := range e.schedule {
 		if k.Published(settled) && k.Published(e.Deps.Now()) && !served[k.KID] {
@@ -164,8 +164,9 @@ func (e *examination) jwks(ctx context.Context, v *visitor) {
 	e.ok("jwks", "%d keys are published", len(set.Keys))
 }
 
-// routes asks each path for what none of them does. Whose the path is says so, and
-// names what it does instead (RFC 9110 15.5.6); everybody else says 404.
+// routes sends each path a request with a method that it doesn't have. The service that
+// owns the path answers 405 with the methods that it has (RFC 9110 15.5.6); any other
+// answers 404.
 func (e *examination) routes(ctx context.Context, v *visitor) {
 	paths, wrong := 0, 0
 	for _, path := range servedPaths() {
@@ -203,7 +204,7 @@ type servedPath struct {
 	methods                []string // sorted
 }
 
-// unused is a method that the path does not have, and that proxies let through.
+// unused returns a method that the path doesn't have and that proxies let through.
 func (p servedPath) unused() string {
 	for _, method := range []string{http.MethodDelete, http.MethodPut} {
 		if !slices.Contains(p.methods, method) {
@@ -213,7 +214,7 @@ func (p servedPath) unused() string {
 	return http.MethodPatch
 }
 
-// servedPaths is the route table by path.
+// servedPaths returns the route table by path.
 func servedPaths() []servedPath {
 	var all []servedPath
 	for _, route := range api.Routes {
@@ -243,8 +244,8 @@ func example(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// methodsOf sorts the methods of an Allow header, without those that come with
-// others or with CORS.
+// methodsOf returns the methods of an Allow header, sorted, without those that are implied
+// by others or by CORS.
 func methodsOf(allow string) []string {
 	var methods []string
 	for method := range strings.SplitSeq(allow, ",") {

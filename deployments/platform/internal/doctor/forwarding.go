@@ -11,21 +11,21 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 )
 
-// forged is an address that nobody has (RFC 5737).
+// forged is an address that no host has (RFC 5737).
 const forged = "192.0.2.66"
 
-// pages are paths of the services that show people error pages and write them to
-// the trail, with the address that they took the visitor for.
+// pages lists paths of the services that show error pages and record them in the audit
+// trail with the visitor's address.
 var pages = map[string]string{
 	"authorize": "/api/v1/platform/oauth/authorize",
 	"device":    "/device",
 	"session":   "/account",
 }
 
-// forwarding asks for error pages and reads in the trail whom the services took us
-// for. A service that does not believe the proxy in front of it takes every visitor
-// for that proxy, so that its limits stop everybody at once; one that believes too
-// many lets visitors choose who they are, so that its limits stop nobody.
+// forwarding requests error pages and reads from the trail which address the services took
+// us to have. A service that doesn't trust the proxy in front of it takes every visitor for
+// that proxy, so that its limits block all visitors at once. One that trusts too many peers
+// lets visitors choose their address, so that its limits block no one.
 func (e *examination) forwarding(ctx context.Context, v *visitor) {
 	if e.db == nil {
 		e.warn("forwarded", "let it open the database, as platform_operator",
@@ -38,7 +38,7 @@ func (e *examination) forwarding(ctx context.Context, v *visitor) {
 		if err != nil {
 			e.warn("forwarded", "let it read the audit trail, as platform_operator",
 				"whether %s knows its proxy was not looked at: %v", service, err)
-			return // as it will be with the others
+			return // it will be the same for the other services
 		}
 
 		if plain == nil {
@@ -67,8 +67,8 @@ func (e *examination) forwarding(ctx context.Context, v *visitor) {
 	}
 }
 
-// trusted reports whether this environment says that the address is one whose word
-// counts, which then is no fault.
+// trusted reports whether this environment lists the address as a trusted proxy, in which
+// case its word isn't a fault.
 func (e *examination) trusted(address string) bool {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -84,15 +84,16 @@ func (e *examination) trusted(address string) bool {
 	return false
 }
 
-// seen asks for an error page and returns the row that the service wrote of it:
-// the one whose reference the page shows. Nil when there is none.
+// seen requests an error page and returns the audit row that the service wrote for it,
+// found by the reference on the page. It returns nil if there is none.
 func (e *examination) seen(ctx context.Context, v *visitor, service, forwardedFor string) (*audit.Record, error) {
 	header := accept("text/html")
 	if forwardedFor != "" {
 		header.Set("X-Forwarded-For", forwardedFor)
 	}
 
-	// The services' clocks may differ from ours by as much as is complained of.
+	// The services' clocks may differ from ours by as much as the doctor reports as a
+	// failure.
 	since := e.Deps.Now().Add(-skewFailed - time.Minute)
 	a, err := v.ask(ctx, http.MethodDelete, pages[service], header)
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 // second is the precision of a Date header.
 const second = time.Second
 
-// probe is what the doctor has signed. It is no token, and no part of one.
+// probe is the text that the doctor has signed. It isn't a token or a part of one.
 const probe = "platform doctor: can this key sign?"
 
-// sign has each key sign that signs now, as the services would: with the version
-// that the schedule names, against the public half there.
+// sign has each active key make a signature, as the services would: with the key version
+// that the schedule names, verified with the public half there.
 func (e *examination) sign(ctx context.Context, client *api.Client, algorithms []signing.Algorithm) {
 	if e.schedule == nil {
 		e.warn("vault.sign", "", "no signature was tried: the schedule is not known")
@@ -42,7 +42,7 @@ func (e *examination) sign(ctx context.Context, client *api.Client, algorithms [
 	for _, alg := range algorithms {
 		key, ok := e.signs(alg)
 		if !ok && e.waits(alg) {
-			continue // its first key, in the time before it signs
+			continue // its first key is published but not active yet
 		}
 
 		if !ok {
@@ -62,7 +62,7 @@ func (e *examination) sign(ctx context.Context, client *api.Client, algorithms [
 	e.ok("vault.sign", "%s can sign", strings.Join(tried, ", "))
 }
 
-// waits reports whether the schedule has a key that is to sign later.
+// waits reports whether the schedule has a key that will sign later.
 func (e *examination) waits(alg signing.Algorithm) bool {
 	now := e.Deps.Now()
 	return slices.ContainsFunc(e.schedule, func(k signing.Key) bool {
@@ -70,10 +70,10 @@ func (e *examination) waits(alg signing.Algorithm) bool {
 	})
 }
 
-// signs is the key of the schedule that signs now.
+// signs returns the key of the schedule that signs now.
 func (e *examination) signs(alg signing.Algorithm) (key signing.Key, ok bool) {
 	now := e.Deps.Now()
-	for _, k := range e.schedule { // by generation
+	for _, k := range e.schedule { // sorted by generation
 		if k.Algorithm == alg && k.Signs(now) {
 			key, ok = k, true
 		}

@@ -19,7 +19,7 @@ import (
 
 const setupRemedy = "run deployments/vault/setup.sh, with this mount and prefix"
 
-// signing looks at who keeps the private keys.
+// signing checks the backend that holds the private keys.
 func (e *examination) signing(ctx context.Context) {
 	switch {
 	case e.Service == "authorize" || e.Service == "device":
@@ -65,7 +65,7 @@ func (e *examination) vault(ctx context.Context) {
 	}
 }
 
-// vaultHealth asks what Vault answers to anybody. Health is of the server, above
+// vaultHealth reads Vault's health, which needs no login. Health concerns the server, above
 // all namespaces.
 func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool {
 	const running = "look at VAULT_ADDR and VAULT_CACERT, and whether Vault runs"
@@ -116,7 +116,7 @@ func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool 
 	return health.Initialized && !health.Sealed
 }
 
-// vaultToken judges the token itself.
+// vaultToken checks the token itself.
 func (e *examination) vaultToken(ctx context.Context, client *api.Client) bool {
 	self, err := client.Auth().Token().LookupSelfWithContext(ctx)
 	if err != nil {
@@ -146,21 +146,21 @@ func (e *examination) vaultToken(ctx context.Context, client *api.Client) bool {
 	return true
 }
 
-// right is a way into Vault, and what somebody may do there.
+// right is a path in Vault and the capabilities wanted there.
 type right struct {
 	path string
-	does []string // capabilities of which one is enough
+	does []string // capabilities, of which one is enough
 	what string
 }
 
-// powers is what the token turns out to be able to do.
+// powers holds the capabilities that the token has, by path.
 type powers map[string][]string
 
 func (p powers) has(r right) bool {
 	return slices.ContainsFunc(p[r.path], func(c string) bool { return c == "root" || slices.Contains(r.does, c) })
 }
 
-// lacks lists those that the token does not have.
+// lacks returns the rights that the token doesn't have.
 func (p powers) lacks(rights []right) (lacking []string) {
 	for _, r := range rights {
 		if !p.has(r) {
@@ -179,8 +179,8 @@ func (p powers) hasOf(rights []right) (having []string) {
 	return having
 }
 
-// policy asks what the token may do, and holds it against what it must be able to
-// do and must not.
+// policy reads what the token may do, and compares it with what it must and must not be
+// able to do.
 func (e *examination) policy(ctx context.Context, client *api.Client) {
 	tokens, logout := e.signRights(e.tokenAlgorithms()), e.signRights(e.logoutAlgorithms())
 	making, never := e.keysRights(), e.neverRights()
@@ -216,8 +216,8 @@ func (e *examination) policy(ctx context.Context, client *api.Client) {
 	}
 }
 
-// judge says for which service the token does: each has one of three sets of rights,
-// and none of another's.
+// judge finds the service that the token suits. Each service has one of three sets of
+// rights, and none of another's.
 func (e *examination) judge(can powers, tokens, logout, making []right) {
 	cannotSign, cannotTell, cannotMake := can.lacks(tokens), can.lacks(logout), can.lacks(making)
 	service := e.Service
@@ -249,7 +249,7 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 	}
 }
 
-// must reports whether a service can do its work and nothing else.
+// must reports a finding on whether a service can do its work and nothing else.
 func (e *examination) must(service string, lacking, beyond []string) {
 	switch {
 	case len(lacking) > 0:
@@ -262,7 +262,7 @@ func (e *examination) must(service string, lacking, beyond []string) {
 	}
 }
 
-// tokenAlgorithms are those that access tokens and ID tokens are signed with: the
+// tokenAlgorithms returns the algorithms that sign access tokens and ID tokens: the
 // platform's own two and those that applications ask for.
 func (e *examination) tokenAlgorithms() []signing.Algorithm {
 	all := append([]signing.Algorithm{e.Signing.AccessTokenAlg, e.Signing.IDTokenAlg}, e.wanted...)
@@ -271,7 +271,7 @@ func (e *examination) tokenAlgorithms() []signing.Algorithm {
 	return slices.Compact(all)
 }
 
-// logoutAlgorithms are those that logout tokens are signed with.
+// logoutAlgorithms returns the algorithms that sign logout tokens.
 func (e *examination) logoutAlgorithms() []signing.Algorithm {
 	all := append([]signing.Algorithm{e.Signing.IDTokenAlg.Logout()}, e.wanted...)
 	all = slices.DeleteFunc(all, func(alg signing.Algorithm) bool { return !alg.ForLogout() })
@@ -307,7 +307,7 @@ func (e *examination) keysRights() (rights []right) {
 	return rights
 }
 
-// neverRights are what nobody needs who is not an operator of Vault.
+// neverRights returns rights that only an operator of Vault needs.
 func (e *examination) neverRights() []right {
 	mount, name := e.Signing.Vault.TransitMount, e.keyName(e.Signing.AccessTokenAlg)
 	some := []string{"create", "update", "read", "delete", "list", "patch", "sudo"}
@@ -330,7 +330,7 @@ func (e *examination) neverRights() []right {
 	}
 }
 
-// capabilities asks what the client's own token may do at the paths.
+// capabilities asks Vault what the client's own token may do at the paths.
 func capabilities(ctx context.Context, client *api.Client, rights []right) (powers, error) {
 	paths := make([]string, len(rights))
 	for i, r := range rights {
@@ -362,7 +362,7 @@ func capabilities(ctx context.Context, client *api.Client, rights []right) (powe
 	return can, nil
 }
 
-// oneLine is an error of Vault's client, which has many.
+// oneLine formats an error of Vault's client, which spans several lines, on one line.
 func oneLine(err error) string {
 	var answer *api.ResponseError
 	if errors.As(err, &answer) {

@@ -1,5 +1,5 @@
-// Package firststart makes the files that a platform's first start leaves in its
-// data folder, such as its encryption key, when several processes start at once.
+// Package firststart creates the files that a platform's first start leaves in its data
+// folder, such as its encryption key, even when several processes start at once.
 package firststart
 
 import (
@@ -10,10 +10,10 @@ import (
 	"path/filepath"
 )
 
-// Keep makes the file at path with content, readable by its owner only, and its
-// folder, and returns content. Where there is a file already, perhaps of a process
-// that started at the same time, it stays, and Keep returns what it holds. A reader
-// sees the whole file or none, also after a power cut.
+// Keep creates the file at path with content, readable only by its owner, and its folder,
+// and returns content. If the file exists already, perhaps because another process started
+// at the same time, Keep leaves it and returns what it holds. A reader sees either the
+// whole file or none, even after a power cut.
 func Keep(path string, content []byte) (kept []byte, err error) {
 	folder := filepath.Dir(path)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
@@ -27,7 +27,7 @@ func Keep(path string, content []byte) (kept []byte, err error) {
 
 	defer func() { err = errors.Join(err, os.Remove(temporary)) }()
 
-	// Unlike a rename, a link takes no other's place.
+	// Unlike a rename, a link doesn't replace an existing file.
 	err = os.Link(temporary, path)
 	if errors.Is(err, fs.ErrExist) {
 		return os.ReadFile(path) //nolint:gosec // the operator names the folder
@@ -52,7 +52,7 @@ func write(folder, pattern string, content []byte) (name string, err error) {
 	return file.Name(), nil
 }
 
-// syncFolder makes a new name in a folder last.
+// syncFolder makes a new name in a folder durable.
 func syncFolder(folder string) error {
 	dir, err := os.Open(folder) //nolint:gosec // the operator names the folder
 	if err != nil {

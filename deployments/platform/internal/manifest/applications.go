@@ -13,7 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// applyApplications makes the applications what the file says, a batch at a time.
+// applyApplications makes the applications match the file, a batch at a time.
 func (a *applier) applyApplications(ctx context.Context) error {
 	for some := range slices.Chunk(a.doc.Applications, a.opts.Batch) {
 		if err := a.write(ctx, func(b *batch) error { return b.applications(ctx, some) }); err != nil {
@@ -129,7 +129,7 @@ func (b *batch) saveApplication(ctx context.Context, want *directory.Application
 	return nil
 }
 
-// wanted is what the file says, in the directory's words.
+// wanted converts an application of the file to a directory.Application.
 func (a *applier) wanted(f *Application) *directory.Application {
 	app := &directory.Application{
 		ClientID:               f.ClientID,
@@ -173,10 +173,9 @@ func (a *applier) wanted(f *Application) *directory.Application {
 	return app
 }
 
-// differences names the fields that differ, as the file spells them. Every field
-// of directory.Application is compared, so that a new one cannot be forgotten; a
-// test holds fileNames against them. Whether it is enabled and its secrets have
-// rules of their own.
+// differences returns the names of the fields that differ, spelled as in the file. It
+// compares every field of directory.Application, so that a new one can't be forgotten; a
+// test checks that fileNames has them all. Enabled and the secrets have rules of their own.
 func differences(old, want *directory.Application) []string {
 	var names []string
 	o, w := reflect.ValueOf(*old), reflect.ValueOf(*want)
@@ -196,7 +195,7 @@ func differences(old, want *directory.Application) []string {
 	return names
 }
 
-// fileNames spells directory.Application's fields as the file does.
+// fileNames maps the fields of directory.Application to the file's spelling.
 var fileNames = map[string]string{
 	"Name":                   "name",
 	"Type":                   "type",
@@ -229,19 +228,19 @@ var fileNames = map[string]string{
 	"InitiateLoginURI":       "initiate_login_uri",
 }
 
-// secretChange is what becomes of an application's secrets.
+// secretChange says what happens to an application's secrets.
 type secretChange struct {
 	changed   bool
-	secrets   []directory.ApplicationSecret // what they shall be, if changed
+	secrets   []directory.ApplicationSecret // the new secrets, if they change
 	generated string                        // to be printed
-	mark      string                        // the id that apply sets, or finds to be what the file says
-	conflict  string                        // why they are left alone, though the file says otherwise
+	mark      string                        // the id of the secret that apply sets, or that matches the file already
+	conflict  string                        // why the secrets stay, although the file says otherwise
 }
 
-// clientSecrets decides what the application's secrets shall be. A secret in the
-// file is the only one, unless a command has set another since apply set its own.
-// None in the file keeps those there are, or generates one for an application that
-// can keep it and has none. One with keys of its own has none.
+// clientSecrets decides what the application's secrets become. A secret in the file becomes
+// the only one, unless a command has set another since apply set its own. If the file has
+// none, the existing secrets stay, or one is generated for a confidential application that
+// has none. An application with keys of its own has no secret.
 func (b *batch) clientSecrets(
 	f *Application, old []directory.ApplicationSecret, marks sqlstore.Marks,
 ) (c secretChange, err error) {
@@ -256,7 +255,7 @@ func (b *batch) clientSecrets(
 	}
 
 	mine, _ := marks.Of(f.ClientID, sqlstore.FieldSecret, sqlstore.ByApply)
-	foreign := false // one that apply did not set, or that a command has limited
+	foreign := false // a secret that apply didn't set, or whose life a command has limited
 	for _, s := range old {
 		if hash != nil && bytes.Equal(s.Hash, hash) && s.ExpiresAt.IsZero() {
 			if mine != s.ID {
@@ -293,7 +292,7 @@ func (b *batch) clientSecrets(
 	return c, nil
 }
 
-// secretHash is the hash of the secret that the file says; nil for none.
+// secretHash returns the hash of the secret in the file, or nil if there is none.
 func (a *applier) secretHash(f *Application) ([]byte, error) {
 	switch fromFile := a.secrets[f.ClientID]; {
 	case f.ClientSecretHash != "":

@@ -16,28 +16,28 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// defaultBatch is how many things a transaction changes at most: enough that a
-// commit costs little for each, and few enough that a writer who waits for it
-// notices nothing.
+// defaultBatch is the most changes that a transaction makes. It is large enough to make the
+// cost of a commit small per change, and small enough that a waiting writer notices no
+// delay.
 const defaultBatch = 200
 
-// ApplyOptions are how a file is applied.
+// ApplyOptions says how to apply a file.
 type ApplyOptions struct {
 	Rules    Rules
-	DryRun   bool    // read and compare, change nothing, report all the same
-	Prune    Pruning // disable what the database has and the file does not
-	Create   bool    // refuse what is there already, as *ExistsError
-	Overrule bool    // also take what a command has changed since the last time
-	Batch    int     // things that a transaction changes; 200 when 0
+	DryRun   bool    // read, compare and report, but change nothing
+	Prune    Pruning // disable what the database has and the file doesn't
+	Create   bool    // refuse what exists already, with *ExistsError
+	Overrule bool    // also overwrite what a command has changed since the last apply
+	Batch    int     // the most changes in a transaction; 200 when 0
 	Now      func() time.Time
 	Random   io.Reader // safe for concurrent use
 
-	// Told receives what each batch did, after it was committed; the report then has
-	// only what belongs to no batch. Nil: the report has all of it.
+	// Told receives a report of each batch after its commit; the report that Apply returns
+	// then has only what belongs to no batch. If Told is nil, it has everything.
 	Told func(batch *Report)
 }
 
-// AuditService is in whose name the audit trail tells of administration.
+// AuditService is the name under which the audit trail records administration.
 const AuditService = "operator"
 
 // Actions of a Change.
@@ -47,7 +47,7 @@ const (
 	Disabled = "disabled"
 )
 
-// Change is one thing that was made different.
+// Change is one change that was made.
 type Change struct {
 	Action string   `json:"action"`
 	Kind   string   `json:"kind"` // tenant, user, application
@@ -55,8 +55,8 @@ type Change struct {
 	Fields []string `json:"fields,omitempty"`
 }
 
-// Event is the row of the audit trail that tells of the change; subject has the
-// ids of what it is about.
+// Event returns the row of the audit trail that records the change. subject has the ids of
+// what was changed.
 func (c Change) Event(subject audit.Event) audit.Event {
 	subject.Kind = map[string]audit.Kind{
 		"tenant": audit.TenantChanged, "user": audit.UserChanged, "application": audit.ApplicationChanged,
@@ -71,8 +71,8 @@ func (c Change) Event(subject audit.Event) audit.Event {
 // Detail lists what changed in an update.
 func (c Change) Detail() string { return strings.Join(c.Fields, ", ") }
 
-// Conflict is a value that the file would change, and that something else than
-// apply has set. It was left as it is.
+// Conflict is a value that the file would change but that something other than apply has
+// set. It was left as it is.
 type Conflict struct {
 	Kind   string `json:"kind"`
 	Name   string `json:"name"`
@@ -80,18 +80,18 @@ type Conflict struct {
 	Reason string `json:"reason"`
 }
 
-// Secret is a generated client secret: the only time it can be read.
+// Secret is a generated client secret. This is the only time that it can be read.
 type Secret struct {
 	ClientID string `json:"client_id"`
 	Secret   string `json:"client_secret"`
 }
 
-// ExistsError is what was to be created and is there already.
+// ExistsError reports that a thing to be created exists already.
 type ExistsError struct{ Kind, Name string }
 
 func (e *ExistsError) Error() string { return fmt.Sprintf("there is a %s %q already", e.Kind, e.Name) }
 
-// Report says what an application of a file changed, or would.
+// Report says what applying a file changed, or would change.
 type Report struct {
 	Changes   []Change   `json:"changes"`
 	Conflicts []Conflict `json:"conflicts,omitempty"`
@@ -107,8 +107,8 @@ func (r *Report) add(part *Report) {
 	r.Unchanged += part.Unchanged
 }
 
-// UnfinishedError is what stopped Apply after some batches were committed. They
-// stay; applying the same file again goes on from there.
+// UnfinishedError is the error that stopped Apply after some batches were committed. They
+// stay; applying the same file again continues from there.
 type UnfinishedError struct {
 	Changed int
 	Err     error
@@ -123,19 +123,18 @@ func (e *UnfinishedError) Error() string {
 	return fmt.Sprintf("stopped after %d changes, which stay: apply the same file again to go on: %s", e.Changed, cause)
 }
 
-// Unwrap returns what stopped it.
+// Unwrap returns the error that stopped Apply.
 func (e *UnfinishedError) Unwrap() error { return e.Err }
 
-// Apply makes the database what the document says. First it checks everything, in
-// the file and against the database, and answers all that is wrong, as Problems.
-// Then it works in short transactions, so that it holds up no sign-in: tenants,
-// people, applications, each followed by what is pruned. Passwords are hashed
-// between them. Whatever stops it, every tenant, person and application is either
-// as before or as the file says, and applying the file again goes on; applying it
-// a third time changes nothing.
+// Apply makes the database match the document. First it checks everything, in the file and
+// against the database, and returns every problem as Problems. Then it works in short
+// transactions, so that it doesn't block sign-ins: tenants, people and applications, each
+// followed by what is pruned. Passwords are hashed between the transactions. Whatever stops
+// it, every tenant, person and application is either as before or as in the file. Applying
+// the file again continues, and applying it once more changes nothing.
 //
-// What was changed since the last time by a command of an operator is left alone
-// and reported as a Conflict.
+// A value that an operator's command has changed since the last apply is left alone and
+// reported as a Conflict.
 func Apply(ctx context.Context, db *database.DB, doc *Document, opts ApplyOptions) (*Report, error) {
 	checked := doc.check(opts.Rules)
 	if err := checked.problems.err(); err != nil {
@@ -194,8 +193,8 @@ type applier struct {
 	changed int // committed
 }
 
-// prepare reads what the file refers to and what pruning would disable, and
-// refuses both where they are not as they must be.
+// prepare reads what the file refers to and what pruning would disable. It fails if
+// references are wrong or the removals aren't confirmed.
 func (a *applier) prepare(ctx context.Context) error {
 	have, err := a.reader.Tenants(ctx)
 	if err != nil {
@@ -222,24 +221,24 @@ func (a *applier) run(ctx context.Context) error {
 	return nil
 }
 
-// batch is one transaction, or in a dry run what would be one.
+// batch is one transaction, or what would be one in a dry run.
 type batch struct {
 	*applier
 	r     *sqlstore.Reader
-	w     *sqlstore.Writer // nil in a dry run, or while it only looks
+	w     *sqlstore.Writer // nil in a dry run, or while the batch only looks
 	trail *auditstore.Store
 	at    time.Time
 	out   *Report
-	ends  bool // it ends access of people
+	ends  bool // the batch ends access of people
 }
 
-// errMoved takes a batch back: something changed between looking and writing.
+// errMoved rolls a batch back because something changed between looking and writing.
 var errMoved = errors.New("changed meanwhile")
 
-// attempts is how often a batch is tried that others' changes take back.
+// attempts is how often a batch is tried when concurrent changes roll it back.
 const attempts = 5
 
-// look compares without a transaction, and so waits for none.
+// look returns a batch that compares without a transaction, and so waits for none.
 func (a *applier) look() *batch {
 	return &batch{
 		applier: a,
@@ -249,7 +248,7 @@ func (a *applier) look() *batch {
 	}
 }
 
-// write runs f in a transaction, or just looks in a dry run, and tells what it did.
+// write runs f in a transaction, or without one in a dry run, and reports what it did.
 func (a *applier) write(ctx context.Context, f func(b *batch) error) error {
 	b := a.look()
 	if a.opts.DryRun {
@@ -278,7 +277,7 @@ func (a *applier) write(ctx context.Context, f func(b *batch) error) error {
 	return nil
 }
 
-// again repeats f while others' changes take it back.
+// again repeats f while concurrent changes roll it back.
 func again(f func() error) error {
 	err := f()
 	for n := 1; errors.Is(err, errMoved) && n < attempts; n++ {
@@ -287,7 +286,7 @@ func again(f func() error) error {
 	return err
 }
 
-// tell reports what a batch did.
+// tell reports the changes of a batch.
 func (a *applier) tell(out *Report) {
 	a.changed += len(out.Changes)
 	if a.opts.Told != nil {
@@ -297,8 +296,8 @@ func (a *applier) tell(out *Report) {
 	a.report.add(out)
 }
 
-// change is what is to be done to something, if anything; it is reported. enabled
-// is whether it was enabled and shall be.
+// change reports the change to be made to something, if there is any. enabled says whether
+// it was enabled and whether it will be.
 func (b *batch) change(existed bool, kind sqlstore.Kind, name string, fields []string, enabled flip) (*Change, error) {
 	c := Change{
 		Action: Updated,
@@ -342,7 +341,8 @@ func (b *batch) record(ctx context.Context, c Change, subject audit.Event) error
 	return b.trail.Record(ctx, c.Event(subject))
 }
 
-// setBy is in whose name marks are made: what a command creates is its own.
+// setBy returns the writer that marks are made for. What a command creates belongs to the
+// command.
 func (b *batch) setBy() string {
 	if b.opts.Create {
 		return sqlstore.ByOperator
@@ -359,7 +359,7 @@ func (b *batch) mark(ctx context.Context, kind sqlstore.Kind, id, field, value s
 	}, b.at)
 }
 
-// located puts the file and line before a name that is taken.
+// located adds the file and line to the error for a name that is taken.
 func located(p places, path string, err error) error {
 	var taken *sqlstore.ConflictError
 	if errors.As(err, &taken) {
@@ -368,7 +368,7 @@ func located(p places, path string, err error) error {
 	return err
 }
 
-// diff collects the names of fields that differ.
+// diff collects the names of the fields that differ.
 type diff []string
 
 func (d *diff) field(name string, same bool) {
@@ -377,7 +377,7 @@ func (d *diff) field(name string, same bool) {
 	}
 }
 
-// sorted is a sorted copy, nil for none.
+// sorted returns a sorted copy, or nil for an empty list.
 func sorted(list []string) []string {
 	list = slices.Clone(list)
 	slices.Sort(list)

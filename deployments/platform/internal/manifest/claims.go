@@ -8,8 +8,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// reservedClaims are given to tokens and userinfo by the platform: they say who
-// the person is, and for which token.
+// reservedClaims are the claims that the platform itself puts into tokens and userinfo:
+// they say who the person is, and which token it is.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "azp", "acr", "amr", "sid", "nonce", "at_hash",
 	"auth_time", "gid", "act",
@@ -17,11 +17,11 @@ var reservedClaims = []string{
 	"name", "given_name", "family_name", "email", "email_verified", "updated_at",
 }
 
-// addressMembers are those of an address (OpenID Connect Core 5.1.1).
+// addressMembers are the members of an address claim (OpenID Connect Core 5.1.1).
 var addressMembers = []string{"formatted", "street_address", "locality", "region", "postal_code", "country"}
 
-// claims refuses the claims of a person that userinfo does not give, and values
-// that are not of their type (OpenID Connect Core 5.1).
+// claims rejects claims of a person that userinfo doesn't give, and values of the wrong
+// type (OpenID Connect Core 5.1).
 func (c *checker) claims(at string, claims map[string]any) {
 	for _, name := range slices.Sorted(maps.Keys(claims)) {
 		where, value := at+"."+name, claims[name]
@@ -32,7 +32,7 @@ func (c *checker) claims(at string, claims map[string]any) {
 			c.refuse(where, "is not a claim that userinfo can give: those are %s",
 				strings.Join(directory.StandardClaims(), ", "))
 		case value == nil:
-			// It says nothing.
+			// A null claim counts as absent.
 		case name == "address":
 			c.address(where, value)
 		case name == "phone_number_verified":

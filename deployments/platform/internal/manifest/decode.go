@@ -10,18 +10,17 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// decoder fills values from the tree of a piece of the file, by their yaml tags.
-// It is stricter than the YAML library: it guesses no types (a password 0123 is
-// not the number 83), goes on after a problem, and reads no anchors, which would
-// give a value two places. It never repeats a value in a message, because it may
-// be a secret.
+// decoder fills values from the syntax tree of a piece of the file, by their yaml tags. It
+// is stricter than the YAML library: it guesses no types (a password 0123 isn't the number
+// 83), continues after a problem, and doesn't read anchors, which would give a value two
+// places. It never repeats a value in a message, because the value may be a secret.
 type decoder struct {
 	places
-	before   int // lines of the file that stand before the piece
+	before   int // lines of the file before the piece
 	problems Problems
 }
 
-// line returns the line of the file in which a node begins.
+// line returns the line of the file on which a node begins.
 func (d *decoder) line(node ast.Node) int {
 	if n := line(node); n > 0 {
 		return d.before + n
@@ -29,7 +28,7 @@ func (d *decoder) line(node ast.Node) int {
 	return 0
 }
 
-// wrong notes that the node at path cannot be used.
+// wrong records that the node at path can't be used.
 func (d *decoder) wrong(path string, node ast.Node, format string, args ...any) {
 	d.problems = append(d.problems, Problem{
 		File:   d.file,
@@ -39,7 +38,7 @@ func (d *decoder) wrong(path string, node ast.Node, format string, args ...any) 
 	})
 }
 
-// into decodes a node into a value of the type that the schema has there.
+// into decodes a node into v, whose type the schema determines.
 func (d *decoder) into(path string, node ast.Node, v reflect.Value) {
 	if v.Type() == reflect.TypeFor[Duration]() {
 		d.duration(path, node, v)
@@ -100,7 +99,7 @@ func (d *decoder) text(path string, node ast.Node) (string, bool) {
 		return "", false
 	}
 
-	// PostgreSQL keeps neither.
+	// PostgreSQL can store neither NUL nor invalid UTF-8.
 	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
 		d.wrong(path, node, "holds a NUL or a broken character")
 		return "", false
@@ -128,7 +127,7 @@ func (d *decoder) list(path string, node ast.Node, v reflect.Value) {
 		return
 	}
 
-	// Empty and not nil: it was said that there are none.
+	// Empty but not nil, because the file says that there are none.
 	v.Set(reflect.MakeSlice(v.Type(), len(sequence.Values), len(sequence.Values)))
 
 	for i, item := range sequence.Values {
@@ -138,7 +137,7 @@ func (d *decoder) list(path string, node ast.Node, v reflect.Value) {
 	}
 }
 
-// fields decodes a mapping whose keys are known. A null says nothing.
+// fields decodes a mapping with known keys. A null value counts as absent.
 func (d *decoder) fields(path string, node ast.Node, v reflect.Value) {
 	known := map[string]int{}
 	for i := range v.NumField() {
@@ -162,7 +161,7 @@ func (d *decoder) fields(path string, node ast.Node, v reflect.Value) {
 	})
 }
 
-// mapping calls f with the keys and values of a mapping, each key once.
+// mapping calls f with each key of a mapping and its value, once per key.
 func (d *decoder) mapping(path string, node ast.Node, f func(key string, value ast.Node)) {
 	m, ok := node.(ast.MapNode)
 	if !ok {
@@ -201,7 +200,8 @@ func (d *decoder) key(path string, node ast.MapKeyNode) (string, bool) {
 	}
 }
 
-// free decodes what has no schema: claims. Everything it gives can be JSON.
+// free decodes a value without a schema, which are claims. Its results can always be
+// encoded as JSON.
 func (d *decoder) free(path string, node ast.Node) any {
 	switch node := node.(type) {
 	case *ast.NullNode:
@@ -231,7 +231,7 @@ func (d *decoder) free(path string, node ast.Node) any {
 	}
 }
 
-// kindOf names what a node is.
+// kindOf returns the kind of a node, for messages.
 func kindOf(node ast.Node) string {
 	switch node.(type) {
 	case *ast.NullNode:
@@ -255,7 +255,7 @@ func kindOf(node ast.Node) string {
 	}
 }
 
-// line is where a node begins; a mapping's own token stands behind its first
+// line returns the line on which a node begins. A mapping's own token is behind its first
 // key.
 func line(node ast.Node) int {
 	if m, ok := node.(ast.MapNode); ok {

@@ -1,7 +1,7 @@
-// Package manifest is the declarative file: what tenants, users and applications
-// there should be. It reads the file strictly and tells everything that is wrong
-// with it at once (file, line, reason), compares it with the database, and makes the
-// difference true in short transactions. It applies nothing when anything is wrong,
-// holds up no sign-in, and undoes nothing that a command has changed since the last
-// time. It decodes people one by one, so that their number is not bound by memory.
+// Package manifest reads and applies the declarative file, which lists the tenants, users
+// and applications that should exist. It reads the file strictly and reports every problem
+// at once (file, line, reason). It compares the file with the database and writes the
+// differences in short transactions. If anything is wrong, it applies nothing. It doesn't
+// block sign-ins, and doesn't undo anything that a command has changed since the last
+// apply. It decodes people one by one, so that memory doesn't limit their number.
 package manifest

@@ -7,7 +7,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// flip is whether something is enabled, and whether it shall be.
+// flip says whether something is enabled now and whether it shall be.
 type flip struct{ is, shall bool }
 
 func (f flip) on() bool  { return f.shall && !f.is }
@@ -20,13 +20,13 @@ type subject struct {
 	name    string
 	existed bool
 	active  bool
-	said    *bool // enabled in the file; nil: not said
+	said    *bool // enabled in the file; nil: not given
 }
 
-// enabled decides whether something shall be enabled. What the file does not speak
-// of stays as it is, unless apply disabled it: then it was not in the file, or the
-// file said so, and now it does not. A command that disabled or enabled it since is
-// not undone.
+// enabled decides whether something shall be enabled. If the file doesn't say, it stays as
+// it is, unless apply disabled it, because it was missing from the file then or the file
+// said so, and that is no longer the case. If a command has enabled or disabled it since,
+// that isn't undone.
 func (b *batch) enabled(ctx context.Context, s subject, marks sqlstore.Marks) (flip, error) {
 	if !s.existed {
 		return flip{is: true, shall: s.said == nil || *s.said}, nil
@@ -77,7 +77,7 @@ func (b *batch) flip(ctx context.Context, s subject, f flip) error {
 	return nil
 }
 
-// disable switches something off; false when it was off.
+// disable disables something, and reports false if it was disabled already.
 func (b *batch) disable(ctx context.Context, kind sqlstore.Kind, id string) (bool, error) {
 	done, err := b.w.Disable(ctx, kind, id, b.at)
 	if err != nil || !done {
@@ -87,7 +87,7 @@ func (b *batch) disable(ctx context.Context, kind sqlstore.Kind, id string) (boo
 	return true, b.mark(ctx, kind, id, sqlstore.FieldEnabled, sqlstore.Disabled(b.at))
 }
 
-// about is the subject of an event of the audit trail.
+// about returns the subject of an audit event.
 func about(kind sqlstore.Kind, id string) audit.Event {
 	switch kind {
 	case sqlstore.KindTenant:

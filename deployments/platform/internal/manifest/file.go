@@ -2,10 +2,9 @@ package manifest
 
 import "time"
 
-// File is the declarative file. A nil section says nothing about its kind; an
-// empty one says that there are none (which matters to --prune only). Enabled is
-// nil where the file leaves what is there as it is: enabled, unless an operator's
-// command disabled it.
+// File is the content of the declarative file. A nil section says nothing about its kind;
+// an empty one says that there are none (which matters only to --prune). Enabled is nil if
+// the file leaves the state as it is: enabled, unless an operator's command disabled it.
 type File struct {
 	Tenants      []Tenant      `yaml:"tenants"`
 	Users        []User        `yaml:"users"`
@@ -75,5 +74,5 @@ type Application struct {
 	InitiateLoginURI       string    `yaml:"initiate_login_uri"`
 }
 
-// Duration is written as Go writes it: "15m", "720h".
+// Duration is a duration in Go's syntax, such as "15m" or "720h".
 type Duration time.Duration

@@ -8,11 +8,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 )
 
-// keyed reports whether an application authenticates with keys of its own
-// (private_key_jwt, RFC 7523 2.2), so that it keeps no secret.
+// keyed reports whether an application authenticates with keys of its own (private_key_jwt,
+// RFC 7523 2.2) and therefore has no secret.
 func keyed(a *Application) bool { return a.JWKS != nil || a.JWKSURI != "" }
 
-// keys judges jwks and jwks_uri (RFC 7591 2).
+// keys checks jwks and jwks_uri (RFC 7591 2).
 func (c *checker) keys(a *Application, at string) {
 	given := at + ".jwks"
 	if a.JWKS == nil {
@@ -52,8 +52,9 @@ func (c *checker) keySet(a *Application, at string) {
 	}
 }
 
-// canonicalKeys is a JWK Set as JSON with its members in order, so that what the
-// file says can be compared with what a database makes of it; nil for none.
+// canonicalKeys returns a JWK Set as JSON with its members in order, so that the file's
+// value can be compared with the one that comes back from the database. It returns nil for
+// none.
 func canonicalKeys(set any) json.RawMessage {
 	if raw, stored := set.(json.RawMessage); stored {
 		set = nil

@@ -9,10 +9,10 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// lookAlike warns of a value that has a word with letters of several scripts, such
-// as a Cyrillic "а" among Latin letters: people take it for another word. The rule
-// is the "highly restrictive" level of Unicode Technical Standard 39 5.2, for each
-// word by itself. Operators may have reasons for such a name, so it is no problem.
+// lookAlike warns of a value with a word that mixes letters of several scripts, such as a
+// Cyrillic "а" among Latin letters, which people take for another word. The rule is the
+// "highly restrictive" level of Unicode Technical Standard 39 5.2, applied to each word. It
+// only warns, because an operator may have reasons for such a name.
 func (c *checker) lookAlike(path, value string) {
 	if local, domain, ok := strings.Cut(value, "@"); ok {
 		if readable, err := idna.Display.ToUnicode(domain); err == nil {
@@ -52,7 +52,7 @@ func scriptsOf(word string) []string {
 	return slices.Sorted(maps.Keys(found))
 }
 
-// writings are scripts that are written together, with Latin letters among them.
+// writings lists scripts that are written together, including with Latin letters.
 var writings = [][]string{
 	{"Han", "Hiragana", "Katakana", "Latin"},
 	{"Bopomofo", "Han", "Latin"},

@@ -15,43 +15,43 @@ import (
 )
 
 const (
-	// maxSize bounds the file, in bytes: a registry of 200,000 people fits.
+	// maxSize bounds the size of the file in bytes. A registry of 200,000 people fits.
 	maxSize = 64 << 20
 
-	// maxPiece bounds what is parsed at once, in bytes: a tree takes a hundred times
-	// the memory of its text.
+	// maxPiece bounds what is parsed at once, in bytes, because a tree takes a hundred
+	// times the memory of its text.
 	maxPiece = 1 << 20
 )
 
-// Document is a parsed file that remembers where everything stands. It holds the
-// people of a file as text, of which it decodes one at a time.
+// Document is a parsed file with the line of each value. It holds the people of a file as
+// text and decodes them one at a time.
 type Document struct {
-	File     // of a parsed file without its people, unless they could not be split
-	places   // of what File holds
+	File     // the file without its people, unless it couldn't be split
+	places   // of the values in File
 	problems Problems
 
 	data   []byte
 	people []piece
 	listed bool // the file has a section of people
 
-	checked *checker // the last check's
+	checked *checker // the result of the last check
 }
 
-// places are the lines in which values stand.
+// places holds the lines of values.
 type places struct {
 	file  string
-	lines map[string]int // by path, of what is there and not null
+	lines map[string]int // by path, of values that are present and not null
 }
 
-// New makes a document of a file that was written in Go.
+// New returns a document for a file that was built in Go.
 func New(name string, f File) *Document {
 	return &Document{File: f, places: places{file: name}, listed: f.Users != nil}
 }
 
-// Parse reads a declarative file. name stands in messages only. An unknown key, a
-// key that is given twice, a value of the wrong type and a piece that is no YAML
-// are among what Validate returns, so that every problem is told at once; the
-// error is for a file that cannot be read at all.
+// Parse reads a declarative file. name appears only in messages. An unknown key, a
+// duplicate key, a value of the wrong type and a piece that isn't YAML are among the
+// problems that Validate returns, so that all are reported at once. The error is only for a
+// file that can't be read at all.
 func Parse(name string, r io.Reader) (*Document, error) {
 	data, err := read(r)
 	if err != nil {
@@ -91,14 +91,14 @@ func Parse(name string, r io.Reader) (*Document, error) {
 	return doc, nil
 }
 
-// Size is the length of the file, in bytes.
+// Size returns the length of the file in bytes.
 func (d *Document) Size() int { return len(d.data) }
 
-// byteOrderMark begins a UTF-8 file that some editors write.
+// byteOrderMark is what some editors write at the beginning of a UTF-8 file.
 var byteOrderMark = []byte("\ufeff")
 
-// read returns all of r without a byte order mark. It holds a file once, and what
-// has no size beforehand twice for a moment: never in a buffer that grows.
+// read returns all of r without a byte order mark. It holds a file in memory once, and
+// input of unknown size twice for a moment. It never uses a growing buffer.
 func read(r io.Reader) ([]byte, error) {
 	const chunk = 1 << 20
 	r = io.LimitReader(r, maxSize+1)
@@ -124,7 +124,7 @@ func read(r io.Reader) ([]byte, error) {
 
 func (d *Document) whole(reason string) error { return Problems{{File: d.file, Reason: reason}} }
 
-// decodeWhole decodes a file that split cannot take apart, which must be small.
+// decodeWhole decodes a file that split can't take apart, which must be small.
 func (d *Document) decodeWhole() error {
 	if len(d.data) > maxPiece {
 		return d.whole("is larger than 1 MiB and not laid out in sections: write each section's key at the beginning " +
@@ -151,11 +151,11 @@ func (d *Document) decodeWhole() error {
 	return nil
 }
 
-// decoder returns a decoder that notes places among those of the document. before
-// are the lines before what it decodes.
+// decoder returns a decoder that records places in the document. before is the number of
+// lines before what it decodes.
 func (d *Document) decoder(before int) *decoder { return &decoder{places: d.places, before: before} }
 
-// section decodes a section, of people later and one by one.
+// section decodes a section. People are decoded later, one by one.
 func (d *Document) section(s section) {
 	if s.items == nil {
 		d.undivided(s)
@@ -182,7 +182,7 @@ func (d *Document) section(s section) {
 	}
 }
 
-// undivided decodes a section that is one piece, such as an empty list.
+// undivided decodes a section that is a single piece, such as an empty list.
 func (d *Document) undivided(s section) {
 	node := d.tree(s.piece, s.key, &d.problems)
 	if node == nil {
@@ -209,7 +209,7 @@ func (d *Document) decodeItem(p piece, path string, decoder *decoder, v reflect.
 		return
 	}
 
-	if !p.json { // the text is a list of one item
+	if !p.json { // the text is a list with one item
 		list, ok := node.(*ast.SequenceNode)
 		if !ok || len(list.Values) != 1 {
 			decoder.wrong(path, node, "is not one item of a list")
@@ -222,8 +222,8 @@ func (d *Document) decodeItem(p piece, path string, decoder *decoder, v reflect.
 	decoder.into(path, node, v)
 }
 
-// tree parses a piece of the file; nil when it is nothing or cannot be parsed,
-// which it notes.
+// tree parses a piece of the file. It returns nil if the piece is empty or can't be parsed,
+// and records the latter as a problem.
 func (d *Document) tree(p piece, path string, problems *Problems) ast.Node {
 	if p.end-p.start > maxPiece {
 		*problems = append(*problems, Problem{
@@ -251,7 +251,7 @@ func (d *Document) tree(p piece, path string, problems *Problems) ast.Node {
 	return tree.Docs[0].Body
 }
 
-// person is a person of the file and where the values stand.
+// person is a person of the file with the lines of the values.
 type person struct {
 	User
 	places
@@ -259,7 +259,7 @@ type person struct {
 	problems Problems
 }
 
-// count returns how many people the file has.
+// count returns the number of people in the file.
 func (d *Document) count() int { return max(len(d.people), len(d.Users)) }
 
 // person decodes one of the file's people.
@@ -276,9 +276,9 @@ func (d *Document) person(i int) *person {
 	return p
 }
 
-// parseYAML makes an error of a panic: the library has had some, for text that is
-// no YAML anyway. Keys that are given twice are left to the decoder, which goes on
-// after the first.
+// parseYAML parses YAML and turns a panic into an error, because the library has panicked
+// on text that isn't YAML. It accepts duplicate keys, which the decoder reports, because
+// the decoder continues after the first problem.
 func parseYAML(data []byte) (tree *ast.File, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -288,7 +288,7 @@ func parseYAML(data []byte) (tree *ast.File, err error) {
 	return parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 }
 
-// syntax turns the YAML library's error into a Problem with its line.
+// syntax converts an error of the YAML library to a Problem with its line.
 func syntax(name string, before int, err error) Problem {
 	p := Problem{File: name, Reason: err.Error()}
 	var located yaml.Error
@@ -307,8 +307,8 @@ func syntax(name string, before int, err error) Problem {
 	return p
 }
 
-// problem locates path ("applications[0].type") in the file; what is not there is
-// located at what it is missing from.
+// problem returns a Problem located at path ("applications[0].type") in the file. If path
+// is missing from the file, it is located at the nearest parent.
 func (d *places) problem(path, format string, args ...any) Problem {
 	p := Problem{File: d.file, Path: path, Reason: fmt.Sprintf(format, args...)}
 	for at := path; at != "" && p.Line == 0; at = parent(at) {
@@ -317,7 +317,7 @@ func (d *places) problem(path, format string, args ...any) Problem {
 	return p
 }
 
-// has reports whether the file itself says something at path.
+// has reports whether the file itself has a value at path.
 func (d *places) has(path string) bool { return d.lines[path] > 0 }
 
 func parent(path string) string {

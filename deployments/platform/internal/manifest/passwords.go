@@ -11,19 +11,19 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// hashSlots is how many passwords are hashed at once: each takes 19 MiB.
+// hashSlots returns how many passwords are hashed at once. Each takes 19 MiB.
 func hashSlots() int { return min(runtime.GOMAXPROCS(0), 2) }
 
-// verdict is what becomes of a person's password.
+// verdict says what happens to a person's password.
 type verdict struct {
-	old      string // the stored hash that it is about; empty: none
-	hash     string // what it shall be
-	adopt    bool   // it is what the file says already: note that as if apply had set it
-	conflict string // why it is left alone, though the file says otherwise
+	old      string // the stored hash that the verdict is about; empty: none
+	hash     string // the hash to store
+	adopt    bool   // the password matches the file already: record that as if apply had set it
+	conflict string // why the password stays, although the file says otherwise
 }
 
-// verdicts judges the passwords of some people, several at once. It is slow on
-// purpose, and so runs outside of any transaction.
+// verdicts judges the passwords of some people, several at once. Hashing is slow on
+// purpose, so this runs outside any transaction.
 func (a *applier) verdicts(ctx context.Context, some []*entry, marks sqlstore.Marks) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.SetLimit(hashSlots())
@@ -43,10 +43,10 @@ func (a *applier) verdicts(ctx context.Context, some []*entry, marks sqlstore.Ma
 	return tasks.Wait()
 }
 
-// verdict decides between the file's password and the one that is stored. The
-// stored one may be the file's, or what apply set before, which the file replaces.
-// It may be what an operator's command set, which stays. Else the person changed
-// it, or a sign-in hashed it anew: that stays unless the file has changed since.
+// verdict decides between the file's password and the stored one. A stored password that
+// matches the file stays, and counts as set by apply. The file's password replaces one that
+// apply set before. If an operator's command set it, it stays. Otherwise the person changed
+// it or a sign-in rehashed it, and it stays unless the file has changed since.
 func (a *applier) verdict(ctx context.Context, e *entry, marks sqlstore.Marks) (verdict, error) {
 	stored := e.old.PasswordHash
 	v := verdict{old: stored, hash: stored}
@@ -78,7 +78,7 @@ func (a *applier) verdict(ctx context.Context, e *entry, marks sqlstore.Marks) (
 	return a.replace(ctx, e.User, v)
 }
 
-// says reports whether the file's password, or its hash, is that of a hash.
+// says reports whether hash is the hash of the file's password, or the hash in the file.
 func (a *applier) says(ctx context.Context, u User, hash string) (bool, error) {
 	if u.PasswordHash != "" {
 		return u.PasswordHash == hash, nil
@@ -95,7 +95,7 @@ func (a *applier) says(ctx context.Context, u User, hash string) (bool, error) {
 	return same, err
 }
 
-// unhashed stands for a hash that a dry run need not compute.
+// unhashed stands for a hash that a dry run doesn't need to compute.
 const unhashed = "to be hashed"
 
 func (a *applier) replace(ctx context.Context, u User, v verdict) (_ verdict, err error) {

@@ -15,16 +15,16 @@ import (
 
 func (a *applier) id(prefix string) (string, error) { return oauth.NewID(prefix, a.opts.Random) }
 
-// entry is a person of the file beside the one in the database.
+// entry is a person of the file with the corresponding person in the database.
 type entry struct {
 	*person
-	email   string // as it is stored
+	email   string // in the stored form
 	old     sqlstore.UserRecord
 	existed bool
 	verdict verdict
 }
 
-// applyUsers makes the people what the file says, a batch at a time.
+// applyUsers makes the people match the file, a batch at a time.
 func (a *applier) applyUsers(ctx context.Context) error {
 	for from := 0; from < a.doc.count(); from += a.opts.Batch {
 		if err := a.users(ctx, from, min(from+a.opts.Batch, a.doc.count())); err != nil {
@@ -34,13 +34,13 @@ func (a *applier) applyUsers(ctx context.Context) error {
 	return nil
 }
 
-// users applies the people from one to before another: it looks, hashes passwords,
-// and writes if there is anything to write.
+// users applies the people with indices from (inclusive) to to (exclusive). It compares
+// them, hashes passwords, and writes if anything differs.
 func (a *applier) users(ctx context.Context, from, to int) error {
 	entries := make([]*entry, 0, to-from)
 	for i := from; i < to; i++ {
 		e := &entry{person: a.doc.person(i)}
-		e.email, _ = directory.ParseEmail(e.Email) // the file was checked
+		e.email, _ = directory.ParseEmail(e.Email) // the file has been checked
 		entries = append(entries, e)
 	}
 
@@ -79,7 +79,7 @@ func (a *applier) users(ctx context.Context, from, to int) error {
 	return err
 }
 
-// find reads the people whom the entries are about, and their marks.
+// find reads the people of the entries from the database, with their marks.
 func (b *batch) find(ctx context.Context, entries []*entry) (sqlstore.Marks, error) {
 	emails := make([]string, len(entries))
 	for i, e := range entries {
@@ -101,7 +101,7 @@ func (b *batch) find(ctx context.Context, entries []*entry) (sqlstore.Marks, err
 	return b.r.Marks(ctx, sqlstore.KindUser, ids)
 }
 
-// users writes the entries in the batch's transaction, in which it reads them anew.
+// users writes the entries in the batch's transaction, in which it reads them again.
 func (b *batch) users(ctx context.Context, entries []*entry) error {
 	marks, err := b.find(ctx, entries)
 	if err != nil {
@@ -120,7 +120,7 @@ func (b *batch) users(ctx context.Context, entries []*entry) error {
 	return nil
 }
 
-// user compares an entry, reports, and writes the difference unless the batch only
+// user compares an entry, reports the difference, and writes it unless the batch only
 // looks. It returns whether there is anything to write.
 func (b *batch) user(ctx context.Context, e *entry, marks sqlstore.Marks) (bool, error) {
 	want := directory.User{
@@ -227,8 +227,7 @@ func (b *batch) saveUser(ctx context.Context, e *entry, want directory.User, ten
 	return nil
 }
 
-// sameJSON compares claims as they are stored: YAML's integers are JSON's
-// numbers.
+// sameJSON compares claims in their stored form, in which YAML's integers are JSON numbers.
 func sameJSON(a, b map[string]any) bool {
 	if len(a) == 0 && len(b) == 0 {
 		return true

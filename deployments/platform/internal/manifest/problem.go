@@ -14,7 +14,7 @@ type Problem struct {
 	Path   string
 	Reason string
 
-	spoils string // path of the piece that could not be parsed for it
+	spoils string // path of the piece that couldn't be parsed because of it
 }
 
 func (p Problem) Error() string {
@@ -28,10 +28,10 @@ func (p Problem) Error() string {
 	return where + ": " + p.Path + ": " + p.Reason
 }
 
-// Problems is everything that is wrong with the file, in the order of its lines.
+// Problems holds everything that is wrong with the file, ordered by line.
 type Problems []Problem
 
-// Error has a line for each problem.
+// Error returns a line for each problem.
 func (p Problems) Error() string {
 	head := fmt.Sprintf("nothing was applied, for %d problems:", len(p))
 	if len(p) == 1 {
@@ -40,7 +40,7 @@ func (p Problems) Error() string {
 	return head + p.list()
 }
 
-// list has a line for each problem, up to maxProblems.
+// list returns a line for each problem, up to maxProblems.
 func (p Problems) list() string {
 	var b strings.Builder
 	for _, problem := range p[:min(len(p), maxProblems)] {
@@ -52,7 +52,7 @@ func (p Problems) list() string {
 	return b.String()
 }
 
-// err is nil when there is no problem.
+// err returns the problems as an error, or nil if there are none.
 func (p Problems) err() error {
 	if len(p) == 0 {
 		return nil

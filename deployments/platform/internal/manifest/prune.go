@@ -10,23 +10,22 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// Pruning is whether what the database has and the file does not is disabled. More
-// than a few removals need to be confirmed, because a file that was cut off, or
-// belongs to another platform, looks like the wish to remove everybody.
+// Pruning says whether to disable what the database has and the file doesn't. More than a
+// few removals must be confirmed, because a truncated file, or one that belongs to another
+// platform, looks like a request to remove everything.
 type Pruning struct {
 	Wanted bool
-	Count  int // how many the caller expects; 0: not said
+	Count  int // how many the caller expects; 0: not given
 
-	// Ask asks a person, who answers yes or no; nil: there is nobody to ask.
+	// Ask asks a person a yes-or-no question. It is nil if there is no person to ask.
 	Ask func(question string) (bool, error)
 }
 
-// freeRemovals is how many removals need no confirmation, if they are at most a
-// tenth of what there is of their kind.
+// freeRemovals is how many removals need no confirmation, if they are at most a tenth of
+// all things of their kind.
 const freeRemovals = 10
 
-// PruneError says that more would be disabled than was confirmed. Nothing was
-// changed.
+// PruneError reports that more would be disabled than was confirmed. Nothing was changed.
 type PruneError struct {
 	What  string // "12 of 40 users"
 	Count int
@@ -36,13 +35,13 @@ func (e *PruneError) Error() string {
 	return fmt.Sprintf("nothing was applied: --prune would disable %s: look at them with --dry-run, and confirm them with --prune=%d", e.What, e.Count)
 }
 
-// removal is something that is to be disabled.
+// removal is something to be disabled.
 type removal struct{ id, name string }
 
-// removals are what the database has and the file does not, by kind.
+// removals holds what the database has and the file doesn't, by kind.
 type removals map[sqlstore.Kind][]removal
 
-// planRemovals finds what pruning disables, and has it confirmed where it is much.
+// planRemovals finds what pruning would disable, and asks for confirmation if it is much.
 func (a *applier) planRemovals(ctx context.Context, have []sqlstore.TenantRecord) error {
 	if !a.opts.Prune.Wanted {
 		return nil
@@ -85,8 +84,8 @@ func (a *applier) planRemovals(ctx context.Context, have []sqlstore.TenantRecord
 	return a.confirm(there)
 }
 
-// planUsers finds the people whom pruning disables, and returns how many there are
-// in all. It reads them in pages.
+// planUsers finds the people whom pruning would disable, and returns the number of all
+// people. It reads them in pages.
 func (a *applier) planUsers(ctx context.Context) (there int, err error) {
 	const page = 1000
 	for after := ""; ; {
@@ -96,7 +95,7 @@ func (a *applier) planUsers(ctx context.Context) (there int, err error) {
 		}
 
 		for _, u := range users {
-			email, ok := directory.ParseEmail(u.Email) // it may be an earlier version's spelling
+			email, ok := directory.ParseEmail(u.Email) // the stored spelling may be an earlier version's
 			if !ok {
 				email = u.Email
 			}
@@ -127,7 +126,7 @@ func (a *applier) listsApplication(clientID string) bool {
 	return slices.ContainsFunc(a.doc.Applications, func(app Application) bool { return app.ClientID == clientID })
 }
 
-// confirm refuses removals that are many and not confirmed. A dry run shows them.
+// confirm refuses unconfirmed removals if they are many. A dry run shows them.
 func (a *applier) confirm(there map[sqlstore.Kind]int) error {
 	total, many := 0, false
 	var what []string
@@ -175,7 +174,7 @@ func (a *applier) pruneApplications(ctx context.Context) error {
 	return a.prune(ctx, sqlstore.KindApplication)
 }
 
-// prune disables what was planned, and nothing that came since.
+// prune disables what was planned, but nothing that was added since.
 func (a *applier) prune(ctx context.Context, kind sqlstore.Kind) error {
 	for some := range slices.Chunk(a.remove[kind], a.opts.Batch) {
 		err := a.write(ctx, func(b *batch) error {

@@ -6,26 +6,26 @@ import (
 	"regexp"
 )
 
-// piece is a part of the file's text that can be parsed by itself.
+// piece is a part of the file's text that can be parsed on its own.
 type piece struct {
 	start, end int // offsets, in bytes
-	line       int // in which it begins, from 1
+	line       int // the line on which it begins, from 1
 	json       bool
 }
 
-// section is a key at the top of the file with its value. items are those of a
-// list; nil when the value has to be parsed in one piece.
+// section is a key at the top level of the file with its value. items holds the items of a
+// list; it is nil if the value must be parsed in one piece.
 type section struct {
 	piece
 	key   string
 	items []piece
 }
 
-// split takes a file apart into its sections and their items without a tree of
-// it, so that a long list needs little memory. It only knows the usual ways to
-// write one, which are block style and JSON; false for any other. A text that it
-// cuts in a wrong place, such as within quotes, has pieces that cannot be parsed:
-// it is refused, not misread.
+// split takes a file apart into its sections and their items without building a tree, so
+// that a long list needs little memory. It only recognises the usual ways to write lists,
+// block style and JSON, and returns false for any other. If it cuts a text in a wrong
+// place, such as within quotes, the pieces can't be parsed, so the file is rejected and not
+// misread.
 func split(data []byte) ([]section, bool) {
 	if trimmed := bytes.TrimLeft(data, " \t\r\n"); len(trimmed) > 0 && trimmed[0] == '{' {
 		return splitJSON(data)
@@ -38,8 +38,8 @@ var (
 	emptyValue = regexp.MustCompile(`^[ \t]*(?:#.*)?\r?$`)
 )
 
-// splitBlocks finds sections by the keys at the beginning of a line, and items by
-// the dashes that stand as far to the right as the first of their list.
+// splitBlocks finds sections by the keys at the beginning of a line, and items by the
+// dashes at the same indentation as the first dash of their list.
 func splitBlocks(data []byte) (sections []section, ok bool) {
 	var current *section
 	list := unknown
@@ -55,7 +55,7 @@ func splitBlocks(data []byte) (sections []section, ok bool) {
 
 		switch {
 		case len(bytes.TrimSpace(line)) == 0, rest[0] == '#':
-			// It belongs to what it stands in.
+			// The line belongs to the value that it is in.
 		case indent == 0 && !dash(rest):
 			if current == nil && string(bytes.TrimRight(line, " \t")) == "---" {
 				break
@@ -82,7 +82,7 @@ func splitBlocks(data []byte) (sections []section, ok bool) {
 		case indent == list && dash(rest):
 			current.items = append(current.items, piece{start: start, line: number})
 		case indent <= list:
-			current.items, list = nil, none // to be parsed in one piece, which says what is wrong
+			current.items, list = nil, none // parsed in one piece, which reports what is wrong
 		}
 
 		if current != nil {
@@ -98,18 +98,18 @@ func splitBlocks(data []byte) (sections []section, ok bool) {
 	return sections, true
 }
 
-// Values of the indentation of a section's list.
+// Special values for the indentation of a section's list.
 const (
-	unknown = -1 // nothing stands in the section yet
-	none    = -2 // it is no list of dashes
+	unknown = -1 // the section is still empty
+	none    = -2 // the section isn't a list of dashes
 )
 
-// dash reports whether a line without its indentation begins an item of a list.
+// dash reports whether a line, without its indentation, begins an item of a list.
 func dash(rest []byte) bool {
 	return rest[0] == '-' && (len(rest) == 1 || rest[1] == ' ' || rest[1] == '\t')
 }
 
-// splitJSON finds sections and items as a JSON decoder meets them.
+// splitJSON finds sections and items with a JSON decoder.
 func splitJSON(data []byte) (sections []section, ok bool) {
 	lines := lineCounter{data: data}
 	decoder := json.NewDecoder(bytes.NewReader(data))
@@ -179,7 +179,7 @@ func skip(data []byte, at int, what string) int {
 	return at
 }
 
-// lineCounter tells the lines of offsets that only grow.
+// lineCounter returns the lines of ascending offsets.
 type lineCounter struct {
 	data  []byte
 	seen  int

@@ -9,8 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 )
 
-// checkReferences holds what the file says about tenants and domains against
-// those that there are and will be.
+// checkReferences checks what the file says about tenants and domains against those that
+// exist and will exist.
 func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 	listed := map[string]bool{}
 	active := map[string]bool{}
@@ -18,7 +18,7 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 		listed[t.Slug], active[t.Slug] = true, true
 	}
 
-	owner := map[string]string{} // of domains, by tenants that keep them
+	owner := map[string]string{} // domains of tenants that keep them
 	pruning := a.opts.Prune.Wanted && a.doc.Tenants != nil
 	for _, t := range have {
 		if listed[t.Slug] {
@@ -59,7 +59,7 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 
 const noTenant = "there is no active tenant %q, in the file or in the database"
 
-// checkMemberships finds the people who are members of tenants that are not there.
+// checkMemberships finds people who are members of tenants that don't exist.
 func (a *applier) checkMemberships(c *checker, active map[string]bool) {
 	for i := range a.doc.count() {
 		p := a.doc.person(i)
@@ -71,30 +71,30 @@ func (a *applier) checkMemberships(c *checker, active map[string]bool) {
 	}
 }
 
-// storedDomains are domains as they are stored, in the order of the file.
+// storedDomains returns domains in their stored form, in the order of the file.
 func storedDomains(typed []string) []string {
 	domains := make([]string, 0, len(typed))
 	for _, t := range typed {
-		domain, _ := directory.ParseDomain(t) // the file was checked
+		domain, _ := directory.ParseDomain(t) // the file has been checked
 		domains = append(domains, domain)
 	}
 	return domains
 }
 
-// tenantChange is a tenant that is to be saved.
+// tenantChange is a tenant to be saved.
 type tenantChange struct {
 	subject
 	path    string
 	tenant  directory.Tenant
 	domains []string
-	kept    []string // the domains that it has already
+	kept    []string // the domains that it has already and keeps
 	ssoOnly flip
 	flip    flip
 	change  *Change
 }
 
-// applyTenants makes the tenants what the file says. Those between whom a domain
-// moves are one batch, so that it never leads nowhere.
+// applyTenants makes the tenants match the file. Tenants that exchange a domain are one
+// batch, so that the domain never leads nowhere.
 func (a *applier) applyTenants(ctx context.Context) error {
 	have, err := a.reader.Tenants(ctx)
 	if err != nil {
@@ -111,8 +111,8 @@ func (a *applier) applyTenants(ctx context.Context) error {
 	return nil
 }
 
-// tenantBatches are the indices of the file's tenants, those that exchange domains
-// first.
+// tenantBatches returns batches of indices of the file's tenants, first those of tenants
+// that exchange domains.
 func (a *applier) tenantBatches(have []sqlstore.TenantRecord) [][]int {
 	owner := map[string]string{}
 	for _, t := range have {
@@ -189,7 +189,8 @@ func (b *batch) tenants(ctx context.Context, indices []int) error {
 		return nil
 	}
 
-	// First without new domains: one may move from a tenant to another.
+	// First save them without new domains, because a domain may move from one tenant to
+	// another.
 	for _, c := range changes {
 		if err := b.w.SaveTenant(ctx, c.tenant, c.kept, b.at); err != nil {
 			return located(b.doc.places, c.path, err)

@@ -17,40 +17,40 @@ var (
 	domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 )
 
-// Rules are what validity depends on beside the file.
+// Rules holds what validity depends on apart from the file.
 type Rules struct {
-	// Loopback: the platform's public URL is a loopback address, so that short
-	// secrets may be used to try things out.
+	// Loopback says that the platform's public URL is a loopback address, so that short
+	// secrets are allowed for trying things out.
 	Loopback bool
-	// Issuer is the platform's own name as it stands in tokens; empty: not known.
+	// Issuer is the platform's issuer identifier as in its tokens; empty: not known.
 	Issuer string
 }
 
-// checker collects problems instead of stopping at the first.
+// checker collects problems instead of stopping at the first one.
 type checker struct {
 	places
 	rules    Rules
 	doc      *Document
 	problems Problems
 	warnings []string
-	decoded  map[string]bool   // paths of the problems that decoding had
+	decoded  map[string]bool   // paths of problems found while decoding
 	secrets  map[string]string // from client_secret_file, by client id
 	people   people
 }
 
-// people is what is kept of the file's people: who they are and where the first
-// member of each tenant stands.
+// people holds what the checker keeps about the file's people: their addresses, and the
+// first member of each tenant.
 type people struct {
 	index   map[string]int32 // by address
-	tenants map[string]bool  // slugs of the tenants that they are members of
+	tenants map[string]bool  // slugs of the tenants that people are members of
 }
 
-// maxProblems bounds how many problems are told: a file of 100,000 people may have
-// the same one as often.
+// maxProblems bounds how many problems are reported, because a file of 100,000 people may
+// have the same one as often.
 const maxProblems = 1000
 
-// refuse notes a problem, unless decoding had one with the same value: what it
-// left there means nothing.
+// refuse records a problem, unless decoding already reported one for the same value, which
+// then means nothing.
 func (c *checker) refuse(path, format string, args ...any) {
 	for at := path; at != ""; at = parent(at) {
 		if c.decoded[at] {
@@ -60,7 +60,7 @@ func (c *checker) refuse(path, format string, args ...any) {
 	c.problems = append(c.problems, c.problem(path, format, args...))
 }
 
-// enter makes the checker look at another part of the file.
+// enter switches the checker to another part of the file.
 func (c *checker) enter(p places, problems Problems) {
 	c.places, c.decoded = p, map[string]bool{}
 	for _, problem := range problems {
@@ -69,12 +69,12 @@ func (c *checker) enter(p places, problems Problems) {
 	c.problems = append(c.problems, problems...)
 }
 
-// Validate returns everything that is wrong with the file by itself, as Problems;
-// what it refers to in the database is checked by Apply.
+// Validate returns, as Problems, everything that is wrong with the file by itself. Apply
+// checks its references to the database.
 func (d *Document) Validate(rules Rules) error { return d.check(rules).problems.err() }
 
-// check judges the file. It decodes its people one by one and keeps none of them.
-// It remembers the outcome, because that takes seconds for a long file.
+// check checks the file. It decodes people one by one and keeps none of them. It caches the
+// result, because checking a long file takes seconds.
 func (d *Document) check(rules Rules) *checker {
 	if d.checked != nil && d.checked.rules == rules {
 		return d.checked
@@ -159,7 +159,7 @@ func (c *checker) person(p *person, i int) {
 	case twice:
 		c.refuse(at+".email", "user %q stands here a second time, first as users[%d]", email, first)
 	default:
-		c.people.index[email] = int32(i) //nolint:gosec // at most 64 MiB of them
+		c.people.index[email] = int32(i) //nolint:gosec // a file of at most 64 MiB has fewer
 	}
 
 	c.lookAlike(at+".email", u.Email)
@@ -183,7 +183,7 @@ func (c *checker) person(p *person, i int) {
 	}
 }
 
-// twice refuses what a list holds more than once.
+// twice rejects duplicates in a list.
 func (c *checker) twice(path string, values []string) {
 	seen := map[string]bool{}
 	for i, v := range values {

@@ -18,11 +18,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// minSecret is the shortest client secret that may be chosen by hand: a secret
-// is kept as one SHA-256, which protects only what cannot be guessed.
+// minSecret is the shortest client secret that may be chosen by hand. A secret is stored as
+// a single SHA-256, which only protects a secret that can't be guessed.
 const minSecret = 32
 
-// maxSecret bounds what is read from a file of a secret, in bytes.
+// maxSecret bounds what is read from a secret file, in bytes.
 const maxSecret = 4096
 
 var clientIDForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
@@ -35,7 +35,7 @@ var grantNames = map[string]oauth.GrantType{
 	"token_exchange":     oauth.GrantTokenExchange,
 }
 
-// GrantName spells a grant type as the file does.
+// GrantName returns the file's spelling of a grant type.
 func GrantName(grant oauth.GrantType) string {
 	for name, g := range grantNames {
 		if g == grant {
@@ -125,7 +125,7 @@ func (c *checker) secret(a *Application, at string) {
 	c.keys(a, at)
 }
 
-// secretFile reads the secret before anything is written.
+// secretFile reads a secret from its file, before anything is written.
 func (c *checker) secretFile(a *Application, path string) {
 	f, err := os.Open(a.ClientSecretFile)
 	if err != nil {
@@ -155,7 +155,7 @@ func (c *checker) strength(path, secret string) {
 	}
 }
 
-// decodeHash reads "sha256:" and 64 hexadecimal digits.
+// decodeHash decodes "sha256:" followed by 64 hexadecimal digits.
 func decodeHash(s string) ([]byte, error) {
 	digits, ok := strings.CutPrefix(s, "sha256:")
 	hash, err := hex.DecodeString(digits)
@@ -205,8 +205,8 @@ func (c *checker) uris(a *Application, at string) {
 	}
 
 	for i, origin := range a.CORSOrigins {
-		// An origin is written as browsers send it (RFC 6454 6.2), and http is for
-		// loopback here too.
+		// An origin must be written as browsers send it (RFC 6454 6.2), and http is allowed
+		// only for loopback here too.
 		u, err := url.Parse(origin)
 		if err != nil || origin != strings.ToLower(u.Scheme+"://"+u.Host) ||
 			oauth.ValidateRedirectURI(origin, false) != nil {
@@ -219,8 +219,9 @@ func (c *checker) uris(a *Application, at string) {
 	c.twice(at+".cors_origins", a.CORSOrigins)
 }
 
-// loopback refuses http on loopback to what is neither NATIVE nor being built: there
-// any program on a person's device may take the server's or the page's place.
+// loopback rejects http on loopback for applications that are neither NATIVE nor in
+// development, because any program on a person's device could take the place of the server
+// or the page.
 func (c *checker) loopback(a *Application, where, uri string) {
 	app := directory.Application{Type: directory.ApplicationType(a.Type), Development: a.Development}
 	if !c.rules.Loopback && app.MisplacedLoopback(uri) {
@@ -229,7 +230,8 @@ func (c *checker) loopback(a *Application, where, uri string) {
 	}
 }
 
-// beginning checks where a person begins at the application: a page of its own.
+// beginning checks initiate_login_uri, the application's own page where a person begins to
+// sign in.
 func (c *checker) beginning(a *Application, at string) {
 	uri := a.InitiateLoginURI
 	if uri == "" {
@@ -292,8 +294,8 @@ func (c *checker) permissions(a *Application, at string) {
 	}
 }
 
-// maxAccessTokenTTL is what the platform's own setting allows too, and what the
-// keys service counts on when it withdraws a key.
+// maxAccessTokenTTL is also the limit of the platform's own setting, and the keys service
+// relies on it when it withdraws a key.
 const maxAccessTokenTTL = 24 * time.Hour
 
 func (c *checker) tokens(a *Application, at string) {
@@ -310,7 +312,7 @@ func (c *checker) tokens(a *Application, at string) {
 		".refresh_token_ttl": a.RefreshTokenTTL,
 		".refresh_idle_ttl":  a.RefreshIdleTTL,
 	} {
-		// Zero is the platform's default; who writes it means something else.
+		// Zero stands for the platform's default, so an explicit zero is a mistake.
 		if d < 0 || time.Duration(d)%time.Second != 0 || (d == 0 && c.has(at+key)) {
 			c.refuse(at+key, "must be one or more whole seconds")
 		}

@@ -15,40 +15,41 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxAnswer bounds what is read of one answer, in bytes.
+// maxAnswer bounds how much of a response is read, in bytes.
 const maxAnswer = 1 << 20
 
-// Options is what is asked, and as whom.
+// Options says what to probe, and as which application.
 type Options struct {
-	// Origin is the platform's public URL without a trailing slash, and Issuer its
-	// issuer identifier.
+	// Origin is the platform's public URL without a trailing slash, and Issuer its issuer
+	// identifier.
 	Origin, Issuer string
-	// ClientID is a confidential application with the client credentials grant;
-	// empty: no token is asked for.
+	// ClientID is a confidential application with the client credentials grant. If empty,
+	// no token is requested.
 	ClientID, ClientSecret string
-	// Resource is what the token is for (RFC 8707); empty: the application's own.
+	// Resource is the resource that the token is for (RFC 8707). If empty, it is the
+	// application's default.
 	Resource string
-	// Client asks; it must not follow redirects.
+	// Client sends the requests. It must not follow redirects.
 	Client *http.Client
 	Now    func() time.Time
 }
 
-// Finding is what one step found out.
+// Finding is the result of one step.
 type Finding struct {
 	Step   string `json:"step"`
 	Detail string `json:"detail"`
 }
 
-// metadata is the part of the configuration that is looked at (OpenID Connect
-// Discovery 1.0 3, RFC 8414 2).
+// metadata is the part of the metadata that is checked (OpenID Connect Discovery 1.0 3, RFC
+// 8414 2).
 type metadata struct {
 	Issuer        string `json:"issuer"`
 	JWKSURI       string `json:"jwks_uri"`
 	TokenEndpoint string `json:"token_endpoint"`
 }
 
-// Run goes through the steps and returns what each found, up to the first that
-// fails, whose error says what to look at.
+// Run runs the steps up to the first that fails, and returns what each found. The error
+// says what to look at.
 func Run(ctx context.Context, o Options) ([]Finding, error) {
 	var found []Finding
 	add := func(step, format string, args ...any) {
@@ -85,7 +86,7 @@ func Run(ctx context.Context, o Options) ([]Finding, error) {
 	return found, nil
 }
 
-// discover reads the configuration at both its places; they must agree.
+// discover reads the metadata at both its places, which must agree.
 func (o Options) discover(ctx context.Context) (metadata, error) {
 	var openid, rfc8414 metadata
 	if err := o.get(ctx, o.Issuer+"/.well-known/openid-configuration", &openid); err != nil {
@@ -144,7 +145,7 @@ func describe(set *jose.JSONWebKeySet) string {
 	return fmt.Sprintf("%d, for %s", len(set.Keys), strings.Join(slices.Compact(algorithms), ", "))
 }
 
-// token asks for one (RFC 6749 4.4.2), as client_secret_basic (2.3.1).
+// token requests a token (RFC 6749 4.4.2) with client_secret_basic (2.3.1).
 func (o Options) token(ctx context.Context, endpoint string) (string, error) {
 	form := url.Values{"grant_type": {"client_credentials"}}
 	if o.Resource != "" {
@@ -227,12 +228,12 @@ func (o Options) get(ctx context.Context, target string, into any) error {
 	return o.do(r, into)
 }
 
-// do reads a JSON answer. What another answer says is shown in part: it is the
-// platform's or the ingress's own words, and no secret.
+// do sends a request and reads a JSON response. It shows part of any other response, which
+// is the platform's or the ingress's own text and contains no secret.
 func (o Options) do(r *http.Request, into any) error {
-	res, err := o.Client.Do(r) //nolint:gosec // the operator names the platform, and its metadata are held to that origin
+	res, err := o.Client.Do(r) //nolint:gosec // the metadata must be of the origin that the operator names
 	if err != nil {
-		return err // net/http names the URL
+		return err // net/http includes the URL in the error
 	}
 
 	defer func() { _ = res.Body.Close() }()

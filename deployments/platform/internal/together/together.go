@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token"
 )
 
-// Config is the configuration of all five services: each takes its sections.
+// Config is the configuration of all five services; each takes its own sections.
 type Config struct {
 	Server     servicekit.Server
 	Database   servicekit.Database
@@ -29,15 +29,14 @@ type Config struct {
 	Audit      servicekit.Audit
 }
 
-// Platform is the five services behind one handler.
+// Platform holds the five services behind one handler.
 type Platform struct {
 	Services map[string]*servicekit.Service // by name
 	Handler  http.Handler
 }
 
-// New builds the five services on one set of dependencies. Only the keys service
-// is given the means to make keys, and only it, token and session (the tokens of
-// back-channel logout) those to sign.
+// New builds the five services on one set of dependencies. Only the keys service can make
+// keys. Only keys, token and session (for back-channel logout tokens) can sign.
 func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 	verifying := deps
 	verifying.Signing, verifying.KeyMaker = nil, nil
@@ -122,13 +121,13 @@ func New(cfg Config, deps servicekit.Deps) (*Platform, error) {
 	}
 
 	var err error
-	// What no service owns is answered by the one that most pages are of: a person who
-	// mistypes an address reads a page, a program JSON.
+	// The session service, which has most of the pages, answers paths that no service owns:
+	// a person who mistypes an address sees a page, and a program gets JSON.
 	p.Handler, err = api.Mux(handlers, handlers["session"])
 	return p, err
 }
 
-// WaitReady returns when every service is ready, or with the context's end.
+// WaitReady returns when every service is ready, or with the context's error.
 func (p *Platform) WaitReady(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -1,9 +1,9 @@
-// Command kubeschemas writes the JSON schemas that kubeconform holds the rendered
-// chart against, without asking anybody but the Go module proxy: those of the
-// oldest and the newest Kubernetes that the chart is for, from the OpenAPI
-// document inside the module k8s.io/kubernetes, and that of ServiceMonitor, from
-// the custom resource inside prometheus-operator's module. They are strict: a
-// field that a version does not have is refused.
+// Command kubeschemas writes the JSON schemas against which kubeconform validates the
+// rendered chart, with the Go module proxy as its only source. It takes the schemas of the
+// oldest and the newest Kubernetes that the chart supports from the OpenAPI document in the
+// module k8s.io/kubernetes, and that of ServiceMonitor from the custom resource in
+// prometheus-operator's module. The schemas are strict: they reject a field that a version
+// doesn't have.
 package main
 
 import (
@@ -17,8 +17,8 @@ import (
 	"strings"
 )
 
-// source is a module that is downloaded for one file. Nothing of it is compiled,
-// so it is pinned here and not required in go.mod.
+// source is a module that is downloaded for one file. Nothing of it is compiled, so it is
+// pinned here instead of being required in go.mod.
 type source struct{ module, version, sum, file string }
 
 var (
@@ -43,8 +43,8 @@ func main() {
 	}
 }
 
-// run writes FOLDER/v1.29.15/deployment-apps-v1.json and so on, and the custom
-// resource beside each version's.
+// run writes FOLDER/v1.29.15/deployment-apps-v1.json and so on, and the custom resource's
+// schema beside those of each version.
 func run(folder string) error {
 	for _, s := range kubernetes {
 		target := filepath.Join(folder, s.version)
@@ -61,8 +61,8 @@ func run(folder string) error {
 	return nil
 }
 
-// read is the file of a source, after its module was downloaded and compared
-// with its sum.
+// read downloads the module of a source, compares it with its sum, and decodes its file
+// into v.
 func (s source) read(v any) error {
 	out, err := exec.CommandContext(context.Background(), "go", "mod", "download", "-json", s.module+"@"+s.version).Output() //nolint:gosec // of the table above
 	if err != nil {
@@ -84,7 +84,7 @@ func (s source) read(v any) error {
 
 type object = map[string]any
 
-// builtIn writes one schema a kind, which refers to the definitions beside it.
+// builtIn writes a schema for each kind, which refers to the definitions beside it.
 func builtIn(s source, target string) error {
 	var document struct {
 		Definitions map[string]object `json:"definitions"`
@@ -94,7 +94,7 @@ func builtIn(s source, target string) error {
 	}
 	for name, definition := range document.Definitions {
 		strict(definition)
-		// OpenAPI 2 has no words for these two.
+		// OpenAPI 2 can't express these two.
 		switch name {
 		case "io.k8s.apimachinery.pkg.util.intstr.IntOrString":
 			document.Definitions[name] = object{"type": []string{"string", "integer"}}
@@ -105,7 +105,7 @@ func builtIn(s source, target string) error {
 	kinds := 0
 	for name, definition := range document.Definitions {
 		list, _ := definition["x-kubernetes-group-version-kind"].([]any)
-		if len(list) != 1 { // what every group has, such as DeleteOptions
+		if len(list) != 1 { // in every group, such as DeleteOptions
 			continue
 		}
 		id := list[0].(object)
@@ -152,8 +152,9 @@ func custom(s source, target string) error {
 	return nil
 }
 
-// strict forbids what an object with named properties does not name, all the way
-// down. An object with none holds anything. Descriptions, most of the text, go.
+// strict forbids properties that an object with named properties doesn't name, at every
+// level. An object without any may hold anything. It removes descriptions, which are most
+// of the text.
 func strict(schema object) {
 	delete(schema, "description")
 	properties, _ := schema["properties"].(object)
@@ -175,7 +176,7 @@ func strict(schema object) {
 	}
 }
 
-// write saves a schema under the name by which kubeconform looks for it.
+// write saves a schema under the name that kubeconform looks for.
 func write(target, group, version, kind string, schema object) error {
 	name := strings.ToLower(kind)
 	if group != "" {
@@ -190,5 +191,5 @@ func save(path string, schema object) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, data, 0o600) //nolint:gosec // the names are those of kinds
+	return os.WriteFile(path, data, 0o600) //nolint:gosec // made of the names of kinds
 }

@@ -1,5 +1,5 @@
-// Package monitoring stands where Google's metrics client would: the server
-// sends metrics to no cloud.
+// Package monitoring replaces Google's metrics client, because the server sends no
+// metrics to a cloud.
 package monitoring
 
 import (
@@ -9,10 +9,10 @@ import (
 	"google.golang.org/api/option"
 )
 
-// MetricClient cannot be made.
+// MetricClient can't be created.
 type MetricClient struct{}
 
-// NewMetricClient refuses.
+// NewMetricClient returns an error.
 func NewMetricClient(context.Context, ...option.ClientOption) (*MetricClient, error) {
 	return nil, errors.New("this server is built without Stackdriver metrics")
 }

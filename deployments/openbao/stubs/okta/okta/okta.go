@@ -1,5 +1,5 @@
-// Package okta has the shape of the Okta client, whose push factor the server
-// could ask for at a login; every call of it refuses.
+// Package okta replaces the Okta client, whose push factor the server could request at
+// a login. Every call returns an error.
 package okta
 
 import (
@@ -12,7 +12,7 @@ import (
 
 var errAbsent = errors.New("this server is built without Okta")
 
-// What the client answers with.
+// Types of the client's responses.
 type (
 	Response                 struct{}
 	User                     struct{ Id string }
@@ -31,23 +31,23 @@ func (*UserFactor) IsUserFactorInstance() bool { return true }
 // ConfigSetter changes nothing.
 type ConfigSetter func()
 
-// The settings that the server gives.
+// Settings that the server passes.
 func WithToken(string) ConfigSetter  { return nil }
 func WithOrgUrl(string) ConfigSetter { return nil }
 func WithCache(bool) ConfigSetter    { return nil }
 
-// Client refuses.
+// Client is a client whose calls return an error.
 type Client struct {
 	User       users
 	UserFactor factors
 }
 
-// NewClient refuses.
+// NewClient returns an error.
 func NewClient(ctx context.Context, _ ...ConfigSetter) (context.Context, *Client, error) {
 	return ctx, nil, errAbsent
 }
 
-// CloneRequestExecutor returns an executor that refuses.
+// CloneRequestExecutor returns an executor whose calls return an error.
 func (*Client) CloneRequestExecutor() *RequestExecutor { return new(RequestExecutor) }
 
 type users struct{}
@@ -66,7 +66,7 @@ func (factors) VerifyFactor(context.Context, string, string, VerifyFactorRequest
 	return nil, nil, errAbsent
 }
 
-// RequestExecutor refuses.
+// RequestExecutor is an executor whose calls return an error.
 type RequestExecutor struct{}
 
 func (e *RequestExecutor) WithAccept(string) *RequestExecutor      { return e }

@@ -6,5 +6,5 @@ import metrics "github.com/armon/go-metrics"
 // Extractor leaves the key as it is.
 func Extractor(key []string) ([]string, []metrics.Label, error) { return key, nil, nil }
 
-// Bucketer knows no buckets.
+// Bucketer has no buckets.
 func Bucketer([]string) []float64 { return nil }

@@ -6,13 +6,13 @@ import (
 	"log"
 )
 
-// Provider refuses.
+// Provider is a provider that returns no addresses.
 type Provider struct{}
 
-// Addrs refuses.
+// Addrs returns an error.
 func (*Provider) Addrs(map[string]string, *log.Logger) ([]string, error) {
 	return nil, errors.New("this server is built without Kubernetes auto-join")
 }
 
-// Help has none.
+// Help returns an empty text.
 func (*Provider) Help() string { return "" }
