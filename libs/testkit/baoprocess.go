@@ -39,15 +39,9 @@ type baoLine struct {
 }
 
 func startBao(program, addr, dir string) (*baoProcess, baoLine, error) {
-<<<<<<< HEAD
 	arguments := []string{"-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level", "error"}
 	cmd := exec.Command(program, arguments...) //nolint:gosec,noctx // a program that we found; it ends with its input
-	// Vault's variables are for clients
-=======
-	cmd := exec.Command(program, "-listen", strings.TrimPrefix(addr, "http://"), "-dir", dir, "-log-level",
-		"error") //nolint:gosec,noctx // a program that we found; it ends with its input
 	// The VAULT_ variables are for clients.
->>>>>>> prose-deploy
 	cmd.Env = []string{}
 	var said bytes.Buffer
 	cmd.Stderr = &said

@@ -253,11 +253,7 @@ func (a *App) serveLogout(w http.ResponseWriter, r *http.Request) {
 		next = was.logoutURL
 	}
 	setCookie(w, sessionCookie, "")
-<<<<<<< HEAD
 	http.Redirect(w, r, next, http.StatusSeeOther)
-=======
-	http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // the endpoint in the issuer's own metadata
->>>>>>> prose-deploy
 }
 
 // setCookie sets a cookie for the demo alone, or removes it if value is empty.
