@@ -29,8 +29,7 @@ func InFrame(r *http.Request) bool {
 		oneOf(r, "Sec-Fetch-Mode", "navigate") && !speculates(r)
 }
 
-// oneOf reports whether a header is absent or has exactly one value and that is among those
-// given.
+// oneOf reports whether a header is absent or has value as its only value.
 func oneOf(r *http.Request, name, value string) bool {
 	values := r.Header.Values(name)
 	return len(values) == 0 || (len(values) == 1 && values[0] == value)

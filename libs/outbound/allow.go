@@ -113,7 +113,7 @@ func validHost(host string) bool {
 	return true
 }
 
-// canonical returns a host in its only canonical form.
+// canonical returns the canonical form of a host.
 func canonical(host string) string {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Unmap().String()
