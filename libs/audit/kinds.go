@@ -74,10 +74,10 @@ type Volume string
 
 // Volumes.
 const (
-	Each    Volume = "each"    // one for each time
-	Limited Volume = "limited" // one for each time, up to a share for each address
-	Counted Volume = "counted" // for the first ten times in a window, the hundredth, the thousandth …, with the count
-	Sampled Volume = "sampled" // for the first time in a window and each so-manieth, with the count
+	Each    Volume = "each"    // every time
+	Limited Volume = "limited" // every time, up to a share for each address
+	Counted Volume = "counted" // the first ten times in a window, then the hundredth, the thousandth …, with the count
+	Sampled Volume = "sampled" // the first time in a window and then one in so many, with the count
 )
 
 // KindInfo describes a kind.

@@ -133,7 +133,7 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 
 	set, err := a.keys(ctx, app, c.assertion.kid)
 	switch {
-	case err != nil: // a good assertion must not be called bad because its keys are away
+	case err != nil: // a good assertion must not be called bad because its keys can't be fetched
 		return oauth.Unavailable(err)
 	case set == nil || !c.assertion.signedBy(set):
 		return invalid

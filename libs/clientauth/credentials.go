@@ -18,7 +18,7 @@ const (
 	Basic         Method = "client_secret_basic" // in the Authorization header
 	Post          Method = "client_secret_post"  // in the form
 	PrivateKeyJWT Method = "private_key_jwt"     // a signed assertion (OpenID Connect Core 9)
-	None          Method = "none"                // the name alone
+	None          Method = "none"                // only the client_id
 )
 
 // AssertionType is the client_assertion_type of private_key_jwt (RFC 7523 2.2).

@@ -15,8 +15,8 @@ type ApplicationType string
 
 // Application types.
 const (
-	Web     ApplicationType = "WEB"     // confidential, with people
-	Service ApplicationType = "SERVICE" // confidential, without
+	Web     ApplicationType = "WEB"     // confidential, for people
+	Service ApplicationType = "SERVICE" // confidential, without people
 	SPA     ApplicationType = "SPA"     // public, in a browser
 	Native  ApplicationType = "NATIVE"  // public, on a device (RFC 8252)
 )

@@ -32,8 +32,8 @@ type CORS struct {
 }
 
 const (
-	openMaxAge       = "86400" // seconds that a browser may remember a preflight
-	registeredMaxAge = "600"   // likewise: a registration may be withdrawn
+	openMaxAge       = "86400" // seconds that a browser may cache a preflight
+	registeredMaxAge = "600"   // likewise; shorter, since a registration may be withdrawn
 
 	// registeredHeaders are the headers a page may send besides those that need no permission:
 	// its credentials, and headers that tracing and HTTP libraries add to every request.

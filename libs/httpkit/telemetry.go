@@ -74,7 +74,7 @@ func (e *edge) start(r *http.Request, rt *route) (context.Context, trace.Span) {
 		sent := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 		caller := trace.SpanContextFromContext(sent).WithTraceState(trace.TraceState{})
 		switch {
-		case !caller.IsRemote(): // what was sent makes no sense
+		case !caller.IsRemote(): // the header sent was malformed
 		case e.continues(r):
 			ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
 		default:

@@ -107,7 +107,7 @@ const (
 	SignIn     Limit = "sign_in"     // wrong passwords
 	Flow       Limit = "flow"        // started sign-ins
 	UserCode   Limit = "user_code"   // wrong user codes (RFC 8628 5.1)
-	ClientAuth Limit = "client_auth" // failed authentications of applications
+	ClientAuth Limit = "client_auth" // failed client authentication
 )
 
 // Refuse returns the error for a block that lasts until the time returned by a store, or nil if

@@ -85,7 +85,7 @@ func splitEntry(entry string) (host, port string) {
 	}
 
 	if port == "" {
-		port = "0" // "host:" is a mistake, not every port
+		port = "0" // "host:" is a mistake and doesn't mean every port
 	}
 
 	return host, port

@@ -94,7 +94,7 @@ func (p process) flags(name string, variables []Variable) (printConfig bool, cod
 	case errors.Is(err, flag.ErrHelp):
 		p.help(name, variables)
 		return false, ExitDone, true
-	case err != nil: // the flag package has said what
+	case err != nil: // the flag package has printed the error
 		fmt.Fprintf(p.stderr, "see %s --help\n", name)
 		return false, ExitUsage, true
 	case set.NArg() > 0:

@@ -5,7 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	_ "crypto/sha256" // SHA-256 of the thumbprint
+	_ "crypto/sha256" // for the thumbprint's SHA-256
 	"encoding/base64"
 	"encoding/json"
 	"errors"

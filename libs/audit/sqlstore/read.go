@@ -90,7 +90,7 @@ func Walk(ctx context.Context, db database.Runner, f audit.Filter, each func(aud
 	f.Limit = pageSize
 
 	if f.AfterID == "" {
-		f.AfterID = "-" // before every id
+		f.AfterID = "-" // sorts before every id
 	}
 
 	for {

@@ -21,7 +21,7 @@ type Topic string
 const (
 	Applications Topic = "applications" // and their secrets; the key is the client_id
 	SigningKeys  Topic = "signing_keys" // the key is the kid
-	KeyOrders    Topic = "key_orders"   // what operators ask of the keys service; the key is the algorithm
+	KeyOrders    Topic = "key_orders"   // operators' orders to the keys service; the key is the algorithm
 )
 
 // Bound is the maximum age of what has been reported: a change committed that long ago has been

@@ -15,7 +15,7 @@ import (
 
 const (
 	channel   = "platform_changes"
-	heartbeat = "heartbeat" // in a topic's place
+	heartbeat = "heartbeat" // in place of a topic
 )
 
 // errDeaf reports that a listener doesn't hear what is sent through the pool.

@@ -299,7 +299,7 @@ WHERE application_secrets.client_id = excluded.client_id AND application_secrets
 		switch {
 		case err != nil:
 			return conflict(ctx, "client secret", err)
-		case n == 0: // another application's, or another secret
+		case n == 0: // belongs to another application, or is another secret
 			return &ConflictError{What: "id of the client secret"}
 		}
 	}

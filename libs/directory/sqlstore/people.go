@@ -175,7 +175,7 @@ func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
 		}
 
 		costs = append(costs, parts[3])
-		after = strings.TrimSuffix(hash, parts[4]) + "~" // which sorts after every letter of base64
+		after = strings.TrimSuffix(hash, parts[4]) + "~" // sorts after every base64 character
 	}
 }
 

@@ -26,8 +26,8 @@ func newRef(alg signing.Algorithm) string {
 }
 
 const (
-	unsettled       = ".new" // how the name of a file ends until the schedule has its key
-	temporarySuffix = ".tmp" // and while it is being written
+	unsettled       = ".new" // suffix of a file until the schedule has its key
+	temporarySuffix = ".tmp" // additional suffix while it is being written
 )
 
 // write creates the file under another name, syncs it and renames it.

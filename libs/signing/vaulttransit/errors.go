@@ -22,14 +22,14 @@ const (
 	Denied      Reason = "denied"      // the token is not valid, or its policy does not allow it
 	Sealed      Reason = "sealed"      // the server is sealed
 	MissingKey  Reason = "missing_key" // no such transit key or mount
-	BadVersion  Reason = "bad_version" // the transit key has no such version, or no longer signs with it
+	BadVersion  Reason = "bad_version" // the transit key does not have that version, or no longer signs with it
 	Unreachable Reason = "unreachable" // no answer, no answer in time, or not from an active server
-	Fault       Reason = "fault"       // the server failed, or answered what nobody expects
-	Refused     Reason = "refused"     // the server takes the request, or one input, for a wrong one
+	Fault       Reason = "fault"       // the server failed, or sent an unexpected response
+	Refused     Reason = "refused"     // the server considers the request, or one input, invalid
 	LoggedOut   Reason = "logged_out"  // there is no token yet, or none any more
-	QueueFull   Reason = "queue_full"  // as many signatures wait as may
+	QueueFull   Reason = "queue_full"  // the queue holds as many signatures as it may
 	BreakerOpen Reason = "breaker_open"
-	Closed      Reason = "closed" // the process is ending
+	Closed      Reason = "closed" // the process is shutting down
 )
 
 // shortly is the default wait before a retry may help.

@@ -86,7 +86,7 @@ func (s *Session) Err() error {
 func (s *Session) Doubt() {
 	select {
 	case s.doubt <- struct{}{}:
-	default: // it is about to look already
+	default: // a check is already pending
 	}
 }
 
