@@ -198,7 +198,7 @@ type pqConn interface {
 	driver.NamedValueChecker
 }
 
-// pgConn is one connection. Like database/sql's connections, it is for one goroutine.
+// pgConn is one connection. database/sql uses it from one goroutine at a time.
 type pgConn struct {
 	pqConn
 	wire     *wire

@@ -228,10 +228,10 @@ func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
 	return nil
 }
 
-// revoke marks grants, and queues logout notices for applications that want them. The notices
-// are for those sessions of the grants that go on. If no grant for the person that belongs to a
-// session is left, the notice is for the person (OpenID Connect Back-Channel Logout 1.0 2.4, a
-// token with sub alone).
+// revoke marks grants, and queues logout notices for applications that want them. For a grant
+// of a session that goes on, the notice is for the session. For a grant without a session it is
+// for the person, if they have no other live grant for the application (OpenID Connect
+// Back-Channel Logout 1.0 2.4, a token with sub alone).
 func revoke(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (revoked, notices int, err error) {
 	if len(ids) == 0 {
 		return 0, 0, nil

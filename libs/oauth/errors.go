@@ -24,7 +24,7 @@ const (
 	AuthorizationPending    Code = "authorization_pending"     // RFC 8628 3.5
 	SlowDown                Code = "slow_down"                 // RFC 8628 3.5
 	ExpiredToken            Code = "expired_token"             // RFC 8628 3.5
-	TooManyRequests         Code = "too_many_requests"         // specific to this platform, for HTTP's 429 (RFC 6585 4): no standard defines one
+	TooManyRequests         Code = "too_many_requests"         // this platform's own, for HTTP 429 (RFC 6585 4)
 
 	// OpenID Connect Core 3.1.2.6.
 	LoginRequired            Code = "login_required"

@@ -120,7 +120,7 @@ func (r *Ring) Run(ctx context.Context) error {
 		err := r.Load(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the end of the process is no failure
+			return nil //nolint:nilerr // the process is ending
 		case err != nil && !failing:
 			r.log.WarnContext(ctx, "signing keys cannot be read, keeping the last ones", slog.Any("error", err))
 		case err == nil && failing:

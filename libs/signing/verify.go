@@ -127,8 +127,8 @@ func typ(header jose.Header) string {
 	return shortType(typ)
 }
 
-// maySign reports whether the key may sign tokens of a type. A key for logout tokens makes no
-// other token valid, whoever holds it.
+// maySign reports whether the key may sign tokens of a type. A key for logout tokens can't make
+// any other token valid, even if the key is stolen.
 func (k *Key) maySign(typ string) bool {
 	return !k.Algorithm.ForLogout() || strings.EqualFold(typ, TypeLogoutToken)
 }

@@ -55,7 +55,7 @@ func run(dir string, check bool) error {
 		return nil
 	}
 
-	return os.WriteFile(file, want, 0o644) //nolint:gosec // source code is for everybody to read
+	return os.WriteFile(file, want, 0o644) //nolint:gosec // source code may be world-readable
 }
 
 // operation holds the parts of an OpenAPI operation that the route table needs.

@@ -68,7 +68,7 @@ func New(db database.Runner, service string, now func() time.Time, random io.Rea
 	}
 }
 
-// Sampling makes the store write one in each events of the sampled kinds.
+// Sampling sets how many events of the sampled kinds there are for each one written.
 func (s *Store) Sampling(each int) *Store {
 	s.counter = audit.NewCounter(each)
 	return s

@@ -244,8 +244,8 @@ func (w *Watcher) keepLooking(ctx context.Context) {
 // nothing about another.
 var looks = map[database.Dialect]string{
 	// A transaction that the previous poll's snapshot could not see may have begun long before
-	// it. After a database has been restored from a backup, transaction numbers start again
-	// from earlier ones; anew is then true.
+	// it. After a restore from a backup, transactions reuse the numbers of earlier ones, which
+	// the column anew reveals.
 	database.Postgres: `
 SELECT v.topic, v.version, k.key, pg_current_snapshot()::text AS seen,
        pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax($1::pg_snapshot) AS anew

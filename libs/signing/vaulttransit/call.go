@@ -194,7 +194,7 @@ func (e *Engine) note(v version, batch []*item, err error) {
 	}
 }
 
-// ofVersion returns the error of the key version if all items of the batch share it; one bad
+// ofVersion returns an error in the batch that concerns the key version as a whole; one bad
 // input says nothing about the version.
 func ofVersion(batch []*item) error {
 	for _, i := range batch {

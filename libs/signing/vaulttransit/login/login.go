@@ -111,7 +111,7 @@ func (s *Session) Run(ctx context.Context) error {
 		secret, news, err := s.login(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the end of the process is no failure
+			return nil //nolint:nilerr // the process is ending
 		case err != nil:
 			if failures == 0 {
 				s.log.ErrorContext(ctx, "cannot log in to vault, trying again", slog.Any("error", err))
@@ -258,7 +258,7 @@ func (s *Session) counts(ctx context.Context) bool {
 // at once.
 func (s *Session) pause(ctx context.Context, failures int) {
 	wait := min(lastRetry, firstRetry<<min(failures-1, 16))
-	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // only so that replicas come one by one
+	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // only spreads the replicas out
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
