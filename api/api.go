@@ -15,23 +15,23 @@ var OpenAPI []byte
 
 // Route is one operation of openapi.yaml.
 type Route struct {
-	// Method is the HTTP method in capitals. HEAD is not listed: it is answered
+	// Method is the HTTP method in capitals. HEAD is not listed, because it is answered
 	// wherever GET is (RFC 9110 9.3.2).
 	Method string
-	// Path is the path as OpenAPI writes it, parameters in braces: /auth/flows/{flow}.
+	// Path is the path in OpenAPI's form, with parameters in braces: /auth/flows/{flow}.
 	Path string
 	// Service is the name of the service that answers (x-service).
 	Service string
-	// OperationID is the name of the operation, unique in the document.
+	// OperationID is the id of the operation, unique in the document.
 	OperationID string
-	// Pages reports whether a browser goes there (x-pages), so that a caller that
-	// prefers text/html gets a page. Everything else answers JSON.
+	// Pages reports whether browsers go there (x-pages), so that a caller that prefers
+	// text/html gets a page. All other routes answer JSON.
 	Pages bool
 }
 
-// PagesAt reports whether a browser goes to a path: one of a route with pages or,
-// where no route has the path, one that begins like the address of such a route
-// outside /api, as /auth/typo does.
+// PagesAt reports whether a path is one that browsers go to: it is the path of a route with
+// pages or, if no route has the path, it begins like the path of such a route outside /api, as
+// /auth/typo does.
 func PagesAt(routes []Route, path string) bool {
 	below := false
 	for _, r := range routes {
@@ -48,7 +48,7 @@ func PagesAt(routes []Route, path string) bool {
 	return below
 }
 
-// matches reports whether a path is one of a template such as /auth/flows/{flow}.
+// matches reports whether a path matches a template such as /auth/flows/{flow}.
 func matches(template, path string) bool {
 	want, have := strings.Split(template, "/"), strings.Split(path, "/")
 	return slices.EqualFunc(want, have, func(w, h string) bool {
@@ -56,8 +56,8 @@ func matches(template, path string) bool {
 	})
 }
 
-// For returns the routes that one service answers, in the document's order; none
-// for a name that owns no route.
+// For returns the routes of one service, in the document's order. It returns none for a name
+// that owns no route.
 func For(service string) []Route {
 	return slices.DeleteFunc(slices.Clone(Routes), func(r Route) bool { return r.Service != service })
 }

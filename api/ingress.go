@@ -7,17 +7,16 @@ import (
 	"strings"
 )
 
-// Entry is one line of the route table that every way of running shares: the
-// chart's ingress, the process that holds all five services, the ingress of the
-// tests.
+// Entry is one line of the route table shared by every way of running the platform: the chart's
+// ingress, the process that holds all five services, the ingress of the tests.
 type Entry struct {
 	Path    string // ends in "/" for a prefix
 	Prefix  bool
 	Service string
 }
 
-// Ingress derives the table from Routes: exact paths first, then prefixes (a path
-// with a parameter is known by what stands before it), each sorted.
+// Ingress derives the table from Routes: exact paths first, then prefixes, each sorted. A path
+// with a parameter becomes the prefix before the parameter.
 func Ingress() []Entry {
 	var table []Entry
 	for _, route := range Routes {
@@ -43,9 +42,9 @@ func Ingress() []Entry {
 	return table
 }
 
-// Mux sends each request to the handler of the service that owns its path, and
-// what nobody owns to the fallback, whose task is to say so. It neither cleans
-// nor redirects paths.
+// Mux returns a handler that sends each request to the service that owns its path, and a
+// request for any other path to the fallback, which must answer it. It neither cleans nor
+// redirects paths.
 func Mux(services map[string]http.Handler, fallback http.Handler) (http.Handler, error) {
 	exact := map[string]http.Handler{}
 	type prefixed struct {

@@ -17,12 +17,11 @@ import (
 	"testing"
 )
 
-// repository is what every module path begins with.
+// repository is the prefix of every module path.
 const repository = "github.com/platform-oauth/platform-oauth"
 
-// Check fails t for every import of the module in the working directory that
-// breaks a rule. The working directory of a test is its package's folder, so the
-// test must stand in the module's root.
+// Check fails t for every import of the module in the working directory that breaks a rule. A
+// test's working directory is its package's folder, so the test must be in the module's root.
 func Check(t *testing.T) {
 	t.Helper()
 	root, err := os.Getwd()
@@ -60,12 +59,12 @@ func Check(t *testing.T) {
 	}
 }
 
-// dependencies lists what the module's commands link.
+// dependencies returns what the module's commands link.
 func dependencies(t *testing.T, repo fs.FS) []string {
 	t.Helper()
 
-	// "go test" takes an earlier result from its cache unless a file has changed
-	// that the test itself opened; what go list opens does not count.
+	// "go test" reuses a cached result unless a file that the test itself opened has changed;
+	// files opened by go list don't count.
 	if _, err := load(repo, "libs"); err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +95,7 @@ type imported struct {
 	where string // file:line
 }
 
-// check returns what breaks a rule in one module of a repository.
+// check returns the violations in one module of a repository.
 func check(repo fs.FS, module string) ([]string, error) {
 	packages, err := load(repo, module)
 	if err != nil {
@@ -124,8 +123,8 @@ func check(repo fs.FS, module string) ([]string, error) {
 	return slices.Compact(problems), nil
 }
 
-// load reads the imports of all packages of a module. Folders that are modules of
-// their own, test data and what other tools leave behind are not part of it.
+// load reads the imports of all packages of a module. It leaves out folders that are modules of
+// their own, test data and files of other tools.
 func load(repo fs.FS, module string) ([]pkg, error) {
 	byDir := map[string]*pkg{}
 	err := fs.WalkDir(repo, module, func(name string, d fs.DirEntry, err error) error {

@@ -1,13 +1,13 @@
-// Package archtest enforces the dependency rules of the architecture: which ring
-// of a service may import what, which folder may know gin or SQLite, and that
-// nothing points outwards. Each module calls Check from a test in its root:
+// Package archtest enforces the dependency rules of the architecture: which ring of a service
+// may import what, which folders may use gin or SQLite, and that no import points outwards.
+// Each module calls Check from a test in its root:
 //
 //	func TestArchitecture(t *testing.T) { archtest.Check(t) }
 //
-// It reads imports only, of non-test files only; it compiles nothing. A service
-// with commands is also asked with "go list -deps" what it links.
+// It reads only the imports of non-test files and compiles nothing. For a service with
+// commands, it also asks "go list -deps" what they link.
 //
-// In the libs module the rules themselves are checked as well: a banned library
-// that nobody uses any more, or a folder that has moved, fails, so that no rule
-// goes on guarding a name that does not exist.
+// In the libs module the rules themselves are checked too: a banned library that isn't used
+// anywhere any more, or a folder that has moved, is a failure, so that no rule goes on guarding
+// a name that doesn't exist.
 package archtest

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// rot tells which names of the rules have no counterpart in the repository any
-// more.
+// rot returns the names in the rules that no longer have a counterpart in the repository.
 func rot(repo fs.FS) []string {
 	var problems []string
 	complain := func(format string, args ...any) {
@@ -47,7 +46,7 @@ func rot(repo fs.FS) []string {
 	return append(problems, rottenRings(repo)...)
 }
 
-// rottenRings tells which ring no service has.
+// rottenRings returns the rings that no service has.
 func rottenRings(repo fs.FS) []string {
 	services, err := fs.ReadDir(repo, "services")
 	if err != nil {

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// plainLibs are the packages of libs that hold types and rules without a
-// technology, so that every ring may use them. The folders below them (sqlstore,
-// cookie, localkeys) are adapters.
+// plainLibs are the packages of libs that hold types and rules without a technology, so that
+// every ring may use them. The folders below them (sqlstore, cookie, localkeys) are adapters.
 var plainLibs = []name{
 	{path: "libs/oauth"},
 	{path: "libs/clientauth"},
@@ -21,8 +20,8 @@ var plainLibs = []name{
 	{path: "libs/audit"},
 }
 
-// technologies are the libraries that plain types must not know. home is the
-// folder that is allowed to, and in fact does.
+// technologies are the libraries that plain types must not know. home is the folder that may
+// use the library, and does.
 var technologies = []name{
 	{path: "github.com/gin-gonic/gin", home: "libs/httpkit"},
 	{path: "github.com/jmoiron/sqlx", home: "libs/database"},
@@ -32,7 +31,7 @@ var technologies = []name{
 	{path: repository + "/libs/database", home: "libs/testkit"},
 }
 
-// name is something a rule speaks of: rot fails when it does not exist.
+// name is a name used in a rule. rot fails if it does not exist.
 type name struct {
 	path string
 	home string
@@ -59,7 +58,7 @@ func isPlainLib(importPath string) bool {
 	return slices.ContainsFunc(plainLibs, func(n name) bool { return importPath == repository+"/"+n.path })
 }
 
-// judge tells why a package of a module must not import something, or "".
+// judge returns why a package of a module must not import something, or "".
 func judge(module, dir, importPath string) string {
 	for _, rule := range []func(module, dir, importPath string) string{direction, technology, ring} {
 		if problem := rule(module, dir, importPath); problem != "" {
@@ -69,7 +68,7 @@ func judge(module, dir, importPath string) string {
 	return ""
 }
 
-// direction keeps modules from depending on those that are built from them.
+// direction keeps modules from depending on modules built from them.
 func direction(module, _, importPath string) string {
 	other, ours := strings.CutPrefix(importPath, repository+"/")
 	if !ours {
@@ -91,7 +90,7 @@ func direction(module, _, importPath string) string {
 	return ""
 }
 
-// technology keeps gin and SQLite where they belong.
+// technology restricts gin and SQLite to their folders.
 func technology(module, dir, importPath string) string {
 	switch {
 	case within(importPath, gin) && !within(dir, "libs/httpkit") && !within(dir, module+"/internal/adapters/httpapi"):
@@ -110,8 +109,8 @@ func technology(module, dir, importPath string) string {
 	return ""
 }
 
-// place says which ring of a service a package is in: wiring, cmd, domain, ports,
-// suite, app, httpapi, adapter, or "" for none of them.
+// place returns the ring of a service that a package is in: wiring, cmd, domain, ports, suite,
+// app, httpapi, adapter, or "" for none of them.
 func place(module, dir string) string {
 	rest := strings.TrimPrefix(strings.TrimPrefix(dir, module), "/")
 	segments := strings.Split(rest, "/")
@@ -135,7 +134,7 @@ func place(module, dir string) string {
 	return ""
 }
 
-// placement tells why a package must not stand where it does, or "".
+// placement returns why a package must not be where it is, or "".
 func placement(module, dir string) string {
 	if strings.HasPrefix(module, "services/") && place(module, dir) == "" {
 		return "a service has <name>.go, cmd, internal/domain, internal/ports, internal/app and internal/adapters/<technology>, and nothing else"
@@ -155,8 +154,7 @@ var inward = map[string][]string{
 	"adapter": {"domain", "ports", "adapter"},
 }
 
-// ring keeps a service's imports pointing inwards, and its inner rings free of
-// technology.
+// ring keeps a service's imports pointing inwards, and its inner rings free of technology.
 func ring(module, dir, importPath string) string {
 	if !strings.HasPrefix(module, "services/") {
 		return ""
@@ -203,15 +201,15 @@ func describe(ring string) string {
 	return ring
 }
 
-// adapterOf gives the folder below internal/adapters that a package belongs to.
+// adapterOf returns the folder below internal/adapters that a package belongs to.
 func adapterOf(module, dir string) string {
 	rest := strings.TrimPrefix(dir, module+"/internal/adapters/")
 	first, _, _ := strings.Cut(rest, "/")
 	return first
 }
 
-// plainTypes follows the imports of the plain packages through the whole of libs:
-// what they import must not know a technology either.
+// plainTypes follows the imports of the plain packages through all of libs, because the
+// packages they import must not use a technology either.
 func plainTypes(packages []pkg) []string {
 	byPath := map[string]pkg{}
 	for _, p := range packages {
@@ -250,7 +248,7 @@ func banned(importPath string) bool {
 	return slices.ContainsFunc(technologies, func(n name) bool { return within(importPath, n.path) })
 }
 
-// linked tells which of the packages that a service links are SQLite.
+// linked returns the SQLite packages among those that a service links.
 func linked(dependencies []string) []string {
 	var problems []string
 	for _, d := range dependencies {

@@ -2,24 +2,23 @@ package audit
 
 import "time"
 
-// ForwardedIgnored is what error pages' events have as the detail "forwarded" when
-// the request had an X-Forwarded-For from a peer that is no trusted proxy, so that
-// the address is that peer's.
+// ForwardedIgnored is the value of the detail "forwarded" in events for error pages whose
+// request had an X-Forwarded-For from an untrusted peer. The address is then the peer's.
 const ForwardedIgnored = "ignored"
 
-// Event is what a service tells; every field but Kind may be empty.
+// Event is what a service reports. Every field but Kind may be empty.
 type Event struct {
 	Kind   Kind
-	UserID string // whom it is about, or who did it
-	// Account is the [Pseudonym] of the address that was typed, where no person has
-	// been proven: alike for an account that exists and for one that does not.
+	UserID string // the person it is about, or who did it
+	// Account is the [Pseudonym] of the address entered, if no person has been authenticated.
+	// It looks the same whether or not the account exists.
 	Account   string
 	ClientID  string
 	TenantID  string
 	SessionID string
 	GrantID   string
-	Address   string // the client's
-	// Reference is what an error page showed and the log line carries.
+	Address   string // the client's address
+	// Reference is the reference on the error page and in the log line.
 	Reference string
 	Detail    map[string]string
 }
@@ -29,21 +28,21 @@ type Record struct {
 	Event
 	ID      string // sorts by time
 	At      time.Time
-	Service string // who told it
+	Service string // the service that recorded it
 	Link
 }
 
-// Filter chooses rows; zero fields choose all.
+// Filter selects rows. Zero fields select all.
 type Filter struct {
 	User      string
-	Accounts  []string // pseudonyms; rows of any of them, and those of User
+	Accounts  []string // pseudonyms; selects rows with any of them, as well as those of User
 	Client    string
 	Reference string
-	Since     time.Time // rows from then on
-	Until     time.Time // and before
-	// AfterID chooses what was told after that row. Replicas' clocks differ, and
-	// a row may be seen later than one that sorts after it: who follows the
-	// trail looks a few seconds back with Since and drops what it knows.
+	Since     time.Time // rows from that time on
+	Until     time.Time // rows before that time
+	// AfterID selects rows recorded after that one. Replicas' clocks differ, and a row may
+	// become visible later than one that sorts after it, so a reader that follows the trail
+	// should use Since to look back a few seconds and drop the rows it knows.
 	AfterID string
-	Limit   int // rows at most; 100 when 0
+	Limit   int // maximum number of rows; 100 when 0
 }

@@ -2,10 +2,10 @@ package audit
 
 import "slices"
 
-// Kind is what happened.
+// Kind says what happened.
 type Kind string
 
-// Signing in and out, told by the session service.
+// Signing in and out, recorded by the session service.
 const (
 	SessionCreated    Kind = "session.created"
 	SessionSwitched   Kind = "session.switched"
@@ -26,8 +26,8 @@ const (
 	ErrorShown        Kind = "session.error_shown"
 )
 
-// Decisions about applications, told by authorize and token; how an application did
-// not authenticate, by the device service too.
+// Decisions about applications, recorded by authorize and token. Failed client authentication
+// is also recorded by the device service.
 const (
 	CodeIssued      Kind = "authorize.code_issued"
 	RequestRefused  Kind = "authorize.refused"
@@ -43,7 +43,7 @@ const (
 	TokenErrorShown Kind = "token.error_shown"
 )
 
-// The second screen, told by the device service.
+// The device flow's second screen, recorded by the device service.
 const (
 	DeviceApproved  Kind = "device.approved"
 	DeviceDenied    Kind = "device.denied"
@@ -51,7 +51,7 @@ const (
 	UserCodeBlocked Kind = "device.user_code_blocked"
 )
 
-// Keys and the trail itself, told by the keys service and the operator.
+// Keys and the trail itself, recorded by the keys service and the operator.
 const (
 	KeyRotated     Kind = "keys.rotated"
 	KeyOrdered     Kind = "keys.ordered"
@@ -60,8 +60,8 @@ const (
 	TrailShortened Kind = "trail.shortened"
 )
 
-// Administration, told by the operator's binary; detail names what changed, never
-// a secret.
+// Administration, recorded by the operator's binary. The detail names what changed, but never
+// contains a secret.
 const (
 	TenantChanged      Kind = "operator.tenant_changed"
 	UserChanged        Kind = "operator.user_changed"
@@ -69,29 +69,29 @@ const (
 	SecretRotated      Kind = "operator.secret_rotated"
 )
 
-// Volume is how many rows a kind has for what happened.
+// Volume says how many rows a kind writes for its events.
 type Volume string
 
 // Volumes.
 const (
-	Each    Volume = "each"    // one for each time
-	Limited Volume = "limited" // one for each time, up to a share for each address
-	Counted Volume = "counted" // for the first ten times in a window, the hundredth, the thousandth …, with the count
-	Sampled Volume = "sampled" // for the first time in a window and each so-manieth, with the count
+	Each    Volume = "each"    // every time
+	Limited Volume = "limited" // every time, up to a share for each address
+	Counted Volume = "counted" // the first ten times in a window, then the hundredth, the thousandth …, with the count
+	Sampled Volume = "sampled" // the first time in a window and then one in so many, with the count
 )
 
 // KindInfo describes a kind.
 type KindInfo struct {
 	Kind    Kind
 	Volume  Volume
-	Meaning string // what happened, and what the detail says
+	Meaning string // what happened, and what the detail contains
 }
 
-// Kinds returns all there are, by name.
+// Kinds returns all kinds, by name.
 func Kinds() []KindInfo { return slices.Clone(kinds) }
 
-// Info returns what is known of a kind; of one that a later version wrote, nothing
-// but its name.
+// Info returns the description of a kind. For a kind written by a later version it has only the
+// name.
 func Info(kind Kind) KindInfo {
 	for _, info := range kinds {
 		if info.Kind == kind {
@@ -158,7 +158,7 @@ var kinds = []KindInfo{
 	},
 }
 
-// Who ended a session, as the detail "by" says it.
+// Values of the detail "by", which says who ended a session.
 const (
 	ByPerson      = "person"
 	ByOperator    = "operator"

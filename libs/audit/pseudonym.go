@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// PseudonymLabel is the label that the keys of pseudonyms are derived with.
+// PseudonymLabel is the label for deriving the keys of pseudonyms.
 const PseudonymLabel = "audit-pseudonym"
 
-// Pseudonym returns what stands in the trail for an address that was typed: a keyed
-// hash, so that the trail, and wherever it is exported to, says neither the address
-// nor whether it is an account's, and yet counts the failures of one address
-// together. The address is compared as sign-in compares it, in lower case. Without
-// a key it is empty.
+// Pseudonym returns the keyed hash that stands in the trail for an address that was entered. So
+// neither the trail nor an export of it reveals the address or whether it belongs to an
+// account, but the failures of one address can still be counted together. The address is
+// compared as at sign-in, in lower case. Without a key the pseudonym is empty.
 func Pseudonym(key []byte, address string) string {
 	if len(key) == 0 || address == "" {
 		return ""

@@ -8,20 +8,21 @@ import (
 )
 
 const (
-	// window is how long the same thing is counted together.
+	// window is how long similar events are counted together.
 	window = time.Hour
-	// countedEach is how many of counted events are written each, so that a person's
-	// reference is found; of more there is the count.
+	// countedEach is how many of a set of similar counted events are written each, so that a
+	// person's reference can be found. Of further ones, only the count is written.
 	countedEach = 10
-	// counters is how many different things are counted at a time.
+	// counters is how many sets of similar events are counted at a time.
 	counters = 10_000
-	// defaultSample is which of sampled events is written, beside the first.
+	// defaultSample is the default sampling: the first of the sampled events is written, and
+	// then one in this many.
 	defaultSample = 100
 )
 
-// Counter decides which events of counted and sampled kinds are written, so that an
-// attacker, or an application at its ordinary work, does not flood the trail. It
-// counts in memory, each replica for itself.
+// Counter decides which events of counted and sampled kinds are written, so that neither an
+// attack nor the ordinary work of an application floods the trail. It counts in memory,
+// separately in each replica.
 type Counter struct {
 	mu     sync.Mutex
 	sample int
@@ -29,8 +30,8 @@ type Counter struct {
 	since  time.Time
 }
 
-// NewCounter makes a Counter that writes each so-manieth of sampled events; 1: all
-// of them, 0: each hundredth.
+// NewCounter returns a Counter that writes one in sample of the sampled events: 1 writes all,
+// and 0 stands for one in a hundred.
 func NewCounter(sample int) *Counter {
 	if sample <= 0 {
 		sample = defaultSample
@@ -38,12 +39,12 @@ func NewCounter(sample int) *Counter {
 	return &Counter{sample: sample, counts: map[string]int{}}
 }
 
-// Admit reports whether an event is written, and returns it with the count of its
-// like since the window began.
+// Admit reports whether an event should be written, and returns it with the count of similar
+// events since the window began.
 func (c *Counter) Admit(e Event, at time.Time) (Event, bool) {
 	volume := Info(e.Kind).Volume
 
-	if e.Detail["count"] != "" { // by another Counter, before
+	if e.Detail["count"] != "" { // counted by another Counter before
 		return e, true
 	}
 
@@ -86,8 +87,8 @@ func (c *Counter) count(likeness string, at time.Time) (n int, since time.Time) 
 	return c.counts[likeness], c.since
 }
 
-// likeness is what events have in common that are counted together: of blocks whom
-// they protect and from where, of exchanges between whom they are.
+// likeness returns what similar events, which are counted together, have in common: for blocks
+// the account protected and the origin, for exchanges the parties.
 func (e Event) likeness() string {
 	key := string(e.Kind) + "\x00" + e.ClientID + "\x00"
 	if e.Kind == TokenExchanged {

@@ -11,36 +11,36 @@ import (
 
 const scopeName = "github.com/platform-oauth/platform-oauth/libs/cachestats"
 
-// Of says whose figures they are.
+// Of identifies the cache that the figures belong to.
 type Of struct {
-	// Cache is what is cached, such as "applications".
+	// Cache names what is cached, such as "applications".
 	Cache string
-	// Component is the service that has it, for several may share a process.
+	// Component is the service that owns the cache, since several services may share a process.
 	Component string
-	// MeterProvider exports them; nil: nobody does.
+	// MeterProvider exports the figures; if nil, they aren't exported.
 	MeterProvider metric.MeterProvider
 }
 
-// Stats are the figures of one cache. The zero value counts.
+// Stats holds the figures of one cache. The zero value is ready to use.
 type Stats struct{ hits, misses, failures atomic.Int64 }
 
-// Hit counts a look-up that the cache answered.
+// Hit counts a look-up answered by the cache.
 func (s *Stats) Hit() { s.hits.Add(1) }
 
 // Miss counts a look-up that had to wait for the source.
 func (s *Stats) Miss() { s.misses.Add(1) }
 
-// Failed counts a load that the source did not answer.
+// Failed counts a load that the source failed to answer.
 func (s *Stats) Failed() { s.failures.Add(1) }
 
 // Export makes the figures metrics: platform.cache.lookups by result,
-// platform.cache.load_failures, and platform.cache.entries, which entries tells.
+// platform.cache.load_failures, and platform.cache.entries, whose value entries returns.
 func (s *Stats) Export(of Of, entries func() int) {
 	if of.MeterProvider == nil {
 		return
 	}
 	if err := s.export(of, entries); err != nil {
-		otel.Handle(err) // only for names that OpenTelemetry does not allow
+		otel.Handle(err) // happens only for names that OpenTelemetry does not allow
 	}
 }
 

@@ -1,6 +1,6 @@
-// Package cachestats counts what the caches of libs answer, so that an operator
-// sees whether they work. Counting is an atomic addition, for the caches stand in
-// the way of every request; the figures are read when somebody asks for metrics.
+// Package cachestats counts hits and misses of the caches in libs, so that an operator can see
+// whether they work. Counting is one atomic addition, because the caches are on the path of
+// every request; the figures are read only when metrics are collected.
 //
 // It caches nothing itself.
 package cachestats

@@ -13,25 +13,25 @@ import (
 )
 
 const (
-	// maxAssertion bounds what is parsed, in bytes.
+	// maxAssertion bounds the size of an assertion that is parsed, in bytes.
 	maxAssertion = 16 << 10
 	// maxJTI bounds the jti of an assertion, in bytes.
 	maxJTI = 1024
-	// assertionLifetime is how far ahead the end of an assertion may be, by the clock of
-	// its application: used ones are remembered until then.
+	// assertionLifetime is how far in the future an assertion may expire, by its application's
+	// clock. Used assertions are remembered until then.
 	assertionLifetime = 5 * time.Minute
-	// assertionAge is how long ago an assertion may have been made.
+	// assertionAge is how long ago an assertion may have been issued.
 	assertionAge = time.Hour
-	// assertionSkew is how far the clock of an application may be ahead of ours.
+	// assertionSkew is how far an application's clock may be ahead of the platform's.
 	assertionSkew = 30 * time.Second
 )
 
-// assertionAlgs are the algorithms of private_key_jwt here. A symmetric one would
-// need the secret itself, of which only the hash is kept; none proves nothing.
+// assertionAlgs are the algorithms accepted for private_key_jwt. A symmetric one would need the
+// secret itself, of which only the hash is stored; "none" proves nothing.
 var assertionAlgs = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
-// assertion is a client assertion that is well-formed. Nothing in it is proven
-// before its signature is.
+// assertion is a well-formed client assertion. Its content is unproven until its signature is
+// verified.
 type assertion struct {
 	jws    *jose.JSONWebSignature
 	alg    signing.Algorithm
@@ -39,8 +39,8 @@ type assertion struct {
 	claims assertionClaims
 }
 
-// assertionClaims are those of RFC 7523 3. Times are seconds since 1970, possibly
-// with a fraction (RFC 7519 2, NumericDate).
+// assertionClaims are the claims of RFC 7523 3. Times are seconds since 1970, possibly with a
+// fraction (RFC 7519 2, NumericDate).
 type assertionClaims struct {
 	Issuer    string       `json:"iss"`
 	Subject   string       `json:"sub"`
@@ -51,9 +51,9 @@ type assertionClaims struct {
 	ID        string       `json:"jti"`
 }
 
-// soleAudience is an aud of exactly one value, written as a string or as an array
-// of one (RFC 7519 4.1.3); empty for any other. An assertion with several
-// audiences could be replayed by one of them at another.
+// soleAudience is an aud with exactly one value, written as a string or as an array of one (RFC
+// 7519 4.1.3); it is empty for any other aud. An assertion with several audiences could be
+// replayed by one of them at another.
 type soleAudience string
 
 // UnmarshalJSON implements [json.Unmarshaler].
@@ -76,7 +76,7 @@ func (a *soleAudience) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// parseAssertion reads a client_assertion without judging it.
+// parseAssertion parses a client_assertion without verifying it.
 func parseAssertion(token string) (*assertion, bool) {
 	if len(token) > maxAssertion {
 		return nil, false
@@ -100,21 +100,20 @@ func parseAssertion(token string) (*assertion, bool) {
 	return a, true
 }
 
-// assertionTyp keeps out what an application signed with the same key for another
-// purpose, a request object or a proof of possession (RFC 8725 3.11). Most
-// applications write JWT, or nothing.
+// assertionTyp rejects tokens that an application signed with the same key for another purpose,
+// such as a request object or a proof of possession (RFC 8725 3.11). Most applications set typ
+// to JWT or leave it out.
 func assertionTyp(header any) bool {
 	typ, _ := header.(string)
 	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
 	return typ == "jwt" || typ == "client-authentication+jwt"
 }
 
-// names reports whether aud is exactly that (RFC 7523 3).
+// names reports whether aud is exactly audience (RFC 7523 3).
 func (a *assertion) names(audience string) bool { return string(a.claims.Audience) == audience }
 
-// problem tells what is wrong with the claims, or "" (RFC 7523 3), where aud may be
-// one of audiences. It concerns only what the sender wrote, so the sender may hear
-// it.
+// problem returns what is wrong with the claims, or "" (RFC 7523 3). aud may be any one of
+// audiences. The text concerns only what the sender wrote, so it is safe to send to it.
 func (a *assertion) problem(now time.Time, audiences ...string) string {
 	at := float64(now.UnixMicro()) / 1e6
 	c := &a.claims
@@ -149,10 +148,10 @@ func (a *assertion) signedBy(set *KeySet) bool {
 	return false
 }
 
-// once is what is remembered of the assertion, and until when: longer than it is
-// valid, for the clocks of two replicas are never the same.
+// once returns what to remember of the assertion, and until when. That is longer than the
+// assertion is valid, because the clocks of two replicas are never the same.
 func (a *assertion) once() (jtiHash []byte, until time.Time) {
 	sum := sha256.Sum256([]byte(a.claims.ID))
-	// exp is at most assertionLifetime ahead, so it fits.
+	// exp is at most assertionLifetime in the future, so it fits.
 	return sum[:], time.UnixMicro(int64(*a.claims.ExpiresAt * 1e6)).UTC().Add(assertionSkew)
 }

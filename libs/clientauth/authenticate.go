@@ -7,46 +7,45 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Error is a refusal. Its cause, found with errors.As, is the *oauth.Error that
-// goes on the wire.
+// Error is a refusal. Its cause, found with errors.As, is the *oauth.Error to send to the
+// client.
 type Error struct {
 	Err *oauth.Error
-	// Challenge says that the Authorization header was tried, so that the answer
-	// must carry WWW-Authenticate (RFC 6749 5.2): the constant Challenge.
+	// Challenge is set if the client tried the Authorization header, so that the response must
+	// carry WWW-Authenticate (RFC 6749 5.2) with the constant Challenge.
 	Challenge bool
-	// Reused says that an assertion came twice (RFC 7523 3): somebody else may have
-	// it.
+	// Reused is set if an assertion was sent twice (RFC 7523 3), which may mean that it was
+	// stolen.
 	Reused bool
 }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap gives the *oauth.Error.
+// Unwrap returns the *oauth.Error.
 func (e *Error) Unwrap() error { return e.Err }
 
 func refuse(code oauth.Code, description string, challenge bool) *Error {
 	return &Error{Err: &oauth.Error{Code: code, Description: description}, Challenge: challenge}
 }
 
-// invalidClient has the same words for whatever is wrong, so that nobody learns
-// which applications exist.
+// invalidClient uses the same words whatever is wrong, so as not to reveal which applications
+// exist.
 func invalidClient(challenge bool) *Error {
 	return refuse(oauth.InvalidClient, "client authentication failed", challenge)
 }
 
-// unknown stands in for an application that does not exist, so that looking for
-// one costs the same comparison. Nothing hashes to it that anybody knows.
+// unknown stands in for an application that does not exist, so that looking for one costs the
+// same comparison. No known secret hashes to it.
 var unknown = directory.ApplicationSecret{Hash: make([]byte, 32)}
 
-// Authenticate reports whether a secret, or the absence of one, is the application's
-// own; nil is the answer yes. Assertions need an Authenticator: here they are
-// refused. app is nil where the look-up found none, and must hold the
-// secrets' hashes.
+// Authenticate returns nil if the secret, or its absence, is right for the application.
+// Assertions need an Authenticator; this function refuses them. app is nil if the look-up found
+// no application, and must hold the secrets' hashes.
 //
-// An unknown or disabled application, a wrong, absent or expired secret and a
-// secret from an application that has none are one and the same invalid_client.
-// Only after that a TENANT application is an unauthorized_client: it exists, but
-// not for the platform's endpoints. Every error is an *Error.
+// An unknown or disabled application, a wrong, absent or expired secret, and a secret from an
+// application that has none all give the same invalid_client. Only after that is a TENANT
+// application refused, as an unauthorized_client: it exists, but may not use the platform's
+// endpoints. Every error is an *Error.
 func Authenticate(app *directory.Application, c Credentials, now time.Time) error {
 	if !authentic(app, c, now) {
 		return invalidClient(c.Method == Basic)
@@ -54,8 +53,8 @@ func Authenticate(app *directory.Application, c Credentials, now time.Time) erro
 	return admitted(app)
 }
 
-// admitted refuses an application that has proven who it is, but is not for the
-// platform's endpoints.
+// admitted refuses an application that has authenticated but may not use the platform's
+// endpoints.
 func admitted(app *directory.Application) error {
 	if app.ScopeLevel != directory.Global {
 		return refuse(oauth.UnauthorizedClient,
@@ -82,7 +81,7 @@ func authentic(app *directory.Application, c Credentials, now time.Time) bool {
 	}
 }
 
-// matches compares with every secret there is, whichever matches first.
+// matches compares with every secret, even after one has matched.
 func (c Credentials) matches(secrets []directory.ApplicationSecret, now time.Time) bool {
 	matched := false
 	for _, s := range secrets {

@@ -11,67 +11,65 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// tokenPath is where the token endpoint is below the issuer.
+// tokenPath is the path of the token endpoint below the issuer.
 const tokenPath = "/token"
 
 // Keys finds the keys of applications that publish them at a jwks_uri.
 type Keys interface {
-	// Keys returns what the application publishes. It may be some minutes old,
-	// save that an unknown kid makes it look again, at most once a minute. An error
-	// means that the keys cannot be had now.
+	// Keys returns the keys that the application publishes. They may be some minutes old, but
+	// an unknown kid triggers a new fetch, at most once a minute. An error means that the keys
+	// are unavailable now.
 	Keys(ctx context.Context, app *directory.Application, kid string) (*KeySet, error)
 }
 
-// Assertions remembers which assertions were used, for all replicas.
+// Assertions remembers used assertions for all replicas.
 type Assertions interface {
-	// Use writes an assertion down. Of any number of callers with the same client
-	// and jti exactly one hears true. Nobody asks for it after until.
+	// Use records an assertion as used. Of any number of callers with the same client and jti,
+	// exactly one gets true. The record isn't needed after until.
 	Use(ctx context.Context, clientID string, jtiHash []byte, until time.Time) (first bool, err error)
 }
 
-// Limiter counts failures, for all replicas: limits/sqlstore.
+// Limiter counts failures for all replicas; limits/sqlstore implements it.
 type Limiter interface {
 	Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (until time.Time, err error)
 	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (until time.Time, err error)
 }
 
-// Limited is the refusal of a client and address that have failed too often. Its
-// cause is a *limits.Error.
+// Limited is the refusal of a client and address pair that has failed too often. Its cause is a
+// *limits.Error.
 type Limited struct {
-	// Counted says that this failure is the one that blocked them, or blocked them
-	// anew: those that follow meanwhile are not counted.
+	// Counted is set if this failure blocked the pair, or blocked it anew. Failures during a
+	// block aren't counted.
 	Counted bool
 	cause   error
 }
 
 func (e *Limited) Error() string { return "client authentication: " + e.cause.Error() }
 
-// Unwrap gives the *limits.Error.
+// Unwrap returns the *limits.Error.
 func (e *Limited) Unwrap() error { return e.cause }
 
-// Authenticator judges credentials of every method. All fields are required.
+// Authenticator checks credentials of every method. All fields are required.
 type Authenticator struct {
-	// Issuer is the aud of assertions; the token endpoint below it may be, of an
-	// application with TokenEndpointAudience.
+	// Issuer is the aud of assertions. For an application with TokenEndpointAudience, aud may
+	// also be the token endpoint below it.
 	Issuer     string
 	Keys       Keys
 	Assertions Assertions
 	Limiter    Limiter
-	Rule       limits.Rule // how many failures a client and address may have
-	LimitKey   []byte      // secret of the limiter's keys
+	Rule       limits.Rule // how many failures a client and address pair may have
+	LimitKey   []byte      // secret for the limiter's keys
 	Now        func() time.Time
 }
 
-// Authenticate reports whether the credentials that came from an address are the
-// application's own; nil is the answer yes. app is nil where the look-up found
-// none, and must hold the secrets' hashes.
+// Authenticate returns nil if the credentials, sent from an address, are the application's own.
+// app is nil if the look-up found no application, and must hold the secrets' hashes.
 //
-// Credentials are compared first and only failures count, so that whoever knows
-// the secret is never held up by those who guess at it: not even from the same
-// address. What fails for an application that does not exist is not counted: strangers
-// invent as many names as they like, and each would be a row. Errors are an *Error as
-// in the function Authenticate, a *Limited where this client and address have failed
-// too often, and what the ports answer.
+// Credentials are compared first and only failures count, so a client that knows the secret is
+// never held up by an attacker guessing at it, even from the same address. Failures for an
+// application that does not exist aren't counted, because an attacker can invent any number of
+// names and each would be a row. Errors are an *Error as in the function Authenticate, a
+// *Limited if this client and address have failed too often, and errors from the ports.
 func (a *Authenticator) Authenticate(
 	ctx context.Context, app *directory.Application, c Credentials, from netip.Addr,
 ) error {
@@ -89,9 +87,8 @@ func (a *Authenticator) Authenticate(
 	return err
 }
 
-// count writes a failure down. While the pair is blocked it only reads: a flood
-// shall not become a flood of writes. If it cannot be counted, the guess gets no
-// answer.
+// count records a failure. While the pair is blocked it only reads, so that a flood of attempts
+// can't become a flood of writes. If the failure can't be counted, the attempt isn't answered.
 func (a *Authenticator) count(ctx context.Context, clientID string, from netip.Addr) error {
 	now := a.Now()
 	key := limits.NewKey(a.LimitKey, "client_auth", clientID, limits.Address(from))
@@ -117,15 +114,15 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 		return Authenticate(app, c, now)
 	}
 
-	// What only concerns the assertion comes first: it tells nothing about the
-	// application, and keeps strangers from making us fetch keys.
+	// Checks that concern only the assertion come first: they reveal nothing about the
+	// application, and keep strangers from making the platform fetch keys.
 	endpoint := a.Issuer + tokenPath
 	if problem := c.assertion.problem(now, a.Issuer, endpoint); problem != "" {
 		return refuse(oauth.InvalidClient, problem, false)
 	}
 
 	invalid := invalidClient(false)
-	if c.assertion.names(endpoint) { // said to everybody, so that nobody learns who may
+	if c.assertion.names(endpoint) { // checked for all applications, so as not to reveal which are allowed it
 		invalid.Err.Description += "; aud of client_assertion should be the issuer: the token endpoint is accepted" +
 			" only where the application is registered with token_endpoint_audience"
 	}
@@ -136,7 +133,7 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 
 	set, err := a.keys(ctx, app, c.assertion.kid)
 	switch {
-	case err != nil: // a good assertion must not be called bad because its keys are away
+	case err != nil: // a good assertion must not be called bad because its keys can't be fetched
 		return oauth.Unavailable(err)
 	case set == nil || !c.assertion.signedBy(set):
 		return invalid
@@ -149,7 +146,7 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 	return a.useOnce(ctx, c)
 }
 
-// keys are the application's own, nil where it has none.
+// keys returns the application's keys, or nil if it has none.
 func (a *Authenticator) keys(ctx context.Context, app *directory.Application, kid string) (*KeySet, error) {
 	switch {
 	case len(app.JWKS) > 0 && string(app.JWKS) != "null":
@@ -161,8 +158,7 @@ func (a *Authenticator) keys(ctx context.Context, app *directory.Application, ki
 	}
 }
 
-// useOnce comes last: an assertion that is refused for another reason stays
-// unused.
+// useOnce must come last, so that an assertion refused for another reason stays unused.
 func (a *Authenticator) useOnce(ctx context.Context, c Credentials) error {
 	jtiHash, until := c.assertion.once()
 	first, err := a.Assertions.Use(ctx, c.ClientID, jtiHash, until)

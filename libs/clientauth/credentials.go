@@ -9,8 +9,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Method is how an application authenticates, by the names of the registry
-// "OAuth Token Endpoint Authentication Methods" (RFC 7591 2).
+// Method is a client authentication method, named as in the registry "OAuth Token Endpoint
+// Authentication Methods" (RFC 7591 2).
 type Method string
 
 // Methods.
@@ -18,33 +18,33 @@ const (
 	Basic         Method = "client_secret_basic" // in the Authorization header
 	Post          Method = "client_secret_post"  // in the form
 	PrivateKeyJWT Method = "private_key_jwt"     // a signed assertion (OpenID Connect Core 9)
-	None          Method = "none"                // the name alone
+	None          Method = "none"                // only the client_id
 )
 
 // AssertionType is the client_assertion_type of private_key_jwt (RFC 7523 2.2).
 const AssertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// Challenge is the value of WWW-Authenticate that goes with an Error whose
-// Challenge is set (RFC 7617 2).
+// Challenge is the value of WWW-Authenticate to send with an Error whose Challenge is set (RFC
+// 7617 2).
 const Challenge = `Basic realm="platform", charset="UTF-8"`
 
-// maxClientID bounds, in bytes, what is taken for a client identifier.
+// maxClientID bounds a client identifier, in bytes.
 const maxClientID = 255
 
-// Credentials are what a request says about its sender. They prove nothing
-// before Authenticate has judged them.
+// Credentials hold what a request says about its sender. They prove nothing until Authenticate
+// has checked them.
 type Credentials struct {
 	Method   Method
 	ClientID string
-	// Secret is empty where none was sent; form-decoded for Basic.
+	// Secret is empty if none was sent; form-decoded for Basic.
 	Secret string
-	// rawSecret is the secret of Basic as it stood before form-decoding: curl and
-	// others do not encode. Empty for the other methods.
+	// rawSecret is the Basic secret before form-decoding, because curl and other clients don't
+	// encode it. Empty for the other methods.
 	rawSecret string
-	assertion *assertion // of PrivateKeyJWT
+	assertion *assertion // for PrivateKeyJWT
 }
 
-// Form is what of a form speaks of its sender; absent parameters are empty.
+// Form holds the client authentication parameters of a form; absent ones are empty.
 type Form struct {
 	ClientID      string // client_id
 	ClientSecret  string // client_secret
@@ -55,7 +55,7 @@ type Form struct {
 // LogValue keeps the secret and the assertion out of logs.
 func (f Form) LogValue() slog.Value { return slog.StringValue(f.ClientID) }
 
-// String keeps the secret and the assertion out of everything formatted.
+// String keeps the secret and the assertion out of anything formatted with %v or %s.
 func (f Form) String() string { return f.ClientID }
 
 // GoString keeps the secret and the assertion out of %#v.
@@ -66,18 +66,20 @@ func (c Credentials) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("method", string(c.Method)), slog.String("client_id", c.ClientID))
 }
 
-// String keeps the secret out of everything formatted with %v or %s.
+// String keeps the secret out of anything formatted with %v or %s.
 func (c Credentials) String() string { return string(c.Method) + " " + c.ClientID }
 
 // GoString keeps the secret out of %#v.
 func (c Credentials) GoString() string { return c.String() }
 
-// ParseForm reads the credentials of a request, as Parse does, where they may also
-// be a client_assertion (RFC 7521 4.2). With one, client_id may be absent: the
-// assertion names the client. An assertion beside another method, one without its
-// type or the reverse, and a client_id that differs from the assertion's are an
-// invalid_request; one that is malformed, not signed by an asymmetric algorithm
-// of ours or of another type is an invalid_client. Every error is an *Error.
+// ParseForm reads the credentials of a request, as Parse does, but also accepts a
+// client_assertion (RFC 7521 4.2). With an assertion, client_id may be absent, since the
+// assertion names the client.
+//
+// An assertion together with another method, an assertion without its type or a type without an
+// assertion, and a client_id that differs from the assertion's are an invalid_request. An
+// assertion that is malformed, of another type, or not signed with one of the supported
+// asymmetric algorithms is an invalid_client. Every error is an *Error.
 func ParseForm(authorization []string, f Form) (Credentials, error) {
 	switch {
 	case f.Assertion == "" && f.AssertionType == "":
@@ -104,13 +106,12 @@ func ParseForm(authorization []string, f Form) (Credentials, error) {
 	return Credentials{Method: PrivateKeyJWT, ClientID: a.claims.Subject, assertion: a}, nil
 }
 
-// Parse reads the credentials of a request: authorization holds the values of
-// its Authorization header fields, clientID and clientSecret come from its form
-// and are empty where absent.
+// Parse reads the credentials of a request. authorization holds the values of its Authorization
+// header fields; clientID and clientSecret come from its form and are empty if absent.
 //
-// Two methods at once (RFC 6749 2.3), two headers, and a form that names another
-// application than the header are an invalid_request; a header that cannot be
-// read, and no client at all, are an invalid_client. Every error is an *Error.
+// Two methods at once (RFC 6749 2.3), two headers, and a form that names another application
+// than the header does are an invalid_request. A header that can't be parsed, and no client at
+// all, are an invalid_client. Every error is an *Error.
 func Parse(authorization []string, clientID, clientSecret string) (Credentials, error) {
 	var header string
 	switch len(authorization) {
@@ -153,8 +154,8 @@ func parseHeader(header, clientID, clientSecret string) (Credentials, error) {
 	return c, nil
 }
 
-// parseBasic reads a Basic header, both halves form-encoded (RFC 6749 2.3.1,
-// RFC 7617 2). A secret that does not form-decode is taken as it stands.
+// parseBasic parses a Basic header, both halves of which are form-encoded (RFC 6749 2.3.1, RFC
+// 7617 2). A secret that does not form-decode is taken as it is.
 func parseBasic(header string) (Credentials, bool) {
 	scheme, encoded, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Basic") {
@@ -189,8 +190,8 @@ func parseBasic(header string) (Credentials, bool) {
 	}, true
 }
 
-// validClientID keeps what cannot be a client identifier (RFC 6749 A.1: visible
-// ASCII) from reaching a database.
+// validClientID keeps strings that can't be a client identifier (RFC 6749 A.1: visible ASCII)
+// from reaching a database.
 func validClientID(id string) bool {
 	if id == "" || len(id) > maxClientID {
 		return false

@@ -12,26 +12,26 @@ import (
 )
 
 const (
-	// maxKeys bounds the keys of one application.
+	// maxKeys bounds the number of keys of one application.
 	maxKeys = 64
-	// maxRSABits bounds what verifying a signature may cost.
+	// maxRSABits bounds the cost of verifying a signature.
 	maxRSABits = 8192
 )
 
-// KeySet is the public keys of one application: a JWK Set (RFC 7517 5), those
-// left out that no signature here is verified with.
+// KeySet holds the public keys of one application, from a JWK Set (RFC 7517 5), without those
+// that can't verify any signature accepted here.
 type KeySet struct{ keys []verifyingKey }
 
 type verifyingKey struct {
 	kid    string
-	alg    string // empty: any that fits
+	alg    string // empty: any algorithm that fits
 	public crypto.PublicKey
 }
 
-// ParseKeySet reads a JWK Set. Keys of unknown kinds, for encryption, too short or
-// malformed are passed over, as RFC 7517 5 asks; a set with a private or symmetric
-// key is refused whole: it should be replaced, not used. A set without a key that
-// is of use is no error: Len tells.
+// ParseKeySet parses a JWK Set. Keys that are of unknown kinds, for encryption, too short or
+// malformed are skipped, as RFC 7517 5 asks. A set with a private or symmetric key is refused
+// as a whole, because it should be replaced, not used. A set without a usable key isn't an
+// error; check Len.
 func ParseKeySet(raw []byte) (*KeySet, error) {
 	var document struct {
 		Keys *[]json.RawMessage `json:"keys"`
@@ -72,8 +72,8 @@ func ParseKeySet(raw []byte) (*KeySet, error) {
 	return set, nil
 }
 
-// secret reports whether a key has a member that only its owner may know, however
-// malformed the rest of it is (RFC 7518 6.2.2, 6.3.2, 6.4.1).
+// secret reports whether a key has a private member, even if it is otherwise malformed (RFC
+// 7518 6.2.2, 6.3.2, 6.4.1).
 func secret(jwk json.RawMessage) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(jwk, &members) != nil {
@@ -94,7 +94,7 @@ func affordable(public crypto.PublicKey) bool {
 	return !isRSA || key.N.BitLen() <= maxRSABits
 }
 
-// Len is how many keys may verify a signature.
+// Len returns the number of keys that may verify a signature.
 func (s *KeySet) Len() int {
 	n := 0
 	for _, k := range s.keys {
@@ -106,13 +106,13 @@ func (s *KeySet) Len() int {
 	return n
 }
 
-// Has reports whether the set has a key of that kid.
+// Has reports whether the set has a key with the given kid.
 func (s *KeySet) Has(kid string) bool {
 	return slices.ContainsFunc(s.keys, func(k verifyingKey) bool { return k.kid == kid })
 }
 
-// candidates are the keys that a signature may come from. Without kid it must be
-// clear which (OpenID Connect Core 10.1).
+// candidates returns the keys that may have made a signature. Without a kid the key must be
+// unambiguous (OpenID Connect Core 10.1).
 func (s *KeySet) candidates(alg signing.Algorithm, kid string) []crypto.PublicKey {
 	var list []crypto.PublicKey
 	for _, k := range s.keys {

@@ -6,9 +6,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 )
 
-// Refusal says what an error of an Authenticator is to the audit trail. false
-// where it is nothing to tell: that somebody goes on while they are blocked, for a
-// flood shall not become a flood of rows, and what is no refusal.
+// Refusal returns the audit event kind for an error of an Authenticator. It returns false if
+// the error shouldn't be recorded: it isn't a refusal, or the client went on while it was
+// blocked, in which case an attack could fill the trail.
 func Refusal(err error) (kind audit.Kind, tell bool) {
 	if limited, ok := errors.AsType[*Limited](err); ok {
 		return audit.ClientBlocked, limited.Counted

@@ -12,22 +12,22 @@ import (
 
 const (
 	mostTries = 3
-	// againPause is how long to wait before another try at most, so that those who
-	// were in each other's way are not again.
+	// againPause bounds the wait before a retry, so that transactions that conflicted don't
+	// conflict again.
 	againPause = 20 * time.Millisecond
 )
 
-// repeated is how a DB runs a statement.
+// repeated runs a statement of a DB.
 func repeated(ctx context.Context, query string, f func() error) error {
 	return again(ctx,
 		func(err error) bool { return takenBack(err) || (errors.Is(err, errLost) && readsOnly(query)) }, f)
 }
 
-// once is how a Tx does: it has ended with the statement.
+// once runs a statement of a Tx, which ends if a statement fails.
 func once(_ context.Context, _ string, f func() error) error { return f() }
 
-// again runs f until it succeeds, fails otherwise than safe says, or has had its
-// tries.
+// again runs f until it succeeds, fails with an error for which safe is false, or has used up
+// its attempts.
 func again(ctx context.Context, safe func(error) bool, f func() error) error {
 	for try := 1; ; try++ {
 		err := f()
@@ -45,15 +45,15 @@ func again(ctx context.Context, safe func(error) bool, f func() error) error {
 	}
 }
 
-// takenBack reports whether the server undid everything and asks to try again:
+// takenBack reports whether the server rolled everything back and asks for a retry:
 // serialization_failure and deadlock_detected.
 func takenBack(err error) bool {
 	e, ok := errors.AsType[*pq.Error](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// readsOnly reports whether a statement surely writes nothing. One that starts with
-// WITH may.
+// readsOnly reports whether a statement certainly writes nothing. One that starts with WITH
+// might write.
 func readsOnly(query string) bool {
 	query = strings.TrimSpace(query)
 	const verb = "SELECT"

@@ -15,18 +15,18 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// Dialect is the kind of database behind a [DB]. Statements differ between the
-// two in few places only: writable CTEs and SKIP LOCKED.
+// Dialect is the kind of database behind a [DB]. Statements differ between the two only in a
+// few places: writable CTEs and SKIP LOCKED.
 type Dialect string
 
-// Dialects; the values are those of the OpenTelemetry attribute db.system.name.
+// Dialects. The values are those of the OpenTelemetry attribute db.system.name.
 const (
 	Postgres Dialect = "postgresql"
 	SQLite   Dialect = "sqlite"
 )
 
-// Pool defaults. A service keeps its connections: opening one costs more than a
-// statement, and PostgreSQL counts them.
+// Pool defaults. A service keeps its connections, because opening one costs more than a
+// statement; PostgreSQL limits how many there are.
 const (
 	defaultMaxOpen      = 16
 	defaultConnLifetime = 30 * time.Minute
@@ -36,31 +36,32 @@ const (
 // Options are the settings of a database. Zero values are good.
 type Options struct {
 	URL             string        // postgres://…; not used by sqlite.Open
-	MaxOpen         int           // connections at most; 16 when 0. SQLite: readers beside the one writer
-	MaxIdle         int           // connections kept; MaxOpen when 0
+	MaxOpen         int           // maximum number of connections; 16 when 0. SQLite: readers besides the one writer
+	MaxIdle         int           // idle connections kept; MaxOpen when 0
 	ConnMaxLifetime time.Duration // 30 minutes when 0, so that a failover is noticed; SQLite: no limit
-	// let the first call connect, and Open not wait for the server; not used by sqlite.Open
+	// Lazy makes Open not wait for the server; the first call connects. Not used by
+	// sqlite.Open.
 	Lazy bool
 
-	// StatementTimeout bounds every statement, here and on the server; 0: none but
-	// its context's. LockTimeout bounds its wait for a lock, on the server; 0: none.
-	// Through a pooler that refuses them the server's are those of the login role.
+	// StatementTimeout bounds every statement, in this process and on the server; 0: only the
+	// context does. LockTimeout bounds its wait for a lock, on the server; 0: no bound. If a
+	// pooler refuses these settings, the server's timeouts are those of the login role.
 	StatementTimeout time.Duration
 	LockTimeout      time.Duration
 
-	Logger         *slog.Logger // slow statements, by name; nil: none
+	Logger         *slog.Logger // logs slow statements, by name; nil: no logging
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 }
 
-// Handles is what a driver package gives [New]: the opened handles of one
-// database. Reader may be the same as Writer.
+// Handles are the open handles of one database that a driver package passes to [New]. Reader
+// may be the same as Writer.
 type Handles struct {
 	Dialect Dialect
 	Writer  *sql.DB
 	Reader  *sql.DB
-	// Lock excludes other migrations, also those of other processes, until
-	// unlock is called or the process dies. Nil: the dialect has its own way.
+	// Lock excludes other migrations, including those of other processes, until unlock is
+	// called or the process dies. Nil means that the dialect has its own way.
 	Lock func(ctx context.Context) (unlock func() error, err error)
 }
 
@@ -78,10 +79,10 @@ var (
 	_ Runner = (*Tx)(nil)
 )
 
-// Open connects to PostgreSQL. The connection speaks UTC and sends parameters
-// with the statement, in one round trip and without a prepared statement, so
-// that it works through a transaction pooler. The error never shows the URL,
-// and has Unavailable() true where the server cannot be reached.
+// Open connects to PostgreSQL. The connection uses UTC and sends parameters with the statement,
+// in one round trip and without a prepared statement, so that it works through a transaction
+// pooler. The error never contains the URL, and its Unavailable reports true if the server
+// can't be reached.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	dsn, err := DSN(o.URL)
 	if err != nil {
@@ -117,9 +118,8 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	return db, nil
 }
 
-// warnOfNoTimeout says what to do where a pooler keeps the server's timeouts from
-// us and the login role has none: a statement of a process that died would hold its
-// locks for as long as it likes.
+// warnOfNoTimeout logs what to do if a pooler refuses the server's timeouts and the login role
+// has none: a statement of a process that died could then hold its locks indefinitely.
 func (db *DB) warnOfNoTimeout(ctx context.Context, o Options) {
 	var login string
 	err := db.Get(ctx, "database.timeouts", &login,
@@ -131,7 +131,7 @@ func (db *DB) warnOfNoTimeout(ctx context.Context, o Options) {
 	}
 }
 
-// New makes a DB from opened handles. Only driver packages call it.
+// New returns a DB for open handles. Only driver packages call it.
 func New(h Handles, o Options) (*DB, error) {
 	obs, err := newObserver(h, o)
 	if err != nil {
@@ -158,10 +158,10 @@ func New(h Handles, o Options) (*DB, error) {
 	}, nil
 }
 
-// Dialect tells which kind of database this is.
+// Dialect returns the kind of database.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
-// Ping checks that the database answers.
+// Ping checks that the database responds.
 func (db *DB) Ping(ctx context.Context) error {
 	if err := db.writer.PingContext(ctx); err != nil {
 		return wrap(ctx, "database.ping", err)
@@ -169,7 +169,7 @@ func (db *DB) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close ends all connections. It waits for statements that run.
+// Close closes all connections. It waits for running statements.
 func (db *DB) Close() error {
 	err := db.obs.close()
 	if db.reader != db.writer {
@@ -178,8 +178,8 @@ func (db *DB) Close() error {
 	return errors.Join(err, db.writer.Close())
 }
 
-// withSettings adds the server's timeouts to a DSN, in milliseconds. A transaction
-// that waits for its client holds its locks, so it has the same bound.
+// withSettings adds the server's timeouts to a DSN, in milliseconds. A transaction that waits
+// for its client holds its locks, so it gets the same bound.
 func (o Options) withSettings(dsn string) string {
 	u, err := url.Parse(dsn)
 	if err != nil { // it comes from DSN

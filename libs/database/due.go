@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// Due is a condition on a key of a table, such as IN (…), that holds for at most $2
-// rows for which due holds. due is a condition on $1 that begins with the column of
-// an index, the oldest first: in no order the server would read the table from its
-// beginning, past all that has been removed before. On PostgreSQL the rows are
-// locked, and those that another replica has locked skipped, so neither waits; and
-// the keys are an array, found once: as a joined subquery they might be sought anew
-// for each row, and the batch grow.
+// Due returns a condition on a key of a table, such as IN (…), that selects at most $2 rows for
+// which due holds. due is a condition on $1 that begins with the column of an index.
+//
+// Rows are selected oldest first: without an order the server would read the table from its
+// beginning, past everything that has been removed before. On PostgreSQL the rows are locked
+// and rows locked by another replica are skipped, so that neither waits. There the keys are an
+// array, computed once: as a joined subquery they might be computed again for each row, and the
+// batch could grow.
 func (db *DB) Due(table, key, due string) string {
 	column, _, _ := strings.Cut(due, " ")
 	keys := "SELECT " + key + " FROM " + table + " WHERE " + due + " ORDER BY " + column + " LIMIT $2"
@@ -22,8 +23,8 @@ func (db *DB) Due(table, key, due string) string {
 	return "IN (" + keys + ")"
 }
 
-// DeleteDue removes at most batch rows of a table for which due (see [DB.Due])
-// holds at the given time, and says how many it was; key is the table's primary key.
+// DeleteDue removes at most batch rows of a table for which due (see [DB.Due]) holds at the
+// given time, and returns how many. key is the table's primary key.
 func (db *DB) DeleteDue(ctx context.Context, table, key, due string, at time.Time, batch int) (int, error) {
 	n, err := db.Exec(ctx, table+".expire",
 		"DELETE FROM "+table+" WHERE "+key+" "+db.Due(table, key, due), At(at), batch)

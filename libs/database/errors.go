@@ -14,25 +14,25 @@ import (
 	"github.com/lib/pq"
 )
 
-// Kind is what an error from a database means to the caller.
+// Kind classifies an error from a database for the caller.
 type Kind int
 
 // Kinds.
 const (
 	KindNone        Kind = iota // no error
 	KindNotFound                // no row
-	KindConflict                // a unique key is taken
-	KindCanceled                // the caller went away, or we are shutting down
+	KindConflict                // a unique key is already taken
+	KindCanceled                // the caller went away, or the process is shutting down
 	KindTimeout                 // out of time: the caller's deadline, statement_timeout, a lock
-	KindUnavailable             // the database is away, full, read-only or asks to try again
-	KindOther                   // a mistake: in the statement, the rights, the data
+	KindUnavailable             // the database is down, full or read-only, or asks for a retry
+	KindOther                   // a mistake in the statement, the rights or the data
 )
 
 func (k Kind) String() string {
 	return [...]string{"none", "not_found", "conflict", "canceled", "timeout", "unavailable", "other"}[k]
 }
 
-// Error is what every method of this package answers.
+// Error is the error type of every method of this package.
 type Error struct {
 	Name string // the statement's name
 	Kind Kind
@@ -41,23 +41,23 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Name + ": " + e.Err.Error() }
 
-// Unwrap gives the driver's error.
+// Unwrap returns the driver's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Unavailable reports whether the same call may succeed later: the statement came
-// to no end, for a reason that is not the caller's.
+// Unavailable reports whether the same call may succeed later, because the statement did not
+// complete for a reason that isn't the caller's.
 func (e *Error) Unavailable() bool {
 	return e.Kind == KindUnavailable || e.Kind == KindTimeout || e.Kind == KindCanceled
 }
 
-// wrap makes an *Error of a driver's error. ctx is the one the call was made with.
+// wrap returns an *Error for a driver's error. ctx is the context of the call.
 func wrap(ctx context.Context, name string, err error) error {
 	if err == nil {
 		return nil
 	}
 
 	kind := Classify(ctx, err)
-	// PostgreSQL says "canceling statement due to user request" for both; keep
+	// PostgreSQL reports "canceling statement due to user request" for both. Keep
 	// errors.Is(err, context.DeadlineExceeded) true.
 	if cause := ctx.Err(); cause != nil && (kind == KindTimeout || kind == KindCanceled) && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", cause, err)
@@ -66,9 +66,9 @@ func wrap(ctx context.Context, name string, err error) error {
 	return &Error{Name: name, Kind: kind, Err: err}
 }
 
-// Classify tells what err means. It asks ctx before the driver, because a
-// deadline comes back from PostgreSQL as a statement that was canceled (57014);
-// only facts about rows (none, or taken) stand whatever became of ctx.
+// Classify returns the kind of err. It checks ctx before the driver's error, because a deadline
+// comes back from PostgreSQL as a canceled statement (57014). Only facts about rows (none, or
+// taken) hold whatever happened to ctx.
 func Classify(ctx context.Context, err error) Kind {
 	if err == nil {
 		return KindNone
@@ -129,7 +129,7 @@ func classifyDriver(err error) Kind {
 	return KindOther
 }
 
-// classifyPostgres sorts SQLSTATE codes (PostgreSQL manual, appendix A).
+// classifyPostgres classifies SQLSTATE codes (PostgreSQL manual, appendix A).
 func classifyPostgres(code string) Kind {
 	switch code {
 	case "23505", "23P01": // unique_violation, exclusion_violation
@@ -153,8 +153,8 @@ func classifyPostgres(code string) Kind {
 	}
 }
 
-// classifySQLite sorts result codes (https://www.sqlite.org/rescode.html) by
-// number, so that this package need not link the engine.
+// classifySQLite classifies result codes (https://www.sqlite.org/rescode.html) by number, so
+// that this package needn't link the engine.
 func classifySQLite(code int) Kind {
 	switch code {
 	case 1555, 2067, 2579: // SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE, _ROWID
@@ -187,6 +187,6 @@ func connectionFault(err error) bool {
 		return true
 	}
 
-	// database/sql does not export this one; it means that we shut down.
+	// database/sql does not export this error. It means that the process is shutting down.
 	return strings.HasSuffix(err.Error(), "sql: database is closed")
 }

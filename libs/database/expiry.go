@@ -9,15 +9,15 @@ import (
 	"go.opentelemetry.io/otel/metric"
 )
 
-// expiry counts what [DB.DeleteDue] removes, and tells since when a table may hold
-// rows that are over.
+// expiry counts the rows that [DB.DeleteDue] removes, and reports since when a table may hold
+// expired rows.
 type expiry struct {
 	removed metric.Int64Counter
 	mu      sync.Mutex
 	done    map[string]caughtUp // by table
 }
 
-// caughtUp is when this process last left no row in a table that was over.
+// caughtUp records when this process last left no expired row in a table.
 type caughtUp struct {
 	at time.Time
 	of metric.MeasurementOption
@@ -55,8 +55,8 @@ func (o *observer) watchExpiry(meter metric.Meter) error {
 	return nil
 }
 
-// expired notes that n rows were removed by a batch of at most that many. A full
-// one may have left some.
+// expired records that n rows were removed in a batch of at most batch. A full batch may have
+// left some.
 func (o *observer) expired(ctx context.Context, table string, n int64, batch int) {
 	o.expiry.mu.Lock()
 	defer o.expiry.mu.Unlock()

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// In is the condition that a column is one of values, as "IN ($3, $4)" with the
-// placeholders from $first on, and its arguments. There must be a value.
+// In returns the condition that a column is one of values, as "IN ($3, $4)" with placeholders
+// numbered from first, and its arguments. values must not be empty.
 func In(first int, values []string) (condition string, args []any) {
 	marks := make([]string, len(values))
 	args = make([]any, len(values))

@@ -7,13 +7,13 @@ import (
 	"reflect"
 )
 
-// JSON is a column of JSON: jsonb on PostgreSQL, text on SQLite. A nil slice is
-// written as [], a nil map as {}, a nil pointer and a nil [json.RawMessage] as
-// NULL; NULL reads as the zero value.
+// JSON is a JSON column: jsonb on PostgreSQL, text on SQLite. A nil slice is written as [], a
+// nil map as {}, a nil pointer and a nil [json.RawMessage] as NULL. NULL is read as the zero
+// value.
 type JSON[T any] struct{ V T }
 
-// Value implements [driver.Valuer]. It gives a string: with binary parameters
-// jsonb would take bytes for its own binary format, and refuse them.
+// Value implements [driver.Valuer]. It returns a string: with binary parameters, jsonb would
+// take bytes for its own binary format and refuse them.
 func (j JSON[T]) Value() (driver.Value, error) {
 	if raw, ok := any(j.V).(json.RawMessage); ok && raw == nil {
 		return nil, nil
@@ -58,7 +58,7 @@ func (j *JSON[T]) Scan(src any) error {
 		return fmt.Errorf("database: a JSON column holds %T", src)
 	}
 
-	var fresh JSON[T] // json.Unmarshal would merge into what was there
+	var fresh JSON[T] // json.Unmarshal would merge into the old value
 	if err := json.Unmarshal(text, &fresh.V); err != nil {
 		return fmt.Errorf("database: read JSON: %w", err)
 	}

@@ -16,11 +16,11 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrationLock is the key of the advisory lock that migrations take; any
-// constant will do, as long as nobody else takes it.
+// migrationLock is the key of the advisory lock that migrations take. Any constant will do if
+// it has no other use.
 const migrationLock int64 = 0x706c6174666f726d // "platform"
 
-// SchemaError says that the database is older than this build needs.
+// SchemaError reports that the database is older than this build needs.
 type SchemaError struct {
 	Have int64 // the database's version; 0: never migrated
 	Need int64 // the newest version this build knows
@@ -31,14 +31,14 @@ func (e *SchemaError) Error() string {
 		e.Have, e.Need)
 }
 
-// advisoryPoll is how often a migration that waits looks again.
+// advisoryPoll is how often a waiting migration tries again.
 const advisoryPoll = 50 * time.Millisecond
 
-// Migrate brings the schema to this build's version and tells from which one. A
-// newer schema is left alone, as versions next to each other work together.
-// Many may call it at once, in one process or in several: one does the work,
-// the others wait for it. PostgreSQL must be reached directly, not through a
-// transaction pooler, for the lock belongs to the session.
+// Migrate brings the schema to this build's version and returns the versions before and after.
+// It leaves a newer schema alone, because neighbouring versions work together. It may be called
+// concurrently, in one process or in several: one call does the work, and the others wait for
+// it. PostgreSQL must be reached directly, not through a transaction pooler, because the lock
+// belongs to the session.
 func Migrate(ctx context.Context, db *DB, logger *slog.Logger) (from, to int64, err error) {
 	files, err := migrationFiles(db.dialect)
 	if err != nil {
@@ -78,8 +78,8 @@ func migrate(ctx context.Context, db *DB, files fs.FS, logger *slog.Logger) (fro
 	return from, to, nil
 }
 
-// CheckSchema returns nil if the schema is at least at this build's version, and
-// a *SchemaError with both versions if not.
+// CheckSchema returns nil if the schema is at least at this build's version, and otherwise a
+// *SchemaError with both versions.
 func (db *DB) CheckSchema(ctx context.Context) error {
 	need, err := newestMigration(db.dialect)
 	if err != nil {
@@ -98,7 +98,7 @@ func (db *DB) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-// schemaVersion asks goose's table; without one the version is 0.
+// schemaVersion reads goose's table. Without that table the version is 0.
 func (db *DB) schemaVersion(ctx context.Context) (int64, error) {
 	exists := `SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('goose_db_version')`
 	if db.dialect == SQLite {
@@ -138,11 +138,11 @@ func migrationFiles(d Dialect) (fs.FS, error) {
 	return fs.Sub(migrations, "migrations/sqlite")
 }
 
-// LatestSchema is the newest schema version this build knows; both dialects have
-// the same.
+// LatestSchema returns the newest schema version this build knows. It is the same for both
+// dialects.
 func LatestSchema() (int64, error) { return newestMigration(Postgres) }
 
-// newestMigration is the version this build was written for.
+// newestMigration returns the version this build was written for.
 func newestMigration(d Dialect) (int64, error) {
 	files, err := migrationFiles(d)
 	if err != nil {
@@ -176,12 +176,12 @@ func versionBefore(sources []*goose.Source, version int64) int64 {
 	return before
 }
 
-// advisoryLock is goose's lock on PostgreSQL. The server drops it when the
-// session ends, so a migration that was killed blocks nobody.
+// advisoryLock is goose's lock on PostgreSQL. The server releases it when the session ends, so
+// a migration that was killed blocks no others.
 type advisoryLock struct{}
 
-// SessionLock asks again and again rather than waiting in the server: a waiting
-// statement holds a snapshot, and CREATE INDEX CONCURRENTLY waits for those.
+// SessionLock polls rather than waiting in the server: a waiting statement holds a snapshot,
+// and CREATE INDEX CONCURRENTLY waits for snapshots.
 func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	for {
 		var got bool
@@ -198,7 +198,7 @@ func (advisoryLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	}
 }
 
-// SessionUnlock gives the lock back.
+// SessionUnlock releases the lock.
 func (advisoryLock) SessionUnlock(ctx context.Context, conn *sql.Conn) error {
 	_, err := conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, migrationLock)
 	return err

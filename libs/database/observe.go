@@ -17,12 +17,12 @@ import (
 
 const scopeName = "github.com/platform-oauth/platform-oauth/libs/database"
 
-// slowStatement is the time from which a statement is worth a line in the log:
-// nothing the platform asks takes a tenth of it.
+// slowStatement is the duration from which a statement is logged. No statement of the platform
+// normally takes a tenth of it.
 const slowStatement = time.Second
 
-// observer makes a span and a measurement of every call. Where nothing records
-// it costs two clock readings.
+// observer makes a span and a measurement for every call. If neither is recorded, it costs two
+// clock readings.
 type observer struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
@@ -30,7 +30,7 @@ type observer struct {
 	system   attribute.KeyValue
 	expiry   expiry
 	watched  []metric.Registration
-	series   sync.Map // series → metric.MeasurementOption, made once
+	series   sync.Map // series → metric.MeasurementOption, created once
 }
 
 type series struct {
@@ -83,7 +83,7 @@ func newObserver(h Handles, o Options) (*observer, error) {
 	return obs, nil
 }
 
-// call runs f with a span, if its parent records, and measures it.
+// call runs f with a span, if the parent is being recorded, and measures it.
 func (o *observer) call(ctx context.Context, name string, f func(ctx context.Context) error) error {
 	start := time.Now()
 	inner := ctx

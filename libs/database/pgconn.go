@@ -12,34 +12,34 @@ import (
 	"github.com/lib/pq"
 )
 
-// cancelGrace is how long a statement may go on after its deadline: a healthy
-// server has answered by then that it was canceled, and the connection stays good.
+// cancelGrace is how long a statement may continue after its deadline. By then a healthy server
+// has answered that it was canceled, and the connection remains usable.
 const cancelGrace = 250 * time.Millisecond
 
 var (
-	// errLost is a connection that ended after a statement had been sent. The driver
-	// would answer driver.ErrBadConn and database/sql send it again, though it may
-	// have been carried out: an authorization code would count as replayed.
+	// errLost is returned if a connection was lost after a statement had been sent. The driver
+	// would return driver.ErrBadConn, and database/sql would send the statement again although
+	// it may have been executed; an authorization code would then look replayed.
 	errLost = errors.New("the connection was lost while a statement ran; whether it took effect is unknown")
-	// errNoPrimary is a list of hosts of which none is what target_session_attrs asks
-	// for. During a failover that passes.
+	// errNoPrimary is returned if none of the listed hosts satisfies target_session_attrs.
+	// During a failover this is temporary.
 	errNoPrimary = errors.New("none of the hosts is what target_session_attrs asks for")
 	errPrepared  = errors.New("database: statements are not prepared, for a transaction pooler would lose them")
 )
 
-// pgConnector makes connections of the driver that never wait for ever: each
-// statement ends shortly after its context's deadline, and after patience in any
-// case, even when the server says nothing at all. The driver alone asks the server
-// to cancel, and waits for the answer.
+// pgConnector makes driver connections that never block for ever. Each statement ends shortly
+// after its context's deadline, and after patience in any case, even if the server doesn't
+// respond at all. The driver by itself would ask the server to cancel and wait for the answer.
 type pgConnector struct {
-	current  atomic.Pointer[pq.Connector] // with the server's timeouts until a pooler refuses them
+	current  atomic.Pointer[pq.Connector] // with the server's timeouts, until a pooler refuses them
 	plain    *pq.Connector
 	patience time.Duration // 0: as long as the context allows
 }
 
 var _ driver.Connector = (*pgConnector)(nil)
 
-// newPGConnector makes one for a DSN, plain and with settings for the server.
+// newPGConnector returns a connector for a DSN, given both without and with settings for the
+// server.
 func newPGConnector(dsn, dsnWithSettings string, patience time.Duration) (*pgConnector, error) {
 	plain, err := pq.NewConnector(dsn)
 	if err != nil {
@@ -73,16 +73,16 @@ func (c *pgConnector) Connect(ctx context.Context) (driver.Conn, error) {
 // Driver implements [driver.Connector].
 func (c *pgConnector) Driver() driver.Driver { return c.plain.Driver() }
 
-// pooled reports whether the server turned out to be a pooler that takes no settings.
+// pooled reports whether the server turned out to be a pooler that refuses settings.
 func (c *pgConnector) pooled() bool { return c.current.Load() == c.plain }
 
-// refusesSettings recognizes PgBouncer's words; it has no code of its own for them.
+// refusesSettings recognizes PgBouncer's message, for which there is no code.
 func refusesSettings(err error) bool {
 	return err != nil && strings.Contains(err.Error(), "unsupported startup parameter")
 }
 
-// refusesSession recognizes a host that answers and is not what the URL's
-// target_session_attrs asks for; the driver has no type for it.
+// refusesSession recognizes a host that responds but doesn't satisfy target_session_attrs. The
+// driver has no type for this.
 func refusesSession(err error) bool {
 	if err == nil {
 		return false
@@ -109,7 +109,7 @@ func (c *pgConnector) open(ctx context.Context, connector *pq.Connector) (driver
 	}
 
 	if a.stop != nil && !a.stop() && err == nil {
-		// ctx ended at the last moment, and the wire with it.
+		// ctx ended at the last moment and closed the wire.
 		return nil, errors.Join(ctx.Err(), conn.Close())
 	}
 
@@ -120,8 +120,8 @@ func (c *pgConnector) open(ctx context.Context, connector *pq.Connector) (driver
 	return &pgConn{pqConn: conn.(pqConn), wire: a.wire, patience: c.patience}, nil
 }
 
-// attempt is one try to connect. The driver minds its context only until the
-// network connection stands; the server may still say nothing.
+// attempt is one attempt to connect. The driver observes its context only until the network
+// connection is established; after that the server may still not respond.
 type attempt struct {
 	ctx  context.Context //nolint:containedctx // of the one call
 	wire *wire
@@ -130,8 +130,8 @@ type attempt struct {
 
 type attemptKey struct{}
 
-// wireDialer makes network connections whose death is noticed within half a
-// minute while they are idle.
+// wireDialer makes network connections that are noticed as dead within half a minute while they
+// are idle.
 type wireDialer struct{}
 
 var keepAlive = net.KeepAliveConfig{
@@ -149,11 +149,11 @@ func (wireDialer) DialContext(ctx context.Context, network, address string) (net
 	}
 
 	a, ok := ctx.Value(attemptKey{}).(*attempt)
-	if !ok { // a request to cancel
+	if !ok { // a cancel request
 		return conn, nil
 	}
 
-	if a.stop != nil { // the wire of the host before, which was not taken
+	if a.stop != nil { // the wire to the previous host, which was not used
 		a.stop()
 	}
 
@@ -162,19 +162,19 @@ func (wireDialer) DialContext(ctx context.Context, network, address string) (net
 	return w, nil
 }
 
-// Dial implements [pq.Dialer]; the driver does not use it.
+// Dial implements [pq.Dialer]. The driver does not use it.
 func (d wireDialer) Dial(network, address string) (net.Conn, error) {
 	return d.DialContext(context.Background(), network, address)
 }
 
-// DialTimeout implements [pq.Dialer]; the driver does not use it.
+// DialTimeout implements [pq.Dialer]. The driver does not use it.
 func (d wireDialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return d.DialContext(ctx, network, address)
 }
 
-// wire is a network connection that knows whether anything was sent.
+// wire is a network connection that records whether anything was sent.
 type wire struct {
 	net.Conn
 	sent bool
@@ -186,7 +186,7 @@ func (w *wire) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// pqConn is what the driver's connections are.
+// pqConn is the interface of the driver's connections.
 type pqConn interface {
 	driver.Conn
 	driver.QueryerContext
@@ -198,15 +198,15 @@ type pqConn interface {
 	driver.NamedValueChecker
 }
 
-// pgConn is one connection. As database/sql uses it, it is for one goroutine.
+// pgConn is one connection. database/sql uses it from one goroutine at a time.
 type pgConn struct {
 	pqConn
 	wire     *wire
 	patience time.Duration
-	demoted  bool // the server has become a standby: after a failover another is the primary
+	demoted  bool // the server has become a standby: after a failover another one is the primary
 }
 
-// begin sets the wire's deadline for what follows.
+// begin sets the wire's deadline for the next operation.
 func (c *pgConn) begin(ctx context.Context) {
 	c.wire.sent = false
 	limit, limited := ctx.Deadline()
@@ -220,10 +220,10 @@ func (c *pgConn) begin(ctx context.Context) {
 		limit = limit.Add(cancelGrace)
 	}
 
-	_ = c.wire.SetDeadline(limit) // none when zero
+	_ = c.wire.SetDeadline(limit) // zero means none
 }
 
-// known keeps database/sql from repeating what was sent.
+// known keeps database/sql from repeating a statement that was sent.
 func (c *pgConn) known(err error) error {
 	if e, ok := errors.AsType[*pq.Error](err); ok && e.Code == "25006" { // read_only_sql_transaction
 		c.demoted = true
@@ -246,7 +246,7 @@ func (c *pgConn) ExecContext(ctx context.Context, query string, args []driver.Na
 	return result, c.known(err)
 }
 
-// Ping and BeginTx may be repeated: they change nothing.
+// Ping and BeginTx may be repeated, since they change nothing.
 func (c *pgConn) Ping(ctx context.Context) error {
 	c.begin(ctx)
 	return c.pqConn.Ping(ctx)
@@ -265,9 +265,8 @@ func (c *pgConn) PrepareContext(context.Context, string) (driver.Stmt, error) {
 	return nil, errPrepared
 }
 
-// ResetSession is called before a connection is used again. One that the server
-// has closed meanwhile is replaced before anything is sent on it: after a restart
-// all of them are.
+// ResetSession is called before a connection is reused. A connection that the server has closed
+// meanwhile, as all are after a restart, is replaced before anything is sent on it.
 func (c *pgConn) ResetSession(ctx context.Context) error {
 	if !quiet(c.wire.Conn) {
 		return driver.ErrBadConn
@@ -283,7 +282,7 @@ func (c *pgConn) Close() error {
 	return c.pqConn.Close()
 }
 
-// pgTx ends with its context's deadline too.
+// pgTx also ends with its context's deadline.
 type pgTx struct {
 	driver.Tx
 	conn *pgConn

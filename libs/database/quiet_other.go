@@ -4,5 +4,6 @@ package database
 
 import "net"
 
-// quiet cannot be told here: a dead connection is noticed when it is used.
+// quiet always returns true, because this system can't tell. A dead connection is noticed when
+// it is used.
 func quiet(net.Conn) bool { return true }

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// quiet reports whether nothing has arrived on an idle connection. The server says
-// something there only when it ends or has new settings; either way it is time for
-// another connection.
+// quiet reports whether nothing has arrived on an idle connection. The server sends something
+// on it only when it shuts down or has new settings; either way the connection should be
+// replaced.
 func quiet(conn net.Conn) bool {
 	raw, ok := conn.(syscall.Conn)
 	if !ok {
@@ -24,7 +24,7 @@ func quiet(conn net.Conn) bool {
 	silent := false
 	err = control.Control(func(fd uintptr) {
 		var one [1]byte
-		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK) // the socket does not block
+		_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK) // the socket is non-blocking
 		silent = err == syscall.EAGAIN || err == syscall.EINTR
 	})
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Right is what a role may do with a table.
+// Right is a right of a role on a table.
 type Right struct {
 	Role, Table string
 	Verb        string   // SELECT, INSERT, UPDATE, DELETE or TRUNCATE
@@ -31,7 +31,7 @@ var (
 	separator = regexp.MustCompile(`\s*,\s*`)
 )
 
-// Rights are those that roles.sql gives: one for each role, table and verb.
+// Rights returns the rights that roles.sql grants, one for each role, table and verb.
 func Rights() []Right {
 	var all []Right
 	text := blocks.ReplaceAllString(comments.ReplaceAllString(rolesSQL, ""), "")
@@ -64,7 +64,7 @@ func Rights() []Right {
 	return merge(all)
 }
 
-// merge makes one right of several to columns of a table.
+// merge combines several rights to columns of a table into one.
 func merge(rights []Right) []Right {
 	type key struct{ role, table, verb string }
 	merged := map[key]Right{}
@@ -93,25 +93,25 @@ func merge(rights []Right) []Right {
 	return all
 }
 
-// RoleNames are the group roles, one a service and the operator's.
+// RoleNames returns the group roles: one per service and the operator's.
 func RoleNames() []string {
 	var names []string
 	for _, r := range Rights() {
-		names = append(names, r.Role) // sorted by it
+		names = append(names, r.Role) // sorted by role
 	}
 	return slices.Compact(names)
 }
 
-// RightsDiff is how the rights in a database differ from [Rights].
+// RightsDiff says how the rights in a database differ from [Rights].
 type RightsDiff struct {
-	Absent  []string // group roles that do not exist; nothing more is said of them
+	Absent  []string // group roles that don't exist; nothing else is reported about them
 	Missing []Right
 	Excess  []Right
 }
 
-// actualRights asks the catalogue, which answers anybody about every role, with
-// what a role has through PUBLIC and other roles. DELETE and TRUNCATE are of a
-// table and come with all its columns.
+// actualRights reads the catalogue, which any login may ask about every role. It includes the
+// rights a role has through PUBLIC and other roles. DELETE and TRUNCATE apply to a table and
+// are listed with all its columns.
 const actualRights = `
 SELECT r.rolname AS role, c.relname AS tab, v.verb AS verb,
        string_agg(a.attname, ',' ORDER BY a.attname)
@@ -126,8 +126,8 @@ SELECT r.rolname AS role, c.relname AS tab, v.verb AS verb,
    AND c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
  GROUP BY r.rolname, c.relname, v.verb`
 
-// CompareRights tells how the group roles' rights differ from those that roles.sql
-// gives. PostgreSQL only. Any login may ask.
+// CompareRights returns how the group roles' rights differ from those that roles.sql grants. It
+// works on PostgreSQL only, with any login.
 func CompareRights(ctx context.Context, db *DB) (RightsDiff, error) {
 	var diff RightsDiff
 	if db.dialect != Postgres {
@@ -175,11 +175,11 @@ type rightsRow struct {
 	Table   string  `db:"tab"`
 	Verb    string  `db:"verb"`
 	Granted *string `db:"granted"` // columns, comma separated; nil: none
-	Columns string  `db:"columns"` // all there are
+	Columns string  `db:"columns"` // all columns of the table
 }
 
-// compare tells what is missing of the wanted columns (all of them where there
-// are none, if any right is wanted) and what is granted beyond.
+// compare returns the wanted columns that are missing (if wanted is empty and known is true,
+// all columns are wanted) and those granted in excess.
 func (r rightsRow) compare(wanted []string, known bool) (missing, excess *Right) {
 	all := strings.Split(r.Columns, ",")
 	if known && wanted == nil {
@@ -193,7 +193,8 @@ func (r rightsRow) compare(wanted []string, known bool) (missing, excess *Right)
 	return r.right(all, wanted, granted), r.right(all, granted, wanted)
 }
 
-// right is what the first list has and the second lacks; nil when that is nothing.
+// right returns the right to the columns that are in has but not in lacks, or nil if there are
+// none.
 func (r rightsRow) right(all, has, lacks []string) *Right {
 	columns := slices.DeleteFunc(slices.Clone(has), func(c string) bool { return slices.Contains(lacks, c) })
 	switch len(columns) {

@@ -9,10 +9,10 @@ import (
 //go:embed roles.sql
 var rolesSQL string
 
-// ApplyRoles gives every service's group role exactly the rights that roles.sql
-// names, and makes the roles that are missing. It may be repeated, by many at
-// once. PostgreSQL only: SQLite has no roles. The caller must own the tables
-// and, where a role is missing, be allowed to make roles.
+// ApplyRoles gives every service's group role exactly the rights in roles.sql, and creates
+// missing roles. It may be repeated and called concurrently. It works on PostgreSQL only, since
+// SQLite has no roles. The caller must own the tables and, if a role is missing, be allowed to
+// create roles.
 func ApplyRoles(ctx context.Context, db *DB) error {
 	if db.dialect != Postgres {
 		return fmt.Errorf("database: %s has no roles", db.dialect)

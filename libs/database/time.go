@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Time is a time column: UTC, in microseconds, and NULL where the time is zero.
-// PostgreSQL keeps it as timestamptz, SQLite as an INTEGER of microseconds since
-// 1970, so that times compare as times: SQLite would compare texts.
+// Time is a time column: UTC, in microseconds, and NULL for the zero time. PostgreSQL stores it
+// as timestamptz, SQLite as an INTEGER of microseconds since 1970, so that times compare as
+// times; SQLite would compare text.
 type Time struct{ time.Time }
 
-// At is t as a column takes it.
+// At returns t as a column value.
 func At(t time.Time) Time {
 	if t.IsZero() {
 		return Time{}
@@ -19,7 +19,7 @@ func At(t time.Time) Time {
 	return Time{t.UTC().Truncate(time.Microsecond)}
 }
 
-// Value implements [driver.Valuer]. The SQLite driver makes the integer of it.
+// Value implements [driver.Valuer]. The SQLite driver converts the value to an integer.
 func (t Time) Value() (driver.Value, error) {
 	if t.IsZero() {
 		return nil, nil

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// defaultPort is the port of a host that names none.
+// defaultPort is the port of a host without one.
 const defaultPort = "5432"
 
-// errURL repeats neither the URL nor url.Error, which does: there is a password in it.
+// errURL includes neither the URL nor a url.Error, which would repeat it, because the URL
+// contains a password.
 var errURL = errors.New("database: the URL must be of the form postgres://user:password@host:port/name?options")
 
-// ParseURL reads a PostgreSQL URL. As in libpq, it may name several hosts, each
-// with a port of its own; Host is then the whole list. The error never shows the URL.
+// ParseURL parses a PostgreSQL URL. As in libpq, the URL may name several hosts, each with its
+// own port; Host is then the whole list. The error never contains the URL.
 func ParseURL(raw string) (*url.URL, error) {
 	scheme, rest, found := strings.Cut(raw, "://")
 	if !found || (scheme != "postgres" && scheme != "postgresql") {
@@ -35,7 +36,7 @@ func ParseURL(raw string) (*url.URL, error) {
 		return single(raw)
 	}
 
-	// net/url refuses the ports of a list, so each host is checked by itself.
+	// net/url refuses the ports of a list, so each host is checked separately.
 	for host := range strings.SplitSeq(hosts, ",") {
 		if _, err := single(scheme + "://" + host); err != nil || host == "" {
 			return nil, errURL
@@ -59,9 +60,9 @@ func single(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// DSN returns the URL as Open connects with it. It forces what the rest of the
-// package relies on. Of several hosts it takes the first that accepts writes, unless
-// the URL has a target_session_attrs of its own: behind the others is a standby.
+// DSN returns the URL that Open connects with, with the options forced that the rest of the
+// package relies on. If there are several hosts, it selects the first that accepts writes,
+// since the others are standbys, unless the URL has its own target_session_attrs.
 func DSN(raw string) (string, error) {
 	u, err := ParseURL(raw)
 	if err != nil {
@@ -97,12 +98,12 @@ func DSN(raw string) (string, error) {
 	return u.String(), nil
 }
 
-// hostsAndPorts writes a list of hosts as the driver takes it: names and ports apart.
+// hostsAndPorts returns a list of hosts in the driver's form: names and ports separately.
 func hostsAndPorts(list string) (hosts, ports string) {
 	var names, numbers []string
 	for part := range strings.SplitSeq(list, ",") {
 		host, port, err := net.SplitHostPort(part)
-		if err != nil { // it names no port
+		if err != nil { // it has no port
 			host, port = strings.Trim(part, "[]"), defaultPort
 		}
 		if port == "" {

@@ -2,8 +2,8 @@ package directory
 
 import "slices"
 
-// Claims that User.Claims may hold, by the scope that asks for them (OpenID Connect
-// Core 5.4). Userinfo gives these and no others.
+// Claims that User.Claims may hold, by the scope that requests them (OpenID Connect Core 5.4).
+// Userinfo returns no others.
 var (
 	ProfileClaims = []string{
 		"middle_name", "nickname", "preferred_username", "profile", "picture", "website", "gender",

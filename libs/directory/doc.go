@@ -1,4 +1,4 @@
-// Package directory holds the plain types of who may sign in and where:
-// tenants, people, memberships and applications. The rules that need nothing but
-// these types stand here; reading and writing them is sqlstore's.
+// Package directory holds the plain types for people and where they may sign in: tenants,
+// people, memberships and applications. It also holds the rules that need only these types;
+// sqlstore reads and writes them.
 package directory

@@ -9,27 +9,28 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// maxEmail is the longest address that SMTP can deliver to (RFC 5321 4.5.3.1.3,
-// less the angle brackets), in bytes.
+// maxEmail is the longest address that SMTP can deliver to, in bytes (RFC 5321 4.5.3.1.3, less
+// the angle brackets).
 const maxEmail = 254
 
 // domains maps names as browsers look them up (Unicode Technical Standard 46, not
 // transitional).
 var domains = idna.New(
 	idna.MapForLookup(),
-	idna.StrictDomainName(false), // there are hosts with an underscore
+	idna.StrictDomainName(false), // some hosts have an underscore
 	idna.Transitional(false),
 	idna.BidiRule(),
 	idna.CheckJoiners(true),
 	idna.VerifyDNSLength(true),
 )
 
-// ParseEmail brings an address to the form in which it is stored and compared, and
-// reports whether it can be one: without surrounding space, the local part in
-// Unicode's form NFC and lower case, the domain by ParseDomain. Everything that
-// takes an address uses it: the pages, login_hint, the declarative file, the
-// operator's commands. The local part is a dot-atom (RFC 5322 3.2.3, RFC 6531 3.3);
-// quoted ones are refused. Whether the address exists shows when mail arrives.
+// ParseEmail returns an address in the form in which it is stored and compared: without
+// surrounding space, the local part in Unicode NFC and lower case, the domain as ParseDomain
+// returns it. ok is false if typed can't be an address. The local part must be a dot-atom (RFC
+// 5322 3.2.3, RFC 6531 3.3); quoted ones are refused.
+//
+// All code that accepts an address uses it: the pages, login_hint, the declarative file, the
+// operator's commands. Only mail that arrives shows whether an address exists.
 func ParseEmail(typed string) (email string, ok bool) {
 	if !utf8.ValidString(typed) || len(typed) > 4*maxEmail {
 		return "", false
@@ -50,9 +51,9 @@ func ParseEmail(typed string) (email string, ok bool) {
 	return email, true
 }
 
-// ParseDomain brings a domain name to the form in which it is stored and compared,
-// and reports whether it can be one: lower case, with labels that are not ASCII as
-// A-labels ("xn--…", RFC 5890 2.3.2.1).
+// ParseDomain returns a domain name in the form in which it is stored and compared: lower case,
+// with non-ASCII labels as A-labels ("xn--…", RFC 5890 2.3.2.1). ok is false if typed can't be
+// a domain.
 func ParseDomain(typed string) (domain string, ok bool) {
 	if strings.HasSuffix(typed, ".") || strings.ContainsFunc(typed, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return "", false
@@ -72,8 +73,7 @@ func ParseDomain(typed string) (domain string, ok bool) {
 	return domain, true
 }
 
-// ReadableEmail returns a stored address as people write it: with the letters of
-// their own script in its domain.
+// ReadableEmail returns a stored address as people write it, with its domain in Unicode.
 func ReadableEmail(email string) string {
 	local, domain, _ := strings.Cut(email, "@")
 	readable, err := domains.ToUnicode(domain)
@@ -83,14 +83,14 @@ func ReadableEmail(email string) string {
 	return local + "@" + readable
 }
 
-// EmailSpellings returns a stored address and the forms in which earlier versions
-// stored it, which kept domains and local parts as they were typed.
+// EmailSpellings returns a stored address and the forms in which earlier versions stored it;
+// they kept domains and local parts as typed.
 func EmailSpellings(email string) [4]string {
 	readable := ReadableEmail(email)
 	return [4]string{email, readable, norm.NFD.String(readable), norm.NFD.String(email)}
 }
 
-// lower folds case as the pages always did, within NFC.
+// lower folds case as the pages always have, within NFC.
 func lower(s string) string { return norm.NFC.String(strings.ToLower(norm.NFC.String(s))) }
 
 func dotAtom(local string) bool {

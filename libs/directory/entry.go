@@ -6,10 +6,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Obstacle is why a person may not sign in to a tenant, or not go on there.
+// Obstacle is a reason why a person may not sign in to a tenant or continue there.
 type Obstacle string
 
-// Obstacles, in the order in which Entry.Obstacle looks for them.
+// Obstacles, in the order in which Entry.Obstacle checks for them.
 const (
 	NoObstacle      Obstacle = ""
 	NoPerson        Obstacle = "no such person, or disabled"
@@ -19,24 +19,24 @@ const (
 	PasswordRefused Obstacle = "the tenant takes no passwords"
 )
 
-// Entry is a person who signs in to a tenant, or goes on there: with a session, a
-// code, a device code, a grant or a token.
+// Entry describes a person signing in to a tenant or continuing there, with a session, a code,
+// a device code, a grant or a token.
 type Entry struct {
-	User        *User   // nil: there is none
-	Tenant      *Tenant // nil: there is none
-	Member      bool    // of the tenant
+	User        *User   // nil: no such user
+	Tenant      *Tenant // nil: no such tenant
+	Member      bool    // User is a member of Tenant
 	Application *Application
-	// Alone says that no application has a part, as on the account page.
+	// Alone is set when no application is involved, as on the account page.
 	Alone bool
-	// AMR is how the person proved who they are (RFC 8176). None is known of grants
-	// from before it was kept, when there was the password alone.
+	// AMR says how the person authenticated (RFC 8176). It is empty for grants made before it
+	// was recorded, when the password was the only method.
 	AMR []string
 }
 
-// Obstacle is the one rule of who may sign in and go on. Every service asks it, of
-// rows that it has just read; sqlstore.Stands says the same in SQL, for statements
-// that redeem something, and a test compares the two. A further condition, such as a
-// tenant's policy, goes here and there.
+// Obstacle is the single rule of who may sign in and continue. Every service applies it to rows
+// it has just read. sqlstore.Stands expresses the same rule in SQL, for statements that redeem
+// something, and a test compares the two. A further condition, such as a tenant's policy, must
+// be added to both.
 func (e Entry) Obstacle() Obstacle {
 	switch {
 	case e.User == nil || !e.User.Active:
@@ -54,11 +54,11 @@ func (e Entry) Obstacle() Obstacle {
 	}
 }
 
-// Stands reports whether nothing stands in the way.
+// Stands reports whether there is no obstacle.
 func (e Entry) Stands() bool { return e.Obstacle() == NoObstacle }
 
-// EntryTo is the entry to one of the tenants that a person is a member of. To any
-// other tenant it has an obstacle.
+// EntryTo returns the entry to one of the tenants that a person is a member of. The entry to
+// any other tenant has an obstacle.
 func EntryTo(tenantID string, user *User, memberOf []Tenant, app *Application, amr []string) Entry {
 	e := Entry{
 		User:        user,
@@ -75,8 +75,8 @@ func EntryTo(tenantID string, user *User, memberOf []Tenant, app *Application, a
 	return e
 }
 
-// Enterable returns those of the tenants that a person is a member of which are open
-// to them, signed in by amr. app is nil where no application has a part.
+// Enterable returns those tenants of memberOf that a person signed in by amr may enter. app is
+// nil if no application is involved.
 func Enterable(user *User, memberOf []Tenant, app *Application, amr []string) []Tenant {
 	var open []Tenant
 	for _, t := range memberOf {

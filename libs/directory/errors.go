@@ -2,6 +2,6 @@ package directory
 
 import "errors"
 
-// ErrNotFound is what every look-up answers for something that does not exist
-// or is not for the caller to see.
+// ErrNotFound is returned by every look-up for something that does not exist or that the caller
+// may not see.
 var ErrNotFound = errors.New("directory: not found")

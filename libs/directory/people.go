@@ -7,12 +7,12 @@ type Tenant struct {
 	ID      string // "tnt_…"
 	Slug    string // its name in URLs and tokens
 	Name    string
-	SSOOnly bool   // its people have no password here
+	SSOOnly bool   // its people have no passwords here
 	Color   string // accent of its pages, "#rrggbb", or empty
 	Active  bool
 }
 
-// User is a person, known by one e-mail address.
+// User is a person, identified by one e-mail address.
 type User struct {
 	ID            string // "usr_…", the sub of tokens
 	Email         string // lower case
@@ -20,8 +20,8 @@ type User struct {
 	Name          string
 	GivenName     string
 	FamilyName    string
-	// Claims are further OpenID Connect standard claims as the operator gave
-	// them ("phone_number", "locale", "address" …), by claim name.
+	// Claims holds further OpenID Connect standard claims that the operator supplied
+	// ("phone_number", "locale", "address" …), by name.
 	Claims    map[string]any
 	Active    bool
 	UpdatedAt time.Time
@@ -33,13 +33,12 @@ type Membership struct {
 	TenantID string
 }
 
-// Account is a person together with how they prove who they are. Only the
-// sign-in handles it.
+// Account is a person with their credentials. Only the sign-in handles it.
 type Account struct {
 	User         User
 	PasswordHash string // PHC string; empty: no password
-	// AccessEnds is how often the person's access was ended when the account was read
-	// (see libs/ending). A session that comes of the proof begins with it, so that an
-	// end in between ends it too.
+	// AccessEnds is how often the person's access had been ended when the account was read (see
+	// libs/ending). A session that results from the sign-in starts with this count, so that an
+	// end of access in between ends the session too.
 	AccessEnds int64
 }

@@ -8,22 +8,22 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// Access says whose access ends: UserID alone, UserID in TenantID, TenantID alone,
-// or ClientID alone.
+// Access says whose access to end: UserID alone, UserID in TenantID, TenantID alone, or
+// ClientID alone.
 type Access struct {
 	UserID   string
 	TenantID string
 	ClientID string
-	// ExceptSession is a session of UserID that goes on, with its codes and with the
-	// grants that it gave and that are not offline; empty: none goes on.
+	// ExceptSession is a session of UserID that goes on, with its codes and its online grants.
+	// If it is empty, all sessions end.
 	ExceptSession string
 }
 
-// Ended counts the rows that were marked.
+// Ended counts the rows that were marked as ended.
 type Ended struct {
 	Sessions int
 	Grants   int
-	Notices  int // back-channel logouts that were queued
+	Notices  int // back-channel logouts queued
 }
 
 func (e *Ended) add(more Ended) {
@@ -49,9 +49,9 @@ func (a Access) check() error {
 	return nil
 }
 
-// End ends access: at once and for good with its first transaction, which is short,
-// and then row by row in batches. An error after the first transaction leaves rows
-// that [Finish] marks later; the access has ended all the same.
+// End ends access. The access has ended for good once the first transaction commits, which is
+// short; the rows are then marked in batches. An error after the first transaction leaves rows
+// for [Finish] to mark later, but the access has ended all the same.
 func End(ctx context.Context, db *database.DB, a Access, at time.Time) (Ended, error) {
 	err := db.TxAgain(ctx, "ending.mark", func(tx *database.Tx) error { return Mark(ctx, tx, a) })
 	if err != nil {
@@ -60,8 +60,8 @@ func End(ctx context.Context, db *database.DB, a Access, at time.Time) (Ended, e
 	return finish(ctx, db, scope{UserID: a.UserID, TenantID: a.TenantID, ClientID: a.ClientID}, at)
 }
 
-// EndTx ends the access of a person, or of a person in a tenant, within tx. It also
-// marks what an earlier end, such as a disabling in the same transaction, has left
+// EndTx ends the access of a person, or of a person in a tenant, within tx. It also marks the
+// rows that an earlier end of access, such as a disabling in the same transaction, left
 // unmarked.
 func EndTx(ctx context.Context, tx *database.Tx, a Access, at time.Time) (Ended, error) {
 	if a.UserID == "" {
@@ -73,9 +73,8 @@ func EndTx(ctx context.Context, tx *database.Tx, a Access, at time.Time) (Ended,
 	return FinishTx(ctx, tx, a, at)
 }
 
-// FinishTx marks the rows of a person's access that has ended, as [EndTx] does, and
-// ends none itself: for a transaction that disabled the person or took a membership
-// away.
+// FinishTx marks the rows of a person's access that has ended, as [EndTx] does, but doesn't end
+// any access itself. It is for a transaction that disabled the person or removed a membership.
 func FinishTx(ctx context.Context, tx *database.Tx, a Access, at time.Time) (Ended, error) {
 	if a.UserID == "" {
 		return Ended{}, errWide
@@ -88,15 +87,14 @@ const (
 INSERT INTO access_ends (user_id, tenant_id, client_id, ends) VALUES ($1, $2, $3, 1)
 ON CONFLICT (user_id, tenant_id, client_id) DO UPDATE SET ends = access_ends.ends + 1`
 
-	// What was equal to the count before is equal to the one after, and nothing else.
+	// Rows that equalled the count before equal it afterwards, and no others do.
 	keepSession = `UPDATE sessions SET ends = ends + 1, person_ends = person_ends + 1 WHERE id = $1 AND user_id = $2`
 	keepCodes   = `UPDATE authorization_codes SET ends = ends + 1 WHERE session_id = $1 AND user_id = $2 AND consumed_at IS NULL AND NOT offline`
 	keepGrants  = `UPDATE grants SET ends = ends + 1 WHERE session_id = $1 AND user_id = $2 AND NOT offline`
 )
 
-// Mark ends access with the commit of tx, and writes no row but the count. [Finish]
-// marks the rows: the caller calls it after the commit, else the session service
-// does within about a minute.
+// Mark ends access when tx commits, writing no row but the count. [Finish] marks the rows: the
+// caller calls it after the commit, or else the session service does within about a minute.
 func Mark(ctx context.Context, tx *database.Tx, a Access) error {
 	if err := a.check(); err != nil {
 		return err
@@ -110,7 +108,7 @@ func Mark(ctx context.Context, tx *database.Tx, a Access) error {
 		return nil
 	}
 
-	// A code that is being redeemed holds its row until its grant is there.
+	// A code that is being redeemed locks its row until its grant exists.
 	for _, keep := range []struct{ name, statement string }{
 		{"sessions.keep", keepSession},
 		{"authorization_codes.keep", keepCodes},

@@ -13,10 +13,10 @@ import (
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 )
 
-// rowsAtOnce bounds how many rows one transaction marks, so that none is held long.
+// rowsAtOnce bounds how many rows one transaction marks, so that rows aren't locked for long.
 const rowsAtOnce = 200
 
-// scope is whose rows are marked, as in its row of access_ends.
+// scope says whose rows are marked, like the row of access_ends it was read from.
 type scope struct {
 	UserID   string `db:"user_id"`
 	TenantID string `db:"tenant_id"`
@@ -24,7 +24,7 @@ type scope struct {
 	Ends     int64  `db:"ends"`
 }
 
-// where is the condition on a table with an alias, with its arguments from $n on.
+// where returns the condition on a table with an alias, and its arguments, numbered from $n.
 func (s scope) where(alias string, n int) (condition string, args []any) {
 	var parts []string
 	for _, c := range [][2]string{{"user_id", s.UserID}, {"tenant_id", s.TenantID}, {"client_id", s.ClientID}} {
@@ -37,8 +37,8 @@ func (s scope) where(alias string, n int) (condition string, args []any) {
 	return strings.Join(parts, " AND "), args
 }
 
-// Finish marks the rows of all access that has ended and was not finished, in short
-// transactions, and counts them.
+// Finish marks the rows of all ended access that is still unfinished, in short transactions,
+// and counts them.
 func Finish(ctx context.Context, db *database.DB, at time.Time) (Ended, error) {
 	var total Ended
 	var waiting []scope
@@ -58,8 +58,8 @@ func Finish(ctx context.Context, db *database.DB, at time.Time) (Ended, error) {
 	return total, nil
 }
 
-// FinishSome is Finish for about batch rows at most, for a task that runs beside
-// others. It counts the rows.
+// FinishSome is Finish for about batch rows at most, for a task that runs beside others. It
+// returns the number of rows.
 func FinishSome(ctx context.Context, db *database.DB, at time.Time, batch int) (int, error) {
 	const first = `
 SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE finished < ends ORDER BY user_id, tenant_id, client_id LIMIT 1`
@@ -104,7 +104,7 @@ func finish(ctx context.Context, db *database.DB, s scope, at time.Time) (Ended,
 	}
 }
 
-// find reads how often the access of a scope was ended; ended is false for never.
+// find reads how often the access of a scope has been ended. ended is false if it never was.
 func find(ctx context.Context, db database.Runner, s scope) (found scope, ended bool, err error) {
 	const query = `SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3`
 	err = db.Get(ctx, "access_ends.find", &found, query, s.UserID, s.TenantID, s.ClientID)
@@ -115,14 +115,14 @@ func find(ctx context.Context, db database.Runner, s scope) (found scope, ended 
 }
 
 func done(ctx context.Context, db database.Runner, s scope) error {
-	// Another end may have come in between: it is finished on its own.
+	// The condition leaves out an end that came in between; that one is finished on its own.
 	const finished = `
 UPDATE access_ends SET finished = $4 WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3 AND finished < $4`
 	_, err := db.Exec(ctx, "access_ends.finish", finished, s.UserID, s.TenantID, s.ClientID, s.Ends)
 	return err
 }
 
-// step is one short transaction. more says that there may be further rows.
+// step marks rows in one short transaction. more says that there may be further rows.
 func step(ctx context.Context, db *database.DB, s scope, at time.Time) (ended Ended, more bool, err error) {
 	err = db.TxAgain(ctx, "ending.rows", func(tx *database.Tx) error {
 		ended, more, err = rows(ctx, tx, s, at)
@@ -154,9 +154,9 @@ func all(ctx context.Context, tx *database.Tx, s scope, at time.Time) (Ended, er
 	}
 }
 
-// rows marks rowsAtOnce sessions and rowsAtOnce grants at most. What waits to become
-// a grant comes before the grants: a code that is being redeemed holds its row until
-// its grant is there, and the statements behind it see the grant.
+// rows marks at most rowsAtOnce sessions and rowsAtOnce grants. Codes that may still become
+// grants are handled before the grants: a code that is being redeemed locks its row until its
+// grant exists, and so the later statements see the grant.
 func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended Ended, more bool, err error) {
 	sessions := 0
 	if s.ClientID == "" {
@@ -194,8 +194,7 @@ func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended En
 	return ended, sessions == rowsAtOnce || len(ids) == rowsAtOnce, nil
 }
 
-// dead are the ids of rows of a table that carry another count than the present one
-// and are not marked.
+// dead returns the ids of rows that carry a count other than the current one and aren't marked.
 func dead(ctx context.Context, tx *database.Tx, table string, s scope, mark, current string) (ids []string, err error) {
 	condition, args := s.where("x", 1)
 	query := fmt.Sprintf(`SELECT x.id FROM %s x WHERE %s AND x.%s IS NULL AND x.ends <> %s ORDER BY x.id LIMIT %d`,
@@ -204,9 +203,8 @@ func dead(ctx context.Context, tx *database.Tx, table string, s scope, mark, cur
 	return ids, err
 }
 
-// expire lets codes that have not been used expire, and the requests of an
-// application. A request that a person has answered is bound to their session, and is
-// asked anew without it.
+// expire makes unused codes expire, and the requests of an application. A request that a person
+// has answered is bound to their session, and is asked again without it.
 func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
 	tables := []string{"authorization_codes", "device_codes"}
 	if s.ClientID != "" {
@@ -230,10 +228,10 @@ func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
 	return nil
 }
 
-// revoke marks grants, and queues a notice for each application that wants to hear of
-// logouts: of the sessions that its grants belong to and that go on, and, where no
-// grant for the person is left that belongs to one, of the person as such (OpenID
-// Connect Back-Channel Logout 1.0 2.4, a token with sub alone).
+// revoke marks grants, and queues logout notices for applications that want them. For a grant
+// of a session that goes on, the notice is for the session. For a grant without a session it is
+// for the person, if they have no other live grant for the application (OpenID Connect
+// Back-Channel Logout 1.0 2.4, a token with sub alone).
 func revoke(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (revoked, notices int, err error) {
 	if len(ids) == 0 {
 		return 0, 0, nil

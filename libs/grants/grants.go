@@ -9,7 +9,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// Errors that the stores answer; anything else is a fault behind us.
+// Errors returned by the stores. Any other error is an internal fault.
 var (
 	ErrNotFound = errors.New("grants: not found")
 	ErrConsumed = errors.New("grants: already used")
@@ -18,7 +18,7 @@ var (
 	ErrDecided  = errors.New("grants: already decided")
 )
 
-// Decision is what a person's visit to the sign-in pages came to.
+// Decision is the outcome of a person's visit to the sign-in pages.
 type Decision string
 
 // Decisions.
@@ -29,8 +29,8 @@ const (
 	Denied    Decision = "denied"    // RFC 6749 4.1.2.1, access_denied
 )
 
-// Kind says which service sent a browser to the sign-in pages, and so where it
-// returns to. A stored kind cannot be bent into an open redirect as a URL can.
+// Kind says which service sent a browser to the sign-in pages, and so where the browser returns
+// to. Unlike a stored URL, a stored kind can't be turned into an open redirect.
 type Kind string
 
 // Kinds.
@@ -41,20 +41,20 @@ const (
 )
 
 const (
-	// RequestTTL is the longest time that a request waits for its person.
+	// RequestTTL is how long a request may wait for its person.
 	RequestTTL = 30 * time.Minute
-	// KeepRequests is how long a request's row stays after its end. While it is there
-	// the token that it was made of makes no second one: the token opens for RequestTTL
-	// from the beginning, and the clocks of two replicas differ by less than the rest.
-	// It holds also where the end of the row was moved forward to now.
+	// KeepRequests is how long a request's row is kept after its expiry. While the row exists,
+	// the token it was made from can't create a second one. The token can be opened for
+	// RequestTTL from its creation, and the clocks of two replicas differ by less than the
+	// rest. This holds even if the row's expiry was moved forward to now.
 	KeepRequests = RequestTTL + 5*time.Minute
 )
 
-// AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a
-// person. It belongs to one browser and yields at most one code. For KindDevice
-// it only asks for a sign-in: ClientID, Scope and UserCode describe what for,
-// and no code comes of it. KindAccount asks for a sign-in to the account page: no
-// application has a part in it, and TenantID may say by whose entrance it began.
+// AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a person. It
+// belongs to one browser and yields at most one code. A KindDevice request only asks for a
+// sign-in: ClientID, Scope and UserCode describe what the sign-in is for, and no code is
+// issued. A KindAccount request asks for a sign-in to the account page: it involves no
+// application, and TenantID may name the tenant whose entrance it began at.
 type AuthorizationRequest struct {
 	ID            string
 	Kind          Kind
@@ -62,28 +62,27 @@ type AuthorizationRequest struct {
 	ClientID      string
 	RedirectURI   string
 	ResponseMode  oauth.ResponseMode
-	Scope         oauth.Scopes // already narrowed to what the application may have
+	Scope         oauth.Scopes // already narrowed to the scopes the application may have
 	State         string
 	Nonce         string
 	CodeChallenge string // S256, or empty
 	Prompt        oauth.Prompt
-	MaxAge        *int // seconds; nil: not asked for
+	MaxAge        *int // seconds; nil: not requested
 	LoginHint     string
 	ACRValues     string
 	UILocales     string
 	Resource      string // RFC 8707, or empty
 	HintSubject   string // sub of a valid id_token_hint, or empty
 	UserCode      string // KindDevice: the code the person typed, normalized
-	TraceParent   string // W3C trace context of the request that made it; empty: the store's
+	TraceParent   string // W3C trace context of the request that created it; if empty, the store fills it in
 	CreatedAt     time.Time
 	ExpiresAt     time.Time
 
-	// Sealed is the token that the request lives in while it has no row; empty where it
-	// has one.
+	// Sealed is the token that contains the request while it has no row; empty once it has one.
 	Sealed string
 
-	// The session service's part.
-	LoginEmail string // the address typed in this flow, lower case
+	// The session service sets these.
+	LoginEmail string // address entered in this flow, lower case
 	SessionID  string
 	TenantID   string
 	Decision   Decision
@@ -92,8 +91,8 @@ type AuthorizationRequest struct {
 	ConsumedAt time.Time // zero: not yet
 }
 
-// Handle is what the address of the request's page names it by: its token while it is
-// sealed, else its id.
+// Handle returns the name of the request in its page's URL: its token while it is sealed, or
+// else its id.
 func (r *AuthorizationRequest) Handle() string {
 	if r.Sealed != "" {
 		return r.Sealed
@@ -101,11 +100,11 @@ func (r *AuthorizationRequest) Handle() string {
 	return r.ID
 }
 
-// AuthorizationCode is what a code stands for (RFC 6749 4.1.2). The code itself
-// is never stored.
+// AuthorizationCode is the state behind a code (RFC 6749 4.1.2). The code itself is never
+// stored.
 type AuthorizationCode struct {
 	Hash          []byte // SHA-256 of the code
-	RequestID     string // empty when a session answered at once
+	RequestID     string // empty if an existing session answered at once
 	ClientID      string
 	RedirectURI   string
 	CodeChallenge string
@@ -125,15 +124,15 @@ type AuthorizationCode struct {
 	ConsumedAt    time.Time // zero: not yet
 }
 
-// Behind is what else the rule of who may go on (directory.Entry) is asked of, beside
-// the person and the tenant.
+// Behind holds the rest of what directory.Entry needs to decide who may continue, besides the
+// person and the tenant.
 type Behind struct {
-	Member      bool // the person, of the tenant
-	AppActive   bool // the application is there and not disabled
-	AccessEnded bool // access was ended since (see libs/ending)
+	Member      bool // whether the person is a member of the tenant
+	AppActive   bool // the application exists and isn't disabled
+	AccessEnded bool // access has been ended since (see libs/ending)
 }
 
-// stands asks the rule.
+// stands applies the rule of directory.Entry.
 func (b Behind) stands(user *directory.User, tenant *directory.Tenant, amr []string) bool {
 	entry := directory.Entry{
 		User:        user,
@@ -146,25 +145,25 @@ func (b Behind) stands(user *directory.User, tenant *directory.Tenant, amr []str
 	return !b.AccessEnded && entry.Stands()
 }
 
-// Redeemable is a code with everything that its redemption decides on, read in
-// one statement.
+// Redeemable is a code with everything that its redemption depends on, read in one statement.
 type Redeemable struct {
 	AuthorizationCode
 	User   directory.User
 	Tenant directory.Tenant
 	Behind
-	// SessionLive reports whether the session is neither ended nor past its absolute
-	// end, and the person, tenant and sign-in of the code are its own.
+	// SessionLive reports whether the session has neither ended nor passed its absolute expiry,
+	// and has the person, tenant and sign-in of the code.
 	SessionLive bool
 }
 
-// Live reports whether what is behind the code, and its session, still allow it.
+// Live reports whether the code may still be redeemed: its session, person, tenant and
+// application still allow it.
 func (r *Redeemable) Live() bool {
 	return r.SessionLive && r.stands(&r.User, &r.Tenant, r.AMR)
 }
 
-// Grant is what a person allowed an application once; every token of it carries
-// its id as gid.
+// Grant records that a person allowed an application access once. Every token of the grant
+// carries its id as gid.
 type Grant struct {
 	ID        string
 	ClientID  string
@@ -174,8 +173,8 @@ type Grant struct {
 	Scope     oauth.Scopes
 	Resource  string
 	Offline   bool
-	// How the person had signed in; a refreshed ID token says so again (OpenID
-	// Connect Core 12.2). Zero on grants from before they were kept.
+	// How the person had signed in; a refreshed ID token repeats it (OpenID Connect Core 12.2).
+	// Zero on grants made before this was recorded.
 	AuthTime  time.Time
 	ACR       string
 	AMR       []string
@@ -183,30 +182,29 @@ type Grant struct {
 	RevokedAt time.Time // zero: alive
 }
 
-// Standing is a grant with what userinfo tells and decides on, read in one
-// statement.
+// Standing is a grant with what userinfo returns and depends on, read in one statement.
 type Standing struct {
 	Grant  Grant
 	User   directory.User
 	Tenant directory.Tenant
 	Behind
 	SessionLive bool
-	// TokenRevoked reports whether the access token asked about, or one that it was
-	// exchanged from, was revoked by itself (RFC 7009); its grant may go on.
+	// TokenRevoked reports whether the access token asked about, or one that it was exchanged
+	// from, was itself revoked (RFC 7009). Its grant may go on.
 	TokenRevoked bool
 }
 
-// Live reports whether the tokens asked about are still honoured: an online grant
-// ends with its session, an offline one outlives it.
+// Live reports whether the tokens asked about are still honoured. An online grant ends with its
+// session; an offline one outlives it.
 func (s *Standing) Live() bool {
 	return !s.TokenRevoked && s.Grant.RevokedAt.IsZero() && (s.Grant.Offline || s.SessionLive) &&
 		s.stands(&s.User, &s.Tenant, s.Grant.AMR)
 }
 
-// ConsentNeeded reports whether the consent page must be shown for a request:
-// remembered is what the person allowed this application in this tenant before.
-// A first-party application needs none. Where any program on the device can claim
-// to be the application neither counts; see directory.Application.Claimable. prompt=consent always asks
+// ConsentNeeded reports whether the consent page must be shown for a request. remembered holds
+// the scopes that the person allowed this application in this tenant before. A first-party
+// application needs no consent. If any program on the device could claim to be the application,
+// neither exemption applies; see directory.Application.Claimable. prompt=consent always asks
 // (OpenID Connect Core 3.1.2.1).
 func ConsentNeeded(
 	app *directory.Application, redirectURI string, prompt oauth.Prompt, scope, remembered oauth.Scopes,
@@ -217,10 +215,10 @@ func ConsentNeeded(
 	return !app.FirstParty && !remembered.Contains(scope...)
 }
 
-// Fresh reports whether a session's authentication is recent enough for a request
-// that began at started. One made since then always is; else prompt=login (and
-// max_age=0, which equals it) asks for a new one, and max_age for one at most
-// that many seconds old (OpenID Connect Core 3.1.2.1).
+// Fresh reports whether a session's authentication is recent enough for a request that began at
+// started. An authentication made since then always is. Otherwise prompt=login (and max_age=0,
+// which is equivalent) requires a new one, and max_age requires one at most that many seconds
+// old (OpenID Connect Core 3.1.2.1).
 func Fresh(s *sessions.Session, prompt oauth.Prompt, maxAge *int, started, now time.Time) bool {
 	switch {
 	case !s.AuthTime.Before(started):
@@ -228,12 +226,13 @@ func Fresh(s *sessions.Session, prompt oauth.Prompt, maxAge *int, started, now t
 	case prompt.Has(oauth.PromptLogin):
 		return false
 	default:
-		// As numbers: an application may ask for more seconds than a Duration holds.
+		// Compare as numbers, since an application may ask for more seconds than a Duration
+		// holds.
 		return maxAge == nil || (*maxAge > 0 && now.Sub(s.AuthTime).Seconds() <= float64(*maxAge))
 	}
 }
 
-// DeviceCode is a device authorization request (RFC 8628 3.1) in its table.
+// DeviceCode is a stored device authorization request (RFC 8628 3.1).
 type DeviceCode struct {
 	Hash         []byte // SHA-256 of the device code
 	UserCode     string // XXXX-XXXX
@@ -241,12 +240,12 @@ type DeviceCode struct {
 	Scope        oauth.Scopes
 	Resource     string
 	Interval     time.Duration // whole seconds; grows with every slow_down
-	Address      string        // where the device asked from; empty: not known
+	Address      string        // address of the device's request; empty: not known
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
 	Decision     DeviceDecision
 	DecidedAt    time.Time
-	GrantID      string // the rest is set by an approval
+	GrantID      string // this and the rest are set by an approval
 	UserID       string
 	TenantID     string
 	SessionID    string // the session that approved; the grant has none
@@ -257,7 +256,7 @@ type DeviceCode struct {
 	ConsumedAt   time.Time // zero: not yet
 }
 
-// DeviceDecision is what a person said to a device (RFC 8628 3.3).
+// DeviceDecision is a person's answer to a device's request (RFC 8628 3.3).
 type DeviceDecision string
 
 // Device decisions.

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// WantsHTML reports whether the Accept header prefers text/html over
-// application/json (RFC 9110 12.5.1). Browsers do when they navigate; an absent
-// header, */* and equal weights mean JSON.
+// WantsHTML reports whether the Accept header prefers text/html over application/json (RFC 9110
+// 12.5.1). Browsers prefer it when they navigate. An absent header, */* and equal weights mean
+// JSON.
 func WantsHTML(r *http.Request) bool {
 	accept := r.Header["Accept"]
 	if len(accept) == 0 {
@@ -31,8 +31,8 @@ func WantsHTML(r *http.Request) bool {
 	return html.q > json.q
 }
 
-// preference finds the weight of one media type: the most specific range that
-// matches it decides, however the ranges are ordered.
+// preference finds the weight of one media type. The most specific range that matches it
+// decides, whatever the order of the ranges.
 type preference struct {
 	kind, subtype string
 	specificity   int
@@ -55,12 +55,12 @@ func (p *preference) consider(kind, subtype string, q float64) {
 	case specificity > p.specificity:
 		p.specificity, p.q = specificity, q
 	default:
-		p.q = max(p.q, q) // text/html;level=1 beside text/html
+		p.q = max(p.q, q) // text/html;level=1 besides text/html
 	}
 }
 
-// parseMediaRange reads "type/subtype;q=0.8". ok is false for anything that is no
-// media range with a weight between 0 and 1; such an item is passed over.
+// parseMediaRange parses "type/subtype;q=0.8". ok is false for anything but a media range with
+// a weight between 0 and 1; such an item is skipped.
 func parseMediaRange(item string) (kind, subtype string, q float64, ok bool) {
 	mediaRange, params, _ := strings.Cut(item, ";")
 	kind, subtype, ok = strings.Cut(strings.TrimSpace(mediaRange), "/")

@@ -9,11 +9,11 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// ClientAddr is the address a request came from: the peer, or, where the peer is
-// a trusted proxy, the rightmost hop of X-Forwarded-For that is not one. An entry
-// that is no address ends the search at the last hop that could be trusted. The
-// result is invalid only when the connection has no IP address (a UNIX socket).
-// IPv4-mapped addresses are unmapped and zones dropped.
+// ClientAddr returns the address a request came from: the peer's or, if the peer is a trusted
+// proxy, the rightmost hop in X-Forwarded-For that isn't one. An entry that isn't an address
+// ends the search at the last hop that could be trusted. The result is invalid only if the
+// connection has no IP address (a UNIX socket). IPv4-mapped addresses are unmapped and zones
+// dropped.
 func ClientAddr(c *gin.Context) netip.Addr {
 	return clientAddr(c.Request, exchangeOf(c).edge.trusted)
 }
@@ -48,8 +48,7 @@ func clientAddr(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return addr
 }
 
-// forwardedIgnored reports whether somebody says whom the request is from who is not
-// believed.
+// forwardedIgnored reports whether an untrusted peer sent X-Forwarded-For.
 func forwardedIgnored(r *http.Request, trusted []netip.Prefix) bool {
 	peer, _ := parseHop(r.RemoteAddr)
 	return r.Header.Get("X-Forwarded-For") != "" && !isTrusted(peer, trusted)
@@ -59,8 +58,7 @@ func isTrusted(addr netip.Addr, trusted []netip.Prefix) bool {
 	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// parseHop reads an address with or without a port; an IPv6 address may stand in
-// brackets.
+// parseHop parses an address with or without a port. An IPv6 address may be in brackets.
 func parseHop(s string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if err != nil {
@@ -73,8 +71,7 @@ func parseHop(s string) (netip.Addr, bool) {
 	return addr.Unmap().WithZone(""), true
 }
 
-// unmapPrefix writes ::ffff:10.0.0.0/104 as 10.0.0.0/8, the form that Contains
-// compares with.
+// unmapPrefix converts ::ffff:10.0.0.0/104 to 10.0.0.0/8, the form that Contains compares with.
 func unmapPrefix(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		return netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)

@@ -13,34 +13,34 @@ import (
 	"github.com/platform-oauth/platform-oauth/api"
 )
 
-// CORS says which operations pages of other origins may call (Fetch, 3.2 CORS
-// protocol). The zero value: none, and OPTIONS is a wrong method everywhere.
-// Credentials, that is cookies, are never allowed.
+// CORS says which operations pages of other origins may call (Fetch, 3.2 CORS protocol). With
+// the zero value they may call none, and OPTIONS is not an allowed method on any path.
+// Credentials, that is, cookies, are never allowed.
 type CORS struct {
-	// Open are the operations, by id, whose answers any page may read: they are
-	// the same for everybody.
+	// Open are the operations, by id, whose responses any page may read: they are the same for
+	// every caller.
 	Open []string
-	// Registered are the operations, by id, that pages of registered origins may
-	// call. A preflight does not say for which application, so it passes for any
-	// registered origin; the answer itself is readable where its handler calls
-	// AllowOrigin, and where it is a failure that is about no application.
+	// Registered are the operations, by id, that pages of registered origins may call. A
+	// preflight does not say for which application, so it succeeds for any registered origin.
+	// The page may read the response itself if the handler calls AllowOrigin, or if it is a
+	// failure that concerns no application.
 	Registered []string
-	// Known reports whether an origin is registered by any application; needed with
-	// Registered. It is asked for each preflight, and for failures that are about no
+	// Known reports whether an origin is registered by any application. It is required with
+	// Registered. It is called for each preflight, and for failures that concern no
 	// application.
 	Known func(ctx context.Context, origin string) (bool, error)
 }
 
 const (
-	openMaxAge       = "86400" // seconds that a browser may remember a preflight
-	registeredMaxAge = "600"   // likewise: a registration may be withdrawn
+	openMaxAge       = "86400" // seconds that a browser may cache a preflight
+	registeredMaxAge = "600"   // likewise; shorter, since a registration may be withdrawn
 
-	// registeredHeaders are what a page may send besides what needs no permission:
-	// its credentials, and what tracing and HTTP libraries add to every request.
+	// registeredHeaders are the headers a page may send besides those that need no permission:
+	// its credentials, and headers that tracing and HTTP libraries add to every request.
 	registeredHeaders = "Authorization, Content-Type, Traceparent, Tracestate, X-Requested-With"
 )
 
-// check complains of operations that are not served.
+// check returns an error if an operation in o isn't served.
 func (o *CORS) check(routes []api.Route) error {
 	var problems []error
 	for _, id := range slices.Concat(o.Open, o.Registered) {
@@ -56,13 +56,13 @@ func (o *CORS) check(routes []api.Route) error {
 	return errors.Join(problems...)
 }
 
-// readers are those whose pages may read an operation's answers.
+// readers says which pages may read an operation's responses.
 type readers struct {
 	open  bool // any page
 	known func(ctx context.Context, origin string) (bool, error)
 }
 
-// of returns the readers of an operation, nil where there are none.
+// of returns the readers of an operation, or nil if there are none.
 func (o *CORS) of(id string) *readers {
 	switch {
 	case slices.Contains(o.Open, id):
@@ -73,7 +73,7 @@ func (o *CORS) of(id string) *readers {
 	return nil
 }
 
-// begin sets what every answer of the operation has.
+// begin sets the headers that every response of the operation has.
 func (r *readers) begin(h http.Header) {
 	if r.open {
 		h.Set("Access-Control-Allow-Origin", "*")
@@ -82,11 +82,11 @@ func (r *readers) begin(h http.Header) {
 	h.Add("Vary", "Origin")
 }
 
-// readable lets pages of any registered origin read a failure that is about no
-// application: an unknown client_id, a body of another media type, a token that is
-// none. Their developers would see a network error otherwise. Nothing in such an
-// answer belongs to anybody. Where the registry does not answer, the failure stays
-// unreadable, which is what the page hears then anyway.
+// readable lets pages of any registered origin read a failure that concerns no application: an
+// unknown client_id, a body of another media type, an invalid token. Without it, developers
+// would see only a network error. Such a response contains nothing that belongs to anyone. If
+// the origins can't be looked up, the failure stays unreadable, so the page sees a network
+// error.
 func (x *exchange) readable(c *gin.Context) {
 	readers := x.route.cors
 	if readers == nil || readers.open || x.owned {
@@ -113,17 +113,17 @@ func (x *exchange) readable(c *gin.Context) {
 // mountPreflights registers OPTIONS for the paths that have a readable operation.
 func (e *edge) mountPreflights(engine *gin.Engine, o *CORS, routes []api.Route) {
 	for _, p := range preflights(o, routes) {
-		path, _ := ginPath(p.path) // checkRoutes has seen it
+		path, _ := ginPath(p.path) // validated by checkRoutes
 		rt := newRoute(e.scheme(), http.MethodOptions, p.path)
 		engine.Handle(http.MethodOptions, path, func(c *gin.Context) { e.serve(c, rt, p.serve) })
 	}
 }
 
-// preflight answers OPTIONS of one path.
+// preflight answers OPTIONS for one path.
 type preflight struct {
 	path    string
 	open    bool
-	methods []string // that a page may use
+	methods []string // methods that a page may use
 	known   func(context.Context, string) (bool, error)
 }
 
@@ -173,7 +173,7 @@ func (p *preflight) serve(c *gin.Context) {
 		}
 
 		if !known {
-			c.Status(http.StatusNoContent) // without permission, which is how one refuses
+			c.Status(http.StatusNoContent) // without CORS headers, which means refusal
 			return
 		}
 
@@ -187,15 +187,14 @@ func (p *preflight) serve(c *gin.Context) {
 	c.Status(http.StatusNoContent)
 }
 
-// CrossOrigin reports whether a request says which page sent it, so that AllowOrigin
-// may matter.
+// CrossOrigin reports whether the request has an Origin header, so that AllowOrigin may matter.
 func CrossOrigin(c *gin.Context) bool { return origin(c) != "" }
 
-// AllowOrigin says that the answer is about the application with these origins:
-// the page that sent the request may read it, errors included, if its origin is
-// one of them, as registered, byte for byte. Where a handler does not call it, a
-// failure is about no application, and pages of all registered origins may read
-// it. The operation must be one of CORS.Registered.
+// AllowOrigin marks the response as belonging to the application with these origins. The page
+// that sent the request may read it, including errors, if its origin is byte for byte one of
+// those registered. If a handler doesn't call AllowOrigin, a failure concerns no application,
+// and pages of all registered origins may read it. The operation must be one of
+// CORS.Registered.
 func AllowOrigin(c *gin.Context, origins []string) {
 	exchangeOf(c).owned = true
 	origin := origin(c)
@@ -211,8 +210,8 @@ func expose(c *gin.Context, origin string) {
 	h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, X-Request-Id")
 }
 
-// origin is the Origin header, empty for none, for more than one, and for null,
-// which sandboxed pages of anybody send (RFC 6454 7.3).
+// origin returns the Origin header. It is empty if there is none or more than one, and for
+// null, which any sandboxed page sends (RFC 6454 7.3).
 func origin(c *gin.Context) string {
 	values := c.Request.Header["Origin"]
 	if len(values) != 1 || values[0] == "null" {

@@ -20,7 +20,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// exchange is one request and its answer.
+// exchange is one request and its response.
 type exchange struct {
 	edge      *edge
 	route     *route
@@ -30,21 +30,21 @@ type exchange struct {
 	body      *readBody
 	form      *Params
 	reference string
-	inPage    bool // ErrorPage runs: should it panic, the answer is JSON
-	owned     bool // the answer is some application's: AllowOrigin decided who may read it
-	plain     bool // a failure is JSON: no person will see the answer
+	inPage    bool // ErrorPage is running; if it panics, the response is JSON
+	owned     bool // the response belongs to an application: AllowOrigin decided who may read it
+	plain     bool // failures are JSON, since no person will see the response
 }
 
 type exchangeKey struct{}
 
-// exchangeOf finds the exchange that serve put into the request's context. A
-// context that did not come through NewHandler gets an edge with defaults.
+// exchangeOf returns the exchange that serve put into the request's context. A context that
+// didn't come through NewHandler gets an edge with defaults.
 func exchangeOf(c *gin.Context) *exchange {
 	if x, ok := c.Request.Context().Value(exchangeKey{}).(*exchange); ok {
 		return x
 	}
 
-	e, _ := newEdge(Options{}) // cannot fail with no-op providers
+	e, _ := newEdge(Options{}) // can't fail with no-op providers
 	return &exchange{
 		edge:  e,
 		route: newRoute(e.scheme(), c.Request.Method, ""),
@@ -53,8 +53,8 @@ func exchangeOf(c *gin.Context) *exchange {
 	}
 }
 
-// serve is everything around a handler, in one layer so that it costs little:
-// observe, protect, admit, then the handler.
+// serve does everything around a handler, in one layer to keep the cost low: observe, protect,
+// admit, and then the handler.
 func (e *edge) serve(c *gin.Context, rt *route, h gin.HandlerFunc) {
 	x := &exchange{edge: e, route: rt, start: time.Now()}
 	var ctx context.Context
@@ -79,7 +79,7 @@ func (e *edge) serve(c *gin.Context, rt *route, h gin.HandlerFunc) {
 	h(c)
 }
 
-// Header values shared by all answers; a handler that sets its own replaces them.
+// Header values shared by all responses. A handler that sets its own replaces them.
 var (
 	nosniff     = []string{"nosniff"}
 	noReferrer  = []string{"no-referrer"}
@@ -88,8 +88,8 @@ var (
 	twoYears    = []string{"max-age=63072000"}
 )
 
-// protect sets the security headers of an answer that is no page. Pages set a
-// Content-Security-Policy of their own.
+// protect sets the security headers of a response that isn't a page. Pages set their own
+// Content-Security-Policy.
 func (e *edge) protect(h http.Header) {
 	h["X-Content-Type-Options"] = nosniff
 	h["Referrer-Policy"] = noReferrer
@@ -100,8 +100,9 @@ func (e *edge) protect(h http.Header) {
 	}
 }
 
-// admit refuses what no handler should see: too long, not UTF-8, with NUL, or a
-// query that does not decode. The body is only bounded here; Form and Body judge it.
+// admit refuses requests that no handler should see: a target that is too long, isn't UTF-8,
+// contains NUL, or has a query that doesn't decode. It only limits the size of the body; Form
+// and Body check the content.
 func (x *exchange) admit(c *gin.Context) error {
 	u := c.Request.URL
 	if len(u.EscapedPath())+len(u.RawQuery) > maxTarget {
@@ -130,8 +131,8 @@ func (x *exchange) admit(c *gin.Context) error {
 	return nil
 }
 
-// unwrap gives net/http's own writer to MaxBytesReader, which then closes the
-// connection instead of reading the rest of an endless body.
+// unwrap returns net/http's own writer for MaxBytesReader, which then closes the connection
+// instead of reading the rest of an endless body.
 func unwrap(w http.ResponseWriter) http.ResponseWriter {
 	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
 		return u.Unwrap()
@@ -143,8 +144,8 @@ func clean(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
-// end recovers from a panic, and records what became of the request. It must be
-// deferred itself: recover works nowhere deeper.
+// end recovers from a panic and records the outcome of the request. It must be deferred
+// directly, because recover doesn't work any deeper.
 func (x *exchange) end(c *gin.Context) {
 	var abort any
 	if v := recover(); v != nil {
@@ -164,7 +165,7 @@ func (x *exchange) end(c *gin.Context) {
 	if x.edge.log.Enabled(ctx, level) {
 		attrs := []slog.Attr{
 			slog.String("method", x.route.method),
-			slog.String("route", x.route.path), // never the path itself: it may name a flow
+			slog.String("route", x.route.path), // never the path itself, which may name a flow
 			slog.Int("status", status),
 			slog.Duration("duration", elapsed),
 			slog.Int("bytes", max(c.Writer.Size(), 0)),
@@ -181,9 +182,8 @@ func (x *exchange) end(c *gin.Context) {
 	}
 }
 
-// panicked answers 500, or, when the answer has already begun, returns what to
-// panic with so that net/http cuts the connection: half an answer must not look
-// whole.
+// panicked answers 500. If the response has already begun, it returns a value to panic with, so
+// that net/http cuts the connection: a partial response must not look complete.
 func (x *exchange) panicked(c *gin.Context, v any) (abort any) {
 	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		return http.ErrAbortHandler
@@ -205,8 +205,8 @@ type panicError struct{ value, stack string }
 
 func (e *panicError) Error() string { return "panic: " + e.value }
 
-// describePanic tells a run-time error by its text, and anything else by its type
-// only: a value may hold what must not be logged.
+// describePanic returns the text of a run-time error, but only the type of anything else,
+// because a value may hold something that must not be logged.
 func describePanic(v any) string {
 	var re runtime.Error
 	if err, ok := v.(error); ok && errors.As(err, &re) {
@@ -215,7 +215,7 @@ func describePanic(v any) string {
 	return fmt.Sprintf("value of type %T", v)
 }
 
-// ref is the failure's reference: the trace id, else 128 random bits.
+// ref returns the reference of a failure: the trace id, or else 128 random bits.
 func (x *exchange) ref() string {
 	if x.reference != "" {
 		return x.reference

@@ -16,8 +16,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// MissingError says that required parameters are absent; Fail answers it with 422
-// and HTTPValidationError.
+// MissingError reports absent required parameters. Fail answers it with 422 and
+// HTTPValidationError.
 type MissingError struct {
 	In    string   // "query", "body" or "header"
 	Names []string // in declaration order
@@ -27,23 +27,23 @@ func (e *MissingError) Error() string {
 	return "missing in " + e.In + ": " + strings.Join(e.Names, ", ")
 }
 
-// Problem is a failure as a person or program may see it.
+// Problem is a failure as shown to a person or a program.
 type Problem struct {
 	Status int
-	// Code is the OAuth error code; empty for an unknown path (404) and a wrong
-	// method (405).
+	// Code is the OAuth error code. It is empty for an unknown path (404) and a wrong method
+	// (405).
 	Code oauth.Code
 	// Description is one sentence for the developer, printable ASCII without
 	// quote and backslash (RFC 6749 5.2).
 	Description string
 	// Missing names the absent parameters of a 422.
 	Missing []string
-	// Reference finds this failure in the logs: the trace id, or a random number.
+	// Reference identifies this failure in the logs: the trace id, or a random number.
 	Reference string
-	// Address is the client's; see ClientAddr.
+	// Address is the client's address; see ClientAddr.
 	Address netip.Addr
-	// ForwardedIgnored says that an X-Forwarded-For came from a peer that is no
-	// trusted proxy, so that Address is that peer's.
+	// ForwardedIgnored is set if an untrusted peer sent X-Forwarded-For, so that Address is
+	// that peer's.
 	ForwardedIgnored bool
 }
 
@@ -66,18 +66,17 @@ type validationError struct {
 //
 //   - *MissingError: 422 with HTTPValidationError, error and error_description
 //   - *oauth.Error: its status and RFC 6749 5.2 document
-//   - an error whose method Unavailable() bool answers true, or a passed deadline:
+//   - an error whose method Unavailable() bool returns true, or an exceeded deadline:
 //     503 temporarily_unavailable with Retry-After
 //   - an error with a method RetryAfter() time.Duration, such as *limits.Error: 429
 //     too_many_requests (RFC 6585 4) with Retry-After
 //   - anything else: 500 server_error
 //
-// Where a browser goes (Route.Pages), a caller that prefers text/html gets the same
-// as a page, if Options have one; everywhere else Accept does not matter. Headers that the caller has set
-// (WWW-Authenticate, Retry-After) stay;
-// Retry-After is else what the error's RetryAfter says, in whole seconds rounded
-// up, and one second where it says nothing.
-// Causes go to the log and nowhere else.
+// On a route for browsers (Route.Pages), a caller that prefers text/html gets the same as a
+// page, if Options has an ErrorPage; on other routes Accept is ignored. Headers that the caller
+// has set (WWW-Authenticate, Retry-After) are kept. Otherwise Retry-After is the error's
+// RetryAfter, in whole seconds rounded up, or one second if there is none. Causes go to the log
+// and nowhere else.
 func Fail(c *gin.Context, err error) {
 	x := exchangeOf(c)
 	p, body := describe(c.Request.Context(), err, x.edge.maxBody)
@@ -101,7 +100,7 @@ func Fail(c *gin.Context, err error) {
 	x.answer(c, p, body)
 }
 
-// describe turns an error into what may be seen of it.
+// describe returns the parts of an error that may be shown.
 func describe(ctx context.Context, err error, maxBody int64) (Problem, problemBody) {
 	if missing := (*MissingError)(nil); errors.As(err, &missing) {
 		return describeMissing(missing)
@@ -145,15 +144,15 @@ func isUnavailable(err error) bool {
 	return errors.As(err, &u) && u.Unavailable()
 }
 
-// waiter is an error that knows when trying again may help.
+// waiter is an error that knows when a retry may help.
 type waiter interface {
 	error
 	RetryAfter() time.Duration
 }
 
-// retryAfter is the header of an answer that shall be tried again (RFC 9110
-// 10.2.3): whole seconds, rounded up so that nobody comes too early; empty for
-// answers that trying again does not change.
+// retryAfter returns the Retry-After header of a response that invites a retry (RFC 9110
+// 10.2.3): whole seconds, rounded up so that the retry doesn't come too early. It is empty for
+// responses that a retry doesn't change.
 func retryAfter(status int, err error) string {
 	w, ok := errors.AsType[waiter](err)
 	switch {
@@ -165,7 +164,8 @@ func retryAfter(status int, err error) string {
 	return ""
 }
 
-// sanitize keeps a description inside RFC 6749 5.2: %x20-21 / %x23-5B / %x5D-7E.
+// sanitize restricts a description to the characters of RFC 6749 5.2: %x20-21 / %x23-5B /
+// %x5D-7E.
 func sanitize(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -196,7 +196,7 @@ func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 
 	if x.edge.page != nil && x.route.pages {
 		h.Add("Vary", "Accept")
-		// Nothing may be written down for HEAD, and a page is.
+		// A response to HEAD must have no body, and a page has one.
 		if !x.inPage && !x.plain && c.Request.Method != http.MethodHead && WantsHTML(c.Request) {
 			x.inPage = true
 			x.edge.page(c.Writer, c.Request, p)
@@ -204,12 +204,12 @@ func (x *exchange) answer(c *gin.Context, p Problem, body problemBody) {
 		}
 	}
 
-	// An error here means that the caller is gone: nobody is left to tell.
+	// An error means that the caller has gone.
 	_ = WriteJSON(c.Writer, p.Status, body)
 }
 
-// logFailure writes what the caller must not see. What only the caller did wrong
-// is for debugging; what we did wrong is an error.
+// logFailure logs what the caller must not see. A mistake of the caller is logged at debug
+// level, a fault of the platform as an error.
 func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
 	ctx := c.Request.Context()
 
@@ -245,8 +245,8 @@ func (x *exchange) logFailure(c *gin.Context, p Problem, err error) {
 	x.edge.log.LogAttrs(ctx, level, "request failed", attrs...)
 }
 
-// NotFound answers 404 as for a path that does not exist, for what a handler looks
-// up by name (a file, say).
+// NotFound answers 404 as for an unknown path, for something that a handler looks up by name
+// (such as a file).
 func NotFound(c *gin.Context) { refuse(c, http.StatusNotFound) }
 
 // methodNotAllowed answers 405; gin has set Allow (RFC 9110 15.5.6).

@@ -23,58 +23,58 @@ import (
 
 // Limits and defaults.
 const (
-	// DefaultMaxBody is how many bytes a request body may have unless Options say
+	// DefaultMaxBody is the maximum size of a request body, in bytes, unless Options says
 	// otherwise.
 	DefaultMaxBody = 32 << 10
-	// DefaultDeadline is how long a request may take unless Options say otherwise.
+	// DefaultDeadline is the maximum duration of a request unless Options says otherwise.
 	DefaultDeadline = 10 * time.Second
-	// maxTarget bounds path and query together, in bytes, as they were sent.
+	// maxTarget bounds path and query together, in bytes as sent.
 	maxTarget = 32 << 10
 )
 
-// Handlers maps operation ids to their handlers. With it a service's wiring names
-// no gin type.
+// Handlers maps operation ids to their handlers. It lets a service's wiring avoid naming gin
+// types.
 type Handlers = map[string]gin.HandlerFunc
 
-// Options are what NewHandler needs. Zero values are good except for Routes and
-// Handlers, which must match each other.
+// Options configures NewHandler. Zero values are good except for Routes and Handlers, which
+// must match each other.
 type Options struct {
 	// Service names the service in errors of NewHandler.
 	Service string
-	// Routes are the operations to serve, api.For(name); none gives a handler that
-	// answers 404 to everything.
+	// Routes are the operations to serve, from api.For(name). With none, the handler answers
+	// 404 to everything.
 	Routes []api.Route
 	// Handlers has exactly one handler for each operation id in Routes.
 	Handlers Handlers
 
-	// TrustedProxies are the peers whose X-Forwarded-For is believed; none: nobody's.
+	// TrustedProxies are the peers whose X-Forwarded-For is trusted.
 	TrustedProxies []netip.Prefix
-	// ProxyTraces says that the trusted proxies make traces of their own, which are
-	// continued, and pass on nobody's traceparent. Else every request begins a trace.
+	// ProxyTraces says that the trusted proxies start their own traces, which are continued,
+	// and never forward a client's traceparent. Otherwise every request starts a new trace.
 	ProxyTraces bool
 	// MaxBody is the largest request body in bytes; 0: DefaultMaxBody.
 	MaxBody int64
 	// Deadline is when a request's context ends; 0: DefaultDeadline.
 	Deadline time.Duration
-	// CORS says what pages of other origins may call.
+	// CORS says which operations pages of other origins may call.
 	CORS CORS
-	// Secure says that browsers reach the platform by https, so that
+	// Secure says that browsers reach the platform over https, so that
 	// Strict-Transport-Security is sent (RFC 6797).
 	Secure bool
 
-	Logger         *slog.Logger         // nil: nothing is logged
+	Logger         *slog.Logger         // nil: no logging
 	TracerProvider trace.TracerProvider // nil: no spans
 	MeterProvider  metric.MeterProvider // nil: no metrics
-	// Random gives references where there is no trace; nil: crypto/rand.
+	// Random is the source of references when there is no trace; nil: crypto/rand.
 	Random io.Reader
 
-	// Unattended admits requests for a page that are no navigation (see Navigates),
-	// which are refused otherwise; nil: none. Such a request may write nothing that
-	// a stranger can cause, and its failures are JSON.
+	// Unattended admits requests for a page that aren't navigations (see Navigates) and would
+	// otherwise be refused; nil: none. Such a request must not write anything that a stranger
+	// could cause, and its failures are JSON.
 	Unattended func(r *http.Request) bool
 
-	// ErrorPage writes p as a page, with p.Status, where a browser goes (Route.Pages)
-	// and Accept prefers text/html; nil: every failure is JSON.
+	// ErrorPage writes p as a page, with p.Status, on routes for browsers (Route.Pages) if
+	// Accept prefers text/html; nil: every failure is JSON.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, p Problem)
 }
 
@@ -92,9 +92,8 @@ type edge struct {
 	telemetry   *telemetry
 }
 
-// NewHandler makes the handler of one service. It fails when a route has no
-// handler, a handler no route, or two routes are the same; all such problems are
-// in the error.
+// NewHandler returns the handler of one service. It fails if a route has no handler, a handler
+// has no route, or two routes are the same; the error lists all such problems.
 func NewHandler(o Options) (http.Handler, error) {
 	if err := checkRoutes(o); err != nil {
 		return nil, err
@@ -106,15 +105,15 @@ func NewHandler(o Options) (http.Handler, error) {
 	}
 
 	if gin.IsDebugging() {
-		gin.SetMode(gin.ReleaseMode) // else gin prints its route table to stdout
+		gin.SetMode(gin.ReleaseMode) // otherwise gin prints its route table to stdout
 	}
 
 	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	engine.RedirectTrailingSlash = false
 	engine.RedirectFixedPath = false
-	// An encoded slash stays inside its path segment: /auth/flows/x%2Fconsent is a
-	// strange flow id, not the consent form of x.
+	// An encoded slash stays inside its path segment: /auth/flows/x%2Fconsent is an unknown
+	// flow id, not the consent form of x.
 	engine.UseRawPath = true
 	engine.UnescapePathValues = true
 	engine.ContextWithFallback = true
@@ -232,11 +231,11 @@ func checkRoutes(o Options) error {
 	return errors.Join(problems...)
 }
 
-// mount registers one operation, with HEAD beside GET (RFC 9110 9.3.2). HEAD must
-// change nothing (9.2.1), while the GET of a page may start, end or finish what a
-// person is doing: there the handler is not asked.
+// mount registers one operation, with HEAD besides GET (RFC 9110 9.3.2). HEAD must change
+// nothing (9.2.1), while the GET of a page may start, end or finish a flow, so HEAD of a page
+// doesn't call the handler.
 func (e *edge) mount(engine *gin.Engine, r api.Route, cors *CORS, h gin.HandlerFunc) {
-	path, _ := ginPath(r.Path) // checkRoutes has seen it
+	path, _ := ginPath(r.Path) // validated by checkRoutes
 	handle := func(method string, h gin.HandlerFunc) {
 		rt := newRoute(e.scheme(), method, r.Path)
 		rt.pages = r.Pages
@@ -254,13 +253,13 @@ func (e *edge) mount(engine *gin.Engine, r api.Route, cors *CORS, h gin.HandlerF
 	}
 }
 
-// headOfPage answers HEAD where a browser goes, without looking anything up.
+// headOfPage answers HEAD on a route for browsers without looking anything up.
 func headOfPage(c *gin.Context) {
 	NoStore(c)
 	c.Status(http.StatusOK)
 }
 
-// ginPath turns /auth/flows/{flow} into /auth/flows/:flow.
+// ginPath converts /auth/flows/{flow} to /auth/flows/:flow.
 func ginPath(path string) (string, error) {
 	if !strings.HasPrefix(path, "/") {
 		return "", fmt.Errorf("httpkit: path %q does not start with a slash", path)

@@ -14,15 +14,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Where parameters travel: the first element of loc in HTTPValidationError.
+// Where parameters are sent: the first element of loc in HTTPValidationError.
 const (
 	inQuery  = "query"
 	inBody   = "body"
 	inHeader = "header"
 )
 
-// maxParams bounds how many parameters one query or form may have. Nothing the
-// platform serves takes more than a handful.
+// maxParams bounds the number of parameters in one query or form. No operation of the platform
+// takes more than a handful.
 const maxParams = 256
 
 const formType = "application/x-www-form-urlencoded"
@@ -36,8 +36,8 @@ type Params struct {
 
 type param struct{ name, value string }
 
-// Query reads the query string. The middleware has judged it already, so the
-// error is nil behind NewHandler.
+// Query returns the parameters of the query string. The middleware has already checked it, so
+// the error is nil behind NewHandler.
 func Query(c *gin.Context) (*Params, error) {
 	x := exchangeOf(c)
 	if x.query == nil {
@@ -50,10 +50,10 @@ func Query(c *gin.Context) (*Params, error) {
 	return x.query, nil
 }
 
-// Form reads a form body: application/x-www-form-urlencoded, parameters of the
-// media type being ignored. A request without Content-Type and without a body is
-// an empty form. The error is an *oauth.Error: 400 for another media type,
-// malformed encoding, invalid UTF-8 or NUL, 413 for a body above MaxBody bytes.
+// Form reads a form body of type application/x-www-form-urlencoded, ignoring parameters of the
+// media type. A request with neither Content-Type nor body is an empty form. The error is an
+// *oauth.Error: 400 for another media type, malformed encoding, invalid UTF-8 or NUL, 413 for a
+// body above MaxBody bytes.
 func Form(c *gin.Context) (*Params, error) {
 	x := exchangeOf(c)
 	if x.form != nil {
@@ -93,9 +93,9 @@ type readBody struct {
 	err     error
 }
 
-// Body reads the whole body once; later calls give the same. The error is an
-// *oauth.Error: 413 above MaxBody bytes, 400 when the body cannot be read or is
-// not valid UTF-8 without NUL.
+// Body reads the whole body once; later calls return the same bytes. The error is an
+// *oauth.Error: 413 above MaxBody bytes, 400 if the body can't be read or isn't valid UTF-8
+// without NUL.
 func Body(c *gin.Context) ([]byte, error) {
 	x := exchangeOf(c)
 	if x.body == nil {
@@ -146,9 +146,8 @@ func unclean(in string) error {
 	return oauth.Errorf(oauth.InvalidRequest, "the %s holds text that is not valid UTF-8, or a NUL character", in)
 }
 
-// parseParams decodes application/x-www-form-urlencoded (WHATWG URL 5.1), but
-// refuses what that algorithm would repair: malformed percent-encoding and
-// invalid UTF-8.
+// parseParams decodes application/x-www-form-urlencoded (WHATWG URL 5.1), but refuses what that
+// algorithm would repair: malformed percent-encoding and invalid UTF-8.
 func parseParams(in, raw string) (*Params, error) {
 	p := &Params{in: in}
 	for part := range strings.SplitSeq(raw, "&") {
@@ -178,7 +177,7 @@ func parseParams(in, raw string) (*Params, error) {
 	return p, nil
 }
 
-// Get returns the first value of a parameter that is not empty, or "".
+// Get returns the first non-empty value of a parameter, or "".
 func (p *Params) Get(name string) string {
 	for _, pair := range p.pairs {
 		if pair.name == name && pair.value != "" {
@@ -199,8 +198,8 @@ func (p *Params) Has(name string) bool {
 	return false
 }
 
-// All returns every value of a parameter that may repeat (resource, audience), in
-// the order sent, empty ones left out.
+// All returns every non-empty value of a parameter that may repeat (resource, audience), in the
+// order sent.
 func (p *Params) All(name string) []string {
 	var values []string
 	for _, pair := range p.pairs {
@@ -211,11 +210,11 @@ func (p *Params) All(name string) []string {
 	return values
 }
 
-// Twice returns the first of the parameters named that was sent with a value more
-// than once, or "" (RFC 6749 3.1 and 3.2: a parameter must not be included more
-// than once). An endpoint names those that it reads, all but resource and audience,
-// which may repeat (RFC 8707 2, RFC 8693 2.1). What it does not know it ignores,
-// however often it comes; what came without a value was not sent.
+// Twice returns the first of the named parameters that was sent with a value more than once, or
+// "" (RFC 6749 3.1 and 3.2: a parameter must not be included more than once). An endpoint names
+// all parameters it reads except resource and audience, which may repeat (RFC 8707 2, RFC 8693
+// 2.1). Unknown parameters are ignored however often they are sent, and a parameter without a
+// value counts as not sent.
 func (p *Params) Twice(names ...string) string {
 	for _, name := range names {
 		if len(p.All(name)) > 1 {
@@ -225,8 +224,8 @@ func (p *Params) Twice(names ...string) string {
 	return ""
 }
 
-// Missing returns a *MissingError with those of the required parameters that were
-// not sent, in the order given, or nil.
+// Missing returns a *MissingError with those of the required parameters that were not sent, in
+// the order given, or nil if there are none.
 func (p *Params) Missing(required ...string) error {
 	var names []string
 	for _, name := range required {

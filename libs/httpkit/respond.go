@@ -10,17 +10,16 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// JSON ends a request with v as JSON. Cache-Control is the caller's: NoStore first
-// for anything that is not public.
+// JSON ends a request with v as JSON. Cache-Control is up to the caller: call NoStore first for
+// anything that isn't public.
 func JSON(c *gin.Context, status int, v any) {
 	if err := WriteJSON(c.Writer, status, v); err != nil && !c.Writer.Written() {
 		Fail(c, err)
 	}
 }
 
-// WriteJSON writes v without escaping <, > and &, which mean nothing in an
-// application/json answer, and without a newline at the end. Nothing is written
-// when v cannot be encoded.
+// WriteJSON writes v without escaping <, > and &, which have no meaning in an application/json
+// response, and without a final newline. If v can't be encoded, it writes nothing.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -36,21 +35,21 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	return err
 }
 
-// NoStore forbids every cache to keep the answer (RFC 6749 5.1).
+// NoStore forbids caches to store the response (RFC 6749 5.1).
 func NoStore(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 }
 
-// Reference is what a failure of this request is found by: the same that an error
-// page shows and the log line carries.
+// Reference returns the reference of a failure of this request, as on an error page and in the
+// log line.
 func Reference(c *gin.Context) string { return exchangeOf(c).ref() }
 
-// SeeOther redirects with 303, so that the browser follows with GET whatever it
-// sent (RFC 9110 15.4.4), and without a body. The answer is not cached: the
-// address may carry a code. url is sent as it is, save that what no URL may hold
-// is percent-encoded; the caller has decided that it is safe to go there.
+// SeeOther redirects with 303 and no body, so that the browser follows with GET whatever method
+// it used (RFC 9110 15.4.4). The response isn't cached, since the URL may carry a code. url is
+// sent as it is, except that characters not allowed in a URL are percent-encoded. The caller
+// must make sure that redirecting there is safe.
 func SeeOther(c *gin.Context, url string) {
 	NoStore(c)
 	c.Writer.Header().Set("Location", escapeLocation(url))

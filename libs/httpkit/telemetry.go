@@ -22,8 +22,8 @@ import (
 
 const scope = "github.com/platform-oauth/platform-oauth/libs/httpkit"
 
-// telemetry holds the instruments; names, units and buckets are OpenTelemetry's
-// semantic conventions for HTTP servers, where these have one.
+// telemetry holds the instruments. Names, units and buckets follow OpenTelemetry's semantic
+// conventions for HTTP servers, where there are any.
 type telemetry struct {
 	tracer   trace.Tracer
 	duration metric.Float64Histogram
@@ -64,18 +64,17 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry,
 	}, nil
 }
 
-// start begins the span of a request. The trace of a proxy that makes its own goes
-// on in it, with the proxy's sampling decision. Anybody else's trace context is but
-// a link of a new trace: a stranger must neither have everything recorded nor choose
-// the ids that our logs are searched by. Baggage and tracestate, in which anything
-// may stand, are ignored.
+// start begins the span of a request. It continues the trace of a trusted proxy that starts its
+// own, with the proxy's sampling decision. Any other trace context only becomes a link of a new
+// trace, because a stranger must neither have everything recorded nor choose the ids by which
+// logs are searched. Baggage and tracestate, which may contain anything, are ignored.
 func (e *edge) start(r *http.Request, rt *route) (context.Context, trace.Span) {
 	ctx, options := r.Context(), rt.spanOptions
 	if _, sent := r.Header["Traceparent"]; sent {
 		sent := propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
 		caller := trace.SpanContextFromContext(sent).WithTraceState(trace.TraceState{})
 		switch {
-		case !caller.IsRemote(): // what was sent makes no sense
+		case !caller.IsRemote(): // the header sent was malformed
 		case e.continues(r):
 			ctx = trace.ContextWithRemoteSpanContext(ctx, caller)
 		default:
@@ -112,7 +111,7 @@ func (t *telemetry) end(ctx context.Context, x *exchange, status int, elapsed ti
 	x.span.End()
 }
 
-// continues reports whether a request's trace goes on here.
+// continues reports whether a request's trace is continued here.
 func (e *edge) continues(r *http.Request) bool {
 	if !e.proxyTraces {
 		return false
@@ -121,14 +120,13 @@ func (e *edge) continues(r *http.Request) bool {
 	return isTrusted(peer, e.trusted)
 }
 
-// route is one method of one path with everything that can be computed before a
-// request comes. path is empty for requests that match none, so that strangers
-// cannot make new time series.
+// route is one method of one path, with everything that can be computed in advance. path is
+// empty for requests that match no route, so that strangers can't create new time series.
 type route struct {
 	method        string
 	path          string
-	pages         bool     // a browser goes there: a failure may be a page
-	cors          *readers // nil: pages of other origins read nothing
+	pages         bool     // for browsers: a failure may be a page
+	cors          *readers // nil: pages of other origins can't read anything
 	attrs         []attribute.KeyValue
 	spanName      string
 	spanOptions   []trace.SpanStartOption
@@ -145,8 +143,8 @@ func newRoute(scheme, method, path string) *route {
 	if path != "" {
 		rt.spanName = method + " " + path
 		rt.attrs = append(rt.attrs, attribute.String("http.route", path))
-		// The template stands for the path, which may name a flow. There is no
-		// url.query: codes are in it.
+		// The template is used in place of the path, which may name a flow. url.query is
+		// omitted because it may contain codes.
 		ofSpan = append(slices.Clone(rt.attrs), attribute.String("url.path", path))
 	}
 
@@ -155,8 +153,8 @@ func newRoute(scheme, method, path string) *route {
 	return rt
 }
 
-// measured gives the attributes of one status, made once. Two requests may make
-// them at the same time: both results are the same.
+// measured returns the attributes for a status, created once. Two requests may create them at
+// the same time; both results are the same.
 func (rt *route) measured(status int) []metric.RecordOption {
 	if status < 100 || status > 599 {
 		status = http.StatusInternalServerError
@@ -177,9 +175,8 @@ func (rt *route) measured(status int) []metric.RecordOption {
 	return options
 }
 
-// unmatched has a route without a path for each known method, and one for the
-// rest, as the semantic conventions ask; all of them twice, for paths where a
-// browser goes and for others.
+// unmatched has a route without a path for each known method and one for all others, as the
+// semantic conventions ask, each both for paths where browsers go and for other paths.
 type unmatched struct {
 	contract []api.Route
 	known    map[unmatchedKey]*route
@@ -190,7 +187,7 @@ type unmatchedKey struct {
 	pages  bool
 }
 
-// otherMethod stands for every method that the conventions do not know.
+// otherMethod stands for every method unknown to the conventions.
 const otherMethod = "_OTHER"
 
 func (e *edge) unmatchedRoutes(contract []api.Route) unmatched {
@@ -217,7 +214,8 @@ func (u unmatched) of(r *http.Request) *route {
 	return u.known[unmatchedKey{otherMethod, pages}]
 }
 
-// scheme is how browsers reach us: behind an ingress the connection does not tell.
+// scheme returns the scheme that browsers use. Behind an ingress the connection doesn't show
+// it.
 func (e *edge) scheme() string {
 	if e.secure {
 		return "https"
@@ -225,8 +223,8 @@ func (e *edge) scheme() string {
 	return "http"
 }
 
-// Limited counts a request that is refused with 429 because of err; Fail does so
-// itself. What is counted of is the Limit of a *limits.Error.
+// Limited counts a request that is refused with 429 because of err; Fail does so itself. The
+// limit counted is the Limit of a *limits.Error.
 func Limited(c *gin.Context, err error) {
 	limit := "other"
 	if named, ok := errors.AsType[interface {

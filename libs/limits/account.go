@@ -1,14 +1,14 @@
 package limits
 
-// Account names an account in counts of wrong passwords: the subject of all its
-// claims. The address is in lower case; it may be nobody's.
+// Account returns the subject of all claims that count wrong passwords for an account. The
+// address is in lower case; it needn't belong to an account.
 func Account(secret []byte, email string) Key {
 	return NewKey(secret, "sign_in", "subject", email)
 }
 
-// AccountKeys returns the keys that count the wrong passwords of strangers at an
-// account: in a short time, and in a day. `platform user unlock` forgets them
-// with the rest of the subject.
+// AccountKeys returns the keys that count wrong passwords for an account from unknown browsers,
+// over a short time and over a day. `platform user unlock` resets them with the rest of the
+// subject.
 func AccountKeys(secret []byte, email string) [2]Key {
 	return [2]Key{
 		NewKey(secret, "sign_in", "account", email),

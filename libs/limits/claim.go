@@ -5,30 +5,32 @@ import (
 	"time"
 )
 
-// Claim is one count that an attempt adds to before it is known whether the attempt fails.
+// Claim is one count that an attempt is added to before it is known whether the attempt fails.
 type Claim struct {
 	Key  Key
 	Rule Rule
-	// Subject is what the count is about, such as an account, as a keyed hash. All counts of a subject can be
-	// forgotten together. It may be nil.
+	// Subject identifies what the count is about, such as an account, as a keyed hash. All
+	// counts of a subject can be reset together. It may be nil.
 	Subject Key
 }
 
-// Taken is a claim that was counted. It can be given back.
+// Taken is a claim that was counted and can be given back.
 type Taken struct {
 	Key Key
-	// Failures is the count, with this attempt.
+	// Failures is the count including this attempt.
 	Failures int
-	// Until is when the block ends that the attempt began for those which follow; zero for no block.
+	// Until is when the block that this attempt started for later ones ends; zero if there is
+	// none.
 	Until time.Time
 }
 
-// NetworkClaims returns a claim for each network of an address. The rule is that of the address alone. A customer's
-// wider networks (a /56 and a /48 of IPv6) may have two and four times as many failures. What several customers share
-// (a /24 of IPv4, a /32 of IPv6) may have four and forty times as many and is only slowed down, to an attempt a minute
-// at worst. It returns nil for no address.
+// NetworkClaims returns a claim for each network of an address. The rule applies to the address
+// itself. A customer's wider networks (an IPv6 /56 and /48) may have two and four times as many
+// failures. Networks that several customers share (an IPv4 /24, an IPv6 /32) may have four and
+// forty times as many, and are only slowed down, at worst to an attempt a minute. It returns
+// nil for an invalid address.
 //
-// The parts say what is counted, see [NewKey].
+// The parts say what is counted; see [NewKey].
 func NetworkClaims(secret []byte, addr netip.Addr, rule Rule, parts ...string) []Claim {
 	networks := Networks(addr)
 	claims := make([]Claim, 0, len(networks))
@@ -47,7 +49,7 @@ func NetworkClaims(secret []byte, addr netip.Addr, rule Rule, parts ...string) [
 	return claims
 }
 
-// slowest is how long a network that several customers share waits between attempts.
+// slowest is the longest that a network shared by several customers waits between attempts.
 const slowest = time.Minute
 
 func networkRule(rule Rule, network netip.Prefix) Rule {

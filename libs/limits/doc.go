@@ -1,14 +1,13 @@
-// Package limits says how often a caller may guess, and gives what is counted a key
-// that tells nothing. The counting itself is limits/sqlstore's: one row a key,
-// shared by all replicas.
+// Package limits defines how often a caller may guess, and derives keys for the counts that
+// reveal nothing about what is counted. The counting itself is done by limits/sqlstore, which
+// keeps one row per key, shared by all replicas.
 //
-// A use case takes an attempt from all of its keys before it judges it, so that
-// attempts at the same time do not pass a budget together, and gives it back where
-// it was no failure. It forgets the count where a success proves that the guessing
-// was the owner's (a password); where it proves nothing (a user code) it does not.
-// It knows neither HTTP nor storage: [Error] tells the edge to answer 429 with
-// Retry-After.
+// A use case takes an attempt from all of its keys before it judges the attempt, so that
+// concurrent attempts can't exceed a budget together, and gives the attempt back if it wasn't a
+// failure. If a success proves that the guesses came from the owner (a password), the use case
+// resets the count; if it proves nothing (a user code), it doesn't. The package knows neither
+// HTTP nor storage; [Error] tells the edge to answer 429 with Retry-After.
 //
-// What strangers share is counted, and handed out (package limits/fair), at every
-// prefix of their network: a party with a /48 of IPv6 is one party.
+// Resources shared by untrusted callers are counted, and handed out (package limits/fair), at
+// every prefix of a caller's network: a party with an IPv6 /48 counts as one party.
 package limits

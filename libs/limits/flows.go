@@ -8,35 +8,35 @@ import (
 	"time"
 )
 
-// Counter is where flows are counted; the store of this library is one.
+// Counter counts flows; this library's store implements it.
 type Counter interface {
 	Fail(ctx context.Context, now time.Time, rule Rule, key Key) (until time.Time, err error)
 }
 
-// Flows bounds how many sign-ins one browser and one address may start, whichever
-// service stores them: a flow is a row that cost no proof of anything, and it lies
-// there for an hour. Only rows are counted: what lives in an address is free.
+// Flows limits how many sign-ins one browser and one address may start, whichever service
+// stores them: a flow is a row that anyone can create without proving anything, and it is kept
+// for about an hour. Only rows are counted; a flow sealed in a URL is free.
 type Flows struct {
 	Counter Counter
-	// Secret is what keys are made with.
+	// Secret is the secret for making keys.
 	Secret []byte
-	// Most is how many an address may start in each Window. A browser has a share of
-	// it, so that one browser does not use up what an office has.
+	// Most is how many flows an address may start in each Window. A browser has a share of it,
+	// so that one browser can't use up the allowance of a whole office.
 	Most   int
 	Window time.Duration
 }
 
-// A browser may start a tenth of what its address may, but not fewer than leastShare,
-// where the address may start so many.
+// A browser may start a tenth of what its address may, but at least leastShare if its address
+// may start that many.
 const (
 	browserShare = 10
 	leastShare   = 20
 )
 
-// StartIn counts a flow that a browser is about to start: first of the browser, which
-// is known by the hash of its cookie, then of its address. *[Error] when it is one too
-// many of either; what is too many for the browser does not count for the address.
-// browser is nil where the request brought no cookie.
+// StartIn counts a flow that a browser is about to start, first for the browser, identified by
+// the hash of its cookie, then for its address. It returns an *[Error] if that is one too many
+// for either; a flow that is too many for the browser doesn't count for the address. browser is
+// nil if the request had no cookie.
 func (f *Flows) StartIn(ctx context.Context, now time.Time, browser []byte, addr netip.Addr) error {
 	if len(browser) > 0 {
 		share := min(f.Most, max(f.Most/browserShare, leastShare))
@@ -47,8 +47,8 @@ func (f *Flows) StartIn(ctx context.Context, now time.Time, browser []byte, addr
 	return f.Start(ctx, now, addr)
 }
 
-// Start counts a flow that an address is about to start; *[Error] when it has
-// started too many. Without an address nothing is counted.
+// Start counts a flow that an address is about to start. It returns an *[Error] if the address
+// has started too many. Without an address nothing is counted.
 func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error {
 	address := Address(addr)
 	if address == "" {
@@ -57,8 +57,8 @@ func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error
 	return f.count(ctx, now, f.Most, "flow", address)
 }
 
-// count counts in windows that lie end to end and have a key each, so that an office
-// which signs in all day long never adds up.
+// count counts in consecutive windows, each with its own key, so that the count of an office
+// that signs in all day doesn't grow without end.
 func (f *Flows) count(ctx context.Context, now time.Time, most int, what, of string) error {
 	begin := now.Truncate(f.Window)
 	rest := begin.Add(f.Window).Sub(now)

@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// FirstDelay is how long the first block lasts where a rule says nothing else.
+// FirstDelay is how long the first block lasts if a rule doesn't say.
 const FirstDelay = time.Second
 
-// Rule is how many failures of a key are borne before it has to wait.
+// Rule says how many failures of a key are allowed before it has to wait.
 type Rule struct {
-	// Failures is how many are free: the one that reaches it blocks the key.
+	// Failures is the number of failures at which the key is blocked; fewer are free.
 	Failures int
-	// Window is how long a failure is remembered: a key that has been neither
-	// wrong nor blocked for so long starts anew.
+	// Window is how long failures are remembered. A key that has neither failed nor been
+	// blocked for this long starts again from zero.
 	Window time.Duration
-	// MinDelay is how long the first block lasts, which each further failure
-	// doubles; [FirstDelay] when 0.
+	// MinDelay is how long the first block lasts; each further failure doubles it. [FirstDelay]
+	// if 0.
 	MinDelay time.Duration
-	// MaxDelay bounds the block; Window when 0.
+	// MaxDelay bounds the block; Window if 0.
 	MaxDelay time.Duration
 }
 
-// First is how long the first block lasts.
+// First returns how long the first block lasts.
 func (r Rule) First() time.Duration {
 	if r.MinDelay > 0 {
 		return r.MinDelay
@@ -34,7 +34,7 @@ func (r Rule) First() time.Duration {
 	return FirstDelay
 }
 
-// Longest is the longest that one block may last; never less than the first.
+// Longest returns the longest that one block may last, which is never shorter than the first.
 func (r Rule) Longest() time.Duration {
 	if r.MaxDelay > 0 {
 		return max(r.MaxDelay, r.First())
@@ -42,8 +42,8 @@ func (r Rule) Longest() time.Duration {
 	return max(r.Window, r.First())
 }
 
-// Delay is how long the failure with this number blocks the key, the first being
-// 1; zero while failures are free.
+// Delay returns how long the nth failure blocks the key, counting from 1; zero while failures
+// are free.
 func (r Rule) Delay(failures int) time.Duration {
 	if failures < r.Failures {
 		return 0
@@ -60,13 +60,13 @@ func (r Rule) Delay(failures int) time.Duration {
 	return min(delay, r.Longest())
 }
 
-// Key names what failures are counted of, such as an address; see [NewKey].
+// Key identifies what failures are counted for, such as an address; see [NewKey].
 type Key []byte
 
-// NewKey makes a key of its parts with HMAC-SHA256, so that the table shows
-// neither addresses nor e-mails, and nobody without the secret finds out by
-// trying. The first part says what is counted ("sign_in", "address"); parts are
-// told apart by their lengths.
+// NewKey returns the HMAC-SHA256 of the parts, so that the table reveals neither addresses nor
+// e-mails, and an attacker without the secret can't find them by trying. The first part says
+// what is counted ("sign_in", "address"). Each part's length is included, so that parts can't
+// run together.
 func NewKey(secret []byte, parts ...string) Key {
 	mac := hmac.New(sha256.New, secret)
 	for _, part := range parts {
@@ -77,9 +77,9 @@ func NewKey(secret []byte, parts ...string) Key {
 	return mac.Sum(nil)
 }
 
-// Address is the part of a key that an address counts as: an IPv4 address
-// itself, also where it is written as IPv6, an IPv6 address its /64, which is the
-// least that one customer has. Empty for no address.
+// Address returns an address as part of a key: an IPv4 address itself, even if written as IPv6,
+// and for an IPv6 address its /64, the smallest network a customer has. It is empty for an
+// invalid address.
 func Address(addr netip.Addr) string {
 	addr = addr.Unmap().WithZone("")
 	switch {
@@ -91,15 +91,15 @@ func Address(addr netip.Addr) string {
 	return netip.PrefixFrom(addr, 64).Masked().String()
 }
 
-// Error says that a key is blocked: the answer is 429 with Retry-After.
+// Error says that a key is blocked. The edge answers 429 with Retry-After.
 type Error struct {
-	// Limit is which limit it was, one of the constants.
+	// Limit says which limit was exceeded.
 	Limit Limit
 	// After is how long to wait.
 	After time.Duration
 }
 
-// Limit names what is counted, for the operator: the value of a metric's attribute.
+// Limit names what is counted, for the operator. It is the value of a metric attribute.
 type Limit string
 
 // Limits.
@@ -107,11 +107,11 @@ const (
 	SignIn     Limit = "sign_in"     // wrong passwords
 	Flow       Limit = "flow"        // started sign-ins
 	UserCode   Limit = "user_code"   // wrong user codes (RFC 8628 5.1)
-	ClientAuth Limit = "client_auth" // failed authentications of applications
+	ClientAuth Limit = "client_auth" // failed client authentication
 )
 
-// Refuse makes the error of a block, and nil where there is none: until is what a
-// store answered, zero or past meaning not blocked.
+// Refuse returns the error for a block that lasts until the time returned by a store, or nil if
+// that is zero or past.
 func Refuse(limit Limit, until, now time.Time) error {
 	if !until.After(now) {
 		return nil
@@ -123,8 +123,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("too many failures: blocked for %s", e.After)
 }
 
-// LimitName is the limit's name.
+// LimitName returns the limit's name.
 func (e *Error) LimitName() string { return string(e.Limit) }
 
-// RetryAfter is how long to wait before trying again.
+// RetryAfter returns how long to wait before trying again.
 func (e *Error) RetryAfter() time.Duration { return e.After }

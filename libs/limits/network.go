@@ -4,9 +4,10 @@ import (
 	"net/netip"
 )
 
-// Networks returns the networks that an address lies in, the widest first and the address itself last. An IPv4
-// address lies in its /24, an IPv6 address in its /32 (what a provider is given), its /48 and /56 (what a provider
-// gives a customer, RFC 6177) and its /64 (one link of a customer, RFC 4291 2.5.4). It returns nil for no address.
+// Networks returns the networks that contain an address, widest first, ending with the address
+// itself. An IPv4 address is in its /24. An IPv6 address is in its /32 (what a provider is
+// given), its /48 and /56 (what a provider gives a customer, RFC 6177) and its /64 (one link of
+// a customer, RFC 4291 2.5.4). It returns nil for an invalid address.
 func Networks(addr netip.Addr) []netip.Prefix {
 	addr = addr.Unmap().WithZone("")
 
@@ -28,8 +29,8 @@ func Networks(addr netip.Addr) []netip.Prefix {
 	return networks
 }
 
-// Site returns the network that one party holds at least once it holds several addresses: the /48 of an IPv6 address
-// and the /24 of an IPv4 address. It is empty for no address.
+// Site returns the smallest network that a party with several addresses is assumed to hold: the
+// /48 of an IPv6 address and the /24 of an IPv4 address. It is empty for an invalid address.
 func Site(addr netip.Addr) string {
 	networks := Networks(addr)
 	switch {
@@ -42,17 +43,19 @@ func Site(addr netip.Addr) string {
 	}
 }
 
-// Caller is a party that asks for a share of something scarce, such as the time of a processor.
+// Caller is a party that requests a share of something scarce, such as processor time.
 type Caller struct {
 	// Address is where the request came from; it may be the zero address.
 	Address netip.Addr
-	// Known names the account whose browser this is, as a keyed hash. It is empty for a stranger. Only a browser that
-	// proved it signed in to the account before may have one.
+	// Known identifies the account whose browser this is, as a keyed hash. It is empty for an
+	// unknown browser. Only a browser that proved that it signed in to the account before may
+	// have one.
 	Known string
 }
 
-// Path returns the caller's place in the tree of a fair queue, see package limits/fair. Browsers that are known have
-// one half of everything, shared by account, and strangers the other half, shared by network.
+// Path returns the caller's place in the tree of a fair queue; see package limits/fair. Known
+// browsers have one half of everything, shared by account, and unknown ones the other half,
+// shared by network.
 func (c Caller) Path() []string {
 	if c.Known != "" {
 		return []string{"known", c.Known}

@@ -24,7 +24,7 @@ const (
 	AuthorizationPending    Code = "authorization_pending"     // RFC 8628 3.5
 	SlowDown                Code = "slow_down"                 // RFC 8628 3.5
 	ExpiredToken            Code = "expired_token"             // RFC 8628 3.5
-	TooManyRequests         Code = "too_many_requests"         // ours, for HTTP's 429 (RFC 6585 4): no standard has one
+	TooManyRequests         Code = "too_many_requests"         // this platform's own, for HTTP 429 (RFC 6585 4)
 
 	// OpenID Connect Core 3.1.2.6.
 	LoginRequired            Code = "login_required"
@@ -35,9 +35,8 @@ const (
 	RequestURINotSupported   Code = "request_uri_not_supported"
 )
 
-// Status is the HTTP status of an error answered directly, not by redirect:
-// RFC 6749 5.2 for the token endpoint, RFC 6750 3.1 for bearer tokens, RFC 6585 4
-// for too many requests.
+// Status returns the HTTP status of an error answered directly, not by redirect: RFC 6749 5.2
+// for the token endpoint, RFC 6750 3.1 for bearer tokens, RFC 6585 4 for too many requests.
 func (c Code) Status() int {
 	switch c {
 	case InvalidClient, InvalidToken:
@@ -55,26 +54,24 @@ func (c Code) Status() int {
 	}
 }
 
-// Error is the one error that the edge turns into a wire document. Description
-// is for the developer at the other end and is safe to show; Cause is for the
-// log only.
+// Error is the one error that the edge turns into a response document. Description is for the
+// client's developer and is safe to show; Cause is for the log only.
 type Error struct {
 	Code        Code
 	Description string
-	// StatusOverride replaces Code.Status() when not zero (413, for instance).
+	// StatusOverride replaces Code.Status() if not zero (413, for instance).
 	StatusOverride int
 	Cause          error
 }
 
-// Errorf makes an Error whose description is safe to show to the caller: RFC
-// 6749 5.2 allows printable ASCII without the quote and the backslash, so never
-// format a stranger's input into it.
+// Errorf returns an Error whose description is safe to show to the caller. RFC 6749 5.2 allows
+// printable ASCII without the quote and the backslash, so never format untrusted input into it.
 func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Description: fmt.Sprintf(format, args...)}
 }
 
-// Unavailable is what a caller hears when something behind us is away; the
-// cause goes to the log.
+// Unavailable returns the error for callers when a dependency is down. The cause goes to the
+// log.
 func Unavailable(cause error) *Error {
 	return &Error{
 		Code:        TemporarilyUnavailable,
@@ -91,10 +88,10 @@ func (e *Error) Error() string {
 	return s
 }
 
-// Unwrap gives the cause, for errors.Is.
+// Unwrap returns the cause, for errors.Is.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// Status is the HTTP status this error is answered with.
+// Status returns the HTTP status that this error is answered with.
 func (e *Error) Status() int {
 	if e.StatusOverride != 0 {
 		return e.StatusOverride

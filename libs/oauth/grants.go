@@ -12,7 +12,7 @@ const (
 	GrantTokenExchange     GrantType = "urn:ietf:params:oauth:grant-type:token-exchange" // RFC 8693 2.1
 )
 
-// ResponseMode says how the authorization response travels.
+// ResponseMode says how the authorization response is sent.
 type ResponseMode string
 
 // Response modes: OAuth 2.0 Multiple Response Type Encoding Practices 2.1 and
@@ -32,7 +32,7 @@ const (
 	ScopeOfflineAccess = "offline_access"
 )
 
-// Authentication context classes this platform vouches for.
+// Authentication context classes that this platform vouches for.
 const (
 	ACRPassword   = "1"
 	ACRTwoFactors = "2"

@@ -6,8 +6,8 @@ import (
 	"encoding/base64"
 )
 
-// PKCEMethodS256 is the only code challenge method served: plain protects
-// nothing that a stolen request does not already show (RFC 9700 2.1.1).
+// PKCEMethodS256 is the only code challenge method supported. plain protects nothing that a
+// stolen request doesn't already reveal (RFC 9700 2.1.1).
 const PKCEMethodS256 = "S256"
 
 // ValidPKCE reports whether s has the form of a code challenge or code verifier:

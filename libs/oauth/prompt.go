@@ -16,8 +16,8 @@ const (
 	PromptSelectAccount = "select_account"
 )
 
-// ParsePrompt splits a prompt parameter. An unknown value, and none together
-// with another, is an invalid_request.
+// ParsePrompt splits a prompt parameter. An unknown value, or none together with another value,
+// is an invalid_request.
 func ParsePrompt(s string) (Prompt, *Error) {
 	var p Prompt
 	for value := range strings.FieldsSeq(s) {
@@ -38,8 +38,8 @@ func ParsePrompt(s string) (Prompt, *Error) {
 	return p, nil
 }
 
-// Has reports whether value was asked for.
+// Has reports whether value was requested.
 func (p Prompt) Has(value string) bool { return slices.Contains(p, value) }
 
-// String joins the values with spaces, as they travel.
+// String joins the values with spaces, as in a request.
 func (p Prompt) String() string { return strings.Join(p, " ") }

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// MatchRedirectURI reports whether requested is one of the registered redirect
-// URIs: by exact comparison of strings (RFC 9700 2.1). For native applications
-// alone an http URI on a loopback IP literal matches with any port (RFC 8252
-// 7.3); localhost counts as one only where the application opted in.
+// MatchRedirectURI reports whether requested is one of the registered redirect URIs, by exact
+// string comparison (RFC 9700 2.1). Only for native applications, an http URI on a loopback IP
+// literal matches with any port (RFC 8252 7.3); localhost counts as loopback only if the
+// application opted in.
 func MatchRedirectURI(registered []string, requested string, native, allowLocalhost bool) bool {
 	if slices.Contains(registered, requested) {
 		return true
@@ -33,8 +33,8 @@ func MatchRedirectURI(registered []string, requested string, native, allowLocalh
 	})
 }
 
-// withoutLoopbackPort returns an http loopback URI with its port cut out of the
-// string, so that everything else is still compared to the letter.
+// withoutLoopbackPort returns an http loopback URI with its port removed from the string, so
+// that everything else is still compared exactly.
 func withoutLoopbackPort(uri string, allowLocalhost bool) (string, bool) {
 	rest, ok := strings.CutPrefix(uri, "http://")
 	if !ok {
@@ -70,9 +70,9 @@ func isLoopback(host string, allowLocalhost bool) bool {
 	return err == nil && addr.IsLoopback() && addr.Is4() != strings.HasPrefix(host, "[")
 }
 
-// IsWebRedirect reports whether a redirect URI leads to a server that proves who
-// it is: https, and not on loopback. Anything else may be claimed by any program
-// on the person's device (RFC 8252 8.6).
+// IsWebRedirect reports whether a redirect URI leads to a server that proves its identity, that
+// is, https and not loopback. Any program on the person's device may claim any other URI (RFC
+// 8252 8.6).
 func IsWebRedirect(uri string) bool {
 	u, err := url.Parse(uri)
 	return err == nil && u.Scheme == "https" && !isLoopback(u.Hostname(), true) &&
@@ -90,8 +90,8 @@ var (
 	ErrRedirectUser     = errors.New("must not carry user information")
 )
 
-// ValidateRedirectURI tells why uri may not be registered, or nil. native says
-// whether private schemes are allowed.
+// ValidateRedirectURI returns nil if uri may be registered, or else the reason why not. native
+// says whether private schemes are allowed.
 func ValidateRedirectURI(uri string, native bool) error {
 	u, err := url.Parse(uri)
 	switch {
@@ -133,12 +133,11 @@ func ValidateRedirectURI(uri string, native bool) error {
 	}
 }
 
-// ErrRedirectPublicScheme refuses a scheme without a period that other programs or
-// the browser itself answer.
+// ErrRedirectPublicScheme refuses a scheme without a period that other programs or the browser
+// itself handle.
 var ErrRedirectPublicScheme = errors.New("has a scheme that does not belong to one application")
 
-// publicSchemes are schemes without a period that no application can have for
-// itself.
+// publicSchemes are schemes without a period that no application can have to itself.
 var publicSchemes = []string{
 	"ftp", "ftps", "sftp", "ssh", "ws", "wss", "mailto", "tel", "sms", "callto", "sip", "sips",
 	"geo", "market", "intent",
@@ -146,10 +145,10 @@ var publicSchemes = []string{
 	"search-ms", "cid", "mid", "urn", "tag", "ldap", "ldaps", "telnet", "smb", "nfs", "feed", "webcal", "magnet",
 }
 
-// ValidateUndottedRedirectURI returns why uri may not be registered, or nil, for a
-// native application whose operator accepts private-use schemes without a period.
-// RFC 8252 7.1 asks for the period because any other program may claim such a
-// scheme; PKCE still keeps that program from redeeming the code.
+// ValidateUndottedRedirectURI returns nil if uri may be registered, or else the reason why not,
+// for a native application whose operator accepts private-use schemes without a period. RFC
+// 8252 7.1 requires the period because any other program may claim such a scheme; PKCE still
+// keeps that program from redeeming the code.
 func ValidateUndottedRedirectURI(uri string) error {
 	err := ValidateRedirectURI(uri, true)
 	if !errors.Is(err, ErrRedirectPrivate) {

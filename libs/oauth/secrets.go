@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// NewSecret reads 256 bits from random and returns them as 43 characters of
-// unpadded base64url: codes, cookies, refresh tokens, client secrets.
+// NewSecret reads 256 bits from random and returns them as 43 characters of unpadded base64url.
+// Codes, cookies, refresh tokens and client secrets are made this way.
 func NewSecret(random io.Reader) (string, error) {
 	var b [32]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
@@ -20,8 +20,8 @@ func NewSecret(random io.Reader) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
 
-// HashSecret is how a random secret is stored: its SHA-256. A slow hash would
-// protect nothing, for 256 random bits cannot be guessed.
+// HashSecret returns the SHA-256 of a random secret, the form in which it is stored. A slow
+// hash would add nothing, because 256 random bits can't be guessed.
 func HashSecret(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
@@ -35,8 +35,8 @@ func SecretMatches(hash []byte, presented string) bool {
 
 var lowerBase32 = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// NewID reads 128 bits from random and returns prefix plus 26 lower-case
-// characters: "usr_", "tnt_", "app_" identifiers, grant and session ids.
+// NewID reads 128 bits from random and returns prefix plus 26 lower-case characters. It makes
+// "usr_", "tnt_" and "app_" identifiers, and grant and session ids.
 func NewID(prefix string, random io.Reader) (string, error) {
 	var b [16]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// userCodeAlphabet has no vowels, so that no words appear, and nothing that is
-// easily mistaken (RFC 8628 6.1).
+// userCodeAlphabet has no vowels, so that no words appear, and no characters that are easily
+// confused (RFC 8628 6.1).
 const userCodeAlphabet = "BCDFGHJKLMNPQRSTVWXZ"
 
-// NewUserCode draws eight of twenty consonants, about 34 bits, each equally
-// likely, and returns them as XXXX-XXXX (RFC 8628 6.1).
+// NewUserCode draws eight of twenty consonants, about 34 bits, each equally likely, and returns
+// them as XXXX-XXXX (RFC 8628 6.1).
 func NewUserCode(random io.Reader) (string, error) {
 	const unbiased = 256 - 256%len(userCodeAlphabet)
 	code := make([]byte, 0, 9)
@@ -37,8 +37,8 @@ func NewUserCode(random io.Reader) (string, error) {
 	}
 }
 
-// NormalizeUserCode brings what a person typed to the form XXXX-XXXX: case and
-// punctuation do not matter (RFC 8628 6.1). ok is false when it cannot be a code.
+// NormalizeUserCode returns typed input in the form XXXX-XXXX, ignoring case and punctuation
+// (RFC 8628 6.1). ok is false if it can't be a code.
 func NormalizeUserCode(typed string) (code string, ok bool) {
 	if len(typed) > 64 {
 		return "", false

@@ -9,12 +9,12 @@ var refused = prefixes(
 	"10.0.0.0/8",       // private (RFC 1918)
 	"100.64.0.0/10",    // shared by carriers (RFC 6598)
 	"127.0.0.0/8",      // loopback
-	"168.63.129.16/32", // Azure's host agent, which only its guests reach
-	"169.254.0.0/16",   // link-local, and where clouds keep credentials
+	"168.63.129.16/32", // Azure's host agent, which only its guests can reach
+	"169.254.0.0/16",   // link-local, including cloud metadata and credentials
 	"172.16.0.0/12",    // private
 	"192.0.0.0/24",     // protocol assignments
 	"192.0.2.0/24",     // documentation
-	"192.88.99.0/24",   // relays of 6to4 (RFC 7526)
+	"192.88.99.0/24",   // 6to4 relays (RFC 7526)
 	"192.168.0.0/16",   // private
 	"198.18.0.0/15",    // benchmarks
 	"198.51.100.0/24",  // documentation
@@ -23,11 +23,11 @@ var refused = prefixes(
 	"240.0.0.0/4",      // reserved, and broadcast
 )
 
-// global is what IANA has given out of IPv6 as global unicast; all else
-// (loopback, unique local, link-local, multicast, local NAT64) is outside.
+// global is the part of IPv6 that IANA allocates as global unicast. Everything else (loopback,
+// unique local, link-local, multicast, local NAT64) is outside.
 var global = netip.MustParsePrefix("2000::/3")
 
-// refused6 are the parts of global that are not the public Internet.
+// refused6 are the parts of global that aren't the public Internet.
 var refused6 = prefixes(
 	"2001::/23",     // protocol assignments: Teredo, benchmarks, ORCHID
 	"2001:db8::/32", // documentation
@@ -35,12 +35,12 @@ var refused6 = prefixes(
 	"3fff::/20",     // documentation (RFC 9637)
 )
 
-// nat64 is the prefix behind which a translator reaches IPv4 (RFC 6052 2.1).
+// nat64 is the prefix through which a translator reaches IPv4 (RFC 6052 2.1).
 var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
-// Public reports whether an address belongs to the public Internet. An IPv6 address
-// that stands for an IPv4 one, mapped or through NAT64, is judged by that one: in
-// a network of IPv6 alone every IPv4 host has such an address.
+// Public reports whether an address belongs to the public Internet. An IPv6 address that stands
+// for an IPv4 address, mapped or through NAT64, is judged by the latter: in an IPv6-only
+// network every IPv4 host has such an address.
 func Public(addr netip.Addr) bool {
 	if !addr.IsValid() || addr.Zone() != "" {
 		return false
@@ -53,7 +53,7 @@ func Public(addr netip.Addr) bool {
 	return global.Contains(addr) && !within(refused6, addr)
 }
 
-// plain is the IPv4 address that an IPv6 one stands for, or the address itself.
+// plain returns the IPv4 address that an IPv6 address stands for, or the address itself.
 func plain(addr netip.Addr) netip.Addr {
 	addr = addr.Unmap()
 	if !nat64.Contains(addr) {

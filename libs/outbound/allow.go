@@ -11,14 +11,14 @@ import (
 
 // Allow is a parsed list of exceptions. The zero value has none.
 type Allow struct {
-	hosts    map[string]bool // "name" for every port, or "name:port"
+	hosts    map[string]bool // "name" for all ports, or "name:port"
 	networks []netip.Prefix
 }
 
-// ParseAllow reads exceptions. An entry is a host ("idp.internal"), a host with a
-// port ("127.0.0.1:8443") or a CIDR ("10.1.0.0/16"). A host may have any address
-// and may be asked by http; a CIDR only lets names resolve into it, by https.
-// Every entry that cannot be read is named in the error.
+// ParseAllow parses exceptions. An entry is a host ("idp.internal"), a host with a port
+// ("127.0.0.1:8443") or a CIDR ("10.1.0.0/16"). A host may have any address and may be
+// contacted over http; a CIDR only allows names to resolve into it, over https. The error names
+// every entry that can't be parsed.
 func ParseAllow(entries []string) (Allow, error) {
 	a := Allow{hosts: map[string]bool{}}
 	var problems []error
@@ -68,8 +68,8 @@ func (a *Allow) add(entry string) error {
 	return nil
 }
 
-// splitEntry separates the port, if there is one: an IPv6 address may come with
-// or without brackets.
+// splitEntry separates the port, if there is one. An IPv6 address may be with or without
+// brackets.
 func splitEntry(entry string) (host, port string) {
 	if _, err := netip.ParseAddr(entry); err == nil {
 		return entry, ""
@@ -85,14 +85,14 @@ func splitEntry(entry string) (host, port string) {
 	}
 
 	if port == "" {
-		port = "0" // "host:" is a mistake, not every port
+		port = "0" // "host:" is a mistake and doesn't mean every port
 	}
 
 	return host, port
 }
 
-// validHost admits addresses without a zone, and names of letters, digits,
-// hyphens and underscores.
+// validHost accepts addresses without a zone, and names of letters, digits, hyphens and
+// underscores.
 func validHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Zone() == ""
@@ -113,7 +113,7 @@ func validHost(host string) bool {
 	return true
 }
 
-// canonical writes a host in one way only.
+// canonical returns the canonical form of a host.
 func canonical(host string) string {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.Unmap().String()
@@ -127,7 +127,7 @@ func (a Allow) host(host, port string) bool {
 	return a.hosts[host] || a.hosts[net.JoinHostPort(host, port)]
 }
 
-// address reports whether the operator trusts an address, whoever resolves to it.
+// address reports whether the operator trusts an address, whatever name resolves to it.
 func (a Allow) address(addr netip.Addr) bool {
 	return within(a.networks, addr.Unmap()) || within(a.networks, plain(addr))
 }

@@ -30,26 +30,25 @@ const (
 
 // Errors, for errors.Is. Every error of a Client is one of them.
 var (
-	// ErrRefused: the policy does not let us go there. Trying again is no use
-	// until the configuration changes.
+	// ErrRefused reports that the policy doesn't allow the request. A retry doesn't help until
+	// the configuration changes.
 	ErrRefused = errors.New("outbound: refused by policy")
-	// ErrUnreachable: there was no answer, or not in time.
+	// ErrUnreachable reports that there was no response, or not in time.
 	ErrUnreachable = errors.New("outbound: unreachable")
-	// ErrAnswer: there was an answer, but not one to use: a redirect, one too
-	// large, or to Get one without status 200.
+	// ErrAnswer reports an unusable response: a redirect, one that is too large or, for Get,
+	// one without status 200.
 	ErrAnswer = errors.New("outbound: unusable answer")
 )
 
-// Options of a Client; zero values are good.
+// Options configures a Client; zero values are good.
 type Options struct {
-	Allow   []string       // exceptions, see ParseAllow
-	Timeout time.Duration  // of a whole exchange, the body included; 5 s
-	MaxBody int64          // largest answer, in bytes; 256 KiB
+	Allow   []string       // exceptions; see ParseAllow
+	Timeout time.Duration  // for a whole exchange including the body; 5 s
+	MaxBody int64          // maximum size of a response, in bytes; 256 KiB
 	RootCAs *x509.CertPool // nil: the system's
-	// Resolver looks names up; nil: the system's. What it answers is checked when
-	// we connect, each time.
+	// Resolver looks up names; nil: the system's. Its results are checked on every connection.
 	Resolver *net.Resolver
-	// TracerProvider makes a span of each exchange; nil: there are none.
+	// TracerProvider creates a span for each exchange; nil: none.
 	TracerProvider trace.TracerProvider
 }
 
@@ -63,7 +62,7 @@ type Client struct {
 	tracer  trace.Tracer
 }
 
-// New makes a Client. The error names the exceptions that cannot be read.
+// New returns a Client. The error names the exceptions that can't be parsed.
 func New(o Options) (*Client, error) {
 	allow, err := ParseAllow(o.Allow)
 	if err != nil {
@@ -87,24 +86,24 @@ func New(o Options) (*Client, error) {
 	c.dialer = net.Dialer{Timeout: c.timeout, Resolver: o.Resolver}
 	c.http = &http.Client{
 		Transport: &http.Transport{
-			Proxy:                  nil, // never HTTPS_PROXY: it would look the name up where we cannot see
+			Proxy:                  nil, // never HTTPS_PROXY: it would resolve the name where the client can't check it
 			DialContext:            c.dial,
 			TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 			ForceAttemptHTTP2:      true,
-			DisableCompression:     true, // so that MaxBody bounds what we unpack too
+			DisableCompression:     true, // so that MaxBody bounds the decompressed size too
 			MaxResponseHeaderBytes: maxHeader,
 			MaxIdleConnsPerHost:    2,
 			IdleConnTimeout:        idleTimeout,
 		},
-		// The 3xx comes back as the answer; nothing is asked where it points to.
+		// A 3xx is returned as the response; its target is never requested.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 
 	return c, nil
 }
 
-// Get fetches a document: the answer must have status 200 and at most MaxBody
-// bytes. Errors are ErrRefused, ErrUnreachable and ErrAnswer.
+// Get fetches a document. The response must have status 200 and at most MaxBody bytes. Errors
+// are ErrRefused, ErrUnreachable and ErrAnswer.
 func (c *Client) Get(ctx context.Context, rawURL string) (body []byte, header http.Header, err error) {
 	err = c.exchange(ctx, http.MethodGet, rawURL, nil, func(response *http.Response) error {
 		if response.StatusCode != http.StatusOK {
@@ -129,13 +128,12 @@ func (c *Client) Get(ctx context.Context, rawURL string) (body []byte, header ht
 	return body, header, nil
 }
 
-// PostForm posts a form and returns the status of the answer, whose body is of no
-// interest. A redirect is ErrAnswer; other errors are ErrRefused and
-// ErrUnreachable.
+// PostForm posts a form and returns the status of the response, ignoring the body. A redirect
+// is ErrAnswer; other errors are ErrRefused and ErrUnreachable.
 func (c *Client) PostForm(ctx context.Context, rawURL string, form url.Values) (status int, err error) {
 	err = c.exchange(ctx, http.MethodPost, rawURL, form, func(response *http.Response) error {
 		status = response.StatusCode
-		// A little is read so that the connection can be used again.
+		// Read a little, so that the connection can be reused.
 		_, _ = io.CopyN(io.Discard, response.Body, c.maxBody)
 		return nil
 	})
@@ -143,7 +141,7 @@ func (c *Client) PostForm(ctx context.Context, rawURL string, form url.Values) (
 	return status, err
 }
 
-// Close closes the connections that wait to be used again.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 func (c *Client) exchange(
@@ -190,8 +188,8 @@ func (c *Client) exchange(
 	return nil
 }
 
-// target checks what of the policy a URL alone decides. Its errors repeat the
-// host at most: the rest may hold secrets.
+// target checks the part of the policy that a URL alone decides. Its errors repeat at most the
+// host, because the rest may hold secrets.
 func (c *Client) target(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	switch {
@@ -217,9 +215,8 @@ func (c *Client) target(rawURL string) (*url.URL, error) {
 	return u, nil
 }
 
-// dial connects; what the name resolves to is looked at after resolving and
-// before the first packet, so that no second look-up can answer differently
-// (DNS rebinding).
+// dial connects. It checks the address after the name has been resolved and before the first
+// packet, so that no second look-up can return something else (DNS rebinding).
 func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// start begins the span of an exchange. It names the server and not the URL, in
-// which an application may have put a secret.
+// start begins the span of an exchange. It names the server but not the URL, in which an
+// application may have put a secret.
 func (c *Client) start(ctx context.Context, method string, u *url.URL) (context.Context, trace.Span) {
 	port, err := strconv.Atoi(u.Port())
 	if err != nil {
@@ -43,8 +43,8 @@ func finish(span trace.Span, err error) {
 	}
 }
 
-// propagate tells the server the trace (W3C Trace Context): its id and nothing
-// that others have put into the tracestate, and no baggage.
+// propagate sends the server the trace context (W3C Trace Context): only the ids, without
+// tracestate, which others may have filled, and without baggage.
 func propagate(ctx context.Context, h http.Header) {
 	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(h))
 	h.Del("Tracestate")

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// checkTimeout bounds one readiness check: a probe gives up sooner or later, and
-// then nobody would learn which dependency it was.
+// checkTimeout bounds one readiness check. Otherwise the probe would give up first, and it
+// would stay unknown which dependency was at fault.
 const checkTimeout = 2 * time.Second
 
-// Check says why a dependency cannot be used now, or nil.
+// Check returns why a dependency can't be used now, or nil.
 type Check func(ctx context.Context) error
 
-// admin answers the admin listener.
+// admin serves the admin listener.
 type admin struct {
 	checks   map[string]Check
 	pprof    bool
@@ -37,7 +37,7 @@ func (a *admin) handler(metrics http.Handler) http.Handler {
 
 	if a.pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // arguments are nobody's business
+		mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound) // the arguments must not be shown
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
@@ -46,8 +46,8 @@ func (a *admin) handler(metrics http.Handler) http.Handler {
 	return mux
 }
 
-// readiness is the body of /readyz: "ready", "not ready" or "draining", and each
-// dependency with "ok" or the reason.
+// readiness is the body of /readyz: "ready", "not ready" or "draining", and for each dependency
+// "ok" or the reason.
 type readiness struct {
 	Status string            `json:"status"`
 	Checks map[string]string `json:"checks,omitempty"`
@@ -68,7 +68,7 @@ func (a *admin) readyz(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, readiness{Status: "ready", Checks: checks})
 }
 
-// run asks every dependency at the same time.
+// run checks all dependencies concurrently.
 func (a *admin) run(ctx context.Context) (answers map[string]string, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -98,7 +98,7 @@ func (a *admin) run(ctx context.Context) (answers map[string]string, ok bool) {
 	return answers, ok
 }
 
-// guarded turns a panic of a check into its answer.
+// guarded turns a panic of a check into its error.
 func guarded(ctx context.Context, check Check) (err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
@@ -112,10 +112,10 @@ func writeJSON(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the prober has gone away
+	_ = json.NewEncoder(w).Encode(body) // an error means that the prober has gone away
 }
 
-// checksOf is the services' readiness and the further dependencies.
+// checksOf combines the services' readiness with the further dependencies.
 func checksOf(services map[string]*Service, further map[string]Check) map[string]Check {
 	checks := maps.Clone(further)
 	if checks == nil {

@@ -1,9 +1,8 @@
-// Package servicekit is what every process of the platform starts with: strict
-// configuration from the environment, logs, traces and metrics, the public and
-// the admin listener, health, background tasks under one cancel cause, draining,
-// and Main, the whole main function of a service.
+// Package servicekit contains what every process of the platform needs to start: strict
+// configuration from the environment, logs, traces and metrics, the public and the admin
+// listener, health, background tasks under one cancellation cause, draining, and Main, the
+// whole main function of a service.
 //
-// It knows nothing of OAuth. It is the only place that reads the environment,
-// and it links no SQLite: a process that wants it opens it itself and hands the
-// database over in Deps.
+// It knows nothing of OAuth. It is the only package that reads the environment. It doesn't link
+// SQLite; a process that needs SQLite opens it itself and passes the database in Deps.
 package servicekit

@@ -5,9 +5,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 )
 
-// Edge is what the HTTP edge of every service has in common: its routes of the
-// contract, and limits, proxies, logs and telemetry as configured. A service adds
-// its Handlers, and where it has them its CORS and its ErrorPage.
+// Edge returns the options of the HTTP edge that all services share: the service's routes from
+// the contract, and limits, proxies, logs and telemetry as configured. A service adds its
+// Handlers and, if it has them, its CORS and ErrorPage.
 func Edge(service string, server Server, deps Deps) httpkit.Options {
 	return httpkit.Options{
 		Service:        service,

@@ -10,23 +10,23 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// prefix is what the names of the platform's own variables begin with.
+// prefix is the prefix of the platform's own variables.
 const prefix = "PLATFORM_"
 
-// LoadOptions is where a configuration comes from, the later the stronger:
-// the sections' own defaults, Defaults, Environ, Overrides.
+// LoadOptions are the sources of a configuration, in increasing precedence: the sections' own
+// defaults, Defaults, Environ, Overrides.
 type LoadOptions struct {
-	// Environ has the form of os.Environ. An empty value counts as none.
+	// Environ has the form of os.Environ. An empty value counts as not set.
 	Environ []string
-	// Defaults replace the sections' own, by variable (see EmbeddedDefaults).
+	// Defaults replace the sections' own defaults, by variable (see EmbeddedDefaults).
 	Defaults map[string]string
-	// Overrides win over the environment, by variable: what flags say.
+	// Overrides take precedence over the environment, by variable. They come from flags.
 	Overrides map[string]string
 }
 
-// Load fills cfg, a pointer to a struct of sections, or returns a *ConfigError
-// with every problem there is: unknown names, values that cannot be read or
-// make no sense, missing ones, files of secrets that cannot be read.
+// Load fills cfg, a pointer to a struct of sections, or returns a *ConfigError with every
+// problem: unknown names, values that can't be parsed or make no sense, missing values, and
+// secret files that can't be read.
 func Load(cfg any, opts LoadOptions) error {
 	l := &loader{fields: fields(cfg), problems: map[string]string{}}
 	l.gather(opts)
@@ -60,7 +60,7 @@ func (l *loader) field(variable string) field {
 	return field{Variable: Variable{Name: variable}}
 }
 
-// gather merges the sources and names what no process knows.
+// gather merges the sources and reports names that no process knows.
 func (l *loader) gather(opts LoadOptions) {
 	known := knownNames(l.fields)
 	environment := map[string]string{}
@@ -77,7 +77,7 @@ func (l *loader) gather(opts LoadOptions) {
 	}
 
 	for name := range environment {
-		// The file stands for the value and so beats a default too.
+		// The file replaces the value, and so takes precedence over a default too.
 		delete(l.values, strings.TrimSuffix(name, fileSuffix))
 	}
 
@@ -98,8 +98,8 @@ func (l *loader) gather(opts LoadOptions) {
 	}
 }
 
-// files reads the secrets that come as …_FILE, of this process's sections only:
-// another's may not be readable here.
+// files reads the secrets given as …_FILE. It reads only those of this process's sections,
+// since those of others may not be readable here.
 func (l *loader) files(overrides map[string]string) {
 	for _, f := range l.fields {
 		path := l.values[f.Name+fileSuffix]
@@ -121,7 +121,7 @@ func (l *loader) files(overrides map[string]string) {
 		switch {
 		case err != nil:
 			l.problem(f.Name+fileSuffix, "cannot be read: "+err.Error())
-			l.problem(f.Name, "") // said already
+			l.problem(f.Name, "") // already reported
 		case value == "":
 			l.problem(f.Name+fileSuffix, path+" is empty; put the value into it")
 			l.problem(f.Name, "")
@@ -131,8 +131,8 @@ func (l *loader) files(overrides map[string]string) {
 	}
 }
 
-// parse turns text into typed values, one section after the other, because
-// env's errors name a field and those are unique in a section only.
+// parse turns text into typed values. It takes one section at a time, because env's errors name
+// a field, and field names are unique only within a section.
 func (l *loader) parse(cfg any) {
 	for _, section := range sections(cfg) {
 		err := env.ParseWithOptions(section.Addr().Interface(), env.Options{Environment: l.values, FuncMap: parsers()})
@@ -158,8 +158,7 @@ func (l *loader) parse(cfg any) {
 	}
 }
 
-// finish fills in what depends on other variables and checks what belongs
-// together.
+// finish fills in defaults that depend on other variables and checks rules between variables.
 func (l *loader) finish(cfg any) {
 	for _, section := range sections(cfg) {
 		value := section.Addr().Interface()

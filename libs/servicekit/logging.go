@@ -10,11 +10,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// NewLogger writes to w as cfg says; lines of a request carry its trace_id and
-// span_id.
+// NewLogger returns a logger that writes to w as cfg says. Lines of a request carry its
+// trace_id and span_id.
 func NewLogger(w io.Writer, cfg Log) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(cfg.Level)) // validated; else info
+	_ = level.UnmarshalText([]byte(cfg.Level)) // validated; otherwise info
 	options := &slog.HandlerOptions{Level: level}
 	if cfg.Format == "text" || (cfg.Format == "auto" && terminal(w)) {
 		return slog.New(traceHandler{slog.NewTextHandler(w, options)})
@@ -27,7 +27,7 @@ func terminal(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd())
 }
 
-// traceHandler adds the trace that a line belongs to.
+// traceHandler adds the ids of the trace that a line belongs to.
 type traceHandler struct{ slog.Handler }
 
 // Handle implements slog.Handler.

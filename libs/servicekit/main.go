@@ -22,12 +22,12 @@ const (
 	ExitUsage  = 2 // wrong flags or configuration
 )
 
-// flushPatience is how long the last traces and metrics may take to leave.
+// flushPatience bounds how long sending the last traces and metrics may take.
 const flushPatience = 5 * time.Second
 
-// Main is a service's whole main function: flags, configuration, telemetry, the
-// database and the keys as the sections in C need them, both listeners, and
-// draining on SIGTERM or SIGINT. A second signal ends the process at once.
+// Main is a service's whole main function. It handles flags, configuration, telemetry, the
+// database and the keys as far as the sections in C need them, both listeners, and draining on
+// SIGTERM or SIGINT. A second signal ends the process at once.
 func Main[C any](name string, build func(C, Deps) (*Service, error)) {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, release)
@@ -41,14 +41,14 @@ func Main[C any](name string, build func(C, Deps) (*Service, error)) {
 	os.Exit(run(ctx, p, name, build))
 }
 
-// process is what the operating system gives a program.
+// process holds what the operating system gives a program.
 type process struct {
 	args, environ  []string
 	stdout, stderr io.Writer
 	onListening    func(public, admin net.Addr)
 }
 
-// loaded is a service's configuration and what every process has beside it.
+// loaded is a service's configuration plus the parts that every process has.
 type loaded[C any] struct {
 	Service C
 	Log     Log
@@ -82,7 +82,7 @@ func run[C any](ctx context.Context, p process, name string, build func(C, Deps)
 	return ExitDone
 }
 
-// flags reads the command line; done when nothing is left to do but exit.
+// flags parses the command line. done means that the process should exit with code.
 func (p process) flags(name string, variables []Variable) (printConfig bool, code int, done bool) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(p.stderr)
@@ -94,7 +94,7 @@ func (p process) flags(name string, variables []Variable) (printConfig bool, cod
 	case errors.Is(err, flag.ErrHelp):
 		p.help(name, variables)
 		return false, ExitDone, true
-	case err != nil: // the flag package has said what
+	case err != nil: // the flag package has printed the error
 		fmt.Fprintf(p.stderr, "see %s --help\n", name)
 		return false, ExitUsage, true
 	case set.NArg() > 0:
@@ -124,7 +124,7 @@ Example:
 `, name)
 }
 
-// serveOne runs one service from its configuration to its end.
+// serveOne runs one service from loading its configuration until it ends.
 func serveOne[C any](
 	ctx context.Context, p process, name string, cfg *C, build func(C, Deps) (*Service, error), logger *slog.Logger,
 ) (failed error) {
@@ -203,7 +203,7 @@ func serveOne[C any](
 	})
 }
 
-// Flush gives what telemetry holds back a little time to leave.
+// Flush gives telemetry a little time to send what it has buffered.
 func (t *Telemetry) Flush(logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
 	defer cancel()

@@ -14,13 +14,13 @@ import (
 )
 
 const (
-	// databasePatience is how long a start waits for a database that is away.
+	// databasePatience is how long a start waits for a database that is down.
 	databasePatience = 30 * time.Second
 	databaseRetry    = 500 * time.Millisecond
 )
 
-// OpenDatabase opens PostgreSQL with the logger and telemetry of deps, waiting
-// up to half a minute for a server that is away. It refuses SQLite.
+// OpenDatabase opens PostgreSQL with the logger and telemetry of deps. It waits up to half a
+// minute for a server that is down. It refuses SQLite.
 func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
 	options, err := databaseOptions(cfg, deps)
 	if err != nil {
@@ -47,8 +47,8 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 	}
 }
 
-// startDatabase is OpenDatabase for a process that serves: where the server is away
-// it starts all the same, is not ready, and answers 503 until the server is there.
+// startDatabase is OpenDatabase for a process that serves requests. If the server is down, the
+// process starts all the same, isn't ready, and answers 503 until the server is up.
 func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
 	options, err := databaseOptions(cfg, deps)
 	if err != nil {
@@ -83,13 +83,13 @@ func databaseOptions(cfg Database, deps Deps) (database.Options, error) {
 	}, nil
 }
 
-// away tells a server that cannot be reached from one that refuses.
+// away reports whether the server can't be reached, as opposed to refusing.
 func away(err error) bool {
 	var fault interface{ Unavailable() bool }
 	return errors.As(err, &fault) && fault.Unavailable()
 }
 
-// WatchChanges makes deps.Changes, which listens by the direct URL, and the task
+// WatchChanges sets deps.Changes, which listens through the direct URL, and returns the task
 // that runs it.
 func WatchChanges(cfg Database, deps *Deps) (*Service, error) {
 	options := changes.Options{
@@ -111,8 +111,8 @@ func WatchChanges(cfg Database, deps *Deps) (*Service, error) {
 	return &Service{Run: watcher.Run}, nil
 }
 
-// DatabaseCheck makes a process ready only on a database that answers and has
-// this build's schema or a later one.
+// DatabaseCheck returns a check that passes only if the database responds and has this build's
+// schema or a later one.
 func DatabaseCheck(db *database.DB) Check {
 	return func(ctx context.Context) error {
 		if err := db.Ping(ctx); err != nil {
@@ -122,19 +122,20 @@ func DatabaseCheck(db *database.DB) Check {
 	}
 }
 
-// Keys are the opened private keys. Close is for the end, after what uses them.
+// Keys are the opened private keys. Close must be called last, after everything that uses them
+// has stopped.
 type Keys struct {
 	Backend signing.Backend
 	Maker   signing.Maker
-	// Service is the background task and the readiness of the backend, which has no
-	// Handler; nil when it needs neither. Among the services of Serve its name is
-	// that of the backend.
+	// Service is the background task and the readiness of the backend, without a Handler. It is
+	// nil if the backend needs neither. Among the services passed to Serve it has the backend's
+	// name.
 	Service *Service
 	Close   func() error
 }
 
-// OpenSigning opens the keys of the configured backend with the logger and
-// telemetry of deps. Local ones are files in the folder keys of the data folder.
+// OpenSigning opens the keys of the configured backend with the logger and telemetry of deps.
+// Local keys are files in the folder keys of the data folder.
 func OpenSigning(ctx context.Context, cfg Signing, deps Deps) (*Keys, error) {
 	switch cfg.Backend {
 	case SigningLocal:

@@ -2,8 +2,7 @@ package servicekit
 
 import "github.com/platform-oauth/platform-oauth/libs/outbound"
 
-// Client makes the guarded client of what is fetched because an application or a
-// tenant registered it.
+// Client returns the guarded client for URLs that an application or a tenant registered.
 func (o Outbound) Client(deps Deps) (*outbound.Client, error) {
 	return outbound.New(outbound.Options{
 		Allow:          o.Allow,

@@ -16,7 +16,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// parsers reads the types that env does not, or not well enough.
+// parsers returns parsers for types that env can't parse, or not well enough.
 func parsers() map[reflect.Type]env.ParserFunc {
 	return map[reflect.Type]env.ParserFunc{
 		reflect.TypeFor[url.URL]():         func(s string) (any, error) { return parseOrigin(s) },
@@ -25,7 +25,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 	}
 }
 
-// parseOrigin reads an origin (RFC 6454 4) and writes it as browsers do: lower
+// parseOrigin parses an origin (RFC 6454 4) and returns it in the form browsers use: lower
 // case, without a default port.
 func parseOrigin(raw string) (url.URL, error) {
 	refuse := func(why string) (url.URL, error) {
@@ -82,7 +82,7 @@ func loopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// parsePrefixes reads CIDRs separated by commas.
+// parsePrefixes parses comma-separated CIDRs.
 func parsePrefixes(raw string) ([]netip.Prefix, error) {
 	var list []netip.Prefix
 	for part := range strings.SplitSeq(raw, ",") {
@@ -110,7 +110,7 @@ func parsePrefixes(raw string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
-// EncryptionKey is a 256-bit key. It prints as stars.
+// EncryptionKey is a 256-bit key. It prints as asterisks.
 type EncryptionKey [32]byte
 
 // String hides the key.
@@ -119,8 +119,8 @@ func (EncryptionKey) String() string { return "***" }
 // GoString hides the key.
 func (EncryptionKey) GoString() string { return "***" }
 
-// ParseEncryptionKeys reads keys in base64, of either alphabet, separated by commas.
-// Its errors never repeat what it was given.
+// ParseEncryptionKeys parses comma-separated base64 keys, of either alphabet. Its errors never
+// repeat the input.
 func ParseEncryptionKeys(raw string) ([]EncryptionKey, error) {
 	var list []EncryptionKey
 	for part := range strings.SplitSeq(raw, ",") {
@@ -136,7 +136,7 @@ func ParseEncryptionKeys(raw string) ([]EncryptionKey, error) {
 	return list, nil
 }
 
-// checkListen says what is wrong with the address of a listener.
+// checkListen returns what is wrong with a listener's address, or "".
 func checkListen(address string) string {
 	_, port, err := net.SplitHostPort(address)
 	if err == nil {

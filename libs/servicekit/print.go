@@ -13,14 +13,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// otelNote ends the tables: those variables are OpenTelemetry's own.
+// otelNote ends the tables, because those variables are OpenTelemetry's own.
 const otelNote = "OpenTelemetry's own; exporters are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set"
 
-// Setting is a variable and its value, masked when it is a secret.
+// Setting is a variable and its value, masked if it is secret.
 type Setting struct{ Name, Value string }
 
-// Settings are the names and values of cfg (a struct of sections or a pointer to
-// one) with secrets masked.
+// Settings returns the names and values of cfg (a struct of sections or a pointer to one), with
+// secrets masked.
 func Settings(cfg any) []Setting {
 	value := reflect.Indirect(reflect.ValueOf(cfg))
 	var list []Setting
@@ -39,7 +39,7 @@ func PrintConfig(w io.Writer, cfg any) error {
 	return table.Flush()
 }
 
-// shown is a value as --print-config may show it.
+// shown returns a value as --print-config may show it.
 func shown(v Variable, value any) string {
 	switch value := value.(type) {
 	case *url.URL:
@@ -78,12 +78,13 @@ func joined[T fmt.Stringer](list []T) string {
 	return strings.Join(parts, ",")
 }
 
-// plainOptions are the options of a URL that are shown; any other may be a password.
+// plainOptions are the URL options whose values are shown. The value of any other may be a
+// password.
 var plainOptions = []string{"sslmode", "dbname", "host", "port", "target_session_attrs", "connect_timeout"}
 
-// maskURL hides what may be secret in a URL: the password, a user name that stands
-// alone (some services take a token there), and the value of every option but a
-// few. What is not a URL it returns as it is.
+// maskURL hides what may be secret in a URL: the password, a user name without one (some
+// services take a token there), and the value of every option but a few. It returns anything
+// but a URL unchanged.
 func maskURL(raw string) string {
 	if !strings.Contains(raw, "://") {
 		return raw
@@ -123,7 +124,7 @@ func maskURL(raw string) string {
 	return strings.NewReplacer("%2A%2A%2A", "***", "%2C", ",").Replace(u.String())
 }
 
-// parseAny reads a URL, also one of several PostgreSQL hosts.
+// parseAny parses a URL, including one with several PostgreSQL hosts.
 func parseAny(raw string) (*url.URL, error) {
 	if u, err := url.Parse(raw); err == nil {
 		return u, nil

@@ -14,19 +14,19 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// fileSuffix makes the name of a variable that names a file with a secret.
+// fileSuffix ends the name of a variable that names a file with a secret.
 const fileSuffix = "_FILE"
 
-// Problem is one thing wrong with a configuration.
+// Problem is one problem of a configuration.
 type Problem struct {
 	Variable string
 	Message  string // what is wrong and what to do
 }
 
-// ConfigError is everything wrong with a configuration.
+// ConfigError holds all problems of a configuration.
 type ConfigError struct{ Problems []Problem }
 
-// Error has a line for each problem.
+// Error returns a text with one line per problem.
 func (e *ConfigError) Error() string {
 	var b strings.Builder
 	if len(e.Problems) == 1 {
@@ -57,7 +57,7 @@ func (l *loader) err() error {
 	return &ConfigError{Problems: list}
 }
 
-// unreadable says why a value is not of its variable's type.
+// unreadable says why a value isn't of its variable's type.
 func unreadable(f field, value string, bad env.ParseError) string {
 	shown := fmt.Sprintf("%q", value)
 	if f.Secret != "" {
@@ -70,12 +70,12 @@ func unreadable(f field, value string, bad env.ParseError) string {
 	case bad.Type.Kind() == reflect.Int || bad.Type.Kind() == reflect.Int64:
 		return shown + " is not a whole number"
 	default:
-		return bad.Err.Error() // of our own parsers, which say it well
+		return bad.Err.Error() // from our own parsers, whose messages are clear
 	}
 }
 
-// textRules are the validate tags that only this package knows, by what they say
-// of a text: nothing when it is in order.
+// textRules are the validate tags defined by this package. Each returns what is wrong with a
+// text, or "".
 var textRules = map[string]func(string) string{
 	"listen":       checkListen,
 	"database_url": checkDatabaseURL,
@@ -89,7 +89,7 @@ func (l *loader) validate(cfg any) {
 	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
 
 	for tag, check := range textRules {
-		// It fails on an empty tag or nil function only.
+		// It fails only for an empty tag or a nil function.
 		_ = v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return check(f.Field().String()) == "" })
 	}
 
@@ -103,8 +103,8 @@ func (l *loader) validate(cfg any) {
 	}
 }
 
-// refusal says which rule a value breaks. It repeats the value only for rules
-// that no secret has.
+// refusal says which rule a value breaks. It repeats the value only for rules that apply to no
+// secret.
 func refusal(f field, b validator.FieldError) string {
 	if check, ok := textRules[b.Tag()]; ok {
 		return check(fmt.Sprint(b.Value()))
@@ -133,8 +133,8 @@ func refusal(f field, b validator.FieldError) string {
 	}
 }
 
-// knownNames is the whole table, the process's own variables, and the file
-// variants of secrets.
+// knownNames returns the names of the whole table, of the process's own variables, and of the
+// file variants of secrets.
 func knownNames(own []field) map[string]bool {
 	known := map[string]bool{}
 	for _, f := range append(fields(&everything{}), own...) {
@@ -146,7 +146,7 @@ func knownNames(own []field) map[string]bool {
 	return known
 }
 
-// unknown names what was perhaps meant.
+// unknown reports an unknown name and suggests a similar one.
 func unknown(name string, known map[string]bool) string {
 	best, least := "", 4
 	for candidate := range known {
@@ -166,8 +166,8 @@ func unknown(name string, known map[string]bool) string {
 	return "unknown; remove it, or see --help for the names"
 }
 
-// kubernetesNames is what Kubernetes sets in every pod for each Service of the
-// namespace, which begins with PLATFORM_ when the Service's name does.
+// kubernetesNames matches the variables that Kubernetes sets in every pod for each Service of
+// the namespace. They begin with PLATFORM_ if the Service's name does.
 var kubernetesNames = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
 
 var kubernetesPort = regexp.MustCompile(`^(tcp|udp|sctp)://`)
@@ -176,7 +176,7 @@ func injectedByKubernetes(name, value string) bool {
 	return kubernetesNames.MatchString(name) || (strings.HasSuffix(name, "_PORT") && kubernetesPort.MatchString(value))
 }
 
-// distance counts the letters to insert, remove or replace to make b out of a.
+// distance returns the number of letters to insert, remove or replace to turn a into b.
 func distance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

@@ -11,18 +11,18 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/outbound"
 )
 
-// relation is a rule on several variables, in order one by one. It is reported
-// on the first of them, unless one of them has a problem of its own.
+// relation is a rule on several variables; the rules are checked in order. A violation is
+// reported on the first of its variables, unless one of them has a problem of its own.
 type relation struct {
 	variables []string
 	broken    bool
 	message   string
 }
 
-// given reports whether the operator set a variable; else it has its default.
+// given reports whether the operator set a variable; otherwise it has its default.
 type given func(variable string) bool
 
-// below returns a default that must be less than limit: half of it where it is not.
+// below returns value, a default that must be less than limit, or half of limit if it isn't.
 func below(value, limit time.Duration) time.Duration {
 	if value < limit || limit <= 0 {
 		return value
@@ -30,8 +30,8 @@ func below(value, limit time.Duration) time.Duration {
 	return limit / 2
 }
 
-// fill lets the defaults follow what was set alone. A timeout that the operator
-// lengthened lengthens the one that it is a part of.
+// fill adapts defaults to related values that the operator set. A timeout that the operator
+// lengthened lengthens the one that contains it.
 func (s *Server) fill(given given) {
 	h := &s.HTTP
 	switch {
@@ -72,7 +72,7 @@ func (s *Server) relations() []relation {
 	}
 }
 
-// fill makes the direct URL the database's own where none is given.
+// fill sets the direct URL to the database URL if it isn't set.
 func (d *Database) fill(given given) {
 	if d.DirectURL == "" {
 		d.DirectURL = d.URL
@@ -97,7 +97,7 @@ func (d *Database) relations() []relation {
 	}}
 }
 
-// checkDatabaseURL never repeats the URL, which holds a password.
+// checkDatabaseURL never repeats the URL, which contains a password.
 func checkDatabaseURL(raw string) string {
 	const remedy = "write postgres://user:password@host:5432/database"
 
@@ -123,8 +123,8 @@ func checkDatabaseURL(raw string) string {
 // SQLite reports whether the database is a SQLite file (`platform up` only).
 func (d Database) SQLite() bool { return strings.HasPrefix(d.URL, "sqlite:") }
 
-// SQLitePath is the file of a sqlite URL; platform.db in the data folder when
-// the URL names none.
+// SQLitePath returns the file of a sqlite URL, or platform.db in the data folder if the URL
+// names none.
 func (d Database) SQLitePath(dataDir string) string {
 	path := strings.TrimPrefix(strings.TrimPrefix(d.URL, "sqlite:"), "//")
 	if path == "" {
@@ -133,7 +133,7 @@ func (d Database) SQLitePath(dataDir string) string {
 	return path
 }
 
-// fill publishes keys ahead for no longer than a shorter rotation allows.
+// fill makes keys published ahead for no longer than a shorter rotation allows.
 func (s *Signing) fill(given given) {
 	if !given("PLATFORM_KEY_PUBLISH_AHEAD") {
 		s.KeyPublishAhead = below(s.KeyPublishAhead, s.KeyRotation)
@@ -155,7 +155,7 @@ func (s *Signing) relations() []relation {
 	return list
 }
 
-// fillAcross is fill for what depends on another section.
+// fillAcross fills in defaults that depend on another section.
 func fillAcross(cfg any, given given) {
 	server, serves := section[Server](cfg)
 	signing, signs := sectionAt[Signing](cfg)
@@ -164,7 +164,7 @@ func fillAcross(cfg any, given given) {
 	}
 }
 
-// across are the rules between sections of a configuration.
+// across returns the rules between sections of a configuration.
 func across(cfg any) []relation {
 	server, serves := section[Server](cfg)
 	signing, signs := section[Signing](cfg)
@@ -187,8 +187,8 @@ func (o *Outbound) relations() []relation {
 	return []relation{{[]string{"PLATFORM_OUTBOUND_ALLOW"}, true, strings.ReplaceAll(err.Error(), "\n", "; ")}}
 }
 
-// fill ends idle sessions no later than a shorter lifetime does. A longer idle time
-// lengthens no lifetime: that is the operator's to say.
+// fill makes the idle time no longer than a shorter lifetime. A longer idle time doesn't
+// lengthen the lifetime, which is for the operator to decide.
 func (s *Sessions) fill(given given) {
 	if !given("PLATFORM_SESSION_IDLE") {
 		s.Idle = min(s.Idle, s.Lifetime)
@@ -203,7 +203,7 @@ func (s *Sessions) relations() []relation {
 	}}
 }
 
-// fill is that of Sessions, for refresh tokens.
+// fill is Sessions.fill for refresh tokens.
 func (t *Tokens) fill(given given) {
 	if !given("PLATFORM_REFRESH_IDLE_TTL") {
 		t.RefreshIdleTTL = min(t.RefreshIdleTTL, t.RefreshTokenTTL)
@@ -218,7 +218,7 @@ func (t *Tokens) relations() []relation {
 	}}
 }
 
-// leastRetention is the age that every row of the audit trail reaches.
+// leastRetention is the age that every row of the audit trail reaches before it is removed.
 const leastRetention = 720 * time.Hour
 
 func (a *Audit) relations() []relation {

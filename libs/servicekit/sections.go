@@ -11,8 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Server is where a process listens and how the world reaches it. Every
-// configuration has it.
+// Server says where a process listens and at which URL it is reached. Every configuration has
+// it.
 type Server struct {
 	PublicURL      *url.URL       `env:"PLATFORM_PUBLIC_URL" envDefault:"http://127.0.0.1:8080" validate:"required" desc:"origin that the browser sees; the issuer is this and /api/v1/platform/oauth; https needed unless loopback"`
 	Listen         string         `env:"PLATFORM_LISTEN" envDefault:"127.0.0.1:8080" validate:"listen" desc:"address of the public listener"`
@@ -23,7 +23,7 @@ type Server struct {
 	HTTP           HTTP
 }
 
-// HTTP is the limits of the public listener.
+// HTTP holds the limits of the public listener.
 type HTTP struct {
 	HeaderTimeout   time.Duration `env:"PLATFORM_HTTP_HEADER_TIMEOUT" envDefault:"5s" validate:"gt=0" desc:"how long a client may take to send the request's headers"`
 	ReadTimeout     time.Duration `env:"PLATFORM_HTTP_READ_TIMEOUT" envDefault:"15s" validate:"gt=0" desc:"how long a client may take to send the whole request"`
@@ -35,7 +35,7 @@ type HTTP struct {
 	DrainTimeout    time.Duration `env:"PLATFORM_HTTP_DRAIN_TIMEOUT" envDefault:"20s" validate:"gt=0" desc:"how long requests in flight may take to finish at the end"`
 }
 
-// Database is the database a process works on.
+// Database is the database that a process uses.
 type Database struct {
 	URL              string        `env:"PLATFORM_DATABASE_URL" secret:"url" validate:"required,database_url" example:"postgres://user:password@host:5432/platform" desc:"postgres://…; platform up: sqlite:PATH too, without PATH platform.db in the data folder (its default)"`
 	DirectURL        string        `env:"PLATFORM_DATABASE_DIRECT_URL" secret:"url" validate:"omitempty,database_url" desc:"for LISTEN and migrate where a transaction pooler stands in between; PLATFORM_DATABASE_URL when empty"`
@@ -52,7 +52,7 @@ const (
 	SigningVault = "vault" // Vault transit
 )
 
-// Signing is who keeps the private keys and when they change.
+// Signing says where the private keys are kept and when they are rotated.
 type Signing struct {
 	Backend         string            `env:"PLATFORM_SIGNING_BACKEND" validate:"required,oneof=local vault" example:"local" desc:"who keeps the private keys: local (files in the data folder) or vault; platform up: local"`
 	DataDir         string            `env:"PLATFORM_DATA_DIR" envDefault:"./platform-data" validate:"required" desc:"folder of the local keys, of the SQLite file and of the demo's credentials"`
@@ -63,9 +63,9 @@ type Signing struct {
 	Vault           Vault
 }
 
-// Vault is the Vault transit backend. The variables without PLATFORM_ are Vault's
-// own; those that are not here (a client certificate, a proxy) Vault's client reads
-// from the process's environment itself.
+// Vault is the Vault transit backend. The variables without PLATFORM_ are Vault's own. Those
+// not listed here (a client certificate, a proxy) are read from the process's environment by
+// Vault's client itself.
 type Vault struct {
 	Address      string        `env:"VAULT_ADDR" validate:"omitempty,http_url" desc:"address of Vault or OpenBao; required with PLATFORM_SIGNING_BACKEND=vault"`
 	CACert       string        `env:"VAULT_CACERT" desc:"PEM file of the CA that Vault's certificate is checked against; the system's when empty"`
@@ -88,18 +88,18 @@ type Vault struct {
 	Queue        int           `env:"PLATFORM_VAULT_QUEUE" envDefault:"1024" validate:"min=1,max=100000" desc:"most signatures of RSA, and as many of the others, that wait for such a request; beyond it the answer is 503"`
 }
 
-// Encryption is the keys that seal secrets which must be readable again, and that
-// other keys are derived from.
+// Encryption holds the keys that seal secrets which must be readable again, and from which
+// other keys are derived.
 type Encryption struct {
-	// Keys are 32 bytes each; the first seals, all open.
+	// Keys are 32 bytes each. The first one seals; all can open.
 	Keys []EncryptionKey `env:"PLATFORM_ENCRYPTION_KEYS" secret:"true" validate:"required" example:"the output of: openssl rand -base64 32" desc:"base64 32-byte keys, comma separated; the first seals, all open; platform up: made at the first start, encryption.keys in the data folder"`
 }
 
-// Derive makes the 256-bit key of a purpose from the first key, with HKDF-SHA256
-// (RFC 5869) and the label as info: replicas with the same keys have the same,
-// and who learns one knows no other. A new first key changes it; what was keyed
-// with it (the counts of limits) starts anew. Nil without keys, which a loaded
-// configuration never is.
+// Derive derives the 256-bit key for a purpose from the first key, with HKDF-SHA256 (RFC 5869)
+// and the label as info. Replicas with the same keys derive the same key, and knowing a derived
+// key reveals no other. A new first key changes the derived key, so whatever was keyed with it
+// (the counts of limits) starts afresh. It returns nil without keys, which a loaded
+// configuration always has.
 func (e Encryption) Derive(label string) []byte {
 	if len(e.Keys) == 0 {
 		return nil
@@ -107,8 +107,9 @@ func (e Encryption) Derive(label string) []byte {
 	return derive(e.Keys[0], label)
 }
 
-// DeriveAll returns the 256-bit key of a purpose from each key, in their order: what
-// is sealed with the first is opened with any, so that a new first key ends nothing.
+// DeriveAll returns the 256-bit key for a purpose derived from each key, in order. Data sealed
+// with the first can be opened with any, so that a new first key doesn't invalidate what was
+// sealed before.
 func (e Encryption) DeriveAll(label string) [][]byte {
 	derived := make([][]byte, len(e.Keys))
 	for i, key := range e.Keys {
@@ -125,20 +126,20 @@ func derive(key EncryptionKey, label string) []byte {
 	return derived
 }
 
-// Outbound is what the guarded client may reach beside the public Internet: the
-// client of everything that an application's or tenant's registration names.
+// Outbound says what the guarded client may reach besides the public Internet. The client
+// fetches everything that the registration of an application or a tenant names.
 type Outbound struct {
 	Allow []string `env:"PLATFORM_OUTBOUND_ALLOW" desc:"exceptions, comma separated, for back-channel logout and other URLs of applications: host or host:port (any address, http too) or CIDR; else public addresses by https only"`
 }
 
-// Sessions is how long a single sign-on session lives.
+// Sessions says how long a single sign-on session lives.
 type Sessions struct {
 	Idle     time.Duration `env:"PLATFORM_SESSION_IDLE" envDefault:"12h" validate:"min=1m" desc:"an SSO session ends when unused for so long"`
 	Lifetime time.Duration `env:"PLATFORM_SESSION_LIFETIME" envDefault:"720h" validate:"min=1m" desc:"an SSO session ends after so long in any case"`
 }
 
-// Tokens is how long what the platform issues is valid; applications may
-// override some of it.
+// Tokens says how long the platform's tokens and codes are valid. Applications may override
+// some of it.
 type Tokens struct {
 	AccessTokenTTL  time.Duration `env:"PLATFORM_ACCESS_TOKEN_TTL" envDefault:"1h" validate:"min=1s,max=24h" desc:"life of an access token"`
 	RefreshTokenTTL time.Duration `env:"PLATFORM_REFRESH_TOKEN_TTL" envDefault:"2160h" validate:"min=1s" desc:"life of a refresh token family"`
@@ -148,8 +149,8 @@ type Tokens struct {
 	DeviceCodeTTL   time.Duration `env:"PLATFORM_DEVICE_CODE_TTL" envDefault:"10m" validate:"min=1m,max=1h" desc:"life of a device code and its user code"`
 }
 
-// Limits is how many failures are free before the next attempt has to wait: a
-// second at first, twice as long after each further one, at most the window.
+// Limits says how many failures are free before the next attempt has to wait: a second at
+// first, twice as long after each further failure, at most the window.
 type Limits struct {
 	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins of an account by browsers that it does not know, or by one that it knows, before the next has to wait; an address has ten times as many, its networks up to 400 times; a hundred in a day of an account in any case"`
 	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a session or address before the next has to wait; right ones reset nothing"`
@@ -158,24 +159,24 @@ type Limits struct {
 	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"failures are forgotten after so long without one; also the longest wait"`
 }
 
-// Rule is the rule of one of the limits, such as l.SignIn.
+// Rule returns the rule for one of the limits, such as l.SignIn.
 func (l Limits) Rule(failures int) limits.Rule {
 	return limits.Rule{Failures: failures, Window: l.Window, MaxDelay: l.Window}
 }
 
-// Audit is how much of the audit trail there is, and for how long.
+// Audit says how much is written to the audit trail and how long it is kept.
 type Audit struct {
 	Retention      time.Duration `env:"PLATFORM_AUDIT_RETENTION" envDefault:"9600h" validate:"gte=0" desc:"rows of the audit trail are removed by the keys service when they are older, on PostgreSQL by whole months; 720h at least; 0: never"`
 	ExchangeSample int           `env:"PLATFORM_AUDIT_EXCHANGE_SAMPLE" envDefault:"100" validate:"min=1,max=1000000" desc:"of the token exchanges between the same applications in an hour, the audit trail has the first and each so-manieth, with the count; 1: all"`
 }
 
-// Log is how the process logs; every process has it beside its sections.
+// Log says how the process logs. Every process has it besides its sections.
 type Log struct {
 	Level  string `env:"PLATFORM_LOG_LEVEL" envDefault:"info" validate:"oneof=debug info warn error" desc:"least level that is logged: debug, info, warn or error"`
 	Format string `env:"PLATFORM_LOG_FORMAT" envDefault:"auto" validate:"oneof=auto json text" desc:"json, text, or auto: text when standard error is a terminal"`
 }
 
-// everything is the whole table: a name is unknown when it is not in here.
+// everything is the whole table. A name that isn't in it is unknown.
 type everything struct {
 	Server     Server
 	Database   Database
@@ -189,25 +190,25 @@ type everything struct {
 	Log        Log
 }
 
-// Origin is the public URL without a trailing slash.
+// Origin returns the public URL without a trailing slash.
 func (s Server) Origin() string { return s.PublicURL.Scheme + "://" + s.PublicURL.Host }
 
-// Issuer is the issuer identifier (RFC 8414 2).
+// Issuer returns the issuer identifier (RFC 8414 2).
 func (s Server) Issuer() string { return s.Origin() + "/api/v1/platform/oauth" }
 
-// Secure reports whether browsers reach the platform by https, so that cookies
-// carry Secure and the __Host- prefix.
+// Secure reports whether browsers reach the platform over https, so that cookies carry Secure
+// and the __Host- prefix.
 func (s Server) Secure() bool { return s.PublicURL.Scheme == "https" }
 
-// Loopback reports whether the public URL names this machine only.
+// Loopback reports whether the public URL names only this machine.
 func (s Server) Loopback() bool { return loopback(s.PublicURL.Hostname()) }
 
-// Refresh is how often a replica looks for changed keys at least: far less than a
-// key is published before it signs, and soon enough that a revoked one is not
-// honoured for long.
+// Refresh returns the longest time between two reads of the keys by a replica. It is far
+// shorter than the time a key is published before it signs, and short enough that a revoked key
+// isn't honoured for long.
 func (s Signing) Refresh() time.Duration { return min(5*time.Second, s.KeyPublishAhead/4) }
 
-// EmbeddedDefaults is what `platform up` has instead of "required": SQLite in
+// EmbeddedDefaults returns the values that `platform up` uses for required variables: SQLite in
 // the data folder and local keys.
 func EmbeddedDefaults() map[string]string {
 	return map[string]string{

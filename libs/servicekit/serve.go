@@ -13,38 +13,36 @@ import (
 )
 
 const (
-	// maxHeader bounds a request's line and headers, in bytes.
+	// maxHeader bounds a request's first line and headers, in bytes.
 	maxHeader = 64 << 10
 	// tasksPatience is how long background tasks may take to stop.
 	tasksPatience = 10 * time.Second
-	// profilePatience is how long taking a profile may last.
+	// profilePatience is how long a profile may take.
 	profilePatience = 5 * time.Minute
 )
 
-// ServeOptions is what Serve runs. Logger, Handler and a loaded Server are
-// required.
+// ServeOptions configures Serve. Logger, Handler and a loaded Server are required.
 type ServeOptions struct {
 	Server Server
-	// Handler answers the public listener; for several services a mux of theirs.
+	// Handler serves the public listener. For several services it is a mux of their handlers.
 	Handler http.Handler
-	// Services by name, for their Run and Ready; their Handlers are not used.
+	// Services are the services by name, for their Run and Ready. Their Handlers are not used.
 	Services map[string]*Service
-	// Checks are further dependencies of readiness by name, such as the database.
+	// Checks are further readiness dependencies by name, such as the database.
 	Checks map[string]Check
 	Logger *slog.Logger
-	// Metrics answers /metrics; nil: there is none.
+	// Metrics serves /metrics; nil: there is no such path.
 	Metrics http.Handler
-	// OnListening is called once both listeners accept; nil: nothing is.
+	// OnListening is called once both listeners accept connections. It may be nil.
 	OnListening func(public, admin net.Addr)
 }
 
-// errStopped is why the tasks' context ends in the good case.
+// errStopped is the cause with which the tasks' context ends on a normal stop.
 var errStopped = errors.New("the process is stopping")
 
-// Serve listens and runs the services' tasks until ctx ends, then drains:
-// readiness turns off, requests in flight finish, tasks stop, and the answer is
-// nil. A task or listener that fails drains in the same way, and Serve returns
-// its error.
+// Serve listens and runs the services' tasks until ctx ends, and then drains: it stops being
+// ready, finishes requests in flight, stops the tasks, and returns nil. If a task or listener
+// fails, it drains in the same way and returns the error.
 func Serve(ctx context.Context, o ServeOptions) error {
 	public, adminListener, err := listen(ctx, o.Server)
 	if err != nil {
@@ -96,7 +94,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 	return wait(group)
 }
 
-// listen opens both listeners or none.
+// listen opens both listeners or neither.
 func listen(ctx context.Context, s Server) (public, adminListener net.Listener, err error) {
 	var lc net.ListenConfig
 	public, err = lc.Listen(ctx, "tcp", s.Listen)
@@ -112,8 +110,8 @@ func listen(ctx context.Context, s Server) (public, adminListener net.Listener, 
 	return public, adminListener, nil
 }
 
-// server sets every time limit: one that is left out is a way to hold a
-// connection for ever.
+// server sets every time limit, because any missing one would allow a connection to be held for
+// ever.
 func (o ServeOptions) server(requests context.Context, handler http.Handler) *http.Server {
 	h := o.Server.HTTP
 	return &http.Server{
@@ -124,11 +122,11 @@ func (o ServeOptions) server(requests context.Context, handler http.Handler) *ht
 		IdleTimeout:       h.IdleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // strangers cause these
+		ErrorLog:          slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug), // strangers can cause these
 	}
 }
 
-// drain waits for the requests in flight, but not for ever.
+// drain waits for the requests in flight, for a limited time.
 func (o ServeOptions) drain(running context.Context, server *http.Server) {
 	if delay := o.Server.HTTP.DrainDelay; delay > 0 && running.Err() == nil {
 		timer := time.NewTimer(delay)
@@ -155,8 +153,7 @@ func serving(name string, err error) error {
 	return fmt.Errorf("%s: %w", name, err)
 }
 
-// task runs a service's background work; that it ends with its context is no
-// failure.
+// task runs a service's background work. Ending because ctx ended isn't a failure.
 func task(ctx context.Context, name string, run func(context.Context) error) error {
 	err := run(ctx)
 	if err == nil || (ctx.Err() != nil && errors.Is(err, context.Canceled)) || errors.Is(err, errStopped) {

@@ -22,46 +22,46 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Service is a built service: what its New returns and what Serve runs. It
-// listens nowhere by itself.
+// Service is a service as built by its New and run by Serve. It doesn't listen by itself.
 type Service struct {
-	// Handler answers the service's routes.
+	// Handler serves the service's routes.
 	Handler http.Handler
-	// Run works in the background until ctx ends; an error before that stops the
-	// process. Nil when there is nothing to do.
+	// Run does background work until ctx ends. An error before that stops the process. It is
+	// nil if there is nothing to do.
 	Run func(ctx context.Context) error
-	// Ready says why the service cannot answer now; nil or a nil error: it can.
+	// Ready returns why the service can't answer now. If Ready is nil or returns nil, the
+	// service can.
 	Ready func(ctx context.Context) error
-	// FromMemory says that the service answers from what it has in memory, so that
-	// its own Ready alone decides: it must not be taken out of service because the
-	// database or the backend of the keys is away. It is for a service on its own.
+	// FromMemory says that the service answers from memory, so that only its own Ready decides:
+	// it must stay in service when the database or the key backend is down. It applies to a
+	// service that runs on its own.
 	FromMemory bool
 }
 
-// Deps is what a service is built from. DB, Logger, Now and Random are
-// required, Signing and KeyMaker where the service signs.
+// Deps are the dependencies of a service. DB, Logger, Now and Random are required, and Signing
+// and KeyMaker if the service signs.
 type Deps struct {
 	DB *database.DB
-	// Changes tells what others changed in DB; nil: nobody does, and what is kept in
-	// memory goes by its own time. Whoever makes the watcher runs it.
+	// Changes reports changes that other processes make in DB. If it is nil, none are reported,
+	// and what is cached expires by time. The creator of the watcher must run it.
 	Changes  *changes.Watcher
 	Signing  signing.Backend
 	KeyMaker signing.Maker
 	Logger   *slog.Logger
-	// Now is the time in UTC, truncated to microseconds (what the database keeps).
+	// Now returns the time in UTC, truncated to microseconds (the database's precision).
 	Now func() time.Time
 	// Random is a cryptographically secure source.
 	Random         io.Reader
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
-	// Resolver and RootCAs are what the outbound client looks names up with and
-	// whom it believes; nil: the system's.
+	// Resolver and RootCAs are used by the outbound client to look up names and to verify
+	// servers; nil: the system's.
 	Resolver *net.Resolver
 	RootCAs  *x509.CertPool
 }
 
-// Complete returns the dependencies with no-op telemetry where none is given,
-// or an error that names every required one that is missing.
+// Complete returns the dependencies with no-op telemetry if none is given, or an error that
+// names every required one that is missing.
 func (d Deps) Complete() (Deps, error) {
 	var missing []string
 	for name, absent := range map[string]bool{
@@ -91,5 +91,5 @@ func (d Deps) Complete() (Deps, error) {
 	return d, nil
 }
 
-// Clock is the wall clock as every process uses it: UTC, in microseconds.
+// Clock returns the time as every process uses it: UTC, in microseconds.
 func Clock() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }

@@ -9,18 +9,16 @@ import (
 const (
 	sweepEvery = time.Minute
 	sweepBatch = 500
-	// sweepRest is how long a sweep rests between two batches at least; it rests as
-	// long as a batch takes, so that a backlog never has more than half of what the
-	// database can do.
+	// sweepRest is the shortest pause of a sweep between two batches. The pause is as long as
+	// the batch took, so that a backlog never uses more than half of the database's capacity.
 	sweepRest = 10 * time.Millisecond
 )
 
-// Sweep removes what has expired, in small batches, until ctx ends: every owner
-// of a table sweeps it, and they do not wait for each other. remove deletes at
-// most batch rows of each of its tables that are over at the given time and says
-// how many it was, as the stores' DeleteExpired do. A failure is logged with what
-// was swept, and tried again about a minute later: each time a little sooner or
-// later, so that replicas which started together do not go on so.
+// Sweep removes expired rows in small batches until ctx ends. Every owner of a table sweeps it,
+// without waiting for the others. remove deletes, from each of its tables, at most batch rows
+// that have expired at the given time and returns how many, as the stores' DeleteExpired do. A
+// failure is logged with what was being swept, and retried about a minute later, at a slightly
+// random time so that replicas that started together don't stay in step.
 func Sweep(
 	ctx context.Context, deps Deps, what string,
 	remove func(ctx context.Context, now time.Time, batch int) (int, error),
@@ -28,8 +26,8 @@ func Sweep(
 	return Regularly(ctx, deps, "could not remove what has expired", what, remove)
 }
 
-// Regularly is Sweep for other work that is done in small portions; failed is what
-// the log says of a failure.
+// Regularly is Sweep for other work that is done in small portions. failed is the log message
+// for a failure.
 func Regularly(
 	ctx context.Context, deps Deps, failed, what string,
 	work func(ctx context.Context, now time.Time, batch int) (int, error),

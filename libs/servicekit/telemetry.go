@@ -29,19 +29,19 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// Telemetry is a process's traces and metrics.
+// Telemetry holds a process's traces and metrics.
 type Telemetry struct {
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
-	// Metrics answers /metrics of the admin listener.
+	// Metrics serves /metrics on the admin listener.
 	Metrics  http.Handler
 	shutdown []func(context.Context) error
 }
 
-// NewTelemetry always gathers metrics for /metrics. It exports traces and
-// metrics by OTLP over HTTP only where environ, in the form of os.Environ, names
-// an endpoint by OpenTelemetry's own variables. The exporters read the rest of
-// those (headers, certificates, sampler) from the process's environment.
+// NewTelemetry always collects metrics for /metrics. It exports traces and metrics by OTLP over
+// HTTP only if environ, in the form of os.Environ, names an endpoint in OpenTelemetry's own
+// variables. The exporters read the rest of those (headers, certificates, sampler) from the
+// process's environment.
 func NewTelemetry(ctx context.Context, service string, environ []string) (*Telemetry, error) {
 	vars := otelVariables(environ)
 	if err := checkSampler(vars); err != nil {
@@ -52,9 +52,9 @@ func NewTelemetry(ctx context.Context, service string, environ []string) (*Telem
 		ctx, resource.WithTelemetrySDK(),
 		resource.WithAttributes(
 			attribute.String("service.name", service), attribute.String("service.version", Version()),
-			attribute.String("service.instance.id", rand.Text()), // so that replicas' metrics are told apart
+			attribute.String("service.instance.id", rand.Text()), // so that replicas' metrics can be told apart
 		),
-		resource.WithFromEnv(), // last, so that it wins
+		resource.WithFromEnv(), // last, so that it takes precedence
 	)
 	if err != nil {
 		return nil, fmt.Errorf("OTEL_RESOURCE_ATTRIBUTES: %w", err)
@@ -72,15 +72,15 @@ func NewTelemetry(ctx context.Context, service string, environ []string) (*Telem
 	return t, nil
 }
 
-// Install makes W3C trace context the process's propagation, without baggage, in
-// which others might have put anything, and sends what OpenTelemetry complains of
-// to logger. It touches globals: for main only.
+// Install makes W3C trace context the process's propagation, without baggage, which others may
+// have filled with anything, and sends OpenTelemetry's own errors to logger. It changes
+// globals, so only main should call it.
 func (t *Telemetry) Install(logger *slog.Logger) {
 	otel.SetTextMapPropagator(propagation.TraceContext{})
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { logger.Warn("telemetry", "error", err) }))
 }
 
-// Shutdown sends what is still held back and stops.
+// Shutdown sends what is still buffered and stops.
 func (t *Telemetry) Shutdown(ctx context.Context) error {
 	var all error
 	for _, stop := range t.shutdown {
@@ -137,9 +137,9 @@ func (t *Telemetry) metrics(ctx context.Context, vars map[string]string, about *
 	return nil
 }
 
-// samplers are those that the SDK knows, and whether they take a ratio as
-// OTEL_TRACES_SAMPLER_ARG. With parentbased ones the decision of a trusted proxy
-// counts, and a request that begins a trace is decided upon here.
+// samplers are the samplers that the SDK knows, and whether they take a ratio from
+// OTEL_TRACES_SAMPLER_ARG. With a parentbased sampler the decision of a trusted proxy counts,
+// and for a request that begins a trace the decision is made here.
 var samplers = map[string]bool{
 	"always_on":                false,
 	"always_off":               false,
@@ -149,7 +149,7 @@ var samplers = map[string]bool{
 	"parentbased_traceidratio": true,
 }
 
-// checkSampler refuses what the SDK would only complain of, to then record
+// checkSampler refuses values for which the SDK would only log an error and then record
 // everything.
 func checkSampler(vars map[string]string) error {
 	name := strings.ToLower(strings.TrimSpace(vars["OTEL_TRACES_SAMPLER"]))
@@ -178,8 +178,8 @@ func otelVariables(environ []string) map[string]string {
 	return vars
 }
 
-// otlpEndpoint is where a signal goes, empty when nowhere: the signal's own
-// endpoint as it stands, or the common one with the signal's path.
+// otlpEndpoint returns where a signal is sent: the signal's own endpoint as it is, or the
+// common one with the signal's path. It is empty if the signal isn't exported.
 func otlpEndpoint(vars map[string]string, signal string) (string, error) {
 	if strings.EqualFold(vars["OTEL_SDK_DISABLED"], "true") ||
 		strings.EqualFold(vars["OTEL_"+signal+"_EXPORTER"], "none") {

@@ -10,14 +10,14 @@ type Variable struct {
 	Name        string
 	Default     string // empty: none
 	Description string
-	Required    bool // there is no default, and the process needs it
-	// Secret variables may come as NAME_FILE and are never printed: "true", or
-	// "url" when only the password inside is secret. "masked" ones are only not
-	// printed: their file is read again later, and so is a variable of its own.
+	Required    bool // the process needs it and there is no default
+	// Secret variables may come as NAME_FILE and are never printed. The value is "true", or
+	// "url" if only the password inside is secret. "masked" variables are only kept from being
+	// printed: their file is read again later and has its own variable.
 	Secret string
 }
 
-// field is a variable and where its value stands in a configuration.
+// field is a variable and the place of its value in a configuration.
 type field struct {
 	Variable
 	Example string
@@ -27,10 +27,10 @@ type field struct {
 // fromFile reports whether the value may come as NAME_FILE.
 func (v Variable) fromFile() bool { return v.Secret != "" && v.Secret != "masked" }
 
-// Table is every variable that a process of the platform knows.
+// Table returns every variable known to any process of the platform.
 func Table() []Variable { return Variables(&everything{}) }
 
-// Variables is the table of cfg, a struct of sections or a pointer to one.
+// Variables returns the table of cfg, a struct of sections or a pointer to one.
 func Variables(cfg any) []Variable {
 	var list []Variable
 	for _, f := range fields(cfg) {
@@ -39,7 +39,7 @@ func Variables(cfg any) []Variable {
 	return list
 }
 
-// fields lists the variables of a configuration in the order of its sections.
+// fields returns the variables of a configuration in the order of its sections.
 func fields(cfg any) []field { return fieldsOf(reflect.Indirect(reflect.ValueOf(cfg)).Type(), nil) }
 
 func fieldsOf(t reflect.Type, index []int) []field {
@@ -66,8 +66,8 @@ func fieldsOf(t reflect.Type, index []int) []field {
 	return list
 }
 
-// sections returns the addressable sections of a configuration, those inside a
-// nested configuration included.
+// sections returns the addressable sections of a configuration, including those inside a nested
+// configuration.
 func sections(cfg any) []reflect.Value {
 	var list []reflect.Value
 	var walk func(v reflect.Value)
@@ -91,7 +91,7 @@ func sections(cfg any) []reflect.Value {
 	return list
 }
 
-// hasVariables tells a section from a struct of sections.
+// hasVariables reports whether t is a section, as opposed to a struct of sections.
 func hasVariables(t reflect.Type) bool {
 	for i := range t.NumField() {
 		if t.Field(i).Tag.Get("env") != "" {
@@ -101,7 +101,7 @@ func hasVariables(t reflect.Type) bool {
 	return false
 }
 
-// fieldNamed finds a variable of a section by the name of its Go field.
+// fieldNamed returns the variable of a section with the given Go field name.
 func fieldNamed(section reflect.Type, name string) field {
 	for _, f := range fieldsOf(section, nil) {
 		if section.FieldByIndex(f.index).Name == name {
@@ -111,8 +111,8 @@ func fieldNamed(section reflect.Type, name string) field {
 	return field{Variable: Variable{Name: section.Name() + "." + name}}
 }
 
-// section returns the part of cfg (a pointer to a struct of sections) that has
-// type T; not found when the process has no such section.
+// section returns the part of cfg (a pointer to a struct of sections) that has type T. The
+// result is false if the process has no such section.
 func section[T any](cfg any) (T, bool) {
 	if found, ok := sectionAt[T](cfg); ok {
 		return *found, true
@@ -121,7 +121,7 @@ func section[T any](cfg any) (T, bool) {
 	return none, false
 }
 
-// sectionAt is section, to change it.
+// sectionAt is section for modifying it.
 func sectionAt[T any](cfg any) (*T, bool) {
 	for _, v := range sections(cfg) {
 		if found, ok := v.Addr().Interface().(*T); ok {

@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit/login"
 )
 
-// relations are the rules of a process that signs with Vault.
+// relations returns the rules for a process that signs with Vault.
 func (v *Vault) relations() []relation {
 	list := []relation{{
 		[]string{"VAULT_ADDR", "PLATFORM_SIGNING_BACKEND"},
@@ -61,8 +61,8 @@ func checkTransitName(raw string) string {
 	return ""
 }
 
-// openVault makes the engine and its login, which its Service keeps. Vault need not
-// be there: until it is, the process is not ready.
+// openVault creates the engine and its login, which the returned Service maintains. Vault may
+// be down: until it is up, the process isn't ready.
 func openVault(ctx context.Context, cfg Vault, deps Deps) (*Keys, error) {
 	client, method, err := VaultClient(cfg, deps)
 	if err != nil {
@@ -100,8 +100,8 @@ func openVault(ctx context.Context, cfg Vault, deps Deps) (*Keys, error) {
 	}, nil
 }
 
-// VaultClient makes the client of the configuration, which has no token yet and no
-// timeout of its own, and its way to log in.
+// VaultClient returns a client for the configuration, which has no token yet and no timeout of
+// its own, and its login method.
 func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
@@ -131,7 +131,7 @@ func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
 	return client, method, err
 }
 
-// method is how to log in.
+// method returns the login method.
 func (v Vault) method() (api.AuthMethod, error) {
 	mount := v.AuthMount
 	if mount == "" {

@@ -12,7 +12,7 @@ var (
 	commit  string
 )
 
-// Version is the version of this build; "dev" where the build did not set it.
+// Version returns the version of this build, or "dev" if the build did not set it.
 func Version() string {
 	if version != "" {
 		return version
@@ -20,7 +20,7 @@ func Version() string {
 	return "dev"
 }
 
-// Commit is the commit that was built; "unknown" where nothing tells.
+// Commit returns the commit that was built, or "unknown" if it isn't known.
 func Commit() string {
 	if commit != "" {
 		return commit
@@ -37,7 +37,7 @@ func Commit() string {
 	return "unknown"
 }
 
-// VersionLine is what --version prints for the program of that name.
+// VersionLine returns what --version prints for the program of that name.
 func VersionLine(name string) string {
 	return fmt.Sprintf("%s %s (commit %s, %s)", name, Version(), Commit(), runtime.Version())
 }

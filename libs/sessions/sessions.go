@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// ErrNotFound is answered for a cookie, session or consent that does not exist.
+// ErrNotFound is returned for a cookie, session or consent that does not exist.
 var ErrNotFound = errors.New("sessions: not found")
 
-// Session is one browser's sign-in. It has one tenant; choosing another makes a
-// new session with an id of its own.
+// Session is one browser's sign-in. It has one tenant; choosing another creates a new session
+// with its own id.
 type Session struct {
-	ID         string // the sid of tokens; not a secret
+	ID         string // the sid of tokens; not secret
 	UserID     string
-	TenantID   string // empty until the person has chosen one
+	TenantID   string // empty until the person chooses one
 	AuthTime   time.Time
 	ACR        string
 	AMR        []string
@@ -22,32 +22,31 @@ type Session struct {
 	ExpiresAt  time.Time // absolute
 	EndedAt    time.Time // zero: not ended
 
-	// BrowserHash is the SHA-256 of the cookie that all sessions of one browser
-	// share (cookie.Jar.Accounts); nil for none.
+	// BrowserHash is the SHA-256 of the cookie that all sessions of one browser share
+	// (cookie.Jar.Accounts), or nil.
 	BrowserHash []byte
-	UserAgent   string // of the browser that signed in, as it said
-	Address     string // it signed in from, or empty
+	UserAgent   string // as sent by the browser that signed in
+	Address     string // of the browser that signed in, or empty
 
-	// PersonEnds is the count of libs/ending that the session's person was signed in
-	// under. A session that is made from another one begins with it, so that it ends
-	// with it.
+	// PersonEnds is the libs/ending count under which the session's person signed in. A session
+	// made from another one starts with it, so that both end together.
 	PersonEnds int64
 }
 
-// Usable reports whether the session still signs its browser in: not ended, not
-// past its absolute end, not idle too long, and with a tenant chosen.
+// Usable reports whether the session still signs its browser in: it hasn't ended, isn't past
+// its absolute expiry, hasn't been idle too long, and has a tenant.
 func (s *Session) Usable(now time.Time, idle time.Duration) bool {
 	return s.TenantID != "" && s.Authenticated(now, idle)
 }
 
-// Authenticated is Usable without the tenant: the person has proven who they
-// are but may still have to choose one.
+// Authenticated is Usable without the tenant: the person has authenticated but may still have
+// to choose one.
 func (s *Session) Authenticated(now time.Time, idle time.Duration) bool {
 	return s.EndedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(s.LastSeenAt.Add(idle))
 }
 
-// Others counts the people besides userID (empty: besides nobody) who are signed
-// in by the usable ones of a browser's sessions.
+// Others counts the people other than userID (which may be empty) who are signed in by the
+// usable ones of a browser's sessions.
 func Others(all []*Session, userID string, now time.Time, idle time.Duration) int {
 	people := map[string]bool{}
 	for _, s := range all {
@@ -58,7 +57,7 @@ func Others(all []*Session, userID string, now time.Time, idle time.Duration) in
 	return len(people)
 }
 
-// ConsentKey is what a remembered consent belongs to.
+// ConsentKey identifies a remembered consent.
 type ConsentKey struct {
 	UserID   string
 	TenantID string

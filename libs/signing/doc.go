@@ -1,6 +1,5 @@
-// Package signing makes and checks JSON Web Signatures (RFC 7515) with keys that
-// somebody else keeps: Vault transit (vaulttransit) or files (localkeys), behind
-// one port. Which key signs when is a schedule in the table signing_keys, the
-// same for every replica: Ring reads it, signs with the active key and verifies
-// with every key that is not yet retired.
+// Package signing makes and verifies JSON Web Signatures (RFC 7515). The private keys are kept
+// in Vault transit (vaulttransit) or in files (localkeys), behind one port. The table
+// signing_keys holds the schedule of which key signs when, the same for every replica. Ring
+// reads it, signs with the active key and verifies with every key that isn't yet retired.
 package signing

@@ -1,7 +1,7 @@
 package signing
 
-// unavailableError is an error that goes away by itself: the edge answers 503
-// where it sees Unavailable.
+// unavailableError is a temporary error. The edge answers 503 because of its Unavailable
+// method.
 type unavailableError struct {
 	what  string
 	cause error
@@ -14,8 +14,8 @@ func (e *unavailableError) Error() string {
 	return e.what
 }
 
-// Unwrap gives the cause, for errors.Is.
+// Unwrap returns the cause, for errors.Is.
 func (e *unavailableError) Unwrap() error { return e.cause }
 
-// Unavailable marks the error for the edge.
+// Unavailable makes the edge answer 503.
 func (*unavailableError) Unavailable() bool { return true }

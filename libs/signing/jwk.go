@@ -5,7 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
-	_ "crypto/sha256" // SHA-256 of the thumbprint
+	_ "crypto/sha256" // for the thumbprint's SHA-256
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,7 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Known reports whether a is an algorithm of this platform.
+// Known reports whether a is an algorithm that this platform supports.
 func (a Algorithm) Known() bool {
 	switch a.JWS() {
 	case RS256, PS256, ES256, EdDSA:
@@ -24,8 +24,8 @@ func (a Algorithm) Known() bool {
 	}
 }
 
-// Fits reports whether public is a key that a signs with: RSA of at least 2048
-// bits (RFC 7518 3.3, 3.5), P-256 (RFC 7518 3.4) or Ed25519 (RFC 8037 3.1).
+// Fits reports whether public is a key that can be used with a: RSA of at least 2048 bits (RFC
+// 7518 3.3, 3.5), P-256 (RFC 7518 3.4) or Ed25519 (RFC 8037 3.1).
 func (a Algorithm) Fits(public crypto.PublicKey) bool {
 	a = a.JWS()
 	switch key := public.(type) {
@@ -40,9 +40,9 @@ func (a Algorithm) Fits(public crypto.PublicKey) bool {
 	}
 }
 
-// Thumbprint is the base64url SHA-256 thumbprint of a public key (RFC 7638 3,
-// RFC 8037 appendix A.3), which is its kid everywhere. It is empty for a key of
-// a kind that no Algorithm uses.
+// Thumbprint returns the base64url SHA-256 thumbprint of a public key (RFC 7638 3, RFC 8037
+// appendix A.3), which is its kid everywhere. It is empty for a kind of key that no Algorithm
+// uses.
 func Thumbprint(public crypto.PublicKey) string {
 	jwk := jose.JSONWebKey{Key: public}
 	if !jwk.IsPublic() {
@@ -56,9 +56,9 @@ func Thumbprint(public crypto.PublicKey) string {
 	return base64.RawURLEncoding.EncodeToString(sum)
 }
 
-// PublicJWK is the public half of a key as RFC 7517 4 writes it, with kid, alg
-// and use=sig. It fails for a key that does not fit its algorithm, so that a
-// private one can never slip through.
+// PublicJWK returns the public half of a key as a JWK (RFC 7517 4), with kid, alg and use=sig.
+// It fails for a key that does not fit its algorithm, so that a private key can never be
+// encoded.
 func PublicJWK(k Key) (json.RawMessage, error) {
 	if !k.Algorithm.Fits(k.PublicKey) {
 		return nil, fmt.Errorf("signing: key %s (%T) does not fit %s", k.KID, k.PublicKey, k.Algorithm)
@@ -77,8 +77,7 @@ func PublicJWK(k Key) (json.RawMessage, error) {
 	return raw, nil
 }
 
-// ParsePublicJWK reads what PublicJWK wrote. Private and symmetric keys are
-// refused.
+// ParsePublicJWK parses the output of PublicJWK. It refuses private and symmetric keys.
 func ParsePublicJWK(raw []byte) (crypto.PublicKey, error) {
 	var jwk jose.JSONWebKey
 	if err := jwk.UnmarshalJSON(raw); err != nil {

@@ -13,37 +13,37 @@ import (
 
 const (
 	defaultRefresh = 5 * time.Second
-	// emptyRetry is how soon Run looks again while there is no key at all: a
-	// service that starts together with the keys service waits no longer.
+	// emptyRetry is how soon Run reads again while there is no key at all, so that a service
+	// that starts together with the keys service waits no longer.
 	emptyRetry = 250 * time.Millisecond
-	// errorRetry bounds how long Run waits after a failed reading.
+	// errorRetry bounds how long Run waits after a failed read.
 	errorRetry = 5 * time.Second
-	// missReload bounds how often an unknown kid may make the ring read the
-	// schedule: a stranger can send any kid.
+	// missReload bounds how often an unknown kid may make the ring read the schedule, because
+	// an attacker can send any kid.
 	missReload  = 5 * time.Second
 	loadTimeout = 5 * time.Second
-	// staleAfter is from when on a ring that could not read the schedule says so:
-	// it may have missed a revocation.
+	// staleAfter is the age of the last successful read at which the ring reports a failure,
+	// since it may have missed a revocation.
 	staleAfter = time.Minute
 )
 
-// RingOptions are what a Ring needs. Schedule is required.
+// RingOptions configures a Ring. Schedule is required.
 type RingOptions struct {
 	Schedule Schedule
 	Backend  Backend          // nil: the ring only verifies
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: silent
-	// Refresh is how long Run waits between two readings at most; no more than a
-	// quarter of the time a key is published ahead, so that no replica misses a
-	// rotation. It bounds how long a revoked key is honoured. Zero: five seconds.
+	// Refresh is the longest Run waits between two reads. It must be at most a quarter of the
+	// time a key is published ahead, so that no replica misses a rotation. It bounds how long a
+	// revoked key is still honoured. Zero means five seconds.
 	Refresh time.Duration
-	// Changed has Run read at once when it receives, for a key may have been
-	// revoked; nil: never.
+	// Changed makes Run read at once when it receives, since a key may have been revoked. It
+	// may be nil.
 	Changed <-chan struct{}
 }
 
-// Ring holds the keys of the schedule in memory, signs with the active one and
-// verifies with all. Safe for concurrent use; signing and verifying take no lock.
+// Ring holds the keys of the schedule in memory, signs with the active one and verifies with
+// all of them. It is safe for concurrent use; signing and verifying take no lock.
 type Ring struct {
 	schedule Schedule
 	backend  Backend
@@ -54,17 +54,17 @@ type Ring struct {
 
 	current atomic.Pointer[snapshot]
 
-	loading sync.Mutex // one reading at a time, so that an older one never wins
+	loading sync.Mutex // one read at a time, so that an older one never wins
 
 	lastLoaded atomic.Int64 // when, as Unix nanoseconds
 
-	missing   sync.Mutex      // guards what follows
-	reading   <-chan struct{} // closed at the end of a reading that callers wait for; nil: there is none
-	lastMiss  time.Time       // the ends of such readings
+	missing   sync.Mutex      // guards the fields below
+	reading   <-chan struct{} // closed at the end of a read that callers wait for; nil: none
+	lastMiss  time.Time       // when such reads ended
 	lastNoKey time.Time
 }
 
-// NewRing makes an empty ring; Load or Run fills it.
+// NewRing returns an empty ring. Load or Run fills it.
 func NewRing(o RingOptions) *Ring {
 	r := &Ring{
 		schedule: o.Schedule,
@@ -90,7 +90,7 @@ func NewRing(o RingOptions) *Ring {
 	return r
 }
 
-// Load reads the schedule once. On an error the ring keeps what it had.
+// Load reads the schedule once. On an error the ring keeps its keys.
 func (r *Ring) Load(ctx context.Context) error {
 	r.loading.Lock()
 	defer r.loading.Unlock()
@@ -111,17 +111,16 @@ func (r *Ring) Load(ctx context.Context) error {
 	return nil
 }
 
-// Run reads the schedule every Refresh, and when Changed says so, until ctx ends,
-// which is no error. While
-// the ring is empty it tries again at once; when the schedule cannot be read it
-// keeps the last good set and says so once.
+// Run reads the schedule every Refresh, and when Changed receives, until ctx ends, which isn't
+// an error. While the ring is empty it retries sooner. If the schedule can't be read, it keeps
+// the last good keys and logs that once.
 func (r *Ring) Run(ctx context.Context) error {
 	failing := false
 	for {
 		err := r.Load(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the end of the process is no failure
+			return nil //nolint:nilerr // the process is ending
 		case err != nil && !failing:
 			r.log.WarnContext(ctx, "signing keys cannot be read, keeping the last ones", slog.Any("error", err))
 		case err == nil && failing:
@@ -141,8 +140,8 @@ func (r *Ring) Run(ctx context.Context) error {
 	}
 }
 
-// pause is up to a tenth shorter than it might be, at random: replicas that were
-// started, or lost the database, together do not come back together for ever.
+// pause returns a pause shortened at random by up to a tenth, so that replicas that started, or
+// lost the database, at the same time don't stay in step.
 func (r *Ring) pause(err error) time.Duration {
 	pause := r.refresh
 	switch {
@@ -154,7 +153,7 @@ func (r *Ring) pause(err error) time.Duration {
 	return pause - rand.N(pause/10+1) //nolint:gosec // no secret
 }
 
-// Ready is nil once there is a key to publish, else ErrNoKey.
+// Ready returns nil once there is a key to publish, and ErrNoKey before.
 func (r *Ring) Ready() error {
 	if now := r.now(); slices.ContainsFunc(r.current.Load().keys, func(k Key) bool { return k.Published(now) }) {
 		return nil
@@ -162,9 +161,9 @@ func (r *Ring) Ready() error {
 	return ErrNoKey
 }
 
-// CanSign is nil while some key signs and the schedule was read within the last
-// minute: a ring that has lost sight of it goes on with what it knows, but may
-// have missed a revocation.
+// CanSign returns nil if some key signs and the schedule was read within the last minute. A
+// ring that can't read the schedule goes on with the keys it has, but may have missed a
+// revocation.
 func (r *Ring) CanSign() error {
 	now := r.now()
 	if !slices.ContainsFunc(r.current.Load().keys, func(k Key) bool { return k.Signs(now) }) {
@@ -176,22 +175,21 @@ func (r *Ring) CanSign() error {
 	return nil
 }
 
-// Published returns the keys that belong into the JWKS now, by algorithm and
-// generation.
+// Published returns the keys that belong in the JWKS now, by algorithm and generation.
 func (r *Ring) Published() []Key {
 	now := r.now()
 	return slices.DeleteFunc(slices.Clone(r.current.Load().keys), func(k Key) bool { return !k.Published(now) })
 }
 
-// reloadOnMiss reads the schedule because seen lacks a kid that a token names,
-// unless that was done moments ago, and returns what is current then. Callers
-// that come while a reading is under way wait for it, each as long as its ctx lasts.
+// reloadOnMiss reads the schedule because seen lacks a kid that a token names, unless that was
+// done moments ago, and returns the snapshot current afterwards. Callers that arrive during a
+// read wait for it, each until its own ctx ends.
 func (r *Ring) reloadOnMiss(ctx context.Context, seen *snapshot) *snapshot {
 	return r.reload(ctx, seen, &r.lastMiss, missReload)
 }
 
-// reloadOnNoKey does so because no key signs, and sooner again: that is our own
-// lack and no stranger's doing, and ends when the keys service has made one.
+// reloadOnNoKey does the same because no key signs, and may do so again sooner: an attacker
+// can't cause this, and it ends when the keys service has made a key.
 func (r *Ring) reloadOnNoKey(ctx context.Context, seen *snapshot) *snapshot {
 	return r.reload(ctx, seen, &r.lastNoKey, emptyRetry)
 }
@@ -207,10 +205,10 @@ func (r *Ring) reload(ctx context.Context, seen *snapshot, last *time.Time, ever
 	return r.current.Load()
 }
 
-// read begins a reading, or returns the one that is under way; nil where there is
-// none to wait for. It is of all who wait, so it goes on when the first one leaves,
-// and its end counts: behind a database that hangs there is never a second one for
-// those who came meanwhile.
+// read starts a read, or returns the one in progress; nil if there is nothing to wait for. The
+// read is shared by all waiting callers, so it goes on when the first one leaves. The interval
+// counts from its end, so that a database that hangs never gets a second read for callers that
+// arrived meanwhile.
 func (r *Ring) read(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) <-chan struct{} {
 	r.missing.Lock()
 	defer r.missing.Unlock()

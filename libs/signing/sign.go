@@ -10,16 +10,15 @@ import (
 	"sync"
 )
 
-// typicalSignature is the length of an RSA-2048 signature in base64url, the
-// longest there is.
+// typicalSignature is the length of an RSA-2048 signature in base64url, the longest of all.
 const typicalSignature = 342
 
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// Sign makes a compact JWS (RFC 7515 7.1) over claims with the active key of alg
-// and the header {"alg","kid","typ"}. claims is anything encoding/json writes.
-// The error is ErrNoKey when no key is active, ErrKeyMissing when the backend
-// lost it; one that says Unavailable when the backend is away.
+// Sign returns a compact JWS (RFC 7515 7.1) over claims, signed with the active key of alg,
+// with the header {"alg","kid","typ"}. claims is anything that encoding/json can encode. The
+// error is ErrNoKey if no key is active, ErrKeyMissing if the backend has lost the key, or one
+// that reports Unavailable if the backend is down.
 func (r *Ring) Sign(ctx context.Context, alg Algorithm, typ string, claims any) (string, error) {
 	if r.backend == nil {
 		return "", errors.New("signing: this ring only verifies")
@@ -48,10 +47,10 @@ func (r *Ring) Sign(ctx context.Context, alg Algorithm, typ string, claims any) 
 	return string(base64.RawURLEncoding.AppendEncode(input, signature)), nil
 }
 
-// Choose is the first of the algorithms that is in use: it has, or had, a key whose
-// time to sign has come. An algorithm that was configured moments ago is not yet,
-// until verifiers can know its first key; who wants it signs with the next best
-// meanwhile. The first of all when none is in use: Sign says what is wrong.
+// Choose returns the first of the algorithms that is in use, that is, which has or had a key
+// whose time to sign has come. A newly configured algorithm isn't in use until verifiers have
+// had time to learn its first key; meanwhile the next best algorithm signs. If none is in use,
+// Choose returns the first, and Sign then reports what is wrong.
 func (r *Ring) Choose(algorithms ...Algorithm) Algorithm {
 	current, now := r.current.Load(), r.now()
 	for _, alg := range algorithms {
@@ -67,8 +66,8 @@ func (r *Ring) activeKey(ctx context.Context, alg Algorithm) (*signer, error) {
 	if key := seen.active(alg, r.now()); key != nil {
 		return key, nil
 	}
-	// A ring that just started, or the active key was revoked and the keys service
-	// has made another.
+	// Either the ring has just started, or the active key was revoked and the keys service has
+	// made another.
 	if key := r.reloadOnNoKey(ctx, seen).active(alg, r.now()); key != nil {
 		return key, nil
 	}
@@ -76,7 +75,7 @@ func (r *Ring) activeKey(ctx context.Context, alg Algorithm) (*signer, error) {
 	return nil, ErrNoKey
 }
 
-// signingInput is header.payload (RFC 7515 5.1), with room for the signature.
+// signingInput returns header.payload (RFC 7515 5.1), with capacity for the signature.
 func signingInput(header string, claims any) ([]byte, error) {
 	buf := buffers.Get().(*bytes.Buffer) //nolint:forcetypeassert // the pool holds nothing else
 	defer buffers.Put(buf)
@@ -96,8 +95,7 @@ func signingInput(header string, claims any) ([]byte, error) {
 	return base64.RawURLEncoding.AppendEncode(input, payload), nil
 }
 
-// backendError tells a key that is gone, and a caller that went away, from a
-// backend that is away.
+// backendError distinguishes a missing key and a canceled caller from a backend that is down.
 func backendError(ctx context.Context, kid string, err error) error {
 	if ctx.Err() != nil || errors.Is(err, ErrKeyMissing) {
 		return fmt.Errorf("signing: sign with key %s: %w", kid, err)

@@ -10,15 +10,14 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// JWS types that tokens of this platform carry (RFC 7515 4.1.9).
+// JWS types of this platform's tokens (RFC 7515 4.1.9).
 const (
 	TypeJWT         = "JWT"        // ID tokens
 	TypeAccessToken = "at+jwt"     // RFC 9068 2.1
 	TypeLogoutToken = "logout+jwt" // OpenID Connect Back-Channel Logout 2.4
 )
 
-// snapshot is one reading of the schedule. It never changes, so readers need no
-// lock.
+// snapshot is the schedule as read once. It is immutable, so readers need no lock.
 type snapshot struct {
 	keys    []Key // by algorithm and generation
 	byKID   map[string]*Key
@@ -33,7 +32,7 @@ type signer struct {
 
 func newSnapshot(keys []Key) (*snapshot, error) {
 	s := &snapshot{
-		// A newer version may know more algorithms; its keys are not for us.
+		// A newer version may know more algorithms; ignore their keys.
 		keys:    slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return !k.Algorithm.Known() }),
 		byKID:   make(map[string]*Key, len(keys)),
 		signers: make(map[Algorithm][]*signer),
@@ -45,8 +44,8 @@ func newSnapshot(keys []Key) (*snapshot, error) {
 
 	for i := range s.keys {
 		key := &s.keys[i]
-		// A row that was tampered with must not make a stranger's key ours under
-		// a kid we know, or an RSA key verify as something else.
+		// A tampered row must not make an attacker's key valid under a known kid, or let an RSA
+		// key verify as another algorithm.
 		if !key.Algorithm.Fits(key.PublicKey) || key.KID != Thumbprint(key.PublicKey) {
 			return nil, fmt.Errorf("signing: key %s of the schedule does not fit its algorithm or kid", key.KID)
 		}
@@ -64,7 +63,7 @@ func newSnapshot(keys []Key) (*snapshot, error) {
 	return s, nil
 }
 
-// active is the key that signs at now, or nil.
+// active returns the key that signs at now, or nil.
 func (s *snapshot) active(alg Algorithm, now time.Time) *signer {
 	for _, candidate := range s.signers[alg] {
 		if candidate.key.Signs(now) {
@@ -74,7 +73,7 @@ func (s *snapshot) active(alg Algorithm, now time.Time) *signer {
 	return nil
 }
 
-// inUse reports whether a key of the algorithm has ever been due, be it revoked or
+// inUse reports whether a key of the algorithm has ever become active, even if it is revoked or
 // retired by now.
 func (s *snapshot) inUse(alg Algorithm, now time.Time) bool {
 	return slices.ContainsFunc(s.signers[alg], func(c *signer) bool { return !now.Before(c.key.ActiveFrom) })
@@ -97,13 +96,12 @@ func (s *signer) header(typ string) string {
 	return encodeHeader(s.key, typ)
 }
 
-// encodeHeader writes the protected header of RFC 7515 4.1. typ is a constant of
-// the caller's code, alg and kid need no escaping.
+// encodeHeader encodes the protected header of RFC 7515 4.1. typ is a constant in the caller's
+// code; alg and kid need no escaping.
 func encodeHeader(key Key, typ string) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, `{"alg":%q,"kid":%q,"typ":%q}`,
 		key.Algorithm.JWS(), key.KID, typ))
 }
 
-// algorithms is the whole list a token may name; which one it must be, the key
-// says.
+// algorithms are all algorithms a token may name. The key determines which of them it must be.
 var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}

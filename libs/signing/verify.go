@@ -7,34 +7,35 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxToken bounds what Verify looks at, in bytes. Our own tokens stay far below.
+// maxToken bounds the tokens that Verify accepts, in bytes. The platform's own tokens are far
+// smaller.
 const maxToken = 16 << 10
 
-// Verify checks a compact JWS: signed by a key of this platform that is neither
-// retired nor revoked, with the algorithm of that key, whatever the token says
-// (RFC 8725 3.1), and of one of the given types (RFC 8725 3.11). It returns the
-// payload; its claims, exp among them, are the caller's to check. The error is
-// ErrInvalid, ErrNoKey while the ring is empty, or one that says Unavailable when ctx
-// ended while the schedule was read because of an unknown kid.
+// Verify verifies a compact JWS. It must be signed by a key of this platform that is neither
+// retired nor revoked, with that key's algorithm whatever the token says (RFC 8725 3.1), and be
+// of one of the given types (RFC 8725 3.11). Verify returns the payload; checking its claims,
+// including exp, is up to the caller. The error is ErrInvalid, ErrNoKey while the ring is
+// empty, or one that reports Unavailable if ctx ended while the schedule was being read because
+// of an unknown kid.
 func (r *Ring) Verify(ctx context.Context, token string, types ...string) ([]byte, error) {
 	return r.verify(ctx, token, types, func(key *Key) bool { return key.Verifies(r.now()) })
 }
 
-// Hints verifies what may be older than the keys in use: id_token_hint (OpenID
-// Connect RP-Initiated Logout 2, OpenID Connect Core 3.1.2.1), which counts however
-// long ago it expired. The public halves of retired keys are kept for that as long
-// as a session may live; revoked ones count nowhere.
+// Hints verifies tokens that may be older than the keys in use: id_token_hint (OpenID Connect
+// RP-Initiated Logout 2, OpenID Connect Core 3.1.2.1), which is accepted however long ago it
+// expired. The public halves of retired keys are kept as long as a session may live; revoked
+// keys are never accepted.
 type Hints struct{ ring *Ring }
 
-// Hints is the ring as it verifies hints.
+// Hints returns a verifier of hints that uses the ring's keys.
 func (r *Ring) Hints() *Hints { return &Hints{r} }
 
-// Verify is as the ring's, and lets retired keys count.
+// Verify is Ring.Verify, but also accepts retired keys.
 func (h *Hints) Verify(ctx context.Context, token string, types ...string) ([]byte, error) {
 	return h.ring.verify(ctx, token, types, func(key *Key) bool { return key.RevokedAt.IsZero() })
 }
 
-// Ready is the ring's.
+// Ready is Ring.Ready.
 func (h *Hints) Ready() error { return h.ring.Ready() }
 
 func (r *Ring) verify(ctx context.Context, token string, types []string, counts func(*Key) bool) ([]byte, error) {
@@ -57,8 +58,7 @@ func (r *Ring) verify(ctx context.Context, token string, types []string, counts 
 		return nil, err
 	}
 
-	// With the algorithm pinned to the key's, go-jose's own choice by header leaves
-	// nothing to choose.
+	// With the algorithm pinned to the key's, the header leaves go-jose no choice.
 	if header.Algorithm != string(key.Algorithm.JWS()) || !key.maySign(typ(header)) {
 		return nil, ErrInvalid
 	}
@@ -91,8 +91,8 @@ func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) b
 	}
 }
 
-// wellFormed admits base64url and dots only: Go's decoder skips line breaks,
-// which would let one token be written in many ways.
+// wellFormed accepts base64url and dots only. Go's decoder skips line breaks, which would let
+// one token be written in many ways.
 func wellFormed(token string) bool {
 	if len(token) > maxToken {
 		return false
@@ -109,8 +109,8 @@ func wellFormed(token string) bool {
 	return true
 }
 
-// typeIn compares media types as RFC 7515 4.1.9 says: without regard to case,
-// and "application/" may be left out where no other slash follows.
+// typeIn compares media types according to RFC 7515 4.1.9: ignoring case, and "application/"
+// may be left out if no other slash follows.
 func typeIn(header jose.Header, types []string) bool {
 	is := typ(header)
 	for _, want := range types {
@@ -121,14 +121,14 @@ func typeIn(header jose.Header, types []string) bool {
 	return false
 }
 
-// typ is the short form of a header's media type.
+// typ returns the short form of a header's media type.
 func typ(header jose.Header) string {
 	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
 	return shortType(typ)
 }
 
-// maySign reports whether tokens of a type are what the key is for: a key for logout
-// tokens makes no other token good, in whatever hands it is.
+// maySign reports whether the key may sign tokens of a type. A key for logout tokens can't make
+// any other token valid, even if the key is stolen.
 func (k *Key) maySign(typ string) bool {
 	return !k.Algorithm.ForLogout() || strings.EqualFold(typ, TypeLogoutToken)
 }

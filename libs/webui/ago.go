@@ -2,8 +2,8 @@ package webui
 
 import "time"
 
-// Ago says in words how long before now something was, in the largest unit that
-// fits. It needs no time zone, which a page without script cannot know.
+// Ago says in words how long before now something happened, in the largest unit that fits. It
+// needs no time zone, which a page without script can't know.
 func (t Texts) Ago(at, now time.Time) string {
 	since := now.Sub(at)
 	for _, unit := range []struct {
@@ -20,7 +20,7 @@ func (t Texts) Ago(at, now time.Time) string {
 	return t.T("ago.now")
 }
 
-// In says how long to wait, rounded up to whole minutes; below one, to seconds.
+// In says how long to wait, rounded up to whole minutes, or to seconds below one minute.
 func (t Texts) In(wait time.Duration) string {
 	unit, length := "minute", time.Minute
 	if wait < time.Minute {

@@ -1,7 +1,7 @@
 package webui
 
-// Field is an input with its label, hint and error: {{template "field" .Data.Email}}.
-// Its id is "f-" plus Name, which is where the error summary links to.
+// Field is an input with its label, hint and error: {{template "field" .Data.Email}}. Its id is
+// "f-" plus Name, to which the error summary links.
 type Field struct {
 	Name         string
 	Label        string
@@ -9,8 +9,8 @@ type Field struct {
 	Value        string // never set for passwords
 	Hint         string
 	Error        string // why the value was refused; marks the field invalid
-	ErrorAbove   bool   // only the summary shows Error: for forms of one field
-	Placeholder  string // shows the form of a value, never what the hint must say
+	ErrorAbove   bool   // only the summary shows Error: for forms with one field
+	Placeholder  string // shows the form of a value; never replaces the hint
 	Autocomplete string // WHATWG autofill detail, for password managers
 	InputMode    string // "email", "numeric", …
 	Autocapital  string // autocapitalize: "none", "characters"
@@ -21,10 +21,10 @@ type Field struct {
 	Code         bool // monospaced and spaced out: for codes that are copied by hand
 }
 
-// ID is the input's id attribute.
+// ID returns the input's id attribute.
 func (f Field) ID() string { return "f-" + f.Name }
 
-// Describedby lists the ids of the hint and the error that exist.
+// Describedby returns the ids of those of hint and error that exist.
 func (f Field) Describedby() string {
 	switch {
 	case f.Hint != "" && f.Error != "":
@@ -44,7 +44,7 @@ type Notice struct {
 	Text string
 }
 
-// NoticeKind decides a notice's colour and sign.
+// NoticeKind determines a notice's colour and icon.
 type NoticeKind string
 
 // Notice kinds.
@@ -57,5 +57,5 @@ const (
 // ScopeLine is one scope on a consent page: {{template "scopes" .Data.Scopes}}.
 type ScopeLine struct {
 	Name string
-	Text string // empty: shown by its name
+	Text string // empty: its name is shown
 }

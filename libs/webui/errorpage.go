@@ -15,9 +15,8 @@ type errorData struct {
 	Reference   string
 }
 
-// ErrorPage answers a problem as a page: what happened, what to do, and the
-// reference under which the log has the cause. It fits httpkit's
-// Options.ErrorPage.
+// ErrorPage writes a problem as a page: what happened, what to do, and the reference under
+// which the log has the cause. It can be used as httpkit's Options.ErrorPage.
 func (u *UI) ErrorPage(w http.ResponseWriter, r *http.Request, p httpkit.Problem) {
 	texts := u.texts.For(r, "")
 	key := errorKey(texts, p)
@@ -33,7 +32,8 @@ func (u *UI) ErrorPage(w http.ResponseWriter, r *http.Request, p httpkit.Problem
 	u.Render(w, r, p.Status, u.errors, view, PageOptions{Texts: texts})
 }
 
-// errorKey prefers words for the code, then for the status, then for its class.
+// errorKey prefers a text for the code, then one for the status, then one for the status's
+// class.
 func errorKey(texts Texts, p httpkit.Problem) string {
 	for _, key := range []string{"error." + string(p.Code), "error." + strconv.Itoa(p.Status)} {
 		if texts.Has(key + ".title") {

@@ -18,10 +18,10 @@ type formPost struct {
 
 type param struct{ Name, Value string }
 
-// FormPost answers with a page whose form posts params to the redirect URI
-// (OAuth 2.0 Form Post Response Mode 2): by one external script, or by its
-// button where scripts do not run. The URI must be a registered one: whatever
-// registration refuses panics here rather than become a form's action.
+// FormPost answers with a page whose form posts params to the redirect URI (OAuth 2.0 Form Post
+// Response Mode 2), by one external script, or by its button if scripts don't run. The URI must
+// be a registered one. FormPost panics on a URI that registration would refuse, so that it
+// never becomes a form's action.
 func (u *UI) FormPost(w http.ResponseWriter, r *http.Request, redirectURI string, params url.Values) {
 	if err := oauth.ValidateUndottedRedirectURI(redirectURI); err != nil {
 		panic(fmt.Errorf("webui: form post: the redirect URI %w", err))

@@ -8,25 +8,25 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Message is a page without a form: what is so, and perhaps where to go on.
+// Message is a page without a form: a statement, and perhaps a link to go on.
 type Message struct {
 	Title   string
-	Heading string // Title when empty
+	Heading string // Title if empty
 	Eyebrow string
 	Lead    string
 	Text    string
 	Link    *Link
-	// Reference finds what happened in the log and in the audit trail; empty where
+	// Reference identifies what happened in the log and in the audit trail. It is empty if
 	// nothing is wrong.
 	Reference string
 }
 
-// Link is a message's way on, shown as a button. Href is a path of ours or a
-// registered redirect URI; anything else becomes a dead link.
+// Link is a message's link, shown as a button. Href is a path of the platform or a registered
+// redirect URI; anything else becomes a dead link.
 type Link struct{ Href, Label string }
 
-// URL lets the private schemes of native applications through, which
-// html/template would refuse.
+// URL lets the private schemes of native applications through, which html/template would
+// refuse.
 func (l Link) URL() template.URL {
 	ours := strings.HasPrefix(l.Href, "/") && !strings.HasPrefix(l.Href, "//") && !strings.Contains(l.Href, `\`)
 	if ours || oauth.ValidateUndottedRedirectURI(l.Href) == nil {
@@ -35,7 +35,7 @@ func (l Link) URL() template.URL {
 	return "#"
 }
 
-// Message answers with a page that only says something.
+// Message answers with a page that contains only a message.
 func (u *UI) Message(w http.ResponseWriter, r *http.Request, status int, m Message, opts PageOptions) {
 	view := View{
 		Title:   m.Title,

@@ -13,16 +13,16 @@ import (
 	"golang.org/x/text/language"
 )
 
-// Catalogue holds texts by language: a further language is a further file.
+// Catalogue holds texts by language. Another language is another file.
 type Catalogue struct {
 	languages []language.Tag // the first is the fallback
 	texts     map[language.Tag]map[string]string
 	matcher   language.Matcher
 }
 
-// Catalogue is this package's own texts plus those of more, which holds one
-// JSON object of key and text a language, en.json first of all. A language that
-// lacks a key is an error here, not a gap on a page.
+// Catalogue returns this package's own texts plus those of more, which holds one JSON object of
+// keys and texts per language and must have en.json. A language that lacks a key is an error
+// here, rather than a gap on a page.
 func (u *UI) Catalogue(more fs.FS) (*Catalogue, error) {
 	base, err := fs.Sub(messageFiles, "messages")
 	if err != nil {
@@ -86,8 +86,8 @@ func (c *Catalogue) load(layer fs.FS, file string) error {
 	return nil
 }
 
-// For chooses the language: the request's ui_locales (OpenID Connect Core
-// 3.1.2.1; empty for none) first, then what the browser prefers.
+// For chooses the language: first by the request's ui_locales (OpenID Connect Core 3.1.2.1; may
+// be empty), then by the browser's preference.
 func (c *Catalogue) For(r *http.Request, uiLocales string) Texts {
 	wanted := make([]language.Tag, 0, 4)
 	for field := range strings.FieldsSeq(uiLocales) {
@@ -107,7 +107,7 @@ func (c *Catalogue) For(r *http.Request, uiLocales string) Texts {
 	return Texts{lang: tag.String(), texts: c.texts[tag]}
 }
 
-// Keys lists every text's key, sorted; tests compare them with what is used.
+// Keys returns every text's key, sorted. Tests compare the keys with those used.
 func (c *Catalogue) Keys() []string {
 	return slices.Sorted(maps.Keys(c.texts[language.English]))
 }
@@ -118,7 +118,7 @@ type Texts struct {
 	texts map[string]string
 }
 
-// Lang is the language's BCP 47 tag, for the lang attribute.
+// Lang returns the language's BCP 47 tag, for the lang attribute.
 func (t Texts) Lang() string { return t.lang }
 
 // Has reports whether a text exists.
@@ -127,8 +127,8 @@ func (t Texts) Has(key string) bool {
 	return ok
 }
 
-// T is the text of a key, formatted with args as fmt.Sprintf does (%[1]s where
-// a language needs another order). A missing text shows as its key.
+// T returns the text of a key, formatted with args as by fmt.Sprintf (%[1]s where a language
+// needs another order). A missing text shows as its key.
 func (t Texts) T(key string, args ...any) string {
 	text, ok := t.texts[key]
 	if !ok {
@@ -140,8 +140,8 @@ func (t Texts) T(key string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
-// Scopes describes scopes in words, in the order given; one without words of its
-// own shows by its name.
+// Scopes describes scopes in words, in the order given. A scope without a description is shown
+// by its name.
 func (t Texts) Scopes(scopes []string) []ScopeLine {
 	lines := make([]ScopeLine, 0, len(scopes))
 	for _, scope := range scopes {

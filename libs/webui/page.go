@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// Page is a parsed page: the frame with one template "content" in it.
+// Page is a parsed page: the frame with one template "content".
 type Page struct {
 	tmpl *template.Template
 	name string
 }
 
-// Page parses a template file that defines "content" (and further templates of
-// its own, if it likes).
+// Page parses a template file that defines "content" and perhaps further templates of its own.
 func (u *UI) Page(fsys fs.FS, file string) (*Page, error) {
 	t, err := u.frame.Clone()
 	if err != nil {
@@ -33,31 +32,30 @@ func (u *UI) Page(fsys fs.FS, file string) (*Page, error) {
 	return &Page{tmpl: t, name: file}, nil
 }
 
-// View is what every page has.
+// View holds what every page has.
 type View struct {
 	Title   string // the document's title and, unless Heading is set, its h1
 	Heading string
-	Eyebrow string  // a short line above the heading: whose page this is
+	Eyebrow string  // a short line above the heading, saying whose page this is
 	Lead    string  // one sentence below the heading
-	Problem string  // what went wrong as a whole: an alert above the form
+	Problem string  // an error that concerns the form as a whole: an alert above it
 	Invalid []Field // fields with an Error, for the alert that links to them
 	Wide    bool    // a wider card, for tables and token listings
-	Data    any     // the page's own
+	Data    any     // the page's own data
 }
 
-// PageOptions is what a page needs besides its content.
+// PageOptions holds what a page needs besides its content.
 type PageOptions struct {
-	// Texts is the language and its texts; zero takes this package's own in the
-	// browser's language.
+	// Texts has the language and its texts. The zero value stands for this package's own texts
+	// in the browser's language.
 	Texts Texts
-	// LeadsAway says that what follows a form of the page may lead to an application.
-	// The page then goes without form-action, which else is 'self'. Browsers hold
-	// every redirect that follows a form post against that directive (CSP Level 3,
-	// 6.4.2), those of the application's callback too, so no list of ours could be
-	// complete.
+	// LeadsAway says that submitting a form of the page may lead to an application. The page
+	// then omits form-action, which is otherwise 'self'. Browsers check every redirect after a
+	// form post against that directive (CSP Level 3, 6.4.2), including those of the
+	// application's callback, so no list could be complete.
 	LeadsAway bool
-	// Theme is the path of a second stylesheet, which holds a tenant's accent (see
-	// Accent); empty for none.
+	// Theme is the path of a second stylesheet, with a tenant's accent (see Accent); empty for
+	// none.
 	Theme string
 	// Script is the plain name of one external script asset; empty for none.
 	Script string
@@ -73,7 +71,7 @@ type Frame struct {
 	ScriptPath string
 }
 
-// H1 is the page's one main heading.
+// H1 returns the page's one main heading.
 func (f Frame) H1() string {
 	if f.Heading != "" {
 		return f.Heading
@@ -81,8 +79,8 @@ func (f Frame) H1() string {
 	return f.Title
 }
 
-// DocumentTitle begins with "Error" when something must be corrected, for that
-// is the first thing a screen reader says.
+// DocumentTitle returns a title that begins with "Error" if something must be corrected,
+// because the title is the first thing a screen reader says.
 func (f Frame) DocumentTitle() string {
 	title := f.Title + " · " + f.T("frame.brand")
 	if f.Problem != "" || len(f.Invalid) > 0 {
@@ -91,10 +89,9 @@ func (f Frame) DocumentTitle() string {
 	return title
 }
 
-// Render writes a page with its security headers: never cached, framed or
-// sniffed, no referrer, and a Content-Security-Policy of its own. A template that
-// fails is a defect of the build, so it panics into the server's recovery; nothing
-// has been written by then.
+// Render writes a page with its security headers: never cached, framed or sniffed, no referrer,
+// and its own Content-Security-Policy. A template that fails is a defect of the build, so
+// Render panics into the server's recovery; nothing has been written by then.
 func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, page *Page, view View, opts PageOptions) {
 	if opts.Texts.texts == nil {
 		opts.Texts = u.texts.For(r, "")
@@ -130,15 +127,15 @@ func (u *UI) Render(w http.ResponseWriter, r *http.Request, status int, page *Pa
 	}
 }
 
-// SecurityHeaders sets what every page answers besides its policy.
+// SecurityHeaders sets the security headers of every page, except for its policy.
 func SecurityHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
-	// The page that opened ours in a window keeps no handle on it, by which it could
-	// navigate it while a person types (HTML 7.1.3).
+	// A page that opened this one in a window gets no handle on it, with which it could
+	// navigate the window while a person types (HTML 7.1.3).
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 }
 

@@ -7,25 +7,25 @@ import (
 	"strings"
 )
 
-// surfaces are what the accent stands on, as platform.css has them, by scheme: the
-// card, the page, and what badges and hovered rows are filled with.
+// surfaces are the backgrounds of the accent, as in platform.css, by scheme: the card, the
+// page, and the fill of badges and hovered rows.
 var surfaces = map[string][]string{
 	"light": {"#ffffff", "#f4f5f8", "#f0f3fd", "#eef0f5"},
 	"dark":  {"#171a20", "#0e1014", "#192036", "#242933"},
 }
 
-// minContrast is what text needs on its background (WCAG 2.2, 1.4.3, level AA).
+// minContrast is the contrast that text needs (WCAG 2.2, 1.4.3, level AA).
 const minContrast = 4.5
 
-// ValidColor reports whether a colour is written "#rrggbb", in lower case.
+// ValidColor reports whether a colour has the form "#rrggbb", in lower case.
 func ValidColor(color string) bool {
 	return len(color) == 7 && color[0] == '#' && strings.Trim(color[1:], "0123456789abcdef") == ""
 }
 
-// Accent is a stylesheet that accents pages with a tenant's colour, in each of the
-// schemes light and dark where text in that colour stays readable; empty where it
-// does in neither, or is no colour. Nothing of the caller's gets into it but the
-// six hexadecimal digits.
+// Accent returns a stylesheet that accents pages with a tenant's colour, in each of the schemes
+// light and dark where text in that colour stays readable. It is empty if that is neither of
+// them, or if color isn't a colour. Of the input, only the six hexadecimal digits get into the
+// stylesheet.
 func Accent(color string) string {
 	if !ValidColor(color) {
 		return ""
@@ -63,7 +63,7 @@ func readable(color string, on []string) bool {
 	return true
 }
 
-// contrast is the ratio of WCAG 2.2, between 1 and 21.
+// contrast returns the contrast ratio of WCAG 2.2, between 1 and 21.
 func contrast(a, b string) float64 {
 	la, lb := luminance(a), luminance(b)
 	return (max(la, lb) + 0.05) / (min(la, lb) + 0.05)
@@ -71,7 +71,7 @@ func contrast(a, b string) float64 {
 
 func luminance(color string) float64 {
 	part := func(at int) float64 {
-		n, _ := strconv.ParseUint(color[at:at+2], 16, 8) // ValidColor has seen it
+		n, _ := strconv.ParseUint(color[at:at+2], 16, 8) // checked by ValidColor
 		c := float64(n) / 255
 		if c <= 0.04045 {
 			return c / 12.92

@@ -111,7 +111,7 @@ func (u *UI) loadAssets() error {
 	return nil
 }
 
-// StylesheetPath is the hashed path of the stylesheet.
+// StylesheetPath returns the hashed path of the stylesheet.
 func (u *UI) StylesheetPath() string { return u.paths["platform.css"] }
 
 // Asset returns an asset by its hashed file name.
@@ -120,10 +120,10 @@ func (u *UI) Asset(name string) (content []byte, contentType string, ok bool) {
 	return a.content, a.contentType, ok
 }
 
-// ServeAsset answers a request for the asset of that hashed name, cacheable for
-// ever; false, with nothing written, when there is none. While an upgrade rolls
-// out, a page of one version may ask a replica of the other: a known file under
-// an unknown hash is answered with what is there and not cached.
+// ServeAsset answers a request for the asset with the given hashed name, cacheable for ever. If
+// there is none, it writes nothing and returns false. During a rolling upgrade a page of one
+// version may ask a replica of the other, so a known file under an unknown hash is answered
+// with the current content and not cached.
 func (u *UI) ServeAsset(w http.ResponseWriter, r *http.Request, name string) bool {
 	caching := "public, max-age=31536000, immutable"
 	a, ok := u.assets[name]
@@ -140,7 +140,7 @@ func (u *UI) ServeAsset(w http.ResponseWriter, r *http.Request, name string) boo
 	h.Set("Content-Type", a.contentType)
 	h.Set("Cache-Control", caching)
 	h.Set("X-Content-Type-Options", "nosniff")
-	// An SVG opened by itself is a document: nothing in it may run.
+	// An SVG opened on its own is a document; nothing in it may run.
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
 	if r.Method == http.MethodHead {
@@ -152,7 +152,7 @@ func (u *UI) ServeAsset(w http.ResponseWriter, r *http.Request, name string) boo
 	return true
 }
 
-// plainName takes the hash out of name.hash.ext.
+// plainName removes the hash from name.hash.ext.
 func plainName(name string) string {
 	parts := strings.Split(name, ".")
 	if len(parts) != 3 {

@@ -1,10 +1,9 @@
-// Command routegen writes routes_gen.go from openapi.yaml, so that no program
-// parses YAML to learn its routes.
+// Command routegen writes routes_gen.go from openapi.yaml, so that no program has to parse YAML
+// to learn its routes.
 //
 //	go run ./internal/routegen [-dir .] [-check]
 //
-// With -check it writes nothing and fails when the file is not what it would
-// become.
+// With -check it writes nothing and fails if the file is out of date.
 package main
 
 import (
@@ -56,22 +55,21 @@ func run(dir string, check bool) error {
 		return nil
 	}
 
-	return os.WriteFile(file, want, 0o644) //nolint:gosec // source code is for everybody to read
+	return os.WriteFile(file, want, 0o644) //nolint:gosec // source code may be world-readable
 }
 
-// operation is what the route table needs of an OpenAPI operation.
+// operation holds the parts of an OpenAPI operation that the route table needs.
 type operation struct {
 	Method, Path string
 	Service      string
 	ID           string
-	Pages        string // "true", "false" or, where the document does not say, empty
+	Pages        string // "true", "false" or, if the document doesn't say, empty
 }
 
-// methods are the operations of a path item (OpenAPI 3.1 4.8.9); its other fields
-// are no operations.
+// methods are the fields of a path item that hold operations (OpenAPI 3.1 4.8.9).
 var methods = []string{"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
-// parse lists the operations of a document in its order.
+// parse returns the operations of a document in order.
 func parse(document []byte) ([]operation, error) {
 	var doc struct {
 		Paths yaml.MapSlice `yaml:"paths"`
@@ -117,7 +115,7 @@ func text(m yaml.MapSlice, key string) string {
 	return ""
 }
 
-// yesOrNo returns a boolean field as it is written in JSON, or "" where there is none.
+// yesOrNo returns a boolean field in JSON form, or "" if there is none.
 func yesOrNo(m yaml.MapSlice, key string) string {
 	for _, item := range m {
 		if value, ok := item.Value.(bool); ok && item.Key == key {
@@ -127,7 +125,7 @@ func yesOrNo(m yaml.MapSlice, key string) string {
 	return ""
 }
 
-// validate reports every operation that the route table could not hold.
+// validate returns an error that lists every operation the route table can't represent.
 func validate(operations []operation) error {
 	if len(operations) == 0 {
 		return errors.New("openapi.yaml has no operations")

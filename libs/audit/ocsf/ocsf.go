@@ -19,7 +19,8 @@ const (
 	apiActivity      = 6003
 )
 
-// other is the activity of every class that its own do not describe.
+// other is the activity, in every class, for events that none of the class's own activities
+// describe.
 const other = 99
 
 // Values of status_id and severity_id.
@@ -33,18 +34,18 @@ const (
 	high          = 4
 )
 
-// meaning is how a kind is said in the schema.
+// meaning is the schema's way to express a kind.
 type meaning struct {
 	class    int
 	activity int
 	status   int
 	severity int
-	entity   string // the type of what entityManagement is about
+	entity   string // the type of the entity in an entityManagement event
 }
 
-// meanings has every kind. Activities by class: accountChange 3 Password Change;
-// authentication 1 Logon, 2 Logoff; authorizeSession 1 Assign Privileges;
-// entityManagement 1 Create, 3 Update, 4 Delete; apiActivity 1 Create, 4 Delete.
+// meanings covers every kind. Activities by class: accountChange 3 Password Change;
+// authentication 1 Logon, 2 Logoff; authorizeSession 1 Assign Privileges; entityManagement 1
+// Create, 3 Update, 4 Delete; apiActivity 1 Create, 4 Delete.
 var meanings = map[audit.Kind]meaning{
 	audit.SessionCreated:   {authentication, 1, success, informational, ""},
 	audit.SignedIn:         {authentication, 1, success, informational, ""},
@@ -176,11 +177,11 @@ type Endpoint struct {
 	Name string `json:"name,omitempty"`
 }
 
-// unknown stands where the schema requires a name and the trail has none.
+// unknown is used where the schema requires a name that the trail doesn't have.
 const unknown = "unknown"
 
-// FromRecord returns a row as an event. A kind that this version does not know is
-// an API activity of its own name.
+// FromRecord returns a row as an event. A kind that this version does not know becomes an API
+// activity with the kind's name.
 func FromRecord(r audit.Record) Event {
 	m, known := meanings[r.Kind]
 	if !known {
@@ -224,7 +225,7 @@ func FromRecord(r audit.Record) Event {
 	return e
 }
 
-// describe fills what the class requires.
+// describe sets what the class requires.
 func (e *Event) describe(r audit.Record, m meaning) {
 	person := user(r)
 	switch m.class {
@@ -259,8 +260,8 @@ func user(r audit.Record) *User {
 	return &User{UID: r.UserID, Name: r.Account}
 }
 
-// required is a user where the schema wants one: of an application that
-// authenticates, itself.
+// required returns the user that the schema requires. When an application authenticates, that
+// is the application itself.
 func required(person *User) *User {
 	if person == nil {
 		return &User{Name: unknown}
@@ -288,7 +289,8 @@ func entity(r audit.Record, kind string) *Entity {
 	return e
 }
 
-// unmapped is all that has no attribute of its own, or may not have one in the class.
+// unmapped returns everything that has no attribute of its own in the schema, or none that the
+// class permits.
 func unmapped(r audit.Record) map[string]string {
 	all := map[string]string{
 		"client_id":  r.ClientID,

@@ -1,4 +1,4 @@
-// Package refusals writes the error pages that people are shown, and what else a
-// stranger can cause, to the audit trail, so that an operator finds what happened
-// by the reference on the page; but never so much of it that the trail is flooded.
+// Package refusals records in the audit trail the error pages that people are shown, and other
+// events that any stranger can cause, so that an operator can look up what happened by the
+// reference on the page. It limits how many it records, so that they can't flood the trail.
 package refusals

@@ -14,22 +14,22 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
-// Anybody can be refused, and each refusal is a row: a process writes a burst of
-// these and then one a second, and of one address no more than its share in a
-// minute, so that whoever fills the trail does not keep others out of it. What is
-// dropped is still in the log.
+// Anyone can cause refusals, and each is a row. A process therefore writes a burst of these and
+// then one a second, and for one address no more than its share in a minute, so that an
+// attacker who fills the trail doesn't keep others out of it. Dropped refusals are still in the
+// log.
 const (
 	burst = 100
 	every = time.Second
 	share = 30
 )
 
-// Trail takes events.
+// Trail records events.
 type Trail interface {
 	Record(ctx context.Context, e audit.Event) error
 }
 
-// Refusals tells a trail of error pages.
+// Refusals records error pages in a trail.
 type Refusals struct {
 	kind   audit.Kind
 	trail  Trail
@@ -44,7 +44,7 @@ type Refusals struct {
 	since   time.Time
 }
 
-// New makes one that tells of pages as of kind.
+// New returns a Refusals that records pages as events of kind.
 func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time) *Refusals {
 	return &Refusals{
 		kind:    kind,
@@ -59,7 +59,7 @@ func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time
 	}
 }
 
-// Page is next, told of: for [httpkit.Options].
+// Page returns next wrapped to record each page, for [httpkit.Options].
 func (f *Refusals) Page(
 	next func(http.ResponseWriter, *http.Request, httpkit.Problem),
 ) func(http.ResponseWriter, *http.Request, httpkit.Problem) {
@@ -69,7 +69,7 @@ func (f *Refusals) Page(
 	}
 }
 
-// Shown tells of a page. A trail that cannot be written keeps nobody from it.
+// Shown records a page. The page is shown even if the trail can't be written.
 func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 	e := audit.Event{Kind: f.kind, Reference: p.Reference, Detail: map[string]string{"status": strconv.Itoa(p.Status)}}
 	if p.Code != "" {
@@ -90,19 +90,19 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 	}
 }
 
-// Record tells of a refusal of any kind, or drops it where there were too many.
+// Record records a refusal of any kind, or drops it if there were too many.
 func (f *Refusals) Record(ctx context.Context, e audit.Event) error {
 	e, wanted := f.counter.Admit(e, f.now())
 	if !wanted {
 		return nil
 	}
 
-	address, _ := netip.ParseAddr(e.Address) // none: all of those share one share
+	address, _ := netip.ParseAddr(e.Address) // requests without an address share one share
 	if !f.allowed(limits.Address(address)) {
 		return nil
 	}
 
-	// The refusal may be one of a request whose time is over.
+	// The refusal may be of a request whose context has ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	return f.trail.Record(ctx, e)

@@ -1,3 +1,3 @@
-// Package sqlstore writes the audit trail, which every service may, and reads it,
-// which only the operator may.
+// Package sqlstore writes the audit trail, which every service may do, and reads it, which only
+// the operator may do.
 package sqlstore

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// defaultLimit is how many rows Read answers with when nobody says.
+	// defaultLimit is how many rows Read returns if the filter doesn't say.
 	defaultLimit = 100
 	// pageSize is how many rows Walk reads at a time.
 	pageSize = 1000
@@ -63,8 +63,8 @@ func (r *row) record() audit.Record {
 	}
 }
 
-// Read answers with rows in the order of their time: with AfterID the first ones
-// after it, else the newest.
+// Read returns rows in order of time: the first ones after AfterID if that is set, or else the
+// newest.
 func Read(ctx context.Context, db database.Runner, f audit.Filter) ([]audit.Record, error) {
 	query, args := statement(f)
 	var rows []row
@@ -84,14 +84,13 @@ func Read(ctx context.Context, db database.Runner, f audit.Filter) ([]audit.Reco
 	return records, nil
 }
 
-// Walk gives each every row that f chooses, in the order of their time and after
-// f.AfterID, and reads a page at a time. f.Limit is not used. It ends with the error
-// of each, if that has one.
+// Walk calls each for every row that f selects, in order of time and after f.AfterID, reading
+// one page at a time. f.Limit is ignored. If each returns an error, Walk stops and returns it.
 func Walk(ctx context.Context, db database.Runner, f audit.Filter, each func(audit.Record) error) error {
 	f.Limit = pageSize
 
 	if f.AfterID == "" {
-		f.AfterID = "-" // before every id
+		f.AfterID = "-" // sorts before every id
 	}
 
 	for {
@@ -159,7 +158,7 @@ func statement(f audit.Filter) (query string, args []any) {
 	return query + " ORDER BY id " + order + " LIMIT " + arg(limit), args
 }
 
-// people chooses rows about a person: by id, and by the pseudonyms of their address.
+// people selects rows about a person: by id, and by the pseudonyms of their address.
 func people(f audit.Filter, arg func(any) string) string {
 	var either []string
 	if f.User != "" {
@@ -167,7 +166,7 @@ func people(f audit.Filter, arg func(any) string) string {
 	}
 
 	for _, account := range f.Accounts {
-		// The index has no empty ones, and wants to be told that none is asked for.
+		// The index has no empty accounts, and the planner needs the condition to use it.
 		either = append(either, "(account <> '' AND account = "+arg(account)+")")
 	}
 

@@ -14,8 +14,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// seal is what a day held of a chain; of rows without a chain, how many; and, with
-// neither service nor chain, of all: how many rows, and the hash of the day.
+// seal summarises a chain on a day. With no chain it counts the rows without a chain; with
+// neither service nor chain it covers the whole day, with the number of rows and the hash of
+// the day.
 type seal struct {
 	Day      string        `db:"day"`
 	Service  string        `db:"service"`
@@ -29,7 +30,7 @@ type seal struct {
 
 const sealColumns = `day, service, chain, first_seq, last_seq, events, hash, sealed_at`
 
-// ofDay reports whether the seal is that of the day as a whole.
+// ofDay reports whether the seal is the one for the whole day.
 func (s *seal) ofDay() bool { return s.Service == "" && s.Chain == "" }
 
 func compareSeals(a, b seal) int {
@@ -39,7 +40,7 @@ func compareSeals(a, b seal) int {
 	return strings.Compare(a.Chain, b.Chain)
 }
 
-// dayHash returns the hash of a day: of its seals and of the hash of the day before.
+// dayHash returns the hash of a day, computed from its seals and the hash of the day before.
 func dayHash(previous []byte, day string, seals []seal) []byte {
 	lines := [][]any{{"audit seal 1", day}}
 	for _, s := range slices.SortedFunc(slices.Values(seals), compareSeals) {
@@ -50,7 +51,7 @@ func dayHash(previous []byte, day string, seals []seal) []byte {
 	}
 
 	text, err := json.Marshal(lines)
-	if err != nil { // only for types that are not in it
+	if err != nil { // only for types that it doesn't have
 		panic(err)
 	}
 
@@ -58,7 +59,7 @@ func dayHash(previous []byte, day string, seals []seal) []byte {
 	return sum[:]
 }
 
-// dayBounds returns the beginning of a day and of the next, in UTC.
+// dayBounds returns the start of a day and of the next, in UTC.
 func dayBounds(day string) (from, to time.Time, err error) {
 	from, err = time.Parse(audit.DayFormat, day)
 	return from, from.AddDate(0, 0, 1), err
@@ -71,8 +72,8 @@ func sealsOf(ctx context.Context, db database.Runner, day string) (seals []seal,
 	return seals, err
 }
 
-// heads returns what a day holds now, as seals without a day. It reads no more than
-// the keys service may.
+// heads returns the current contents of a day as seals without a day. It reads only columns
+// that the keys service may read.
 func heads(ctx context.Context, db database.Runner, from, to time.Time) ([]seal, error) {
 	const chained = `SELECT '' AS day, e.service, e.chain, m.first_seq, m.last_seq, m.events, e.hash, NULL AS sealed_at FROM
 		(SELECT service, chain, min(seq) AS first_seq, max(seq) AS last_seq, count(*) AS events FROM audit_events
@@ -91,6 +92,6 @@ func heads(ctx context.Context, db database.Runner, from, to time.Time) ([]seal,
 
 	all := slices.Concat(with, without)
 	slices.SortFunc(all, compareSeals)
-	// A forged row with a place that is taken is for Verify to find.
+	// A forged row in a place already taken is left for Verify to find.
 	return slices.CompactFunc(all, func(a, b seal) bool { return compareSeals(a, b) == 0 }), nil
 }

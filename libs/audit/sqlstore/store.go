@@ -20,45 +20,44 @@ import (
 )
 
 const (
-	// batchSize is how many rows one statement adds at most.
+	// batchSize is the maximum number of rows that one statement adds.
 	batchSize = 100
-	// queueSize is how many events wait at most while the database is slow.
+	// queueSize is the maximum number of events that wait while the database is slow.
 	queueSize = 10_000
-	// patience is how long one statement may take; its callers may give up earlier.
+	// patience is how long one statement may take. Its callers may give up earlier.
 	patience = 5 * time.Second
 )
 
 var errQueueFull = errors.New("audit: too many events wait to be written")
 
-// Store writes the trail in the name of one service. It writes events that arrive
-// while it writes others with one statement, in their order, and so needs no lock on
-// the database to chain them.
+// Store writes the trail for one service. Events that arrive during a write are written
+// together by the next statement, in order, so chaining them needs no lock in the database.
 type Store struct {
 	db      database.Runner
 	service string
 	now     func() time.Time
 	random  io.Reader
 	counter *audit.Counter
-	written metric.Int64Counter // nil: nobody counts
+	written metric.Int64Counter // nil: no counting
 
 	mu      sync.Mutex
 	queue   []*waiting
 	writing bool
 
-	// last is the link of the row that was written last, in this process and by this
-	// store. A store that does not know what was written begins a chain.
+	// last is the link of the last row written by this store in this process. A store that
+	// doesn't know its last row starts a new chain.
 	last audit.Link
 }
 
-// waiting is an event whose caller waits for it to be written.
+// waiting is an event whose caller waits until it is written.
 type waiting struct {
 	ctx    context.Context //nolint:containedctx // of the caller
 	record audit.Record
 	done   chan error
 }
 
-// New makes a store. db is a transaction where the event must be written if, and
-// only if, what it tells of happens.
+// New returns a store. db is a transaction if the event must be written if and only if the
+// change it reports is committed.
 func New(db database.Runner, service string, now func() time.Time, random io.Reader) *Store {
 	return &Store{
 		db:      db,
@@ -69,13 +68,13 @@ func New(db database.Runner, service string, now func() time.Time, random io.Rea
 	}
 }
 
-// Sampling makes the store write each so-manieth event of kinds that are sampled.
+// Sampling sets how many events of the sampled kinds there are for each one written.
 func (s *Store) Sampling(each int) *Store {
 	s.counter = audit.NewCounter(each)
 	return s
 }
 
-// Counting makes the store count what it writes by kind, as platform.audit.events.
+// Counting makes the store count the events it writes by kind, as platform.audit.events.
 func (s *Store) Counting(provider metric.MeterProvider) *Store {
 	written, err := provider.Meter("github.com/platform-oauth/platform-oauth/libs/audit").Int64Counter("platform.audit.events",
 		metric.WithUnit("{event}"), metric.WithDescription("Events written to the audit trail, by kind."))
@@ -90,12 +89,12 @@ func (s *Store) Counting(provider metric.MeterProvider) *Store {
 
 const columns = `id, at, kind, service, user_id, account, client_id, tenant_id, session_id, grant_id, address, reference, detail, chain, seq, prev_hash, hash`
 
-// columnCount is how many those are.
+// columnCount is the number of columns.
 var columnCount = strings.Count(columns, ",") + 1
 
-// Record adds a row with the present time, and returns when it is written. It reads
-// nothing back, for services may not read the trail. An event of a kind that is
-// counted or sampled may be left out; that is no error.
+// Record adds a row with the current time, and returns when it has been written. It reads
+// nothing back, because services may not read the trail. An event of a counted or sampled kind
+// may be left out, which isn't an error.
 func (s *Store) Record(ctx context.Context, e audit.Event) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("audit: %w", err)
@@ -118,7 +117,7 @@ func (s *Store) Record(ctx context.Context, e audit.Event) error {
 		At:      at,
 		Service: s.service,
 	}, done: make(chan error, 1)}
-	if _, inTransaction := s.db.(*database.Tx); inTransaction { // which is for one goroutine
+	if _, inTransaction := s.db.(*database.Tx); inTransaction { // a transaction is for one goroutine
 		s.write(ctx, []*waiting{w})
 		return <-w.done
 	}
@@ -153,7 +152,7 @@ func (s *Store) enqueue(w *waiting) error {
 	return nil
 }
 
-// drain writes until nothing waits.
+// drain writes until no events wait.
 func (s *Store) drain() {
 	for {
 		s.mu.Lock()
@@ -172,8 +171,7 @@ func (s *Store) drain() {
 	}
 }
 
-// writeBatch writes in the name of the first caller, and ends neither with it nor
-// with its request.
+// writeBatch writes with the values of the first caller's context, but isn't canceled with it.
 func (s *Store) writeBatch(batch []*waiting) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), patience)
 	defer cancel()
@@ -183,8 +181,9 @@ func (s *Store) writeBatch(batch []*waiting) {
 		return
 	}
 
-	// One of them is refused for what it says, which is no fault of the others; or the
-	// part that a row went to has just become another, which does not happen twice.
+	// Either the database refuses one of the events, which must not affect the others, or the
+	// partition for a row has just been replaced, which doesn't happen twice. Write them one by
+	// one.
 	for _, w := range batch {
 		s.write(ctx, []*waiting{w})
 	}
@@ -204,8 +203,8 @@ func (s *Store) tell(ctx context.Context, batch []*waiting, err error) {
 	}
 }
 
-// insert adds the rows behind the one that was added last. After an error nothing is
-// known of what was written, so that the next rows begin a chain.
+// insert adds the rows after the last one added. After an error it isn't known what was
+// written, so the next rows start a new chain.
 func (s *Store) insert(ctx context.Context, batch []*waiting) error {
 	last := s.last
 	s.last = audit.Link{}
@@ -241,7 +240,7 @@ func (s *Store) link(last *audit.Link, r *audit.Record) error {
 }
 
 func values(r *audit.Record) []any {
-	var before any // NULL in the first
+	var before any // NULL in the first row
 	if len(r.PrevHash) > 0 {
 		before = r.PrevHash
 	}
@@ -284,7 +283,7 @@ func buildInsert(rows int) string {
 	return b.String() + ")"
 }
 
-// newID sorts by time, so that a reader can go on where it stopped.
+// newID returns an id that sorts by time, so that a reader can continue where it stopped.
 func newID(at time.Time, random io.Reader) (string, error) {
 	return oauth.NewID(fmt.Sprintf("aud_%014x", at.UnixMicro()), random)
 }

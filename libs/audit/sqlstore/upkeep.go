@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// LeastRetention is how young a row is at most that nothing removes, whatever the
-	// configuration says. The database knows it, too.
+	// LeastRetention is the age that a row must reach before it can be removed, whatever the
+	// configuration says. The database enforces it too.
 	LeastRetention = 30 * 24 * time.Hour
-	// sealAfter is how long after its end a day is sealed: what began in it has been
-	// written by then.
+	// sealAfter is how long after its end a day is sealed. By then, writes that started during
+	// the day have finished.
 	sealAfter = time.Hour
-	// sealDays is how many days one call seals at most.
+	// sealDays is the maximum number of days sealed by one call.
 	sealDays = 31
-	// monthsAhead is how many parts of the trail are made before they are needed.
+	// monthsAhead is how many of the trail's partitions are created before they are needed.
 	monthsAhead = 2
 )
 
-// Upkeep is what the owner of the trail does, the keys service: it makes the parts
-// of the months to come, seals the days that are over and removes what is too old.
-// Several replicas may do so at once.
+// Upkeep does the work of the trail's owner, the keys service: it creates the partitions for
+// the coming months, seals past days and removes rows that are too old. Several replicas may do
+// so at once.
 type Upkeep struct {
 	db        *database.DB
 	service   string
@@ -36,11 +36,11 @@ type Upkeep struct {
 	random    io.Reader
 	retention time.Duration
 
-	announced time.Time // up to when rows go, as the trail says already
+	announced time.Time // the time up to which the trail already announces removals
 }
 
-// NewUpkeep makes the upkeep that service does, of rows older than retention; 0: none
-// are ever removed.
+// NewUpkeep returns the upkeep done by service. It removes rows older than retention; if that
+// is 0, none.
 func NewUpkeep(
 	db *database.DB, service string, now func() time.Time, random io.Reader, retention time.Duration,
 ) *Upkeep {
@@ -53,8 +53,8 @@ func NewUpkeep(
 	}
 }
 
-// Months makes the parts of this month and the next, on PostgreSQL, and returns how
-// many it made.
+// Months creates the partitions for this month and the next ones, on PostgreSQL, and returns
+// how many it created.
 func (u *Upkeep) Months(ctx context.Context, _ time.Time, _ int) (made int, err error) {
 	if u.db.Dialect() != database.Postgres {
 		return 0, nil
@@ -63,7 +63,7 @@ func (u *Upkeep) Months(ctx context.Context, _ time.Time, _ int) (made int, err 
 	return made, err
 }
 
-// Seal seals the days that are over, in order, and returns how many it sealed.
+// Seal seals past days in order, and returns how many it sealed.
 func (u *Upkeep) Seal(ctx context.Context, now time.Time, _ int) (int, error) {
 	day, err := u.firstUnsealed(ctx)
 	if err != nil || day.IsZero() {
@@ -74,7 +74,7 @@ func (u *Upkeep) Seal(ctx context.Context, now time.Time, _ int) (int, error) {
 	for ; sealed < sealDays && !now.Before(day.AddDate(0, 0, 1).Add(sealAfter)); day = day.AddDate(0, 0, 1) {
 		err := u.db.Tx(ctx, "audit.seal", func(tx *database.Tx) error { return u.sealDay(ctx, tx, day) })
 		if database.Classify(ctx, err) == database.KindConflict {
-			return sealed, nil // another replica did
+			return sealed, nil // another replica sealed it
 		}
 		if err != nil {
 			return sealed, err
@@ -86,8 +86,8 @@ func (u *Upkeep) Seal(ctx context.Context, now time.Time, _ int) (int, error) {
 	return sealed, nil
 }
 
-// firstUnsealed is the day after the last that is sealed, else the first that holds
-// anything; zero when the trail is empty.
+// firstUnsealed returns the day after the last sealed one, or else the first day with any rows;
+// zero if the trail is empty.
 func (u *Upkeep) firstUnsealed(ctx context.Context) (time.Time, error) {
 	var last string
 	err := u.db.Get(ctx, "audit.last_seal", &last, `SELECT coalesce(max(day), '') FROM audit_seals`)
@@ -153,9 +153,9 @@ func (u *Upkeep) sealDay(ctx context.Context, tx *database.Tx, from time.Time) e
 	})
 }
 
-// Shorten removes at most batch rows that are too old, on PostgreSQL whole months at
-// a time where it can, and returns how many. What it is about to remove is said in
-// the trail first, so that Verify misses nothing.
+// Shorten removes at most batch rows that are too old, on PostgreSQL whole months at a time if
+// possible, and returns how many. It first announces the removal in the trail, so that Verify
+// doesn't report the rows as missing.
 func (u *Upkeep) Shorten(ctx context.Context, now time.Time, batch int) (removed int, err error) {
 	if u.retention <= 0 {
 		return 0, nil
@@ -184,8 +184,8 @@ func (u *Upkeep) Shorten(ctx context.Context, now time.Time, batch int) (removed
 	return removed, err
 }
 
-// bound is the time before which rows are too old: the beginning of a day, on
-// PostgreSQL of a month, so that whole parts go.
+// bound returns the time before which rows are too old. It is the start of a day or, on
+// PostgreSQL, of a month, so that whole partitions are removed.
 func (u *Upkeep) bound(now time.Time) time.Time {
 	at := now.UTC().Add(-max(u.retention, LeastRetention))
 	if u.db.Dialect() == database.Postgres {

@@ -15,7 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// Problem is something that Verify found.
+// Problem is something that Verify found wrong.
 type Problem struct {
 	Day     string `json:"day"`
 	Service string `json:"service,omitempty"`
@@ -25,23 +25,23 @@ type Problem struct {
 	What    string `json:"problem"`
 }
 
-// Report is what Verify saw.
+// Report is the summary of what Verify checked.
 type Report struct {
 	Events    int64  `json:"events"`           // rows whose hashes were computed
 	Chains    int64  `json:"chains"`           //
-	Unchained int64  `json:"unchained"`        // rows of versions that knew no chains: only their number is sealed
+	Unchained int64  `json:"unchained"`        // rows of versions without chains: only their number is sealed
 	Sealed    int64  `json:"sealed_days"`      //
 	Open      int64  `json:"open_days"`        // days with rows and no seal: the end of a chain may be missing
-	Removed   string `json:"removed_before"`   // the day before which rows were removed for their age; empty: none
+	Removed   string `json:"removed_before"`   // the day before which rows were removed as too old; empty: none
 	Problems  int64  `json:"problems"`         //
-	LastDay   string `json:"last_sealed_day"`  // and its hash, which stands for all the days before: keep it elsewhere
+	LastDay   string `json:"last_sealed_day"`  // and its hash, which stands for all days before it: keep it elsewhere
 	LastHash  string `json:"last_sealed_hash"` //
 }
 
-// Verify looks at the rows of the days from and to are in, and all between, and
-// tells each of what does not fit: rows that were changed, removed, moved or added.
-// It holds no more than the chains of one day in memory. The zero times choose all
-// there is, and only then are days missed that nothing is left of.
+// Verify checks the rows of all days from the day of from to that of to, and calls each for
+// every inconsistency: rows that were changed, removed, moved or added. It holds no more than
+// the chains of one day in memory. Zero times select everything; only then does it notice days
+// of which no trace is left.
 func Verify(ctx context.Context, db database.Runner, from, to time.Time, each func(Problem) error) (*Report, error) {
 	v := &verifier{
 		db:     db,
@@ -70,9 +70,9 @@ type verifier struct {
 	report      Report
 
 	previous []byte            // the hash of the day before
-	began    bool              // there was a sealed day before
+	began    bool              // whether there was a sealed day before
 	sealed   map[string]string // hash by day
-	said     map[string]string // hash by day, as trail.sealed says it
+	said     map[string]string // hash by day, according to trail.sealed events
 }
 
 func (v *verifier) problem(p Problem) error {
@@ -80,7 +80,7 @@ func (v *verifier) problem(p Problem) error {
 	return v.each(p)
 }
 
-// bounds finds the first and the last day, and up to where rows were removed.
+// bounds determines the first and last day, and up to where rows were removed.
 func (v *verifier) bounds(ctx context.Context, from, to time.Time) error {
 	var times []database.Time
 	err := v.db.Select(ctx, "audit.ends", &times, `SELECT at FROM (SELECT at FROM audit_events ORDER BY at LIMIT 1) f
@@ -171,7 +171,7 @@ func (v *verifier) day(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// seal checks that a day's seals are as they were made, and follow the day before.
+// seal checks that a day's seals are unchanged and follow the day before.
 func (v *verifier) seal(ctx context.Context, day string, seals []seal) error {
 	if len(seals) == 0 {
 		var later int
@@ -208,7 +208,7 @@ func (v *verifier) seal(ctx context.Context, day string, seals []seal) error {
 	return nil
 }
 
-// dayBefore reads the hash of the day before the first that is looked at.
+// dayBefore reads the hash of the day before the first one checked.
 func (v *verifier) dayBefore(ctx context.Context, day string) error {
 	if v.began {
 		return nil
@@ -224,7 +224,7 @@ func (v *verifier) dayBefore(ctx context.Context, day string) error {
 	return err
 }
 
-// events compares the seals with what the trail itself says of them.
+// events compares the seals with the trail's own events about them.
 func (v *verifier) events() error {
 	for _, day := range slices.Sorted(maps.Keys(v.said)) {
 		if hash, sealed := v.sealed[day]; sealed && hash != v.said[day] {

@@ -12,15 +12,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// dayWalk goes through the chains of one day.
+// dayWalk walks the chains of one day.
 type dayWalk struct {
 	*verifier
 	date   string
 	sealed bool
-	seals  map[string]seal  // of chains that were not met yet
+	seals  map[string]seal  // of chains not seen yet
 	counts map[string]int64 // sealed rows without a chain, by service
 
-	// Of the chain at hand:
+	// The current chain:
 	link    audit.Link
 	service string
 	rows    int64
@@ -58,11 +58,11 @@ func (w *dayWalk) problem(seq int64, id, format string, args ...any) error {
 	})
 }
 
-// chains reads the rows of the day's chains in their order, a page at a time.
+// chains reads the rows of the day's chains in order, one page at a time.
 func (w *dayWalk) chains(ctx context.Context) error {
 	const query = `SELECT ` + columns + ` FROM audit_events
 		WHERE chain <> '' AND chain >= $1 AND chain < $2 AND (chain, seq, id) > ($3, $4, $5) ORDER BY chain, seq, id LIMIT $6`
-	// A chain begins with its day and a dot, which '/' comes after.
+	// A chain's name begins with its day and a dot, and '/' sorts after the dot.
 	after := []any{"", int64(0), ""}
 	for {
 		var page []row
@@ -159,7 +159,7 @@ func (w *dayWalk) endChain() error {
 	return nil
 }
 
-// unchained compares how many rows without a chain there are.
+// unchained compares the number of rows without a chain.
 func (w *dayWalk) unchained(ctx context.Context, from time.Time) error {
 	var now []struct {
 		Service string `db:"service"`

@@ -19,29 +19,29 @@ import (
 
 var _ clientauth.Keys = (*Cache)(nil)
 
-// Fetcher gets a document from the address that an application registered:
-// libs/outbound, which decides where we may go.
+// Fetcher gets a document from the URL that an application registered. libs/outbound implements
+// it and decides which hosts may be contacted.
 type Fetcher interface {
 	Get(ctx context.Context, url string) (body []byte, header http.Header, err error)
 }
 
-// Options are the cache's bounds; zero values are replaced by the defaults named.
+// Options are the bounds of the cache. Zero values stand for the defaults given.
 type Options struct {
-	TTL     time.Duration // how old a set may be: 5 min
-	Refetch time.Duration // how soon an unknown kid, or a failure while a set is there, makes us ask again: 1 min
-	Retry   time.Duration // how soon we ask again where there is nothing: 10 s
-	Stale   time.Duration // how long a set serves while it cannot be fetched: 24 h
+	TTL     time.Duration // maximum age of a set: 5 min
+	Refetch time.Duration // how soon an unknown kid, or a failure while there is a set, triggers a new fetch: 1 min
+	Retry   time.Duration // how soon a fetch is retried while there is no set: 10 s
+	Stale   time.Duration // how long a set is served while it cannot be fetched: 24 h
 	Timeout time.Duration // of a fetch: 5 s
-	Size    int           // sets kept at most: 1000
+	Size    int           // maximum number of sets kept: 1000
 	Now     func() time.Time
-	Logger  *slog.Logger // nil: nothing is logged
-	// MeterProvider and Component are those of cachestats.Of.
+	Logger  *slog.Logger // nil: no logging
+	// MeterProvider and Component are passed to cachestats.Of.
 	MeterProvider metric.MeterProvider
 	Component     string
 }
 
-// Cache is a bounded cache of key sets. Many callers that need the same set make
-// one fetch, which outlives a caller that gives up. It is safe for concurrent use.
+// Cache is a bounded cache of key sets. Concurrent callers that need the same set share a
+// fetch, which continues if one of them gives up. It is safe for concurrent use.
 type Cache struct {
 	fetcher Fetcher
 	opts    Options
@@ -52,15 +52,15 @@ type Cache struct {
 	entries map[string]*entry
 }
 
-// entry is what is known of one address of one application. It never changes.
+// entry is the state of one application's URL. It is immutable.
 type entry struct {
 	set       *clientauth.KeySet // nil: never fetched
 	fetchedAt time.Time
-	nextAt    time.Time // not asked again before
+	nextAt    time.Time // not fetched again before then
 	err       error     // of the last fetch
 }
 
-// New makes a cache.
+// New returns a cache.
 func New(fetcher Fetcher, opts Options) *Cache {
 	for _, d := range []struct {
 		value *time.Duration
@@ -102,8 +102,8 @@ func (c *Cache) size() int {
 
 // Keys implements clientauth.Keys.
 func (c *Cache) Keys(ctx context.Context, app *directory.Application, kid string) (*clientauth.KeySet, error) {
-	// Another application at the same address has an entry of its own, so that
-	// nobody uses up somebody else's minute; a new address begins anew.
+	// Each application has its own entry, even at the same URL, so that one can't use up
+	// another's fetch for that minute. A new URL starts a new entry.
 	name := app.ClientID + " " + app.JWKSURI
 	now := c.opts.Now()
 	e := c.entry(name)
@@ -115,12 +115,12 @@ func (c *Cache) Keys(ctx context.Context, app *directory.Application, kid string
 	c.stats.Miss()
 	name = strings.Clone(name)
 	done := c.flight.DoChan(name, func() (any, error) {
-		// Somebody else's fetch may have ended between our look and our turn.
+		// Another caller's fetch may have ended since we looked.
 		if e := c.entry(name); e.serves(c.opts.Now(), c.opts.TTL, kid) {
 			return e, nil
 		}
 
-		// The first caller may give up; the others still wait.
+		// The first caller may give up while others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.Timeout)
 		defer cancel()
 		return c.fetch(ctx, name, app.ClientID, app.JWKSURI), nil
@@ -139,7 +139,7 @@ func (c *Cache) entry(name string) *entry {
 	return c.entries[name]
 }
 
-// fetch asks once and remembers what came of it.
+// fetch fetches once and stores the outcome.
 func (c *Cache) fetch(ctx context.Context, name, clientID, uri string) *entry {
 	set, err := c.read(ctx, uri)
 	now := c.opts.Now()
@@ -158,7 +158,7 @@ func (c *Cache) fetch(ctx context.Context, name, clientID, uri string) *entry {
 	defer c.mu.Unlock()
 
 	if _, there := c.entries[name]; !there && len(c.entries) >= c.opts.Size {
-		for other := range c.entries { // whichever the map gives: it costs one fetch
+		for other := range c.entries { // an arbitrary one; it costs one fetch
 			delete(c.entries, other)
 			break
 		}
@@ -176,8 +176,8 @@ func (c *Cache) read(ctx context.Context, uri string) (*clientauth.KeySet, error
 	return clientauth.ParseKeySet(body)
 }
 
-// serves reports whether the entry answers without asking: it is fresh and has the
-// key, or it is too early to ask again.
+// serves reports whether the entry answers without a fetch: it is fresh and has the key, or it
+// is too early to fetch again.
 func (e *entry) serves(now time.Time, ttl time.Duration, kid string) bool {
 	if e == nil {
 		return false
@@ -186,7 +186,7 @@ func (e *entry) serves(now time.Time, ttl time.Duration, kid string) bool {
 	return fresh || now.Before(e.nextAt)
 }
 
-// answer is the set, also an old one, while it is not too old.
+// answer returns the set, even an old one, unless it is too old.
 func (e *entry) answer(now time.Time, stale time.Duration) (*clientauth.KeySet, error) {
 	if e.set != nil && now.Before(e.fetchedAt.Add(stale)) {
 		return e.set, nil

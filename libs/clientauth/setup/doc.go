@@ -1,4 +1,4 @@
-// Package setup puts a [clientauth.Authenticator] together of a service's
-// configuration, the same for each service that authenticates applications, so that
-// they count failures and remember assertions together.
+// Package setup builds a [clientauth.Authenticator] from a service's configuration. Every
+// service that authenticates applications builds it the same way, so that they count failures
+// and remember assertions together.
 package setup

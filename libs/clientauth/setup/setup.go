@@ -11,17 +11,18 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// Config is what of a service's configuration concerns client authentication.
+// Config is the part of a service's configuration that concerns client authentication.
 type Config struct {
-	Service    string // which service asks, for its metrics
+	Service    string // the service's name, for metrics
 	Server     servicekit.Server
 	Limits     servicekit.Limits
 	Encryption servicekit.Encryption
 	Outbound   servicekit.Outbound
 }
 
-// Authenticator refuses a configuration without the limits and keys that counting
-// failures needs: with none everybody would be blocked at once, or never.
+// Authenticator builds an authenticator. It refuses a configuration without the limits and keys
+// needed to count failures, with which either every client would be blocked at once or none
+// ever.
 func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator, error) {
 	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("configuration missing: Limits and Encryption are needed")

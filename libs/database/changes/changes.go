@@ -14,73 +14,74 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// Topic is a kind of what processes keep in memory.
+// Topic is a kind of thing that processes keep in memory.
 type Topic string
 
-// Topics; the migrations have their triggers.
+// Topics. The migrations contain their triggers.
 const (
 	Applications Topic = "applications" // and their secrets; the key is the client_id
 	SigningKeys  Topic = "signing_keys" // the key is the kid
-	KeyOrders    Topic = "key_orders"   // what operators ask of the keys service; the key is the algorithm
+	KeyOrders    Topic = "key_orders"   // operators' orders to the keys service; the key is the algorithm
 )
 
-// Bound is how old at most what was told may be: a change that was committed so
-// long ago has been told to every subscriber, or [Watcher.Told] says that it need
-// not have been. It is the pause between two looks, the time a look may take, and a
-// second for a busy machine.
+// Bound is the maximum age of what has been reported: a change committed that long ago has been
+// reported to every subscriber, or else [Watcher.Told] shows that it may not have been. Bound
+// is the interval between two polls, plus the time a poll may take, plus a second for a busy
+// machine.
 const Bound = lookEvery + lookTimeout + time.Second
 
 const (
 	lookEvery       = 2 * time.Second
-	lookEverySQLite = 500 * time.Millisecond // it costs microseconds there, and nothing notifies
+	lookEverySQLite = 500 * time.Millisecond // costs microseconds there, and there are no notifications
 	lookTimeout     = 2 * time.Second
-	beatEvery       = 30 * time.Second // how often a listener makes sure that it hears
+	beatEvery       = 30 * time.Second // how often a listener checks that it hears
 	beatTimeout     = 2 * time.Second
-	firstRetry      = 250 * time.Millisecond // of a listener that was lost
+	firstRetry      = 250 * time.Millisecond // after a listener lost its connection
 	lastRetry       = 15 * time.Second
-	deafRetry       = time.Minute // of one that hears nothing: somebody has to change a setting first
+	deafRetry       = time.Minute // after a listener heard nothing: an operator has to change a setting first
 )
 
-// Options are what a Watcher needs. DB is required.
+// Options configures a Watcher. DB is required.
 type Options struct {
 	DB *database.DB
-	// ListenURL is where to listen for notifications: PostgreSQL itself, for a
-	// transaction pooler forwards none. Empty: nowhere, as with SQLite.
+	// ListenURL is where to listen for notifications. It must be PostgreSQL itself, because a
+	// transaction pooler forwards none. If it is empty, as with SQLite, the Watcher doesn't
+	// listen.
 	ListenURL     string
 	Now           func() time.Time // nil: time.Now
 	Logger        *slog.Logger     // nil: silent
 	MeterProvider metric.MeterProvider
 
-	pace pace // zero: that of the constants, which tests have no time for
+	pace pace // zero: the constants, which are too slow for tests
 }
 
-// pace is how often things are done.
+// pace says how often things are done.
 type pace struct {
 	look, beat, beatTimeout, firstRetry, deafRetry time.Duration
 }
 
-// Watcher tells its subscribers of changes while it runs. It is safe for
-// concurrent use. A nil Watcher tells nothing, and says so.
+// Watcher reports changes to its subscribers while it runs. It is safe for concurrent use. A
+// nil Watcher reports nothing, and its Told says so.
 type Watcher struct {
 	db     *database.DB
 	url    string
 	now    func() time.Time
 	logger *slog.Logger
 	pace   pace
-	id     string // what its own heartbeats are known by
+	id     string // identifies its own heartbeats
 
-	told      atomic.Int64 // microseconds since 1970; 0: nothing yet
+	told      atomic.Int64 // microseconds since 1970; 0: none yet
 	listening atomic.Bool
-	look      chan struct{} // asks for a look now
+	look      chan struct{} // requests a poll now
 
-	seen *string // what the last look saw; nil: there was none. Of the looking goroutine.
+	seen *string // what the last poll saw; nil: none yet. Used only by the polling goroutine.
 
-	mu          sync.Mutex      // guards what follows; held while subscribers are told
-	versions    map[Topic]int64 // of the last look, never of a notification
+	mu          sync.Mutex      // guards the fields below; held while subscribers are called
+	versions    map[Topic]int64 // from the last poll, never from a notification
 	subscribers map[Topic][]func(key string)
 }
 
-// New makes a watcher. It does nothing until Run.
+// New returns a watcher. It does nothing until Run.
 func New(o Options) (*Watcher, error) {
 	w := &Watcher{
 		db:          o.DB,
@@ -121,7 +122,7 @@ func New(o Options) (*Watcher, error) {
 	return w, w.observe(o.MeterProvider)
 }
 
-// observe exports how well the watcher is told.
+// observe exports metrics about how well the watcher is informed.
 func (w *Watcher) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("github.com/platform-oauth/platform-oauth/libs/database/changes")
 	_, err := meter.Int64ObservableGauge("platform.changes.listening",
@@ -150,9 +151,9 @@ func (w *Watcher) observe(provider metric.MeterProvider) error {
 	return err
 }
 
-// Subscribe has f called with the key of what changed, or "" when it may be
-// anything of the topic. Calls come one after the other and must return soon. One
-// with "" comes when the watcher begins to run.
+// Subscribe arranges for f to be called with the key of what changed, or with "" if anything of
+// the topic may have changed. Calls are made one at a time, and f must return soon. One call
+// with "" is made when the watcher starts running.
 func (w *Watcher) Subscribe(topic Topic, f func(key string)) {
 	if w == nil {
 		return
@@ -162,9 +163,9 @@ func (w *Watcher) Subscribe(topic Topic, f func(key string)) {
 	w.subscribers[topic] = append(w.subscribers[topic], f)
 }
 
-// Signal is a channel that receives when anything of a topic changed; what changes
-// before it is read is one signal. It never closes. A nil Watcher's is nil: it
-// never receives.
+// Signal returns a channel that receives when anything of a topic changed. Changes before the
+// signal is read are combined into one. The channel is never closed. For a nil Watcher it is
+// nil and never receives.
 func (w *Watcher) Signal(topics ...Topic) <-chan struct{} {
 	if w == nil {
 		return nil
@@ -183,8 +184,8 @@ func (w *Watcher) Signal(topics ...Topic) <-chan struct{} {
 	return signal
 }
 
-// Told is the time up to which every change has been told; zero when there is
-// none. It is older than [Bound] when the database cannot be asked.
+// Told returns the time up to which every change has been reported, or zero if there is none.
+// It is older than [Bound] if the database can't be reached.
 func (w *Watcher) Told() time.Time {
 	if w == nil {
 		return time.Time{}
@@ -197,8 +198,8 @@ func (w *Watcher) Told() time.Time {
 	return time.UnixMicro(at)
 }
 
-// Run watches until ctx ends, which is no error. A database that is away is asked
-// again and again.
+// Run watches until ctx ends, which isn't an error. While the database is down, it keeps
+// retrying.
 func (w *Watcher) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	if w.url != "" {
@@ -210,7 +211,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// keepLooking asks what changed, whether notifications arrive or not.
+// keepLooking polls for changes, whether notifications arrive or not.
 func (w *Watcher) keepLooking(ctx context.Context) {
 	failing := false
 	for {
@@ -237,28 +238,28 @@ func (w *Watcher) keepLooking(ctx context.Context) {
 	}
 }
 
-// looks ask which keys were changed since the look before ($1; NULL: there was
-// none), with the version of each topic, and what the next look shall name (seen).
-// Versions alone would not do: they tell that something changed, and what a
-// notification said of one key says nothing of another.
+// looks are the queries for the keys changed since the previous poll ($1; NULL: there was
+// none), with the version of each topic and the value to pass to the next poll (seen). Versions
+// alone aren't enough: they show that something changed, and a notification about one key says
+// nothing about another.
 var looks = map[database.Dialect]string{
-	// A transaction that the look before could not see, by its snapshot, may have
-	// begun long before it. After the database was restored from a copy, transactions
-	// have the numbers of earlier ones: anew.
+	// A transaction that the previous poll's snapshot could not see may have begun long before
+	// it. After a restore from a backup, transactions reuse the numbers of earlier ones, which
+	// the column anew reveals.
 	database.Postgres: `
 SELECT v.topic, v.version, k.key, pg_current_snapshot()::text AS seen,
        pg_snapshot_xmax(pg_current_snapshot()) < pg_snapshot_xmax($1::pg_snapshot) AS anew
 FROM change_versions v
 LEFT JOIN change_keys k ON k.topic = v.topic AND k.version >= pg_snapshot_xmin($1::pg_snapshot)
   AND NOT pg_visible_in_snapshot(k.version, $1::pg_snapshot)`,
-	// One transaction writes at a time, so they have an order.
+	// Only one transaction writes at a time, so versions are ordered.
 	database.SQLite: `
 SELECT v.topic, v.version, k.key, CAST((SELECT COALESCE(max(version), 0) FROM change_keys) AS text) AS seen, false AS anew
 FROM change_versions v
 LEFT JOIN change_keys k ON k.topic = v.topic AND k.version > CAST($1 AS integer)`,
 }
 
-// lookOnce reads what was changed since the look before and tells it.
+// lookOnce reads what changed since the previous poll and reports it.
 func (w *Watcher) lookOnce(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -299,7 +300,7 @@ func (w *Watcher) lookOnce(ctx context.Context) error {
 	return nil
 }
 
-// tell calls the subscribers; w.mu is held.
+// tell calls the subscribers. w.mu must be held.
 func (w *Watcher) tell(topic Topic, key string) {
 	for _, f := range w.subscribers[topic] {
 		f(key)

@@ -15,19 +15,19 @@ import (
 
 const (
 	channel   = "platform_changes"
-	heartbeat = "heartbeat" // in a topic's place
+	heartbeat = "heartbeat" // in place of a topic
 )
 
-// errDeaf says that a listener does not hear what is sent through the pool.
+// errDeaf reports that a listener doesn't hear what is sent through the pool.
 var errDeaf = errors.New("notifications do not arrive: PLATFORM_DATABASE_DIRECT_URL must name the same database, past any transaction pooler")
 
-// keepListening listens, again and again, until ctx ends.
+// keepListening listens, reconnecting as needed, until ctx ends.
 func (w *Watcher) keepListening(ctx context.Context) {
 	retry, failing := w.pace.firstRetry, false
 	for {
 		heard, err := w.listen(ctx)
 		w.listening.Store(false)
-		w.lookNow() // at what was not heard
+		w.lookNow() // for what was not heard
 
 		if ctx.Err() != nil {
 			return
@@ -60,7 +60,7 @@ func (w *Watcher) keepListening(ctx context.Context) {
 	}
 }
 
-// listen does so on one connection, until that is lost or found to be deaf. heard
+// listen listens on one connection until the connection is lost or found to be deaf. heard
 // reports whether it ever heard anything.
 func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -73,7 +73,7 @@ func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
 	defer ear.close()
 	pulse := newPulse(w.pace)
 	defer pulse.stop()
-	sent := make(chan error, 1) // by a goroutine, so that what is heard meanwhile waits for nobody
+	sent := make(chan error, 1) // sent by a goroutine, so that notifications needn't wait meanwhile
 	for {
 		select {
 		case <-ctx.Done():
@@ -104,8 +104,7 @@ func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
 	}
 }
 
-// hears says that the listener works. What changed before it did is found by a
-// look.
+// hears records that the listener works. A poll finds what changed before that.
 func (w *Watcher) hears(ctx context.Context) {
 	w.listening.Store(true)
 	w.lookNow()
@@ -119,9 +118,9 @@ func (w *Watcher) lookNow() {
 	}
 }
 
-// beat sends a heartbeat as changes are sent: through the pool. The listener's
-// own connection would prove nothing: a pooler hands that to the same server
-// process now and then.
+// beat sends a heartbeat through the pool, just as changes are sent. The listener's own
+// connection would prove nothing, because a pooler sometimes assigns it the same server
+// process.
 func (w *Watcher) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, w.pace.beatTimeout)
 	defer cancel()
@@ -129,12 +128,12 @@ func (w *Watcher) beat(ctx context.Context) error {
 	return err
 }
 
-// hear tells what a notification says: topic, version and key. It says nothing of
-// what was not heard before it, so the next look reads the change again.
+// hear reports the change in a notification, which holds topic, version and key. Earlier
+// notifications may have been lost, so the next poll reads the change again.
 func (w *Watcher) hear(text string) {
 	topic, rest, _ := strings.Cut(text, " ")
 	number, key, _ := strings.Cut(rest, " ")
-	if _, err := strconv.ParseInt(number, 10, 64); err != nil { // another's heartbeat
+	if _, err := strconv.ParseInt(number, 10, 64); err != nil { // another watcher's heartbeat
 		return
 	}
 
@@ -149,7 +148,7 @@ type ear struct {
 	heard chan *pq.Notification // closed when the connection is lost
 }
 
-// close also takes what still arrives, which nobody else would.
+// close closes the connection and drains what still arrives.
 func (e ear) close() {
 	_ = e.conn.Close()
 	for range e.heard {
@@ -157,8 +156,8 @@ func (e ear) close() {
 	}
 }
 
-// connect opens a connection and listens on it. The driver's own Listener cannot
-// be stopped while a server that accepts connections says nothing.
+// connect opens a connection and listens on it. The driver's own Listener can't be stopped
+// while a server accepts connections but doesn't respond.
 func (w *Watcher) connect(ctx context.Context) (ear, error) {
 	dsn, err := database.DSN(w.url)
 	if err != nil {
@@ -170,7 +169,7 @@ func (w *Watcher) connect(ctx context.Context) (ear, error) {
 		err error
 	}
 	made := make(chan result, 1)
-	go func() { // it ends after connect_timeout
+	go func() { // ends after connect_timeout
 		heard := make(chan *pq.Notification, 64)
 		conn, err := pq.NewListenerConn(dsn, heard)
 		made <- result{ear{conn, heard}, err}
@@ -192,7 +191,7 @@ func (w *Watcher) connect(ctx context.Context) (ear, error) {
 	}
 }
 
-// listen asks for notifications and closes the connection when no answer comes.
+// listen subscribes to notifications, and closes the connection if there is no answer.
 func (e ear) listen(ctx context.Context, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -204,25 +203,25 @@ func (e ear) listen(ctx context.Context, patience time.Duration) error {
 	return nil
 }
 
-// pulse is when the next heartbeat is due and whether the last one is late.
+// pulse tracks when the next heartbeat is due and whether the last one is late.
 type pulse struct {
 	pace  pace
 	due   *time.Timer
-	timer *time.Timer // behind late
+	timer *time.Timer // fires late
 	late  <-chan time.Time
 }
 
-// newPulse has the first one due at once.
+// newPulse returns a pulse whose first heartbeat is due at once.
 func newPulse(p pace) *pulse { return &pulse{pace: p, due: time.NewTimer(0)} }
 
-// expect waits for the heartbeat that is sent now; sending may take as long again.
+// expect starts waiting for the heartbeat sent now. Sending it may take as long again.
 func (p *pulse) expect() {
 	p.timer = time.NewTimer(2 * p.pace.beatTimeout)
 	p.late = p.timer.C
 }
 
-// felt is the heartbeat's arrival: the next is due some time later, not for all
-// replicas at the same moment.
+// felt records that the heartbeat arrived. The next one is due some time later, at a different
+// moment in each replica.
 func (p *pulse) felt() {
 	if p.timer != nil {
 		p.timer.Stop()

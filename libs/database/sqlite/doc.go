@@ -1,5 +1,4 @@
-// Package sqlite opens a SQLite file as a [database.DB]: write-ahead log,
-// foreign keys, one writer that takes its lock from the first moment of a
-// transaction, and readers beside it. Nothing but the platform binary and tests
-// link it.
+// Package sqlite opens a SQLite file as a [database.DB]: write-ahead log, foreign keys, one
+// writer that takes its lock at the start of a transaction, and concurrent readers. Only the
+// platform binary and tests link it.
 package sqlite

@@ -14,14 +14,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// busyTimeout is how long a statement waits for a lock that another process
-// holds, in milliseconds. Within one process writers queue for the one handle.
+// busyTimeout is how long a statement waits for a lock held by another process, in
+// milliseconds. Within one process, writers queue for the one handle.
 const busyTimeout = "5000"
 
-// Open opens the database file at path, and makes it, readable by its owner
-// only, where there is none; so too its folder. A commit that was answered survives
-// a power cut: a revocation or a rotated token that is acknowledged stays so
-// (synchronous=FULL with a write-ahead log, one fsync a commit). o.URL is not used.
+// Open opens the database file at path. If the file or its folder doesn't exist, Open creates
+// it, accessible only by its owner. A commit that was acknowledged, such as a revocation or a
+// rotated token, survives a power failure (synchronous=FULL with a write-ahead log, one fsync
+// per commit). o.URL is not used.
 func Open(ctx context.Context, path string, o database.Options) (*database.DB, error) {
 	path, err := prepare(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func Open(ctx context.Context, path string, o database.Options) (*database.DB, e
 		return nil, errors.Join(err, writer.Close(), reader.Close())
 	}
 
-	// The writer goes first: it makes the write-ahead log that readers expect.
+	// The writer goes first, since it creates the write-ahead log that readers expect.
 	if err := db.Ping(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -65,8 +65,8 @@ func Open(ctx context.Context, path string, o database.Options) (*database.DB, e
 	return db, nil
 }
 
-// prepare makes the folder and an empty file with the rights it shall keep:
-// SQLite gives its log and shared memory the rights of the file beside them.
+// prepare creates the folder and an empty file with the right permissions. SQLite gives its log
+// and shared memory the permissions of the database file.
 func prepare(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -97,7 +97,7 @@ func open(path string, options url.Values) (*sql.DB, error) {
 }
 
 func openFile(path string, options url.Values) (*sql.DB, error) {
-	// The path goes in as a URI: it may hold '?', '%' and '#'.
+	// The path is passed as a URI, since it may contain '?', '%' and '#'.
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
 	connector, err := engine.NewConnector(dsn.String())
 	if err != nil {
@@ -106,9 +106,9 @@ func openFile(path string, options url.Values) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// lock holds an exclusive transaction on an empty database beside the real one:
-// the operating system drops it when the process dies, and it excludes other
-// goroutines as well as other processes. Nothing is ever written to it.
+// lock holds an exclusive transaction on an empty database beside the real one. The operating
+// system releases it when the process dies, and it excludes other goroutines as well as other
+// processes. Nothing is ever written to that database.
 func lock(ctx context.Context, path string) (unlock func() error, err error) {
 	if err := touch(path); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func lock(ctx context.Context, path string) (unlock func() error, err error) {
 	}
 
 	return func() error {
-		_ = tx.Rollback() // it has ended already if ctx has
+		_ = tx.Rollback() // it has already ended if ctx has
 		return db.Close()
 	}, nil
 }

@@ -6,11 +6,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 )
 
-// age is when something was read, and with the options how long it is good.
+// age says how old an entry is, and with the options how long it may be served.
 type age struct{ read time.Time }
 
-// fresh reports whether to serve without asking: what is younger than TTL, and for
-// longer while every change is told of, for then it would have been forgotten.
+// fresh reports whether an entry may be served without asking the source: while it is younger
+// than TTL, or longer while every change is being reported, because a changed entry would have
+// been dropped.
 func (a age) fresh(o *Options, now time.Time) bool {
 	if now.Before(a.read.Add(o.TTL)) {
 		return true
@@ -18,8 +19,8 @@ func (a age) fresh(o *Options, now time.Time) bool {
 	return o.Changes != nil && now.Before(a.read.Add(o.ToldTTL)) && now.Before(o.Changes.Told().Add(changes.Bound))
 }
 
-// end is until when it serves while the source is away: for Stale after it was
-// last known to be good.
+// end returns until when an entry is served while the source is down: for Stale after it was
+// last known to be current.
 func (a age) end(o *Options) time.Time {
 	good := a.read.Add(o.TTL)
 	if o.Changes != nil {

@@ -15,65 +15,65 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// maxUnknownID is the longest client_id, in bytes, of which "there is none" is
-// remembered: what strangers invent must not fill the memory. Registered ones
-// are shorter.
+// maxUnknownID is the longest client_id, in bytes, whose absence is remembered, so that
+// invented ids can't fill the memory. Registered ones are shorter.
 const maxUnknownID = 128
 
-// Source reads an application: a store. It answers directory.ErrNotFound for one
-// that does not exist. An error with a method Unavailable() bool that returns
-// true, and a passed deadline, mean that it is away.
+// Source reads applications from a store. It returns directory.ErrNotFound for one that does
+// not exist. An error with a method Unavailable() bool that returns true, or an exceeded
+// deadline, means that the source is down.
 type Source interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
-// Changes tells which applications change: a [changes.Watcher].
+// Changes reports which applications change; a [changes.Watcher] does.
 type Changes interface {
-	// Subscribe has f called with the client_id of what changed, "" for any.
+	// Subscribe arranges for f to be called with the client_id of each changed application, or
+	// "" if any may have changed.
 	Subscribe(topic changes.Topic, f func(clientID string))
-	// Told is the time up to which every change has been told.
+	// Told returns the time up to which every change has been reported.
 	Told() time.Time
 }
 
-// Options are the cache's bounds; zero values are replaced by the defaults named.
+// Options are the bounds of the cache. Zero values stand for the defaults given.
 type Options struct {
-	TTL     time.Duration // how old an entry may be: 5 s
-	ToldTTL time.Duration // how old while Changes tells of changes: 1 min
-	// how long "there is none" is remembered, and how soon a source that is away is asked again: 1 s
+	TTL     time.Duration // maximum age of an entry: 5 s
+	ToldTTL time.Duration // maximum age while Changes reports changes: 1 min
+	// NegativeTTL is how long an absence is remembered, and how soon a source that is down is
+	// asked again: 1 s.
 	NegativeTTL time.Duration
-	Stale       time.Duration // how much longer an entry serves while the source is away: 1 min
-	LoadTimeout time.Duration // how long one load may take: 1 s
-	Size        int           // applications kept at most, and as many answers that there is none: 10,000
+	Stale       time.Duration // how much longer an entry is served while the source is down: 1 min
+	LoadTimeout time.Duration // maximum duration of one load: 1 s
+	Size        int           // maximum number of applications kept, and of absences: 10,000
 	Now         func() time.Time
-	// Component and MeterProvider are those of cachestats.Of.
+	// Component and MeterProvider are passed to cachestats.Of.
 	Component     string
 	MeterProvider metric.MeterProvider
-	Changes       Changes // nil: nobody tells, entries live for TTL
+	Changes       Changes // nil: changes aren't reported, entries live for TTL
 }
 
-// Cache is a bounded cache before a Source. Many callers that miss at once make
-// one load, which outlives a caller that gives up. It is safe for concurrent use.
+// Cache is a bounded cache in front of a Source. Concurrent misses for one application share a
+// load, which continues if one of the callers gives up. It is safe for concurrent use.
 type Cache struct {
 	source Source
 	opts   Options
 	stats  cachestats.Stats
 
 	mu sync.RWMutex
-	// Apart, so that no number of invented ids can push out applications.
+	// Two maps, so that invented ids can't push out applications.
 	known   map[string]entry
 	unknown map[string]time.Time // until when
 	flight  *singleflight.Group
-	epoch   uint64 // counts invalidations: what was read before one is not kept
+	epoch   uint64 // counts invalidations; anything read before one isn't kept
 }
 
 type entry struct {
 	app *directory.Application
 	age
-	until time.Time // served without asking before then, because the source is away
+	until time.Time // served without asking until then, because the source is down
 }
 
-// New makes a cache. The applications it returns are shared: callers must not
-// change them.
+// New returns a cache. The applications it returns are shared; callers must not modify them.
 func New(source Source, opts Options) *Cache {
 	c := &Cache{
 		source:  source,
@@ -126,8 +126,8 @@ func setDefault[T time.Duration | int](v *T, to T) {
 	}
 }
 
-// Application finds an application, disabled ones included;
-// directory.ErrNotFound. Other errors are the source's, or that of ctx.
+// Application returns an application, including a disabled one. It returns
+// directory.ErrNotFound if there is none; other errors come from the source or ctx.
 func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Application, error) {
 	now := c.opts.Now()
 	c.mu.RLock()
@@ -149,12 +149,12 @@ func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Ap
 	}
 }
 
-// load reads one application for everybody who waits for it.
+// load reads one application for all callers waiting for it.
 func (c *Cache) load(ctx context.Context, flight *singleflight.Group, clientID string) (*directory.Application, error) {
-	// It may be a part of a request, whose memory a map must not hold.
+	// The id may be a slice of a whole request, whose memory a map must not retain.
 	clientID = strings.Clone(clientID)
 	done := flight.DoChan(clientID, func() (any, error) {
-		// The first caller may give up; the others still wait.
+		// The first caller may give up while others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.LoadTimeout)
 		defer cancel()
 		return c.read(ctx, clientID)
@@ -186,8 +186,8 @@ func (c *Cache) read(ctx context.Context, clientID string) (*directory.Applicati
 
 	switch {
 	case epoch != c.epoch:
-		// Somebody said meanwhile that it has changed: good for those who asked
-		// before, not for those who ask from now on.
+		// The application was invalidated meanwhile: the result is good for callers who asked
+		// before that, but not for later ones.
 		return app, err
 	case err == nil:
 		c.keep(clientID, app, now)
@@ -217,8 +217,8 @@ func (c *Cache) keepUnknown(clientID string, now time.Time) {
 	c.unknown[clientID] = now.Add(c.opts.NegativeTTL)
 }
 
-// stale serves what is known while the source is away, and spares it and the
-// callers another try for a moment.
+// stale serves a known application while the source is down, and spares the source and the
+// callers another attempt for a moment.
 func (c *Cache) stale(clientID string, now time.Time, cause error) (*directory.Application, error) {
 	e, ok := c.known[clientID]
 	if !ok || !now.Before(e.end(&c.opts)) {
@@ -230,8 +230,7 @@ func (c *Cache) stale(clientID string, now time.Time, cause error) (*directory.A
 	return e.app, nil
 }
 
-// makeRoom removes an entry, whichever the map gives: it costs one read to get
-// it back.
+// makeRoom removes an arbitrary entry; it costs one read to get it back.
 func makeRoom[T any](m map[string]T, clientID string, size int) {
 	if _, there := m[clientID]; there || len(m) < size {
 		return
@@ -248,8 +247,8 @@ func away(err error) bool {
 	return (errors.As(err, &u) && u.Unavailable()) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// Invalidate forgets one application: the next look-up reads it anew, and what
-// was known of it no longer serves while the source is away.
+// Invalidate forgets one application. The next look-up reads it again, and the old entry is no
+// longer served even if the source is down.
 func (c *Cache) Invalidate(clientID string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -259,13 +258,13 @@ func (c *Cache) Invalidate(clientID string) {
 	c.flight.Forget(clientID)
 }
 
-// InvalidateAll forgets every application, as Invalidate does one.
+// InvalidateAll forgets all applications, as Invalidate does one.
 func (c *Cache) InvalidateAll() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.epoch++
 	clear(c.known)
 	clear(c.unknown)
-	// Nobody from now on joins a load that began before.
+	// Later callers must not join a load that began before.
 	c.flight = &singleflight.Group{}
 }

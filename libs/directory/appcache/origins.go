@@ -10,14 +10,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 )
 
-// OriginSource lists the origins of all applications: a store.
+// OriginSource lists the origins of all applications from a store.
 type OriginSource interface {
 	Origins(ctx context.Context) ([]string, error)
 }
 
-// Origins is a cache of all registered origins. Preflights ask for them, which
-// name no application and need no credentials: without it each would be a read.
-// It is safe for concurrent use.
+// Origins caches all registered origins. CORS preflights, which name no application and carry
+// no credentials, look origins up; without the cache each would cost a read. It is safe for
+// concurrent use.
 type Origins struct {
 	source OriginSource
 	opts   Options
@@ -25,28 +25,28 @@ type Origins struct {
 	flight singleflight.Group
 
 	mu    sync.RWMutex
-	known map[string]bool // nil: nothing is known
+	known map[string]bool // nil: not loaded
 	age   age
-	until time.Time // served without asking before then, because the source is away
-	epoch uint64    // counts invalidations: what was read before one is not kept
+	until time.Time // served without asking until then, because the source is down
+	epoch uint64    // counts invalidations; anything read before one isn't kept
 }
 
-// NewOrigins makes a cache. Of the options Size does not count.
+// NewOrigins returns a cache. It ignores Options.Size.
 func NewOrigins(source OriginSource, opts Options) *Origins {
 	o := &Origins{source: source, opts: opts.withDefaults()}
 	o.stats.Export(opts.of("origins"), o.size)
-	// Which application it was does not matter.
+	// The list covers all applications, so it doesn't matter which one changed.
 	o.opts.subscribe(func(string) { o.Invalidate() })
 	return o
 }
 
-// Invalidate forgets what is known: the next look-up reads anew.
+// Invalidate drops the list; the next look-up reads it again.
 func (o *Origins) Invalidate() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.epoch++
 	o.known = nil
-	// Nobody from now on joins a reading that began before.
+	// Later callers must not join a read that began before.
 	o.flight.Forget("")
 }
 
@@ -56,7 +56,7 @@ func (o *Origins) size() int {
 	return len(o.known)
 }
 
-// Known reports whether any application has the origin.
+// Known reports whether any application has registered the origin.
 func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	now := o.opts.Now()
 	o.mu.RLock()
@@ -85,7 +85,7 @@ func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	}
 }
 
-// read replaces what is known, or keeps it a while where the source is away.
+// read replaces the list, or keeps the old one for a while if the source is down.
 func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 	o.mu.RLock()
 	epoch := o.epoch
@@ -109,7 +109,7 @@ func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 		fresh[origin] = true
 	}
 
-	if epoch == o.epoch { // else good for those who asked before, not from now on
+	if epoch == o.epoch { // otherwise good for earlier callers, not for later ones
 		o.known, o.age = fresh, age{read: now}
 	}
 

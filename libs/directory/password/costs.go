@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// Cost returns the work of a hash in KiB times passes. The number of threads does
-// not change it.
+// Cost returns the work of a hash in KiB times passes. The number of threads does not change
+// it.
 func (p Params) Cost() uint64 { return uint64(p.Memory) * uint64(p.Time) }
 
-// ParseCost reads the cost of a stored hash in the form of its PHC string,
-// "m=19456,t=2,p=1"; ErrFormat.
+// ParseCost parses the cost of a stored hash as its PHC string has it, "m=19456,t=2,p=1". Its
+// error wraps ErrFormat.
 func ParseCost(s string) (Params, error) {
 	var p parsed
 	err := p.parseCost(s)
@@ -21,8 +21,8 @@ func ParseCost(s string) (Params, error) {
 // New returns the cost of new hashes.
 func (h *Hasher) New() Params { return h.params }
 
-// Stored says which costs the stored hashes have. From now on each check pays for
-// these, and for that of new hashes.
+// Stored sets the costs that stored hashes have. From now on each check computes a hash of each
+// of these, and of the cost of new hashes.
 func (h *Hasher) Stored(costs []Params) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -30,8 +30,8 @@ func (h *Hasher) Stored(costs []Params) {
 	h.costs = sorted(append(slices.Clone(costs), h.params))
 }
 
-// Costs returns what each check pays for, in the order in which it does. The
-// caller must not write to it.
+// Costs returns the costs that each check pays for, in the order in which it does. The caller
+// must not modify the slice.
 func (h *Hasher) Costs() []Params {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,8 +39,7 @@ func (h *Hasher) Costs() []Params {
 	return h.costs
 }
 
-// meet returns what a check pays for. A cost that is stored and was not known yet
-// is from now on.
+// meet returns the costs that a check pays for, after adding cost if it wasn't known yet.
 func (h *Hasher) meet(cost Params) []Params {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -1,14 +1,12 @@
-// Package password hashes and checks passwords: argon2id (RFC 9106) in PHC
-// strings. Every hash takes megabytes, so that there are only so many slots, which
-// callers share by network (package limits/fair), with a short bounded queue
-// before them.
+// Package password hashes and checks passwords with argon2id (RFC 9106), stored as PHC strings.
+// Every hash takes megabytes of memory, so the number of slots is limited. Callers share the
+// slots by network (package limits/fair), with a short bounded queue.
 //
-// Stored hashes may differ in cost: they were imported, or the default has changed
-// since. Each check computes one hash of every cost there is, so that its time
-// tells nothing about the account. Hashes of another cost than the default are
-// replaced when their people sign in, and once the last one is gone its cost is no
-// longer paid.
+// Stored hashes may differ in cost, because they were imported or the default has changed
+// since. Each check computes one hash of every cost in use, so that its duration reveals
+// nothing about the account. A hash whose cost isn't the default is replaced when its person
+// signs in, and once the last hash of a cost is gone, checks no longer pay for it.
 //
-// A password is a string of bytes: it is not normalised, so that what people typed
-// yesterday compares equal tomorrow whatever Unicode version we link.
+// A password is a string of bytes. It is not normalised, so a password typed today compares
+// equal tomorrow whatever Unicode version the platform links.
 package password

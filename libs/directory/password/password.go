@@ -21,11 +21,11 @@ import (
 // MaxLength is the longest password, in bytes, that is hashed.
 const MaxLength = 1024
 
-// ErrTooLong is answered for a password of more than MaxLength bytes.
+// ErrTooLong is returned for a password longer than MaxLength bytes.
 var ErrTooLong = errors.New("password: longer than 1,024 bytes")
 
-// ErrBusy reports that every slot is taken and that the caller already has its
-// share of the queue. It is a passing condition: Unavailable reports true.
+// ErrBusy is returned when every slot is taken and the caller already has its share of the
+// queue. It is temporary: Unavailable reports true.
 var ErrBusy error = busyError{}
 
 type busyError struct{}
@@ -35,16 +35,16 @@ func (busyError) Error() string { return "password: too many hashes at once" }
 // Unavailable makes the edge answer 503 with Retry-After.
 func (busyError) Unavailable() bool { return true }
 
-// Options of a Hasher; zero values are good.
+// Options configures a Hasher; zero values are good.
 type Options struct {
-	Params Params    // of new hashes; zero: 19 MiB, two passes, one thread
-	Slots  int       // hashes at once; zero: one a processor
-	Queue  int       // callers that may wait for a slot; zero: 32 a slot
-	Random io.Reader // of salts; nil: crypto/rand
+	Params Params    // cost of new hashes; zero: 19 MiB, two passes, one thread
+	Slots  int       // concurrent hashes; zero: one per processor
+	Queue  int       // callers that may wait for a slot; zero: 32 per slot
+	Random io.Reader // source of salts; nil: crypto/rand
 }
 
-// Hasher hashes and verifies, a bounded number at a time. It is safe for
-// concurrent use.
+// Hasher hashes and verifies passwords, a bounded number at a time. It is safe for concurrent
+// use.
 type Hasher struct {
 	params Params
 	random io.Reader
@@ -53,10 +53,10 @@ type Hasher struct {
 	spent  atomic.Uint64
 
 	mu    sync.Mutex
-	costs []Params // of stored hashes and of new ones, sorted; never written to
+	costs []Params // of stored and new hashes, sorted; never modified in place
 }
 
-// New makes a Hasher. It refuses parameters that Validate would refuse.
+// New returns a Hasher. It refuses parameters that Validate would refuse.
 func New(o Options) (*Hasher, error) {
 	if o.Params == (Params{}) {
 		o.Params = defaultParams
@@ -88,14 +88,14 @@ func New(o Options) (*Hasher, error) {
 	return h, nil
 }
 
-// Hash is HashFrom for a stranger without an address.
+// Hash is HashFrom for a caller without an address.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return h.HashFrom(ctx, limits.Caller{}, password)
 }
 
-// HashFrom returns the PHC string to store, of the password in Unicode's form NFC (RFC
-// 8265 4.2.1), computed in the caller's share of the
-// slots. ErrTooLong, ErrBusy, the context's error.
+// HashFrom hashes the password in Unicode NFC (RFC 8265 4.2.1), in the caller's share of the
+// slots, and returns the PHC string to store. It returns ErrTooLong, ErrBusy or the context's
+// error.
 func (h *Hasher) HashFrom(ctx context.Context, caller limits.Caller, password string) (string, error) {
 	if len(password) > MaxLength {
 		return "", ErrTooLong
@@ -117,19 +117,18 @@ func (h *Hasher) HashFrom(ctx context.Context, caller limits.Caller, password st
 	return p.String(), nil
 }
 
-// Verify is VerifyFrom for a stranger without an address.
+// Verify is VerifyFrom for a caller without an address.
 func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error) {
 	return h.VerifyFrom(ctx, limits.Caller{}, hash, password)
 }
 
-// VerifyFrom reports whether password hashes to hash, in constant time, in the
-// caller's share of the slots. An empty hash stands for a person without a
-// password, or for none, and is never right.
+// VerifyFrom reports whether password hashes to hash, in constant time and in the caller's
+// share of the slots. An empty hash stands for a person without a password, or for an unknown
+// person, and never matches.
 //
-// The work is the same for every hash and for none: one hash of each cost that is
-// stored, in the same order, of which one is the hash in question. So the time
-// that an answer takes says nothing about the account. ErrTooLong, ErrFormat,
-// ErrBusy, the context's error.
+// The work is the same for every hash, even an empty one: one hash of each stored cost, in the
+// same order, of which one is the hash in question. So the time taken says nothing about the
+// account. It returns ErrTooLong, ErrFormat, ErrBusy or the context's error.
 func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error) {
 	if len(password) > MaxLength {
 		return false, ErrTooLong
@@ -170,10 +169,10 @@ func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, pas
 	return right && hash != "", nil
 }
 
-// forms are what a typed password may have been hashed as: in Unicode's form NFC,
-// which keyboards do not agree on, and as it was typed, which is what earlier
-// versions hashed. All are tried for everybody, so that the work depends on what was
-// typed alone.
+// forms returns the forms in which a typed password may have been hashed: in Unicode NFC,
+// because keyboards differ in the form they produce, and as typed, which is what earlier
+// versions hashed. All forms are tried for every person, so that the work depends only on what
+// was typed.
 func forms(password string) []string {
 	if normal := norm.NFC.String(password); normal != password {
 		return []string{normal, password}
@@ -181,8 +180,8 @@ func forms(password string) []string {
 	return []string{password}
 }
 
-// NeedsUpgrade reports whether a hash differs in cost from what a new one would
-// be. A dearer one does too: while it is stored every check pays for it.
+// NeedsUpgrade reports whether a hash differs in cost from a new one. A costlier hash needs it
+// too, since every check pays for it while it is stored.
 func (h *Hasher) NeedsUpgrade(hash string) bool {
 	p, err := parse(hash)
 	if err != nil {
@@ -192,14 +191,13 @@ func (h *Hasher) NeedsUpgrade(hash string) bool {
 	return p.Params != h.params || len(p.salt) < saltLength || len(p.key) < keyLength
 }
 
-// Work returns how many hashes were computed so far, dummies included.
+// Work returns how many hashes have been computed so far, including dummies.
 func (h *Hasher) Work() int64 { return h.hashes.Load() }
 
-// Spent returns what the hashes cost that were computed so far, in KiB times
-// passes.
+// Spent returns the cost of all hashes computed so far, in KiB times passes.
 func (h *Hasher) Spent() uint64 { return h.spent.Load() }
 
-// dummy is a hash of a cost that stands for no password.
+// dummy returns a hash of the given cost that matches no password.
 func (h *Hasher) dummy(cost Params) parsed {
 	return parsed{Params: cost, salt: make([]byte, saltLength), key: make([]byte, keyLength)}
 }

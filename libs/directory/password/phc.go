@@ -10,8 +10,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Limits of the hashes that Validate accepts: what a stored hash costs is spent
-// at every sign-in, so nobody may bring one that stops the service.
+// Limits of the hashes that Validate accepts. Every sign-in pays the cost of the stored hash,
+// so an imported hash must not be so costly that it stops the service.
 const (
 	MaxMemory  = 256 * 1024 // KiB
 	MaxTime    = 10
@@ -33,8 +33,7 @@ const (
 	keyLength  = 32
 )
 
-// ErrFormat is answered for a string that is not an argon2id PHC string within
-// the limits.
+// ErrFormat is returned for a string that isn't an argon2id PHC string within the limits.
 var ErrFormat = errors.New("password: not an acceptable argon2id PHC string")
 
 type parsed struct {
@@ -49,10 +48,9 @@ func (p parsed) String() string {
 		b64.EncodeToString(p.salt), b64.EncodeToString(p.key))
 }
 
-// Validate reports whether hash may be stored: an argon2id PHC string
-// ("$argon2id$v=19$m=19456,t=2,p=1$salt$key") with m at most 256 MiB, t at most
-// 10 and p at most 4. The error wraps ErrFormat and says which rule is broken,
-// without the hash.
+// Validate returns nil if hash may be stored: an argon2id PHC string
+// ("$argon2id$v=19$m=19456,t=2,p=1$salt$key") with m at most 256 MiB, t at most 10 and p at
+// most 4. Otherwise the error wraps ErrFormat and says which rule is broken, without the hash.
 func Validate(hash string) error {
 	_, err := parse(hash)
 	return err

@@ -6,11 +6,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// AccessEnds is the SQL of how often the access was ended of which the arguments
-// are columns: of a person, of that person in a tenant, of the tenant and of an
-// application. An empty argument leaves its part out. What gives access carries the
-// number in its column ends; it gives access while the two are equal. The four parts
-// only ever grow, so that equal sums are equal parts.
+// AccessEnds returns the SQL for how often access has been ended: of a person, of that person
+// in a tenant, of the tenant and of an application. The arguments are SQL expressions for their
+// ids; an empty argument leaves its part out. Every row that gives access carries this number
+// in its column ends, and gives access while the two are equal. The four parts only ever grow,
+// so equal sums mean equal parts.
 func AccessEnds(user, tenant, client string) string {
 	count := func(user, tenant, client string) string {
 		return `COALESCE((SELECT e.ends FROM access_ends e WHERE e.user_id = ` + user + ` AND e.tenant_id = ` + tenant +
@@ -26,7 +26,7 @@ func AccessEnds(user, tenant, client string) string {
 	}
 
 	if user != "" && tenant != "" {
-		// No tenant is chosen yet: the first part has counted already.
+		// Without a tenant chosen yet, the first part has counted already.
 		parts = append(parts, `CASE WHEN `+tenant+` = '' THEN 0 ELSE `+count(user, tenant, `''`)+` END`)
 	}
 
@@ -37,10 +37,10 @@ func AccessEnds(user, tenant, client string) string {
 	return `(` + strings.Join(parts, ` + `) + `)`
 }
 
-// Stands is directory.Entry.Stands in SQL, for statements that redeem what a person
-// was given: alias is a table whose row is redeemed, with the columns user_id,
-// tenant_id, client_id, amr and ends. It also demands that the access has not ended
-// since the row was made (see AccessEnds).
+// Stands is directory.Entry.Stands in SQL, for statements that redeem a credential issued to a
+// person. alias is the table of the row being redeemed, with the columns user_id, tenant_id,
+// client_id, amr and ends. It also requires that access has not ended since the row was made
+// (see AccessEnds).
 func Stands(alias string) string {
 	column := func(name string) string { return alias + "." + name }
 	return `EXISTS (

@@ -18,11 +18,11 @@ type Applications struct {
 	secrets bool
 }
 
-// NewApplications reads applications without their secrets, for services that
-// may not see them.
+// NewApplications returns a store that reads applications without their secrets, for services
+// that may not see them.
 func NewApplications(db *database.DB) *Applications { return &Applications{db: db} }
 
-// NewApplicationsWithSecrets also reads the hashes of their secrets.
+// NewApplicationsWithSecrets returns a store that also reads the hashes of their secrets.
 func NewApplicationsWithSecrets(db *database.DB) *Applications {
 	return &Applications{db: db, secrets: true}
 }
@@ -126,8 +126,7 @@ func (r *secretRow) secret() directory.ApplicationSecret {
 	return directory.ApplicationSecret{ID: r.ID, Hash: r.Hash, ExpiresAt: r.ExpiresAt.Time}
 }
 
-// Application finds an application, disabled ones included;
-// directory.ErrNotFound.
+// Application returns an application, including a disabled one, or directory.ErrNotFound.
 func (a *Applications) Application(ctx context.Context, clientID string) (*directory.Application, error) {
 	var row applicationRow
 	err := a.db.Get(ctx, "applications.find", &row, selectApplication+` WHERE client_id = $1`, clientID)
@@ -154,8 +153,7 @@ func (a *Applications) Application(ctx context.Context, clientID string) (*direc
 	return app, nil
 }
 
-// Enabled lists the applications that are not disabled, without their secrets, by
-// client id.
+// Enabled returns all applications that aren't disabled, without their secrets, by client id.
 func (a *Applications) Enabled(ctx context.Context) ([]*directory.Application, error) {
 	var rows []applicationRow
 	const enabled = selectApplication + ` WHERE disabled_at IS NULL ORDER BY client_id`
@@ -171,7 +169,7 @@ func (a *Applications) Enabled(ctx context.Context) ([]*directory.Application, e
 	return apps, nil
 }
 
-// notFound turns "no row" into the package's word for it.
+// notFound turns "no row" into directory.ErrNotFound.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return directory.ErrNotFound

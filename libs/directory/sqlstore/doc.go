@@ -1,4 +1,4 @@
-// Package sqlstore keeps the directory in the database: Applications for the
-// services that serve them, People for signing in, Operator for the operator's
-// commands, each no wider than its database role.
+// Package sqlstore keeps the directory in the database. Applications is for the services that
+// serve them, People for signing in, and Operator for the operator's commands; none can do more
+// than its database role allows.
 package sqlstore

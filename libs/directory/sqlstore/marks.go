@@ -8,7 +8,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/database"
 )
 
-// Kind is what a mark is of.
+// Kind is the kind of thing that a mark belongs to.
 type Kind string
 
 // Kinds of things that have marks.
@@ -25,14 +25,14 @@ const (
 	FieldEnabled  = "enabled"
 )
 
-// Who set what has a mark.
+// By which values with marks are set.
 const (
 	ByApply    = "apply"
 	ByOperator = "operator" // by a command
 )
 
-// Mark is a value that apply or a command gave to a field. The directory may have
-// another by now, which then was set in another way.
+// Mark records the value that apply or a command gave to a field. If the directory has another
+// value by now, it was set in another way.
 type Mark struct {
 	ID    string `db:"id"` // of the tenant or user, or the client id
 	Field string `db:"field"`
@@ -40,16 +40,17 @@ type Mark struct {
 	Value string `db:"value"`
 }
 
-// Marks are the marks of some things of one kind.
+// Marks holds the marks of some things of one kind.
 type Marks map[[3]string]string
 
-// Of returns what by set the field of id to; false when it never did.
+// Of returns the value that by last set the field of id to. It returns false if by never set
+// it.
 func (m Marks) Of(id, field, by string) (value string, ok bool) {
 	value, ok = m[[3]string{id, field, by}]
 	return value, ok
 }
 
-// Marks reads the marks of some things of one kind, a few hundred at once.
+// Marks reads the marks of some things of one kind. It takes a few hundred ids at once.
 func (r *Reader) Marks(ctx context.Context, kind Kind, ids []string) (Marks, error) {
 	marks := Marks{}
 	if len(ids) == 0 {
@@ -71,7 +72,7 @@ func (r *Reader) Marks(ctx context.Context, kind Kind, ids []string) (Marks, err
 	return marks, nil
 }
 
-// Mark notes what the field of something was set to, and by what.
+// Mark records what the field of something was set to, and by what.
 func (w *Writer) Mark(ctx context.Context, kind Kind, m Mark, at time.Time) error {
 	const query = `
 INSERT INTO directory_marks (kind, id, field, set_by, value, set_at) VALUES ($1, $2, $3, $4, $5, $6)
@@ -79,17 +80,19 @@ ON CONFLICT (kind, id, field, set_by) DO UPDATE SET value = excluded.value, set_
 	return w.exec(ctx, "directory_marks.set", query, string(kind), m.ID, m.Field, m.By, m.Value, database.At(at))
 }
 
-// Disabled is the value of the mark of something that was disabled at a time.
+// Disabled returns the value of the mark of something that was disabled at a time.
 func Disabled(at time.Time) string { return strconv.FormatInt(at.UnixMicro(), 10) }
 
-// disabling are the statements that switch things of a kind off and on.
+// disabling holds, for each kind, the table and key of the statements that disable and enable
+// things of it.
 var disabling = map[Kind]struct{ table, key string }{
 	KindTenant:      {"tenants", "id"},
 	KindUser:        {"users", "id"},
 	KindApplication: {"applications", "client_id"},
 }
 
-// DisabledAt returns when something was disabled; zero: it is enabled, or not there.
+// DisabledAt returns when something was disabled, or the zero time if it is enabled or does not
+// exist.
 func (r *Reader) DisabledAt(ctx context.Context, kind Kind, id string) (time.Time, error) {
 	of := disabling[kind]
 	var rows []database.Time
@@ -100,8 +103,8 @@ func (r *Reader) DisabledAt(ctx context.Context, kind Kind, id string) (time.Tim
 	return rows[0].Time, nil
 }
 
-// Disable switches something off; false when it was off. Nothing is deleted: rows
-// that others refer to stay, and what was said about it can still be read.
+// Disable disables something. It returns false if it was disabled already. Nothing is deleted:
+// rows that others refer to stay, and what was recorded about it can still be read.
 func (w *Writer) Disable(ctx context.Context, kind Kind, id string, at time.Time) (bool, error) {
 	of := disabling[kind]
 	query := `UPDATE ` + of.table + ` SET disabled_at = $2, updated_at = $2 WHERE ` + of.key +
@@ -110,16 +113,15 @@ func (w *Writer) Disable(ctx context.Context, kind Kind, id string, at time.Time
 	return n > 0, err
 }
 
-// Enable switches something on again. It revives nothing that ended when it was
-// disabled.
+// Enable enables something again. It revives nothing that ended when it was disabled.
 func (w *Writer) Enable(ctx context.Context, kind Kind, id string, at time.Time) error {
 	of := disabling[kind]
 	query := `UPDATE ` + of.table + ` SET disabled_at = NULL, updated_at = $2 WHERE ` + of.key + ` = $1`
 	return w.exec(ctx, of.table+".enable", query, id, database.At(at))
 }
 
-// ReplacePassword sets a person's password if the stored hash is old (empty: none);
-// false when it has changed meanwhile.
+// ReplacePassword sets a person's password if the stored hash is old (empty: none). It returns
+// false if the hash has changed meanwhile.
 func (w *Writer) ReplacePassword(ctx context.Context, userID, old, hash string, at time.Time) (bool, error) {
 	query := `UPDATE credentials SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND password_hash = $2`
 	if old == "" {

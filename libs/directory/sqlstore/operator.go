@@ -12,17 +12,17 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// Operator changes the directory, for the operator's commands alone.
+// Operator changes the directory. Only the operator's commands use it.
 type Operator struct{ db *database.DB }
 
-// NewOperator makes the store.
+// NewOperator returns the store.
 func NewOperator(db *database.DB) *Operator { return &Operator{db} }
 
-// Tx runs f in one transaction: all of it happens or nothing. Two operators at
-// once wait for each other, so that neither decides on what the other changes.
+// Tx runs f in one transaction. Two operators' transactions wait for each other, so that
+// neither bases a decision on rows that the other is changing.
 func (o *Operator) Tx(ctx context.Context, f func(w *Writer) error) error {
 	return o.db.Tx(ctx, "directory.operator", func(tx *database.Tx) error {
-		if o.db.Dialect() == database.Postgres { // SQLite has one writer anyway
+		if o.db.Dialect() == database.Postgres { // SQLite has only one writer anyway
 			// "platdire"
 			if _, err := tx.Exec(ctx, "directory.lock",
 				`SELECT pg_advisory_xact_lock(x'706c617464697265'::bigint)`); err != nil {
@@ -33,11 +33,11 @@ func (o *Operator) Tx(ctx context.Context, f func(w *Writer) error) error {
 	})
 }
 
-// errTakenBack ends the transaction of Try.
+// errTakenBack makes Try roll its transaction back.
 var errTakenBack = errors.New("taken back")
 
-// Try runs f as Tx does, and takes all of it back: a rehearsal that meets the
-// same conflicts.
+// Try runs f as Tx does and then rolls everything back. It is a rehearsal that meets the same
+// conflicts.
 func (o *Operator) Try(ctx context.Context, f func(w *Writer) error) error {
 	err := o.Tx(ctx, func(w *Writer) error {
 		if err := f(w); err != nil {
@@ -58,19 +58,19 @@ type Writer struct {
 	tx *database.Tx
 }
 
-// Tx is the transaction itself, for what must happen together with it: the rows
-// of the audit trail, the end of sessions.
+// Tx returns the transaction itself, for writes that must commit with it: audit trail rows, the
+// end of sessions.
 func (w *Writer) Tx() *database.Tx { return w.tx }
 
-// ConflictError is a name that somebody else has.
+// ConflictError reports a name that is already taken.
 type ConflictError struct {
 	What string // "e-mail address", "slug", "domain" …
-	Err  error  // the database's; may be nil
+	Err  error  // from the database; may be nil
 }
 
 func (e *ConflictError) Error() string { return fmt.Sprintf("the %s is taken", e.What) }
 
-// Unwrap gives the database's error.
+// Unwrap returns the database's error.
 func (e *ConflictError) Unwrap() error { return e.Err }
 
 func conflict(ctx context.Context, what string, err error) error {
@@ -80,17 +80,18 @@ func conflict(ctx context.Context, what string, err error) error {
 	return err
 }
 
-// exec is Tx.Exec for those who do not count rows.
+// exec is Tx.Exec for callers that don't need the number of rows.
 func (w *Writer) exec(ctx context.Context, name, query string, args ...any) error {
 	_, err := w.tx.Exec(ctx, name, query, args...)
 	return err
 }
 
-// SaveTenant makes a tenant what it says, by id, and its domains exactly those
-// given. One that is there already stays enabled or disabled. A slug or domain of
-// another tenant is a *ConflictError.
+// SaveTenant creates or updates the tenant with t's id, and makes its domains exactly those
+// given. An existing tenant stays enabled or disabled. A slug or domain of another tenant is a
+// *ConflictError.
 func (w *Writer) SaveTenant(ctx context.Context, t directory.Tenant, domains []string, at time.Time) error {
-	// An UPDATE that leaves the keys alone does not stop those who refer to the row.
+	// An UPDATE that leaves the keys alone doesn't block writers of rows that refer to this
+	// one.
 	const change = `UPDATE tenants SET name = $3, sso_only = $4, color = $5, updated_at = $6 WHERE id = $1 AND slug = $2`
 	n, err := w.tx.Exec(ctx, "tenants.change", change, t.ID, t.Slug, t.Name, t.SSOOnly, t.Color, database.At(at))
 	if err != nil {
@@ -111,17 +112,17 @@ ON CONFLICT (id) DO UPDATE SET slug = excluded.slug, name = excluded.name, sso_o
 	return w.relate(ctx, tenantDomains, t.ID, domains, at)
 }
 
-// SaveUser makes a person what it says, by id, and their memberships exactly those
-// given. One who is there already stays enabled or disabled. Another person's
-// address is a *ConflictError.
+// SaveUser creates or updates the person with u's id, and makes their memberships exactly those
+// given. An existing person stays enabled or disabled. Another person's address is a
+// *ConflictError.
 func (w *Writer) SaveUser(ctx context.Context, u directory.User, tenantIDs []string, at time.Time) error {
 	args := []any{
 		u.ID, u.Email, u.EmailVerified, u.Name, u.GivenName, u.FamilyName,
 		database.JSON[map[string]any]{V: u.Claims},
 		database.At(at),
 	}
-	// An UPDATE that leaves the keys alone does not stop those who refer to the row,
-	// such as a new session.
+	// An UPDATE that leaves the keys alone doesn't block writers of rows that refer to this
+	// one, such as a new session.
 	const change = `
 UPDATE users SET email_verified = $3, name = $4, given_name = $5, family_name = $6, claims = $7, updated_at = $8
 WHERE id = $1 AND email = $2`
@@ -145,7 +146,8 @@ ON CONFLICT (id) DO UPDATE SET email = excluded.email, email_verified = excluded
 	return w.relate(ctx, userTenants, u.ID, tenantIDs, at)
 }
 
-// relation is what a table ties to an id: $1 is the id, $2 a value, $3 since when.
+// relation describes a table that ties values to an id. $1 is the id, $2 a value, $3 the time
+// it was added.
 type relation struct{ name, what, list, remove, add string }
 
 var (
@@ -165,8 +167,7 @@ var (
 	}
 )
 
-// relate makes the values of id exactly those given; one that stays keeps its
-// age.
+// relate makes the values of id exactly those given. A value that stays keeps its age.
 func (w *Writer) relate(ctx context.Context, r relation, id string, values []string, at time.Time) error {
 	var had []string
 	if err := w.tx.Select(ctx, r.name+".list", &had, r.list, id); err != nil {
@@ -196,8 +197,7 @@ func (w *Writer) relate(ctx context.Context, r relation, id string, values []str
 	return nil
 }
 
-// SetPassword gives a person a password, as a PHC string; an empty one takes it
-// away.
+// SetPassword sets a person's password to a PHC string, or removes it if hash is empty.
 func (w *Writer) SetPassword(ctx context.Context, userID, hash string, at time.Time) error {
 	if hash == "" {
 		return w.exec(ctx, "credentials.clear", `DELETE FROM credentials WHERE user_id = $1`, userID)
@@ -209,8 +209,8 @@ ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash, upda
 	return w.exec(ctx, "credentials.set", set, userID, hash, database.At(at))
 }
 
-// SaveApplication makes an application what it says, by client id. One that is
-// there already stays enabled or disabled. Secrets are SetSecrets's.
+// SaveApplication creates or updates the application with a's client id. An existing
+// application stays enabled or disabled. SetSecrets saves the secrets.
 func (w *Writer) SaveApplication(ctx context.Context, a *directory.Application, at time.Time) error {
 	const save = `
 INSERT INTO applications (client_id, name, type, scope_level, tenant_id, redirect_uris, post_logout_redirect_uris,
@@ -262,9 +262,9 @@ ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type
 		a.AllowUndottedSchemes, database.At(at), a.Development, a.InitiateLoginURI)
 }
 
-// SetSecrets makes an application's secrets exactly those given; one that it has
-// already, by id, keeps its age and may get another end. A secret given twice and
-// an id that belongs to another secret are a *ConflictError.
+// SetSecrets makes an application's secrets exactly those given. One that the application
+// already has, by id, keeps its age and may get another expiry. A secret given twice, or an id
+// that belongs to another secret, is a *ConflictError.
 func (w *Writer) SetSecrets(
 	ctx context.Context, clientID string, secrets []directory.ApplicationSecret, at time.Time,
 ) error {
@@ -299,7 +299,7 @@ WHERE application_secrets.client_id = excluded.client_id AND application_secrets
 		switch {
 		case err != nil:
 			return conflict(ctx, "client secret", err)
-		case n == 0: // another application's, or another secret
+		case n == 0: // belongs to another application, or is another secret
 			return &ConflictError{What: "id of the client secret"}
 		}
 	}
@@ -307,21 +307,21 @@ WHERE application_secrets.client_id = excluded.client_id AND application_secrets
 	return nil
 }
 
-// DisableTenant switches a tenant off. Nothing is deleted: rows that others refer
-// to stay, and what was said about it can still be read.
+// DisableTenant disables a tenant. Nothing is deleted: rows that others refer to stay, and what
+// was recorded about it can still be read.
 func (w *Writer) DisableTenant(ctx context.Context, id string, at time.Time) error {
 	return w.exec(ctx, "tenants.disable",
 		`UPDATE tenants SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`,
 		id, database.At(at))
 }
 
-// DisableUser switches a person off, as DisableTenant does a tenant.
+// DisableUser disables a person, as DisableTenant does a tenant.
 func (w *Writer) DisableUser(ctx context.Context, id string, at time.Time) error {
 	return w.exec(ctx, "users.disable",
 		`UPDATE users SET disabled_at = $2, updated_at = $2 WHERE id = $1 AND disabled_at IS NULL`, id, database.At(at))
 }
 
-// DisableApplication switches an application off, as DisableTenant does a tenant.
+// DisableApplication disables an application, as DisableTenant does a tenant.
 func (w *Writer) DisableApplication(ctx context.Context, clientID string, at time.Time) error {
 	return w.exec(ctx, "applications.disable",
 		`UPDATE applications SET disabled_at = $2, updated_at = $2 WHERE client_id = $1 AND disabled_at IS NULL`,

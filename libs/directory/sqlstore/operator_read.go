@@ -8,10 +8,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// Reader reads all of the directory, for the operator's commands alone.
+// Reader reads the whole directory. Only the operator's commands use it.
 type Reader struct{ db database.Runner }
 
-// NewReader makes a reader that takes part in no transaction, and so waits for no
+// NewReader returns a reader that takes part in no transaction, and so never waits for another
 // operator.
 func NewReader(db *database.DB) *Reader { return &Reader{db} }
 
@@ -21,8 +21,8 @@ type TenantRecord struct {
 	Domains []string
 }
 
-// UserRecord is a person with their tenants' ids, sorted, their password's hash,
-// and when they last signed in; zero: never.
+// UserRecord is a person with the ids of their tenants, sorted, their password hash, and when
+// they last signed in (zero: never).
 type UserRecord struct {
 	directory.User
 	TenantIDs    []string
@@ -30,7 +30,7 @@ type UserRecord struct {
 	LastLoginAt  time.Time
 }
 
-// Tenants lists all tenants, disabled ones included, by slug.
+// Tenants returns all tenants, including disabled ones, by slug.
 func (r *Reader) Tenants(ctx context.Context) ([]TenantRecord, error) {
 	var rows []tenantRow
 	if err := r.db.Select(ctx, "tenants.list", &rows,
@@ -52,13 +52,13 @@ func (r *Reader) Tenants(ctx context.Context) ([]TenantRecord, error) {
 	return records, nil
 }
 
-// Users lists all people, disabled ones included, by e-mail address.
+// Users returns all people, including disabled ones, by e-mail address.
 func (r *Reader) Users(ctx context.Context) ([]UserRecord, error) {
 	return r.users(ctx, "users.list", `true`, ` ORDER BY u.email`)
 }
 
-// User finds a person by id or by e-mail address (directory.ParseEmail), disabled
-// ones included; directory.ErrNotFound.
+// User returns a person by id or by e-mail address (directory.ParseEmail), including a disabled
+// one, or directory.ErrNotFound.
 func (r *Reader) User(ctx context.Context, idOrEmail string) (*UserRecord, error) {
 	const where = `(u.id = $1 OR u.email IN ($1, $2, $3, $4))`
 	found, err := r.users(ctx, "users.look_up", where, ` ORDER BY u.email <> $1, u.email`, spellings(idOrEmail)...)
@@ -71,9 +71,8 @@ func (r *Reader) User(ctx context.Context, idOrEmail string) (*UserRecord, error
 	return &found[0], nil
 }
 
-// UsersByEmail finds the people who have the addresses (directory.ParseEmail), by
-// the address as it was given, disabled ones included. It takes a few hundred at
-// once.
+// UsersByEmail returns the people with the given addresses (directory.ParseEmail), including
+// disabled ones, by the address as given. It takes a few hundred at once.
 func (r *Reader) UsersByEmail(ctx context.Context, emails []string) (map[string]UserRecord, error) {
 	given := map[string]string{} // by spelling
 	var all []string
@@ -113,8 +112,8 @@ type ActiveUser struct {
 	Email string `db:"email"`
 }
 
-// ActiveUsers lists people who are not disabled by e-mail address, at most limit of
-// those behind after; empty: from the first.
+// ActiveUsers returns at most limit people who aren't disabled, by e-mail address, starting
+// behind after (empty: from the first).
 func (r *Reader) ActiveUsers(ctx context.Context, after string, limit int) ([]ActiveUser, error) {
 	const query = `SELECT id, email FROM users WHERE disabled_at IS NULL AND email > $1 ORDER BY email LIMIT $2`
 	var rows []ActiveUser
@@ -122,8 +121,8 @@ func (r *Reader) ActiveUsers(ctx context.Context, after string, limit int) ([]Ac
 	return rows, err
 }
 
-// recordRow is a person with the last sign-in, which versions before this one noted
-// at the person's own row.
+// recordRow is a person with their last sign-in, which earlier versions noted in the person's
+// own row.
 type recordRow struct {
 	accountRow
 	LastLoginAt database.Time `db:"last_login_at"`
@@ -133,7 +132,7 @@ type recordRow struct {
 const selectRecord = `SELECT ` + accountColumns + `, u.last_login_at, l.last_login_at AS noted_at` + fromAccounts + `
 LEFT JOIN user_logins l ON l.user_id = u.id WHERE `
 
-// users reads the people for whom the condition holds.
+// users reads the people that satisfy the condition.
 func (r *Reader) users(ctx context.Context, name, where, order string, args ...any) ([]UserRecord, error) {
 	var rows []recordRow
 	if err := r.db.Select(ctx, name, &rows, selectRecord+where+order, args...); err != nil {
@@ -165,8 +164,8 @@ WHERE ` + where + ` ORDER BY m.tenant_id`
 	return records, nil
 }
 
-// Applications lists all applications with their secrets, disabled ones
-// included, by client id.
+// Applications returns all applications with their secrets, including disabled ones, by client
+// id.
 func (r *Reader) Applications(ctx context.Context) ([]*directory.Application, error) {
 	var rows []applicationRow
 	if err := r.db.Select(ctx, "applications.list", &rows, selectApplication+` ORDER BY client_id`); err != nil {
@@ -187,7 +186,7 @@ func (r *Reader) Applications(ctx context.Context) ([]*directory.Application, er
 	}
 
 	for i := range secrets {
-		// One made between the two readings is the next listing's.
+		// One created between the two reads belongs to the next listing.
 		if app := byID[secrets[i].ClientID]; app != nil {
 			app.Secrets = append(app.Secrets, secrets[i].secret())
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// Origins are the origins whose pages belong to some application: those of every
-// SPA that is enabled and not limited to one tenant.
+// Origins returns the origins whose pages belong to some application: those of every enabled
+// SPA that isn't limited to one tenant.
 func (a *Applications) Origins(ctx context.Context) ([]string, error) {
 	const list = `SELECT cors_origins FROM applications WHERE type = $1 AND scope_level = $2 AND disabled_at IS NULL`
 	var rows []struct {

@@ -9,10 +9,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 )
 
-// People is what signing in needs of people and tenants.
+// People reads and writes what signing in needs of people and tenants.
 type People struct{ db *database.DB }
 
-// NewPeople makes the store.
+// NewPeople returns the store.
 func NewPeople(db *database.DB) *People { return &People{db} }
 
 const userColumns = `u.id, u.email, u.email_verified, u.name, u.given_name, u.family_name, u.claims, u.updated_at, u.disabled_at IS NULL AS active`
@@ -29,7 +29,7 @@ type userRow struct {
 	Active        bool                          `db:"active"`
 }
 
-// accountColumns of fromAccounts are people together with their passwords' hashes.
+// accountColumns and fromAccounts read people together with their password hashes.
 const (
 	accountColumns = userColumns + `, COALESCE(c.password_hash, '') AS password_hash`
 	fromAccounts   = `
@@ -77,10 +77,10 @@ func (r *tenantRow) tenant() directory.Tenant {
 	}
 }
 
-// Account finds a person by address (directory.ParseEmail) together with their
-// password hash, in one statement for everybody: who exists must not show in the
-// work. It also finds an address that an earlier version stored in another
-// spelling. Disabled people are found too; directory.ErrNotFound.
+// Account returns a person by address (directory.ParseEmail), including a disabled one, with
+// their password hash, or directory.ErrNotFound. It is one statement whether or not the person
+// exists, so that the work doesn't reveal who does. It also finds an address that an earlier
+// version stored in another spelling.
 func (p *People) Account(ctx context.Context, email string) (*directory.Account, error) {
 	var row struct {
 		accountRow
@@ -95,7 +95,7 @@ func (p *People) Account(ctx context.Context, email string) (*directory.Account,
 	return &directory.Account{User: row.user(), PasswordHash: row.PasswordHash, AccessEnds: row.AccessEnds}, nil
 }
 
-// User finds a person by id, disabled ones included; directory.ErrNotFound.
+// User returns a person by id, including a disabled one, or directory.ErrNotFound.
 func (p *People) User(ctx context.Context, id string) (*directory.User, error) {
 	var row userRow
 	if err := p.db.Get(ctx, "users.find", &row, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id); err != nil {
@@ -105,7 +105,7 @@ func (p *People) User(ctx context.Context, id string) (*directory.User, error) {
 	return &user, nil
 }
 
-// Tenants lists the active tenants a person is a member of, by name.
+// Tenants returns the active tenants a person is a member of, by name.
 func (p *People) Tenants(ctx context.Context, userID string) ([]directory.Tenant, error) {
 	const query = `SELECT ` + tenantColumns + ` FROM tenants t JOIN memberships m ON m.tenant_id = t.id
 WHERE m.user_id = $1 AND t.disabled_at IS NULL ORDER BY t.name, t.slug`
@@ -122,19 +122,18 @@ WHERE m.user_id = $1 AND t.disabled_at IS NULL ORDER BY t.name, t.slug`
 	return tenants, nil
 }
 
-// Tenant finds a tenant by id, disabled ones included; directory.ErrNotFound.
+// Tenant returns a tenant by id, including a disabled one, or directory.ErrNotFound.
 func (p *People) Tenant(ctx context.Context, id string) (*directory.Tenant, error) {
 	return p.tenant(ctx, "tenants.find", `t.id = $1`, id)
 }
 
-// TenantBySlug finds a tenant by slug, disabled ones included;
-// directory.ErrNotFound.
+// TenantBySlug returns a tenant by slug, including a disabled one, or directory.ErrNotFound.
 func (p *People) TenantBySlug(ctx context.Context, slug string) (*directory.Tenant, error) {
 	return p.tenant(ctx, "tenants.by_slug", `t.slug = $1`, slug)
 }
 
-// TenantByDomain finds the tenant that a verified e-mail domain (lower case)
-// leads to, disabled ones included; directory.ErrNotFound.
+// TenantByDomain returns the tenant that a verified e-mail domain (lower case) leads to,
+// including a disabled one, or directory.ErrNotFound.
 func (p *People) TenantByDomain(ctx context.Context, domain string) (*directory.Tenant, error) {
 	return p.tenant(ctx, "tenants.by_domain",
 		`t.id = (SELECT d.tenant_id FROM tenant_domains d WHERE d.domain = $1)`, domain)
@@ -149,9 +148,9 @@ func (p *People) tenant(ctx context.Context, name, where, arg string) (*director
 	return &tenant, nil
 }
 
-// PasswordCosts lists the costs that stored password hashes have, each once, as
-// they stand in the PHC strings ("m=19456,t=2,p=1"). An index leads from one cost
-// to the next, however many hashes there are.
+// PasswordCosts returns the distinct costs of all stored password hashes, as the PHC strings
+// have them ("m=19456,t=2,p=1"). An index leads from one cost to the next, however many hashes
+// there are.
 func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
 	query := `SELECT coalesce(min(password_hash), '') FROM credentials WHERE password_hash > $1`
 	if p.db.Dialect() == database.Postgres {
@@ -176,19 +175,19 @@ func (p *People) PasswordCosts(ctx context.Context) ([]string, error) {
 		}
 
 		costs = append(costs, parts[3])
-		after = strings.TrimSuffix(hash, parts[4]) + "~" // which sorts after every letter of base64
+		after = strings.TrimSuffix(hash, parts[4]) + "~" // sorts after every base64 character
 	}
 }
 
-// SetPasswordHash replaces a hash; false when it has changed meanwhile.
+// SetPasswordHash replaces a hash. It returns false if the hash has changed meanwhile.
 func (p *People) SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) (bool, error) {
 	const query = `UPDATE credentials SET password_hash = $3, updated_at = $4 WHERE user_id = $1 AND password_hash = $2`
 	n, err := p.db.Exec(ctx, "credentials.replace", query, userID, oldHash, newHash, database.At(at))
 	return n == 1, err
 }
 
-// RecordLogin notes when a person last signed in, in a row of its own: the
-// person's is the operator's to write, and a sign-in must not wait for that.
+// RecordLogin records when a person last signed in. This is a row of its own because the
+// operator writes the person's row, and a sign-in must not wait for the operator.
 func (p *People) RecordLogin(ctx context.Context, userID string, at time.Time) error {
 	const query = `INSERT INTO user_logins (user_id, last_login_at) SELECT u.id, $2 FROM users u WHERE u.id = $1
 ON CONFLICT (user_id) DO UPDATE SET last_login_at = excluded.last_login_at`
@@ -196,7 +195,7 @@ ON CONFLICT (user_id) DO UPDATE SET last_login_at = excluded.last_login_at`
 	return err
 }
 
-// spellings are an address in all the forms in which it may be stored.
+// spellings returns an address in all the forms in which it may be stored.
 func spellings(email string) []any {
 	var args []any
 	for _, s := range directory.EmailSpellings(email) {

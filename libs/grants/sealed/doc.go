@@ -1,13 +1,12 @@
-// Package sealed keeps an authorization request in the address of the page that a
-// browser is sent to, instead of in a row, until a person has done something: typed
-// an address, chosen an account, decided. Until then anybody could have caused it,
-// as often as they like, so it must cost the platform nothing to remember.
+// Package sealed keeps an authorization request in the URL of the page that a browser is sent
+// to, rather than in a row, until the person has done something: entered an address, chosen an
+// account, or decided. Until then anyone could have caused the request, any number of times, so
+// the platform must be able to remember it at no cost.
 //
-// A token holds the whole request with its id, its end and the hash of the browser
-// cookie that it is bound to, encrypted and authenticated, so that an address in a
-// log or a history tells nothing and is worth nothing in another browser. The first
-// write makes the row, under the id that the token names: two tabs, two replicas and
-// a token that is sent again all come to the same row. A row is kept until the token
-// could not be opened any more (grants.KeepRequests), so that a used one never makes
-// a second.
+// A token holds the whole request, its id, its expiry and the hash of the browser cookie that
+// it is bound to. It is encrypted and authenticated, so a URL in a log or a history reveals
+// nothing and is useless in another browser. The first write creates the row under the id in
+// the token, so two tabs, two replicas and a replayed token all end up at the same row. A row
+// is kept until its token has expired (grants.KeepRequests), so that a used token never creates
+// a second row.
 package sealed

@@ -17,43 +17,45 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Label is the purpose of the keys, as servicekit.Encryption.DeriveAll takes it.
+// Label is the purpose of the keys, for servicekit.Encryption.DeriveAll.
 const Label = "sealed flows"
 
-// MaxToken bounds a token, in bytes. nginx, as it comes, takes 4 KiB for all headers
-// of an answer, and the token is in Location; a request that does not fit is stored in
-// a row at once.
+// MaxToken bounds a token, in bytes. By default nginx accepts 4 KiB for all headers of a
+// response, and the token is in Location. A request that doesn't fit is stored in a row at
+// once.
 const MaxToken = 3000
 
-// saltSize is the size in bytes of what a token's own key is derived with: random
-// salts of 192 bits never meet, however many tokens strangers make.
+// saltSize is the size, in bytes, of the salt that a token's own key is derived with. Random
+// salts of 192 bits never collide, however many tokens an attacker makes the platform issue.
 const saltSize = 24
 
-// ErrInvalid is the answer to a token that was not sealed here for that use.
+// ErrInvalid is returned for a token that wasn't sealed by this platform for the given use.
 var ErrInvalid = errors.New("sealed: not a token of this use")
 
-// Use says where a token is accepted. A token of one use is nothing at the other.
+// Use says where a token is accepted. A token made for one use is invalid for the other.
 type Use string
 
-// Uses, each with the beginning of its tokens.
+// Uses, each with the prefix of its tokens.
 const (
-	// Pages is a flow at the sign-in pages, bound to a browser.
+	// Pages marks a flow at the sign-in pages, bound to a browser.
 	Pages Use = "fls_"
-	// Kept is a request that came to the authorization endpoint by POST and waits for
-	// its own GET. It is bound to no browser, and is worth what its parameters are.
+	// Kept marks a request that came to the authorization endpoint by POST and waits for its
+	// own GET. It isn't bound to a browser, and is worth no more than its parameters.
 	Kept Use = "fkp_"
 )
 
-// Is reports whether a value looks like a token of the use, whatever it is worth.
+// Is reports whether a value looks like a token of this use. It doesn't check whether the token
+// is valid.
 func (u Use) Is(value string) bool { return strings.HasPrefix(value, string(u)) }
 
-// Sealer seals requests and opens them.
+// Sealer seals and opens requests.
 type Sealer struct {
 	keys   [][]byte
 	random io.Reader
 }
 
-// New returns a Sealer whose first key seals, while all open. Keys have 32 bytes.
+// New returns a Sealer that seals with the first key and opens with any of them. Keys have 32
+// bytes.
 func New(keys [][]byte, random io.Reader) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("sealed: no key: PLATFORM_ENCRYPTION_KEYS is needed")
@@ -61,15 +63,15 @@ func New(keys [][]byte, random io.Reader) (*Sealer, error) {
 	return &Sealer{keys: keys, random: random}, nil
 }
 
-// Seal returns the token of a request that is not decided yet, and false where it
-// would be longer than MaxToken: such a request needs a row.
+// Seal returns the token of an undecided request. It returns false if the token would be longer
+// than MaxToken; such a request needs a row.
 func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fits bool, err error) {
 	plain, err := json.Marshal(wrap(r))
 	if err != nil {
 		return "", false, fmt.Errorf("seal a request: %w", err)
 	}
 
-	size := saltSize + len(plain) + 16 // AES-GCM adds a tag of 16 bytes
+	size := saltSize + len(plain) + 16 // AES-GCM adds a 16-byte tag
 	if len(use)+base64.RawURLEncoding.EncodedLen(size) > MaxToken {
 		return "", false, nil
 	}
@@ -88,12 +90,12 @@ func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fi
 	return string(use) + base64.RawURLEncoding.EncodeToString(box), true, nil
 }
 
-// Open returns the request of a token, whether or not it has expired: that is the
-// caller's to say, in words for a person. ErrInvalid where the token is not of this
-// use, was changed, or is not one that Seal makes.
+// Open returns the request in a token, whether or not it has expired, since the caller has to
+// tell the person about an expired one. It returns ErrInvalid if the token isn't of this use,
+// was changed, or isn't one that Seal makes.
 func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, error) {
 	text, ok := strings.CutPrefix(token, string(use))
-	if !ok || len(token) > MaxToken || strings.ContainsAny(text, "\r\n") { // which base64 passes over
+	if !ok || len(token) > MaxToken || strings.ContainsAny(text, "\r\n") { // base64 decoding ignores these
 		return nil, ErrInvalid
 	}
 
@@ -109,7 +111,7 @@ func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, erro
 
 	var w wire
 	if err := json.Unmarshal(plain, &w); err != nil {
-		return nil, fmt.Errorf("open a sealed request: %w", err) // by another version
+		return nil, fmt.Errorf("open a sealed request: %w", err) // sealed by another version
 	}
 
 	r := w.unwrap()
@@ -138,7 +140,8 @@ func (s *Sealer) decrypt(use Use, salt, box []byte) (plain []byte, ok bool) {
 	return nil, false
 }
 
-// tokenCipher gives each token a key of its own, so that the nonce may be zero.
+// tokenCipher returns a cipher with a key derived for this token alone, so that the nonce may
+// be zero.
 func tokenCipher(key, salt []byte) (cipher.AEAD, error) {
 	mac := hmac.New(sha256.New, key)
 	mac.Write(salt)
@@ -149,7 +152,7 @@ func tokenCipher(key, salt []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// wire is a request inside a token. Names are short, for the token is an address.
+// wire is a request inside a token. Names are short because the token is part of a URL.
 type wire struct {
 	ID            string `json:"i"`
 	Kind          string `json:"k"`

@@ -9,17 +9,17 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
-// ForAuthorize is what the authorize service does with requests and codes.
+// ForAuthorize is the authorize service's store of requests and codes.
 type ForAuthorize struct {
 	db *database.DB
 	sealing
 }
 
-// NewForAuthorize makes the authorize service's store.
+// NewForAuthorize returns the authorize service's store.
 func NewForAuthorize(db *database.DB) *ForAuthorize { return &ForAuthorize{db: db} }
 
-// Sealing returns the store with what seals requests. Without it every request needs
-// a row.
+// Sealing returns the store with the given sealer for requests. Without a sealer every request
+// needs a row.
 func (s *ForAuthorize) Sealing(sealer *sealed.Sealer) *ForAuthorize {
 	return &ForAuthorize{db: s.db, sealing: sealing{sealer}}
 }
@@ -31,7 +31,7 @@ const insertCode = `
 INSERT INTO authorization_codes (` + codeColumns + `)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
-// A request ends in a code only for the session that answered it.
+// A request yields a code only for the session that answered it.
 const consumeForCode = `
 UPDATE authorization_requests SET consumed_at = $1
 WHERE id = $2 AND session_id = $3 AND kind = 'authorize' AND decision IN ('signed_in', 'consented')
@@ -48,13 +48,13 @@ func (s *ForAuthorize) InsertRequest(ctx context.Context, r *grants.Authorizatio
 	return putRequest(ctx, s.db, r)
 }
 
-// Request finds a request in whatever state it is, by its id or by the token that it
-// is sealed in; grants.ErrNotFound.
+// Request returns a request in any state, by its id or by the token that it is sealed in, or
+// grants.ErrNotFound.
 func (s *ForAuthorize) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
 	return s.find(ctx, s.db, handle)
 }
 
-// Issue stores a code for a request that a session answered at once.
+// Issue stores a code for a request that an existing session answered at once.
 func (s *ForAuthorize) Issue(ctx context.Context, c *grants.AuthorizationCode) error {
 	_, err := s.db.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(ctx, c)...)
 	return err
@@ -75,10 +75,9 @@ func codeArgs(ctx context.Context, c *grants.AuthorizationCode) []any {
 	}
 }
 
-// IssueFromRequest consumes a decided request and stores its code in one step:
-// of any number of callers exactly one succeeds. The others hear
-// grants.ErrConsumed, ErrExpired, or ErrNotFound where no request of that id was
-// answered by that session.
+// IssueFromRequest consumes a decided request and stores its code in one step. Of any number of
+// callers exactly one succeeds. The others get grants.ErrConsumed, ErrExpired, or ErrNotFound
+// if that session answered no request with that id.
 func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.AuthorizationCode, now time.Time) error {
 	var issued int64
 	var err error
@@ -111,8 +110,8 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 	return whyNot(ctx, s.db, c.RequestID, now, grants.ErrNotFound)
 }
 
-// Consume ends a request without a code; of any number of callers exactly one
-// succeeds, the others hear grants.ErrConsumed, ErrExpired or ErrNotFound.
+// Consume ends a request without a code. Of any number of callers exactly one succeeds; the
+// others get grants.ErrConsumed, ErrExpired or ErrNotFound.
 func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.Time) error {
 	const consume = `UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND consumed_at IS NULL AND expires_at > $1`
 	n, err := s.db.Exec(ctx, "authorization_requests.consume", consume, database.At(now), requestID)
@@ -122,10 +121,10 @@ func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.T
 	return whyNot(ctx, s.db, requestID, now, grants.ErrNotFound)
 }
 
-// DeleteExpired removes at most batch requests and batch codes that are over,
-// and says how many it removed. Codes are kept for keepCodes after their end: a
-// replay of a consumed one must still find what it produced (RFC 6749 4.1.2).
-// Requests stay for grants.KeepRequests.
+// DeleteExpired removes at most batch requests and batch codes that are over, and returns how
+// many it removed. Codes are kept for keepCodes after their expiry, since a replay of a
+// consumed code must still find the grant it produced (RFC 6749 4.1.2). Requests stay for
+// grants.KeepRequests.
 func (s *ForAuthorize) DeleteExpired(
 	ctx context.Context, now time.Time, keepCodes time.Duration, batch int,
 ) (int, error) {

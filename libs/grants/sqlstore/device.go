@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// A taken user code is no error: the caller draws another.
+// A user code that is taken isn't an error; the caller draws another.
 const insertDeviceCode = `
 INSERT INTO device_codes (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, network, created_at, expires_at, trace_parent)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
@@ -34,22 +34,22 @@ const selectDeviceDecision = `SELECT decision FROM device_codes WHERE device_cod
 const consumeSignIn = `
 UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND kind = 'device' AND consumed_at IS NULL AND expires_at > $1`
 
-// ForDevice is what the device service may do.
+// ForDevice is the device service's store.
 type ForDevice struct {
 	db *database.DB
 	sealing
 }
 
-// NewForDevice makes the store of the device service.
+// NewForDevice returns the device service's store.
 func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
 
-// Sealing returns the store with what seals requests. Without it every request needs
-// a row.
+// Sealing returns the store with the given sealer for requests. Without a sealer every request
+// needs a row.
 func (s *ForDevice) Sealing(sealer *sealed.Sealer) *ForDevice {
 	return &ForDevice{db: s.db, sealing: sealing{sealer}}
 }
 
-// InsertDeviceCode stores a new code; false when its user code is taken.
+// InsertDeviceCode stores a new code. It returns false if the user code is taken.
 func (s *ForDevice) InsertDeviceCode(ctx context.Context, c *grants.DeviceCode) (bool, error) {
 	n, err := s.db.Exec(ctx, "device_codes.insert", insertDeviceCode, c.Hash, c.UserCode, c.ClientID,
 		c.Scope.String(), c.Resource,
@@ -75,9 +75,9 @@ type deviceCodeRow struct {
 	TraceParent string        `db:"trace_parent"`
 }
 
-// DeviceByUserCode finds a code by its user code (XXXX-XXXX), in whatever state
-// it is; grants.ErrNotFound. Of whoever decided only UserID is read, so that the
-// person can be shown what they decided; the rest is the token service's to know.
+// DeviceByUserCode returns a code in any state, by its user code (XXXX-XXXX), or
+// grants.ErrNotFound. Of the person who decided, it reads only UserID, so that the person can
+// be shown their decision. Only the token service reads the rest.
 func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error) {
 	var row deviceCodeRow
 	err := s.db.Get(ctx, "device_codes.by_user_code", &row, selectDeviceByUserCode, userCode)
@@ -104,9 +104,9 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 	}, nil
 }
 
-// Decide writes c.Decision, who decided and, of an approval, the grant and how they
-// had signed in (RFC 8628 3.3). Of any number of callers exactly one succeeds; the others hear
-// grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
+// Decide writes c.Decision, the person who decided and, for an approval, the grant and how the
+// person had signed in (RFC 8628 3.3). Of any number of callers exactly one succeeds; the
+// others get grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
 func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.Time) error {
 	n, err := s.db.Exec(ctx, "device_codes.decide", decideDevice, c.Hash, database.At(now), string(c.Decision),
 		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, c.SessionID)
@@ -128,8 +128,8 @@ func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.T
 
 const waitingCodes = `expires_at > $1 AND decision = '' AND consumed_at IS NULL`
 
-// Waiting counts the codes that wait for their person and that devices in other
-// networks asked for, see [limits.Site].
+// Waiting counts the codes that wait for their person and were requested by devices in networks
+// other than network; see [limits.Site].
 func (s *ForDevice) Waiting(ctx context.Context, network string, now time.Time) (int, error) {
 	const count = `SELECT count(*) FROM device_codes WHERE ` + waitingCodes + ` AND (network <> $2 OR network = '')`
 	var n int
@@ -137,10 +137,10 @@ func (s *ForDevice) Waiting(ctx context.Context, network string, now time.Time) 
 	return n, err
 }
 
-// MakeRoom sees to it that another code of an application may wait, of which at
-// most that many do. Where it is full, the newest code of the network that has the
-// most goes; false when that is the network itself. Callers at the same time may
-// exceed the bound by their number.
+// MakeRoom makes room for another waiting code of an application, which may have no more than
+// most of them. If it has that many, MakeRoom removes the newest code of the network with the
+// most codes, or returns false if that is network itself. Concurrent callers may exceed the
+// limit by their number.
 func (s *ForDevice) MakeRoom(ctx context.Context, clientID, network string, most int, now time.Time) (bool, error) {
 	const byNetwork = `SELECT network, count(*) AS codes FROM device_codes WHERE ` + waitingCodes + ` AND client_id = $2
 GROUP BY network ORDER BY codes DESC, network`
@@ -174,7 +174,8 @@ GROUP BY network ORDER BY codes DESC, network`
 	return err == nil, err
 }
 
-// siteOf is the network of an address as it is stored; empty where it is not known.
+// siteOf returns the network of an address as it is stored, or an empty string if it is not
+// known.
 func siteOf(address string) string {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -184,26 +185,26 @@ func siteOf(address string) string {
 	return limits.Site(addr)
 }
 
-// DeleteExpired removes at most batch codes that expired before the given time,
-// and tells how many went.
+// DeleteExpired removes at most batch codes that expired before the given time, and returns how
+// many it removed.
 func (s *ForDevice) DeleteExpired(ctx context.Context, before time.Time, batch int) (int, error) {
 	return s.db.DeleteDue(ctx, "device_codes", "device_code_hash", "expires_at < $1", before, batch)
 }
 
-// InsertRequest stores a request of grants.KindDevice: a sign-in that a device
-// waits for.
+// InsertRequest stores a request of grants.KindDevice, that is, a sign-in that a device waits
+// for.
 func (s *ForDevice) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
 	return putRequest(ctx, s.db, r)
 }
 
-// Request finds a request in whatever state it is, by its id or by the token that it
-// is sealed in; grants.ErrNotFound.
+// Request returns a request in any state, by its id or by the token that it is sealed in, or
+// grants.ErrNotFound.
 func (s *ForDevice) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
 	return s.find(ctx, s.db, handle)
 }
 
-// Consume ends a sign-in; of any number of callers exactly one succeeds, the
-// others hear grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound.
+// Consume ends a sign-in. Of any number of callers exactly one succeeds; the others get
+// grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound.
 func (s *ForDevice) Consume(ctx context.Context, requestID string, now time.Time) error {
 	n, err := s.db.Exec(ctx, "authorization_requests.consume", consumeSignIn, database.At(now), requestID)
 	if err != nil || n == 1 {

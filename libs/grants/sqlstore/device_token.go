@@ -12,8 +12,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// pollAttempts bounds how often one poll is counted anew because another poll of
-// the same code came in between. Who loses so often is too fast by any measure.
+// pollAttempts bounds how often one poll is counted again because another poll of the same code
+// came in between. A client that loses this often is too fast in any case.
 const pollAttempts = 3
 
 var selectDevicePoll = `
@@ -23,14 +23,14 @@ SELECT c.user_code, c.client_id, c.scope, c.resource, c.interval_seconds, c.crea
 FROM device_codes c` + whoJoins + sessionJoin + `
 WHERE c.device_code_hash = $1`
 
-// What stood in the row must stand there still: of two polls at the same moment
-// only one counts as the first.
+// The row must still hold the values that were read, so that of two simultaneous polls only one
+// counts as the first.
 const updateDevicePoll = `
 UPDATE device_codes SET interval_seconds = $2, last_polled_at = $3
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL
   AND interval_seconds = $4 AND last_polled_at IS NOT DISTINCT FROM $5`
 
-// The session that approved must be there still; the grant outlives it.
+// The session that approved must still be live. The grant outlives it.
 var consumeDevice = `
 UPDATE device_codes AS c SET consumed_at = $2
 WHERE device_code_hash = $1 AND grant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $2` +
@@ -92,11 +92,10 @@ func (r *devicePollRow) poll(codeHash []byte) *grants.DevicePoll {
 	}
 }
 
-// PollDevice finds the device code of a client by its SHA-256, in whatever state
-// it is, and counts the poll while nobody has decided (RFC 8628 3.5): the
-// interval and the last compliant poll stand in the row, so that all replicas
-// agree. grants.ErrNotFound for an unknown code and for another client's, whose
-// row stays as it is.
+// PollDevice returns the device code of a client by its SHA-256, in any state, and counts the
+// poll while the code is undecided (RFC 8628 3.5). The interval and the last compliant poll are
+// kept in the row, so that all replicas agree. It returns grants.ErrNotFound for an unknown
+// code and for another client's, whose row stays unchanged.
 func (s *ForToken) PollDevice(
 	ctx context.Context, codeHash []byte, clientID string, now time.Time,
 ) (*grants.DevicePoll, error) {
@@ -116,7 +115,7 @@ func (s *ForToken) PollDevice(
 	return poll, nil
 }
 
-// pollOnce answers counted=false when another poll changed the row in between.
+// pollOnce returns counted=false if another poll changed the row in between.
 func (s *ForToken) pollOnce(
 	ctx context.Context, codeHash []byte, clientID string, now time.Time,
 ) (poll *grants.DevicePoll, counted bool, err error) {
@@ -158,12 +157,11 @@ func (s *ForToken) device(
 	return row.poll(codeHash), nil
 }
 
-// RedeemDevice consumes an approved device code and stores its grant, and with it
-// the first refresh token where refresh is not nil, in one step (RFC 8628 3.4): of
-// any number of callers exactly one succeeds. The others hear grants.ErrConsumed,
-// grants.ErrExpired, grants.ErrRevoked where the session that approved has ended or
-// is another's, or grants.ErrNotFound where no approval with this grant's id is. expiresAt is when the
-// grant's last token expires.
+// RedeemDevice consumes an approved device code and stores its grant, with the first refresh
+// token if refresh isn't nil, in one step (RFC 8628 3.4). Of any number of callers exactly one
+// succeeds. The others get grants.ErrConsumed, grants.ErrExpired, grants.ErrRevoked if the
+// session that approved has ended or is another person's, or grants.ErrNotFound if there is no
+// approval with this grant's id. expiresAt is when the grant's last token expires.
 func (s *ForToken) RedeemDevice(
 	ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time,
 ) error {

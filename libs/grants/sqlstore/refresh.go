@@ -46,9 +46,8 @@ type refreshableRow struct {
 	SuccessorUsed     bool          `db:"successor_used"`
 }
 
-// Refreshable finds a refresh token by its SHA-256, in whatever state it is,
-// together with its grant and the person, tenant and session behind it;
-// grants.ErrNotFound.
+// Refreshable returns a refresh token by its SHA-256, in any state, with its grant and the
+// grant's person, tenant and session, or grants.ErrNotFound.
 func (s *ForToken) Refreshable(ctx context.Context, hash []byte, now time.Time) (*grants.Refreshable, error) {
 	var row refreshableRow
 	if err := s.db.Get(ctx, "refresh_tokens.find", &row, selectRefreshable, hash, database.At(now)); err != nil {
@@ -74,8 +73,8 @@ func (s *ForToken) Refreshable(ctx context.Context, hash []byte, now time.Time) 
 	}, nil
 }
 
-// A token is rotated while it and its grant are alive, an online grant's session too,
-// and what is behind the grant may go on.
+// A token is rotated only while it and its grant are live, and an online grant's session too,
+// and while the person, tenant and application may continue.
 var rotateRefresh = `
 UPDATE refresh_tokens SET rotated_at = $2, successor_seal = $3, successor_hash = $4
 WHERE token_hash = $1 AND grant_id = $5 AND client_id = $6 AND rotated_at IS NULL AND expires_at > $2
@@ -83,8 +82,8 @@ WHERE token_hash = $1 AND grant_id = $5 AND client_id = $6 AND rotated_at IS NUL
     AND (g.offline OR EXISTS (SELECT 1 FROM sessions s WHERE s.id = g.session_id AND s.ended_at IS NULL AND s.expires_at > $2))
     AND ` + directorystore.Stands("g") + `)`
 
-// The grant's own row comes last: a revocation that is under way is waited for,
-// and then no row is touched and nothing answered.
+// The grant's own row comes last: the statement waits for a revocation in progress, and then
+// changes and returns no row.
 var rotatePostgres = `
 WITH rotated AS (` + rotateRefresh + ` RETURNING grant_id, client_id, scope, absolute_expires_at),
 successor AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
@@ -98,10 +97,9 @@ SELECT successor_hash, grant_id, client_id, scope, rotated_at, $2, absolute_expi
 
 const extendGrant = `UPDATE grants SET expires_at = max(expires_at, $2) WHERE id = $1`
 
-// Rotate replaces a refresh token by its successor in one step, while its grant
-// is alive: of any number of callers exactly one succeeds. The others hear
-// grants.ErrConsumed (somebody rotated it), ErrExpired, ErrRevoked, or ErrNotFound
-// for one of another grant or client.
+// Rotate replaces a refresh token with its successor in one step, while its grant is live. Of
+// any number of callers exactly one succeeds. The others get grants.ErrConsumed (already
+// rotated), ErrExpired, ErrRevoked, or ErrNotFound for a token of another grant or client.
 func (s *ForToken) Rotate(ctx context.Context, r *grants.Rotation, now time.Time) error {
 	rotated, err := s.rotate(ctx, r, now)
 	if err != nil || rotated == 1 {
@@ -151,10 +149,10 @@ func (s *ForToken) rotate(ctx context.Context, r *grants.Rotation, now time.Time
 	return rotated, err
 }
 
-// Repeat lets a rotated token be answered with its successor once more, while the
-// grant is alive and the successor unused, and keeps the grant until expiresAt for
-// the access token that goes with it. grants.ErrConsumed says that the successor
-// was used or has expired, or that the grant has ended.
+// Repeat allows a rotated token to be answered with its successor once more, while the grant is
+// live and the successor unused, and keeps the grant until expiresAt for the access token
+// issued with it. It returns grants.ErrConsumed if the successor was used or has expired, or if
+// the grant has ended.
 func (s *ForToken) Repeat(ctx context.Context, successorHash []byte, grantID string, expiresAt, now time.Time) error {
 	repeat := `
 UPDATE grants SET expires_at = CASE WHEN expires_at < $1 THEN $1 ELSE expires_at END
@@ -168,10 +166,9 @@ WHERE id = $2 AND revoked_at IS NULL AND ` + directorystore.Stands("grants") + `
 	return err
 }
 
-// RevokeFamily ends the grant that a client's refresh token belongs to, whichever
-// of the family it is (RFC 7009 2.1). It returns who the grant was for if this
-// call ended it; nil for an unknown token, for another client's, and for a grant
-// that had ended before.
+// RevokeFamily ends the grant of a client's refresh token, whichever member of the family it is
+// (RFC 7009 2.1). If this call ended the grant, it returns whom the grant was for. It returns
+// nil for an unknown token, for another client's, and for a grant that had already ended.
 func (s *ForToken) RevokeFamily(
 	ctx context.Context, hash []byte, clientID string, now time.Time,
 ) (*grants.Grant, error) {
@@ -205,16 +202,16 @@ RETURNING id, client_id, user_id, tenant_id, session_id`
 	}, nil
 }
 
-// RevokeToken keeps that one access token is revoked, until it would have expired
-// anyway; again is no error.
+// RevokeToken records that one access token is revoked, until the token would have expired
+// anyway. Revoking it again isn't an error.
 func (s *ForToken) RevokeToken(ctx context.Context, jti string, expiresAt time.Time) error {
 	const revoke = `INSERT INTO revoked_tokens (jti, expires_at) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING`
 	_, err := s.db.Exec(ctx, "revoked_tokens.insert", revoke, jti, database.At(expiresAt))
 	return err
 }
 
-// TokenRevoked reports whether one of some access tokens was revoked by itself, for
-// those without a grant. Of the others Standing says so.
+// TokenRevoked reports whether any of the access tokens jtis was itself revoked. It is for
+// tokens without a grant; Standing reports it for the others.
 func (s *ForToken) TokenRevoked(ctx context.Context, jtis ...string) (revoked bool, err error) {
 	in, args := listed(jtis, 0)
 	err = s.db.Get(ctx, "revoked_tokens.find", &revoked,
@@ -222,7 +219,7 @@ func (s *ForToken) TokenRevoked(ctx context.Context, jtis ...string) (revoked bo
 	return revoked, err
 }
 
-// listed is a list of values for IN whose first placeholder is the one after last.
+// listed returns an IN list for values, whose first placeholder is the one after last.
 func listed(values []string, last int) (in string, args []any) {
 	if len(values) == 0 {
 		return "(NULL)", nil
@@ -236,8 +233,8 @@ func listed(values []string, last int) (in string, args []any) {
 	return "(" + strings.Join(places, ", ") + ")", args
 }
 
-// eraseSeals takes the successors off at most batch rows that no grace covers any
-// more.
+// eraseSeals removes the sealed successors from at most batch rows whose grace period has
+// passed.
 func (s *ForToken) eraseSeals(ctx context.Context, now time.Time, batch int) (int, error) {
 	erase := `UPDATE refresh_tokens SET successor_seal = NULL
 WHERE token_hash ` + s.db.Due("refresh_tokens", "token_hash", "rotated_at <= $1 AND successor_seal IS NOT NULL")

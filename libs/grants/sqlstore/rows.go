@@ -13,8 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// whoColumns and whoJoins read the person behind a code or grant with alias c,
-// and whether they are still who they were when it was made.
+// whoColumns and whoJoins read the person, tenant and application of a code or grant with alias
+// c, as they are now.
 var (
 	whoColumns = `
        COALESCE(u.email, '') AS email, COALESCE(u.email_verified, false) AS email_verified, COALESCE(u.name, '') AS name,
@@ -34,12 +34,11 @@ LEFT JOIN applications a ON a.client_id = c.client_id`
 	sessionJoin = `
 LEFT JOIN sessions s ON s.id = c.session_id`
 
-	// signedIn holds where session s at $2 bears out what a code or device code c says
-	// of the person and their sign-in. The services that write codes may not write
-	// sessions, so whoever holds their role alone can name no person who is not signed
-	// in, nor a better or later sign-in than theirs. A session that was authenticated
-	// anew since has a later auth_time, and then c keeps its own, of which the session
-	// tells no more.
+	// signedIn holds if session s, at $2, confirms what a code or device code c says about the
+	// person and their sign-in. The services that write codes may not write sessions, so an
+	// attacker who holds only their role can't name a person who isn't signed in, nor a better
+	// or later sign-in than the person's. A session that has been authenticated again since has
+	// a later auth_time. c then keeps its own, which the session can't confirm any more.
 	signedIn = `s.ended_at IS NULL AND s.expires_at > $2
   AND s.user_id = c.user_id AND s.tenant_id = c.tenant_id AND s.auth_time >= c.auth_time AND s.acr >= c.acr
   AND (s.auth_time > c.auth_time OR (s.acr = c.acr AND s.amr = c.amr))`
@@ -49,7 +48,7 @@ LEFT JOIN sessions s ON s.id = c.session_id`
   AND EXISTS (SELECT 1 FROM sessions s WHERE s.id = c.session_id AND ` + signedIn + `)`
 )
 
-// who is whoColumns.
+// who holds whoColumns.
 type who struct {
 	Email         string                        `db:"email"`
 	EmailVerified bool                          `db:"email_verified"`
@@ -68,7 +67,7 @@ type who struct {
 	AccessEnded   bool                          `db:"access_ended"`
 }
 
-// behind is what the rule of who may go on is asked of.
+// behind returns the input to the rule of who may continue.
 func (w *who) behind() grants.Behind {
 	return grants.Behind{Member: w.Member, AppActive: w.AppActive, AccessEnded: w.AccessEnded}
 }
@@ -182,8 +181,8 @@ func findRequest(ctx context.Context, db database.Runner, id string) (*grants.Au
 	return row.request(), nil
 }
 
-// whyNot names the reason why a statement on a request touched no row; otherwise
-// is what is left when the request goes on.
+// whyNot returns the reason why a statement on a request changed no row, or otherwise if the
+// request goes on.
 func whyNot(ctx context.Context, db database.Runner, id string, now time.Time, otherwise error) error {
 	r, err := findRequest(ctx, db, id)
 	switch {
@@ -203,7 +202,7 @@ func putRequest(ctx context.Context, db database.Runner, r *grants.Authorization
 	return err
 }
 
-// requestArgs are the values of insertRequest.
+// requestArgs returns the arguments of insertRequest.
 func requestArgs(ctx context.Context, r *grants.AuthorizationRequest) []any {
 	trace := r.TraceParent
 	if trace == "" {
@@ -219,7 +218,7 @@ func requestArgs(ctx context.Context, r *grants.AuthorizationRequest) []any {
 	}
 }
 
-// notFound turns "no row" into the package's word for it.
+// notFound turns "no row" into grants.ErrNotFound.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return grants.ErrNotFound

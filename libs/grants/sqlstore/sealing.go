@@ -9,17 +9,17 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
-// sealing is the part of a store that knows requests without a row.
+// sealing is the part of a store that handles requests without a row.
 type sealing struct{ sealer *sealed.Sealer }
 
-// Seal returns the token of a request instead of storing it, or an empty one where it
-// needs a row: it is too long for an address.
+// Seal returns the token of a request instead of storing it. The token is empty if the request
+// is too long for a URL and so needs a row.
 func (s sealing) Seal(ctx context.Context, r *grants.AuthorizationRequest) (token string, err error) {
 	return s.seal(ctx, sealed.Pages, r)
 }
 
-// Keep is Seal for a request that came to the authorization endpoint by POST and is
-// bound to no browser yet.
+// Keep is Seal for a request that came to the authorization endpoint by POST and isn't bound to
+// a browser yet.
 func (s sealing) Keep(ctx context.Context, r *grants.AuthorizationRequest) (token string, err error) {
 	return s.seal(ctx, sealed.Kept, r)
 }
@@ -35,14 +35,14 @@ func (s sealing) seal(ctx context.Context, use sealed.Use, r *grants.Authorizati
 	return token, err
 }
 
-// Kept opens a token of Keep, also one that has expired; grants.ErrNotFound for
+// Kept opens a token made by Keep, even if it has expired. It returns grants.ErrNotFound for
 // anything else.
 func (s sealing) Kept(ctx context.Context, token string) (*grants.AuthorizationRequest, error) {
 	return s.open(ctx, sealed.Kept, token)
 }
 
-// find returns the row that a handle names or, where a sealed request has none yet,
-// the request itself.
+// find returns the row that a handle names or, if a sealed request has no row yet, the request
+// itself.
 func (s sealing) find(ctx context.Context, db database.Runner, handle string) (*grants.AuthorizationRequest, error) {
 	if !sealed.Pages.Is(handle) {
 		return findRequest(ctx, db, handle)

@@ -10,30 +10,30 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
-// ForSession is what the session service does with requests and grants.
+// ForSession is the session service's store of requests and grants.
 type ForSession struct {
 	db database.Runner
 	sealing
 }
 
-// NewForSession makes the session service's store. db is a transaction where the
-// end of a session and of its grants must be one.
+// NewForSession returns the session service's store. db is a transaction if a session and its
+// grants must end together.
 func NewForSession(db database.Runner) *ForSession { return &ForSession{db: db} }
 
-// Sealing returns the store with what seals requests. Without it every request needs
-// a row.
+// Sealing returns the store with the given sealer for requests. Without a sealer every request
+// needs a row.
 func (s *ForSession) Sealing(sealer *sealed.Sealer) *ForSession {
 	return &ForSession{db: s.db, sealing: sealing{sealer}}
 }
 
-// Request finds a request in whatever state it is, by its id or by the token that it
-// is sealed in; grants.ErrNotFound.
+// Request returns a request in any state, by its id or by the token that it is sealed in, or
+// grants.ErrNotFound.
 func (s *ForSession) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
 	return s.find(ctx, s.db, handle)
 }
 
-// Start inserts a request of grants.KindAccount, which the session service makes
-// itself: it has no application, but perhaps an address and a tenant already.
+// Start inserts a request of grants.KindAccount, which the session service creates itself. It
+// has no application, but may already have an address and a tenant.
 func (s *ForSession) Start(ctx context.Context, r *grants.AuthorizationRequest) error {
 	const start = `
 INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales,
@@ -45,10 +45,10 @@ VALUES ($1, 'account', $2, '', '', '', '', $3, $4, $5, $6, $7)`
 	return err
 }
 
-// Settle makes the row of a request that was sealed so far. It may be said any number
-// of times: the id is the token's, so that all come to one row, whoever was first and
-// whatever became of it since. grants.ErrExpired where the request is over at now: by
-// then its row may have been removed.
+// Settle creates the row of a request that was sealed so far. It may be called any number of
+// times: the id comes from the token, so that all calls end up at one row, whichever was first
+// and whatever has happened to the row since. It returns grants.ErrExpired if the request is
+// over at now, because by then its row may have been removed.
 func (s *ForSession) Settle(ctx context.Context, r *grants.AuthorizationRequest, now time.Time) error {
 	if !now.Before(r.ExpiresAt) {
 		return grants.ErrExpired
@@ -59,8 +59,8 @@ func (s *ForSession) Settle(ctx context.Context, r *grants.AuthorizationRequest,
 	return err
 }
 
-// SetLogin keeps the address that was typed in a flow that still goes on; an
-// empty one takes it back. grants.ErrConsumed, ErrExpired, ErrNotFound.
+// SetLogin stores the address entered in a flow that is still going on; an empty one removes
+// it. It returns grants.ErrConsumed, ErrExpired or ErrNotFound.
 func (s *ForSession) SetLogin(ctx context.Context, id, email string, now time.Time) error {
 	const set = `UPDATE authorization_requests SET login_email = $3 WHERE id = $2 AND consumed_at IS NULL AND expires_at > $1`
 	n, err := s.db.Exec(ctx, "authorization_requests.login", set, database.At(now), id, email)
@@ -72,21 +72,20 @@ func (s *ForSession) SetLogin(ctx context.Context, id, email string, now time.Ti
 
 // Rebinding says which requests Rebind moves.
 type Rebinding struct {
-	From, To []byte // SHA-256 of the browser cookie and of the one that follows it
-	Flow     string // the request in which it happens, or empty
+	From, To []byte // SHA-256 of the browser cookie and of its replacement
+	Flow     string // the request during which the cookie changes, or empty
 	At       time.Time
 }
 
-// boundTo finds the requests that go along when a browser's cookie changes. A
-// decided one stays behind, so that an answer given before a sign-in is worth
-// nothing after it; the one in which the person signs in is decided anew.
+// boundTo finds the requests to move when a browser's cookie changes. Decided ones stay behind,
+// so that an answer given before a sign-in is worth nothing after it. The request in which the
+// person signs in moves in any case and is decided again.
 const boundTo = `browser_hash = $1 AND consumed_at IS NULL AND expires_at > $2 AND (decision = '' OR id = $3)`
 
-// Rebind moves the requests that a browser cookie binds to the cookie that follows
-// it, and reports whether r.Flow was among them: of any number of callers with the
-// same cookie and flow exactly one moves it, and where none was moved nothing is
-// changed. The caller is in a transaction. Rows are locked in the order of their
-// ids, so that two tabs do not wait for each other.
+// Rebind moves requests from a browser cookie to its replacement, and reports whether r.Flow
+// was among them. Of any number of callers with the same cookie and flow exactly one moves it;
+// if none is moved, nothing changes. The caller must be in a transaction. Rows are locked in
+// the order of their ids, so that two tabs don't deadlock.
 func (s *ForSession) Rebind(ctx context.Context, dialect database.Dialect, r Rebinding) (bool, error) {
 	if len(r.From) == 0 || len(r.To) == 0 {
 		return false, nil
@@ -109,9 +108,9 @@ func (s *ForSession) Rebind(ctx context.Context, dialect database.Dialect, r Reb
 	return err == nil, err
 }
 
-// Decide writes who signed in and what they said. It may be said again while the
-// flow goes on (signed_in, then consented), but not after a refusal. The others
-// hear grants.ErrConsumed, ErrExpired, ErrDecided or ErrNotFound.
+// Decide writes who signed in and their decision. It may be called again while the flow goes on
+// (signed_in, then consented), but not after a refusal. Calls that come too late get
+// grants.ErrConsumed, ErrExpired, ErrDecided or ErrNotFound.
 func (s *ForSession) Decide(
 	ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time,
 ) error {

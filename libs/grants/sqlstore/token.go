@@ -10,10 +10,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// ForToken is what the token service does with codes and grants.
+// ForToken is the token service's store of codes and grants.
 type ForToken struct{ db *database.DB }
 
-// NewForToken makes the token service's store.
+// NewForToken returns the token service's store.
 func NewForToken(db *database.DB) *ForToken { return &ForToken{db} }
 
 var selectRedeemable = `
@@ -47,8 +47,8 @@ type redeemableRow struct {
 	SessionLive bool `db:"session_live"`
 }
 
-// Redeemable finds a code by its SHA-256, in whatever state it is, together with
-// the person, tenant and session behind it; grants.ErrNotFound.
+// Redeemable returns a code by its SHA-256, in any state, with its person, tenant and session,
+// or grants.ErrNotFound.
 func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Time) (*grants.Redeemable, error) {
 	var row redeemableRow
 	if err := s.db.Get(ctx, "authorization_codes.find", &row, selectRedeemable, codeHash,
@@ -87,18 +87,17 @@ func (s *ForToken) Redeemable(ctx context.Context, codeHash []byte, now time.Tim
 	}, nil
 }
 
-// A code whose session ended between the reading and now does not redeem, nor one
-// whose person, tenant or application may not go on any more.
+// A code isn't redeemed if its session ended after it was read, or if its person, tenant or
+// application may no longer continue.
 var consumeCode = `
 UPDATE authorization_codes AS c SET consumed_at = $2
 WHERE code_hash = $1 AND grant_id = $3 AND consumed_at IS NULL AND expires_at > $2` + behindCode + `
   AND ` + directorystore.Stands("c")
 
-// Redeem consumes a code and stores its grant, and with it the first refresh
-// token where refresh is not nil, in one step: of any number of callers exactly
-// one succeeds. The others hear grants.ErrConsumed, ErrExpired, ErrRevoked (the
-// session has ended) or ErrNotFound. expiresAt is when the grant's last token
-// expires.
+// Redeem consumes a code and stores its grant, with the first refresh token if refresh isn't
+// nil, in one step. Of any number of callers exactly one succeeds. The others get
+// grants.ErrConsumed, ErrExpired, ErrRevoked (the session has ended) or ErrNotFound. expiresAt
+// is when the grant's last token expires.
 func (s *ForToken) Redeem(
 	ctx context.Context, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken, expiresAt, now time.Time,
 ) error {
@@ -125,14 +124,14 @@ func (s *ForToken) Redeem(
 
 const grantColumns = `id, client_id, user_id, tenant_id, session_id, scope, resource, offline, auth_time, acr, amr, created_at, expires_at`
 
-// The row stays at least until its session's absolute end: from the grants of a
-// session follows which applications hear of its logout.
+// The row stays at least until its session's absolute expiry, because the grants of a session
+// determine which applications are told of its logout.
 const insertGrant = `
 INSERT INTO grants (` + grantColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
   max($13, COALESCE((SELECT s.expires_at FROM sessions s WHERE s.id = $5), $13)))`
 
-// What consumes a code comes before it. A refresh token is stored where $16 is
-// not NULL.
+// The statement that consumes a code precedes this one. A refresh token is stored if $16 isn't
+// NULL.
 const insertRedeemedPostgres = ` RETURNING grant_id),
 refresh AS (INSERT INTO refresh_tokens (` + refreshColumns + `)
   SELECT $16::bytea, grant_id, $4::text, $17::text, $18::timestamptz, $19::timestamptz, $20::timestamptz FROM redeemed WHERE $16::bytea IS NOT NULL)
@@ -140,7 +139,7 @@ INSERT INTO grants (` + grantColumns + `)
 SELECT grant_id, $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::boolean, $11::timestamptz, $12::text, $13::jsonb,
        $14::timestamptz, GREATEST($15::timestamptz, (SELECT s.expires_at FROM sessions s WHERE s.id = $7::text)) FROM redeemed`
 
-// grantArgs are the values of grantColumns.
+// grantArgs returns the values of grantColumns.
 func grantArgs(g grants.Grant, expiresAt time.Time) []any {
 	return []any{
 		g.ID, g.ClientID, g.UserID, g.TenantID, g.SessionID, g.Scope.String(), g.Resource, g.Offline,
@@ -150,9 +149,9 @@ func grantArgs(g grants.Grant, expiresAt time.Time) []any {
 	}
 }
 
-// consumeAndInsert runs consume, which names the hash, now and the grant's id as
-// $1, $2 and $3, and stores the grant and its refresh token if it touched a row:
-// one statement on PostgreSQL, one transaction on SQLite.
+// consumeAndInsert runs consume, whose $1, $2 and $3 are the hash, now and the grant's id. If
+// consume touched a row, it stores the grant and its refresh token. This is one statement on
+// PostgreSQL and one transaction on SQLite.
 func (s *ForToken) consumeAndInsert(
 	ctx context.Context, name, consume string, codeHash []byte, g grants.Grant, refresh *grants.RefreshToken,
 	expiresAt, now time.Time,
@@ -185,19 +184,20 @@ func (s *ForToken) consumeAndInsert(
 	return consumed, err
 }
 
-// RevokeGrant ends a grant and with it every token of it, and reports whether it
-// was this call that ended it: again, or for one that does not exist, is no error.
+// RevokeGrant ends a grant, and with it all its tokens, and reports whether this call ended it.
+// A grant that has ended already or doesn't exist isn't an error.
 func (s *ForToken) RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error) {
 	const revoke = `UPDATE grants SET revoked_at = $1 WHERE id = $2 AND revoked_at IS NULL`
 	n, err := s.db.Exec(ctx, "grants.revoke", revoke, database.At(now), grantID)
 	return n == 1, err
 }
 
-// standingColumns read a grant with alias c and what is behind it; $2 is now.
+// standingColumns reads a grant with alias c and its person, tenant and session; $2 is now.
 var standingColumns = `c.id, c.client_id, c.user_id, c.tenant_id, c.session_id, c.scope, c.resource, c.offline, c.auth_time, c.acr, c.amr,
        c.created_at, c.revoked_at,` + whoColumns + `,` + sessionColumn
 
-// selectStanding lacks the list of tokens that may be revoked, which comes between.
+// selectStanding lacks the list of tokens that may be revoked, which is inserted between its
+// parts.
 var selectStanding = `
 SELECT ` + standingColumns + `, EXISTS (SELECT 1 FROM revoked_tokens v WHERE v.jti IN `
 
@@ -250,8 +250,8 @@ func (row *standingRow) standing() grants.Standing {
 	}
 }
 
-// Standing reads a grant with the person, tenant and session behind it, and
-// whether one of the access tokens jtis was revoked by itself; grants.ErrNotFound.
+// Standing reads a grant with its person, tenant and session, and whether one of the access
+// tokens jtis was itself revoked. It returns grants.ErrNotFound if there is no such grant.
 func (s *ForToken) Standing(
 	ctx context.Context, grantID string, jtis []string, now time.Time,
 ) (*grants.Standing, error) {
@@ -266,10 +266,9 @@ func (s *ForToken) Standing(
 	return &standing, nil
 }
 
-// DeleteExpired removes at most batch each of what no token needs any more:
-// grants whose last token has expired, refresh tokens, revocations of access
-// tokens that are over; and it erases the seals that no grace covers any more. It
-// says how many rows it touched.
+// DeleteExpired removes what no token needs any more, at most batch of each: grants whose last
+// token has expired, refresh tokens, and revocations of access tokens that have expired. It
+// also erases the seals whose grace period has passed. It returns how many rows it touched.
 func (s *ForToken) DeleteExpired(ctx context.Context, now time.Time, batch int) (int, error) {
 	total := 0
 	for table, key := range map[string]string{"grants": "id", "refresh_tokens": "token_hash", "revoked_tokens": "jti"} {

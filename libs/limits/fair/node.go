@@ -2,16 +2,17 @@ package fair
 
 import "slices"
 
-// node is a caller, or a group of callers, that has tickets in the queue. Only nodes with waiting tickets exist.
+// node is a caller, or a group of callers, with tickets in the queue. Only nodes with waiting
+// tickets exist.
 type node struct {
 	name     string
-	size     int       // tickets that wait here and below
-	own      []*Ticket // those of the node itself, the oldest first
-	children []*node   // the one whose turn it is first
-	ownTurn  bool      // the node's own tickets had the last turn, if it has children too
+	size     int       // waiting tickets, here and below
+	own      []*Ticket // the node's own tickets, oldest first
+	children []*node   // the one whose turn is next comes first
+	ownTurn  bool      // whether the node's own tickets had the last turn, if it also has children
 }
 
-// add appends a ticket to the node that path leads to.
+// add appends a ticket to the node at path.
 func (n *node) add(t *Ticket, path []string) {
 	n.size++
 
@@ -29,7 +30,7 @@ func (n *node) add(t *Ticket, path []string) {
 	child.add(t, path[1:])
 }
 
-// remove takes a ticket out of the node that path leads to, where it must be.
+// remove takes a ticket out of the node at path, which must have it.
 func (n *node) remove(t *Ticket, path []string) {
 	n.size--
 
@@ -46,7 +47,7 @@ func (n *node) remove(t *Ticket, path []string) {
 	}
 }
 
-// next takes out the ticket whose turn it is and returns it, nil if none waits.
+// next removes and returns the ticket whose turn it is, or nil if none waits.
 func (n *node) next() *Ticket {
 	if n.size == 0 {
 		return nil
@@ -72,8 +73,9 @@ func (n *node) next() *Ticket {
 	return t
 }
 
-// fattest returns the newest ticket of the caller that has the most of them at every level of the tree. Where several
-// have as many, it is the caller that path leads to, which came last, or else the one whose turn is furthest away.
+// fattest returns the newest ticket of the caller with the most tickets, compared at every
+// level of the tree. In a tie it prefers the caller at path, which came last, and otherwise the
+// one whose turn is furthest away.
 func (n *node) fattest(path []string) *Ticket {
 	most, below := len(n.own), (*node)(nil)
 	for _, child := range n.children {

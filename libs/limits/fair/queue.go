@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// ErrFull reports that the queue is full and that the caller already has its share of it.
+// ErrFull is returned when the queue is full and the caller already has its share of it.
 var ErrFull = errors.New("fair: the queue is full")
 
 // Queue hands out a fixed number of slots. It is safe for concurrent use.
@@ -17,7 +17,7 @@ type Queue struct {
 	waiting *node
 }
 
-// New returns a queue with a number of slots, before which a number of callers may wait.
+// New returns a queue with the given number of slots and room for waiting tickets.
 func New(slots, room int) *Queue {
 	return &Queue{
 		free:    slots,
@@ -44,8 +44,8 @@ const (
 	over
 )
 
-// Enter asks for a slot on behalf of the caller at path, whose elements name the nodes from the root of the tree down.
-// It does not wait. The caller must call Leave on every ticket.
+// Enter requests a slot for the caller at path, whose elements name the nodes from the root of
+// the tree down. It does not block. The caller must call Leave on every ticket.
 func (q *Queue) Enter(path []string) *Ticket {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -75,8 +75,8 @@ func (q *Queue) Enter(path []string) *Ticket {
 // Called returns a channel that is closed once the ticket has a slot or has been turned away.
 func (t *Ticket) Called() <-chan struct{} { return t.called }
 
-// Wait returns nil once the ticket has a slot, ErrFull when it was turned away, and the context's error when that
-// ended first.
+// Wait blocks until the ticket has a slot and returns nil, until it is turned away and returns
+// ErrFull, or until ctx ends and returns its error.
 func (t *Ticket) Wait(ctx context.Context) error {
 	select {
 	case <-t.called:
@@ -99,7 +99,8 @@ func (t *Ticket) Holds() bool {
 	return t.state == holds
 }
 
-// Leave gives the slot, or the place in the queue, to the next caller. Only the first call has an effect.
+// Leave passes the slot, or the place in the queue, to the next caller. Only the first call has
+// an effect.
 func (t *Ticket) Leave() {
 	q := t.queue
 	q.mu.Lock()

@@ -7,8 +7,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
-// Forget removes all counts of a subject in the caller's transaction and returns how many there were. It also removes
-// the keys: what an older version counted names no subject.
+// Forget removes all counts of a subject in the caller's transaction and returns how many there
+// were. It also removes the given keys, because rows written by an older version don't name a
+// subject.
 func Forget(ctx context.Context, tx *database.Tx, subject limits.Key, keys ...limits.Key) (int64, error) {
 	places, args := keyList(2, keys)
 	if places == "" {

@@ -17,7 +17,7 @@ type Store struct {
 	timeType string
 }
 
-// New makes a store.
+// New returns a store.
 func New(db *database.DB) *Store {
 	return &Store{
 		db:       db,
@@ -28,17 +28,18 @@ func New(db *database.DB) *Store {
 	}
 }
 
-// count is the SQL of what a number of failures leads to.
+// count is the SQL for the consequences of a number of failures.
 type count struct {
 	until  string // when the block ends; NULL for no block
-	forget string // when the failures are forgotten
+	forget string // when the failures stop counting
 }
 
-// counting writes the rule of a limit in SQL. Its arguments are expressions: now, the number of failures, the free
-// failures, the first and the longest delay and the window, these in microseconds.
+// counting returns a limit's rule as SQL. Its arguments are SQL expressions: now, the number of
+// failures, the free failures, the first and longest delay and the window, the last three in
+// microseconds.
 //
-// The delay doubles by shifting it; 20 times make a second two weeks, and the longest delay that the shift does not
-// overflow is 100 days.
+// The delay is doubled by shifting. 20 doublings turn a second into nearly two weeks, and the
+// longest delay that doesn't overflow is 100 days.
 func counting(d database.Dialect, now, failures, free, first, longest, window string) count {
 	after := func(start, microseconds string) string { return "(" + start + " + (" + microseconds + "))" }
 	least := "min"
@@ -57,8 +58,8 @@ func counting(d database.Dialect, now, failures, free, first, longest, window st
 	return count{until: until, forget: after("coalesce("+until+", "+now+")", big(window))}
 }
 
-// failStatement counts a failure and says until when the key is blocked. $1 is
-// the key, $2 now, $3 the free failures, $4 and $5 the first and the longest delay
+// failStatement returns the statement that counts a failure and returns until when the key is
+// blocked. $1 is the key, $2 now, $3 the free failures, $4 and $5 the first and longest delay
 // and $6 the window, in microseconds.
 func failStatement(d database.Dialect) string {
 	const again = "CASE WHEN l.expires_at > $2 THEN l.failures + 1 ELSE 1 END"
@@ -72,8 +73,8 @@ ON CONFLICT (key) DO UPDATE SET failures = ` + again + `, blocked_until = ` + mo
 RETURNING blocked_until`
 }
 
-// Fail counts a failure of a key and tells until when the key is blocked now;
-// the zero time: it is not. Concurrent failures all count.
+// Fail counts a failure of a key and returns until when the key is now blocked, or the zero
+// time if it isn't. Concurrent failures all count.
 func (s *Store) Fail(
 	ctx context.Context, now time.Time, rule limits.Rule, key limits.Key,
 ) (until time.Time, err error) {
@@ -83,8 +84,8 @@ func (s *Store) Fail(
 	return blocked.Time, err
 }
 
-// Blocked tells until when one of the keys is blocked, the latest of them; the
-// zero time: none is.
+// Blocked returns until when the keys are blocked, the latest time among them, or the zero time
+// if none is.
 func (s *Store) Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (until time.Time, err error) {
 	if len(keys) == 0 {
 		return time.Time{}, nil
@@ -98,8 +99,8 @@ func (s *Store) Blocked(ctx context.Context, now time.Time, keys ...limits.Key) 
 	return blocked.Time, err
 }
 
-// DeleteExpired removes at most batch keys that have been quiet for their window,
-// and says how many it was.
+// DeleteExpired removes at most batch keys that have been quiet for their window, and returns
+// how many it removed.
 func (s *Store) DeleteExpired(ctx context.Context, now time.Time, batch int) (int, error) {
 	return s.db.DeleteDue(ctx, "limits", "key", "expires_at <= $1", now, batch)
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
-// Take counts an attempt before it is made: one more failure of each claim, or of none of them where a key is blocked.
-// It then returns until when, and the zero time otherwise. Of any number of callers, on any number of replicas, no more
-// are let through than the rules have free failures. What turns out not to be a failure is given back with GiveBack or
-// Clear.
+// Take counts an attempt before it is made. It adds a failure to each claim and returns the
+// zero time or, if a key is blocked, adds none and returns until when. Of any number of
+// concurrent callers, on any number of replicas, no more get through than the rules have free
+// failures. An attempt that turns out not to be a failure is given back with GiveBack or Clear.
 func (s *Store) Take(
 	ctx context.Context, now time.Time, claims ...limits.Claim,
 ) (taken []limits.Taken, until time.Time, err error) {
@@ -24,7 +24,8 @@ func (s *Store) Take(
 		keys[i] = claims[i].Key
 	}
 
-	// The look at the blocks keeps a flood of refused attempts from becoming a flood of writes.
+	// Check for blocks first, so that a flood of refused attempts can't become a flood of
+	// writes.
 	until, err = s.Blocked(ctx, now, keys...)
 	if err != nil || !until.IsZero() {
 		return nil, until, err
@@ -35,13 +36,13 @@ func (s *Store) Take(
 		return taken, time.Time{}, err
 	}
 
-	// Another attempt has blocked a key since.
+	// Another attempt has blocked a key in the meantime.
 	if err := s.GiveBack(ctx, taken...); err != nil {
 		return nil, time.Time{}, err
 	}
 
 	if until, err = s.Blocked(ctx, now, keys...); until.IsZero() {
-		until = now.Add(limits.FirstDelay) // and has given it back by now
+		until = now.Add(limits.FirstDelay) // that attempt has been given back by now
 	}
 
 	return nil, until, err
@@ -53,14 +54,14 @@ type takenRow struct {
 	Until    database.Time `db:"blocked_until"`
 }
 
-// take is one statement: a row is counted where it is not blocked at the moment it is locked. It returns what it
-// counted.
+// take counts, in one statement, every row that isn't blocked at the moment it is locked, and
+// returns those it counted.
 func (s *Store) take(ctx context.Context, now time.Time, claims []limits.Claim) ([]limits.Taken, error) {
 	if len(claims) == 0 {
 		return nil, nil
 	}
 
-	// Rows are locked in the order of their keys, so that two attempts never wait for each other.
+	// Lock rows in the order of their keys, so that two attempts can't deadlock.
 	claims = slices.Clone(claims)
 	slices.SortFunc(claims, func(a, b limits.Claim) int { return bytes.Compare(a.Key, b.Key) })
 
@@ -77,7 +78,7 @@ func (s *Store) take(ctx context.Context, now time.Time, claims []limits.Claim) 
 	var err error
 	if s.db.Dialect() == database.Postgres {
 		err = s.db.Select(ctx, "limits.take", &rows, statement, args...)
-	} else { // which has one writer
+	} else { // SQLite has one writer
 		err = s.db.Tx(ctx, "limits.take", func(tx *database.Tx) error {
 			return tx.Select(ctx, "limits.take", &rows, statement, args...)
 		})
@@ -91,7 +92,8 @@ func (s *Store) take(ctx context.Context, now time.Time, claims []limits.Claim) 
 	return taken, err
 }
 
-// takeStatement counts the rows of asked, whose values stand for %s. $1 is now.
+// takeStatement returns the statement that counts the rows of asked, whose values replace %s.
+// $1 is now.
 func takeStatement(d database.Dialect) string {
 	of := func(column string) string { return "(SELECT a." + column + " FROM asked a WHERE a.key = l.key)" }
 	fresh := counting(d, "$1", "1", "free", "first", "longest", "span")
@@ -107,7 +109,7 @@ WHERE l.blocked_until IS NULL OR l.blocked_until <= $1
 RETURNING key, failures, blocked_until`
 }
 
-// GiveBack takes attempts back that were no failures, with the blocks that they began.
+// GiveBack takes back attempts that weren't failures, with the blocks that they started.
 func (s *Store) GiveBack(ctx context.Context, taken ...limits.Taken) error {
 	if len(taken) == 0 {
 		return nil
@@ -133,7 +135,7 @@ UPDATE limits SET failures = failures - 1,
 WHERE failures > 0 AND key ` + inOrder(d, "key IN (SELECT key FROM given)")
 }
 
-// Clear forgets the failures of keys.
+// Clear resets the failures of keys.
 func (s *Store) Clear(ctx context.Context, keys ...limits.Key) error {
 	if len(keys) == 0 {
 		return nil
@@ -146,8 +148,8 @@ func (s *Store) Clear(ctx context.Context, keys ...limits.Key) error {
 	return err
 }
 
-// inOrder picks the rows that a condition names. On PostgreSQL they are locked in the order of their keys, as take
-// does.
+// inOrder selects the rows that match a condition. On PostgreSQL they are locked in the order
+// of their keys, as in take.
 func inOrder(d database.Dialect, condition string) string {
 	if d == database.Postgres {
 		return "= ANY (ARRAY(SELECT key FROM limits WHERE " + condition + " ORDER BY key FOR UPDATE))"
@@ -156,7 +158,8 @@ func inOrder(d database.Dialect, condition string) string {
 	return "IN (SELECT key FROM limits WHERE " + condition + ")"
 }
 
-// values is one row of a VALUES list, beginning with the parameter of number from. PostgreSQL is told the types.
+// values returns one row of a VALUES list, whose first parameter has the number from.
+// PostgreSQL is told the types.
 func (s *Store) values(from int, types ...string) string {
 	places := make([]string, len(types))
 	for i, of := range types {

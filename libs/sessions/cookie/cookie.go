@@ -11,9 +11,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// The names without prefix. "__Host-" (RFC 6265bis 4.1.3.2) makes the browser
-// refuse a cookie that a sibling domain or plain http tries to plant, but it
-// needs Secure, so a platform on http://127.0.0.1 goes without.
+// The names without prefix. "__Host-" (RFC 6265bis 4.1.3.2) makes the browser refuse a cookie
+// that a sibling domain or plain http tries to plant. It requires Secure, so a platform on
+// http://127.0.0.1 goes without it.
 const (
 	hostPrefix  = "__Host-"
 	browserName = "platform_browser"
@@ -22,35 +22,35 @@ const (
 	deviceName  = "platform_device"
 )
 
-// deviceLifetime is how long a browser stays known to the accounts that signed
-// in with it; maxDevice bounds its cookie, in bytes.
+// deviceLifetime is how long a browser stays known to the accounts that signed in with it.
+// maxDevice bounds its cookie, in bytes.
 const (
 	deviceLifetime = 365 * 24 * time.Hour
 	maxDevice      = 512
 )
 
-// Jar reads and writes the cookies of one deployment. Every cookie is HttpOnly,
-// SameSite=Lax and has Path=/, which "__Host-" forces.
+// Jar reads and writes the cookies of one deployment. Every cookie is HttpOnly and
+// SameSite=Lax, and has Path=/, which "__Host-" requires.
 type Jar struct {
 	Secure bool // the public URL is https
 }
 
-// Browser returns the value of the browser cookie, or an empty string when the
-// request has none or one that we cannot have set.
+// Browser returns the value of the browser cookie, or an empty string if the request has none
+// or one that the platform can't have set.
 func (j Jar) Browser(r *http.Request) string { return j.read(r, browserName) }
 
-// SetBrowser sets the browser cookie. It lives as long as the browser runs: the
-// flows it binds are gone after half an hour anyway.
+// SetBrowser sets the browser cookie. It lasts until the browser is closed; the flows it binds
+// expire after half an hour anyway.
 func (j Jar) SetBrowser(w http.ResponseWriter, value string) {
 	http.SetCookie(w, j.cookie(browserName, value, 0))
 }
 
-// Session returns the value of the session cookie, or an empty string when the
-// request has none or one that we cannot have set.
+// Session returns the value of the session cookie, or an empty string if the request has none
+// or one that the platform can't have set.
 func (j Jar) Session(r *http.Request) string { return j.read(r, sessionName) }
 
-// SetSession sets the session cookie. lifetime is the session's absolute one,
-// rounded to whole seconds.
+// SetSession sets the session cookie. lifetime is the absolute lifetime of the session, rounded
+// to whole seconds.
 func (j Jar) SetSession(w http.ResponseWriter, value string, lifetime time.Duration) {
 	http.SetCookie(w, j.cookie(sessionName, value, max(1, int(lifetime/time.Second))))
 }
@@ -60,9 +60,9 @@ func (j Jar) ClearSession(w http.ResponseWriter) {
 	http.SetCookie(w, j.cookie(sessionName, "", -1))
 }
 
-// Accounts returns the value of the cookie that all the sessions of this browser
-// share, or an empty string. It is renewed at each sign-in, as the session cookie
-// is: whoever knew it before learns nothing of who signs in.
+// Accounts returns the value of the cookie that all sessions of this browser share, or an empty
+// string. Like the session cookie it is renewed at each sign-in, so that an attacker who knew
+// the old value can't learn who signs in.
 func (j Jar) Accounts(r *http.Request) string { return j.read(r, accountName) }
 
 // ClearAccounts removes the accounts cookie from the browser.
@@ -75,8 +75,8 @@ func (j Jar) SetAccounts(w http.ResponseWriter, value string, lifetime time.Dura
 	http.SetCookie(w, j.cookie(accountName, value, max(1, int(lifetime/time.Second))))
 }
 
-// Device returns the cookie by which accounts know this browser again, as it was
-// sent: what it says counts only once its signatures are checked.
+// Device returns the cookie by which accounts recognise this browser, as it was sent. Its
+// content counts only after its signatures have been checked.
 func (j Jar) Device(r *http.Request) string {
 	c, err := r.Cookie(j.name(deviceName))
 	if err != nil || len(c.Value) > maxDevice {
@@ -109,8 +109,8 @@ func (j Jar) cookie(name, value string, maxAge int) *http.Cookie {
 	}
 }
 
-// read answers only what has the form of oauth.NewSecret, so that no stranger's
-// text travels on from here.
+// read returns only values in the form of oauth.NewSecret, so that no arbitrary text gets past
+// this point.
 func (j Jar) read(r *http.Request, name string) string {
 	c, err := r.Cookie(j.name(name))
 	if err != nil || !wellFormed(c.Value) {
@@ -128,7 +128,7 @@ func wellFormed(value string) bool {
 	return err == nil && n == len(b)
 }
 
-// Hash is how a cookie is stored and looked up. It answers nil for an empty
+// Hash returns the form in which a cookie is stored and looked up. It returns nil for an empty
 // value, so that a missing cookie can match no row.
 func Hash(value string) []byte {
 	if value == "" {
@@ -137,15 +137,15 @@ func Hash(value string) []byte {
 	return oauth.HashSecret(value)
 }
 
-// Matches tells in constant time whether value is the cookie whose hash is
-// stored. An empty value or an empty hash never matches.
+// Matches reports, in constant time, whether value is the cookie whose hash is stored. An empty
+// value or an empty hash never matches.
 func Matches(hash []byte, value string) bool {
 	return value != "" && oauth.SecretMatches(hash, value)
 }
 
-// CSRFToken derives the token that a form carries in a hidden field. It is bound
-// to the browser by its cookie and to one purpose, such as a flow's id; another
-// site can neither read the cookie nor compute the token.
+// CSRFToken derives the token that a form carries in a hidden field. It is bound to the browser
+// by its cookie, and to one purpose, such as a flow's id. Another site can neither read the
+// cookie nor compute the token.
 func CSRFToken(browser, purpose string) string {
 	if browser == "" {
 		return ""
@@ -155,9 +155,9 @@ func CSRFToken(browser, purpose string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// Purpose is a CSRF token's purpose that names a form and all that its page showed,
-// such as the session, the person, the application and the scopes: a form whose
-// page would show something else now does not pass.
+// Purpose returns a CSRF token's purpose that names a form and everything its page showed, such
+// as the session, the person, the application and the scopes. A form whose page would now show
+// something else is refused.
 func Purpose(form string, shown ...string) string {
 	mac := sha256.New()
 	for _, part := range append([]string{form}, shown...) {
@@ -169,8 +169,8 @@ func Purpose(form string, shown ...string) string {
 	return form + " " + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// CheckCSRF tells in constant time whether token is the one that CSRFToken gives
-// for this browser and purpose. Without a browser cookie nothing passes.
+// CheckCSRF reports, in constant time, whether token is the CSRFToken for this browser and
+// purpose. Without a browser cookie it returns false.
 func CheckCSRF(browser, purpose, token string) bool {
 	return browser != "" && hmac.Equal([]byte(CSRFToken(browser, purpose)), []byte(token))
 }

@@ -10,34 +10,33 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// operatorColumns leaves the hashes of cookies out: an operator may not read them.
+// operatorColumns omits the hashes of cookies, which an operator may not read.
 var operatorColumns = `s.id, s.user_id, s.tenant_id, s.auth_time, s.acr, s.amr, s.created_at, s.last_seen_at, s.expires_at,
        ` + endedAt("s.") + ` AS ended_at, s.user_agent, s.address, s.person_ends,
        u.email, COALESCE(t.slug, '') AS tenant`
 
-// Found is a session with the names of its person and tenant, and without what
-// belongs to a cookie.
+// Found is a session with the names of its person and tenant, and without its cookie hashes.
 type Found struct {
 	*sessions.Session
 	Email  string
 	Tenant string // slug; empty until one is chosen
 }
 
-// Filter chooses the sessions that an operator looks at; zero fields choose all.
+// Filter selects sessions for the operator. Zero fields select all.
 type Filter struct {
 	ID        string
 	UserID    string
 	TenantID  string
-	ClientID  string    // sessions that gave this application a grant, ended ones included
-	LiveAt    time.Time // neither ended nor past the absolute end at that time
-	SeenAfter time.Time // and used since
-	// UnmarkedAt chooses sessions that no row says the end of at that time: those of
-	// LiveAt, and those whose access has ended but which are not marked.
+	ClientID  string    // sessions with a grant to this application, including ended grants
+	LiveAt    time.Time // neither ended nor past their absolute expiry at that time
+	SeenAfter time.Time // and used since then
+	// UnmarkedAt selects sessions that no row says have ended by that time: those of LiveAt,
+	// and those whose access has ended but that aren't marked yet.
 	UnmarkedAt time.Time
-	Limit      int // rows at most; 0: all
+	Limit      int // maximum number of rows; 0: all
 }
 
-// Find lists sessions for the operator, the last used first.
+// Find returns sessions for the operator, most recently used first.
 func Find(ctx context.Context, db database.Runner, f Filter) ([]Found, error) {
 	query, args := f.statement()
 	var rows []struct {

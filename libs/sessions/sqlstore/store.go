@@ -15,7 +15,7 @@ import (
 // Store reads sessions and consents.
 type Store struct{ db *database.DB }
 
-// New makes a store.
+// New returns a store.
 func New(db *database.DB) *Store { return &Store{db} }
 
 var selectSession = `
@@ -24,8 +24,9 @@ SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, ex
        person_ends
 FROM sessions WHERE `
 
-// endedAt is when a session ended. One whose access has ended (see libs/ending) has
-// ended too, also before its row says so; then its beginning stands for the time.
+// endedAt returns SQL for the time a session ended. A session whose access has ended (see
+// libs/ending) has ended too, even before its row says so; its creation time then stands for
+// the time.
 func endedAt(alias string) string {
 	return `CASE WHEN ` + alias + `ended_at IS NULL AND ` + alias + `ends <> ` + currentEnds(alias) +
 		` THEN ` + alias + `created_at ELSE ` + alias + `ended_at END`
@@ -35,7 +36,7 @@ func currentEnds(alias string) string {
 	return directorystore.AccessEnds(alias+"user_id", alias+"tenant_id", "")
 }
 
-// maxListed is more sessions than a page shows with sense.
+// maxListed is more sessions than a page can usefully show.
 const maxListed = 100
 
 type row struct {
@@ -74,14 +75,13 @@ func (r *row) session() *sessions.Session {
 	}
 }
 
-// ByCookie finds the session of a cookie by its SHA-256, in whatever state it
-// is; sessions.ErrNotFound.
+// ByCookie returns the session of a cookie by its SHA-256, in any state, or
+// sessions.ErrNotFound.
 func (s *Store) ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error) {
 	return s.find(ctx, "sessions.by_cookie", selectSession+"cookie_hash = $1", cookieHash)
 }
 
-// Session finds a session by its id, in whatever state it is;
-// sessions.ErrNotFound.
+// Session returns a session by its id, in any state, or sessions.ErrNotFound.
 func (s *Store) Session(ctx context.Context, id string) (*sessions.Session, error) {
 	return s.find(ctx, "sessions.by_id", selectSession+"id = $1", id)
 }
@@ -98,9 +98,9 @@ func (s *Store) find(ctx context.Context, name, query string, arg any) (*session
 	return r.session(), nil
 }
 
-// OfBrowser lists the sessions that one browser holds, by the SHA-256 of its
-// accounts cookie, the last used first. Ended ones are left out; whether the
-// others still sign in is for the caller to judge. No hash finds nothing.
+// OfBrowser returns the sessions of one browser, by the SHA-256 of its accounts cookie, most
+// recently used first. Ended ones are left out; the caller judges whether the others still sign
+// in. An empty hash finds nothing.
 func (s *Store) OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error) {
 	if len(browserHash) == 0 {
 		return nil, nil
@@ -108,7 +108,7 @@ func (s *Store) OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.
 	return s.list(ctx, "sessions.of_browser", "browser_hash = $1", browserHash)
 }
 
-// OfUser lists a person's sessions as OfBrowser does a browser's.
+// OfUser returns a person's sessions as OfBrowser does a browser's.
 func (s *Store) OfUser(ctx context.Context, userID string) ([]*sessions.Session, error) {
 	return s.list(ctx, "sessions.of_user", "user_id = $1", userID)
 }
@@ -130,7 +130,7 @@ func (s *Store) list(ctx context.Context, name, where string, arg any) ([]*sessi
 	return found, nil
 }
 
-// Consented is what a person allowed an application before; empty when nothing.
+// Consented returns the scopes that a person allowed an application before; empty if none.
 func (s *Store) Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error) {
 	const query = `SELECT scope FROM consents WHERE user_id = $1 AND tenant_id = $2 AND client_id = $3 AND resource = $4`
 	var scope string
@@ -146,9 +146,9 @@ func (s *Store) Consented(ctx context.Context, key sessions.ConsentKey) (oauth.S
 	return scopes, nil
 }
 
-// Touch notes that a session is in use, so that it does not end idle. Time only
-// moves forward, whatever order replicas write in; a session that has ended or
-// does not exist stays as it is. Callers do it at most once a minute a session.
+// Touch records that a session is in use, so that it isn't ended as idle. The time only moves
+// forward, whatever order replicas write in. A session that has ended or does not exist is left
+// alone. Callers call it at most once a minute per session.
 func (s *Store) Touch(ctx context.Context, id string, now time.Time) error {
 	const touch = `UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND last_seen_at < $1 AND ended_at IS NULL`
 	_, err := s.db.Exec(ctx, "sessions.touch", touch, database.At(now), id)

@@ -15,8 +15,8 @@ import (
 
 const rsaBits = 2048
 
-// generate makes a key. The randomness is the system's and cannot be replaced:
-// these keys outlive every test.
+// generate creates a key. It always uses the system's randomness, because these keys outlive
+// every test.
 func generate(alg signing.Algorithm) (crypto.Signer, error) {
 	switch alg.JWS() {
 	case signing.RS256, signing.PS256:
@@ -31,7 +31,7 @@ func generate(alg signing.Algorithm) (crypto.Signer, error) {
 	}
 }
 
-// sign makes the signature bytes of RFC 7518 3 and RFC 8037 3.1.
+// sign returns the signature bytes of RFC 7518 3 and RFC 8037 3.1.
 func sign(signer crypto.Signer, alg signing.Algorithm, input []byte) ([]byte, error) {
 	alg = alg.JWS()
 	switch key := signer.(type) {
@@ -59,7 +59,7 @@ func sign(signer crypto.Signer, alg signing.Algorithm, input []byte) ([]byte, er
 	return nil, fmt.Errorf("%w: a %T does not sign %s", signing.ErrKeyMissing, signer, alg)
 }
 
-// signES256 gives r and s as 32 bytes each (RFC 7518 3.4).
+// signES256 returns r and s as 32 bytes each (RFC 7518 3.4).
 func signES256(key *ecdsa.PrivateKey, input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
 	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])

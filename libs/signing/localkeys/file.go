@@ -15,22 +15,22 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// maxFile bounds what is read of a key file, in bytes; an RSA-2048 key has 1,700.
+// maxFile bounds how much of a key file is read, in bytes; an RSA-2048 key has 1,700.
 const maxFile = 16 << 10
 
 const pemType = "PRIVATE KEY" // PKCS#8 (RFC 7468 10)
 
-// newRef is a file name that no other process chooses.
+// newRef returns a file name that no other process chooses.
 func newRef(alg signing.Algorithm) string {
 	return strings.ToLower(string(alg) + "-" + rand.Text() + ".pem")
 }
 
 const (
-	unsettled       = ".new" // how the name of a file ends until the schedule has its key
-	temporarySuffix = ".tmp" // and while it is being written
+	unsettled       = ".new" // suffix of a file until the schedule has its key
+	temporarySuffix = ".tmp" // additional suffix while it is being written
 )
 
-// write makes the file under another name, syncs it and renames it.
+// write creates the file under another name, syncs it and renames it.
 func (s *Store) write(ref string, signer crypto.Signer) (err error) {
 	der, err := x509.MarshalPKCS8PrivateKey(signer)
 	if err != nil {
@@ -66,7 +66,7 @@ func (s *Store) write(ref string, signer crypto.Signer) (err error) {
 	return s.syncFolder()
 }
 
-// syncFolder makes the rename last.
+// syncFolder makes the rename durable.
 func (s *Store) syncFolder() error {
 	folder, err := s.root.Open(".")
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) syncFolder() error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
-// read loads a file that this or another process wrote.
+// read loads a file written by this or another process.
 func (s *Store) read(ref string) (crypto.Signer, error) {
 	if !refForm.MatchString(ref) {
 		return nil, fmt.Errorf("%w: no local key has such a name", signing.ErrKeyMissing)
@@ -107,8 +107,8 @@ func (s *Store) read(ref string) (crypto.Signer, error) {
 	return decode(filepath.Join(s.dir, ref), content)
 }
 
-// open finds a file under its name, or under the one it has at first. That may
-// change at the same moment, and only once.
+// open opens a file under its lasting name, or under its initial one. The file may be renamed
+// meanwhile, but only once.
 func (s *Store) open(ref string) (file *os.File, err error) {
 	for _, name := range []string{ref, ref + unsettled, ref} {
 		if file, err = s.root.Open(name); !errors.Is(err, os.ErrNotExist) {
@@ -118,7 +118,7 @@ func (s *Store) open(ref string) (file *os.File, err error) {
 	return file, err
 }
 
-// decode never quotes the content: it is a private key.
+// decode never quotes the content, which is a private key.
 func decode(path string, content []byte) (crypto.Signer, error) {
 	block, rest := pem.Decode(content)
 	if block == nil || block.Type != pemType || len(strings.TrimSpace(string(rest))) > 0 {

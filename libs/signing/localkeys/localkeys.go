@@ -17,19 +17,19 @@ var (
 	_ signing.Maker   = (*Store)(nil)
 )
 
-// refForm is the only form of a ref: a file name of our own making, which cannot
-// leave the folder.
+// refForm is the only form of a ref: a file name generated here, which cannot point outside the
+// folder.
 var refForm = regexp.MustCompile(`^(?:logout-)?(rs256|ps256|es256|eddsa)-[a-z2-7]{26}\.pem$`)
 
-// Store is a folder of private keys. Safe for concurrent use.
+// Store is a folder of private keys. It is safe for concurrent use.
 type Store struct {
 	dir  string
 	root *os.Root
 	keys sync.Map // ref → crypto.Signer
 }
 
-// Open opens the folder, making it if it is not there. A folder that group or
-// others may enter is refused.
+// Open opens the folder and creates it if needed. It refuses a folder that group or others can
+// access.
 func Open(dir string) (*Store, error) {
 	if dir == "" {
 		return nil, errors.New("local signing keys: no folder given")
@@ -57,11 +57,11 @@ func Open(dir string) (*Store, error) {
 	return &Store{dir: dir, root: root}, nil
 }
 
-// Close gives the folder back to the system; the store is not used afterwards.
+// Close closes the folder. The store must not be used afterwards.
 func (s *Store) Close() error { return s.root.Close() }
 
-// Sign signs with exactly the file that key.Ref names, and refuses with
-// ErrKeyMissing when that file holds another key than the schedule says.
+// Sign signs with exactly the file that key.Ref names. It returns ErrKeyMissing if that file
+// holds a different key from the one in the schedule.
 func (s *Store) Sign(ctx context.Context, key signing.Key, input []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (s *Store) Sign(ctx context.Context, key signing.Key, input []byte) ([]byte
 	return sign(signer, key.Algorithm, input)
 }
 
-// Create makes a key and writes its file so that a reader sees all of it or
-// nothing, also after a power cut.
+// Create generates a key and writes its file atomically and durably: a reader sees all of it or
+// nothing, even after a power failure.
 func (s *Store) Create(ctx context.Context, alg signing.Algorithm) (string, crypto.PublicKey, error) {
 	if err := ctx.Err(); err != nil {
 		return "", nil, err
@@ -95,7 +95,7 @@ func (s *Store) Create(ctx context.Context, alg signing.Algorithm) (string, cryp
 	return ref, signer.Public(), nil
 }
 
-// Delete removes the file.
+// Delete removes the key's file.
 func (s *Store) Delete(ctx context.Context, ref string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *Store) Delete(ctx context.Context, ref string) error {
 	return nil
 }
 
-// signer is the key from memory, or from its file the first time.
+// signer returns the key from memory, after loading it from its file the first time.
 func (s *Store) signer(key signing.Key) (crypto.Signer, error) {
 	if signer, ok := s.keys.Load(key.Ref); ok {
 		return signer.(crypto.Signer), nil //nolint:forcetypeassert // the map holds nothing else
@@ -138,7 +138,7 @@ func (s *Store) signer(key signing.Key) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// private refuses what group or others may touch.
+// private refuses files that group or others can access.
 func private(name string, info os.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return fmt.Errorf("local signing keys: %s has mode %04o, others may read or change it: chmod go-rwx it",

@@ -12,14 +12,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// abandoned is the age at which a file without a row is nobody's: whoever made it
-// has far less time to write the row.
+// abandoned is the age at which a file without a row is considered abandoned: the process that
+// created it has far less time to write the row.
 const abandoned = 2 * time.Minute
 
-// Reconcile removes the files that an attempt left behind which was killed before
-// it wrote the row, and gives those a lasting name that the schedule has. A file
-// that has such a name is never removed here, so that a process that was pointed
-// at another database does no harm. It never gives a key back.
+// Reconcile removes files left behind by an attempt that was killed before it wrote the row,
+// and gives the files of keys in the schedule their lasting names. It never removes a file that
+// has a lasting name, so a process pointed at another database does no harm. It never returns a
+// key.
 func (s *Store) Reconcile(ctx context.Context, alg signing.Algorithm, schedule []signing.Key) (*signing.Key, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Store) Reconcile(ctx context.Context, alg signing.Algorithm, schedule [
 		}
 	}
 
-	// Another process on this folder may be at the same work.
+	// Another process on this folder may be doing the same.
 	for i, err := range errs {
 		if errors.Is(err, os.ErrNotExist) {
 			errs[i] = nil
@@ -67,8 +67,8 @@ func (s *Store) Reconcile(ctx context.Context, alg signing.Algorithm, schedule [
 	return nil, nil
 }
 
-// unsettledRef is the ref of a file that was written, or only half written, and
-// not yet settled.
+// unsettledRef returns the ref of a file that was written, perhaps only in part, but isn't
+// settled yet.
 func unsettledRef(name string) (ref string, ok bool) {
 	ref, ok = strings.CutSuffix(name, unsettled)
 	if !ok {

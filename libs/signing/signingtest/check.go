@@ -49,8 +49,8 @@ func Check(key signing.Key, input, signature []byte) error {
 	}
 }
 
-// Schedule is a signing.Schedule in memory, which can fail when told to. Its
-// zero value is empty. Safe for concurrent use.
+// Schedule is an in-memory signing.Schedule that can be made to fail. The zero value is empty.
+// It is safe for concurrent use.
 type Schedule struct {
 	mu    sync.Mutex
 	keys  []signing.Key
@@ -60,10 +60,10 @@ type Schedule struct {
 
 var _ signing.Schedule = (*Schedule)(nil)
 
-// NewSchedule makes a schedule with the given keys.
+// NewSchedule returns a schedule with the given keys.
 func NewSchedule(keys ...signing.Key) *Schedule { return &Schedule{keys: keys} }
 
-// Keys returns what Set was given last, or the error of Fail.
+// Keys returns the keys last passed to Set, or the error passed to Fail.
 func (s *Schedule) Keys(context.Context) ([]signing.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -78,14 +78,14 @@ func (s *Schedule) Set(keys ...signing.Key) {
 	s.keys = keys
 }
 
-// Fail makes every reading fail with err; nil ends that.
+// Fail makes every read fail with err, until it is called with nil.
 func (s *Schedule) Fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err = err
 }
 
-// Reads tells how often the schedule was read.
+// Reads returns how often the schedule has been read.
 func (s *Schedule) Reads() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

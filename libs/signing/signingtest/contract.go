@@ -13,19 +13,19 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Algorithms are all there are.
+// algorithms lists every algorithm there is.
 var algorithms = []signing.Algorithm{
 	signing.RS256, signing.PS256, signing.ES256, signing.EdDSA, signing.RS256.Logout(), signing.EdDSA.Logout(),
 }
 
-// BackendAndMaker is what a backend must be for the suite.
+// BackendAndMaker is the pair of ports that the suite tests.
 type BackendAndMaker interface {
 	signing.Backend
 	signing.Maker
 }
 
-// Run checks that a backend keeps the contract of both ports. open is called
-// once a subtest and may give the same backend each time.
+// Run checks that a backend fulfils the contract of both ports. open is called once per subtest
+// and may return the same backend each time.
 func Run(t *testing.T, open func(t *testing.T) BackendAndMaker) {
 	t.Helper()
 
@@ -50,8 +50,8 @@ func Run(t *testing.T, open func(t *testing.T) BackendAndMaker) {
 	t.Run("a caller that went away gets no signature", func(t *testing.T) { canceled(t, open(t)) })
 }
 
-// NewKey makes a key in a backend, with the schedule of a first key: published
-// and active from now on.
+// NewKey creates a key in a backend, with the times of a first key: published and active from
+// now on.
 func NewKey(t testing.TB, maker signing.Maker, alg signing.Algorithm, generation int, now time.Time) signing.Key {
 	t.Helper()
 	ref, public, err := maker.Create(t.Context(), alg)

@@ -10,8 +10,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Orders lists what operators have asked for. Those for algorithms that this
-// version does not know are left out.
+// Orders returns the operators' orders, except those for algorithms that this version doesn't
+// know.
 func (s *Store) Orders(ctx context.Context) ([]signing.Order, error) {
 	var rows []struct {
 		Algorithm  signing.Algorithm `db:"algorithm"`
@@ -33,8 +33,8 @@ func (s *Store) Orders(ctx context.Context) ([]signing.Order, error) {
 	return orders, nil
 }
 
-// RemoveOrder takes away an order that is carried out. One that has become
-// immediate in the meantime, and was not, stays.
+// RemoveOrder removes an order that has been carried out. If the order has become immediate in
+// the meantime, it stays.
 func (s *Store) RemoveOrder(ctx context.Context, o signing.Order) error {
 	_, err := s.db.Exec(ctx, "key_orders.remove",
 		`DELETE FROM key_orders WHERE algorithm = $1 AND generation = $2 AND immediate = $3`,
@@ -42,18 +42,18 @@ func (s *Store) RemoveOrder(ctx context.Context, o signing.Order) error {
 	return err
 }
 
-// Operator is what an operator may do with the keys, inside a transaction of
-// theirs: look, ask the keys service for the next one, and revoke.
+// Operator offers what an operator may do with the keys in a transaction: list them, order the
+// next one from the keys service, and revoke one.
 type Operator struct{ tx *database.Tx }
 
-// NewOperator makes the store.
+// NewOperator returns the store.
 func NewOperator(tx *database.Tx) *Operator { return &Operator{tx} }
 
-// Keys is as the Store's.
+// Keys is Store.Keys.
 func (o *Operator) Keys(ctx context.Context) ([]signing.Key, error) { return keys(ctx, o.tx) }
 
-// Order asks for a key. Who asks for the same again changes nothing, but may make
-// it immediate.
+// Order requests a key. Repeating an order changes nothing, except that it may make the order
+// immediate.
 func (o *Operator) Order(ctx context.Context, order signing.Order, at time.Time) error {
 	_, err := o.tx.Exec(ctx, "key_orders.insert", `
 		INSERT INTO key_orders (algorithm, generation, immediate, created_at) VALUES ($1, $2, $3, $4)
@@ -62,8 +62,8 @@ func (o *Operator) Order(ctx context.Context, order signing.Order, at time.Time)
 	return err
 }
 
-// Revoke takes a key out of use for ever and says which it was; revoked is false
-// when it had been before. ErrNotFound when there is no such key.
+// Revoke takes a key out of use for good and returns it. revoked is false if the key had
+// already been revoked. It returns ErrNotFound if there is no such key.
 func (o *Operator) Revoke(ctx context.Context, kid string, at time.Time) (key signing.Key, revoked bool, err error) {
 	n, err := o.tx.Exec(ctx, "signing.revoke",
 		`UPDATE signing_keys SET revoked_at = $2 WHERE kid = $1 AND revoked_at IS NULL`, kid, database.At(at))

@@ -16,17 +16,17 @@ var _ signing.Schedule = (*Store)(nil)
 
 // Errors.
 var (
-	// ErrExists is signing.ErrExists: another replica made that generation first,
-	// or the kid is taken.
+	// ErrExists is signing.ErrExists: another replica made that generation first, or the kid is
+	// taken.
 	ErrExists = signing.ErrExists
-	// ErrNotFound says that there is no such key.
+	// ErrNotFound is returned if there is no such key.
 	ErrNotFound = errors.New("signing keys: no such key")
 )
 
-// Store is the schedule in a database.
+// Store is the schedule as stored in a database.
 type Store struct{ db *database.DB }
 
-// New makes a store.
+// New returns a store.
 func New(db *database.DB) *Store { return &Store{db: db} }
 
 type row struct {
@@ -41,9 +41,8 @@ type row struct {
 	RevokedAt   database.Time                  `db:"revoked_at"`
 }
 
-// Keys returns every key, retired and revoked ones included, by algorithm and
-// generation. Rows of algorithms this version does not know are
-// left out.
+// Keys returns every key, including retired and revoked ones, by algorithm and generation. It
+// leaves out rows of algorithms that this version doesn't know.
 func (s *Store) Keys(ctx context.Context) ([]signing.Key, error) { return keys(ctx, s.db) }
 
 func keys(ctx context.Context, db database.Runner) ([]signing.Key, error) {
@@ -92,8 +91,8 @@ func (r row) key() (signing.Key, error) {
 	}, nil
 }
 
-// Insert adds a key. Of several replicas that add the same generation of an
-// algorithm one succeeds, the others get ErrExists.
+// Insert adds a key. If several replicas add the same generation of an algorithm, one succeeds
+// and the others get ErrExists.
 func (s *Store) Insert(ctx context.Context, key signing.Key) error {
 	jwk, err := signing.PublicJWK(key)
 	if err != nil {
@@ -113,9 +112,8 @@ func (s *Store) Insert(ctx context.Context, key signing.Key) error {
 	return err
 }
 
-// SetRetire says when a key that has been replaced is withdrawn. The first word
-// stands: of a key that has a time already nothing changes, which is no error.
-// ErrNotFound when there is no such key.
+// SetRetire sets when a replaced key is withdrawn. If the key already has such a time, nothing
+// changes, which isn't an error. It returns ErrNotFound if there is no such key.
 func (s *Store) SetRetire(ctx context.Context, kid string, at time.Time) error {
 	affected, err := s.db.Exec(ctx, "signing.set_retire",
 		`UPDATE signing_keys SET retire_at = $2 WHERE kid = $1 AND retire_at IS NULL`, kid, database.At(at))
@@ -135,22 +133,23 @@ func (s *Store) SetRetire(ctx context.Context, kid string, at time.Time) error {
 	return nil
 }
 
-// BringForward lets a key sign from at on, if it would do so later only.
+// BringForward makes a key sign from at on, if it would otherwise only sign later.
 func (s *Store) BringForward(ctx context.Context, kid string, at time.Time) error {
 	_, err := s.db.Exec(ctx, "signing.bring_forward",
 		`UPDATE signing_keys SET active_from = $2 WHERE kid = $1 AND active_from > $2`, kid, database.At(at))
 	return err
 }
 
-// Delete removes a key's row; one that is not there is no error.
+// Delete removes a key's row. A missing row isn't an error.
 func (s *Store) Delete(ctx context.Context, kid string) error {
 	_, err := s.db.Exec(ctx, "signing.delete", `DELETE FROM signing_keys WHERE kid = $1`, kid)
 	return err
 }
 
-// Wanted lists the algorithms that applications in use ask for, beside the platform's
-// own, for access tokens, ID tokens and logout tokens, which are signed as ID tokens
-// are (OpenID Connect Back-Channel Logout 2.4); those this version does not know are left out.
+// Wanted returns the algorithms that enabled applications ask for, besides the platform's own,
+// for access tokens, ID tokens and logout tokens; the latter are signed as ID tokens are
+// (OpenID Connect Back-Channel Logout 2.4). It leaves out algorithms that this version doesn't
+// know.
 func (s *Store) Wanted(ctx context.Context) ([]signing.Algorithm, error) {
 	const query = `
 SELECT access_token_alg AS alg FROM applications WHERE disabled_at IS NULL AND access_token_alg <> ''

@@ -16,11 +16,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes; a batch of 128 RSA
+// maxAnswer bounds how much of a response is read, in bytes; that of a batch of 128 RSA
 // signatures has 60,000.
 const maxAnswer = 1 << 20
 
-// parameters are what a request says beside its inputs, for every algorithm.
+// parameters holds, for each algorithm, what a request contains besides its inputs.
 var parameters = map[signing.Algorithm]string{
 	signing.RS256: `"prehashed":true,"hash_algorithm":"sha2-256","signature_algorithm":"pkcs1v15","marshaling_algorithm":"jws"`,
 	// RFC 7518 3.5: the salt is as long as the hash.
@@ -29,7 +29,7 @@ var parameters = map[signing.Algorithm]string{
 	signing.EdDSA: `"marshaling_algorithm":"jws"`,
 }
 
-// send makes one request of a batch and finishes every item of it.
+// send makes one request for a batch and finishes every item of the batch.
 func (e *Engine) send(ctx context.Context, v version, batch []*item) {
 	ctx, end := e.seen.begin(ctx, v, batch, e.now())
 	_, err := e.breaker.Execute(func() (struct{}, error) {
@@ -51,7 +51,7 @@ func (e *Engine) send(ctx context.Context, v version, batch []*item) {
 	}
 }
 
-// explain says why the breaker is open.
+// explain adds why the breaker is open.
 func (e *Engine) explain(err error) error {
 	var known *Error
 	if errors.As(err, &known) && known.Reason == BreakerOpen && known.cause == nil {
@@ -60,19 +60,19 @@ func (e *Engine) explain(err error) error {
 	return err
 }
 
-// result is what Vault answers to one input.
+// result is Vault's result for one input.
 type result struct {
 	Signature string `json:"signature"`
 	Error     string `json:"error"`
-	Reference string `json:"reference"` // of the input in a batch
+	Reference string `json:"reference"` // of the input within the batch
 }
 
-// sign asks for the signatures. The error is of the request as a whole; each item
-// has its own else.
+// sign requests the signatures. A returned error concerns the request as a whole; other errors
+// are set on the items.
 func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	var answer struct {
 		Data struct {
-			result           // of one input that came alone
+			result           // for an input that was sent alone
 			Results []result `json:"batch_results"`
 		} `json:"data"`
 	}
@@ -99,9 +99,9 @@ func (e *Engine) sign(ctx context.Context, v version, batch []*item) error {
 	return e.verify(v, batch)
 }
 
-// inOrder sorts the answers to a batch of n inputs by the references that request gave
-// them: an order that a server, or something before it, does not keep would hand a
-// token the signature of another.
+// inOrder sorts the results for a batch of n inputs by the references that the request gave
+// them. If a server or a proxy changed the order, a token could otherwise get the signature of
+// another.
 func inOrder(answers []result, n int) ([]result, error) {
 	if len(answers) != n {
 		return nil, &Error{Reason: Fault, cause: fmt.Errorf("%d answers to %d inputs", len(answers), n)}
@@ -122,8 +122,8 @@ func inOrder(answers []result, n int) ([]result, error) {
 	return sorted, nil
 }
 
-// request is the body of a request. Base64 needs no escaping. One input goes alone,
-// for a batch of one costs the server more.
+// request returns the body of a request. Base64 needs no escaping. A single input is sent
+// without a batch, which costs the server less than a batch of one.
 func request(v version, batch []*item) []byte {
 	size := 256
 	for _, i := range batch {
@@ -163,7 +163,7 @@ func appendInput(body []byte, i *item) []byte {
 	return append(body, '"')
 }
 
-// decode reads vault:v3:SIGNATURE, which must be of the version that was asked for.
+// decode decodes vault:v3:SIGNATURE, which must be of the version that was requested.
 func decode(v version, text string) ([]byte, error) {
 	encoded, ok := strings.CutPrefix(text, "vault:v"+strconv.Itoa(v.number)+":")
 	if !ok {
@@ -177,14 +177,14 @@ func decode(v version, text string) ([]byte, error) {
 	return signature, nil
 }
 
-// note remembers for readiness how a request ended, and lets the session doubt its
-// token when it was denied.
+// note records for readiness how a request ended, and makes the session check its token if the
+// request was denied.
 func (e *Engine) note(v version, batch []*item, err error) {
 	if err == nil {
 		err = ofVersion(batch)
 	}
 	if err != nil {
-		e.checked.Delete(v) // it may be another key by the next request
+		e.checked.Delete(v) // it may be a different key by the next request
 	}
 
 	e.health.note(v, batch[0].public, err, e.now())
@@ -194,8 +194,8 @@ func (e *Engine) note(v version, batch []*item, err error) {
 	}
 }
 
-// ofVersion is what is wrong with the version that all of a batch share; one bad
-// input says nothing about it.
+// ofVersion returns an error in the batch that concerns the key version as a whole; one bad
+// input says nothing about the version.
 func ofVersion(batch []*item) error {
 	for _, i := range batch {
 		if errors.Is(i.err, signing.ErrKeyMissing) {
@@ -205,7 +205,7 @@ func ofVersion(batch []*item) error {
 	return nil
 }
 
-// post writes to a path below the mount and reads the answer, where into is not nil.
+// post posts to a path below the mount and decodes the response into into, unless that is nil.
 func (e *Engine) post(ctx context.Context, path string, body []byte, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, e.timeout)
 	defer cancel()

@@ -13,19 +13,18 @@ import (
 	tracenoop "go.opentelemetry.io/otel/trace/noop"
 )
 
-// ClientOptions are what NewClient needs. Config is required, and used up.
+// ClientOptions configures NewClient. Config is required and is modified.
 type ClientOptions struct {
 	Config    *api.Config
 	Namespace string
-	// Connections is how many are kept open: one a slot, and a few.
+	// Connections is how many connections are kept open: one per slot and a few more.
 	Connections    int
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 }
 
-// NewClient makes a client that an Engine can work with: it has no token yet,
-// leaves trying again to the callers, keeps its connections, and gives every
-// request a span and the W3C trace context.
+// NewClient returns a client for an Engine. It has no token yet, leaves retries to its callers,
+// keeps its connections open, and gives every request a span and the W3C trace context.
 func NewClient(o ClientOptions) (*api.Client, error) {
 	if o.Config.Error != nil {
 		return nil, o.Config.Error
@@ -39,7 +38,7 @@ func NewClient(o ClientOptions) (*api.Client, error) {
 		o.MeterProvider = metricnoop.NewMeterProvider()
 	}
 
-	// A transport of another kind looks after its connections itself.
+	// A transport of another kind manages its connections itself.
 	if transport, ok := o.Config.HttpClient.Transport.(*http.Transport); ok {
 		transport.MaxIdleConnsPerHost = max(transport.MaxIdleConnsPerHost, o.Connections)
 	}
@@ -51,10 +50,10 @@ func NewClient(o ClientOptions) (*api.Client, error) {
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method + " " + r.URL.Path }),
 	)
 
-	// The client's own timeout ends before a raw answer has been read, and that of
-	// net/http costs a goroutine a request here. The callers have contexts.
+	// The client's own timeout ends before a raw response has been read, and that of net/http
+	// costs a goroutine per request here. The callers have contexts.
 	o.Config.Timeout = 0
-	// A retry would hold a slot, and the client takes answers for faults that are none.
+	// A retry would hold a slot, and the client retries responses that aren't faults.
 	o.Config.MaxRetries = 0
 	client, err := api.NewClient(o.Config)
 	if err != nil {

@@ -13,30 +13,29 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Reason says what stands between a caller and its signature.
+// Reason says why there is no signature.
 type Reason string
 
-// Reasons. MissingKey and BadVersion are signing.ErrKeyMissing, for waiting does
-// not bring a key back; all others go away, and have a method Unavailable that
-// returns true.
+// Reasons. MissingKey and BadVersion match signing.ErrKeyMissing, because a retry doesn't bring
+// a key back. All others are temporary and have a method Unavailable that returns true.
 const (
 	Denied      Reason = "denied"      // the token is not valid, or its policy does not allow it
 	Sealed      Reason = "sealed"      // the server is sealed
 	MissingKey  Reason = "missing_key" // no such transit key or mount
-	BadVersion  Reason = "bad_version" // the transit key has no such version, or no longer signs with it
+	BadVersion  Reason = "bad_version" // the transit key does not have that version, or no longer signs with it
 	Unreachable Reason = "unreachable" // no answer, no answer in time, or not from an active server
-	Fault       Reason = "fault"       // the server failed, or answered what nobody expects
-	Refused     Reason = "refused"     // the server takes the request, or one input, for a wrong one
+	Fault       Reason = "fault"       // the server failed, or sent an unexpected response
+	Refused     Reason = "refused"     // the server considers the request, or one input, invalid
 	LoggedOut   Reason = "logged_out"  // there is no token yet, or none any more
-	QueueFull   Reason = "queue_full"  // as many signatures wait as may
+	QueueFull   Reason = "queue_full"  // the queue holds as many signatures as it may
 	BreakerOpen Reason = "breaker_open"
-	Closed      Reason = "closed" // the process is ending
+	Closed      Reason = "closed" // the process is shutting down
 )
 
-// shortly is after how long trying again may help, in general.
+// shortly is the default wait before a retry may help.
 const shortly = time.Second
 
-// Error is why there is no signature, or no key.
+// Error says why there is no signature, or no key.
 type Error struct {
 	Reason Reason
 	cause  error
@@ -50,22 +49,22 @@ func (e *Error) Error() string {
 	return text
 }
 
-// Unwrap gives the cause, for errors.Is.
+// Unwrap returns the cause, for errors.Is.
 func (e *Error) Unwrap() error { return e.cause }
 
-// Is tells a key that is gone from a server that is away.
+// Is matches signing.ErrKeyMissing if the key is gone, as opposed to the server being down.
 func (e *Error) Is(target error) bool { return target == signing.ErrKeyMissing && e.keyMissing() }
 
-// Unavailable marks the error for the edge, which answers 503.
+// Unavailable makes the edge answer 503.
 func (e *Error) Unavailable() bool { return !e.keyMissing() }
 
-// RetryAfter is the edge's header of that name.
+// RetryAfter returns the value for the Retry-After header.
 func (*Error) RetryAfter() time.Duration { return shortly }
 
 func (e *Error) keyMissing() bool { return e.Reason == MissingKey || e.Reason == BadVersion }
 
-// serverAway reports whether the breaker counts an error: one of the server as a
-// whole, not of a key, a policy or a caller.
+// serverAway reports whether the breaker counts an error: one of the server as a whole, not of
+// a key, a policy or a caller.
 func serverAway(err error) bool {
 	var known *Error
 	if !errors.As(err, &known) {
@@ -74,10 +73,10 @@ func serverAway(err error) bool {
 	return known.Reason == Sealed || known.Reason == Unreachable || known.Reason == Fault
 }
 
-// classify gives an error of the client its reason. Vault answers 500 where the
-// caller was wrong, 400 for a key it does not have, and 503 both when it is sealed
-// and when another server is the active one, so that the text has to tell. The end
-// of the caller's own context is no error of Vault.
+// classify assigns a reason to an error of the client. Vault answers 500 if the caller was
+// wrong, 400 for a key it does not have, and 503 both when it is sealed and when another server
+// is the active one, so the text has to decide. The end of the caller's own context isn't an
+// error of Vault.
 func classify(ctx context.Context, err error) error {
 	var known *Error
 	switch {
@@ -87,7 +86,7 @@ func classify(ctx context.Context, err error) error {
 		return err
 	case ctx.Err() != nil:
 		if errors.As(context.Cause(ctx), &known) {
-			return known // of Close
+			return known // from Close
 		}
 		return ctx.Err()
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
@@ -118,13 +117,13 @@ func reasonOf(status int, text string) Reason {
 	case status == http.StatusBadRequest:
 		return Refused
 	default:
-		// 429 of a quota, 412 and 47x of servers that are not the active one, 503.
+		// 429 of a quota, 412 and 47x of servers that aren't the active one, 503.
 		return Unreachable
 	}
 }
 
-// answered keeps status and text of an answer and drops the rest of a
-// ResponseError, which has several lines.
+// answered keeps the status and text of a response and drops the rest of a ResponseError, which
+// has several lines.
 func answered(answer *api.ResponseError) error {
 	text := http.StatusText(answer.StatusCode)
 	if len(answer.Errors) > 0 && !answer.RawError {

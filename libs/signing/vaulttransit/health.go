@@ -11,29 +11,29 @@ import (
 )
 
 const (
-	// fresh is how long a request that went well speaks for the server.
+	// fresh is how long a successful request counts as proof that the server is up.
 	fresh = 5 * time.Second
-	// troubled is how long one that did not speaks against a key, unless a probe
-	// shows that it is over: it may have been the last that anybody wanted of it.
+	// troubled is how long a failed request counts against a key, unless a probe shows that the
+	// trouble is over: there may be no later request for the key.
 	troubled = time.Minute
 )
 
-// health is what requests have shown. Its zero value has seen none.
+// health is the server's state as shown by requests. The zero value has seen none.
 type health struct {
 	mu      sync.Mutex
-	good    time.Time // the last request that went well; zero: since then the server was away
-	away    error     // what the server, when it was away last, said
+	good    time.Time // the last success; zero: the server has been down since then
+	away    error     // the server's error when it was last down
 	trouble map[version]trouble
 }
 
-// trouble is of one key: denied, missing, of a bad version, refused.
+// trouble is a problem with one key: denied, missing, of a bad version, or refused.
 type trouble struct {
 	err    error
 	at     time.Time
 	public crypto.PublicKey
 }
 
-// note takes down how a request ended. That a caller went away means nothing.
+// note records how a request ended. A canceled caller means nothing.
 func (h *health) note(v version, public crypto.PublicKey, err error, now time.Time) {
 	var known *Error
 	if err != nil && !errors.As(err, &known) {
@@ -57,14 +57,14 @@ func (h *health) note(v version, public crypto.PublicKey, err error, now time.Ti
 	}
 }
 
-// fine reports whether the server was moments ago.
+// fine reports whether the server was up moments ago.
 func (h *health) fine(now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return !h.good.IsZero() && now.Sub(h.good) < fresh
 }
 
-// troubles are those there are with keys.
+// troubles returns the current troubles by key version.
 func (h *health) troubles(now time.Time) map[version]trouble {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -78,10 +78,10 @@ func (h *health) lastAway() error {
 	return h.away
 }
 
-// Check is for readiness: nil when signatures can be expected, else an *Error, or
-// one that wraps it and names the key. When no request has shown it moments ago, it
-// looks up its own token, which is also what closes the breaker while no traffic
-// comes.
+// Check is for readiness. It returns nil if signatures can be expected, or else an *Error, or
+// an error that wraps one and names the key. If no recent request has shown that the server is
+// up, Check looks up its own token, which is also what closes the breaker while there is no
+// traffic.
 func (e *Engine) Check(ctx context.Context) error {
 	if err := e.loggedOut(); err != nil {
 		return err
@@ -116,9 +116,9 @@ func (e *Engine) Check(ctx context.Context) error {
 	return e.explain(classify(ctx, err))
 }
 
-// probe is what is wrong with a key that there was trouble with. After some moments
-// without a request it asks for a signature that nobody uses: a process that is not
-// ready gets no traffic that could show it is over.
+// probe returns what is still wrong with a key that had trouble. If there has been no request
+// for some moments, it requests a signature that is thrown away, because a process that isn't
+// ready gets no traffic that could show that the trouble is over.
 func (e *Engine) probe(ctx context.Context, v version, t trouble) error {
 	if e.now().Sub(t.at) < fresh {
 		return t.err
@@ -129,7 +129,7 @@ func (e *Engine) probe(ctx context.Context, v version, t trouble) error {
 		return struct{}{}, classify(ctx, e.sign(ctx, v, []*item{i}))
 	})
 	if errors.Join(err, i.err) != nil {
-		return t.err // of then: that it was asked for now is no news
+		return t.err // the original error; that the probe failed just now is not news
 	}
 
 	e.health.note(v, nil, nil, e.now())

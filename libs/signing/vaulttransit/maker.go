@@ -17,11 +17,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// forgotten is how old a version without a row may be to be given the next one.
-// An older one stays where it is: a new key should be new.
+// forgotten is the age up to which a version without a row may be used for the next row. An
+// older one is left alone, because a new key should be new.
 const forgotten = time.Hour
 
-// transitKey is what Vault tells of a key.
+// transitKey is Vault's description of a key.
 type transitKey struct {
 	Data struct {
 		Exportable bool                       `json:"exportable"`
@@ -31,8 +31,8 @@ type transitKey struct {
 	} `json:"data"`
 }
 
-// Create makes the transit key of an algorithm, or its next version. Several
-// replicas that do so at the same time get a version each, but may share the first.
+// Create creates the transit key of an algorithm, or its next version. Replicas that do so at
+// the same time get different versions, but may share the first.
 func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, crypto.PublicKey, error) {
 	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return "", nil, err
@@ -48,15 +48,15 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 	if errors.Is(err, signing.ErrKeyMissing) {
 		key = transitKey{}
 		err = classify(ctx, e.post(ctx, "keys/"+name, fmt.Appendf(nil, `{"type":%q}`, kind), &key))
-		// Making a key that there is already is no error. The first version may be that
-		// of another replica at this same moment, and then both write its row.
+		// Creating a key that exists isn't an error. The first version may be one that another
+		// replica made at this moment; both then try to write its row.
 		if err == nil && key.Data.Latest > 1 {
 			key, err = e.rotate(ctx, name)
 		}
 	}
 
 	if err == nil && key.Data.Latest == 0 {
-		// Servers that answer nothing here: a later version than ours is as good.
+		// Some servers return nothing here. A version later than ours serves as well.
 		key, err = e.read(ctx, name)
 	}
 
@@ -72,13 +72,13 @@ func (e *Engine) Create(ctx context.Context, alg signing.Algorithm) (string, cry
 	return version{name: name, number: key.Data.Latest}.ref(), public, nil
 }
 
-// Delete does nothing: Vault cannot delete one version of a transit key, only all
-// below one, by rights over the configuration of keys that no service should have.
-// A version that no row refers to is what Reconcile gives back.
+// Delete does nothing. Vault can't delete one version of a transit key, only all versions below
+// one, and that requires rights over the key's configuration that no service should have.
+// Reconcile returns a version that no row refers to.
 func (e *Engine) Delete(ctx context.Context, _ string) error { return ctx.Err() }
 
-// Reconcile gives back the newest version of a transit key when no row refers to
-// it and it was made within the last hour.
+// Reconcile returns the newest version of a transit key if no row refers to it and it was made
+// within the last hour.
 func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule []signing.Key) (*signing.Key, error) {
 	if err := errors.Join(ctx.Err(), e.loggedOut()); err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (e *Engine) Reconcile(ctx context.Context, alg signing.Algorithm, schedule 
 
 	ref := version{name: name, number: key.Data.Latest}.ref()
 	public, made, err := key.newest(alg, name)
-	// A key that was deleted and made again has the ref of the one that is gone.
+	// A key that was deleted and created again has the ref of the old one.
 	if slices.ContainsFunc(schedule, func(k signing.Key) bool {
 		return k.Ref == ref && (err != nil || k.KID == signing.Thumbprint(public))
 	}) {
@@ -122,8 +122,8 @@ func (e *Engine) read(ctx context.Context, name string) (key transitKey, err err
 	return key, classify(ctx, e.get(ctx, "keys/"+name, &key))
 }
 
-// newest is the public half of the newest version, and when it was made. A key
-// that Vault would give away is refused.
+// newest returns the public half of the newest version and when it was created. It refuses a
+// key that Vault would export.
 func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKey, time.Time, error) {
 	if k.Data.Exportable || k.Data.Backup {
 		return nil, time.Time{}, fmt.Errorf("vault transit: the private key %s may be exported or backed up in plain text: choose another PLATFORM_VAULT_KEY_PREFIX, or delete it, for that cannot be taken back", name)
@@ -146,7 +146,7 @@ func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKe
 	return public, of.Made, nil
 }
 
-// parsePublic reads what Vault writes: PKIX in PEM, or the 32 bytes of an Ed25519
+// parsePublic parses Vault's form of a public key: PKIX in PEM, or the 32 bytes of an Ed25519
 // key in base64.
 func parsePublic(alg signing.Algorithm, text string) (crypto.PublicKey, error) {
 	if alg.JWS() == signing.EdDSA {

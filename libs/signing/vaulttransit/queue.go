@@ -10,35 +10,35 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// item is a signature that somebody waits for.
+// item is a signature that a caller waits for.
 type item struct {
-	input  []byte           // what Vault signs: the digest, for Ed25519 the whole signing input
+	input  []byte           // what Vault signs: the digest, or for Ed25519 the whole signing input
 	public crypto.PublicKey // nil: not known here
 	caller trace.SpanContext
 	since  time.Time
-	done   chan struct{} // closed when signature or err is there
+	done   chan struct{} // closed once signature or err is set
 
 	signature []byte
 	err       error
 }
 
-// finish answers the caller, who may be gone.
+// finish wakes the caller, which may have left.
 func (i *item) finish() { close(i.done) }
 
-// queue holds what waits for a family of algorithms, for they cost the server
-// about the same. A slot is one request in flight. It takes what waits for one
-// version of a key, at most batch of it, and the versions take turns.
+// queue holds the items waiting for a family of algorithms, which cost the server about the
+// same. A slot is one request in flight. A request takes at most batch of the items waiting for
+// one version of a key, and the versions take turns.
 type queue struct {
 	batch, slots, bound int
-	send                func(version, []*item) // finishes each
+	send                func(version, []*item) // finishes each item
 
 	mu      sync.Mutex
-	busy    int // slots
-	waiting int // items
+	busy    int // slots in use
+	waiting int // items waiting
 	lanes   map[version]*list.List
-	turns   []version // those with something waiting, in order
+	turns   []version // versions with items waiting, in order of turn
 	closed  bool
-	idle    sync.WaitGroup // the slots in use
+	idle    sync.WaitGroup // slots in use
 }
 
 func newQueue(l Limits, bound int, send func(version, []*item)) *queue {
@@ -51,8 +51,8 @@ func newQueue(l Limits, bound int, send func(version, []*item)) *queue {
 	}
 }
 
-// enter takes a slot, which the caller uses itself (and then leaves), or else puts
-// the item in line.
+// enter takes a slot, which the caller uses itself and then leaves, or else appends the item to
+// its lane.
 func (q *queue) enter(v version, i *item) (place *list.Element, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -79,13 +79,11 @@ func (q *queue) enter(v version, i *item) (place *list.Element, err error) {
 	return lane.PushBack(i), nil
 }
 
-// withdraw takes an item out of the line because its caller has gone. One that is
-// on its way already stays there.
+// withdraw removes an item whose caller has gone. An item already being sent isn't affected.
 func (q *queue) withdraw(v version, place *list.Element) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	// A lane is dropped when it is empty, and Remove does nothing with the element
-	// of another list.
+	// An empty lane is dropped, and Remove does nothing with an element of another list.
 	if lane := q.lanes[v]; lane != nil {
 		before := lane.Len()
 		lane.Remove(place)
@@ -93,14 +91,14 @@ func (q *queue) withdraw(v version, place *list.Element) {
 	}
 }
 
-// leave gives a slot to what has gathered, if anything has. It does not wait for it.
+// leave passes a slot on to the waiting items, if there are any. It does not wait for them.
 func (q *queue) leave() {
 	if v, batch := q.next(); batch != nil {
 		go q.drain(v, batch)
 	}
 }
 
-// drain uses a slot until nothing waits.
+// drain uses a slot until no items wait.
 func (q *queue) drain(v version, batch []*item) {
 	for batch != nil {
 		q.send(v, batch)
@@ -108,8 +106,7 @@ func (q *queue) drain(v version, batch []*item) {
 	}
 }
 
-// next takes the batch whose turn it is; nil, and the slot is free, when nothing
-// waits.
+// next takes the batch whose turn it is. If no items wait, it returns nil and frees the slot.
 func (q *queue) next() (version, []*item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,7 +129,7 @@ func (q *queue) next() (version, []*item) {
 			delete(q.lanes, v)
 		}
 
-		if len(batch) > 0 { // else all its callers had gone
+		if len(batch) > 0 { // otherwise all its callers had gone
 			return v, batch
 		}
 	}
@@ -142,7 +139,7 @@ func (q *queue) next() (version, []*item) {
 	return version{}, nil
 }
 
-// depth is how much waits for each version.
+// depth returns how many items wait for each version.
 func (q *queue) depth() map[version]int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -153,7 +150,7 @@ func (q *queue) depth() map[version]int {
 	return depth
 }
 
-// close refuses newcomers and waits until all slots are free.
+// close refuses new items and waits until all slots are free.
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true
@@ -161,7 +158,7 @@ func (q *queue) close() {
 	q.idle.Wait()
 }
 
-// wait is until the item is done or its caller goes away.
+// wait waits until the item is done or its caller gives up.
 func (q *queue) wait(ctx context.Context, v version, i *item, place *list.Element) ([]byte, error) {
 	select {
 	case <-i.done:

@@ -10,10 +10,10 @@ import (
 )
 
 // refForm is the only form of a ref, the name of a transit key and its version:
-// platform-es256:v3, or platform-logout-rs256:v1. The name cannot leave its place in a path.
+// platform-es256:v3, or platform-logout-rs256:v1. The name can't escape its place in a path.
 var refForm = regexp.MustCompile(`^([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?-(?:logout-)?(rs256|ps256|es256|eddsa)):v([1-9][0-9]{0,8})$`)
 
-// keyTypes are the transit key types that Create makes.
+// keyTypes are the transit key types that Create uses.
 var keyTypes = map[signing.Algorithm]string{
 	signing.RS256: "rsa-2048",
 	signing.PS256: "rsa-2048",
@@ -21,8 +21,8 @@ var keyTypes = map[signing.Algorithm]string{
 	signing.EdDSA: "ed25519",
 }
 
-// version is a version of a transit key as one algorithm uses it. What waits for
-// the same one can travel together.
+// version is a version of a transit key as used by one algorithm. Items for the same version
+// can travel together.
 type version struct {
 	name   string
 	number int
@@ -31,8 +31,8 @@ type version struct {
 
 func (v version) ref() string { return v.name + ":v" + strconv.Itoa(v.number) }
 
-// parseRef refuses with signing.ErrKeyMissing what is no ref of this backend, or
-// that of a key of another algorithm.
+// parseRef returns signing.ErrKeyMissing for anything that isn't a ref of this backend, or that
+// refers to a key of another algorithm.
 func parseRef(key signing.Key) (version, error) {
 	match := refForm.FindStringSubmatch(key.Ref)
 	if match == nil || !strings.HasSuffix(match[1], "-"+strings.ToLower(string(key.Algorithm))) {
@@ -49,7 +49,7 @@ func parseRef(key signing.Key) (version, error) {
 	return version{name: match[1], number: number, alg: key.Algorithm.JWS()}, nil
 }
 
-// keyName is the transit key of an algorithm.
+// keyName returns the name of an algorithm's transit key.
 func (e *Engine) keyName(alg signing.Algorithm) string {
 	return e.prefix + "-" + strings.ToLower(string(alg))
 }

@@ -16,8 +16,8 @@ import (
 
 const scope = "github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
 
-// telemetry holds the instruments. Attribute sets are made once, so that counting
-// allocates nothing.
+// telemetry holds the instruments. Attribute sets are created once, so that counting allocates
+// nothing.
 type telemetry struct {
 	tracer     trace.Tracer
 	size       metric.Int64Histogram
@@ -33,7 +33,7 @@ type outcome struct {
 	reason string
 }
 
-// outcomes are the values of the attribute outcome.
+// outcomes are the values of the outcome attribute.
 var outcomes = []Reason{
 	"signed", "canceled", Denied, Sealed, MissingKey, BadVersion, Unreachable, Fault, Refused, LoggedOut,
 	QueueFull, BreakerOpen, Closed,
@@ -105,8 +105,8 @@ func (t *telemetry) instruments(meter metric.Meter, e *Engine) error {
 
 func (t *telemetry) close() error { return t.observing.Unregister() }
 
-// begin starts the span of a request and measures what is in it. The span belongs
-// to the trace of a caller that is sampled, and is linked to those of the others.
+// begin starts the span of a request and measures the batch. The span belongs to the trace of a
+// sampled caller, if there is one, and is linked to those of the others.
 func (t *telemetry) begin(
 	ctx context.Context, v version, batch []*item, now time.Time,
 ) (context.Context, func([]*item, error)) {
@@ -142,7 +142,8 @@ func (t *telemetry) begin(
 	}
 }
 
-// parentOf is the first caller whose trace is sampled, or the first at all.
+// parentOf returns the span context of the first caller whose trace is sampled, or of the first
+// caller.
 func parentOf(batch []*item) trace.SpanContext {
 	for _, i := range batch {
 		if i.caller.IsSampled() {
@@ -152,7 +153,7 @@ func parentOf(batch []*item) trace.SpanContext {
 	return batch[0].caller
 }
 
-// refused counts a signature that was never sent.
+// refused counts a signature request that was never sent.
 func (t *telemetry) refused(ctx context.Context, alg signing.Algorithm, err error) {
 	t.count(ctx, alg, err)
 }

@@ -25,23 +25,23 @@ var (
 )
 
 const (
-	// breakerFailures is how many requests in a row the server must fail before
-	// the breaker opens.
+	// breakerFailures is how many consecutive requests the server must fail before the breaker
+	// opens.
 	breakerFailures = 3
-	// breakerPause is how long the breaker stays open before it lets one request
-	// through to see whether the server is back.
+	// breakerPause is how long the breaker stays open before it lets one request through to
+	// check whether the server is back.
 	breakerPause = time.Second
 )
 
 // Limits bound what a family of algorithms asks of the server at a time.
 type Limits struct {
-	Batch int // signatures a request
+	Batch int // signatures per request
 	Slots int // requests in flight
 }
 
-// Default limits. A batch is worked off on one core of the server, so that a large
-// one of RSA keeps everybody in it waiting for the last (about 1 ms each), while
-// one of ECDSA costs less than the request (about 50 µs each); see BenchmarkSign.
+// Default limits. The server works off a batch on one core, so in a large RSA batch every
+// caller waits for the last signature (about 1 ms each), while an ECDSA signature costs less
+// than the request (about 50 µs each); see BenchmarkSign.
 var (
 	DefaultRSA = Limits{Batch: 4, Slots: 4}
 	DefaultEC  = Limits{Batch: 64, Slots: 2}
@@ -53,33 +53,33 @@ const (
 	DefaultTimeout = 3 * time.Second
 )
 
-// Session keeps the client logged in; package login has one.
+// Session keeps the client logged in; package login provides one.
 type Session interface {
-	// Err is nil while the client has a token that may be good.
+	// Err returns nil while the client has a token that may be valid.
 	Err() error
-	// Doubt is told that the server denied a request. It does not wait.
+	// Doubt is called when the server denied a request. It does not wait.
 	Doubt()
 }
 
-// Options are what an Engine needs. Client is required; zero values of the others
-// are the defaults, with the mount "transit" and the prefix "platform".
+// Options configures an Engine. Client is required; zero values of the other fields stand for
+// the defaults, with the mount "transit" and the prefix "platform".
 type Options struct {
 	Client  *api.Client // see NewClient
-	Session Session     // nil: the client's token is somebody else's affair
-	Mount   string      // of the transit engine
-	Prefix  string      // what the names of the transit keys begin with
-	RSA     Limits      // of RS256 and PS256 together
-	EC      Limits      // of ES256 and EdDSA together
+	Session Session     // nil: the client's token is managed elsewhere
+	Mount   string      // mount of the transit engine
+	Prefix  string      // prefix of the transit keys' names
+	RSA     Limits      // RS256 and PS256 together
+	EC      Limits      // ES256 and EdDSA together
 	// Queue is how many signatures of a family may wait for a slot.
 	Queue          int
-	Timeout        time.Duration // of a request
+	Timeout        time.Duration // per request
 	Now            func() time.Time
 	Logger         *slog.Logger
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
 }
 
-// Engine is a transit engine that signs and makes keys. Safe for concurrent use.
+// Engine signs and creates keys with a transit engine. It is safe for concurrent use.
 type Engine struct {
 	client  *api.Client
 	session Session
@@ -91,13 +91,13 @@ type Engine struct {
 	seen    *telemetry
 	breaker *gobreaker.CircuitBreaker[struct{}]
 	health  health
-	checked sync.Map // version → when a signature of it was last verified
+	checked sync.Map // version → when one of its signatures was last verified
 
 	rsa, ec *queue
 	stop    context.CancelCauseFunc
 }
 
-// New makes an engine. It sends nothing before it is asked to.
+// New returns an engine. It sends nothing until it is used.
 func New(o Options) (*Engine, error) {
 	if o.Client == nil {
 		return nil, errors.New("vault transit: no client given")
@@ -191,7 +191,7 @@ func (e *Engine) newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 		Timeout:      breakerPause,
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= breakerFailures },
 		IsSuccessful: func(err error) bool { return !serverAway(err) },
-		// A caller that went away says nothing about the server.
+		// A canceled caller says nothing about the server.
 		IsExcluded: func(err error) bool { return err != nil && !errors.As(err, new(*Error)) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			switch {
@@ -205,7 +205,7 @@ func (e *Engine) newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 	})
 }
 
-// Close refuses what comes later, ends what is under way and waits for it.
+// Close refuses new requests, cancels those in progress and waits for them to end.
 func (e *Engine) Close() error {
 	e.stop(&Error{Reason: Closed})
 	e.rsa.close()
@@ -213,8 +213,8 @@ func (e *Engine) Close() error {
 	return e.seen.close()
 }
 
-// Sign signs with exactly the version that key.Ref names. The error is an *Error,
-// or that of ctx, whose end takes the signature out of the queue.
+// Sign signs with exactly the version that key.Ref names. The error is an *Error or that of
+// ctx; if ctx ends, the item is withdrawn from the queue.
 func (e *Engine) Sign(ctx context.Context, key signing.Key, input []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -248,14 +248,14 @@ func (e *Engine) Sign(ctx context.Context, key signing.Key, input []byte) ([]byt
 		return q.wait(ctx, v, i, place)
 	}
 
-	// The slot is this caller's, and so is the request: it costs no goroutine and
-	// ends with the caller. Then the slot is for those who came meanwhile.
+	// This caller has the slot and makes the request itself, which costs no goroutine and ends
+	// with the caller. The slot then goes to items that arrived meanwhile.
 	defer q.leave()
 	e.send(ctx, v, []*item{i})
 	return i.signature, i.err
 }
 
-// refusal is why nothing can be signed now.
+// refusal returns why nothing can be signed now.
 func (e *Engine) refusal() error {
 	if err := e.loggedOut(); err != nil {
 		return err
@@ -283,8 +283,8 @@ func (e *Engine) queueOf(alg signing.Algorithm) *queue {
 	return e.ec
 }
 
-// toSign is what Vault is sent: the SHA-256 of the input, for tokens are long and
-// Vault need not know them. Ed25519 hashes in a way of its own (RFC 8032 5.1.6).
+// toSign returns what is sent to Vault: the SHA-256 of the input, since tokens are long and
+// Vault needn't know them. Ed25519 hashes in its own way (RFC 8032 5.1.6).
 func toSign(alg signing.Algorithm, input []byte) []byte {
 	if alg == signing.EdDSA {
 		return input

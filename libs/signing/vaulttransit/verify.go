@@ -13,15 +13,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// recheck is how long a verified signature of a version speaks for the next ones.
-// Verifying each would cost one caller a sixth of the time that Vault takes; a key
-// that is deleted and made again by an operator and the keys service was missing in
-// between for longer, and whoever finds it missing verifies again.
+// recheck is how long a verified signature of a version vouches for later ones. Verifying each
+// signature would cost one caller a sixth of the time that Vault takes. A key that an operator
+// deletes and the keys service creates again is missing for longer than this in between, and a
+// request that finds the key missing makes the next one verify again.
 const recheck = 100 * time.Millisecond
 
-// verify looks whether Vault signs with the key that the schedule has published: one
-// that was deleted and made again has the same name and version, and nobody could use
-// what it signs. All signatures of a request are by one key, so that one tells.
+// verify checks that Vault signs with the key published in the schedule. A key that was deleted
+// and created again has the same name and version, but its signatures would be useless. All
+// signatures of a request are by one key, so checking one is enough.
 func (e *Engine) verify(v version, batch []*item) error {
 	if at, ok := e.checked.Load(v); ok && e.now().Sub(at.(time.Time)) < recheck { //nolint:forcetypeassert // the map holds nothing else
 		return nil
@@ -42,8 +42,8 @@ func (e *Engine) verify(v version, batch []*item) error {
 	return nil
 }
 
-// verifies checks the signature bytes of RFC 7518 3 and RFC 8037 3.1 over what Vault
-// was sent.
+// verifies checks the signature bytes of RFC 7518 3 and RFC 8037 3.1 over what was sent to
+// Vault.
 func verifies(alg signing.Algorithm, public crypto.PublicKey, input, signature []byte) bool {
 	switch key := public.(type) {
 	case *rsa.PublicKey:

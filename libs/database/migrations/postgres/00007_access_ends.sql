@@ -1,8 +1,9 @@
 -- How often all access of a person, of a person in a tenant, of a tenant or of an
--- application was ended. What gives access carries the sum of the counts that
--- applied when it was given; another sum later says that the access has ended,
--- whatever the rows, the clocks and a redemption under way say. Triggers count, so
--- that older versions and a hand at psql count too.
+-- application has been ended. Everything that gives access carries the sum of the
+-- counts that applied when it was given. A different sum later means that the
+-- access has ended, whatever the rows, the clocks or a redemption in progress say.
+-- Triggers count, so that changes by older versions and by hand in psql are
+-- counted too.
 
 -- +goose Up
 CREATE TABLE access_ends (
@@ -18,12 +19,13 @@ CREATE TABLE access_ends (
 );
 CREATE INDEX access_ends_unfinished ON access_ends (user_id) WHERE finished < ends;
 
--- person_ends is the count of the session's person alone: a session that is made
--- from another one begins with it.
+-- person_ends is the count of the session's person alone. A session made from
+-- another one starts with it.
 ALTER TABLE sessions
     ADD COLUMN ends        bigint NOT NULL DEFAULT 0,
     ADD COLUMN person_ends bigint NOT NULL DEFAULT 0;
--- A version that does not know the column gives what is true now.
+-- For rows from a version that does not know the column, the trigger fills in the
+-- current count.
 ALTER TABLE sessions ALTER COLUMN person_ends SET DEFAULT -1;
 ALTER TABLE authorization_codes ADD COLUMN ends bigint NOT NULL DEFAULT 0;
 ALTER TABLE device_codes ADD COLUMN ends bigint NOT NULL DEFAULT 0;
@@ -34,15 +36,16 @@ CREATE INDEX grants_tenant ON grants (tenant_id) WHERE revoked_at IS NULL;
 CREATE INDEX grants_client ON grants (client_id) WHERE revoked_at IS NULL;
 CREATE INDEX device_codes_grant ON device_codes (grant_id) WHERE grant_id <> '';
 
--- The count of one scope. STABLE, so that it sees what the statement that asks sees.
+-- The count of one scope. It is STABLE so that it sees what the calling statement
+-- sees.
 -- +goose StatementBegin
 CREATE FUNCTION access_ends_of(of_user text, of_tenant text, of_client text) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT COALESCE((SELECT ends FROM access_ends WHERE user_id = of_user AND tenant_id = of_tenant AND client_id = of_client), 0)
 $$;
 -- +goose StatementEnd
 
--- A session counts its person's ends from the proof of who they are, the tenant's
--- from the choice of the tenant.
+-- A session starts with the person's count as of the authentication, and the
+-- tenant's count as of the choice of the tenant.
 -- +goose StatementBegin
 CREATE FUNCTION session_begins() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -63,7 +66,7 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER session_begins BEFORE INSERT OR UPDATE OF tenant_id ON sessions FOR EACH ROW EXECUTE FUNCTION session_begins();
 
--- A code counts what its session counts, and its application's ends.
+-- A code starts with its session's counts and the count of its application.
 -- +goose StatementBegin
 CREATE FUNCTION code_begins() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -74,7 +77,7 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER code_begins BEFORE INSERT ON authorization_codes FOR EACH ROW EXECUTE FUNCTION code_begins();
 
--- The person's part comes with their approval.
+-- The person's part is added when they approve.
 -- +goose StatementBegin
 CREATE FUNCTION device_code_begins() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -85,7 +88,8 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER device_code_begins BEFORE INSERT ON device_codes FOR EACH ROW EXECUTE FUNCTION device_code_begins();
 
--- A grant is of the code it came of, however much later.
+-- A grant starts with the counts of the code it came from, however much later it
+-- is made.
 -- +goose StatementBegin
 CREATE FUNCTION grant_begins() RETURNS trigger LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -99,7 +103,7 @@ $$;
 -- +goose StatementEnd
 CREATE TRIGGER grant_begins BEFORE INSERT ON grants FOR EACH ROW EXECUTE FUNCTION grant_begins();
 
--- It runs as the owner: an operator at psql has no right to the counts.
+-- It runs as the owner, because an operator at psql has no rights on the counts.
 -- +goose StatementBegin
 CREATE FUNCTION end_access() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -130,8 +134,9 @@ $$;
 -- +goose StatementEnd
 REVOKE ALL ON FUNCTION end_access() FROM PUBLIC;
 
--- Switched off ends access; switched on ends what a process that had not heard of
--- it gave in between. A tenant that takes no passwords any more ends its sessions.
+-- Disabling ends access. Enabling ends access that a process gave in between
+-- because it did not know of the disabling. A tenant that stops accepting
+-- passwords ends its sessions.
 CREATE TRIGGER user_access_ends AFTER UPDATE ON users FOR EACH ROW
     WHEN ((OLD.disabled_at IS NULL) <> (NEW.disabled_at IS NULL)) EXECUTE FUNCTION end_access();
 CREATE TRIGGER tenant_access_ends AFTER UPDATE ON tenants FOR EACH ROW

@@ -1,12 +1,12 @@
--- Less is believed on the word of one row. Changes are told apart by key, so that a
--- change that was announced while nobody listened is found by the next look. An
--- approval of a device names the session that gave it. What has ended stays ended.
+-- Less trust in a single row. Changes are recorded by key, so that the next poll
+-- finds a change announced while no process was listening. The approval of a
+-- device names the session that gave it. End times are final.
 
 -- +goose Up
 
--- The transaction that last changed each key of a topic. A look asks for the keys
--- that were changed by transactions which the look before could not see. A row
--- stays when its application or key is deleted: that is a change, too.
+-- The transaction that last changed each key of a topic. A poll asks for the keys
+-- changed by transactions that the previous poll could not see. A row stays when
+-- its application or key is deleted, since that is a change too.
 CREATE TABLE change_keys (
     topic   text NOT NULL,
     key     text NOT NULL, -- empty: any key of the topic
@@ -51,13 +51,13 @@ END
 $$;
 -- +goose StatementEnd
 
--- The session in which a person approved a device; redemption asks for it. An
--- approval that a replica of the version before writes meanwhile has none, and is
--- not redeemed: the device starts again.
+-- The session in which a person approved a device; redemption checks it. An
+-- approval written meanwhile by a replica of the previous version has none and is
+-- not redeemed; the device has to start again.
 ALTER TABLE device_codes ADD COLUMN session_id text NOT NULL DEFAULT '';
 
--- What has ended is neither revived nor moved, whichever role tries: services and
--- operators may write these columns, but only once.
+-- An end time can't be removed or changed by any role: services and operators may
+-- write these columns, but only once.
 -- +goose StatementBegin
 CREATE FUNCTION refuse_revival() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -84,9 +84,9 @@ CREATE TRIGGER device_codes_stay_decided BEFORE UPDATE OF decision, grant_id, us
         IS DISTINCT FROM (OLD.decision, OLD.grant_id, OLD.user_id, OLD.tenant_id, OLD.session_id, OLD.auth_time, OLD.acr, OLD.amr))
     EXECUTE FUNCTION refuse_revival('decision');
 
--- What a person allowed without naming a resource was for the application's default
--- audience; it is looked for under that name now, so that it does not cover another
--- default. The version before goes on reading the row without one.
+-- Consent given without naming a resource was for the application's default
+-- audience. It is now looked up under that name, so that it doesn't cover another
+-- default. The previous version still reads the row without a resource.
 INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at)
 SELECT c.user_id, c.tenant_id, c.client_id, a.default_audience, c.scope, c.updated_at
 FROM consents c JOIN applications a ON a.client_id = c.client_id

@@ -1,12 +1,14 @@
--- The audit trail in parts, one a month, that chains and seals make evident. A
--- replica of the version before goes on adding rows, which have no chain. Nothing
--- here blocks it for longer than a moment, however long its trail is: each step may
--- be repeated, for the file is no transaction.
+-- The audit trail in monthly partitions, with chains and seals that reveal
+-- tampering. A replica of the previous version still adds rows, which have no
+-- chain. Nothing here blocks that replica for longer than a moment, however long
+-- its trail is. Each step can be repeated, since the file does not run in a
+-- transaction.
 
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- account: the keyed pseudonym of an address that was typed and is no person's yet.
+-- account: the keyed pseudonym of an address that was entered, when no person has
+-- been authenticated.
 -- chain, seq, prev_hash, hash: see libs/audit.
 ALTER TABLE audit_events
     ADD COLUMN IF NOT EXISTS account   text NOT NULL DEFAULT '',
@@ -20,9 +22,9 @@ CREATE INDEX CONCURRENTLY audit_events_account ON audit_events (account, at) WHE
 DROP INDEX IF EXISTS audit_events_chain;
 CREATE INDEX CONCURRENTLY audit_events_chain ON audit_events (chain, seq) WHERE chain <> '';
 
--- The month that is going to be the last of the rows there are: the next one, when
--- this one is about to end. The constraint saves the look at every row when the
--- table becomes a part.
+-- The month that will be the last of the existing rows: this month, or the next
+-- one if this one is about to end. The constraint saves a scan of all rows when
+-- the table becomes a partition.
 -- +goose StatementBegin
 DO $$
 BEGIN
@@ -34,7 +36,7 @@ $$;
 -- +goose StatementEnd
 ALTER TABLE audit_events VALIDATE CONSTRAINT audit_events_before_range;
 
--- One statement, so that it happens whole or not at all.
+-- One statement, so that it is atomic.
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -64,8 +66,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- The parts and their bounds. It runs as the owner, as all that follow do: services
--- may neither see nor change the parts.
+-- audit_months returns the partitions and their bounds. Like all functions below
+-- it runs as the owner, because services may neither see nor change the
+-- partitions.
 -- +goose StatementBegin
 CREATE FUNCTION audit_months(OUT part text, OUT lower timestamptz, OUT upper timestamptz, OUT estimate bigint)
 RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET timezone = 'UTC' SET datestyle = 'ISO, MDY' AS $$
@@ -78,8 +81,9 @@ RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET timezone = 'UTC' S
 $$;
 -- +goose StatementEnd
 
--- keep_audit_months makes the parts of this month and so many after it, and says how
--- many it made. Rows that came before their part move into it.
+-- keep_audit_months creates the partitions for this month and the given number of
+-- months after it, and returns how many it created. Rows that arrived before their
+-- partition existed are moved into it.
 -- +goose StatementBegin
 CREATE FUNCTION keep_audit_months(ahead integer) RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' SET lock_timeout = '1s' AS $$
@@ -108,9 +112,10 @@ END
 $$;
 -- +goose StatementEnd
 
--- drop_audit_events removes what is older than the time given, though never what is
--- younger than thirty days, whoever asks: parts as a whole, else so many rows at
--- most. It says how many rows it removed, of parts about how many.
+-- drop_audit_events removes rows older than the given time, but never rows younger
+-- than thirty days, whatever the caller asks for. It removes whole partitions if
+-- it can, or else at most the given number of rows. It returns how many rows it
+-- removed; for partitions the number is an estimate.
 -- +goose StatementBegin
 CREATE FUNCTION drop_audit_events(before timestamptz, most integer) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET timezone = 'UTC' SET lock_timeout = '1s' AS $$
@@ -136,7 +141,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Their schema is this one, and no caller's; pg_catalog comes before it, unsaid.
+-- The functions use this schema, not the caller's; pg_catalog implicitly precedes
+-- it.
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -151,9 +157,10 @@ $$;
 -- +goose StatementEnd
 SELECT keep_audit_months(2);
 
--- What a day of the trail held when it was over: a row for each chain, one without
--- a chain for each service whose version knew none, and one without either for all
--- of the day, whose hash is that of the others and of the day before.
+-- The contents of a day of the trail when it was sealed: a row for each chain, a
+-- row without a chain for each service whose version had no chains, and a row with
+-- neither for the whole day, whose hash covers those of the others and of the day
+-- before.
 CREATE TABLE audit_seals (
     day       text COLLATE "C" NOT NULL, -- 2006-01-02, UTC
     service   text NOT NULL,

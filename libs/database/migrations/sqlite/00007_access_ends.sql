@@ -1,8 +1,9 @@
 -- How often all access of a person, of a person in a tenant, of a tenant or of an
--- application was ended. What gives access carries the sum of the counts that
--- applied when it was given; another sum later says that the access has ended,
--- whatever the rows, the clocks and a redemption under way say. Triggers count, so
--- that older versions and a hand at the sqlite3 prompt count too.
+-- application has been ended. Everything that gives access carries the sum of the
+-- counts that applied when it was given. A different sum later means that the
+-- access has ended, whatever the rows, the clocks or a redemption in progress say.
+-- Triggers count, so that changes by older versions and by hand in sqlite3 are
+-- counted too.
 
 -- +goose Up
 CREATE TABLE access_ends (
@@ -18,8 +19,8 @@ CREATE TABLE access_ends (
 );
 CREATE INDEX access_ends_unfinished ON access_ends (user_id) WHERE finished < ends;
 
--- person_ends is the count of the session's person alone: a session that is made
--- from another one begins with it.
+-- person_ends is the count of the session's person alone. A session made from
+-- another one starts with it.
 ALTER TABLE sessions ADD COLUMN ends integer NOT NULL DEFAULT 0;
 ALTER TABLE sessions ADD COLUMN person_ends integer NOT NULL DEFAULT 0;
 ALTER TABLE authorization_codes ADD COLUMN ends integer NOT NULL DEFAULT 0;
@@ -31,8 +32,8 @@ CREATE INDEX grants_tenant ON grants (tenant_id) WHERE revoked_at IS NULL;
 CREATE INDEX grants_client ON grants (client_id) WHERE revoked_at IS NULL;
 CREATE INDEX device_codes_grant ON device_codes (grant_id) WHERE grant_id <> '';
 
--- A session counts its person's ends from the proof of who they are, the tenant's
--- from the choice of the tenant.
+-- A session starts with the person's count as of the authentication, and the
+-- tenant's count as of the choice of the tenant.
 -- +goose StatementBegin
 CREATE TRIGGER session_begins AFTER INSERT ON sessions BEGIN
     UPDATE sessions SET ends = NEW.person_ends
@@ -51,7 +52,7 @@ CREATE TRIGGER session_enters AFTER UPDATE OF tenant_id ON sessions WHEN OLD.ten
 END;
 -- +goose StatementEnd
 
--- A code counts what its session counts, and its application's ends.
+-- A code starts with its session's counts and the count of its application.
 -- +goose StatementBegin
 CREATE TRIGGER code_begins AFTER INSERT ON authorization_codes BEGIN
     UPDATE authorization_codes SET ends =
@@ -61,7 +62,7 @@ CREATE TRIGGER code_begins AFTER INSERT ON authorization_codes BEGIN
 END;
 -- +goose StatementEnd
 
--- The person's part comes with their approval.
+-- The person's part is added when they approve.
 -- +goose StatementBegin
 CREATE TRIGGER device_code_begins AFTER INSERT ON device_codes BEGIN
     UPDATE device_codes SET ends =
@@ -70,7 +71,8 @@ CREATE TRIGGER device_code_begins AFTER INSERT ON device_codes BEGIN
 END;
 -- +goose StatementEnd
 
--- A grant is of the code it came of, however much later.
+-- A grant starts with the counts of the code it came from, however much later it
+-- is made.
 -- +goose StatementBegin
 CREATE TRIGGER grant_begins AFTER INSERT ON grants BEGIN
     UPDATE grants SET ends = COALESCE(
@@ -81,8 +83,9 @@ CREATE TRIGGER grant_begins AFTER INSERT ON grants BEGIN
 END;
 -- +goose StatementEnd
 
--- Switched off ends access; switched on ends what a process that had not heard of
--- it gave in between. A tenant that takes no passwords any more ends its sessions.
+-- Disabling ends access. Enabling ends access that a process gave in between
+-- because it did not know of the disabling. A tenant that stops accepting
+-- passwords ends its sessions.
 -- +goose StatementBegin
 CREATE TRIGGER user_access_ends AFTER UPDATE ON users WHEN (OLD.disabled_at IS NULL) <> (NEW.disabled_at IS NULL) BEGIN
     INSERT INTO access_ends (user_id, tenant_id, client_id, ends) VALUES (NEW.id, '', '', 1)

@@ -1,11 +1,11 @@
--- Less is believed on the word of one row. Changes are told apart by key. An
--- approval of a device names the session that gave it. What has ended stays ended.
--- A later migration that makes one of these tables anew makes its triggers anew.
+-- Less trust in a single row. Changes are recorded by key. The approval of a
+-- device names the session that gave it. End times are final. A later migration
+-- that recreates one of these tables must recreate its triggers.
 
 -- +goose Up
 
 -- When each key of a topic last changed, in the order of the changes. A row stays
--- when its application or key is deleted: that is a change, too.
+-- when its application or key is deleted, since that is a change too.
 CREATE TABLE change_keys (
     topic   text NOT NULL,
     key     text NOT NULL, -- empty: any key of the topic
@@ -111,10 +111,10 @@ CREATE TRIGGER key_orders_updated AFTER UPDATE ON key_orders BEGIN
 END;
 -- +goose StatementEnd
 
--- The session in which a person approved a device; redemption asks for it.
+-- The session in which a person approved a device; redemption checks it.
 ALTER TABLE device_codes ADD COLUMN session_id text NOT NULL DEFAULT '';
 
--- What has ended is neither revived nor moved.
+-- An end time can't be removed or changed.
 -- +goose StatementBegin
 CREATE TRIGGER grants_stay_revoked BEFORE UPDATE OF revoked_at ON grants
     WHEN OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS NOT OLD.revoked_at BEGIN
@@ -164,9 +164,9 @@ CREATE TRIGGER device_codes_stay_decided BEFORE UPDATE OF decision, grant_id, us
 END;
 -- +goose StatementEnd
 
--- What a person allowed without naming a resource was for the application's default
--- audience; it is looked for under that name now, so that it does not cover another
--- default. The version before goes on reading the row without one.
+-- Consent given without naming a resource was for the application's default
+-- audience. It is now looked up under that name, so that it doesn't cover another
+-- default. The previous version still reads the row without a resource.
 INSERT INTO consents (user_id, tenant_id, client_id, resource, scope, updated_at)
 SELECT c.user_id, c.tenant_id, c.client_id, a.default_audience, c.scope, c.updated_at
 FROM consents c JOIN applications a ON a.client_id = c.client_id

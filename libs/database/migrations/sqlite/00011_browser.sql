@@ -1,5 +1,5 @@
 -- +goose Up
 
--- A sign-in gives a browser another cookie, and finds the requests that go along by
--- the one it had.
+-- A sign-in gives a browser a new cookie, and finds the requests to move to it by
+-- the old one.
 CREATE INDEX authorization_requests_browser ON authorization_requests (browser_hash);

@@ -15,26 +15,26 @@ import (
 )
 
 const (
-	timeout    = 5 * time.Second // of a request
+	timeout    = 5 * time.Second // per request
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 10 * time.Second
-	// fileInterval is how often a token's file is looked at.
+	// fileInterval is how often a token file is checked.
 	fileInterval = time.Second
-	// doubtInterval is how often a token that counts is doubted at most.
+	// doubtInterval is the shortest time between two checks of a token that turned out valid.
 	doubtInterval = time.Second
 )
 
 var errNotYet = errors.New("not logged in yet")
 
-// Session is a client's login. Run keeps it; until Begin or Run has logged in the
-// client has no token. Err and Doubt are safe for concurrent use.
+// Session is a client's login, maintained by Run. The client has no token until Begin or Run
+// has logged in. Err and Doubt are safe for concurrent use.
 type Session struct {
 	client  *api.Client
-	renewer *api.Client // has a timeout, for renewing takes no context
+	renewer *api.Client // has a timeout, because renewing takes no context
 	method  api.AuthMethod
 	log     *slog.Logger
 	doubt   chan struct{}
-	begun   *api.Secret // of Begin, for Run
+	begun   *api.Secret // from Begin, for Run
 
 	mu    sync.Mutex
 	token string    // in use
@@ -42,7 +42,8 @@ type Session struct {
 	err   error     // of the last attempt to log in
 }
 
-// New makes a session of a client that nobody else logs in. A nil logger is silent.
+// New returns a session for a client, which must be logged in by nothing else. A nil logger
+// discards everything.
 func New(client *api.Client, method api.AuthMethod, logger *slog.Logger) (*Session, error) {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -64,8 +65,8 @@ func New(client *api.Client, method api.AuthMethod, logger *slog.Logger) (*Sessi
 	}, nil
 }
 
-// Err is nil while the client has a token that has not ended, else why logging in
-// does not succeed.
+// Err returns nil while the client has a token that has not expired, or else why logging in
+// fails.
 func (s *Session) Err() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,25 +81,25 @@ func (s *Session) Err() error {
 	}
 }
 
-// Doubt makes the session look whether its token still counts, because the server
-// denied a request with it. It does not wait for the answer.
+// Doubt makes the session check whether its token is still valid, after the server denied a
+// request. It does not wait for the result.
 func (s *Session) Doubt() {
 	select {
 	case s.doubt <- struct{}{}:
-	default: // it is about to look already
+	default: // a check is already pending
 	}
 }
 
-// Begin logs in once, so that what starts next finds a token. That it cannot is
-// Run's to say and to try again.
+// Begin logs in once, so that whatever starts next finds a token. If it fails, Run reports that
+// and tries again.
 func (s *Session) Begin(ctx context.Context) {
 	if secret, _, err := s.login(ctx); err == nil {
 		s.begun = secret
 	}
 }
 
-// Run logs in, renews the token, and logs in again before it ends, until ctx ends,
-// which is no error. It tries again for ever, and says once that it has to.
+// Run logs in, renews the token, and logs in again before it expires, until ctx ends, which
+// isn't an error. It retries for ever, and logs the first failure only.
 func (s *Session) Run(ctx context.Context) error {
 	if s.begun != nil {
 		s.watch(ctx, s.begun)
@@ -110,14 +111,14 @@ func (s *Session) Run(ctx context.Context) error {
 		secret, news, err := s.login(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // the end of the process is no failure
+			return nil //nolint:nilerr // the process is ending
 		case err != nil:
 			if failures == 0 {
 				s.log.ErrorContext(ctx, "cannot log in to vault, trying again", slog.Any("error", err))
 			}
 			failures++
 		case !news:
-			// The same token again, which is about to end: there is no other yet.
+			// The same token again, which is about to expire: there is no new one yet.
 			if failures == 0 {
 				s.log.WarnContext(ctx, "the vault token cannot be renewed any longer; replace it")
 			}
@@ -138,8 +139,8 @@ func (s *Session) Run(ctx context.Context) error {
 	return nil
 }
 
-// login gets a token and puts it in the place of the old one, in one step. news is
-// false when it is the old one and no longer lives than it did.
+// login gets a token and replaces the old one in one step. news is false if it is the old token
+// and its lifetime has not grown.
 func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -164,8 +165,8 @@ func (s *Session) login(ctx context.Context) (secret *api.Secret, news bool, err
 	return secret, news, nil
 }
 
-// brief is the status and the server's own words, of an error of the client that
-// has many lines more.
+// brief returns the status and the server's own words from a client error, which has many more
+// lines.
 func brief(err error) error {
 	var answer *api.ResponseError
 	if !errors.As(err, &answer) || answer.RawError {
@@ -175,8 +176,8 @@ func brief(err error) error {
 		strings.Join(strings.Fields(strings.Join(answer.Errors, "; ")), " "))
 }
 
-// watch renews the token, and returns when it is time to log in again: it reaches
-// its end, it counts no longer, its file has changed, or ctx has ended.
+// watch renews the token, and returns when it is time to log in again: the token is about to
+// expire or no longer valid, its file has changed, or ctx has ended.
 func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 	renewed, done, stop := s.renew(secret)
 	defer stop()
@@ -199,7 +200,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 			return
 		case renewal := <-renewed:
 			s.mu.Lock()
-			// Here no time at all is not for ever.
+			// Unlike elsewhere, a duration of zero doesn't mean for ever here.
 			s.ends = renewal.RenewedAt.Add(time.Duration(renewal.Secret.Auth.LeaseDuration) * time.Second)
 			s.mu.Unlock()
 		case <-ticks.C:
@@ -207,7 +208,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 				return
 			}
 		case <-s.doubt:
-			// Where it is a policy that denies, every request makes one doubt.
+			// If a policy is what denies requests, every request raises a doubt.
 			if time.Since(asked) < doubtInterval {
 				continue
 			}
@@ -220,8 +221,8 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 	}
 }
 
-// renew starts the client's own watcher of the token's life. A token that never
-// ends needs none.
+// renew starts the client's own watcher of the token's lifetime. A token that never expires
+// needs none.
 func (s *Session) renew(secret *api.Secret) (renewed <-chan *api.RenewOutput, done <-chan error, stop func()) {
 	if secret.Auth.LeaseDuration == 0 {
 		return nil, nil, func() {}
@@ -243,8 +244,8 @@ func (s *Session) renew(secret *api.Secret) (renewed <-chan *api.RenewOutput, do
 	}
 }
 
-// counts asks the server whether it still knows the token. Where it cannot be
-// asked, it may.
+// counts asks the server whether the token is still valid. If the server can't be asked, it
+// assumes so.
 func (s *Session) counts(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -253,11 +254,11 @@ func (s *Session) counts(ctx context.Context) bool {
 	return !errors.As(err, &answer) || answer.StatusCode != http.StatusForbidden
 }
 
-// pause waits longer after each failure, at random so that replicas come one by
-// one.
+// pause waits longer after each failure, with a random part so that replicas don't return all
+// at once.
 func (s *Session) pause(ctx context.Context, failures int) {
 	wait := min(lastRetry, firstRetry<<min(failures-1, 16))
-	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // only so that replicas come one by one
+	timer := time.NewTimer(wait/2 + rand.N(wait/2+1)) //nolint:gosec // only spreads the replicas out
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -15,11 +15,10 @@ import (
 	"github.com/hashicorp/vault/api/auth/kubernetes"
 )
 
-// maxFile bounds what is read of a file with a credential, in bytes.
+// maxFile bounds how much of a credential file is read, in bytes.
 const maxFile = 16 << 10
 
-// Secret is a credential that was given, or the file that holds it, which is read
-// again at each login.
+// Secret is a credential, either given directly or in a file that is read again at each login.
 type Secret struct{ Value, File string }
 
 func (s Secret) read() (string, error) {
@@ -46,14 +45,14 @@ func (s Secret) read() (string, error) {
 	return value, nil
 }
 
-// Token is a method that uses a token which somebody else has got. One in a file is
-// read again when it changes.
+// Token returns a method that uses an existing token. A token in a file is read again when the
+// file changes.
 func Token(token Secret) api.AuthMethod { return tokenMethod{token} }
 
 type tokenMethod struct{ token Secret }
 
-// Login looks the token up, for nobody else says how long it lives, with a client
-// of its own: a bad token must not take the place of a good one.
+// Login looks the token up to learn its lifetime. It uses a separate client, so that a bad
+// token can't replace a good one.
 func (m tokenMethod) Login(ctx context.Context, client *api.Client) (*api.Secret, error) {
 	token, err := m.token.read()
 	if err != nil {
@@ -80,7 +79,7 @@ func (m tokenMethod) Login(ctx context.Context, client *api.Client) (*api.Secret
 	return &api.Secret{Auth: &api.SecretAuth{ClientToken: token, LeaseDuration: int(ttl), Renewable: renewable}}, nil
 }
 
-// changed reports whether the file has another token than that in use.
+// changed reports whether the file has a token other than the one in use.
 func (m tokenMethod) changed(inUse string) bool {
 	token, err := m.token.read()
 	return m.token.File != "" && err == nil && token != inUse
@@ -94,8 +93,7 @@ func number(v any) (int64, error) {
 	return n.Int64()
 }
 
-// AppRole is a method that logs in at auth/MOUNT/login with a role id and a secret
-// id.
+// AppRole returns a method that logs in at auth/MOUNT/login with a role id and a secret id.
 func AppRole(mount, roleID string, secretID Secret) api.AuthMethod {
 	return method(func(ctx context.Context, client *api.Client) (*api.Secret, error) {
 		id, err := secretID.read()
@@ -111,8 +109,8 @@ func AppRole(mount, roleID string, secretID Secret) api.AuthMethod {
 	})
 }
 
-// Kubernetes is a method that logs in at auth/MOUNT/login with the token of the
-// pod's service account, which the kubelet replaces from time to time.
+// Kubernetes returns a method that logs in at auth/MOUNT/login with the token of the pod's
+// service account, which the kubelet replaces from time to time.
 func Kubernetes(mount, role, tokenFile string) api.AuthMethod {
 	return method(func(ctx context.Context, client *api.Client) (*api.Secret, error) {
 		jwt, err := Secret{File: tokenFile}.read()
@@ -136,7 +134,7 @@ func (m method) Login(ctx context.Context, client *api.Client) (*api.Secret, err
 	return m(ctx, client)
 }
 
-// expiry is when a token ends, zero for never.
+// expiry returns when a token expires, or zero for never.
 func expiry(secret *api.Secret, now time.Time) time.Time {
 	if secret.Auth.LeaseDuration == 0 {
 		return time.Time{}
