@@ -347,3 +347,24 @@ func (w *world) runWithKeys() (sign func(typ string, claims any) string) {
 
 	return sign
 }
+
+// A tenant that has become sso_only is not entered by a password: neither by a session
+// from before, nor by one whose row says that it was made by a password since.
+func TestAPasswordSessionGoesOnNowhereOnceItsTenantIsSSOOnly(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		w.consent(ada, "web", "", "openid profile")
+		_, before := w.signIn(ada, nil)
+		require.NotEmpty(t, w.do(visit{session: before, params: webParams(nil)}).toApplication(callback).Get("code"))
+
+		w.exec(`UPDATE tenants SET sso_only = true WHERE id = $1`, acme)
+		_, since := w.signIn(ada, nil)
+
+		for name, session := range map[string]string{"before": before, "since": since} {
+			w.do(visit{session: session, params: webParams(nil)}).toPages()
+			silent := webParams(url.Values{"prompt": {"none"}})
+			q := w.do(visit{session: session, params: silent}).toApplication(callback)
+			require.Equal(t, "login_required", q.Get("error"), name)
+		}
+	})
+}

@@ -199,3 +199,22 @@ func TestABrowserWithoutFetchMetadataMayDecide(t *testing.T) {
 		require.Equal(t, want, w.do(v).StatusCode, from)
 	}
 }
+
+// A password session of a tenant that has become sso_only approves no device.
+func TestAPasswordSessionApprovesNothingOnceItsTenantIsSSOOnly(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		code := w.device()
+		_, before := w.signIn()
+		require.NotEmpty(t, w.csrf(code, before))
+
+		w.exec(`UPDATE tenants SET sso_only = true WHERE id = $1`, acme)
+		_, since := w.signIn()
+
+		for name, session := range map[string]string{"before": before, "since": since} {
+			away := w.do(visit{path: pagePath, page: true, session: session, query: url.Values{"user_code": {code}}})
+			require.Equal(t, http.StatusSeeOther, away.StatusCode, name)
+			require.Contains(t, away.Header.Get("Location"), "/auth/flows/", name)
+		}
+	})
+}
