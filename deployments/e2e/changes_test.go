@@ -66,6 +66,6 @@ func hearsOfChanges(t *testing.T, s *system, within time.Duration) {
 		everywhere(true)
 		platform(t, s.operator, "app", "disable", "service")
 		everywhere(false)
-		platform(t, s.operator, "apply", "-f", seed(t))
+		platform(t, s.operator, "app", "enable", "service")
 	}
 }

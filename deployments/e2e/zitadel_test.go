@@ -82,7 +82,8 @@ func zitadelLivesOnTokens(t *testing.T, s *system, browser *formbrowser.Browser)
 	party := zitadelsPortal(t, s, "openid", "profile", "offline_access")
 	a := newAttempt()
 	answer := signIn(browser.Get(rp.AuthURL(a.state, party,
-		rp.WithCodeChallenge(oidc.NewSHACodeChallenge(a.verifier)))), "ada@acme.test")
+		rp.WithCodeChallenge(oidc.NewSHACodeChallenge(a.verifier)),
+		rp.AuthURLOpt(rp.WithURLParam("resource", billingAPI)))), "ada@acme.test")
 	require.Equal(t, a.state, answer.Query().Get("state"))
 	first, err := rp.CodeExchange[*oidc.IDTokenClaims](t.Context(), answer.Query().Get("code"), party,
 		rp.WithCodeVerifier(a.verifier))

@@ -12,7 +12,7 @@ const verifier = client.randomPKCECodeVerifier()
 const state = client.randomState()
 const nonce = client.randomNonce()
 const callback = await signIn(client.buildAuthorizationUrl(config, {
-  redirect_uri, state, nonce, scope: 'openid profile email offline_access',
+  redirect_uri, state, nonce, resource, scope: 'openid profile email offline_access',
   code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
 }))
 const tokens = await client.authorizationCodeGrant(config, callback, {
