@@ -147,9 +147,7 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 
 		// The error pages of the other services.
 		for path, words := range map[string]string{
-			prefix + "/oauth/userinfo": "invalid_request",
-			prefix + "/oauth/token":    "not",
-			"/auth/tenants/nowhere":    "not",
+			"/auth/tenants/nowhere": "not",
 			prefix + "/oauth/authorize?client_id=x&redirect_uri=https://evil.test&response_type=code&scope=openid": "invalid_request",
 			prefix + "/oauth/logout?post_logout_redirect_uri=https://evil.test":                                    "invalid_request",
 		} {
@@ -157,6 +155,10 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 			stranger.see(`h1`)
 			stranger.explained(s, words)
 		}
+
+		// What only programs ask for has no page.
+		stranger.open(s.url("/oauth/userinfo"))
+		require.Contains(t, stranger.text(`body`), `"error":"invalid_request"`)
 
 		stranger.open(s.url("/.well-known/nothing"))
 		require.Contains(t, stranger.text(`body`), "Not Found")
