@@ -202,6 +202,12 @@ func (h *Hasher) dummy(cost Params) parsed {
 	return parsed{Params: cost, salt: make([]byte, saltLength), key: make([]byte, keyLength)}
 }
 
+// Hold takes a slot, as a hash does, until leave is called. It lets a test see what happens
+// while all of them are taken. It returns ErrBusy or the context's error.
+func (h *Hasher) Hold(ctx context.Context, caller limits.Caller) (leave func(), err error) {
+	return h.enter(ctx, caller)
+}
+
 // enter waits for a slot.
 func (h *Hasher) enter(ctx context.Context, caller limits.Caller) (leave func(), err error) {
 	ticket := h.queue.Enter(caller.Path())
