@@ -43,14 +43,14 @@ TOOLS := bin/openbao bin/tools/helm bin/tools/kubeconform bin/kube bin/tools/oau
 .PHONY: test-packages
 test-packages: $(TOOLS)
 	@echo "go test $(RACE), all packages but deployments/e2e"
-	@CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 20m $(TESTFLAGS) $(filter-out %/deployments/e2e,$(shell go list -tags nomsgpack $(MODULES:%=./%/...)))
+	@CGO_ENABLED=$(if $(RACE),1,0) go test -vet=off $(RACE) -tags nomsgpack -timeout 45m $(TESTFLAGS) $(filter-out %/deployments/e2e,$(shell go list -tags nomsgpack $(MODULES:%=./%/...)))
 
 # These tests take longest and wait most, so they run in parallel with the others. Of
 # the programs that they start, only the process with all five services is built with
 # the race detector.
 .PHONY: e2e
 e2e: deployments/e2e/node_modules $(TOOLS) ## run the end-to-end tests alone
-	CGO_ENABLED=$(if $(RACE),1,0) E2E_RACE=$(RACE) go test -vet=off -tags nomsgpack -timeout 20m $(TESTFLAGS) ./deployments/e2e
+	CGO_ENABLED=$(if $(RACE),1,0) E2E_RACE=$(RACE) go test -vet=off -tags nomsgpack -timeout 45m $(TESTFLAGS) ./deployments/e2e
 
 deployments/e2e/node_modules: deployments/e2e/package-lock.json
 	cd deployments/e2e && npm ci --ignore-scripts --no-audit --no-fund
