@@ -94,7 +94,7 @@ func TestTheDoctorFindsNothingWrongWithAPlatformOnSQLite(t *testing.T) {
 	require.Regexp(t, `^RESULT +CHECK +FINDING +REMEDY\nok +database +SQLite`, out)
 	require.NotContains(t, out, "warn")
 	_, sound := w.examine()
-	require.Equal(t, []string{"database", "vault", "issuer", "jwks", "route", "forwarded"}, sound)
+	require.Equal(t, []string{"database", "applications", "vault", "issuer", "jwks", "route", "forwarded"}, sound)
 }
 
 func TestTheDoctorSeesWhatIsWrongWithTheWayIn(t *testing.T) {
@@ -194,7 +194,7 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 	logins := bao.SetUp(t, testkit.BaoSetup{})
 	w := admit(t, append(vaultEnv(t, bao, logins, "up"), trusting, "PLATFORM_DATABASE_URL="+owner)...)
 	all := []string{
-		"database", "clock.database", "database.login", "database.rights", "vault", "clock.vault", "vault.login",
+		"database", "applications", "clock.database", "database.login", "database.rights", "vault", "clock.vault", "vault.login",
 		"vault.policy", "vault.sign",
 		"issuer", "jwks", "route", "forwarded",
 	}

@@ -199,11 +199,11 @@ func TestWrongFlagsAreSaidByTheirNamesBeforeAnythingIsOpened(t *testing.T) {
 		"\n  --refresh-grace: must be between 0s and 1m": {
 			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--refresh-grace", "2m",
 		},
-		"\n  SLUG: must be 1 to 63":                                {"tenant", "create", "Acme", "--name", "Acme"},
-		"\n  EMAIL: must be one e-mail address":                    {"user", "create", "ada"},
-		"platform app create takes one CLIENT_ID, but was given 0": {"app", "create"},
-		"platform user show takes one EMAIL, but was given 2":      {"user", "show", "a", "b"},
-		"there are create, list, show: see platform tenant --help": {"tenant", "remove"},
+		"\n  SLUG: must be 1 to 63":                                                         {"tenant", "create", "Acme", "--name", "Acme"},
+		"\n  EMAIL: must be one e-mail address":                                             {"user", "create", "ada"},
+		"platform app create takes one CLIENT_ID, but was given 0":                          {"app", "create"},
+		"platform user show takes one EMAIL, but was given 2":                               {"user", "show", "a", "b"},
+		"there are create, disable, enable, list, revoke, show: see platform tenant --help": {"tenant", "remove"},
 		"--overlap must not be negative": {
 			"app", "rotate-secret", "a", "--overlap", "-1s",
 		},
