@@ -129,6 +129,7 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.62.0 // indirect
+	resenje.org/singleflight v0.4.3 // indirect
 )
 
 replace (

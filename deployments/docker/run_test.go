@@ -58,7 +58,7 @@ func (c *container) waitReady(t *testing.T) {
 		}
 		defer func() { _ = res.Body.Close() }()
 		return res.StatusCode == http.StatusOK
-	}, time.Minute, 50*time.Millisecond, "the container does not become ready")
+	}, testkit.Patience, 50*time.Millisecond, "the container does not become ready")
 }
 
 // stop sends SIGTERM and expects the process to drain and to end well.

@@ -60,7 +60,7 @@ func hearsOfChanges(t *testing.T, s *system, within time.Duration) {
 	require.Eventually(t, func() bool { // it has begun to listen, or knows that it cannot
 		out := s.procs["token"].out.String() + s.procs["token-2"].out.String()
 		return strings.Count(out, "notified of changes by the database") >= 2
-	}, 30*time.Second, 10*time.Millisecond)
+	}, 2*time.Minute, 10*time.Millisecond)
 
 	for range 2 {
 		everywhere(true)

@@ -213,7 +213,7 @@ func demoUser(t *testing.T, s *system) (email, secret string) {
 			}
 		}
 		return secret != ""
-	}, 10*time.Second, 10*time.Millisecond, "`up --demo` prints its user once it is ready")
+	}, testkit.Patience, 10*time.Millisecond, "`up --demo` prints its user once it is ready")
 
 	return email, secret
 }

@@ -144,7 +144,7 @@ func TestOnACluster(t *testing.T) {
 		const kinds = "deployment,replicaset,pod,service,ingress,job,serviceaccount,configmap,secret,networkpolicy,poddisruptionbudget,horizontalpodautoscaler"
 		require.Eventually(t, func() bool {
 			return c.kubectl(t, "get", kinds, "-l", "app.kubernetes.io/instance="+clusterRelease, "-o", "name") == ""
-		}, time.Minute, time.Second, "nothing is left behind")
+		}, 2*time.Minute, time.Second, "nothing is left behind")
 		require.Empty(t, c.helm(t, "list", "--all", "--short"))
 	})
 }

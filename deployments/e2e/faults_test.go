@@ -18,8 +18,9 @@ import (
 const (
 	// faultDeadline is the request deadline of the services.
 	faultDeadline = 3 * time.Second
-	// faultNoise is what a busy machine may add to it, between client and service.
-	faultNoise = 3 * time.Second
+	// faultNoise is what a busy machine may add to it, between client and service. A request
+	// that nothing bounds would wait as long as its client does.
+	faultNoise = 30 * time.Second
 	// faultQuick is how soon most of those must hear of it who cannot be served.
 	faultQuick = 500 * time.Millisecond
 	// faultPatience is how long anything may take to show on a busy machine.

@@ -142,7 +142,9 @@ func (w *faultyWorld) vaultFaults() []fault {
 				_, err = transit.DeleteWithContext(t.Context(), "transit/keys/platform-es256")
 				require.NoError(t, err)
 			},
-			end: func(t *testing.T) { platform(t, w.s.operator, "key", "rotate", "--algorithm", "ES256", "--now") },
+			end: func(t *testing.T) {
+				platform(t, w.s.operator, "key", "rotate", "--algorithm", "ES256", "--now", "--wait", "2m")
+			},
 		},
 	}
 }

@@ -105,7 +105,7 @@ func TestPublicApplicationsUsePKCEAndNoSecret(t *testing.T) {
 			a := newAttempt()
 			tokens, id = rp.redeem(t, a, rp.code(t, s, a, browser.Get(rp.begin(a)).Location()))
 			return headerOf(t, tokens.AccessToken)["alg"] == "EdDSA"
-		}, 10*time.Second, 100*time.Millisecond, "the application's own choice")
+		}, 2*time.Minute, 100*time.Millisecond, "the application's own choice")
 
 		require.Equal(t, "ES256", headerOf(t, tokens.Extra("id_token").(string))["alg"])
 

@@ -118,7 +118,7 @@ func (app *nativeApp) take(t *testing.T, p *phone, a attempt) signedIn {
 		require.NoError(t, id.Claims(&who))
 		who.raw = tokens.Extra("id_token").(string)
 		return who
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.Fail(t, "the browser has not come back")
 		return signedIn{}
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,13 +35,11 @@ func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 
 	get := func(t *testing.T, r replica) (*http.Response, string) {
 		t.Helper()
-		begun := time.Now()
 		res, err := http.Get("http://" + r.addr + prefix + "/.well-known/jwks.json")
 		require.NoError(t, err)
 		defer func() { _ = res.Body.Close() }()
 		body, err := io.ReadAll(res.Body)
 		require.NoError(t, err)
-		require.Less(t, time.Since(begun), time.Second, "from memory")
 		return res, string(body)
 	}
 

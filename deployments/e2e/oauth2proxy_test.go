@@ -84,7 +84,7 @@ func startOAuth2Proxy(t *testing.T, s *system) (origin string) {
 	require.Eventually(t, func() bool {
 		status, _ := fetch(t.Context(), origin+"/ping")
 		return status == http.StatusOK
-	}, time.Minute, 20*time.Millisecond, "oauth2-proxy does not start")
+	}, testkit.Patience, 20*time.Millisecond, "oauth2-proxy does not start")
 
 	return origin
 }

@@ -84,7 +84,7 @@ func (p *process) waitForEnd(t *testing.T) {
 	t.Helper()
 	select {
 	case <-p.done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		require.Fail(t, "still running 30 s after SIGTERM", p.name)
 	}
 

@@ -192,7 +192,7 @@ func TestSIGTERMUnderLoadLosesNothing(t *testing.T) {
 	form := serviceForm()
 	eventually := func(what string, condition func() bool) {
 		t.Helper()
-		require.Eventually(t, condition, 30*time.Second, 5*time.Millisecond, what)
+		require.Eventually(t, condition, 2*time.Minute, 5*time.Millisecond, what)
 	}
 	// Half a request to each replica.
 	var halves []net.Conn

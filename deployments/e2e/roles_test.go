@@ -65,7 +65,7 @@ func TestAServiceUnderAnothersRoleFails(t *testing.T) {
 			// keys makes an RSA key before it hears that it may not store it.
 			require.Eventually(t,
 				func() bool { return strings.Contains(s.procs[service].out.String(), "permission denied") },
-				time.Minute, 20*time.Millisecond, "the log says why")
+				2*time.Minute, 20*time.Millisecond, "the log says why")
 		})
 	}
 }

@@ -102,6 +102,6 @@ func (s *system) settle(t *testing.T) {
 				}
 			}
 			return true
-		}, 30*time.Second, 10*time.Millisecond)
+		}, 2*time.Minute, 10*time.Millisecond)
 	}
 }

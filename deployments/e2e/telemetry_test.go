@@ -287,7 +287,7 @@ func (o *observed) machines(t *testing.T, tokens *oauth2.Token) {
 			status, _ := m.send(t, o.system, "/oauth/token",
 				url.Values{"grant_type": {"client_credentials"}, "resource": {ledgerAPI}})
 			return status == http.StatusOK
-		}, 20*time.Second, 200*time.Millisecond, m.id)
+		}, testkit.Patience, 200*time.Millisecond, m.id)
 	}
 
 	inline.send(t, o.system, "/oauth/token", url.Values{

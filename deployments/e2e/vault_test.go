@@ -75,7 +75,7 @@ func TestFlowsWithKeysInVault(t *testing.T) {
 
 	// Until the first keys are all there, tokens are signed with what there is.
 	require.Eventually(t, func() bool { return headerOf(t, machineToken(t, s).AccessToken)["alg"] == "ES256" },
-		time.Minute, 20*time.Millisecond)
+		testkit.Patience, 20*time.Millisecond)
 
 	for _, flow := range []struct {
 		name string
@@ -202,7 +202,7 @@ func rotation(t *testing.T, s *system) {
 	require.Eventually(t, func() bool {
 		second = machineToken(t, s)
 		return headerOf(t, second.AccessToken)["kid"] != headerOf(t, first.AccessToken)["kid"]
-	}, time.Minute, 100*time.Millisecond)
+	}, testkit.Patience, 100*time.Millisecond)
 	require.Equal(t, []string{"platform-es256:v1", "platform-es256:v2"}, refs())
 	keys := oidc.NewRemoteKeySet(t.Context(), s.url("/.well-known/jwks.json"))
 	for _, token := range []*oauth2.Token{first, second} {

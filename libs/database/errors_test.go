@@ -114,7 +114,7 @@ func TestAStoppedServerIsUnavailable(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return watch.Get(t.Context(), "test.watch", &n,
 			`SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' AND state = 'active' AND pid <> pg_backend_pid()`) == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, testkit.Patience, 10*time.Millisecond)
 	server.Stop()
 
 	requireKind(t, database.KindUnavailable, <-asleep)

@@ -15,9 +15,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// soon is far less than the ten seconds after which the driver alone would give up,
-// and long enough for a busy machine.
-const soon = 4 * time.Second
+// soon is less than the ten seconds after which the driver alone would give up, and many
+// times what a busy machine needs.
+const soon = 9 * time.Second
 
 // open opens a database with the options until the end of the test.
 func open(t *testing.T, o database.Options) *database.DB {
@@ -100,11 +100,11 @@ func TestWhatWasSentIsNotSentAgain(t *testing.T) {
 		_, err := db.Exec(t.Context(), "test.insert", slowInsert, 0.5)
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return running() == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 1 }, testkit.Patience, time.Millisecond)
 	proxy.Cut()
 	proxy.Heal()
 	requireKind(t, database.KindUnavailable, <-done)
-	require.Eventually(t, func() bool { return running() == 0 }, 30*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 0 }, testkit.Patience, 10*time.Millisecond)
 	var rows int
 	require.NoError(t, direct.Get(t.Context(), "test.count", &rows, `SELECT count(*) FROM revoked_tokens`))
 	require.Equal(t, 1, rows)
@@ -112,7 +112,7 @@ func TestWhatWasSentIsNotSentAgain(t *testing.T) {
 	// A reading is harmless.
 	var n float64
 	go func() { done <- db.Get(t.Context(), "test.read", &n, `SELECT 1.5 FROM pg_sleep($1)`, 0.5) }()
-	require.Eventually(t, func() bool { return running() == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 1 }, testkit.Patience, time.Millisecond)
 	proxy.Cut()
 	proxy.Heal()
 	require.NoError(t, <-done)

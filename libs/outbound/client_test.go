@@ -205,6 +205,7 @@ func TestHeadersHaveAGreatestSize(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnreachable)
 }
 
+// The server never ends its answer, so only the timeout does.
 func TestASlowAnswerEndsWithTheTimeout(t *testing.T) {
 	for name, handler := range map[string]http.HandlerFunc{
 		"headers": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
@@ -215,12 +216,10 @@ func TestASlowAnswerEndsWithTheTimeout(t *testing.T) {
 		},
 	} {
 		address, _ := server(t, handler)
-		began := time.Now()
 		_, _, err := client(t, Options{Allow: []string{"127.0.0.1"}, Timeout: 100 * time.Millisecond}).Get(t.Context(),
 			address)
 		require.ErrorIs(t, err, ErrUnreachable, name)
 		require.True(t, errors.Is(err, context.DeadlineExceeded), name)
-		require.Less(t, time.Since(began), 4*time.Second, name)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestThePoolAndTheNewsOfChangesAreExported(t *testing.T) {
 		return rec.Body.String()
 	}
 
-	require.Eventually(t, func() bool { return !deps.Changes.Told().IsZero() }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return !deps.Changes.Told().IsZero() }, testkit.Patience, time.Millisecond)
 	text := scrape()
 	for _, series := range []string{
 		`db_client_connection_count{[^}]*state="used"[^}]*} \d`,

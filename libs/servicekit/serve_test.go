@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds what should take milliseconds.
-const patience = 10 * time.Second
+const patience = testkit.Patience
 
 // running is a Serve in the background.
 type running struct {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"resenje.org/singleflight"
 )
 
 const (
@@ -20,7 +22,8 @@ const (
 	errorRetry = 5 * time.Second
 	// missReload bounds how often an unknown kid may make the ring read the schedule, because
 	// an attacker can send any kid.
-	missReload  = 5 * time.Second
+	missReload = 5 * time.Second
+	// loadTimeout bounds a read that no caller waits for.
 	loadTimeout = 5 * time.Second
 	// staleAfter is the age of the last successful read at which the ring reports a failure,
 	// since it may have missed a revocation.
@@ -58,9 +61,9 @@ type Ring struct {
 
 	lastLoaded atomic.Int64 // when, as Unix nanoseconds
 
-	missing   sync.Mutex      // guards the fields below
-	reading   <-chan struct{} // closed at the end of a read that callers wait for; nil: none
-	lastMiss  time.Time       // when such reads ended
+	reads     singleflight.Group[struct{}, struct{}] // the read that callers wait for
+	missing   sync.Mutex                             // guards the fields below
+	lastMiss  time.Time                              // when such reads ended
 	lastNoKey time.Time
 }
 
@@ -90,12 +93,17 @@ func NewRing(o RingOptions) *Ring {
 	return r
 }
 
-// Load reads the schedule once. On an error the ring keeps its keys.
+// Load reads the schedule once, for five seconds at most. On an error the ring keeps its keys.
 func (r *Ring) Load(ctx context.Context) error {
-	r.loading.Lock()
-	defer r.loading.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
+	r.loading.Lock()
+	defer r.loading.Unlock()
+	return r.load(ctx)
+}
+
+// load reads the schedule; the caller holds loading.
+func (r *Ring) load(ctx context.Context) error {
 	keys, err := r.schedule.Keys(ctx)
 	if err != nil {
 		return fmt.Errorf("read the schedule of signing keys: %w", err)
@@ -194,50 +202,41 @@ func (r *Ring) reloadOnNoKey(ctx context.Context, seen *snapshot) *snapshot {
 	return r.reload(ctx, seen, &r.lastNoKey, emptyRetry)
 }
 
+// reload reads the schedule, or joins the read in progress. All callers that wait share one
+// read, which goes on until the last of them leaves. The interval counts from its end, so that
+// a database that hangs never gets a second read for callers that arrived meanwhile.
 func (r *Ring) reload(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) *snapshot {
-	reading := r.read(ctx, seen, last, every)
-	if reading != nil {
-		select {
-		case <-reading:
-		case <-ctx.Done():
+	if !r.due(seen, last, every) {
+		return r.current.Load()
+	}
+
+	_, _, _ = r.reads.Do(ctx, struct{}{}, func(ctx context.Context) (struct{}, error) {
+		r.loading.Lock()
+		defer r.loading.Unlock()
+
+		// Meanwhile the callers may have left, or another read ended.
+		if ctx.Err() != nil || !r.due(seen, last, every) {
+			return struct{}{}, nil
 		}
-	}
-	return r.current.Load()
-}
 
-// read starts a read, or returns the one in progress; nil if there is nothing to wait for. The
-// read is shared by all waiting callers, so it goes on when the first one leaves. The interval
-// counts from its end, so that a database that hangs never gets a second read for callers that
-// arrived meanwhile.
-func (r *Ring) read(ctx context.Context, seen *snapshot, last *time.Time, every time.Duration) <-chan struct{} {
-	r.missing.Lock()
-	defer r.missing.Unlock()
-
-	if r.reading != nil {
-		return r.reading
-	}
-
-	if r.current.Load() != seen {
-		return nil
-	}
-
-	if elapsed := r.now().Sub(*last); elapsed >= 0 && elapsed < every {
-		return nil
-	}
-
-	reading := make(chan struct{})
-	r.reading = reading
-	ctx = context.WithoutCancel(ctx)
-	go func() {
-		if err := r.Load(ctx); err != nil {
+		if err := r.load(ctx); err != nil {
 			r.log.WarnContext(ctx, "signing keys cannot be read", slog.Any("error", err))
 		}
 
 		r.missing.Lock()
 		defer r.missing.Unlock()
-		*last, r.reading = r.now(), nil
-		close(reading)
-	}()
+		*last = r.now()
+		return struct{}{}, nil
+	})
 
-	return reading
+	return r.current.Load()
+}
+
+// due reports whether the schedule may be read: seen is still current, and the last such read
+// ended long enough ago.
+func (r *Ring) due(seen *snapshot, last *time.Time, every time.Duration) bool {
+	r.missing.Lock()
+	defer r.missing.Unlock()
+	elapsed := r.now().Sub(*last)
+	return r.current.Load() == seen && (elapsed < 0 || elapsed >= every)
 }

@@ -152,5 +152,5 @@ func (o *OTLP) Bodies() [][]byte {
 // WaitFor waits until done returns true for the received spans.
 func (o *OTLP) WaitFor(t testing.TB, what string, done func(spans []Span) bool) {
 	t.Helper()
-	require.Eventually(t, func() bool { return done(o.Spans()) }, 30*time.Second, 20*time.Millisecond, what)
+	require.Eventually(t, func() bool { return done(o.Spans()) }, Patience, 20*time.Millisecond, what)
 }

@@ -101,7 +101,7 @@ func startPgBouncer(t testing.TB, cmd *exec.Cmd, who *syscall.Credential, addr s
 			_ = conn.Close()
 		}
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond, "PgBouncer does not listen")
+	}, Patience, 10*time.Millisecond, "PgBouncer does not listen")
 }
 
 func pgBouncerProgram(t testing.TB) string {

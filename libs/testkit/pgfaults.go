@@ -25,7 +25,7 @@ func (s *PGServer) Crash(t testing.TB) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(p.heldFile())
 		return err == nil
-	}, 30*time.Second, 10*time.Millisecond, "the server still runs")
+	}, Patience, 10*time.Millisecond, "the server still runs")
 	require.NoError(t, removeIfThere(p.pidFile())) // an immediate shutdown leaves the file
 }
 

@@ -170,7 +170,7 @@ func (p *pgProcess) start(ctx context.Context, bin, dir string, who *syscall.Cre
 func (p *pgProcess) await() error {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := time.After(60 * time.Second)
+	deadline := time.After(Patience)
 	for {
 		select {
 		case <-p.ended:

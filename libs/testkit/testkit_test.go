@@ -93,7 +93,7 @@ func TestTheServerDoesNotOutliveAKilledTestBinary(t *testing.T) {
 			_ = conn.Close()
 		}
 		return err != nil
-	}, 30*time.Second, 20*time.Millisecond, "the server still listens")
+	}, testkit.Patience, 20*time.Millisecond, "the server still listens")
 }
 
 func TestLoggerMayOutliveItsTest(t *testing.T) {

@@ -409,7 +409,7 @@ func TestExpiredRequestsAndCodesAreRemoved(t *testing.T) {
 
 		w.runWithKeys()
 		requests := func() int { return w.count(`SELECT count(*) FROM authorization_requests`) }
-		require.Eventually(t, func() bool { return requests() == 1 }, 10*time.Second, 20*time.Millisecond)
+		require.Eventually(t, func() bool { return requests() == 1 }, testkit.Patience, 20*time.Millisecond)
 		require.Equal(t, 1, w.count(`SELECT count(*) FROM authorization_codes`),
 			"a used code is remembered for as long as its tokens may live")
 	})
@@ -437,5 +437,5 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	w.clock.Advance(66 * time.Minute)
 	w.runWithKeys()
 	require.Eventually(t, func() bool { return w.count(`SELECT count(*) FROM authorization_requests`) == 0 },
-		10*time.Second, 20*time.Millisecond)
+		testkit.Patience, 20*time.Millisecond)
 }

@@ -343,7 +343,7 @@ func (w *world) runWithKeys() (sign func(typ string, claims any) string) {
 			"prompt":        {"none"},
 			"id_token_hint": {hint},
 		})}).StatusCode == http.StatusSeeOther
-	}, 10*time.Second, 20*time.Millisecond)
+	}, testkit.Patience, 20*time.Millisecond)
 
 	return sign
 }

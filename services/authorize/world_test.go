@@ -74,7 +74,7 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
 	w.service, err = authorize.New(authorize.Config{
-		Server:     servicekit.Server{PublicURL: public},
+		Server:     servicekit.Server{PublicURL: public, HTTP: servicekit.HTTP{RequestDeadline: testkit.Patience}},
 		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
 		Tokens:     servicekit.Tokens{AccessTokenTTL: time.Hour, CodeTTL: time.Minute},
 		Limits:     servicekit.Limits{Flows: mostFlows, Window: 15 * time.Minute},

@@ -601,7 +601,7 @@ func TestCodesLongExpiredAreRemoved(t *testing.T) {
 		done := make(chan error, 1)
 		go func() { done <- w.service.Run(ctx) }()
 		require.Eventually(t, func() bool { return w.count(`SELECT count(*) FROM device_codes`) == 1 },
-			10*time.Second, 20*time.Millisecond)
+			testkit.Patience, 20*time.Millisecond)
 		cancel()
 		require.NoError(t, <-done)
 	})

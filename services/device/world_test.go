@@ -100,7 +100,7 @@ func (w *world) logging(db *database.DB, logger *slog.Logger) *servicekit.Servic
 	public, err := url.Parse(origin)
 	require.NoError(w.t, err)
 	service, err := device.New(device.Config{
-		Server:   servicekit.Server{PublicURL: public},
+		Server:   servicekit.Server{PublicURL: public, HTTP: servicekit.HTTP{RequestDeadline: testkit.Patience}},
 		Sessions: servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
 		Tokens:   servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
 		Limits: servicekit.Limits{

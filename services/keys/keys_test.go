@@ -89,7 +89,7 @@ func startedWith(t *testing.T, deps keys.Deps) (service *servicekit.Service, sto
 	}
 
 	t.Cleanup(stop)
-	require.Eventually(t, func() bool { return service.Ready(t.Context()) == nil }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return service.Ready(t.Context()) == nil }, testkit.Patience, 5*time.Millisecond)
 
 	return service, stop
 }

@@ -22,11 +22,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-const soon = 20 * time.Second
+const soon = testkit.Patience
 
 // listener is an application's back-channel logout endpoint.
 type listener struct {

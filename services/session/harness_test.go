@@ -73,7 +73,7 @@ func testConfig(t testing.TB) Config {
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
 	return Config{
-		Server:     servicekit.Server{PublicURL: public},
+		Server:     servicekit.Server{PublicURL: public, HTTP: servicekit.HTTP{RequestDeadline: testkit.Patience}},
 		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 30 * 24 * time.Hour},
 		Limits:     servicekit.Limits{SignIn: 10, Flows: mostFlows, Window: 15 * time.Minute},
 		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1, 2, 3}}},

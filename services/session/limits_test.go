@@ -179,7 +179,7 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 			})
 		}
 
-		require.Eventually(t, func() bool { return blocked.Load() > 0 }, time.Minute, time.Millisecond)
+		require.Eventually(t, func() bool { return blocked.Load() > 0 }, 2*time.Minute, time.Millisecond)
 
 		for range 5 {
 			require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)),

@@ -22,7 +22,7 @@ import (
 func TestNewRefusesWhatIsMissing(t *testing.T) {
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
-	cfg := token.Config{Server: servicekit.Server{PublicURL: public}}
+	cfg := token.Config{Server: servicekit.Server{PublicURL: public, HTTP: servicekit.HTTP{RequestDeadline: testkit.Patience}}}
 	_, err = token.New(cfg, token.Deps{})
 	require.ErrorContains(t, err, "DB, Logger, Now, Random")
 	_, err = token.New(cfg, token.Deps{
@@ -54,9 +54,9 @@ func TestTheBackgroundTasksLoadTheKeysAndRemoveWhatHasExpired(t *testing.T) {
 			var n int
 			err := db.Get(ctx, "test", &n, `SELECT COUNT(*) FROM grants`)
 			return err == nil && n == 1
-		}, 10*time.Second, 10*time.Millisecond)
+		}, testkit.Patience, 10*time.Millisecond)
 
-		require.Eventually(t, func() bool { return w.service.Ready(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return w.service.Ready(ctx) == nil }, testkit.Patience, 10*time.Millisecond)
 		require.Equal(t, http.StatusOK, w.userinfo(t, younger).status)
 		cancel()
 		require.NoError(t, <-done)
@@ -90,9 +90,9 @@ func TestTheServicesOwnRoleSuffices(t *testing.T) {
 		var n int
 		err := w.db.Get(ctx, "test", &n, `SELECT COUNT(*) FROM grants`)
 		return err == nil && n == 0
-	}, 10*time.Second, 10*time.Millisecond)
+	}, testkit.Patience, 10*time.Millisecond)
 
-	require.Eventually(t, func() bool { return w.service.Ready(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.service.Ready(ctx) == nil }, testkit.Patience, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done)
 }

@@ -180,7 +180,7 @@ func (w *world) build(
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := token.Config{
-		Server: servicekit.Server{PublicURL: public},
+		Server: servicekit.Server{PublicURL: public, HTTP: servicekit.HTTP{RequestDeadline: testkit.Patience}},
 		Signing: servicekit.Signing{
 			AccessTokenAlg:  signing.ES256,
 			IDTokenAlg:      signing.RS256,

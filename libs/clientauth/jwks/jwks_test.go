@@ -201,7 +201,7 @@ func TestManyAtOnceMakeOneRequest(t *testing.T) {
 		_, err := w.cache.Keys(gone, app, "a")
 		left <- err
 	}()
-	require.Eventually(t, func() bool { return w.asked.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return w.asked.Load() == 1 }, testkit.Patience, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-left, context.Canceled)
 

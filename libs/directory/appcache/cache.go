@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/metric"
-	"golang.org/x/sync/singleflight"
+	"resenje.org/singleflight"
 
 	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
@@ -43,9 +43,11 @@ type Options struct {
 	// asked again: 1 s.
 	NegativeTTL time.Duration
 	Stale       time.Duration // how much longer an entry is served while the source is down: 1 min
-	LoadTimeout time.Duration // maximum duration of one load: 1 s
-	Size        int           // maximum number of applications kept, and of absences: 10,000
-	Now         func() time.Time
+	// Patience is how long a load may take before the callers are served the entry they have,
+	// if it may still be served: 1 s. Without one they wait as long as their contexts allow.
+	Patience time.Duration
+	Size     int // maximum number of applications kept, and of absences: 10,000
+	Now      func() time.Time
 	// Component and MeterProvider are passed to cachestats.Of.
 	Component     string
 	MeterProvider metric.MeterProvider
@@ -53,7 +55,7 @@ type Options struct {
 }
 
 // Cache is a bounded cache in front of a Source. Concurrent misses for one application share a
-// load, which continues if one of the callers gives up. It is safe for concurrent use.
+// load, which goes on until the last of its callers gives up. It is safe for concurrent use.
 type Cache struct {
 	source Source
 	opts   Options
@@ -63,9 +65,11 @@ type Cache struct {
 	// Two maps, so that invented ids can't push out applications.
 	known   map[string]entry
 	unknown map[string]time.Time // until when
-	flight  *singleflight.Group
+	flight  *flight
 	epoch   uint64 // counts invalidations; anything read before one isn't kept
 }
+
+type flight = singleflight.Group[string, *directory.Application]
 
 type entry struct {
 	app *directory.Application
@@ -78,7 +82,7 @@ func New(source Source, opts Options) *Cache {
 	c := &Cache{
 		source:  source,
 		opts:    opts.withDefaults(),
-		flight:  &singleflight.Group{},
+		flight:  &flight{},
 		known:   map[string]entry{},
 		unknown: map[string]time.Time{},
 	}
@@ -110,7 +114,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.ToldTTL, time.Minute)
 	setDefault(&o.NegativeTTL, time.Second)
 	setDefault(&o.Stale, time.Minute)
-	setDefault(&o.LoadTimeout, time.Second)
+	setDefault(&o.Patience, time.Second)
 	setDefault(&o.Size, 10_000)
 
 	if o.Now == nil {
@@ -133,7 +137,7 @@ func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Ap
 	c.mu.RLock()
 	e, known := c.known[clientID]
 	until, unknown := c.unknown[clientID]
-	flight := c.flight
+	loads := c.flight
 	c.mu.RUnlock()
 
 	switch {
@@ -145,29 +149,32 @@ func (c *Cache) Application(ctx context.Context, clientID string) (*directory.Ap
 		return nil, directory.ErrNotFound
 	default:
 		c.stats.Miss()
-		return c.load(ctx, flight, clientID)
+		return c.load(ctx, loads, clientID)
 	}
 }
 
 // load reads one application for all callers waiting for it.
-func (c *Cache) load(ctx context.Context, flight *singleflight.Group, clientID string) (*directory.Application, error) {
+func (c *Cache) load(ctx context.Context, loads *flight, clientID string) (*directory.Application, error) {
 	// The id may be a slice of a whole request, whose memory a map must not retain.
 	clientID = strings.Clone(clientID)
-	done := flight.DoChan(clientID, func() (any, error) {
-		// The first caller may give up while others still wait.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.opts.LoadTimeout)
-		defer cancel()
+	app, _, err := loads.Do(ctx, clientID, func(ctx context.Context) (*directory.Application, error) {
+		if c.servesStale(clientID) {
+			patient, cancel := context.WithTimeout(ctx, c.opts.Patience)
+			defer cancel()
+			ctx = patient
+		}
 		return c.read(ctx, clientID)
 	})
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case r := <-done:
-		if r.Err != nil {
-			return nil, r.Err
-		}
-		return r.Val.(*directory.Application), nil
-	}
+
+	return app, err
+}
+
+// servesStale reports whether there is an entry for when the source doesn't answer.
+func (c *Cache) servesStale(clientID string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	e, ok := c.known[clientID]
+	return ok && c.opts.Now().Before(e.end(&c.opts))
 }
 
 func (c *Cache) read(ctx context.Context, clientID string) (*directory.Application, error) {
@@ -266,5 +273,5 @@ func (c *Cache) InvalidateAll() {
 	clear(c.known)
 	clear(c.unknown)
 	// Later callers must not join a load that began before.
-	c.flight = &singleflight.Group{}
+	c.flight = &flight{}
 }

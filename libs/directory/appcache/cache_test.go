@@ -69,7 +69,7 @@ func newWorld(t *testing.T, opts appcache.Options, clientIDs ...string) *world {
 	}
 
 	opts.Now = w.clock.Now
-	opts.LoadTimeout = time.Minute // the clock on the wall, which a busy machine makes go fast
+	opts.Patience = time.Minute // a real minute: the clock of the test does not end it
 	w.Cache = appcache.New(w, opts)
 	return w
 }
@@ -321,16 +321,60 @@ func TestTheFirstCallerMayGiveUpAndTheOthersStillGetTheirAnswer(t *testing.T) {
 	})
 }
 
-func TestALoadEndsInItsOwnTime(t *testing.T) {
+// hanging never answers, and notes the end of a load.
+func hanging(ended *atomic.Int64) sourceFunc {
+	return func(ctx context.Context, _ string) (*directory.Application, error) {
+		<-ctx.Done()
+		ended.Add(1)
+		return nil, ctx.Err()
+	}
+}
+
+func TestALoadOfSomethingUnknownTakesAsLongAsACallerWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache := appcache.New(sourceFunc(func(ctx context.Context, _ string) (*directory.Application, error) {
-			<-ctx.Done()
-			return nil, ctx.Err()
+		var ended atomic.Int64
+		cache := appcache.New(hanging(&ended), appcache.Options{})
+
+		var done sync.WaitGroup
+		for i := range 50 {
+			done.Go(func() {
+				began, patience := time.Now(), time.Duration(1+i)*time.Second
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				_, err := cache.Application(ctx, "app_a")
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Equal(t, patience, time.Since(began))
+			})
+		}
+
+		time.Sleep(49*time.Second + time.Millisecond)
+		synctest.Wait()
+		require.Zero(t, ended.Load(), "one caller still waits")
+		done.Wait()
+		synctest.Wait()
+		require.EqualValues(t, 1, ended.Load(), "nobody waits, so the load must not go on")
+	})
+}
+
+func TestAKnownApplicationIsServedAfterAMomentWhileTheSourceHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app := &directory.Application{ClientID: "app_a"}
+		var ended atomic.Int64
+		source := sourceFunc(func(context.Context, string) (*directory.Application, error) { return app, nil })
+		cache := appcache.New(sourceFunc(func(ctx context.Context, id string) (*directory.Application, error) {
+			return source(ctx, id)
 		}), appcache.Options{})
-		began := time.Now()
 		_, err := cache.Application(t.Context(), "app_a")
-		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.NoError(t, err)
+		source = hanging(&ended)
+		time.Sleep(5 * time.Second)
+
+		began := time.Now()
+		got, err := cache.Application(t.Context(), "app_a")
+		require.NoError(t, err)
+		require.Same(t, app, got)
 		require.Equal(t, time.Second, time.Since(began))
+		require.EqualValues(t, 1, ended.Load())
 	})
 }
 

@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
+	"resenje.org/singleflight"
 
 	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 )
@@ -22,7 +22,7 @@ type Origins struct {
 	source OriginSource
 	opts   Options
 	stats  cachestats.Stats
-	flight singleflight.Group
+	flight singleflight.Group[struct{}, map[string]bool]
 
 	mu    sync.RWMutex
 	known map[string]bool // nil: not loaded
@@ -47,7 +47,7 @@ func (o *Origins) Invalidate() {
 	o.epoch++
 	o.known = nil
 	// Later callers must not join a read that began before.
-	o.flight.Forget("")
+	o.flight.Forget(struct{}{})
 }
 
 func (o *Origins) size() int {
@@ -69,20 +69,23 @@ func (o *Origins) Known(ctx context.Context, origin string) (bool, error) {
 	}
 
 	o.stats.Miss()
-	done := o.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.opts.LoadTimeout)
-		defer cancel()
+	list, _, err := o.flight.Do(ctx, struct{}{}, func(ctx context.Context) (map[string]bool, error) {
+		if o.servesStale() {
+			patient, cancel := context.WithTimeout(ctx, o.opts.Patience)
+			defer cancel()
+			ctx = patient
+		}
 		return o.read(ctx)
 	})
-	select {
-	case <-ctx.Done():
-		return false, ctx.Err()
-	case r := <-done:
-		if r.Err != nil {
-			return false, r.Err
-		}
-		return r.Val.(map[string]bool)[origin], nil
-	}
+
+	return list[origin], err
+}
+
+// servesStale reports whether there is a list for when the source doesn't answer.
+func (o *Origins) servesStale() bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.known != nil && o.opts.Now().Before(o.age.end(&o.opts))
 }
 
 // read replaces the list, or keeps the old one for a while if the source is down.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -86,6 +87,32 @@ func TestACallerThatGivesUpLeaves(t *testing.T) {
 	_, err := origins.Known(ctx, "https://a.test")
 	require.ErrorIs(t, err, context.Canceled)
 	close(gate)
+}
+
+func TestTheKnownOriginsServeAfterAMomentWhileTheSourceHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := &hangingOrigins{}
+		origins := appcache.NewOrigins(source, appcache.Options{})
+		_, err := origins.Known(t.Context(), "https://a.test")
+		require.NoError(t, err)
+		source.hangs = true
+		time.Sleep(5 * time.Second)
+
+		began := time.Now()
+		ok, err := origins.Known(t.Context(), "https://a.test")
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.Equal(t, time.Second, time.Since(began))
+	})
+}
+
+type hangingOrigins struct{ hangs bool }
+
+func (s *hangingOrigins) Origins(ctx context.Context) ([]string, error) {
+	if s.hangs {
+		<-ctx.Done()
+	}
+	return []string{"https://a.test"}, ctx.Err()
 }
 
 type slow chan struct{}

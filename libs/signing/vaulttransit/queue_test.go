@@ -87,7 +87,7 @@ func (c *crowd) wait() []error {
 
 func waitFor(t testing.TB, e *vaulttransit.Engine, waiting int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return e.Waiting() == waiting }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return e.Waiting() == waiting }, testkit.Patience, time.Millisecond)
 }
 
 func TestWhatArrivesWhileTheSlotsAreBusyTravelsTogether(t *testing.T) {
@@ -101,7 +101,7 @@ func TestWhatArrivesWhileTheSlotsAreBusyTravelsTogether(t *testing.T) {
 	before := g.requests.Load()
 	var all crowd
 	all.sign(t.Context(), e, key, 1)
-	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond,
+	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, testkit.Patience, time.Millisecond,
 		"the first goes out at once")
 	all.sign(t.Context(), e, key, 24)
 	waitFor(t, e, 24)
@@ -126,7 +126,7 @@ func TestFamiliesDoNotWaitForEachOther(t *testing.T) {
 	all.sign(t.Context(), e, rsa, 3)
 	all.sign(t.Context(), e, key, 3)
 	waitFor(t, e, 4)
-	require.Eventually(t, func() bool { return g.requests.Load() == before+2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return g.requests.Load() == before+2 }, testkit.Patience, time.Millisecond)
 	letGo()
 	require.NoError(t, errors.Join(all.wait()...))
 }
@@ -141,7 +141,7 @@ func TestACallerThatGoesAwayLeavesTheQueue(t *testing.T) {
 	before := g.requests.Load()
 	var stay, leave crowd
 	stay.sign(t.Context(), e, key, 1)
-	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, testkit.Patience, time.Millisecond)
 	ctx, cancel := context.WithCancel(t.Context())
 	leave.sign(ctx, e, key, 40)
 	stay.sign(t.Context(), e, key, 10)
@@ -309,7 +309,7 @@ func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 	before := g.requests.Load()
 	var under crowd
 	under.sign(t.Context(), e, key, 1)
-	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return g.requests.Load() == before+1 }, testkit.Patience, time.Millisecond)
 	under.sign(t.Context(), e, key, 3)
 	waitFor(t, e, 3)
 	closed := make(chan error, 1)
@@ -320,7 +320,7 @@ func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 		_, err := e.Sign(ctx, key, []byte("input"))
 		var known *vaulttransit.Error
 		return errors.As(err, &known) && known.Reason == vaulttransit.Closed
-	}, 10*time.Second, time.Millisecond)
+	}, testkit.Patience, time.Millisecond)
 
 	letGo()
 	require.NoError(t, <-closed)

@@ -11,10 +11,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 // patience bounds what takes a second or two.
-const patience = time.Minute
+const patience = testkit.Patience
 
 // output is a stream that may be read while it is written.
 type output struct {

@@ -200,17 +200,18 @@ func TestARunningPlatformRotatesAndReplacesAsItIsTold(t *testing.T) {
 	addr := testkit.FreeAddr(t)
 	u := d.up("--listen", addr, "--admin-listen", testkit.FreeAddr(t))
 	u.ready("is ready")
+	waiting := "--wait=" + patience.String() // for a machine on which the keys service takes long
 	var next, now, revoked keyReport
-	d.json(&next, "key", "rotate", "--algorithm", "ES256")
+	d.json(&next, "key", "rotate", "--algorithm", "ES256", waiting)
 	require.True(t, next.Done)
 	require.Equal(t, "next", next.Keys[0].State)
 	require.Contains(t, keySet(t, addr), next.Keys[0].KID)
-	d.json(&now, "key", "rotate", "--algorithm", "ES256", "--now")
+	d.json(&now, "key", "rotate", "--algorithm", "ES256", "--now", waiting)
 	require.True(t, now.Done)
 	require.Equal(t, next.Keys[0].KID, now.Keys[0].KID, "the key that is published already")
 	require.Equal(t, "active", now.Keys[0].State)
 
-	d.json(&revoked, "key", "revoke", now.Keys[0].KID)
+	d.json(&revoked, "key", "revoke", now.Keys[0].KID, waiting)
 	require.True(t, revoked.Done)
 	require.NotEqual(t, now.Keys[0].KID, revoked.Keys[0].KID)
 	require.Eventually(t, func() bool { return !strings.Contains(keySet(t, addr), now.Keys[0].KID) },

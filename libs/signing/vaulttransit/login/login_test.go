@@ -169,7 +169,7 @@ func TestASecretIDIsReadAtEachLogin(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret-id")
 	w.login(login.AppRole("apps", roleID, login.Secret{File: file}))
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
-		10*time.Second, 5*time.Millisecond)
+		testkit.Patience, 5*time.Millisecond)
 	require.ErrorContains(t, w.session.Err(), "secret id")
 	require.NoError(t, os.WriteFile(file, []byte(secretID+"\n"), 0o600))
 	w.loggedIn()
@@ -189,7 +189,7 @@ func TestARevokedTokenIsReplacedWhenItIsDoubted(t *testing.T) {
 	require.Eventually(t, func() bool {
 		w.session.Doubt()
 		return w.ask() == nil
-	}, 10*time.Second, 10*time.Millisecond)
+	}, testkit.Patience, 10*time.Millisecond)
 	require.NotEqual(t, before, w.client.Token())
 }
 
@@ -204,7 +204,7 @@ func TestAPodLogsInWithItsServiceAccount(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte(gone), 0o600))
 	w.login(login.Kubernetes("kubernetes", "platform-token", file))
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
-		10*time.Second, 5*time.Millisecond)
+		testkit.Patience, 5*time.Millisecond)
 	require.NotContains(t, w.log.String(), gone, "no credential in the log")
 	// The kubelet replaces the file.
 	require.NoError(t, os.WriteFile(file, []byte(cluster.Token(t, "platform", "platform-oauth-token", "vault")), 0o600))
@@ -224,11 +224,11 @@ func TestATokenIsReadAgainWhenItsFileChanges(t *testing.T) {
 	// A file that is half written, or that nobody knows, takes no good token's place.
 	require.NoError(t, os.WriteFile(file, []byte("hvs.half"), 0o600))
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
-		10*time.Second, 5*time.Millisecond)
+		testkit.Patience, 5*time.Millisecond)
 	require.NoError(t, w.session.Err())
 	require.NoError(t, w.ask())
 	require.NoError(t, os.WriteFile(file, []byte(second), 0o600))
-	require.Eventually(t, func() bool { return w.client.Token() == second }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return w.client.Token() == second }, testkit.Patience, 10*time.Millisecond)
 	require.NoError(t, w.ask())
 }
 
@@ -237,7 +237,7 @@ func TestATokenThatIsRenewedNoLongerIsSaidToEnd(t *testing.T) {
 	w := newWorld(t)
 	w.login(login.Token(login.Secret{Value: w.token("2s", "3s")}))
 	w.loggedIn()
-	require.Eventually(t, func() bool { return w.session.Err() != nil }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return w.session.Err() != nil }, testkit.Patience, 20*time.Millisecond)
 	require.ErrorContains(t, w.session.Err(), "expired")
 	require.Regexp(t, "cannot be renewed any longer|ends this moment", w.log.String())
 }
@@ -262,7 +262,7 @@ func TestALoginCanBeBegunBeforeItIsKept(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- session.Run(ctx) }()
-	require.Eventually(t, func() bool { return w.root.Token() != first }, 10*time.Second, 10*time.Millisecond,
+	require.Eventually(t, func() bool { return w.root.Token() != first }, testkit.Patience, 10*time.Millisecond,
 		"and is kept from there")
 	cancel()
 	require.NoError(t, <-done)
@@ -299,7 +299,7 @@ func TestAServerThatComesLateIsLoggedInTo(t *testing.T) {
 	w.bao.Kill(t)
 	w.login(login.AppRole("apps", roleID, login.Secret{Value: secretID}))
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
-		10*time.Second, 5*time.Millisecond)
+		testkit.Patience, 5*time.Millisecond)
 	w.bao.Start(t)
 	w.bao.Unseal(t)
 	w.loggedIn()

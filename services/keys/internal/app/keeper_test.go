@@ -288,7 +288,7 @@ func TestTheTaskWaitsForTheDatabaseAndKeepsWhatItHad(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := publisher.Documents()
 		return err == nil
-	}, 20*time.Second, 10*time.Millisecond)
+	}, testkit.Patience, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-done, "the end of the process is no error")
 

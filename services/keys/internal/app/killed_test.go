@@ -93,7 +93,7 @@ func (s shared) replica(t *testing.T) *world {
 			require.NoError(t, <-done)
 		})
 		require.Eventually(t, func() bool { return keys.Service.Ready(t.Context()) == nil },
-			20*time.Second, 5*time.Millisecond)
+			testkit.Patience, 5*time.Millisecond)
 	}
 
 	w := &world{
