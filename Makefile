@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 SERVICES := authorize token device session keys
-MODULES  := api libs $(SERVICES:%=services/%) deployments
+MODULES  := api libs libs/testkit/chromium $(SERVICES:%=services/%) deployments
 PACKAGES := $(MODULES:%=./%/...)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)

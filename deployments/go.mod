@@ -13,6 +13,7 @@ require (
 	github.com/hashicorp/vault/api v1.23.0
 	github.com/platform-oauth/platform-oauth/api v0.0.0
 	github.com/platform-oauth/platform-oauth/libs v0.0.0
+	github.com/platform-oauth/platform-oauth/libs/testkit/chromium v0.0.0
 	github.com/platform-oauth/platform-oauth/services/authorize v0.0.0
 	github.com/platform-oauth/platform-oauth/services/device v0.0.0
 	github.com/platform-oauth/platform-oauth/services/keys v0.0.0
@@ -135,6 +136,7 @@ require (
 replace (
 	github.com/platform-oauth/platform-oauth/api => ../api
 	github.com/platform-oauth/platform-oauth/libs => ../libs
+	github.com/platform-oauth/platform-oauth/libs/testkit/chromium => ../libs/testkit/chromium
 	github.com/platform-oauth/platform-oauth/services/authorize => ../services/authorize
 	github.com/platform-oauth/platform-oauth/services/device => ../services/device
 	github.com/platform-oauth/platform-oauth/services/keys => ../services/keys

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/oauth2"
 
-	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/libs/testkit/chromium"
 )
 
 // tab is one page of a real Chromium.
@@ -36,7 +36,7 @@ func newTab(t *testing.T) *tab {
 	require.NoError(t, err, "axe-core is missing: make test installs it from npm")
 	// Pages that Chromium brings back from memory ask nobody, and tell chromedp
 	// nothing; without them the back button is a request.
-	browser := testkit.Chromium(t, testkit.ChromiumFlag("disable-features", "BackForwardCache"))
+	browser := chromium.Start(t, chromium.Flag("disable-features", "BackForwardCache"))
 	ctx, cancel := context.WithTimeout(browser, 2*time.Minute)
 	t.Cleanup(cancel)
 	return &tab{t: t, ctx: ctx, axe: string(source)}
@@ -213,7 +213,7 @@ func demoUser(t *testing.T, s *system) (email, secret string) {
 			}
 		}
 		return secret != ""
-	}, testkit.Patience, 10*time.Millisecond, "`up --demo` prints its user once it is ready")
+	}, 2*time.Minute, 10*time.Millisecond, "`up --demo` prints its user once it is ready")
 
 	return email, secret
 }

@@ -122,6 +122,16 @@ func TestEachRuleFindsWhatBreaksIt(t *testing.T) {
 		"libs import deployments": {
 			"libs", "libs/servicekit/s.go", r + "/deployments/platform", "never services or deployments",
 		},
+		"libs start a browser": {
+			"libs", "libs/testkit/t.go", r + "/libs/testkit/chromium", "for the tests of the whole system",
+		},
+		"a service starts a browser": {
+			a, a + "/a.go", r + "/libs/testkit/chromium", "for the tests of the whole system",
+		},
+		"a module of libs imports a service": {
+			"libs/testkit/chromium", "libs/testkit/chromium/c.go", r + "/services/a",
+			"never services or deployments",
+		},
 		"gin in another lib":        {"libs", "libs/webui/w.go", "github.com/gin-gonic/gin", "gin is for"},
 		"the driver in another lib": {"libs", "libs/database/d.go", "modernc.org/sqlite", "the driver is for"},
 		"SQLite in another lib": {
@@ -189,11 +199,12 @@ func wellBuilt() fstest.MapFS {
 		"libs/httpkit/h.go": {
 			"github.com/gin-gonic/gin", "go.opentelemetry.io/otel/trace", r + "/api",
 		},
-		"libs/database/d.go":        {"github.com/jmoiron/sqlx", "github.com/lib/pq"},
-		"libs/database/sqlite/s.go": {"modernc.org/sqlite"},
-		"libs/testkit/t.go":         {r + "/libs/database", r + "/libs/database/sqlite"},
-		"libs/oauth/o_test.go":      {"github.com/stretchr/testify/require"},
-		"libs/oauth/testdata/x.go":  {"github.com/gin-gonic/gin"},
+		"libs/database/d.go":         {"github.com/jmoiron/sqlx", "github.com/lib/pq"},
+		"libs/database/sqlite/s.go":  {"modernc.org/sqlite"},
+		"libs/testkit/t.go":          {r + "/libs/database", r + "/libs/database/sqlite"},
+		"libs/testkit/chromium/c.go": {"github.com/chromedp/chromedp", r + "/libs/testkit/apt"},
+		"libs/oauth/o_test.go":       {"github.com/stretchr/testify/require"},
+		"libs/oauth/testdata/x.go":   {"github.com/gin-gonic/gin"},
 		"services/a/a.go": {
 			r + "/libs/servicekit", r + "/services/a/internal/app", r + "/services/a/internal/adapters/httpapi",
 			r + "/services/a/internal/adapters/sqlstore", r + "/libs/grants/sqlstore",
@@ -224,6 +235,9 @@ func wellBuilt() fstest.MapFS {
 	})
 
 	repo["deployments/tools/go.mod"] = &fstest.MapFile{Data: []byte("module tools\n")}
+	repo["libs/testkit/chromium/go.mod"] = &fstest.MapFile{
+		Data: []byte("module " + r + "/libs/testkit/chromium\n"),
+	}
 	repo["libs/go.mod"] = &fstest.MapFile{Data: []byte(`module github.com/platform-oauth/platform-oauth/libs
 
 require github.com/gin-gonic/gin v1.12.0
@@ -241,7 +255,7 @@ require (
 
 func TestAWellBuiltRepositoryPasses(t *testing.T) {
 	t.Parallel()
-	for _, module := range []string{"api", "libs", "services/a", "deployments"} {
+	for _, module := range []string{"api", "libs", "libs/testkit/chromium", "services/a", "deployments"} {
 		problems, err := check(wellBuilt(), module)
 		require.NoError(t, err)
 		require.Empty(t, problems, module)
@@ -292,6 +306,9 @@ func TestNamesThatNoLongerExistAreFound(t *testing.T) {
 		},
 		"testkit has moved": {
 			func(m fstest.MapFS) { delete(m, "libs/testkit/t.go") }, "libs/testkit does not exist",
+		},
+		"the browser has moved": {
+			func(m fstest.MapFS) { delete(m, "libs/testkit/chromium/go.mod") }, "chromium is not a module",
 		},
 		"no service has ports": {
 			func(m fstest.MapFS) { delete(m, "services/a/internal/ports/p.go") }, `no service has the ring "ports"`,

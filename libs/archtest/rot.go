@@ -43,6 +43,10 @@ func rot(repo fs.FS) []string {
 		}
 	}
 
+	if _, err := readModulePath(repo, chromium+"/go.mod"); err != nil {
+		complain("%s is not a module: correct the rule about browsers", chromium)
+	}
+
 	return append(problems, rottenRings(repo)...)
 }
 

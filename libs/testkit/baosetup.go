@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit/apt"
 )
 
 // BaoSetup says how to prepare a server. The zero value is the services' defaults, without
@@ -34,7 +36,7 @@ func (s *BaoServer) SetUp(t testing.TB, setup BaoSetup) *BaoLogins {
 	require.NoError(t, err)
 
 	if _, err := exec.LookPath("curl"); err != nil {
-		require.NoError(t, install("curl", "curl"))
+		require.NoError(t, apt.Install("curl", "curl"))
 	}
 
 	logins := &BaoLogins{server: s, prefix: cmp.Or(setup.KeyPrefix, "platform"), dir: t.TempDir()}

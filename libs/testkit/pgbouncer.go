@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit/apt"
 )
 
 // pgBouncerConfig is Debian's default configuration, with transaction pooling and little
@@ -113,7 +115,7 @@ func pgBouncerProgram(t testing.TB) string {
 				return path
 			}
 		}
-		require.NoError(t, install("PgBouncer", "pgbouncer"))
+		require.NoError(t, apt.Install("PgBouncer", "pgbouncer"))
 	}
 
 	require.Fail(t, "the package pgbouncer is installed, but there is no pgbouncer in PATH or /usr/sbin")

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit/apt"
 )
 
 // pgSupervisor runs the server ($2…) and ends it when our end of the pipe, its standard
@@ -222,7 +224,7 @@ func pgBinaries() (string, error) {
 	if dir := findPGBinaries(); dir != "" {
 		return dir, nil
 	}
-	if err := install("PostgreSQL (initdb and postgres)", "postgresql"); err != nil {
+	if err := apt.Install("PostgreSQL (initdb and postgres)", "postgresql"); err != nil {
 		return "", err
 	}
 	if dir := findPGBinaries(); dir != "" {

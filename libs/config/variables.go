@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"reflect"
@@ -21,6 +21,7 @@ type Variable struct {
 type field struct {
 	Variable
 	Example string
+	rules   string // see refusal
 	index   []int
 }
 
@@ -57,7 +58,7 @@ func fieldsOf(t reflect.Type, index []int) []field {
 				Description: f.Tag.Get("desc"),
 				Required:    f.Tag.Get("envDefault") == "" && strings.HasPrefix(f.Tag.Get("validate"), "required"),
 				Secret:      f.Tag.Get("secret"),
-			}, Example: f.Tag.Get("example"), index: at})
+			}, Example: f.Tag.Get("example"), rules: f.Tag.Get("validate"), index: at})
 		case f.Type.Kind() == reflect.Struct:
 			list = append(list, fieldsOf(f.Type, at)...)
 		}
@@ -111,9 +112,9 @@ func fieldNamed(section reflect.Type, name string) field {
 	return field{Variable: Variable{Name: section.Name() + "." + name}}
 }
 
-// section returns the part of cfg (a pointer to a struct of sections) that has type T. The
+// Section returns the part of cfg (a pointer to a struct of sections) that has type T. The
 // result is false if the process has no such section.
-func section[T any](cfg any) (T, bool) {
+func Section[T any](cfg any) (T, bool) {
 	if found, ok := sectionAt[T](cfg); ok {
 		return *found, true
 	}
@@ -121,7 +122,7 @@ func section[T any](cfg any) (T, bool) {
 	return none, false
 }
 
-// sectionAt is section for modifying it.
+// sectionAt is Section for modifying it.
 func sectionAt[T any](cfg any) (*T, bool) {
 	for _, v := range sections(cfg) {
 		if found, ok := v.Addr().Interface().(*T); ok {

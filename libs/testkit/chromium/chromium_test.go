@@ -1,4 +1,4 @@
-package testkit_test
+package chromium_test
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/libs/testkit/chromium"
 )
 
 func TestChromiumOpensAPageInAWindowOfTheGivenSize(t *testing.T) {
@@ -18,7 +18,7 @@ func TestChromiumOpensAPageInAWindowOfTheGivenSize(t *testing.T) {
 		_, _ = fmt.Fprint(w, `<!doctype html><title>t</title><h1>Hello</h1>`)
 	}))
 	t.Cleanup(server.Close)
-	tab := testkit.Chromium(t, testkit.WindowSize(640, 480))
+	tab := chromium.Start(t, chromium.WindowSize(640, 480))
 
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(server.URL)))
 	heading, err := chromedp.Run(tab, chromedp.Text("h1"))
@@ -39,7 +39,7 @@ func TestChromiumStartsWithAFreshProfile(t *testing.T) {
 	t.Cleanup(server.Close)
 
 	for range 2 {
-		tab := testkit.Chromium(t)
+		tab := chromium.Start(t)
 		require.NoError(t, chromedp.Do(tab, chromedp.Navigate(server.URL)))
 		seen, err := chromedp.Run(tab, chromedp.Text("p"))
 		require.NoError(t, err)

@@ -1,4 +1,4 @@
-package testkit
+package apt
 
 import (
 	"context"
@@ -8,28 +8,28 @@ import (
 	"time"
 )
 
-// aptTimeout bounds an installation, including the wait for another test binary's
+// timeout bounds an installation, including the wait for another test binary's
 // installation.
-const aptTimeout = 10 * time.Minute
+const timeout = 10 * time.Minute
 
-// install installs Debian packages with apt-get for a program that tests need and that is
-// missing. It needs root. Test binaries that want a package at the same time wait for each
-// other.
-func install(what string, packages ...string) error {
+// Install installs Debian packages with apt-get for a program that tests need and that is
+// missing; what is the program's name in the error. It needs root. Test binaries that want a
+// package at the same time wait for each other.
+func Install(what string, packages ...string) error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("%s is not installed, and only root may install it (apt-get install %s)", what, packages[0])
 	}
 
-	apt, err := exec.LookPath("apt-get")
+	program, err := exec.LookPath("apt-get")
 	if err != nil {
 		return fmt.Errorf("%s is not installed, and there is no apt-get to install it with", what)
 	}
 
-	ctx, cancel := context.WithTimeout(context.Background(), aptTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	options := []string{"-o", "DPkg::Lock::Timeout=300", "-y", "-q"}
 	for _, args := range [][]string{{"update"}, append([]string{"install", "--no-install-recommends"}, packages...)} {
-		cmd := exec.CommandContext(ctx, apt, append(options, args...)...) //nolint:gosec // fixed package names
+		cmd := exec.CommandContext(ctx, program, append(options, args...)...) //nolint:gosec // fixed package names
 		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("%s is not installed, and apt-get %s failed: %w\n%s", what, args[0], err, out)

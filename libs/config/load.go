@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ type LoadOptions struct {
 	Overrides map[string]string
 }
 
-// Load fills cfg, a pointer to a struct of sections, or returns a *ConfigError with every
+// Load fills cfg, a pointer to a struct of sections, or returns a *Error with every
 // problem: unknown names, values that can't be parsed or make no sense, missing values, and
 // secret files that can't be read.
 func Load(cfg any, opts LoadOptions) error {
@@ -49,15 +49,6 @@ func (l *loader) problem(variable, message string) {
 	if _, known := l.problems[variable]; !known {
 		l.problems[variable] = message
 	}
-}
-
-func (l *loader) field(variable string) field {
-	for _, f := range l.fields {
-		if f.Name == variable {
-			return f
-		}
-	}
-	return field{Variable: Variable{Name: variable}}
 }
 
 // gather merges the sources and reports names that no process knows.

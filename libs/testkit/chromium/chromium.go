@@ -1,4 +1,4 @@
-package testkit
+package chromium
 
 import (
 	"context"
@@ -10,44 +10,46 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
+
+	"github.com/platform-oauth/platform-oauth/libs/testkit/apt"
 )
 
-// chromiumStart bounds how long a browser may take to start on a busy machine.
-const chromiumStart = 60 * time.Second
+// startPatience bounds how long a browser may take to start on a busy machine.
+const startPatience = 60 * time.Second
 
-// ChromiumOption changes how [Chromium] starts.
-type ChromiumOption func(*chromiumSettings)
+// Option changes how [Start] starts the browser.
+type Option func(*settings)
 
-type chromiumSettings struct {
+type settings struct {
 	width, height int
 	flags         []chromedp.ExecAllocatorOption
 }
 
 // WindowSize sets the size of the window in CSS pixels. The default is 1280×800.
-func WindowSize(width, height int) ChromiumOption {
-	return func(s *chromiumSettings) { s.width, s.height = width, height }
+func WindowSize(width, height int) Option {
+	return func(s *settings) { s.width, s.height = width, height }
 }
 
-// ChromiumFlag sets a command line flag, named without its dashes. The value is a string or
+// Flag sets a command line flag, named without its dashes. The value is a string or
 // a bool.
-func ChromiumFlag(name string, value any) ChromiumOption {
-	return func(s *chromiumSettings) { s.flags = append(s.flags, chromedp.Flag(name, value)) }
+func Flag(name string, value any) Option {
+	return func(s *settings) { s.flags = append(s.flags, chromedp.Flag(name, value)) }
 }
 
-// Chromium starts a headless browser with a fresh profile and returns the context of its
+// Start starts a headless browser with a fresh profile and returns the context of its
 // first tab for [chromedp.Run]. The browser ends with the test. Calling
 // [chromedp.NewContext] with that context opens another tab of the same profile.
-func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
+func Start(t testing.TB, options ...Option) context.Context {
 	t.Helper()
-	path, err := chromiumBinary()
+	path, err := binary()
 	require.NoError(t, err, "this test needs Chromium")
-	settings := chromiumSettings{width: 1280, height: 800}
+	with := settings{width: 1280, height: 800}
 	for _, option := range options {
-		option(&settings)
+		option(&with)
 	}
 
 	// chromedp removes a profile that it made itself once the browser has ended.
-	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), settings.allocator(path)...)
+	allocator, stop := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), with.allocator(path)...)
 	t.Cleanup(stop)
 	tab, closeTab := chromedp.NewContext(allocator, chromedp.WithErrorf(t.Logf))
 	t.Cleanup(func() {
@@ -59,7 +61,7 @@ func Chromium(t testing.TB, options ...ChromiumOption) context.Context {
 	return tab
 }
 
-func (s chromiumSettings) allocator(path string) []chromedp.ExecAllocatorOption {
+func (s settings) allocator(path string) []chromedp.ExecAllocatorOption {
 	options := []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path),
 		chromedp.Headless,
@@ -67,7 +69,7 @@ func (s chromiumSettings) allocator(path string) []chromedp.ExecAllocatorOption 
 		chromedp.NoFirstRun,
 		chromedp.NoDefaultBrowserCheck,
 		chromedp.WindowSize(s.width, s.height),
-		chromedp.WSURLReadTimeout(chromiumStart),
+		chromedp.WSURLReadTimeout(startPatience),
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true),
@@ -87,22 +89,22 @@ func (s chromiumSettings) allocator(path string) []chromedp.ExecAllocatorOption 
 	return append(options, s.flags...)
 }
 
-// chromiumBinary finds the browser, and installs the package if there is none.
-func chromiumBinary() (string, error) {
-	if path := findChromium(); path != "" {
+// binary finds the browser, and installs the package if there is none.
+func binary() (string, error) {
+	if path := find(); path != "" {
 		return path, nil
 	}
-	if err := install("Chromium", "chromium"); err != nil {
+	if err := apt.Install("Chromium", "chromium"); err != nil {
 		return "", err
 	}
-	if path := findChromium(); path != "" {
+	if path := find(); path != "" {
 		return path, nil
 	}
 
 	return "", errors.New("the package chromium is installed, but there is no program chromium in PATH")
 }
 
-func findChromium() string {
+func find() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
