@@ -9,6 +9,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 )
@@ -32,7 +33,7 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 
 	for {
 		db, err := database.Open(ctx, options)
-		if !away(err) {
+		if !oauth.IsUnavailable(err) {
 			return db, err
 		}
 
@@ -56,7 +57,7 @@ func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, 
 	}
 
 	db, err := database.Open(ctx, options)
-	if !away(err) {
+	if !oauth.IsUnavailable(err) {
 		return db, err
 	}
 
@@ -81,12 +82,6 @@ func databaseOptions(cfg Database, deps Deps) (database.Options, error) {
 		TracerProvider:   deps.TracerProvider,
 		MeterProvider:    deps.MeterProvider,
 	}, nil
-}
-
-// away reports whether the server can't be reached, as opposed to refusing.
-func away(err error) bool {
-	var fault interface{ Unavailable() bool }
-	return errors.As(err, &fault) && fault.Unavailable()
 }
 
 // WatchChanges sets deps.Changes, which listens through the direct URL, and returns the task
