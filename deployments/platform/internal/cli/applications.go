@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // noticeBound explains in --help how soon running services notice; see changes.Bound.
@@ -51,10 +52,7 @@ none.
 		{"name", "name", &f.Name, "what people read"},
 		{"type", "type", &f.Type, "WEB, SPA, NATIVE or SERVICE"},
 		{"tenant", "tenant", &f.Tenant, "slug of the one tenant that it serves (default: every tenant)"},
-		{
-			"grants", "grant", &f.Grants,
-			"authorization_code, refresh_token, client_credentials, device_code or token_exchange",
-		},
+		{"grants", "grant", &f.Grants, oneOf(oauth.GrantNames())},
 		{"scopes", "scope", &f.Scopes, "scope that it may ask for"},
 		{"redirect_uris", "redirect-uri", &f.RedirectURIs, "where codes may be sent"},
 		{"post_logout_redirect_uris", "post-logout-redirect-uri", &f.PostLogoutRedirectURIs, "where a logout may lead"},
@@ -256,7 +254,7 @@ func viewApplication(app *directory.Application, slugs map[string]string) applic
 		InitiateLoginURI:       app.InitiateLoginURI,
 	}
 	for _, g := range app.Grants {
-		v.Grants = append(v.Grants, manifest.GrantName(g))
+		v.Grants = append(v.Grants, g.Name())
 	}
 
 	if app.RefreshGrace != nil {
