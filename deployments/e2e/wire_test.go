@@ -162,10 +162,7 @@ func TestMetadataNamesEveryEndpointAndGrantThatIsServed(t *testing.T) {
 		}
 
 		known := 0
-		for _, grant := range []oauth.GrantType{
-			oauth.GrantAuthorizationCode, oauth.GrantRefreshToken, oauth.GrantClientCredentials, oauth.GrantDeviceCode,
-			oauth.GrantTokenExchange, "password",
-		} {
+		for _, grant := range append(oauth.GrantTypes(), "password") {
 			form := url.Values{
 				"grant_type":    {string(grant)},
 				"client_id":     {"service"},

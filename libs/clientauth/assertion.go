@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -13,8 +12,6 @@ import (
 )
 
 const (
-	// maxAssertion bounds the size of an assertion that is parsed, in bytes.
-	maxAssertion = 16 << 10
 	// maxJTI bounds the jti of an assertion, in bytes.
 	maxJTI = 1024
 	// assertionLifetime is how far in the future an assertion may expire, by its application's
@@ -42,43 +39,18 @@ type assertion struct {
 // assertionClaims are the claims of RFC 7523 3. Times are seconds since 1970, possibly with a
 // fraction (RFC 7519 2, NumericDate).
 type assertionClaims struct {
-	Issuer    string       `json:"iss"`
-	Subject   string       `json:"sub"`
-	Audience  soleAudience `json:"aud"`
-	ExpiresAt *float64     `json:"exp"`
-	NotBefore *float64     `json:"nbf"`
-	IssuedAt  *float64     `json:"iat"`
-	ID        string       `json:"jti"`
-}
-
-// soleAudience is an aud with exactly one value, written as a string or as an array of one (RFC
-// 7519 4.1.3); it is empty for any other aud. An assertion with several audiences could be
-// replayed by one of them at another.
-type soleAudience string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *soleAudience) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = soleAudience(one)
-		return nil
-	}
-
-	var several []string
-	if err := json.Unmarshal(b, &several); err != nil {
-		return err
-	}
-
-	if *a = ""; len(several) == 1 {
-		*a = soleAudience(several[0])
-	}
-
-	return nil
+	Issuer    string           `json:"iss"`
+	Subject   string           `json:"sub"`
+	Audience  signing.Audience `json:"aud"`
+	ExpiresAt *float64         `json:"exp"`
+	NotBefore *float64         `json:"nbf"`
+	IssuedAt  *float64         `json:"iat"`
+	ID        string           `json:"jti"`
 }
 
 // parseAssertion parses a client_assertion without verifying it.
 func parseAssertion(token string) (*assertion, bool) {
-	if len(token) > maxAssertion {
+	if len(token) > signing.MaxToken {
 		return nil, false
 	}
 
@@ -88,7 +60,10 @@ func parseAssertion(token string) (*assertion, bool) {
 	}
 
 	header := jws.Signatures[0].Protected
-	if typ, there := header.ExtraHeaders[jose.HeaderType]; there && !assertionTyp(typ) {
+	// An application may have signed a token with the same key for another purpose, such as a
+	// request object or a proof of possession (RFC 8725 3.11).
+	if _, there := header.ExtraHeaders[jose.HeaderType]; there &&
+		!signing.TypeIn(header, signing.TypeJWT, signing.TypeClientAssertion) {
 		return nil, false
 	}
 
@@ -100,17 +75,9 @@ func parseAssertion(token string) (*assertion, bool) {
 	return a, true
 }
 
-// assertionTyp rejects tokens that an application signed with the same key for another purpose,
-// such as a request object or a proof of possession (RFC 8725 3.11). Most applications set typ
-// to JWT or leave it out.
-func assertionTyp(header any) bool {
-	typ, _ := header.(string)
-	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
-	return typ == "jwt" || typ == "client-authentication+jwt"
-}
-
-// names reports whether aud is exactly audience (RFC 7523 3).
-func (a *assertion) names(audience string) bool { return string(a.claims.Audience) == audience }
+// names reports whether aud is exactly audience (RFC 7523 3). An assertion with several audiences
+// could be replayed by one of them at another.
+func (a *assertion) names(audience string) bool { return a.claims.Audience.Sole() == audience }
 
 // problem returns what is wrong with the claims, or "" (RFC 7523 3). aud may be any one of
 // audiences. The text concerns only what the sender wrote, so it is safe to send to it.
@@ -120,7 +87,7 @@ func (a *assertion) problem(now time.Time, audiences ...string) string {
 	switch {
 	case c.Issuer != c.Subject:
 		return "iss and sub of client_assertion must both be the client_id"
-	case c.Audience == "" || !slices.ContainsFunc(audiences, a.names):
+	case c.Audience.Sole() == "" || !slices.ContainsFunc(audiences, a.names):
 		return "aud of client_assertion must be the issuer as its only value; the token endpoint is accepted" +
 			" where the application is registered with token_endpoint_audience"
 	case c.ID == "" || len(c.ID) > maxJTI:

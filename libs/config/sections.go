@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/limits"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -194,7 +195,7 @@ type everything struct {
 func (s Server) Origin() string { return s.PublicURL.Scheme + "://" + s.PublicURL.Host }
 
 // Issuer returns the issuer identifier (RFC 8414 2).
-func (s Server) Issuer() string { return s.Origin() + "/api/v1/platform/oauth" }
+func (s Server) Issuer() string { return s.Origin() + oauth.IssuerPath }
 
 // Secure reports whether browsers reach the platform over https, so that cookies carry Secure
 // and the __Host- prefix.

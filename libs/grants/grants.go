@@ -48,6 +48,8 @@ const (
 	// RequestTTL from its creation, and the clocks of two replicas differ by less than the
 	// rest. This holds even if the row's expiry was moved forward to now.
 	KeepRequests = RequestTTL + 5*time.Minute
+	// MaxFlowID is longer than any id or token of a request that the platform issues, in bytes.
+	MaxFlowID = 4 << 10
 )
 
 // AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a person. It

@@ -66,8 +66,7 @@ type validationError struct {
 //
 //   - *MissingError: 422 with HTTPValidationError, error and error_description
 //   - *oauth.Error: its status and RFC 6749 5.2 document
-//   - an error whose method Unavailable() bool returns true, or an exceeded deadline:
-//     503 temporarily_unavailable with Retry-After
+//   - an error that oauth.IsUnavailable: 503 temporarily_unavailable with Retry-After
 //   - an error with a method RetryAfter() time.Duration, such as *limits.Error: 429
 //     too_many_requests (RFC 6585 4) with Retry-After
 //   - anything else: 500 server_error
@@ -113,8 +112,7 @@ func describe(ctx context.Context, err error, maxBody int64) (Problem, problemBo
 	known := (*oauth.Error)(nil)
 	switch {
 	case errors.As(err, &known):
-	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded),
-		ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case oauth.IsUnavailable(err), ctx.Err() != nil && errors.Is(err, context.Canceled):
 		known = oauth.Unavailable(err)
 	case errors.As(err, new(waiter)):
 		known = &oauth.Error{
@@ -137,11 +135,6 @@ func describeMissing(missing *MissingError) (Problem, problemBody) {
 		detail[i] = validationError{Type: "missing", Loc: [2]string{missing.In, name}, Msg: "Field required"}
 	}
 	return p, problemBody{Detail: detail, Error: p.Code, ErrorDescription: p.Description}
-}
-
-func isUnavailable(err error) bool {
-	var u interface{ Unavailable() bool }
-	return errors.As(err, &u) && u.Unavailable()
 }
 
 // waiter is an error that knows when a retry may help.

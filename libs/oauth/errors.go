@@ -1,6 +1,10 @@
 package oauth
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+)
 
 // Code is an error code as it travels on the wire.
 type Code string
@@ -78,6 +82,14 @@ func Unavailable(cause error) *Error {
 		Description: "the service is temporarily unavailable, try again shortly",
 		Cause:       cause,
 	}
+}
+
+// IsUnavailable reports whether err means that a dependency is down or too slow, so that the same
+// call may succeed later: the error has a method Unavailable() bool that returns true, or a
+// deadline was exceeded.
+func IsUnavailable(err error) bool {
+	var u interface{ Unavailable() bool }
+	return (errors.As(err, &u) && u.Unavailable()) || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (e *Error) Error() string {

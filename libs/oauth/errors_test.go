@@ -1,7 +1,9 @@
 package oauth_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -42,4 +44,28 @@ func TestErrorKeepsItsCauseForTheLog(t *testing.T) {
 	require.Equal(t, "invalid_scope: 2 scopes are unknown",
 		oauth.Errorf(oauth.InvalidScope, "%d scopes are unknown", 2).Error())
 	require.Equal(t, 413, (&oauth.Error{Code: oauth.InvalidRequest, StatusOverride: 413}).Status())
+}
+
+// dependency is an error of something that the platform depends on.
+type dependency struct{ down bool }
+
+func (dependency) Error() string { return "of a dependency" }
+
+func (d dependency) Unavailable() bool { return d.down }
+
+func TestWhatIsDownOrTooSlowIsUnavailable(t *testing.T) {
+	for name, tt := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"no error":                 {nil, false},
+		"another error":            {errors.New("broken"), false},
+		"a dependency is down":     {dependency{down: true}, true},
+		"a dependency refuses":     {dependency{down: false}, false},
+		"wrapped":                  {fmt.Errorf("read: %w", dependency{down: true}), true},
+		"a deadline was exceeded":  {fmt.Errorf("read: %w", context.DeadlineExceeded), true},
+		"the caller has gone away": {context.Canceled, false},
+	} {
+		require.Equal(t, tt.want, oauth.IsUnavailable(tt.err), name)
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
 )
@@ -33,7 +34,7 @@ func OpenDatabase(ctx context.Context, cfg config.Database, deps Deps) (*databas
 
 	for {
 		db, err := database.Open(ctx, options)
-		if !away(err) {
+		if !oauth.IsUnavailable(err) {
 			return db, err
 		}
 
@@ -57,7 +58,7 @@ func startDatabase(ctx context.Context, cfg config.Database, deps Deps) (*databa
 	}
 
 	db, err := database.Open(ctx, options)
-	if !away(err) {
+	if !oauth.IsUnavailable(err) {
 		return db, err
 	}
 
@@ -82,12 +83,6 @@ func databaseOptions(cfg config.Database, deps Deps) (database.Options, error) {
 		TracerProvider:   deps.TracerProvider,
 		MeterProvider:    deps.MeterProvider,
 	}, nil
-}
-
-// away reports whether the server can't be reached, as opposed to refusing.
-func away(err error) bool {
-	var fault interface{ Unavailable() bool }
-	return errors.As(err, &fault) && fault.Unavailable()
 }
 
 // WatchChanges sets deps.Changes, which listens through the direct URL, and returns the task

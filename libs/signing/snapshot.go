@@ -10,13 +10,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// JWS types of this platform's tokens (RFC 7515 4.1.9).
-const (
-	TypeJWT         = "JWT"        // ID tokens
-	TypeAccessToken = "at+jwt"     // RFC 9068 2.1
-	TypeLogoutToken = "logout+jwt" // OpenID Connect Back-Channel Logout 2.4
-)
-
 // snapshot is the schedule as read once. It is immutable, so readers need no lock.
 type snapshot struct {
 	keys    []Key // by algorithm and generation

@@ -7,10 +7,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// maxToken bounds the tokens that Verify accepts, in bytes. The platform's own tokens are far
-// smaller.
-const maxToken = 16 << 10
-
 // Verify verifies a compact JWS. It must be signed by a key of this platform that is neither
 // retired nor revoked, with that key's algorithm whatever the token says (RFC 8725 3.1), and be
 // of one of the given types (RFC 8725 3.11). Verify returns the payload; checking its claims,
@@ -49,7 +45,7 @@ func (r *Ring) verify(ctx context.Context, token string, types []string, counts 
 	}
 
 	header := jws.Signatures[0].Protected
-	if !typeIn(header, types) || header.KeyID == "" {
+	if !TypeIn(header, types...) || header.KeyID == "" {
 		return nil, ErrInvalid
 	}
 
@@ -94,7 +90,7 @@ func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) b
 // wellFormed accepts base64url and dots only. Go's decoder skips line breaks, which would let
 // one token be written in many ways.
 func wellFormed(token string) bool {
-	if len(token) > maxToken {
+	if len(token) > MaxToken {
 		return false
 	}
 
@@ -109,9 +105,9 @@ func wellFormed(token string) bool {
 	return true
 }
 
-// typeIn compares media types according to RFC 7515 4.1.9: ignoring case, and "application/"
-// may be left out if no other slash follows.
-func typeIn(header jose.Header, types []string) bool {
+// TypeIn reports whether a header's typ is one of the given types. Media types are compared as in
+// RFC 7515 4.1.9: case is ignored, and "application/" may be left out if no other slash follows.
+func TypeIn(header jose.Header, types ...string) bool {
 	is := typ(header)
 	for _, want := range types {
 		if is != "" && strings.EqualFold(is, shortType(want)) {

@@ -1,8 +1,10 @@
 package token_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,7 @@ func TestNoGrantSkipsAStep(t *testing.T) {
 				return exchange("all", w.signedIn(t, p, "all", forAPI).str("access_token"), nil)
 			},
 		}
+		require.ElementsMatch(t, oauth.GrantNames(), slices.Collect(maps.Keys(kinds)), "every grant type is tried")
 		for kind, fresh := range kinds {
 			t.Run(kind, func(t *testing.T) {
 				for name, tt := range map[string]struct {

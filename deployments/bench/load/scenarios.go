@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/oauth2"
+
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // Target is a platform, and the application and person that use it. The application is
@@ -32,10 +34,7 @@ type Target struct {
 	Transport http.RoundTripper
 }
 
-const (
-	base    = "/api/v1/platform"
-	timeout = 30 * time.Second
-)
+const timeout = 30 * time.Second
 
 // Scenarios holds the kinds of load by name. Each function makes the step of one worker,
 // and signs in first if the step needs it.
@@ -75,7 +74,7 @@ func Workers(ctx context.Context, name string, t Target, n int) ([]Step, error) 
 func jwks(_ context.Context, t Target) (Step, error) {
 	client := t.client()
 	return func(ctx context.Context) error {
-		_, err := send(ctx, client, http.MethodGet, t.URL+base+"/.well-known/jwks.json", nil, "")
+		_, err := send(ctx, client, http.MethodGet, t.URL+oauth.PlatformPath+"/.well-known/jwks.json", nil, "")
 		return err
 	}, nil
 }
@@ -136,7 +135,7 @@ func userinfo(ctx context.Context, t Target) (Step, error) {
 	}
 
 	return func(ctx context.Context) error {
-		_, err := send(ctx, client, http.MethodGet, t.URL+base+"/oauth/userinfo", nil, tokens.Access)
+		_, err := send(ctx, client, http.MethodGet, t.URL+oauth.IssuerPath+"/userinfo", nil, tokens.Access)
 		return err
 	}, nil
 }
@@ -151,7 +150,7 @@ func introspect(ctx context.Context, t Target) (Step, error) {
 
 	form := url.Values{"client_id": {t.ClientID}, "client_secret": {t.ClientSecret}, "token": {tokens.Access}}
 	return func(ctx context.Context) error {
-		_, err := send(ctx, client, http.MethodPost, t.URL+base+"/oauth/introspect", form, "")
+		_, err := send(ctx, client, http.MethodPost, t.URL+oauth.IssuerPath+"/introspect", form, "")
 		return err
 	}, nil
 }
@@ -161,7 +160,7 @@ func device(_ context.Context, t Target) (Step, error) {
 	client := t.client()
 	form := url.Values{"client_id": {t.ClientID}, "client_secret": {t.ClientSecret}}
 	return func(ctx context.Context) error {
-		_, err := send(ctx, client, http.MethodPost, t.URL+base+"/oauth/device/authorize", form, "")
+		_, err := send(ctx, client, http.MethodPost, t.URL+oauth.IssuerPath+"/device/authorize", form, "")
 		return err
 	}, nil
 }
@@ -200,7 +199,7 @@ type tokens struct {
 func (t Target) token(ctx context.Context, client *http.Client, form url.Values) (tokens, error) {
 	form.Set("client_id", t.ClientID)
 	form.Set("client_secret", t.ClientSecret)
-	body, err := send(ctx, client, http.MethodPost, t.URL+base+"/oauth/token", form, "")
+	body, err := send(ctx, client, http.MethodPost, t.URL+oauth.IssuerPath+"/token", form, "")
 	if err != nil {
 		return tokens{}, err
 	}
@@ -216,7 +215,7 @@ func (t Target) token(ctx context.Context, client *http.Client, form url.Values)
 // signIn goes through the pages of a sign-in and redeems the code.
 func (t Target) signIn(ctx context.Context, client *http.Client) (tokens, error) {
 	verifier := oauth2.GenerateVerifier()
-	begin := t.URL + base + "/oauth/authorize?" + url.Values{
+	begin := t.URL + oauth.IssuerPath + "/authorize?" + url.Values{
 		"response_type":         {"code"},
 		"client_id":             {t.ClientID},
 		"redirect_uri":          {t.RedirectURI},

@@ -24,15 +24,10 @@ const (
 	share = 30
 )
 
-// Trail records events.
-type Trail interface {
-	Record(ctx context.Context, e audit.Event) error
-}
-
 // Refusals records error pages in a trail.
 type Refusals struct {
 	kind   audit.Kind
-	trail  Trail
+	trail  audit.Trail
 	logger *slog.Logger
 	now    func() time.Time
 
@@ -45,7 +40,7 @@ type Refusals struct {
 }
 
 // New returns a Refusals that records pages as events of kind.
-func New(kind audit.Kind, trail Trail, logger *slog.Logger, now func() time.Time) *Refusals {
+func New(kind audit.Kind, trail audit.Trail, logger *slog.Logger, now func() time.Time) *Refusals {
 	return &Refusals{
 		kind:    kind,
 		trail:   trail,
@@ -84,10 +79,7 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 		e.Detail["forwarded"] = audit.ForwardedIgnored
 	}
 
-	if err := f.Record(ctx, e); err != nil {
-		f.logger.WarnContext(ctx, "an error page was not written to the audit trail", "reference",
-			p.Reference, "error", err)
-	}
+	audit.RecordOrLog(ctx, f, f.logger, e)
 }
 
 // Record records a refusal of any kind, or drops it if there were too many.

@@ -13,6 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // maxUnknownID is the longest client_id, in bytes, whose absence is remembered, so that
@@ -20,8 +21,7 @@ import (
 const maxUnknownID = 128
 
 // Source reads applications from a store. It returns directory.ErrNotFound for one that does
-// not exist. An error with a method Unavailable() bool that returns true, or an exceeded
-// deadline, means that the source is down.
+// not exist. An error that [oauth.IsUnavailable] means that the source is down.
 type Source interface {
 	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
@@ -202,7 +202,7 @@ func (c *Cache) read(ctx context.Context, clientID string) (*directory.Applicati
 	case errors.Is(err, directory.ErrNotFound):
 		c.keepUnknown(clientID, now)
 		return nil, directory.ErrNotFound
-	case away(err):
+	case oauth.IsUnavailable(err):
 		return c.stale(clientID, now, err)
 	default:
 		return nil, err
@@ -247,11 +247,6 @@ func makeRoom[T any](m map[string]T, clientID string, size int) {
 		delete(m, id)
 		return
 	}
-}
-
-func away(err error) bool {
-	var u interface{ Unavailable() bool }
-	return (errors.As(err, &u) && u.Unavailable()) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Invalidate forgets one application. The next look-up reads it again, and the old entry is no

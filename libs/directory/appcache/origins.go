@@ -8,6 +8,7 @@ import (
 	"resenje.org/singleflight"
 
 	"github.com/platform-oauth/platform-oauth/libs/cachestats"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // OriginSource lists the origins of all applications from a store.
@@ -100,7 +101,7 @@ func (o *Origins) read(ctx context.Context) (map[string]bool, error) {
 
 	if err != nil {
 		o.stats.Failed()
-		if !away(err) || o.known == nil || !now.Before(o.age.end(&o.opts)) {
+		if !oauth.IsUnavailable(err) || o.known == nil || !now.Before(o.age.end(&o.opts)) {
 			return nil, err
 		}
 		o.until = earlier(now.Add(o.opts.NegativeTTL), o.age.end(&o.opts))

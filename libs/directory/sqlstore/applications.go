@@ -27,23 +27,18 @@ func NewApplicationsWithSecrets(db *database.DB) *Applications {
 	return &Applications{db: db, secrets: true}
 }
 
-const selectApplication = `
-SELECT client_id, name, type, scope_level, COALESCE(tenant_id, '') AS tenant_id, redirect_uris, post_logout_redirect_uris,
-       backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
-       allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
-       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, allow_undotted_schemes,
-       development, initiate_login_uri,
-       disabled_at IS NULL AS active
+var selectApplication = `SELECT ` + database.ColumnsOf[applicationRow]().List() + `, disabled_at IS NULL AS active
 FROM applications`
 
 const selectSecrets = `SELECT id, client_id, hash, expires_at FROM application_secrets`
 
+// applicationRow has the columns of an application. Its tags are the only list of them.
 type applicationRow struct {
 	ClientID               string                           `db:"client_id"`
 	Name                   string                           `db:"name"`
 	Type                   string                           `db:"type"`
 	ScopeLevel             string                           `db:"scope_level"`
-	TenantID               string                           `db:"tenant_id"`
+	TenantID               sql.Null[string]                 `db:"tenant_id"`
 	RedirectURIs           database.JSON[[]string]          `db:"redirect_uris"`
 	PostLogoutRedirectURIs database.JSON[[]string]          `db:"post_logout_redirect_uris"`
 	BackchannelLogoutURI   string                           `db:"backchannel_logout_uri"`
@@ -69,16 +64,28 @@ type applicationRow struct {
 	AllowUndottedSchemes   bool                             `db:"allow_undotted_schemes"`
 	Development            bool                             `db:"development"`
 	InitiateLoginURI       string                           `db:"initiate_login_uri"`
-	Active                 bool                             `db:"active"`
 }
 
-func (r *applicationRow) application() *directory.Application {
+// foundApplication is an application as read.
+type foundApplication struct {
+	applicationRow
+	Active bool `db:"active"`
+}
+
+// savedApplication is an application as written.
+type savedApplication struct {
+	applicationRow
+	CreatedAt database.Time `db:"created_at"`
+	UpdatedAt database.Time `db:"updated_at"`
+}
+
+func (r *foundApplication) application() *directory.Application {
 	app := &directory.Application{
 		ClientID:               r.ClientID,
 		Name:                   r.Name,
 		Type:                   directory.ApplicationType(r.Type),
 		ScopeLevel:             directory.ScopeLevel(r.ScopeLevel),
-		TenantID:               r.TenantID,
+		TenantID:               r.TenantID.V,
 		RedirectURIs:           r.RedirectURIs.V,
 		PostLogoutRedirectURIs: r.PostLogoutRedirectURIs.V,
 		BackchannelLogoutURI:   r.BackchannelLogoutURI,
@@ -113,6 +120,48 @@ func (r *applicationRow) application() *directory.Application {
 	return app
 }
 
+func newApplicationRow(a *directory.Application) applicationRow {
+	row := applicationRow{
+		ClientID:               a.ClientID,
+		Name:                   a.Name,
+		Type:                   string(a.Type),
+		ScopeLevel:             string(a.ScopeLevel),
+		TenantID:               sql.Null[string]{V: a.TenantID, Valid: a.TenantID != ""},
+		RedirectURIs:           asJSON(a.RedirectURIs),
+		PostLogoutRedirectURIs: asJSON(a.PostLogoutRedirectURIs),
+		BackchannelLogoutURI:   a.BackchannelLogoutURI,
+		Grants:                 asJSON(a.Grants),
+		Scopes:                 asJSON(a.Scopes),
+		Audiences:              asJSON(a.Audiences),
+		DefaultAudience:        a.DefaultAudience,
+		ResourcesServed:        asJSON(a.ResourcesServed),
+		FirstParty:             a.FirstParty,
+		AllowLocalhostRedirect: a.AllowLocalhostRedirect,
+		IDTokenClaims:          a.IDTokenClaims,
+		DeviceRequiresAuth:     a.DeviceRequiresAuth,
+		TokenEndpointAudience:  a.TokenEndpointAudience,
+		AccessTokenAlg:         a.AccessTokenAlg,
+		IDTokenAlg:             a.IDTokenAlg,
+		AccessTokenTTL:         a.AccessTokenTTL.Microseconds(),
+		RefreshTokenTTL:        a.RefreshTokenTTL.Microseconds(),
+		RefreshIdleTTL:         a.RefreshIdleTTL.Microseconds(),
+		CORSOrigins:            asJSON(a.CORSOrigins),
+		JWKS:                   asJSON(a.JWKS),
+		JWKSURI:                a.JWKSURI,
+		AllowUndottedSchemes:   a.AllowUndottedSchemes,
+		Development:            a.Development,
+		InitiateLoginURI:       a.InitiateLoginURI,
+	}
+	if a.RefreshGrace != nil {
+		grace := a.RefreshGrace.Microseconds()
+		row.RefreshGrace = &grace
+	}
+
+	return row
+}
+
+func asJSON[T any](v T) database.JSON[T] { return database.JSON[T]{V: v} }
+
 func microseconds(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
 type secretRow struct {
@@ -128,7 +177,7 @@ func (r *secretRow) secret() directory.ApplicationSecret {
 
 // Application returns an application, including a disabled one, or directory.ErrNotFound.
 func (a *Applications) Application(ctx context.Context, clientID string) (*directory.Application, error) {
-	var row applicationRow
+	var row foundApplication
 	err := a.db.Get(ctx, "applications.find", &row, selectApplication+` WHERE client_id = $1`, clientID)
 	if err != nil {
 		return nil, notFound(err)
@@ -155,9 +204,9 @@ func (a *Applications) Application(ctx context.Context, clientID string) (*direc
 
 // Enabled returns all applications that aren't disabled, without their secrets, by client id.
 func (a *Applications) Enabled(ctx context.Context) ([]*directory.Application, error) {
-	var rows []applicationRow
-	const enabled = selectApplication + ` WHERE disabled_at IS NULL ORDER BY client_id`
-	if err := a.db.Select(ctx, "applications.enabled", &rows, enabled); err != nil {
+	var rows []foundApplication
+	if err := a.db.Select(ctx, "applications.enabled", &rows,
+		selectApplication+` WHERE disabled_at IS NULL ORDER BY client_id`); err != nil {
 		return nil, err
 	}
 

@@ -2,6 +2,7 @@ package sqlstore_test
 
 import (
 	"context"
+	"reflect"
 	"testing"
 	"time"
 
@@ -51,6 +52,16 @@ func TestAnApplicationIsReadAsSaved(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, got.Active)
 	})
+}
+
+// A field that fullApplication leaves empty would be read as saved although no column has it.
+func TestTheFullApplicationHasEveryField(t *testing.T) {
+	full := reflect.ValueOf(*fullApplication())
+	for _, field := range reflect.VisibleFields(full.Type()) {
+		if field.Name != "Secrets" { // saved and read apart
+			require.False(t, full.FieldByIndex(field.Index).IsZero(), field.Name)
+		}
+	}
 }
 
 func TestEachFieldOfAnApplicationIsSavedApart(t *testing.T) {

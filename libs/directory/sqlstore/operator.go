@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -209,57 +208,21 @@ ON CONFLICT (user_id) DO UPDATE SET password_hash = excluded.password_hash, upda
 	return w.exec(ctx, "credentials.set", set, userID, hash, database.At(at))
 }
 
+var applicationColumns = database.ColumnsOf[savedApplication]()
+
+var saveApplication = `INSERT INTO applications (` + applicationColumns.List() + `)
+VALUES (` + applicationColumns.Placeholders() + `)
+ON CONFLICT (client_id) DO UPDATE SET ` + applicationColumns.Excluded("client_id", "created_at")
+
 // SaveApplication creates or updates the application with a's client id. An existing
 // application stays enabled or disabled. SetSecrets saves the secrets.
 func (w *Writer) SaveApplication(ctx context.Context, a *directory.Application, at time.Time) error {
-	const save = `
-INSERT INTO applications (client_id, name, type, scope_level, tenant_id, redirect_uris, post_logout_redirect_uris,
-       backchannel_logout_uri, grants, scopes, audiences, default_audience, resources_served, first_party,
-       allow_localhost_redirect, id_token_claims, device_requires_auth, token_endpoint_audience, access_token_alg, id_token_alg, access_token_ttl,
-       refresh_token_ttl, refresh_idle_ttl, refresh_grace, cors_origins, jwks, jwks_uri, allow_undotted_schemes, created_at, updated_at,
-       development, initiate_login_uri)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $29, $30, $31)
-ON CONFLICT (client_id) DO UPDATE SET name = excluded.name, type = excluded.type, scope_level = excluded.scope_level,
-       tenant_id = excluded.tenant_id, redirect_uris = excluded.redirect_uris,
-       post_logout_redirect_uris = excluded.post_logout_redirect_uris, backchannel_logout_uri = excluded.backchannel_logout_uri,
-       grants = excluded.grants, scopes = excluded.scopes, audiences = excluded.audiences,
-       default_audience = excluded.default_audience, resources_served = excluded.resources_served,
-       first_party = excluded.first_party, allow_localhost_redirect = excluded.allow_localhost_redirect,
-       id_token_claims = excluded.id_token_claims, device_requires_auth = excluded.device_requires_auth,
-       token_endpoint_audience = excluded.token_endpoint_audience,
-       access_token_alg = excluded.access_token_alg, id_token_alg = excluded.id_token_alg,
-       access_token_ttl = excluded.access_token_ttl, refresh_token_ttl = excluded.refresh_token_ttl,
-       refresh_idle_ttl = excluded.refresh_idle_ttl, refresh_grace = excluded.refresh_grace,
-       cors_origins = excluded.cors_origins, jwks = excluded.jwks, jwks_uri = excluded.jwks_uri,
-       allow_undotted_schemes = excluded.allow_undotted_schemes, development = excluded.development,
-       initiate_login_uri = excluded.initiate_login_uri, updated_at = excluded.updated_at`
-
-	var tenant *string
-	if a.TenantID != "" {
-		tenant = &a.TenantID
+	row := savedApplication{
+		applicationRow: newApplicationRow(a),
+		CreatedAt:      database.At(at),
+		UpdatedAt:      database.At(at),
 	}
-
-	var grace *int64
-	if a.RefreshGrace != nil {
-		us := a.RefreshGrace.Microseconds()
-		grace = &us
-	}
-
-	list := func(s []string) database.JSON[[]string] { return database.JSON[[]string]{V: s} }
-	grantNames := make([]string, len(a.Grants))
-	for i, g := range a.Grants {
-		grantNames[i] = string(g)
-	}
-
-	return w.exec(ctx, "applications.save", save, a.ClientID, a.Name, string(a.Type), string(a.ScopeLevel), tenant,
-		list(a.RedirectURIs), list(a.PostLogoutRedirectURIs), a.BackchannelLogoutURI, list(grantNames), list(a.Scopes),
-		list(a.Audiences), a.DefaultAudience, list(a.ResourcesServed), a.FirstParty,
-		a.AllowLocalhostRedirect, a.IDTokenClaims,
-		a.DeviceRequiresAuth, a.TokenEndpointAudience, a.AccessTokenAlg, a.IDTokenAlg, a.AccessTokenTTL.Microseconds(),
-		a.RefreshTokenTTL.Microseconds(),
-		a.RefreshIdleTTL.Microseconds(), grace, list(a.CORSOrigins),
-		database.JSON[json.RawMessage]{V: a.JWKS}, a.JWKSURI,
-		a.AllowUndottedSchemes, database.At(at), a.Development, a.InitiateLoginURI)
+	return w.exec(ctx, "applications.save", saveApplication, applicationColumns.Values(&row)...)
 }
 
 // SetSecrets makes an application's secrets exactly those given. One that the application

@@ -167,7 +167,7 @@ WHERE ` + where + ` ORDER BY m.tenant_id`
 // Applications returns all applications with their secrets, including disabled ones, by client
 // id.
 func (r *Reader) Applications(ctx context.Context) ([]*directory.Application, error) {
-	var rows []applicationRow
+	var rows []foundApplication
 	if err := r.db.Select(ctx, "applications.list", &rows, selectApplication+` ORDER BY client_id`); err != nil {
 		return nil, err
 	}

@@ -85,6 +85,7 @@ func fullApplication() *directory.Application {
 		JWKS:                   json.RawMessage(`{"keys": []}`),
 		JWKSURI:                "https://app.test/jwks",
 		Active:                 true,
+		AllowUndottedSchemes:   true,
 		Development:            true,
 		InitiateLoginURI:       "https://app.test/login",
 	}

@@ -37,6 +37,12 @@ func bind(cmd *cobra.Command, fields []field) {
 	}
 }
 
+// oneOf lists the values of a flag as prose: "a, b or c".
+func oneOf(values []string) string {
+	last := len(values) - 1
+	return strings.Join(values[:last], ", ") + " or " + values[last]
+}
+
 // create applies a file with one entry, so that the file's rules apply to it. It refuses an
 // entry that exists already.
 func (a *app) create(cmd *cobra.Command, file manifest.File, dryRun bool, fields []field) error {

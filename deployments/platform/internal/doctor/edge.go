@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
 const (
-	jwksPath      = "/api/v1/platform/.well-known/jwks.json"
-	discoveryPath = "/api/v1/platform/oauth/.well-known/openid-configuration"
-	metadataPath  = "/.well-known/oauth-authorization-server/api/v1/platform/oauth"
+	jwksPath      = oauth.PlatformPath + "/.well-known/jwks.json"
+	discoveryPath = oauth.IssuerPath + "/.well-known/openid-configuration"
+	metadataPath  = "/.well-known/oauth-authorization-server" + oauth.IssuerPath // RFC 8414 3.1
 
 	maxAnswer = 1 << 20
 	// certificateLeft is how long before a certificate expires the doctor warns of it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 // forged is an address that no host has (RFC 5737).
@@ -17,7 +18,7 @@ const forged = "192.0.2.66"
 // pages lists paths of the services that show error pages and record them in the audit
 // trail with the visitor's address.
 var pages = map[string]string{
-	"authorize": "/api/v1/platform/oauth/authorize",
+	"authorize": oauth.IssuerPath + "/authorize",
 	"device":    "/device",
 	"session":   "/account",
 }

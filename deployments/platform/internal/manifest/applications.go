@@ -162,7 +162,8 @@ func (a *applier) wanted(f *Application) *directory.Application {
 		InitiateLoginURI:       f.InitiateLoginURI,
 	}
 	for _, name := range f.Grants {
-		app.Grants = append(app.Grants, grantNames[name])
+		grant, _ := oauth.ParseGrantName(name) // validated
+		app.Grants = append(app.Grants, grant)
 	}
 
 	if f.RefreshGrace != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
 func TestEveryFieldThatCanDifferHasTheNameOfAFieldOfTheFile(t *testing.T) {
@@ -27,4 +28,36 @@ func TestEveryFieldThatCanDifferHasTheNameOfAFieldOfTheFile(t *testing.T) {
 	}
 
 	require.Len(t, fileNames, compared)
+}
+
+func TestEveryKeyOfTheFileReachesTheApplication(t *testing.T) {
+	grace := Duration(1)
+	full := Application{
+		Grants:       oauth.GrantNames(),
+		JWKS:         map[string]any{"keys": []any{}},
+		RefreshGrace: &grace,
+	}
+
+	file := reflect.ValueOf(&full).Elem()
+	for i := range file.NumField() {
+		switch field := file.Field(i); {
+		case !field.IsZero():
+		case field.Kind() == reflect.String:
+			field.SetString("x")
+		case field.Kind() == reflect.Bool:
+			field.SetBool(true)
+		case field.Kind() == reflect.Int64:
+			field.SetInt(1)
+		case field.Type() == reflect.TypeFor[[]string]():
+			field.Set(reflect.ValueOf([]string{"x"}))
+		}
+	}
+
+	b := &applier{tenants: map[string]string{"x": "tnt_x"}}
+	wanted := reflect.ValueOf(*b.wanted(&full))
+	for _, field := range reflect.VisibleFields(wanted.Type()) {
+		if field.Name != "Active" && field.Name != "Secrets" { // decided apart
+			require.False(t, wanted.FieldByIndex(field.Index).IsZero(), "wanted leaves %s out", field.Name)
+		}
+	}
 }

@@ -27,24 +27,6 @@ const maxSecret = 4096
 
 var clientIDForm = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 
-var grantNames = map[string]oauth.GrantType{
-	"authorization_code": oauth.GrantAuthorizationCode,
-	"refresh_token":      oauth.GrantRefreshToken,
-	"client_credentials": oauth.GrantClientCredentials,
-	"device_code":        oauth.GrantDeviceCode,
-	"token_exchange":     oauth.GrantTokenExchange,
-}
-
-// GrantName returns the file's spelling of a grant type.
-func GrantName(grant oauth.GrantType) string {
-	for name, g := range grantNames {
-		if g == grant {
-			return name
-		}
-	}
-	return string(grant)
-}
-
 func (c *checker) applications() {
 	ids := map[string]bool{}
 	for i := range c.doc.Applications {
@@ -193,7 +175,7 @@ func (c *checker) uris(a *Application, at string) {
 		c.refuse(at+".allow_undotted_schemes", "is for NATIVE applications: others have no private-use schemes")
 	}
 
-	if slices.Contains(a.Grants, "authorization_code") && len(a.RedirectURIs) == 0 {
+	if slices.Contains(a.Grants, oauth.GrantAuthorizationCode.Name()) && len(a.RedirectURIs) == 0 {
 		c.refuse(at+".redirect_uris", "the authorization_code grant needs at least one")
 	}
 
@@ -249,12 +231,11 @@ func (c *checker) beginning(a *Application, at string) {
 func (c *checker) permissions(a *Application, at string) {
 	for i, name := range a.Grants {
 		where := fmt.Sprintf("%s.grants[%d]", at, i)
-		if _, ok := grantNames[name]; !ok {
-			c.refuse(where,
-				"%q is not a grant: authorization_code, refresh_token, client_credentials, device_code, token_exchange",
-				name)
+		grant, ok := oauth.ParseGrantName(name)
+		if !ok {
+			c.refuse(where, "%q is not a grant: %s", name, strings.Join(oauth.GrantNames(), ", "))
 		}
-		if public(a) && (name == "client_credentials" || name == "token_exchange") {
+		if public(a) && grant.Confidential() {
 			c.refuse(where, "a %s application is public: it has nothing to prove who it is with (RFC 6749 4.4)", a.Type)
 		}
 	}
@@ -294,10 +275,6 @@ func (c *checker) permissions(a *Application, at string) {
 	}
 }
 
-// maxAccessTokenTTL is also the limit of the platform's own setting, and the keys service
-// relies on it when it withdraws a key.
-const maxAccessTokenTTL = 24 * time.Hour
-
 func (c *checker) tokens(a *Application, at string) {
 	for key, alg := range map[string]string{".access_token_alg": a.AccessTokenAlg, ".id_token_alg": a.IDTokenAlg} {
 		switch signing.Algorithm(alg) {
@@ -318,7 +295,7 @@ func (c *checker) tokens(a *Application, at string) {
 		}
 	}
 
-	if time.Duration(a.AccessTokenTTL) > maxAccessTokenTTL {
+	if time.Duration(a.AccessTokenTTL) > signing.LongestToken {
 		c.refuse(at+".access_token_ttl", "must be at most 24h: its signing key is published only so long")
 	}
 

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
 // maxAnswer bounds how much of a response is read, in bytes.
@@ -182,8 +184,8 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 	}
 
 	header := jws.Signatures[0].Protected
-	if header.ExtraHeaders[jose.HeaderType] != "at+jwt" {
-		return jose.JSONWebKey{}, errors.New("its typ is not at+jwt")
+	if header.ExtraHeaders[jose.HeaderType] != signing.TypeAccessToken {
+		return jose.JSONWebKey{}, errors.New("its typ is not " + signing.TypeAccessToken)
 	}
 
 	matching := keys.Key(header.KeyID)

@@ -12,9 +12,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// maxFlowID is longer than any id or token that we issue.
-const maxFlowID = 4 << 10
-
 // OverError means that a flow can't continue, or not in this browser. Programs get its
 // cause, an *oauth.Error. People are sent to the flow's own page, which offers a way to
 // continue.
@@ -85,7 +82,7 @@ func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor)
 }
 
 func (a *Authorizer) flow(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
-	if len(id) > maxFlowID {
+	if len(id) > grants.MaxFlowID {
 		return nil, errFlowGone()
 	}
 

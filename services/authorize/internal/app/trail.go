@@ -50,8 +50,5 @@ func (r RecordedCodes) record(ctx context.Context, code *grants.AuthorizationCod
 		event.Detail["resource"] = code.Resource
 	}
 
-	if err := r.Trail.Record(ctx, event); err != nil {
-		r.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", event.Kind, "client_id", event.ClientID,
-			"grant_id", event.GrantID, "error", err)
-	}
+	audit.RecordOrLog(ctx, r.Trail, r.Logger, event)
 }

@@ -238,8 +238,5 @@ func (d *Device) event(kind audit.Kind, visit *Visit, visitor Visitor) audit.Eve
 // record adds an event to the audit trail. A failure is logged but doesn't fail the
 // request.
 func (d *Device) record(ctx context.Context, e audit.Event) {
-	if err := d.Trail.Record(ctx, e); err != nil {
-		d.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id",
-			e.ClientID, "error", err)
-	}
+	audit.RecordOrLog(ctx, d.Trail, d.Logger, e)
 }

@@ -13,13 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-const (
-	// signInTTL is how long a sign-in for a device may take, provided that its code lives that
-	// long.
-	signInTTL = grants.RequestTTL
-	// maxFlowID is longer than any id or token that we issue.
-	maxFlowID = 4 << 10
-)
+// signInTTL is how long a sign-in for a device may take, provided that its code lives that long.
+const signInTTL = grants.RequestTTL
 
 // Visitor describes the browser that sent a request: the values of its cookies, which are
 // empty for a missing cookie, its address, and the reference under which the request is
@@ -160,7 +155,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 // that the browser left with, or the flow if the sign-in isn't finished. It returns
 // ErrSignInGone if there is no such sign-in.
 func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (userCode, pages string, err error) {
-	if len(flow) > maxFlowID {
+	if len(flow) > grants.MaxFlowID {
 		return "", "", ErrSignInGone
 	}
 

@@ -174,13 +174,9 @@ func (k *Keeper) private(ctx context.Context, alg signing.Algorithm, keys []sign
 
 // record adds an event to the audit trail. A failure doesn't stop the rotation.
 func (k *Keeper) record(ctx context.Context, kind audit.Kind, key signing.Key) {
-	err := k.Trail.Record(ctx, audit.Event{Kind: kind, Detail: map[string]string{
+	audit.RecordOrLog(ctx, k.Trail, k.Logger, audit.Event{Kind: kind, Detail: map[string]string{
 		"kid": key.KID, "algorithm": string(key.Algorithm), "active_from": key.ActiveFrom.Format(time.RFC3339),
 	}})
-	if err != nil {
-		k.Logger.WarnContext(ctx, "the audit trail could not be written",
-			slog.String("kind", string(kind)), slog.Any("error", err))
-	}
 }
 
 // discard deletes a key that came too late, unless its row exists: a driver may have sent

@@ -48,8 +48,8 @@ type Metadata struct {
 // NewMetadata returns the metadata of the platform at origin, whose ID tokens are signed
 // with the algorithms of the published keys.
 func NewMetadata(origin string, published []signing.Key) Metadata {
-	platform := origin + "/api/v1/platform"
-	issuer := platform + "/oauth"
+	platform := origin + oauth.PlatformPath
+	issuer := origin + oauth.IssuerPath
 	return Metadata{
 		Issuer:                      issuer,
 		AuthorizationEndpoint:       issuer + "/authorize",
@@ -64,13 +64,9 @@ func NewMetadata(origin string, published []signing.Key) Metadata {
 			oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone,
 			oauth.ScopeOfflineAccess,
 		},
-		ResponseTypesSupported: []string{"code"},
-		ResponseModesSupported: []string{string(oauth.ResponseModeQuery), string(oauth.ResponseModeFormPost)},
-		GrantTypesSupported: []string{
-			string(oauth.GrantAuthorizationCode), string(oauth.GrantRefreshToken), string(oauth.GrantClientCredentials),
-			string(oauth.GrantDeviceCode),
-			string(oauth.GrantTokenExchange),
-		},
+		ResponseTypesSupported:        []string{"code"},
+		ResponseModesSupported:        []string{string(oauth.ResponseModeQuery), string(oauth.ResponseModeFormPost)},
+		GrantTypesSupported:           grantTypes(),
 		ACRValuesSupported:            []string{oauth.ACRPassword},
 		SubjectTypesSupported:         []string{"public"},
 		IDTokenSigningAlgs:            signingAlgorithms(published),
@@ -89,6 +85,14 @@ func NewMetadata(origin string, published []signing.Key) Metadata {
 		BackchannelLogoutSession:    true,
 		AuthorizationResponseIssuer: true,
 	}
+}
+
+func grantTypes() []string {
+	list := []string{}
+	for _, grant := range oauth.GrantTypes() {
+		list = append(list, string(grant))
+	}
+	return list
 }
 
 // confidential returns the methods by which confidential applications authenticate. Public

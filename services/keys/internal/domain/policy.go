@@ -8,10 +8,6 @@ import (
 )
 
 const (
-	// LongestToken is the maximum lifetime of an access or ID token of any application.
-	// Applications may have longer lifetimes than the platform's default, but neither the
-	// platform's configuration nor the declarative file may exceed this.
-	LongestToken = 24 * time.Hour
 	// clockSkew is how far the clocks of two replicas may be apart. A key that is due within it
 	// counts as active, so that a second replica doesn't create another one.
 	clockSkew = 5 * time.Second
@@ -86,5 +82,5 @@ func (p Policy) MaxAge(oldest, now time.Time) time.Duration {
 // Overlap returns how long a key stays published after it was replaced: until the last
 // token it signed has expired.
 func (p Policy) Overlap() time.Duration {
-	return max(p.TokenTTL, LongestToken) + p.CacheLifetime() + retireMargin
+	return max(p.TokenTTL, signing.LongestToken) + p.CacheLifetime() + retireMargin
 }

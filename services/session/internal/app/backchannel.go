@@ -205,10 +205,10 @@ func (b *Backchannel) token(ctx context.Context, app *directory.Application, n p
 	claims := domain.NewLogoutToken(b.Issuer, n.ClientID, n.UserID, n.SessionID, id, b.Now())
 	algorithms := logoutAlgorithms(app.IDTokenAlg, b.IDTokenAlg)
 	alg := b.Signer.Choose(algorithms...)
-	token, err := b.Signer.Sign(ctx, alg, domain.TypeLogoutToken, claims)
+	token, err := b.Signer.Sign(ctx, alg, signing.TypeLogoutToken, claims)
 	if again := b.Signer.Choose(algorithms...); errors.Is(err, signing.ErrNoKey) && again != alg {
 		// The signer knew no keys until it looked for one.
-		return b.Signer.Sign(ctx, again, domain.TypeLogoutToken, claims)
+		return b.Signer.Sign(ctx, again, signing.TypeLogoutToken, claims)
 	}
 
 	return token, err
@@ -270,16 +270,13 @@ func (b *Backchannel) settle(
 }
 
 func (b *Backchannel) record(ctx context.Context, kind audit.Kind, n ports.LogoutNotice, detail map[string]string) {
-	err := b.Trail.Record(ctx, audit.Event{
+	audit.RecordOrLog(ctx, b.Trail, b.Logger, audit.Event{
 		Kind:      kind,
 		UserID:    n.UserID,
 		ClientID:  n.ClientID,
 		SessionID: n.SessionID,
 		Detail:    detail,
 	})
-	if err != nil {
-		b.Logger.WarnContext(ctx, "the audit trail was not written", "kind", string(kind), "error", err)
-	}
 }
 
 // pause returns how long to wait after an attempt. The pause doubles with each attempt and

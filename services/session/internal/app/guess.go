@@ -254,9 +254,7 @@ func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Ev
 	}
 
 	e.Reference = b.Reference
-	if err := trail.Record(ctx, e); err != nil {
-		a.Logger.WarnContext(ctx, "an event was not written to the audit trail", "kind", string(e.Kind), "error", err)
-	}
+	audit.RecordOrLog(ctx, trail, a.Logger, e)
 }
 
 // Refused records that a form or flow was refused because it belongs to another browser.

@@ -13,13 +13,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
 const maxState = 4096 // bytes
-
-// idTokenType is the typ header of ID tokens. An access token (at+jwt) isn't accepted as a
-// hint.
-const idTokenType = "JWT"
 
 // LogoutRequest is a request of OpenID Connect RP-Initiated Logout 1.0 section 2. Empty
 // parameters count as absent.
@@ -185,10 +182,10 @@ func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCo
 }
 
 type hint struct {
-	Issuer    string   `json:"iss"`
-	Audience  audience `json:"aud"`
-	AZP       string   `json:"azp"`
-	SessionID string   `json:"sid"`
+	Issuer    string           `json:"iss"`
+	Audience  signing.Audience `json:"aud"`
+	AZP       string           `json:"azp"`
+	SessionID string           `json:"sid"`
 }
 
 func (h *hint) client() string {
@@ -204,12 +201,9 @@ func (a *App) hint(ctx context.Context, token string) (*hint, error) {
 	}
 
 	refused := oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token of this issuer")
-	payload, err := a.Hints.Verify(ctx, token, idTokenType)
+	payload, err := a.Hints.Verify(ctx, token, signing.TypeJWT) // an access token isn't accepted as a hint
 	if err != nil {
-		if away, ok := errors.AsType[interface {
-			error
-			Unavailable() bool
-		}](err); ok && away.Unavailable() {
+		if oauth.IsUnavailable(err) {
 			return nil, fmt.Errorf("verify the hint: %w", err)
 		}
 
@@ -223,24 +217,4 @@ func (a *App) hint(ctx context.Context, token string) (*hint, error) {
 	}
 
 	return &h, nil
-}
-
-// audience is a single string or a list of strings (RFC 7519 4.1.3).
-type audience []string
-
-// UnmarshalJSON accepts both forms.
-func (a *audience) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := json.Unmarshal(data, &one); err == nil {
-		*a = audience{one}
-		return nil
-	}
-
-	var many []string
-	if err := json.Unmarshal(data, &many); err != nil {
-		return fmt.Errorf("aud: %w", err)
-	}
-
-	*a = many
-	return nil
 }

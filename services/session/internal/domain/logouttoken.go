@@ -2,10 +2,6 @@ package domain
 
 import "time"
 
-// TypeLogoutToken is the typ header of logout tokens, so that they can't be mistaken for
-// other tokens (OpenID Connect Back-Channel Logout 1.0 2.4).
-const TypeLogoutToken = "logout+jwt"
-
 // logoutTokenLifetime is the maximum that the specification recommends. It suffices since
 // the token is signed when it is sent.
 const logoutTokenLifetime = 2 * time.Minute

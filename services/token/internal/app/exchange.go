@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
@@ -29,9 +30,9 @@ type exchanged struct {
 	issued   oauth.TokenType
 	notAfter time.Time // when the subject token expires
 	actor    *domain.Actor
-	mayAct   json.RawMessage // claim of the subject token, for the next exchange
-	from     []string        // the subject token and the tokens it was exchanged from
-	allowed  domain.Audience // the resources of the subject token and of its grant
+	mayAct   json.RawMessage  // claim of the subject token, for the next exchange
+	from     []string         // the subject token and the tokens it was exchanged from
+	allowed  signing.Audience // the resources of the subject token and of its grant
 }
 
 // tokenExchange implements the grant of RFC 8693. It writes to no table: the tokens it
@@ -194,12 +195,12 @@ func (g *tokenExchange) actor(ctx context.Context, c *call, subject *domain.Acce
 func (g *tokenExchange) read(
 	ctx context.Context, c *call, token string, kind oauth.TokenType, mine func(*domain.AccessToken) bool,
 ) (*domain.AccessToken, *grants.Standing, error) {
-	types := []string{domain.TypeAccessToken}
+	types := []string{signing.TypeAccessToken}
 	switch kind {
 	case oauth.TokenTypeIDToken:
 		return g.readIDToken(ctx, c, token)
 	case oauth.TokenTypeJWT:
-		types = append(types, domain.TypeExchanged)
+		types = append(types, signing.TypeExchanged)
 	}
 
 	claims, err := g.tokens.verifyAs(ctx, token, types...)
@@ -222,11 +223,11 @@ func (g *tokenExchange) read(
 func (g *tokenExchange) readIDToken(
 	ctx context.Context, c *call, token string,
 ) (*domain.AccessToken, *grants.Standing, error) {
-	claims, err := g.tokens.verifyAs(ctx, token, domain.TypeIDToken)
+	claims, err := g.tokens.verifyAs(ctx, token, signing.TypeJWT)
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case !slices.Equal(claims.Audience, domain.Audience{c.app.ClientID}) || claims.GrantID == "":
+	case !slices.Equal(claims.Audience, signing.Audience{c.app.ClientID}) || claims.GrantID == "":
 		return nil, nil, errToken()
 	}
 

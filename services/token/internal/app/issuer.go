@@ -272,10 +272,7 @@ func outcome(err error) oauth.Code {
 		return oauth.TooManyRequests
 	}
 
-	if behind, ok := errors.AsType[interface {
-		error
-		Unavailable() bool
-	}](err); (ok && behind.Unavailable()) || errors.Is(err, context.DeadlineExceeded) {
+	if oauth.IsUnavailable(err) {
 		return oauth.TemporarilyUnavailable
 	}
 

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
@@ -34,7 +34,7 @@ func (o *Origins) Client(ctx context.Context, clientID string) (origins []string
 // accepts an expired token, so that the application's page can read why the token is
 // refused. found is false if we didn't issue the token.
 func (o *Origins) Bearer(ctx context.Context, token string) (origins []string, found bool) {
-	claims, err := o.Tokens.signed(ctx, token, domain.TypeAccessToken)
+	claims, err := o.Tokens.signed(ctx, token, signing.TypeAccessToken)
 	if err != nil {
 		return nil, false
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
@@ -91,7 +90,7 @@ func (r *Revoker) revokeJWT(ctx context.Context, request TokenRequest, clientID 
 // refuseIDToken tells a client that its ID token can't be revoked (RFC 7009 2.2.1).
 // Otherwise the client would believe that something had been revoked.
 func (r *Revoker) refuseIDToken(ctx context.Context, token, clientID string) error {
-	payload, err := r.Tokens.Verifier.Verify(ctx, token, domain.TypeIDToken)
+	payload, err := r.Tokens.Verifier.Verify(ctx, token, signing.TypeJWT)
 	switch {
 	case errors.Is(err, signing.ErrInvalid):
 		return nil
@@ -100,7 +99,7 @@ func (r *Revoker) refuseIDToken(ctx context.Context, token, clientID string) err
 	}
 
 	var claims struct {
-		Audience domain.Audience `json:"aud"`
+		Audience signing.Audience `json:"aud"`
 	}
 	if json.Unmarshal(payload, &claims) == nil && claims.Audience.Has(clientID) {
 		return oauth.Errorf(oauth.UnsupportedTokenType, "only access tokens and refresh tokens can be revoked")

@@ -17,9 +17,9 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 		return nil, err
 	}
 
-	typ := domain.TypeAccessToken
+	typ := signing.TypeAccessToken
 	if i.exchanged != nil && i.exchanged.issued == oauth.TokenTypeJWT {
-		typ = domain.TypeExchanged
+		typ = signing.TypeExchanged
 	}
 
 	access, err := s.Signer.Sign(ctx,
@@ -39,7 +39,7 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 	}
 
 	alg := s.Signer.Choose(idTokenAlgorithms(c.app.IDTokenAlg, s.IDTokenAlg)...)
-	answer.IDToken, err = s.Signer.Sign(ctx, alg, domain.TypeIDToken,
+	answer.IDToken, err = s.Signer.Sign(ctx, alg, signing.TypeJWT,
 		s.idClaims(c, i, domain.AccessTokenHash(alg, access)))
 	if err != nil {
 		return nil, oauth.Unavailable(err)
@@ -101,7 +101,7 @@ func (s *Issuer) accessClaims(c *call, i *issue) (*domain.AccessToken, error) {
 
 // audience returns the audience of the access token. An exchanged token is for one resource
 // only and doesn't give access to userinfo as well.
-func (i *issue) audience(c *call, issuer string) domain.Audience {
+func (i *issue) audience(c *call, issuer string) signing.Audience {
 	if i.exchanged != nil {
 		return domain.AudienceOf(c.app, i.target, issuer, nil)
 	}
@@ -113,7 +113,7 @@ func (s *Issuer) idClaims(c *call, i *issue, accessTokenHash string) *domain.IDT
 	claims := &domain.IDToken{
 		Issuer:          s.Issuer,
 		Subject:         i.subject,
-		Audience:        domain.Audience{c.app.ClientID},
+		Audience:        signing.Audience{c.app.ClientID},
 		AuthorizedParty: c.app.ClientID,
 		ExpiresAt:       i.expiresAt.Unix(),
 		IssuedAt:        c.now.Unix(),

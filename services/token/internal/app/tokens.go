@@ -40,7 +40,7 @@ func dead(err error) bool {
 
 // verify checks what can be checked with the access token alone (RFC 9068 4).
 func (t *Tokens) verify(ctx context.Context, token string) (*domain.AccessToken, error) {
-	return t.verifyAs(ctx, token, domain.TypeAccessToken)
+	return t.verifyAs(ctx, token, signing.TypeAccessToken)
 }
 
 // verifyAs is like verify but for tokens of the given types. Claims that a type doesn't
@@ -64,7 +64,7 @@ func (t *Tokens) verifyBearer(ctx context.Context, token string) (claims *domain
 	if claims, err = t.verify(ctx, token); !dead(err) {
 		return claims, domain.Bearer, err
 	}
-	claims, err = t.verifyAs(ctx, token, domain.TypeExchanged)
+	claims, err = t.verifyAs(ctx, token, signing.TypeExchanged)
 	return claims, domain.NotAnAccessToken, err
 }
 

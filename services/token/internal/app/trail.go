@@ -17,10 +17,7 @@ type Trail struct {
 
 // record adds an event. A failure is logged but doesn't fail the request.
 func (t *Trail) record(ctx context.Context, e audit.Event) {
-	if err := t.Events.Record(ctx, e); err != nil {
-		t.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id", e.ClientID,
-			"grant_id", e.GrantID, "error", err)
-	}
+	audit.RecordOrLog(ctx, t.Events, t.Logger, e)
 }
 
 // created records the grant of a redeemed authorization code or device code.

@@ -5,63 +5,31 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/json"
-	"slices"
 
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Types of the JOSE header (RFC 9068 2.1, RFC 7519 5.1).
-const (
-	TypeAccessToken = "at+jwt"
-	TypeIDToken     = "JWT"
-)
-
-// Audience is the aud claim. A single audience is marshalled as a plain string (RFC 7519
-// 4.1.3).
-type Audience []string
-
-// MarshalJSON implements [json.Marshaler].
-func (a Audience) MarshalJSON() ([]byte, error) {
-	if len(a) == 1 {
-		return json.Marshal(a[0])
-	}
-	return json.Marshal([]string(a))
-}
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *Audience) UnmarshalJSON(b []byte) error {
-	var one string
-	if json.Unmarshal(b, &one) == nil {
-		*a = Audience{one}
-		return nil
-	}
-	return json.Unmarshal(b, (*[]string)(a))
-}
-
-// Has reports whether the audience includes audience.
-func (a Audience) Has(audience string) bool { return slices.Contains(a, audience) }
-
 // AccessToken is the payload of an access token (RFC 9068 2.2). Times are in seconds since
 // 1970.
 type AccessToken struct {
-	Issuer        string   `json:"iss"`
-	Subject       string   `json:"sub"`
-	Audience      Audience `json:"aud"`
-	ExpiresAt     int64    `json:"exp"`
-	IssuedAt      int64    `json:"iat"`
-	NotBefore     int64    `json:"nbf,omitempty"` // not issued: resource servers with a slow clock would refuse it
-	ID            string   `json:"jti"`
-	GrantID       string   `json:"gid,omitempty"`
-	ClientID      string   `json:"client_id"`
-	Scope         string   `json:"scope,omitempty"`
-	AuthTime      int64    `json:"auth_time,omitempty"`
-	ACR           string   `json:"acr,omitempty"`
-	AMR           []string `json:"amr,omitempty"`
-	SessionID     string   `json:"sid,omitempty"`
-	TenantID      string   `json:"tenant_id,omitempty"`
-	TenantSlug    string   `json:"tenant_slug,omitempty"`
-	AppScope      string   `json:"app_scope"`
-	PlatformToken bool     `json:"platform_token,omitempty"`
+	Issuer        string           `json:"iss"`
+	Subject       string           `json:"sub"`
+	Audience      signing.Audience `json:"aud"`
+	ExpiresAt     int64            `json:"exp"`
+	IssuedAt      int64            `json:"iat"`
+	NotBefore     int64            `json:"nbf,omitempty"` // not issued: resource servers with a slow clock would refuse it
+	ID            string           `json:"jti"`
+	GrantID       string           `json:"gid,omitempty"`
+	ClientID      string           `json:"client_id"`
+	Scope         string           `json:"scope,omitempty"`
+	AuthTime      int64            `json:"auth_time,omitempty"`
+	ACR           string           `json:"acr,omitempty"`
+	AMR           []string         `json:"amr,omitempty"`
+	SessionID     string           `json:"sid,omitempty"`
+	TenantID      string           `json:"tenant_id,omitempty"`
+	TenantSlug    string           `json:"tenant_slug,omitempty"`
+	AppScope      string           `json:"app_scope"`
+	PlatformToken bool             `json:"platform_token,omitempty"`
 	// Actor and MayAct are the claims of RFC 8693 4.1 and 4.4: the party that acts for the
 	// subject, and the only party that may do so in the future.
 	Actor  *Actor          `json:"act,omitempty"`
@@ -92,21 +60,21 @@ func (t *AccessToken) Person() string {
 // IDToken is the payload of an ID token (OpenID Connect Core 2). Times are in seconds since
 // 1970.
 type IDToken struct {
-	Issuer          string   `json:"iss"`
-	Subject         string   `json:"sub"`
-	Audience        Audience `json:"aud"`
-	AuthorizedParty string   `json:"azp"`
-	ExpiresAt       int64    `json:"exp"`
-	IssuedAt        int64    `json:"iat"`
-	AuthTime        int64    `json:"auth_time"`
-	Nonce           string   `json:"nonce,omitempty"`
-	AccessTokenHash string   `json:"at_hash"`
-	SessionID       string   `json:"sid,omitempty"`
-	GrantID         string   `json:"gid,omitempty"`
-	ACR             string   `json:"acr,omitempty"`
-	AMR             []string `json:"amr,omitempty"`
-	TenantID        string   `json:"tenant_id,omitempty"`
-	TenantSlug      string   `json:"tenant_slug,omitempty"`
+	Issuer          string           `json:"iss"`
+	Subject         string           `json:"sub"`
+	Audience        signing.Audience `json:"aud"`
+	AuthorizedParty string           `json:"azp"`
+	ExpiresAt       int64            `json:"exp"`
+	IssuedAt        int64            `json:"iat"`
+	AuthTime        int64            `json:"auth_time"`
+	Nonce           string           `json:"nonce,omitempty"`
+	AccessTokenHash string           `json:"at_hash"`
+	SessionID       string           `json:"sid,omitempty"`
+	GrantID         string           `json:"gid,omitempty"`
+	ACR             string           `json:"acr,omitempty"`
+	AMR             []string         `json:"amr,omitempty"`
+	TenantID        string           `json:"tenant_id,omitempty"`
+	TenantSlug      string           `json:"tenant_slug,omitempty"`
 
 	// Person holds claims about the person, for applications that want them here rather than at
 	// userinfo. They never replace one of the above.

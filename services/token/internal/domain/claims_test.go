@@ -10,26 +10,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-func TestAudienceInJSON(t *testing.T) {
-	one, err := json.Marshal(domain.Audience{"a"})
-	require.NoError(t, err)
-	require.JSONEq(t, `"a"`, string(one), "RFC 7519 4.1.3")
-	two, err := json.Marshal(domain.Audience{"a", "b"})
-	require.NoError(t, err)
-	require.JSONEq(t, `["a","b"]`, string(two))
-
-	for _, text := range []string{`"a"`, `["a"]`} {
-		var got domain.Audience
-		require.NoError(t, json.Unmarshal([]byte(text), &got))
-		require.Equal(t, domain.Audience{"a"}, got)
-		require.True(t, got.Has("a"))
-		require.False(t, got.Has("b"))
-	}
-
-	var got domain.Audience
-	require.Error(t, json.Unmarshal([]byte(`{}`), &got))
-}
-
 func TestAccessTokenHash(t *testing.T) {
 	// The example of OpenID Connect Core A.3.
 	const token = "jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y"
@@ -41,7 +21,7 @@ func TestAccessTokenHash(t *testing.T) {
 // OpenID Connect Core 2, 5.4.
 func TestClaimsAboutThePersonReplaceNoneOfTheIDToken(t *testing.T) {
 	b, err := json.Marshal(domain.IDToken{
-		Subject: "usr_1", Audience: domain.Audience{"app"},
+		Subject: "usr_1", Audience: signing.Audience{"app"},
 		Person: map[string]any{"sub": "usr_evil", "aud": "evil", "azp": "evil", "email": "ada@acme.test"},
 	})
 	require.NoError(t, err)

@@ -7,11 +7,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// TypeExchanged is the typ of a token that an exchange issues when asked for a jwt. Such a
-// token makes a statement about a subject but isn't an access token, so verifiers that
-// check typ take it neither for one nor for an ID token (RFC 8725 3.11).
-const TypeExchanged = "token-exchange+jwt"
-
 // Values of token_type (RFC 6749 7.1, RFC 8693 2.2.1).
 const (
 	Bearer           = "Bearer"

@@ -7,6 +7,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
@@ -59,7 +60,7 @@ func FuzzRefreshedScope(f *testing.F) {
 func TestWhoMayIntrospectAnAccessToken(t *testing.T) {
 	token := &domain.AccessToken{
 		ClientID: "app",
-		Audience: domain.Audience{"https://api.test", "https://id.test/oauth"},
+		Audience: signing.Audience{"https://api.test", "https://id.test/oauth"},
 	}
 	for name, tt := range map[string]struct {
 		app  directory.Application

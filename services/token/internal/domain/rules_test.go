@@ -8,6 +8,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
@@ -151,20 +152,20 @@ func TestAudienceOf(t *testing.T) {
 		app      *directory.Application
 		resource string
 		scope    oauth.Scopes
-		want     domain.Audience
+		want     signing.Audience
 	}{
-		"the issuer where there is nothing else": {plain, "", api, domain.Audience{issuer}},
-		"the issuer is not added to itself":      {plain, "", person, domain.Audience{issuer}},
-		"the default audience":                   {with, "", api, domain.Audience{"https://default.test"}},
+		"the issuer where there is nothing else": {plain, "", api, signing.Audience{issuer}},
+		"the issuer is not added to itself":      {plain, "", person, signing.Audience{issuer}},
+		"the default audience":                   {with, "", api, signing.Audience{"https://default.test"}},
 		"the default audience and, with openid, us": {
-			with, "", person, domain.Audience{"https://default.test", issuer},
+			with, "", person, signing.Audience{"https://default.test", issuer},
 		},
-		"the resource goes before the default": {with, "https://a.test", api, domain.Audience{"https://a.test"}},
+		"the resource goes before the default": {with, "https://a.test", api, signing.Audience{"https://a.test"}},
 		"the resource and, with openid, the issuer": {
-			with, "https://a.test", person, domain.Audience{"https://a.test", issuer},
+			with, "https://a.test", person, signing.Audience{"https://a.test", issuer},
 		},
 		"a default that is the issuer stands once": {
-			&directory.Application{DefaultAudience: issuer}, "", person, domain.Audience{issuer},
+			&directory.Application{DefaultAudience: issuer}, "", person, signing.Audience{issuer},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

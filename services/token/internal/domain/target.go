@@ -5,6 +5,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
 // Target returns the resource that a token is for (RFC 8707 2), or "" if no resource is
@@ -52,8 +53,8 @@ func GrantedTarget(app *directory.Application, bound string, requested []string)
 // default audience, else the issuer. With openid the issuer is added, so that userinfo
 // accepts the token. The audience is never the client, since the token could then pass for
 // an ID token.
-func AudienceOf(app *directory.Application, resource, issuer string, scope oauth.Scopes) Audience {
-	audience := Audience{issuer}
+func AudienceOf(app *directory.Application, resource, issuer string, scope oauth.Scopes) signing.Audience {
+	audience := signing.Audience{issuer}
 	switch {
 	case resource != "":
 		audience[0] = resource

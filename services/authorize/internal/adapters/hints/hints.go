@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
@@ -42,29 +41,17 @@ func (h *Hints) Subject(ctx context.Context, token, clientID string) (string, er
 	}
 
 	var claims struct {
-		Issuer   string   `json:"iss"`
-		Subject  string   `json:"sub"`
-		Audience audience `json:"aud"`
+		Issuer   string           `json:"iss"`
+		Subject  string           `json:"sub"`
+		Audience signing.Audience `json:"aud"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return "", ports.ErrInvalidHint
 	}
 
-	if claims.Issuer != h.Issuer || claims.Subject == "" || !slices.Contains(claims.Audience, clientID) {
+	if claims.Issuer != h.Issuer || claims.Subject == "" || !claims.Audience.Has(clientID) {
 		return "", ports.ErrInvalidHint
 	}
 
 	return claims.Subject, nil
-}
-
-// audience is a single string or a list of strings (RFC 7519 4.1.3).
-type audience []string
-
-// UnmarshalJSON implements [json.Unmarshaler].
-func (a *audience) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '"' {
-		*a = audience{""}
-		return json.Unmarshal(data, &(*a)[0])
-	}
-	return json.Unmarshal(data, (*[]string)(a))
 }

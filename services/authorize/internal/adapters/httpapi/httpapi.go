@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
@@ -20,8 +21,6 @@ const (
 	flowParameter = "flow"
 	// flowsPath is the path of the sign-in pages.
 	flowsPath = "/auth/flows/"
-	// maxFlow is longer than any of our flows in a URL.
-	maxFlow = 4 << 10
 )
 
 // API serves the endpoint.
@@ -79,7 +78,7 @@ func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 
 	flow := params.Get(flowParameter)
 	answer, err := a.Authorizer.Continue(c.Request.Context(), flow, a.visitor(c))
-	if _, over := errors.AsType[*app.OverError](err); over && len(flow) <= maxFlow && httpkit.WantsHTML(c.Request) {
+	if _, over := errors.AsType[*app.OverError](err); over && len(flow) <= grants.MaxFlowID && httpkit.WantsHTML(c.Request) {
 		httpkit.SeeOther(c, flowsPath+url.PathEscape(flow)+"?problem=over")
 		return
 	}

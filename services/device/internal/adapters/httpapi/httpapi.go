@@ -29,7 +29,7 @@ var messageFiles embed.FS
 // Paths on the platform's origin.
 const (
 	pagePath   = "/device"
-	verifyPath = "/api/v1/platform/oauth/device/verify"
+	verifyPath = oauth.IssuerPath + "/device/verify"
 	flowsPath  = "/auth/flows/"
 )
 

@@ -50,7 +50,7 @@ func returnPath(r *grants.AuthorizationRequest) string {
 	case grants.KindAccount:
 		return accountPath
 	}
-	return "/api/v1/platform/oauth/authorize?flow=" + url.QueryEscape(r.ID)
+	return oauth.IssuerPath + "/authorize?flow=" + url.QueryEscape(r.ID)
 }
 
 // flow shows the page that is due.

@@ -13,7 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
-const logoutPath = "/api/v1/platform/oauth/logout"
+const logoutPath = oauth.IssuerPath + "/logout"
 
 // logoutParams are the parameters of a logout request, in the order in which the
 // confirmation page passes them on.

@@ -14,17 +14,6 @@ import (
 
 const scopeName = "github.com/platform-oauth/platform-oauth/services/token"
 
-// names maps grants to short values of the attribute grant, which never contain what a
-// client sent. The empty grant stands for types that aren't served.
-var names = map[oauth.GrantType]string{
-	"":                           "unsupported",
-	oauth.GrantAuthorizationCode: "authorization_code",
-	oauth.GrantClientCredentials: "client_credentials",
-	oauth.GrantDeviceCode:        "device_code",
-	oauth.GrantRefreshToken:      "refresh_token",
-	oauth.GrantTokenExchange:     "token_exchange",
-}
-
 // outcomes lists the values of the attribute outcome. The empty one is success.
 var outcomes = []oauth.Code{
 	"", oauth.InvalidRequest, oauth.InvalidClient, oauth.InvalidGrant, oauth.UnauthorizedClient,
@@ -37,7 +26,7 @@ var outcomes = []oauth.Code{
 var _ ports.Observer = (*Counter)(nil)
 
 // Counter implements the counter platform.token.requests. It creates its attribute sets
-// once, so that counting doesn't allocate.
+// once, so that counting doesn't allocate. The empty grant stands for types that aren't served.
 type Counter struct {
 	requests metric.Int64Counter
 	sets     map[key][]metric.AddOption
@@ -57,19 +46,26 @@ func New(provider metric.MeterProvider) (*Counter, error) {
 		return nil, fmt.Errorf("make the token counter: %w", err)
 	}
 
-	c := &Counter{requests: requests, sets: make(map[key][]metric.AddOption, len(names)*len(outcomes))}
-	for grant, name := range names {
-		for _, outcome := range outcomes {
-			label := string(outcome)
-			if label == "" {
-				label = "issued"
-			}
-			set := attribute.NewSet(attribute.String("grant", name), attribute.String("outcome", label))
-			c.sets[key{grant, outcome}] = []metric.AddOption{metric.WithAttributeSet(set)}
-		}
+	c := &Counter{requests: requests, sets: map[key][]metric.AddOption{}}
+	c.name("", "unsupported")
+	for _, grant := range oauth.GrantTypes() {
+		c.name(grant, grant.Name())
 	}
 
 	return c, nil
+}
+
+// name creates the attribute sets of a grant type, whose attribute grant is a short name and never
+// what a client sent.
+func (c *Counter) name(grant oauth.GrantType, name string) {
+	for _, outcome := range outcomes {
+		label := string(outcome)
+		if label == "" {
+			label = "issued"
+		}
+		set := attribute.NewSet(attribute.String("grant", name), attribute.String("outcome", label))
+		c.sets[key{grant, outcome}] = []metric.AddOption{metric.WithAttributeSet(set)}
+	}
 }
 
 // Answered implements ports.Observer.

@@ -1,0 +1,33 @@
+package audit
+
+import (
+	"context"
+	"log/slog"
+)
+
+// Trail records events.
+type Trail interface {
+	Record(ctx context.Context, e Event) error
+}
+
+// RecordOrLog records an event. A failure is logged, with what the event is about, and doesn't
+// fail what the caller is doing.
+func RecordOrLog(ctx context.Context, trail Trail, logger *slog.Logger, e Event) {
+	err := trail.Record(ctx, e)
+	if err == nil {
+		return
+	}
+
+	about := []slog.Attr{slog.String("kind", string(e.Kind))}
+	for _, id := range []slog.Attr{
+		slog.String("client_id", e.ClientID),
+		slog.String("grant_id", e.GrantID),
+		slog.String("reference", e.Reference),
+	} {
+		if id.Value.String() != "" {
+			about = append(about, id)
+		}
+	}
+
+	logger.LogAttrs(ctx, slog.LevelError, "could not write the audit trail", append(about, slog.Any("error", err))...)
+}

@@ -1,0 +1,11 @@
+package oauth
+
+// Paths of the platform, on whatever origin it is published. The endpoints below them are listed
+// in api/openapi.yaml.
+const (
+	// PlatformPath precedes every path of the platform except those of pages and of RFC 8414
+	// metadata.
+	PlatformPath = "/api/v1/platform"
+	// IssuerPath is the path of the issuer identifier, which precedes the OAuth endpoints.
+	IssuerPath = PlatformPath + "/oauth"
+)
