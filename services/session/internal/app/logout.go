@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -13,13 +12,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
 const maxState = 4096 // bytes
-
-// idTokenType is the typ header of ID tokens. An access token (at+jwt) isn't accepted as a
-// hint.
-const idTokenType = "JWT"
 
 // LogoutRequest is a request of OpenID Connect RP-Initiated Logout 1.0 section 2. Empty
 // parameters count as absent.
@@ -59,7 +55,7 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 	clientID := r.ClientID
 	if hint != nil {
 		if clientID == "" {
-			clientID = hint.client()
+			clientID = hint.Client()
 		} else if !slices.Contains(hint.Audience, clientID) {
 			return nil, oauth.Errorf(oauth.InvalidRequest, "client_id is not the audience of id_token_hint")
 		}
@@ -184,63 +180,24 @@ func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCo
 	return fresh, nil
 }
 
-type hint struct {
-	Issuer    string   `json:"iss"`
-	Audience  audience `json:"aud"`
-	AZP       string   `json:"azp"`
-	SessionID string   `json:"sid"`
-}
-
-func (h *hint) client() string {
-	if h.AZP != "" || len(h.Audience) == 0 {
-		return h.AZP
-	}
-	return h.Audience[0]
-}
-
-func (a *App) hint(ctx context.Context, token string) (*hint, error) {
+func (a *App) hint(ctx context.Context, token string) (*signing.Hint, error) {
 	if token == "" {
 		return nil, nil
 	}
 
+	hint, err := a.Hints.Read(ctx, token, a.Issuer)
+	if err == nil {
+		return hint, nil
+	}
+
+	if away, ok := errors.AsType[interface {
+		error
+		Unavailable() bool
+	}](err); ok && away.Unavailable() {
+		return nil, fmt.Errorf("verify the hint: %w", err)
+	}
+
 	refused := oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token of this issuer")
-	payload, err := a.Hints.Verify(ctx, token, idTokenType)
-	if err != nil {
-		if away, ok := errors.AsType[interface {
-			error
-			Unavailable() bool
-		}](err); ok && away.Unavailable() {
-			return nil, fmt.Errorf("verify the hint: %w", err)
-		}
-
-		refused.Cause = err
-		return nil, refused
-	}
-
-	var h hint
-	if err := json.Unmarshal(payload, &h); err != nil || h.Issuer != a.Issuer || len(h.Audience) == 0 {
-		return nil, refused
-	}
-
-	return &h, nil
-}
-
-// audience is a single string or a list of strings (RFC 7519 4.1.3).
-type audience []string
-
-// UnmarshalJSON accepts both forms.
-func (a *audience) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := json.Unmarshal(data, &one); err == nil {
-		*a = audience{one}
-		return nil
-	}
-
-	var many []string
-	if err := json.Unmarshal(data, &many); err != nil {
-		return fmt.Errorf("aud: %w", err)
-	}
-
-	*a = many
-	return nil
+	refused.Cause = err
+	return nil, refused
 }
