@@ -11,9 +11,14 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
@@ -31,15 +36,14 @@ const (
 
 // Config holds what an Authorizer needs. Every field is required.
 type Config struct {
-	Applications ports.Applications
-	People       ports.People
+	Applications *appcache.Cache
+	People       *directorystore.People
 	Sessions     ports.Sessions
-	Accounts     ports.Accounts
-	Requests     ports.Requests
-	Posted       ports.Posted
-	Codes        ports.Codes
 	Flows        ports.Flows
-	Hints        ports.Hints
+	Posted       *grantstore.ForAuthorize // seals requests that came by POST
+	Codes        ports.Codes
+	Starts       *limits.Flows // counts the requests that are stored
+	Hints        *signing.Hints
 	Issuer       string
 	// Loopback reports that the platform itself runs on a loopback address, where only http is
 	// available.
@@ -136,15 +140,21 @@ func (a *Authorizer) check(
 		return app, row, nil, nil
 	}
 
-	row.HintSubject, err = a.Hints.Subject(ctx, request.IDTokenHint, request.ClientID)
+	hint, err := a.Hints.Read(ctx, request.IDTokenHint, a.Issuer)
+	if errors.Is(err, signing.ErrInvalid) && a.Hints.Ready() != nil {
+		err = fmt.Errorf("no keys to check a hint with: %w", a.Hints.Ready())
+	}
+
 	switch {
-	case errors.Is(err, ports.ErrInvalidHint):
+	case errors.Is(err, signing.ErrInvalid) || (err == nil && !hint.For(request.ClientID)):
 		return nil, nil, a.refuse(request.Reply(),
 			oauth.Errorf(oauth.InvalidRequest,
 				"id_token_hint is not an ID token issued by this server to this application")), nil
 	case err != nil:
 		return nil, nil, nil, oauth.Unavailable(err)
 	}
+
+	row.HintSubject = hint.Subject
 
 	return app, row, nil, nil
 }
@@ -300,7 +310,7 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 	row.ID = id
 	row.BrowserHash = oauth.HashSecret(browser)
 	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
-	answer.Pages, err = a.Requests.Seal(ctx, row)
+	answer.Pages, err = a.Flows.Seal(ctx, row)
 	if err != nil {
 		return nil, fmt.Errorf("seal the authorization request: %w", err)
 	}
@@ -329,7 +339,7 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 func (a *Authorizer) insert(
 	ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr,
 ) error {
-	if err := a.Flows.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
+	if err := a.Starts.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
 		return err
 	}
 
@@ -341,7 +351,7 @@ func (a *Authorizer) insert(
 		row.ID = id
 	}
 
-	if err := a.Requests.InsertRequest(ctx, row); err != nil {
+	if err := a.Flows.InsertRequest(ctx, row); err != nil {
 		return fmt.Errorf("store the authorization request: %w", err)
 	}
 

@@ -89,7 +89,7 @@ func (a *Authorizer) flow(ctx context.Context, id string) (*grants.Authorization
 		return nil, errFlowGone()
 	}
 
-	row, err := a.Requests.Request(ctx, id)
+	row, err := a.Flows.Request(ctx, id)
 	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindAuthorize) {
 		return nil, errFlowGone()
 	}
@@ -112,7 +112,7 @@ func (a *Authorizer) startKept(
 	}
 
 	now := a.Now()
-	if err := a.Requests.Consume(ctx, row.ID, now); err != nil {
+	if err := a.Flows.Consume(ctx, row.ID, now); err != nil {
 		return nil, gone(err)
 	}
 
@@ -198,7 +198,7 @@ func (a *Authorizer) finish(
 
 // end ends the request without a code and reports the reason to the application.
 func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, reason *oauth.Error) (*Answer, error) {
-	if err := a.Requests.Consume(ctx, row.ID, a.Now()); err != nil {
+	if err := a.Flows.Consume(ctx, row.ID, a.Now()); err != nil {
 		return nil, gone(err)
 	}
 	return a.refuse(domain.ReplyTo(row), reason), nil

@@ -144,7 +144,7 @@ func (a *Authorizer) beside(
 		return nil, nil
 	}
 
-	all, err := a.Accounts.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
+	all, err := a.Sessions.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
 	if err != nil {
 		return nil, fmt.Errorf("look up the browser's sessions: %w", err)
 	}

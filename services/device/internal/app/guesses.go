@@ -60,7 +60,7 @@ const giveBackTimeout = 10 * time.Second
 func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
-	if err := d.Guesses.GiveBack(ctx, taken...); err != nil {
+	if err := d.Limits.GiveBack(ctx, taken...); err != nil {
 		return fmt.Errorf("take a guess back: %w", err)
 	}
 
@@ -129,7 +129,7 @@ func SignInFirst(err error) bool { return errors.Is(err, errSignInFirst) }
 func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([]limits.Taken, error) {
 	now := d.Now()
 	if visit.Session == nil {
-		until, err := d.Guesses.Blocked(ctx, now, d.everybody())
+		until, err := d.Limits.Blocked(ctx, now, d.everybody())
 		if err != nil {
 			return nil, fmt.Errorf("look up wrong user codes: %w", err)
 		}
@@ -143,7 +143,7 @@ func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([
 		claims = append(claims, g.Claim)
 	}
 
-	taken, until, err := d.Guesses.Take(ctx, now, claims...)
+	taken, until, err := d.Limits.Take(ctx, now, claims...)
 	if err != nil {
 		return nil, fmt.Errorf("count a user code: %w", err)
 	}
@@ -166,7 +166,7 @@ func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, 
 	// A code's lifetime can overlap two windows, so each gets half of the budget. The block
 	// lasts as long as a window; the next window has a different key.
 	rule := limits.Rule{Failures: max(1, domain.Budget(waiting)/2), Window: d.CodeTTL, MinDelay: d.CodeTTL}
-	until, err := d.Guesses.Fail(ctx, now, rule, d.everybody())
+	until, err := d.Limits.Fail(ctx, now, rule, d.everybody())
 	if err != nil {
 		return err
 	}

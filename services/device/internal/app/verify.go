@@ -132,7 +132,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		CreatedAt:    now,
 		ExpiresAt:    expires,
 	}
-	if flow, err = d.SignIns.Seal(ctx, request); err != nil {
+	if flow, err = d.Flows.Seal(ctx, request); err != nil {
 		return "", "", fmt.Errorf("seal the sign-in: %w", err)
 	}
 
@@ -149,7 +149,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		return "", "", err
 	}
 
-	if err := d.SignIns.InsertRequest(ctx, request); err != nil {
+	if err := d.Flows.InsertRequest(ctx, request); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
 
@@ -164,7 +164,7 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", "", ErrSignInGone
 	}
 
-	row, err := d.SignIns.Request(ctx, flow)
+	row, err := d.Flows.Request(ctx, flow)
 	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindDevice) {
 		return "", "", ErrSignInGone
 	}
@@ -195,7 +195,7 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	}
 
 	// The row granted nothing but a sign-in, so returning twice is harmless.
-	if err := d.SignIns.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
+	if err := d.Flows.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
 		return "", "", fmt.Errorf("end the sign-in: %w", err)
 	}
 
