@@ -231,11 +231,11 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		if before, lookErr := d.Codes.DeviceByUserCode(ctx, code.UserCode); lookErr == nil {
 			visit.note(before)
 		}
-		return errUnknownCode()
+		return ErrUnknownCode
 	}
 
 	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
-		return errUnknownCode()
+		return ErrUnknownCode
 	}
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)
