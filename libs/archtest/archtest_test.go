@@ -49,8 +49,17 @@ func TestEachRuleFindsWhatBreaksIt(t *testing.T) {
 		"app knows Vault": {
 			a, a + "/internal/app/a.go", "github.com/hashicorp/vault/api", "app imports the standard library",
 		},
-		"app knows a store of libs": {
-			a, a + "/internal/app/a.go", r + "/libs/grants/sqlstore", "app imports the standard library",
+		"app knows what isn't a store": {
+			a, a + "/internal/app/a.go", r + "/libs/signing/vaulttransit", "app imports the standard library",
+		},
+		"app knows what lies below a store": {
+			a, a + "/internal/app/a.go", r + "/libs/grants/sqlstore/rows", "app imports the standard library",
+		},
+		"ports know a store of libs": {
+			a, a + "/internal/ports/p.go", r + "/libs/grants/sqlstore", "ports imports the standard library",
+		},
+		"domain knows a store of libs": {
+			a, a + "/internal/domain/d.go", r + "/libs/grants/sqlstore", "domain imports the standard library",
 		},
 		"app knows httpkit": {
 			a, a + "/internal/app/a.go", r + "/libs/httpkit", "app imports the standard library",
@@ -190,6 +199,10 @@ func wellBuilt() fstest.MapFS {
 		"libs/clientauth/c.go":           {r + "/libs/oauth", r + "/libs/directory"},
 		"libs/directory/d.go":            {r + "/libs/oauth"},
 		"libs/directory/sqlstore/s.go":   {r + "/libs/database", r + "/libs/directory"},
+		"libs/directory/appcache/c.go":   {"go.opentelemetry.io/otel/metric", r + "/libs/directory"},
+		"libs/grants/sqlstore/s.go":      {r + "/libs/database", r + "/libs/grants"},
+		"libs/sessions/sqlstore/s.go":    {r + "/libs/database", r + "/libs/sessions"},
+		"libs/signing/sqlstore/s.go":     {r + "/libs/database", r + "/libs/signing"},
 		"libs/grants/g.go":               {r + "/libs/directory"},
 		"libs/sessions/s.go":             {"time"},
 		"libs/limits/l.go":               {"crypto/hmac"},
@@ -219,6 +232,7 @@ func wellBuilt() fstest.MapFS {
 		},
 		"services/a/internal/app/a.go": {
 			r + "/services/a/internal/domain", r + "/services/a/internal/ports", r + "/libs/signing",
+			r + "/libs/grants/sqlstore",
 		},
 		"services/a/internal/adapters/httpapi/h.go": {
 			"net/http", "github.com/gin-gonic/gin", r + "/services/a/internal/app", r + "/libs/httpkit",
@@ -293,6 +307,9 @@ func TestNamesThatNoLongerExistAreFound(t *testing.T) {
 		},
 		"a plain package is gone": {
 			func(m fstest.MapFS) { delete(m, "libs/limits/l.go") }, "libs/limits does not exist",
+		},
+		"a store has moved": {
+			func(m fstest.MapFS) { delete(m, "libs/signing/sqlstore/s.go") }, "libs/signing/sqlstore does not exist",
 		},
 		"a library is no longer required": {
 			func(m fstest.MapFS) { m["libs/go.mod"].Data = []byte("module x\n") }, "does not import github.com/lib/pq",

@@ -30,6 +30,12 @@ func rot(repo fs.FS) []string {
 		}
 	}
 
+	for _, dir := range stores {
+		if !slices.ContainsFunc(libs, func(p pkg) bool { return p.dir == dir }) {
+			complain("%s does not exist: correct stores", dir)
+		}
+	}
+
 	for _, n := range append(slices.Clone(technologies), name{path: sqliteDriver, home: "libs/database/sqlite"}) {
 		exists := strings.HasPrefix(n.path, repository) || requires(string(goMod), n.path)
 		if !exists || !uses(libs, n.home, n.path) {

@@ -26,7 +26,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
-	"github.com/platform-oauth/platform-oauth/services/authorize/internal/adapters/hints"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/app"
 )
@@ -119,26 +118,21 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 }
 
 func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *signing.Ring) *app.Authorizer {
-	signedIn := sessionstore.New(deps.DB)
 	return &app.Authorizer{Config: app.Config{
 		Applications: applications(deps),
 		People:       directorystore.NewPeople(deps.DB),
-		Sessions:     signedIn,
-		Accounts:     signedIn,
-		Requests:     rows,
+		Sessions:     sessionstore.New(deps.DB),
+		Flows:        rows,
 		Posted:       rows,
-		Codes: app.RecordedCodes{
-			Codes:  rows,
-			Trail:  auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
-			Logger: deps.Logger,
-		},
-		Flows: &limits.Flows{
+		Codes:        rows,
+		Trail:        auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
+		Starts: &limits.Flows{
 			Counter: limitstore.New(deps.DB),
 			Secret:  cfg.Encryption.Derive("limits"),
 			Most:    cfg.Limits.Flows,
 			Window:  cfg.Limits.Window,
 		},
-		Hints:       &hints.Hints{Keys: ring.Hints(), Issuer: cfg.Server.Issuer()},
+		Hints:       ring.Hints(),
 		Issuer:      cfg.Server.Issuer(),
 		Loopback:    cfg.Server.Loopback(),
 		SessionIdle: cfg.Sessions.Idle,

@@ -123,8 +123,8 @@ func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator, sealer 
 		Sessions: sessionstore.New(deps.DB),
 		Codes:    rows,
 		Crowds:   rows,
-		SignIns:  rows,
-		Guesses:  guesses,
+		Flows:    rows,
+		Limits:   guesses,
 		Starts: &limits.Flows{
 			Counter: guesses,
 			Secret:  secret,

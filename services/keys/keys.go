@@ -19,16 +19,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/app"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
-	"github.com/platform-oauth/platform-oauth/services/keys/internal/ports"
 )
 
 const name = "keys"
-
-var (
-	_ ports.Schedule = (*keystore.Store)(nil)
-	_ ports.Wishes   = (*keystore.Store)(nil)
-	_ ports.Trail    = (*auditstore.Store)(nil)
-)
 
 // Config is the service's configuration.
 type Config struct {
@@ -70,7 +63,7 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 	task := &app.Task{
 		Keeper: &app.Keeper{
 			Schedule: store,
-			Wishes:   store,
+			Store:    store,
 			Maker:    deps.KeyMaker,
 			Trail:    auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
 			Policy:   policy,

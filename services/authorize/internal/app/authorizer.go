@@ -11,9 +11,13 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
-	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
@@ -31,15 +35,15 @@ const (
 
 // Config holds what an Authorizer needs. Every field is required.
 type Config struct {
-	Applications ports.Applications
-	People       ports.People
+	Applications *appcache.Cache
+	People       *directorystore.People
 	Sessions     ports.Sessions
-	Accounts     ports.Accounts
-	Requests     ports.Requests
-	Posted       ports.Posted
-	Codes        ports.Codes
 	Flows        ports.Flows
-	Hints        ports.Hints
+	Posted       *grantstore.ForAuthorize // seals requests that came by POST
+	Codes        ports.Codes
+	Trail        ports.Trail
+	Starts       *limits.Flows // counts the requests that are stored
+	Hints        *signing.Hints
 	Issuer       string
 	// Loopback reports that the platform itself runs on a loopback address, where only http is
 	// available.
@@ -136,15 +140,21 @@ func (a *Authorizer) check(
 		return app, row, nil, nil
 	}
 
-	row.HintSubject, err = a.Hints.Subject(ctx, request.IDTokenHint, request.ClientID)
+	hint, err := a.Hints.Read(ctx, request.IDTokenHint, a.Issuer)
+	if errors.Is(err, signing.ErrInvalid) && a.Hints.Ready() != nil {
+		err = fmt.Errorf("no keys to check a hint with: %w", a.Hints.Ready())
+	}
+
 	switch {
-	case errors.Is(err, ports.ErrInvalidHint):
+	case errors.Is(err, signing.ErrInvalid) || (err == nil && !hint.For(request.ClientID)):
 		return nil, nil, a.refuse(request.Reply(),
 			oauth.Errorf(oauth.InvalidRequest,
 				"id_token_hint is not an ID token issued by this server to this application")), nil
 	case err != nil:
 		return nil, nil, nil, oauth.Unavailable(err)
 	}
+
+	row.HintSubject = hint.Subject
 
 	return app, row, nil, nil
 }
@@ -174,176 +184,4 @@ func (a *Authorizer) application(ctx context.Context, clientID, redirectURI stri
 
 func (a *Authorizer) refuse(reply domain.Reply, fault *oauth.Error) *Answer {
 	return &Answer{Reply: &reply, Params: reply.Error(a.Issuer, fault)}
-}
-
-// answer decides whether a session of this browser answers the request at once.
-func (a *Authorizer) answer(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
-) (*Answer, error) {
-	session, need, err := a.who(ctx, app, row, visitor)
-	switch {
-	case err != nil:
-		return nil, err
-	case need == domain.Nothing:
-		return a.issue(ctx, row, session, a.Codes.Issue)
-	case row.Prompt.Has(oauth.PromptNone):
-		return a.refuse(domain.ReplyTo(row), need.Refusal(app, row.RedirectURI)), nil
-	default:
-		return a.toPages(ctx, row, visitor)
-	}
-}
-
-// session returns the browser's session, or nil.
-func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Session, error) {
-	if value == "" {
-		return nil, nil
-	}
-
-	session, err := a.Sessions.ByCookie(ctx, oauth.HashSecret(value))
-	if errors.Is(err, sessions.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look up the session: %w", err)
-	}
-
-	return session, nil
-}
-
-func (a *Authorizer) need(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
-) (domain.Need, error) {
-	if need := domain.SignIn(row, session, a.SessionIdle, a.Now()); need != domain.Nothing {
-		return need, nil
-	}
-
-	stands, err := a.stands(ctx, app, session)
-	if err != nil {
-		return domain.Nothing, err
-	}
-
-	if !stands {
-		return domain.Login, nil
-	}
-
-	needed, err := a.consentNeeded(ctx, app, row, session)
-	if needed {
-		return domain.Consent, err
-	}
-
-	return domain.Nothing, err
-}
-
-// stands reports whether the session's person may enter the application in the session's
-// tenant. Otherwise a code couldn't be redeemed, and the person wouldn't learn why.
-func (a *Authorizer) stands(ctx context.Context, app *directory.Application, session *sessions.Session) (bool, error) {
-	user, err := a.People.User(ctx, session.UserID)
-	if errors.Is(err, directory.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look up the user: %w", err)
-	}
-
-	tenants, err := a.People.Tenants(ctx, session.UserID)
-	if err != nil {
-		return false, fmt.Errorf("look up the memberships: %w", err)
-	}
-
-	return directory.EntryTo(session.TenantID, user, tenants, app, session.AMR).Stands(), nil
-}
-
-func (a *Authorizer) consentNeeded(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
-) (bool, error) {
-	// If consent is needed even with every scope remembered, then memory doesn't matter.
-	if grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, row.Scope) {
-		return true, nil
-	}
-
-	if !grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, nil) {
-		return false, nil
-	}
-
-	remembered, err := a.Sessions.Consented(ctx, sessions.ConsentKey{
-		UserID:   session.UserID,
-		TenantID: session.TenantID,
-		ClientID: app.ClientID,
-		Resource: app.ResourceFor(row.Resource),
-	})
-	if err != nil {
-		return false, fmt.Errorf("look up the consent: %w", err)
-	}
-
-	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
-}
-
-// toPages sends the browser to the sign-in pages. The request is bound to this browser and
-// travels sealed in the URL, since it isn't known yet whether there is a person behind it.
-// A request that is too long for a URL is stored.
-func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
-	answer := &Answer{}
-	browser := visitor.Browser
-	if browser == "" {
-		var err error
-		if browser, err = oauth.NewSecret(a.Random); err != nil {
-			return nil, err
-		}
-		answer.Browser = browser
-	}
-
-	id, err := oauth.NewID("flw_", a.Random)
-	if err != nil {
-		return nil, err
-	}
-
-	row.ID = id
-	row.BrowserHash = oauth.HashSecret(browser)
-	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
-	answer.Pages, err = a.Requests.Seal(ctx, row)
-	if err != nil {
-		return nil, fmt.Errorf("seal the authorization request: %w", err)
-	}
-
-	if answer.Pages != "" {
-		return answer, nil
-	}
-
-	known := row.BrowserHash
-	if visitor.Browser == "" {
-		known = nil
-	}
-
-	if err := a.insert(ctx, row, known, visitor.Address); err != nil {
-		return nil, err
-	}
-
-	answer.Pages = row.ID
-	return answer, nil
-}
-
-// insert stores a new request. If the browser or the address has started too many it
-// returns *limits.Error, which is shown here rather than sent to the application, so that a
-// flood of requests doesn't reach it. browser is the hash of the cookie that came with the
-// request, or nil.
-func (a *Authorizer) insert(
-	ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr,
-) error {
-	if err := a.Flows.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
-		return err
-	}
-
-	if row.ID == "" {
-		id, err := oauth.NewID("flw_", a.Random)
-		if err != nil {
-			return err
-		}
-		row.ID = id
-	}
-
-	if err := a.Requests.InsertRequest(ctx, row); err != nil {
-		return fmt.Errorf("store the authorization request: %w", err)
-	}
-
-	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
-	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
@@ -86,7 +85,7 @@ func (a *Authorizer) flow(ctx context.Context, id string) (*grants.Authorization
 		return nil, errFlowGone()
 	}
 
-	row, err := a.Requests.Request(ctx, id)
+	row, err := a.Flows.Request(ctx, id)
 	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindAuthorize) {
 		return nil, errFlowGone()
 	}
@@ -109,7 +108,7 @@ func (a *Authorizer) startKept(
 	}
 
 	now := a.Now()
-	if err := a.Requests.Consume(ctx, row.ID, now); err != nil {
+	if err := a.Flows.Consume(ctx, row.ID, now); err != nil {
 		return nil, gone(err)
 	}
 
@@ -180,9 +179,7 @@ func (a *Authorizer) finish(
 		}
 	}
 
-	answer, err := a.issue(ctx, row, session, func(ctx context.Context, code *grants.AuthorizationCode) error {
-		return a.Codes.IssueFromRequest(ctx, code, now)
-	})
+	answer, err := a.issue(ctx, row, session)
 	switch {
 	case errors.Is(err, grants.ErrNotFound): // another tab has just decided again
 		return back, nil
@@ -195,67 +192,10 @@ func (a *Authorizer) finish(
 
 // end ends the request without a code and reports the reason to the application.
 func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, reason *oauth.Error) (*Answer, error) {
-	if err := a.Requests.Consume(ctx, row.ID, a.Now()); err != nil {
+	if err := a.Flows.Consume(ctx, row.ID, a.Now()); err != nil {
 		return nil, gone(err)
 	}
 	return a.refuse(domain.ReplyTo(row), reason), nil
-}
-
-// issue creates a code for what the session's person allows, and stores it.
-func (a *Authorizer) issue(
-	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session,
-	store func(context.Context, *grants.AuthorizationCode) error,
-) (*Answer, error) {
-	code, err := oauth.NewSecret(a.Random)
-	if err != nil {
-		return nil, err
-	}
-
-	grantID, err := oauth.NewID("gnt_", a.Random)
-	if err != nil {
-		return nil, err
-	}
-
-	now := a.Now()
-	err = store(ctx, &grants.AuthorizationCode{
-		Hash:          oauth.HashSecret(code),
-		RequestID:     row.ID,
-		ClientID:      row.ClientID,
-		RedirectURI:   row.RedirectURI,
-		CodeChallenge: row.CodeChallenge,
-		Scope:         row.Scope,
-		Nonce:         row.Nonce,
-		Resource:      row.Resource,
-		GrantID:       grantID,
-		Offline:       row.Scope.Has(oauth.ScopeOfflineAccess),
-		UserID:        session.UserID,
-		TenantID:      session.TenantID,
-		SessionID:     session.ID,
-		AuthTime:      session.AuthTime,
-		ACR:           session.ACR,
-		AMR:           session.AMR,
-		CreatedAt:     now,
-		ExpiresAt:     now.Add(a.CodeTTL),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store the code: %w", err)
-	}
-
-	a.touch(ctx, session)
-	reply := domain.ReplyTo(row)
-	return &Answer{Reply: &reply, Params: reply.Code(a.Issuer, code)}, nil
-}
-
-// touch keeps the session from expiring as idle. The code has already been issued, so a
-// failure is only logged.
-func (a *Authorizer) touch(ctx context.Context, session *sessions.Session) {
-	now := a.Now()
-	if now.Sub(session.LastSeenAt) < touchEvery {
-		return
-	}
-	if err := a.Sessions.Touch(ctx, session.ID, now); err != nil {
-		a.Logger.WarnContext(ctx, "could not record that a session was used", "session", session.ID, "error", err)
-	}
 }
 
 // gone translates the error of a store for a flow that another request has ended into one

@@ -1,4 +1,5 @@
-// Package app holds the use cases of the authorization endpoint: starting a request,
-// keeping a request that arrived by POST, and continuing a request after the person has
-// been to the sign-in pages.
+// Package app holds the use cases of the authorization endpoint, in the order in which a request
+// meets them: authorizer.go starts a request or keeps one that arrived by POST, answer.go issues
+// a code at once or sends the browser to the sign-in pages, and continue.go takes up a request
+// after the person has been there. people.go chooses among several people in one browser.
 package app

@@ -13,36 +13,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-// who returns the session of this browser that a request is for, or nil, and what is still
-// needed before a code can be issued. Several people may be signed in in one browser. A
-// hint chooses among them; without one it is the person whose session cookie the browser
-// sends (OpenID Connect Core 3.1.2.1).
-//
-// The other sessions are authenticated by the accounts cookie, which all sessions of a
-// browser share. It is as strong as the session cookie and is renewed together with it.
-func (a *Authorizer) who(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
-) (*sessions.Session, domain.Need, error) {
-	current, err := a.session(ctx, visitor.Session)
-	if err != nil {
-		return nil, domain.Login, err
-	}
-
-	switch {
-	case row.HintSubject != "":
-		return a.hintedSubject(ctx, app, row, current, visitor)
-	case domain.IsAddress(row.LoginHint):
-		return a.hintedAddress(ctx, app, row, current, visitor)
-	}
-
-	need, err := a.need(ctx, app, row, current)
-	if err == nil && row.Prompt.Has(oauth.PromptNone) {
-		need, err = a.choice(ctx, current, need, visitor)
-	}
-
-	return current, need, err
-}
-
 // hintedSubject implements who for an id_token_hint. It uses the session of that person,
 // whichever session of the browser that is.
 func (a *Authorizer) hintedSubject(
@@ -144,7 +114,7 @@ func (a *Authorizer) beside(
 		return nil, nil
 	}
 
-	all, err := a.Accounts.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
+	all, err := a.Sessions.OfBrowser(ctx, oauth.HashSecret(visitor.Accounts))
 	if err != nil {
 		return nil, fmt.Errorf("look up the browser's sessions: %w", err)
 	}

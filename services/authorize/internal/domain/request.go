@@ -73,10 +73,21 @@ func Parse(values Values) (*Request, *oauth.Error) {
 		}
 	}
 
-	p := parser{values: values}
-	r := &Request{ClientID: p.get("client_id"), RedirectURI: p.get("redirect_uri")}
+	r := &Request{ClientID: values("client_id")[0], RedirectURI: values("redirect_uri")[0]}
 	if len(r.ClientID) > maxClientID {
 		return nil, UnknownClient()
+	}
+
+	// All other errors go to the application, the way that state and response_mode say.
+	p := parser{values: values, first: map[string]string{}}
+	for _, name := range single {
+		all := values(name)
+		if len(all) > 0 {
+			p.first[name] = all[0]
+		}
+		if len(all) > 1 {
+			p.fail(oauth.InvalidRequest, "%s was sent more than once", name)
+		}
 	}
 
 	p.reply(r)
@@ -99,20 +110,14 @@ func UnknownClient() *oauth.Error {
 // parser reads parameters and remembers the first fault.
 type parser struct {
 	values Values
+	first  map[string]string // of the parameters in single: the first value sent
 	fault  *oauth.Error
-}
-
-func (p *parser) get(name string) string {
-	if all := p.values(name); len(all) > 0 {
-		return all[0]
-	}
-	return ""
 }
 
 // voluntary returns a parameter that is only a preference of the application. An oversized
 // value is ignored.
 func (p *parser) voluntary(name string) string {
-	if v := p.get(name); len(v) <= maxVoluntary {
+	if v := p.first[name]; len(v) <= maxVoluntary {
 		return v
 	}
 	return ""
@@ -124,15 +129,8 @@ func (p *parser) fail(code oauth.Code, format string, args ...any) {
 	}
 }
 
-// reply reads how the response is delivered. It runs first, since all other errors are
-// delivered that way.
+// reply reads how the response is delivered.
 func (p *parser) reply(r *Request) {
-	for _, name := range single {
-		if len(p.values(name)) > 1 {
-			p.fail(oauth.InvalidRequest, "%s was sent more than once", name)
-		}
-	}
-
 	state, modes := p.values("state"), p.values("response_mode")
 	if objects := p.values("request"); len(objects) == 1 { // its values supersede (OpenID Connect Core 6.1)
 		object := wishesOf(objects[0])
@@ -171,13 +169,13 @@ func (p *parser) reply(r *Request) {
 
 func (p *parser) types() {
 	switch { // OpenID Connect Core 6.1, 6.2
-	case p.get("request") != "":
+	case p.first["request"] != "":
 		p.fail(oauth.RequestNotSupported, "request objects are not supported")
-	case p.get("request_uri") != "":
+	case p.first["request_uri"] != "":
 		p.fail(oauth.RequestURINotSupported, "request_uri is not supported")
 	}
 
-	if p.get("response_type") != "code" { // RFC 6749 3.1.1
+	if p.first["response_type"] != "code" { // RFC 6749 3.1.1
 		p.fail(oauth.UnsupportedResponseType, "response_type must be code")
 	}
 }
@@ -188,20 +186,20 @@ func (p *parser) hints(r *Request) {
 	r.LoginHint = strings.TrimSpace(p.voluntary("login_hint"))
 	r.ACRValues = p.voluntary("acr_values")
 	r.UILocales = p.voluntary("ui_locales")
-	r.IDTokenHint = p.get("id_token_hint")
-	if r.Nonce = p.get("nonce"); len(r.Nonce) > maxNonce {
+	r.IDTokenHint = p.first["id_token_hint"]
+	if r.Nonce = p.first["nonce"]; len(r.Nonce) > maxNonce {
 		p.fail(oauth.InvalidRequest, "nonce is longer than %d bytes", maxNonce)
 	}
 }
 
 func (p *parser) freshness(r *Request) {
-	prompt, err := oauth.ParsePrompt(p.get("prompt"))
+	prompt, err := oauth.ParsePrompt(p.first["prompt"])
 	if err != nil && p.fault == nil {
 		p.fault = err
 	}
 
 	r.Prompt = prompt
-	text := p.get("max_age")
+	text := p.first["max_age"]
 	if text == "" {
 		return
 	}
@@ -223,8 +221,8 @@ func (p *parser) freshness(r *Request) {
 // pkce checks the form of a code challenge (RFC 7636 4.3). Whether one is required depends
 // on the application.
 func (p *parser) pkce(r *Request) {
-	method := p.get("code_challenge_method")
-	r.CodeChallenge = p.get("code_challenge")
+	method := p.first["code_challenge_method"]
+	r.CodeChallenge = p.first["code_challenge"]
 	switch {
 	case r.CodeChallenge == "" && method == "":
 	case r.CodeChallenge == "":
@@ -243,7 +241,7 @@ func (p *parser) target(r *Request) {
 		r.Resource = resources[0]
 	}
 
-	scope, ok := oauth.ParseScopes(p.get("scope"))
+	scope, ok := oauth.ParseScopes(p.first["scope"])
 	if !ok {
 		p.fail(oauth.InvalidScope, "scope holds a character that RFC 6749 3.3 does not allow")
 	}

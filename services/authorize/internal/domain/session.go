@@ -25,10 +25,14 @@ const (
 // SignIn returns what is needed before the browser's session answers a request that began
 // at row.CreatedAt, apart from consent. session is nil if there is none.
 func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle time.Duration, now time.Time) Need {
+	// If a new sign-in is required, no earlier session suffices (OpenID Connect Core 3.1.2.1;
+	// max_age=0 equals prompt=login).
+	asked := row.Prompt.Has(oauth.PromptLogin) || (row.MaxAge != nil && *row.MaxAge == 0)
+
 	switch {
 	case session == nil || !session.Authenticated(now, idle):
 		return Login
-	case asksForLogin(row) || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
+	case asked || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
 		return Login
 	case row.HintSubject != "" && row.HintSubject != session.UserID:
 		return Login
@@ -39,12 +43,6 @@ func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle ti
 	default:
 		return Nothing
 	}
-}
-
-// asksForLogin reports whether the request requires a new sign-in, so that no earlier
-// session suffices (OpenID Connect Core 3.1.2.1; max_age=0 equals prompt=login).
-func asksForLogin(row *grants.AuthorizationRequest) bool {
-	return row.Prompt.Has(oauth.PromptLogin) || (row.MaxAge != nil && *row.MaxAge == 0)
 }
 
 // acrMet reports whether a session is as strong as the weakest class of acr_values that

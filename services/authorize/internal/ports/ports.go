@@ -1,57 +1,20 @@
-// Package ports defines the interfaces through which the authorization endpoint reaches
-// everything outside it. All of them except Hints are implemented directly by the stores in
-// libs.
+// Package ports defines the interfaces through which the authorization endpoint reaches what its
+// tests replace. libs implements all of them. Everything else the use cases hold as it is; see
+// services/README.md.
 package ports
 
 import (
 	"context"
-	"errors"
-	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// Applications finds OAuth clients.
-type Applications interface {
-	// Application returns directory.ErrNotFound for an unknown client_id. The result is shared
-	// and must not be modified. It may be some seconds old.
-	Application(ctx context.Context, clientID string) (*directory.Application, error)
-}
-
-// People finds out whether an account is still active.
-type People interface {
-	// User returns directory.ErrNotFound for an unknown id. A disabled user is returned with
-	// Active false.
-	User(ctx context.Context, id string) (*directory.User, error)
-	// Tenants returns the active tenants that a user is a member of.
-	Tenants(ctx context.Context, userID string) ([]directory.Tenant, error)
-}
-
-// Sessions reads single sign-on sessions.
-type Sessions interface {
-	// ByCookie returns a session, found by the SHA-256 of its cookie, including ended and
-	// expired ones. It returns sessions.ErrNotFound if there is none.
-	ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error)
-	// Consented returns the scopes that a person allowed before. It is empty if there are none.
-	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
-	// Touch records that a session was used. It never moves last_seen_at back.
-	Touch(ctx context.Context, id string, now time.Time) error
-}
-
-// Accounts finds the other people who are signed in in a browser.
-type Accounts interface {
-	// OfBrowser lists the sessions of a browser, found by the SHA-256 of its accounts cookie.
-	// Ended sessions are left out.
-	OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error)
-}
-
-// Requests stores authorization requests that wait for a person.
-type Requests interface {
+// Flows stores the requests that wait for a person at the sign-in pages.
+type Flows interface {
 	// Seal returns a token that holds the request, in place of a row. It is empty if the
 	// request is too long for a URL.
 	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
@@ -65,16 +28,6 @@ type Requests interface {
 	Consume(ctx context.Context, requestID string, now time.Time) error
 }
 
-// Posted carries a request that came by POST over to its own GET.
-type Posted interface {
-	// Keep returns a token that holds the request. It is empty if the request is too long for a
-	// URL.
-	Keep(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
-	// Kept opens such a token, even an expired one. It returns grants.ErrNotFound for anything
-	// else.
-	Kept(ctx context.Context, token string) (*grants.AuthorizationRequest, error)
-}
-
 // Codes stores authorization codes.
 type Codes interface {
 	// Issue stores a code that belongs to no stored request.
@@ -85,27 +38,23 @@ type Codes interface {
 	IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error
 }
 
+// Sessions reads single sign-on sessions and what their people have allowed.
+type Sessions interface {
+	// ByCookie returns a session, found by the SHA-256 of its cookie, including ended and
+	// expired ones. It returns sessions.ErrNotFound if there is none.
+	ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error)
+	// OfBrowser lists the sessions of a browser, found by the SHA-256 of its accounts cookie.
+	// Ended sessions are left out.
+	OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error)
+	// Consented returns the scopes that a person allowed before. It is empty if there are none.
+	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
+	// Touch records that a session was used. It never moves last_seen_at back.
+	Touch(ctx context.Context, id string, now time.Time) error
+}
+
 // Trail is the audit trail.
 type Trail interface {
-	// Record adds an event with the current time.
-	Record(ctx context.Context, e audit.Event) error
-}
-
-// ErrInvalidHint means that an id_token_hint isn't an ID token that we issued to the
-// application.
-var ErrInvalidHint = errors.New("ports: invalid id_token_hint")
-
-// Flows limits how many requests a browser and an address may have stored.
-type Flows interface {
-	// StartIn counts one for the browser (the hash of its cookie, or nil if unknown) and then
-	// for the address. It returns *limits.Error if either has started too many.
-	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
-}
-
-// Hints reads id_token_hint (OpenID Connect Core 3.1.2.1).
-type Hints interface {
-	// Subject checks the hint's signature, issuer and audience, but not its expiry, and returns
-	// sub. It returns ErrInvalidHint if a check fails. Any other error means that the keys are
-	// unavailable.
-	Subject(ctx context.Context, token, clientID string) (string, error)
+	// Record adds an event with the current time. It may fail; the recorded decision stands all
+	// the same.
+	Record(ctx context.Context, event audit.Event) error
 }

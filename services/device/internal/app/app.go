@@ -12,9 +12,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/ports"
 )
@@ -26,15 +30,15 @@ const maxDraws = 5
 
 // Config holds what a Device needs. Every field is required.
 type Config struct {
-	Applications ports.Applications
-	Clients      ports.Authenticator
-	People       ports.People
-	Sessions     ports.Sessions
-	Codes        ports.Codes
-	Crowds       ports.Crowds
-	SignIns      ports.SignIns
-	Guesses      ports.Guesses
-	Starts       ports.Starts
+	Applications *appcache.Cache
+	Clients      *clientauth.Authenticator
+	People       *directorystore.People
+	Sessions     *sessionstore.Store
+	Codes        ports.DeviceCodes
+	Crowds       *grantstore.ForDevice // makes room among the waiting codes of an application
+	Flows        ports.Flows
+	Limits       ports.Limits
+	Starts       *limits.Flows // counts requests that anyone can send
 	Trail        ports.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration

@@ -31,7 +31,7 @@ type guessed struct {
 func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor Visitor) error {
 	userCode, ok := oauth.NormalizeUserCode(typed)
 	if !ok { // malformed, so it isn't a guess
-		return errUnknownCode()
+		return ErrUnknownCode
 	}
 
 	taken, err := d.mayGuess(ctx, visit, visitor)
@@ -42,7 +42,10 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	var wrong bool
 	visit.Code, visit.App, wrong, err = d.code(ctx, userCode, visit)
 	if !wrong {
-		return errors.Join(err, d.giveBack(ctx, taken))
+		if kept := d.giveBack(ctx, taken); kept != nil {
+			return errors.Join(err, kept)
+		}
+		return err
 	}
 
 	// A guess that can't be counted gets no answer.
@@ -60,7 +63,7 @@ const giveBackTimeout = 10 * time.Second
 func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
 	defer cancel()
-	if err := d.Guesses.GiveBack(ctx, taken...); err != nil {
+	if err := d.Limits.GiveBack(ctx, taken...); err != nil {
 		return fmt.Errorf("take a guess back: %w", err)
 	}
 
@@ -68,15 +71,15 @@ func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
 }
 
 // code looks up a user code that is waiting for a decision. If this person has already
-// decided about the code, it is returned along with errUnknownCode. wrong reports that the
-// error is errUnknownCode and that the code counts as a guess. A code that was decided
+// decided about the code, it is returned along with ErrUnknownCode. wrong reports that the
+// error is ErrUnknownCode and that the code counts as a guess. A code that was decided
 // about before doesn't, since a person may reload the page.
 func (d *Device) code(
 	ctx context.Context, userCode string, visit *Visit,
 ) (code *grants.DeviceCode, app *directory.Application, wrong bool, err error) {
 	code, err = d.Codes.DeviceByUserCode(ctx, userCode)
 	if errors.Is(err, grants.ErrNotFound) {
-		return nil, nil, true, errUnknownCode()
+		return nil, nil, true, ErrUnknownCode
 	}
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the user code: %w", err)
@@ -85,56 +88,48 @@ func (d *Device) code(
 	visit.note(code)
 
 	if !domain.Waits(code, d.Now()) && visit.Decided == grants.DeviceUndecided {
-		return nil, nil, code.Decision == grants.DeviceUndecided, errUnknownCode()
+		return nil, nil, code.Decision == grants.DeviceUndecided, ErrUnknownCode
 	}
 
 	app, err = d.Applications.Application(ctx, code.ClientID)
 	if errors.Is(err, directory.ErrNotFound) || (err == nil && !domain.Serves(app)) {
-		return nil, nil, false, errUnknownCode()
+		return nil, nil, false, ErrUnknownCode
 	}
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("look up the application: %w", err)
 	}
 
 	if visit.Decided != grants.DeviceUndecided {
-		return code, app, false, errUnknownCode()
+		return code, app, false, ErrUnknownCode
 	}
 
 	return code, app, false, nil
 }
 
-// errUnknownCode returns the same error for a user code that doesn't exist, has expired or
-// was used, so that a guess reveals nothing.
-func errUnknownCode() *oauth.Error {
-	return &oauth.Error{
-		Code: oauth.InvalidGrant, StatusOverride: 404,
-		Description: "the code is unknown, has expired or was already used",
-	}
-}
-
-// errSignInFirst is the error for people who aren't signed in once all of them together
-// have typed so many wrong codes that the next could be right by chance. A person who signs
-// in is counted separately and can continue.
-var errSignInFirst = &oauth.Error{
-	Code: oauth.LoginRequired, StatusOverride: 401,
-	Description: "sign in first: too many wrong codes were entered by people who are not signed in",
-}
-
-// SignInFirst reports whether an error asks for a sign-in before the code is looked up.
-func SignInFirst(err error) bool { return errors.Is(err, errSignInFirst) }
+// Errors of a code that a person typed.
+var (
+	// ErrUnknownCode is the same for a user code that doesn't exist, has expired or was used, so
+	// that a guess reveals nothing.
+	ErrUnknownCode = oauth.Errorf(oauth.InvalidGrant, "the code is unknown, has expired or was already used")
+	// ErrSignInFirst is for people who aren't signed in once all of them together have typed so
+	// many wrong codes that the next could be right by chance. A person who signs in is counted
+	// separately and can continue.
+	ErrSignInFirst = oauth.Errorf(oauth.LoginRequired,
+		"sign in first: too many wrong codes were entered by people who are not signed in")
+)
 
 // mayGuess counts a guess before it is made. It returns *limits.Error if the networks or
-// the session have been wrong too often, and errSignInFirst if the person isn't signed in
+// the session have been wrong too often, and ErrSignInFirst if the person isn't signed in
 // and the platform's total is too high.
 func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([]limits.Taken, error) {
 	now := d.Now()
 	if visit.Session == nil {
-		until, err := d.Guesses.Blocked(ctx, now, d.everybody())
+		until, err := d.Limits.Blocked(ctx, now, d.everybody())
 		if err != nil {
 			return nil, fmt.Errorf("look up wrong user codes: %w", err)
 		}
 		if until.After(now) {
-			return nil, errSignInFirst
+			return nil, ErrSignInFirst
 		}
 	}
 
@@ -143,7 +138,7 @@ func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([
 		claims = append(claims, g.Claim)
 	}
 
-	taken, until, err := d.Guesses.Take(ctx, now, claims...)
+	taken, until, err := d.Limits.Take(ctx, now, claims...)
 	if err != nil {
 		return nil, fmt.Errorf("count a user code: %w", err)
 	}
@@ -166,7 +161,7 @@ func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, 
 	// A code's lifetime can overlap two windows, so each gets half of the budget. The block
 	// lasts as long as a window; the next window has a different key.
 	rule := limits.Rule{Failures: max(1, domain.Budget(waiting)/2), Window: d.CodeTTL, MinDelay: d.CodeTTL}
-	until, err := d.Guesses.Fail(ctx, now, rule, d.everybody())
+	until, err := d.Limits.Fail(ctx, now, rule, d.everybody())
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		CreatedAt:    now,
 		ExpiresAt:    expires,
 	}
-	if flow, err = d.SignIns.Seal(ctx, request); err != nil {
+	if flow, err = d.Flows.Seal(ctx, request); err != nil {
 		return "", "", fmt.Errorf("seal the sign-in: %w", err)
 	}
 
@@ -144,7 +144,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		return "", "", err
 	}
 
-	if err := d.SignIns.InsertRequest(ctx, request); err != nil {
+	if err := d.Flows.InsertRequest(ctx, request); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
 
@@ -159,7 +159,7 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", "", ErrSignInGone
 	}
 
-	row, err := d.SignIns.Request(ctx, flow)
+	row, err := d.Flows.Request(ctx, flow)
 	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindDevice) {
 		return "", "", ErrSignInGone
 	}
@@ -190,7 +190,7 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	}
 
 	// The row granted nothing but a sign-in, so returning twice is harmless.
-	if err := d.SignIns.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
+	if err := d.Flows.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
 		return "", "", fmt.Errorf("end the sign-in: %w", err)
 	}
 
@@ -226,11 +226,11 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		if before, lookErr := d.Codes.DeviceByUserCode(ctx, code.UserCode); lookErr == nil {
 			visit.note(before)
 		}
-		return errUnknownCode()
+		return ErrUnknownCode
 	}
 
 	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
-		return errUnknownCode()
+		return ErrUnknownCode
 	}
 	if err != nil {
 		return fmt.Errorf("store the decision: %w", err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
+	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/ports"
 )
@@ -18,7 +19,7 @@ import (
 // number of replicas may run one concurrently.
 type Keeper struct {
 	Schedule ports.Schedule
-	Wishes   ports.Wishes
+	Store    *keystore.Store // of the same table: its times, and what applications and operators ask for
 	Maker    signing.Maker
 	Trail    ports.Trail
 	Policy   domain.Policy
@@ -37,8 +38,8 @@ const tidyEvery = 10 * time.Minute
 // asked for is done; and every key that was replaced has a retirement time. An algorithm
 // that fails doesn't stop the others. Ensure must not be called concurrently.
 func (k *Keeper) Ensure(ctx context.Context) error {
-	wanted, err := k.Wishes.Wanted(ctx)
-	orders, errOrders := k.Wishes.Orders(ctx)
+	wanted, err := k.Store.Wanted(ctx)
+	orders, errOrders := k.Store.Orders(ctx)
 	errs := []error{err, errOrders}
 	algorithms := slices.Concat(k.Policy.Algorithms, wanted)
 	for _, order := range orders {
@@ -83,7 +84,7 @@ func (k *Keeper) ensure(ctx context.Context, alg signing.Algorithm, orders []sig
 
 func (k *Keeper) carryOut(ctx context.Context, plan domain.Plan, keys []signing.Key) error {
 	for _, m := range plan.Retire {
-		if err := k.Schedule.SetRetire(ctx, m.KID, m.At); err != nil {
+		if err := k.Store.SetRetire(ctx, m.KID, m.At); err != nil {
 			return err
 		}
 		k.Logger.InfoContext(ctx, "signing key will be withdrawn", slog.String("kid", m.KID),
@@ -91,7 +92,7 @@ func (k *Keeper) carryOut(ctx context.Context, plan domain.Plan, keys []signing.
 	}
 
 	for _, m := range plan.BringForward {
-		if err := k.Schedule.BringForward(ctx, m.KID, m.At); err != nil {
+		if err := k.Store.BringForward(ctx, m.KID, m.At); err != nil {
 			return err
 		}
 		k.Logger.InfoContext(ctx, "signing key takes over ahead of its time", slog.String("kid", m.KID),
@@ -210,7 +211,7 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 	var errs []error
 	for _, order := range orders {
 		if order.Done(keys, k.Now()) {
-			errs = append(errs, k.Wishes.RemoveOrder(ctx, order))
+			errs = append(errs, k.Store.RemoveOrder(ctx, order))
 		}
 	}
 
@@ -222,7 +223,7 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 		if err := k.silence(ctx, key); err != nil {
 			continue // reported above; without its row the key would be forgotten
 		}
-		errs = append(errs, k.Schedule.Delete(ctx, key.KID))
+		errs = append(errs, k.Store.Delete(ctx, key.KID))
 		k.Logger.InfoContext(ctx, "signing key forgotten", slog.String("kid", key.KID))
 	}
 

@@ -63,7 +63,7 @@ func (w *world) replica(t *testing.T, db *database.DB) *app.Keeper {
 	t.Helper()
 	return &app.Keeper{
 		Schedule: w.store,
-		Wishes:   w.store,
+		Store:    w.store,
 		Maker:    w.maker,
 		Trail:    auditstore.New(db, "keys", w.clock.Now, rand.Reader),
 		Policy:   quick,

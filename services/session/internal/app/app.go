@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/limits"
+	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
@@ -57,7 +58,7 @@ type App struct {
 	Slugs        ports.Slugs
 	Applications ports.Applications
 	Passwords    ports.Passwords
-	Hints        ports.Hints
+	Hints        *signing.Hints
 	Limits       ports.Limits
 	Starts       ports.Starts
 	Trail        ports.Trail

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -56,7 +55,7 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 	clientID := r.ClientID
 	if hint != nil {
 		if clientID == "" {
-			clientID = hint.client()
+			clientID = hint.Client()
 		} else if !slices.Contains(hint.Audience, clientID) {
 			return nil, oauth.Errorf(oauth.InvalidRequest, "client_id is not the audience of id_token_hint")
 		}
@@ -181,40 +180,21 @@ func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCo
 	return fresh, nil
 }
 
-type hint struct {
-	Issuer    string           `json:"iss"`
-	Audience  signing.Audience `json:"aud"`
-	AZP       string           `json:"azp"`
-	SessionID string           `json:"sid"`
-}
-
-func (h *hint) client() string {
-	if h.AZP != "" || len(h.Audience) == 0 {
-		return h.AZP
-	}
-	return h.Audience[0]
-}
-
-func (a *App) hint(ctx context.Context, token string) (*hint, error) {
+func (a *App) hint(ctx context.Context, token string) (*signing.Hint, error) {
 	if token == "" {
 		return nil, nil
 	}
 
+	hint, err := a.Hints.Read(ctx, token, a.Issuer)
+	if err == nil {
+		return hint, nil
+	}
+
+	if oauth.IsUnavailable(err) {
+		return nil, fmt.Errorf("verify the hint: %w", err)
+	}
+
 	refused := oauth.Errorf(oauth.InvalidRequest, "id_token_hint is not an ID token of this issuer")
-	payload, err := a.Hints.Verify(ctx, token, signing.TypeJWT) // an access token isn't accepted as a hint
-	if err != nil {
-		if oauth.IsUnavailable(err) {
-			return nil, fmt.Errorf("verify the hint: %w", err)
-		}
-
-		refused.Cause = err
-		return nil, refused
-	}
-
-	var h hint
-	if err := json.Unmarshal(payload, &h); err != nil || h.Issuer != a.Issuer || len(h.Audience) == 0 {
-		return nil, refused
-	}
-
-	return &h, nil
+	refused.Cause = err
+	return nil, refused
 }

@@ -176,13 +176,6 @@ type Passwords interface {
 	NeedsUpgrade(hash string) bool
 }
 
-// Hints checks the signatures of our own tokens.
-type Hints interface {
-	// Verify returns the payload of a token that has one of the given types and was signed by
-	// one of our keys, or signing.ErrInvalid. It doesn't check times.
-	Verify(ctx context.Context, token string, types ...string) ([]byte, error)
-}
-
 // Limits counts attempts across replicas, before they are carried out.
 type Limits interface {
 	// Take counts one more failure for each claim. If any key is blocked it counts none and

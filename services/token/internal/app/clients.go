@@ -8,7 +8,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 )
 
 // Caller identifies the sender of a request.
@@ -20,7 +20,7 @@ type Caller struct {
 // Clients finds and authenticates applications in the same way at every endpoint that
 // requires authentication. Every field is required.
 type Clients struct {
-	Applications  ports.Applications
+	Applications  *appcache.Cache
 	Authenticator *clientauth.Authenticator
 	Trail         *Trail
 }

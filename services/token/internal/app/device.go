@@ -11,8 +11,8 @@ import (
 
 // deviceCode implements the grant of RFC 8628 3.4.
 type deviceCode struct {
-	devices ports.Devices
-	trail   *Trail
+	codes ports.DeviceCodes
+	trail *Trail
 }
 
 func errDeviceCode() error {
@@ -26,7 +26,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 		return nil, oauth.Errorf(oauth.InvalidRequest, "device_code is missing")
 	}
 
-	poll, err := g.devices.PollDevice(ctx, oauth.HashSecret(c.DeviceCode), c.app.ClientID, c.now)
+	poll, err := g.codes.PollDevice(ctx, oauth.HashSecret(c.DeviceCode), c.app.ClientID, c.now)
 	switch {
 	case errors.Is(err, grants.ErrNotFound):
 		return nil, errDeviceCode()
@@ -66,7 +66,7 @@ func (g *deviceCode) prepare(ctx context.Context, c *call) (*authorization, erro
 // commit consumes the device code. Losing the race for it revokes nothing, since a device
 // that polls twice at once isn't an attacker.
 func (g *deviceCode) commit(ctx context.Context, c *call, i *issue) error {
-	err := g.devices.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow,
+	err := g.codes.RedeemDevice(ctx, oauth.HashSecret(c.DeviceCode), i.grant(c), i.refreshRow,
 		i.grantExpiresAt(), c.now)
 	switch {
 	case err == nil:

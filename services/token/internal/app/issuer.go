@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
@@ -21,11 +22,11 @@ type Config struct {
 	Clients        *Clients
 	Tokens         *Tokens
 	Codes          ports.Codes
-	Devices        ports.Devices
+	DeviceCodes    ports.DeviceCodes
 	RefreshTokens  ports.RefreshTokens
-	Consents       ports.Consents
+	Consents       *sessionstore.Store
 	Trail          *Trail
-	Signer         ports.Signer
+	Ring           *signing.Ring // signs
 	Observer       ports.Observer
 	Issuer         string            // the iss of tokens
 	AccessTokenAlg signing.Algorithm // default for applications that have none of their own
@@ -81,7 +82,7 @@ func NewIssuer(c Config) *Issuer {
 	return &Issuer{Config: c, grants: map[oauth.GrantType]grant{
 		oauth.GrantAuthorizationCode: &authorizationCode{codes: c.Codes, trail: c.Trail, logger: c.Logger},
 		oauth.GrantClientCredentials: clientCredentials{},
-		oauth.GrantDeviceCode:        &deviceCode{devices: c.Devices, trail: c.Trail},
+		oauth.GrantDeviceCode:        &deviceCode{codes: c.DeviceCodes, trail: c.Trail},
 		oauth.GrantRefreshToken: &refreshToken{
 			tokens: c.RefreshTokens,
 			grace:  c.RefreshGrace,

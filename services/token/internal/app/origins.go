@@ -4,14 +4,14 @@ import (
 	"context"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
 // Origins determines which web pages may read a response: those of the SPA that sends the
 // request, or of the one that was issued the token. Both fields are required.
 type Origins struct {
-	Applications ports.Applications
+	Applications *appcache.Cache
 	Tokens       *Tokens
 }
 

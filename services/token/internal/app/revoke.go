@@ -9,9 +9,9 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
 // TokenRequest is a request to revoke (RFC 7009 2.1) or introspect (RFC 7662 2.1) a token.
@@ -26,7 +26,7 @@ type TokenRequest struct {
 type Revoker struct {
 	Clients     *Clients
 	Tokens      *Tokens
-	Revocations ports.Revocations
+	Revocations *grantstore.ForToken
 	Trail       *Trail
 }
 

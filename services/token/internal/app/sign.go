@@ -22,8 +22,8 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 		typ = signing.TypeExchanged
 	}
 
-	access, err := s.Signer.Sign(ctx,
-		s.Signer.Choose(accessTokenAlgorithms(c.app.AccessTokenAlg, s.AccessTokenAlg)...), typ, claims)
+	access, err := s.Ring.Sign(ctx,
+		s.Ring.Choose(accessTokenAlgorithms(c.app.AccessTokenAlg, s.AccessTokenAlg)...), typ, claims)
 	if err != nil {
 		return nil, oauth.Unavailable(err)
 	}
@@ -38,8 +38,8 @@ func (s *Issuer) sign(ctx context.Context, c *call, i *issue) (*Answer, error) {
 		return answer, nil
 	}
 
-	alg := s.Signer.Choose(idTokenAlgorithms(c.app.IDTokenAlg, s.IDTokenAlg)...)
-	answer.IDToken, err = s.Signer.Sign(ctx, alg, signing.TypeJWT,
+	alg := s.Ring.Choose(idTokenAlgorithms(c.app.IDTokenAlg, s.IDTokenAlg)...)
+	answer.IDToken, err = s.Ring.Sign(ctx, alg, signing.TypeJWT,
 		s.idClaims(c, i, domain.AccessTokenHash(alg, access)))
 	if err != nil {
 		return nil, oauth.Unavailable(err)

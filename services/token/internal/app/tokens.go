@@ -7,11 +7,12 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
 // clockSkew is how far the clock of the replica that signed may be ahead of ours.
@@ -20,9 +21,9 @@ const clockSkew = 5 * time.Second
 // Tokens checks access tokens that are presented to us, at userinfo, introspection and
 // revocation. Every field is required.
 type Tokens struct {
-	Applications ports.Applications
-	Standings    ports.Standings
-	Verifier     ports.Verifier
+	Applications *appcache.Cache
+	Standings    *grantstore.ForToken
+	Verifier     *signing.Ring
 	Issuer       string
 	Now          func() time.Time
 }

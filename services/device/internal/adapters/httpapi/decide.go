@@ -58,12 +58,12 @@ func (a *API) complete(c *gin.Context) {
 	switch {
 	case page && visit.Decided != grants.DeviceUndecided: // the button was pressed twice
 		a.toResult(c, visit)
-	case page && unknownCode(err):
+	case page && errors.Is(err, app.ErrUnknownCode):
 		a.askForCode(c, http.StatusNotFound, said.UserCode, "device.enter.unknown")
-	case page && app.SignInFirst(err):
+	case page && errors.Is(err, app.ErrSignInFirst):
 		a.askForCode(c, http.StatusForbidden, said.UserCode, signInFirst)
-	case err != nil && !unknownCode(err):
-		httpkit.Fail(c, err)
+	case err != nil && !errors.Is(err, app.ErrUnknownCode):
+		refuse(c, err)
 	case visit.Session == nil && page:
 		a.signIn(c, visit, visitor)
 	case visit.Session == nil: // before the code, so that a guess reveals nothing
@@ -74,7 +74,7 @@ func (a *API) complete(c *gin.Context) {
 				Description:    "sign in first: nobody is signed in in this browser",
 			})
 	case err != nil:
-		httpkit.Fail(c, err)
+		refuse(c, err)
 	default:
 		a.decide(c, visit, visitor, said)
 	}
@@ -102,10 +102,10 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 		a.decided(c, visit, verdict)
 	case visit.Decided != grants.DeviceUndecided && httpkit.WantsHTML(c.Request): // decided in another tab
 		a.toResult(c, visit)
-	case unknownCode(err) && httpkit.WantsHTML(c.Request):
+	case errors.Is(err, app.ErrUnknownCode) && httpkit.WantsHTML(c.Request):
 		a.askForCode(c, http.StatusNotFound, "", "device.enter.unknown")
 	default:
-		httpkit.Fail(c, err)
+		refuse(c, err)
 	}
 }
 

@@ -152,6 +152,30 @@ func fail(c *gin.Context, err error) {
 	httpkit.Fail(c, err)
 }
 
+// refuse writes an error about a user code. A program tells those that it can act upon by their
+// status.
+func refuse(c *gin.Context, err error) {
+	switch {
+	case errors.Is(err, app.ErrUnknownCode):
+		err = withStatus(http.StatusNotFound, app.ErrUnknownCode, err)
+	case errors.Is(err, app.ErrSignInFirst):
+		err = withStatus(http.StatusUnauthorized, app.ErrSignInFirst, err)
+	}
+
+	httpkit.Fail(c, err)
+}
+
+// withStatus returns known with a status. If err says more than known, that goes to the log.
+func withStatus(status int, known *oauth.Error, err error) *oauth.Error {
+	answer := *known
+	answer.StatusOverride = status
+	if err != error(known) {
+		answer.Cause = err
+	}
+
+	return &answer
+}
+
 // verification describes what a user code stands for.
 type verification struct {
 	ApplicationName string   `json:"application_name"`
@@ -186,7 +210,7 @@ func (a *API) info(c *gin.Context) {
 	visitor := a.visitor(c)
 	visit, err := a.device.Look(c.Request.Context(), params.Get("user_code"), visitor)
 	if err != nil {
-		httpkit.Fail(c, err)
+		refuse(c, err)
 		return
 	}
 

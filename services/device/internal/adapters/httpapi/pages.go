@@ -60,9 +60,9 @@ func (a *API) show(c *gin.Context, typed string) {
 	switch {
 	case visit.Decided != grants.DeviceUndecided:
 		a.done(c, "device."+string(visit.Decided), visit)
-	case unknownCode(err):
+	case errors.Is(err, app.ErrUnknownCode):
 		a.askForCode(c, http.StatusNotFound, typed, "device.enter.unknown")
-	case app.SignInFirst(err):
+	case errors.Is(err, app.ErrSignInFirst):
 		a.askForCode(c, http.StatusForbidden, typed, signInFirst)
 	case err != nil:
 		httpkit.Fail(c, err)
@@ -71,12 +71,6 @@ func (a *API) show(c *gin.Context, typed string) {
 	default:
 		a.askForDecision(c, visit, visitor)
 	}
-}
-
-// unknownCode reports whether an error means that no device is waiting with the code.
-func unknownCode(err error) bool {
-	var refusal *oauth.Error
-	return errors.As(err, &refusal) && refusal.Status() == http.StatusNotFound
 }
 
 func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {

@@ -1,0 +1,301 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
+	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
+)
+
+// answer decides whether a session of this browser answers the request at once.
+func (a *Authorizer) answer(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+) (*Answer, error) {
+	session, need, err := a.who(ctx, app, row, visitor)
+	switch {
+	case err != nil:
+		return nil, err
+	case need == domain.Nothing:
+		return a.issue(ctx, row, session)
+	case row.Prompt.Has(oauth.PromptNone):
+		return a.refuse(domain.ReplyTo(row), need.Refusal(app, row.RedirectURI)), nil
+	default:
+		return a.toPages(ctx, row, visitor)
+	}
+}
+
+// who returns the session of this browser that a request is for, or nil, and what is still
+// needed before a code can be issued. Several people may be signed in in one browser. A
+// hint chooses among them; without one it is the person whose session cookie the browser
+// sends (OpenID Connect Core 3.1.2.1).
+//
+// The other sessions are authenticated by the accounts cookie, which all sessions of a
+// browser share. It is as strong as the session cookie and is renewed together with it.
+func (a *Authorizer) who(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+) (*sessions.Session, domain.Need, error) {
+	current, err := a.session(ctx, visitor.Session)
+	if err != nil {
+		return nil, domain.Login, err
+	}
+
+	switch {
+	case row.HintSubject != "":
+		return a.hintedSubject(ctx, app, row, current, visitor)
+	case domain.IsAddress(row.LoginHint):
+		return a.hintedAddress(ctx, app, row, current, visitor)
+	}
+
+	need, err := a.need(ctx, app, row, current)
+	if err == nil && row.Prompt.Has(oauth.PromptNone) {
+		need, err = a.choice(ctx, current, need, visitor)
+	}
+
+	return current, need, err
+}
+
+// session returns the browser's session, or nil.
+func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Session, error) {
+	if value == "" {
+		return nil, nil
+	}
+
+	session, err := a.Sessions.ByCookie(ctx, oauth.HashSecret(value))
+	if errors.Is(err, sessions.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look up the session: %w", err)
+	}
+
+	return session, nil
+}
+
+func (a *Authorizer) need(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
+) (domain.Need, error) {
+	if need := domain.SignIn(row, session, a.SessionIdle, a.Now()); need != domain.Nothing {
+		return need, nil
+	}
+
+	stands, err := a.stands(ctx, app, session)
+	if err != nil {
+		return domain.Nothing, err
+	}
+
+	if !stands {
+		return domain.Login, nil
+	}
+
+	needed, err := a.consentNeeded(ctx, app, row, session)
+	if needed {
+		return domain.Consent, err
+	}
+
+	return domain.Nothing, err
+}
+
+// stands reports whether the session's person may enter the application in the session's
+// tenant. Otherwise a code couldn't be redeemed, and the person wouldn't learn why.
+func (a *Authorizer) stands(ctx context.Context, app *directory.Application, session *sessions.Session) (bool, error) {
+	user, err := a.People.User(ctx, session.UserID)
+	if errors.Is(err, directory.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up the user: %w", err)
+	}
+
+	tenants, err := a.People.Tenants(ctx, session.UserID)
+	if err != nil {
+		return false, fmt.Errorf("look up the memberships: %w", err)
+	}
+
+	return directory.EntryTo(session.TenantID, user, tenants, app, session.AMR).Stands(), nil
+}
+
+func (a *Authorizer) consentNeeded(
+	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
+) (bool, error) {
+	// If consent is needed even with every scope remembered, then memory doesn't matter.
+	if grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, row.Scope) {
+		return true, nil
+	}
+
+	if !grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, nil) {
+		return false, nil
+	}
+
+	remembered, err := a.Sessions.Consented(ctx, sessions.ConsentKey{
+		UserID:   session.UserID,
+		TenantID: session.TenantID,
+		ClientID: app.ClientID,
+		Resource: app.ResourceFor(row.Resource),
+	})
+	if err != nil {
+		return false, fmt.Errorf("look up the consent: %w", err)
+	}
+
+	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
+}
+
+// issue creates a code for what the session's person allows, and stores it. If the request is
+// stored, the code consumes it.
+func (a *Authorizer) issue(
+	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session,
+) (*Answer, error) {
+	secret, err := oauth.NewSecret(a.Random)
+	if err != nil {
+		return nil, err
+	}
+
+	grantID, err := oauth.NewID("gnt_", a.Random)
+	if err != nil {
+		return nil, err
+	}
+
+	now := a.Now()
+	code := &grants.AuthorizationCode{
+		Hash:          oauth.HashSecret(secret),
+		RequestID:     row.ID,
+		ClientID:      row.ClientID,
+		RedirectURI:   row.RedirectURI,
+		CodeChallenge: row.CodeChallenge,
+		Scope:         row.Scope,
+		Nonce:         row.Nonce,
+		Resource:      row.Resource,
+		GrantID:       grantID,
+		Offline:       row.Scope.Has(oauth.ScopeOfflineAccess),
+		UserID:        session.UserID,
+		TenantID:      session.TenantID,
+		SessionID:     session.ID,
+		AuthTime:      session.AuthTime,
+		ACR:           session.ACR,
+		AMR:           session.AMR,
+		CreatedAt:     now,
+		ExpiresAt:     now.Add(a.CodeTTL),
+	}
+
+	if row.ID == "" {
+		err = a.Codes.Issue(ctx, code)
+	} else {
+		err = a.Codes.IssueFromRequest(ctx, code, now)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store the code: %w", err)
+	}
+
+	a.recordCode(ctx, code)
+
+	// Using a session keeps it from expiring as idle. The code has already been issued, so a
+	// failure is only logged.
+	if now.Sub(session.LastSeenAt) >= touchEvery {
+		if err := a.Sessions.Touch(ctx, session.ID, now); err != nil {
+			a.Logger.WarnContext(ctx, "could not record that a session was used", "session", session.ID, "error", err)
+		}
+	}
+
+	reply := domain.ReplyTo(row)
+	return &Answer{Reply: &reply, Params: reply.Code(a.Issuer, secret)}, nil
+}
+
+// recordCode adds an issued code to the audit trail. A failure is logged but doesn't hold back
+// the code.
+func (a *Authorizer) recordCode(ctx context.Context, code *grants.AuthorizationCode) {
+	how := "pages" // the person saw at least one
+	if code.RequestID == "" {
+		how = "silent"
+	}
+
+	event := audit.Event{
+		Kind:      audit.CodeIssued,
+		UserID:    code.UserID,
+		ClientID:  code.ClientID,
+		TenantID:  code.TenantID,
+		SessionID: code.SessionID,
+		GrantID:   code.GrantID,
+		Detail:    map[string]string{"scope": code.Scope.String(), "how": how},
+	}
+	if code.Resource != "" {
+		event.Detail["resource"] = code.Resource
+	}
+
+	audit.RecordOrLog(ctx, a.Trail, a.Logger, event)
+}
+
+// toPages sends the browser to the sign-in pages. The request is bound to this browser and
+// travels sealed in the URL, since it isn't known yet whether there is a person behind it.
+// A request that is too long for a URL is stored.
+func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+	answer := &Answer{}
+	browser := visitor.Browser
+	if browser == "" {
+		var err error
+		if browser, err = oauth.NewSecret(a.Random); err != nil {
+			return nil, err
+		}
+		answer.Browser = browser
+	}
+
+	id, err := oauth.NewID("flw_", a.Random)
+	if err != nil {
+		return nil, err
+	}
+
+	row.ID = id
+	row.BrowserHash = oauth.HashSecret(browser)
+	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
+	answer.Pages, err = a.Flows.Seal(ctx, row)
+	if err != nil {
+		return nil, fmt.Errorf("seal the authorization request: %w", err)
+	}
+
+	if answer.Pages != "" {
+		return answer, nil
+	}
+
+	known := row.BrowserHash
+	if visitor.Browser == "" {
+		known = nil
+	}
+
+	if err := a.insert(ctx, row, known, visitor.Address); err != nil {
+		return nil, err
+	}
+
+	answer.Pages = row.ID
+	return answer, nil
+}
+
+// insert stores a new request. If the browser or the address has started too many it
+// returns *limits.Error, which is shown here rather than sent to the application, so that a
+// flood of requests doesn't reach it. browser is the hash of the cookie that came with the
+// request, or nil.
+func (a *Authorizer) insert(
+	ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr,
+) error {
+	if err := a.Starts.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
+		return err
+	}
+
+	if row.ID == "" {
+		id, err := oauth.NewID("flw_", a.Random)
+		if err != nil {
+			return err
+		}
+		row.ID = id
+	}
+
+	if err := a.Flows.InsertRequest(ctx, row); err != nil {
+		return fmt.Errorf("store the authorization request: %w", err)
+	}
+
+	return nil
+}
