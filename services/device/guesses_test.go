@@ -107,18 +107,19 @@ func TestARightCodeResetsNothing(t *testing.T) {
 	w.look(code, here, session).blocked(1)
 }
 
-// RFC 8628 5.1.
-func TestASessionIsCountedWhereverItIs(t *testing.T) {
+// RFC 8628 5.1: a person has no more guesses for signing in again and again.
+func TestAPersonIsCountedWhereverTheyAreSignedIn(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
-	_, session := w.signIn()
 	for i := range 10 {
+		_, session := w.signIn()
 		w.guess(1, "192.0.2."+strconv.Itoa(i), session)
 	}
 
-	w.look(code, there, session).blocked(1)
+	_, again := w.signIn()
+	w.look(code, there, again).blocked(1)
 	w.look(code, there, "").json(http.StatusOK)
-	_, other := w.signIn()
+	_, other := w.signInAs(grace)
 	w.look(code, there, other).json(http.StatusOK)
 }
 
@@ -337,7 +338,7 @@ func TestTheTrailTellsDecisionsAndBlocks(t *testing.T) {
 		denied.Kind, denied.ClientID = audit.DeviceDenied, "tv"
 		blocked.Kind = audit.UserCodeBlocked
 		blocked.Detail = map[string]string{
-			"limit": "session",
+			"limit": "person",
 			"count": "1",
 			"since": "2026-03-01T12:00:00Z", // of the hour
 		}

@@ -97,8 +97,8 @@ var ErrInvalidHint = errors.New("ports: invalid id_token_hint")
 
 // Flows limits how many requests a browser and an address may have stored.
 type Flows interface {
-	// StartIn counts one for the browser (the hash of its cookie, or nil if unknown) and then
-	// for the address. It returns *limits.Error if either has started too many.
+	// StartIn counts one for the browser (the hash of its cookie, or nil if unknown) and for the
+	// networks of the address. It returns *limits.Error if one of them has started too many.
 	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 

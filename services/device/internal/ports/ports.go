@@ -88,11 +88,11 @@ type Guesses interface {
 
 // Starts limits how many sign-ins and device authorizations may be started.
 type Starts interface {
-	// Start counts one for an address. It returns *limits.Error if the address has started too
-	// many.
+	// Start counts one for the networks of an address. It returns *limits.Error if one of them
+	// has started too many.
 	Start(ctx context.Context, now time.Time, from netip.Addr) error
-	// StartIn counts one for a browser (the hash of its cookie, or nil if unknown) and then for
-	// its address. It returns *limits.Error if either has started too many.
+	// StartIn counts one for a browser (the hash of its cookie, or nil if unknown) and for the
+	// networks of its address. It returns *limits.Error if one of them has started too many.
 	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
 }
 
