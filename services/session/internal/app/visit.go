@@ -274,7 +274,7 @@ func (a *App) finish(ctx context.Context, v *Visit) error {
 // decide writes a decision. It isn't an error if another tab decided first: the outcome is
 // then read from the flow's row.
 func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
-	if err := a.settle(ctx, v); err != nil {
+	if err := a.settle(ctx, v, nil); err != nil {
 		return err
 	}
 
