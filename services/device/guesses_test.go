@@ -3,7 +3,9 @@ package device_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
@@ -224,10 +227,61 @@ func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 
 		require.Equal(t, http.StatusForbidden, page.StatusCode)
 		require.Contains(t, page.body, "Please sign in first")
-		require.Contains(t, page.body, `<a href="/account">Sign in</a>`)
 		w.look(code, "203.0.113.1", session).json(http.StatusOK)
 		w.clock.Advance(9 * time.Minute)
 		w.look(w.device(), "203.0.113.1", "").json(http.StatusOK)
+	})
+}
+
+// RFC 8628 3.3: a person who is asked to sign in first comes back to their code, in the browser in which they were asked.
+// What is typed while it isn't looked up costs no row, and names no application.
+func TestWhoSignsInFirstComesBackToTheCode(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		w.clock.Advance(time.Minute)
+		code := w.device()
+		w.guess(1, here, "")
+		w.exec(`UPDATE limits SET failures = 12800000`)
+		w.guess(1, there, "")
+
+		for name, v := range map[string]visit{
+			"looked": {path: pagePath, query: url.Values{"user_code": {strings.ToLower(code)}}},
+			"sent": {
+				method: http.MethodPost,
+				path:   verifyPath,
+				form:   url.Values{"user_code": {code}, "action": {"approve"}},
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				rows := w.count(`SELECT count(*) FROM authorization_requests`)
+				v.page, v.from = true, "203.0.113.1"
+				page := w.do(v)
+				require.Equal(t, http.StatusForbidden, page.StatusCode)
+				link := regexp.MustCompile(`<a href="/auth/flows/(fls_[\w-]+)">Sign in</a>`).FindStringSubmatch(page.body)
+				require.NotNil(t, link, page.body)
+				require.NotContains(t, link[1], code)
+				require.Equal(t, rows, w.count(`SELECT count(*) FROM authorization_requests`))
+
+				request := w.request(link[1])
+				require.Equal(t, grants.KindDevice, request.Kind)
+				require.Equal(t, code, request.UserCode)
+				require.Empty(t, request.ClientID)
+
+				sid, session := w.signIn()
+				w.decide(link[1], sid)
+				back := visit{
+					path:    pagePath,
+					page:    true,
+					query:   url.Values{"flow": {link[1]}},
+					session: session,
+					browser: page.Cookies()[0].Value,
+				}
+				require.Equal(t, "/device?user_code="+code, w.do(back).Header.Get("Location"))
+
+				back.browser = ""
+				require.Equal(t, http.StatusBadRequest, w.do(back).StatusCode)
+			})
+		}
 	})
 }
 

@@ -70,7 +70,7 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 		Browser:   b,
 		behind:    !bytes.Equal(request.BrowserHash, b.Hash),
 	}
-	if request.Kind != grants.KindAccount { // account flows have no application
+	if request.Kind == grants.KindAuthorize || request.ClientID != "" {
 		if v.App, err = a.application(ctx, request.ClientID); err != nil {
 			return nil, err
 		}

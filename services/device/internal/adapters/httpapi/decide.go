@@ -61,7 +61,7 @@ func (a *API) complete(c *gin.Context) {
 	case page && unknownCode(err):
 		a.askForCode(c, http.StatusNotFound, said.UserCode, "device.enter.unknown")
 	case page && app.SignInFirst(err):
-		a.askForCode(c, http.StatusForbidden, said.UserCode, signInFirst)
+		a.signInFirst(c, said.UserCode, visitor)
 	case err != nil && !unknownCode(err):
 		httpkit.Fail(c, err)
 	case visit.Session == nil && page:

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
@@ -215,13 +216,17 @@ func hostOf(redirectURI string) string {
 	return u.Host
 }
 
-// appName returns the name of the application that the flow returns to, or of the account
-// page.
+// appName returns the name of what the flow returns to: the application, the account page, or
+// the page for devices if the device's code hasn't been looked up.
 func appName(t webui.Texts, v *app.Visit) string {
-	if v.App == nil {
+	switch {
+	case v.App != nil:
+		return v.App.Name
+	case v.Request.Kind == grants.KindDevice:
+		return t.T("device.app")
+	default:
 		return t.T("me.app")
 	}
-	return v.App.Name
 }
 
 func nameOf(u *directory.User) string {

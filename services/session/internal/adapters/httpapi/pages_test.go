@@ -255,6 +255,10 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindAccount, nil, ""
 			a.emailPage(c, v, http.StatusOK, "", "")
 		},
+		"email_device": func(c *gin.Context, v *app.Visit) {
+			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindDevice, nil, ""
+			a.emailPage(c, v, http.StatusOK, "", "")
+		},
 		"entrance": func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "", "") },
 		"entrance_invalid": func(c *gin.Context,
 			v *app.Visit,
