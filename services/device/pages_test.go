@@ -92,6 +92,11 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 					visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 			}
 
+			w.exec(`UPDATE users SET email = 'ada@xn--bcher-kva.test' WHERE id = $1`, ada)
+			code := w.device()
+			show("approve_international", code,
+				visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
+
 			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
 			w.guess(10, here, "")
 			show("limited", "", visit{path: pagePath, from: here, query: url.Values{"user_code": {"BBBB-BBBB"}}})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -180,7 +181,7 @@ func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visit
 		Action:   verifyPath,
 		UserCode: visit.Code.UserCode,
 		CSRF:     csrfToken(visitor, visit),
-		Account:  visit.User.Email,
+		Account:  directory.ReadableEmail(visit.User.Email),
 		From:     askedFrom(texts, visit, visitor),
 		Scopes:   texts.Scopes(visit.Code.Scope),
 		Resource: visit.App.ResourceFor(visit.Code.Resource),
