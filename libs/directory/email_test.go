@@ -43,7 +43,6 @@ func TestAnAddressHasOneForm(t *testing.T) {
 		_, ok := directory.ParseEmail(typed)
 		require.False(t, ok, "%q", typed)
 	}
-
 }
 
 // Unicode Technical Standard 39 5.2: what mixes scripts can be taken for another name, so it stays as it is stored.
