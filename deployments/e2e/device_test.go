@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"net/http"
 	"net/url"
 	"testing"
 
@@ -41,5 +42,41 @@ func TestDeviceSignsInOnASecondScreen(t *testing.T) {
 
 		_, err = config.DeviceAccessToken(t.Context(), code)
 		requireOAuthError(t, err, 400, "invalid_grant")
+	})
+}
+
+// TestAPersonWhoHasToSignInFirstComesBackToTheirDevice guesses more user codes than all people who are not signed in
+// may together (RFC 8628 5.1). The device page then asks for a sign-in, and the person goes on with their code after it.
+func TestAPersonWhoHasToSignInFirstComesBackToTheirDevice(t *testing.T) {
+	onBothWays(t, func(t *testing.T, s *system) {
+		config := oauth2.Config{ClientID: "native", Scopes: []string{"openid", "profile"}, Endpoint: oauth2.Endpoint{
+			DeviceAuthURL: s.url("/oauth/device/authorize"), TokenURL: s.url("/oauth/token"),
+			AuthStyle: oauth2.AuthStyleInParams,
+		}}
+		code, err := config.DeviceAuth(t.Context())
+		require.NoError(t, err)
+		code.Interval = 1
+
+		for range 2 { // the second is the one too many
+			_, err = s.database(t).Exec(t.Context(), "test.guessed", `UPDATE limits SET failures = 12800000`)
+			require.NoError(t, err)
+			formbrowser.New(t).Get(s.Origin + "/device?user_code=BBBB-BBBB")
+		}
+
+		browser := formbrowser.New(t)
+		page := browser.Get(code.VerificationURI).Submit("Continue", url.Values{"user_code": {code.UserCode}})
+		require.Equal(t, http.StatusForbidden, page.Status)
+		page = page.Follow("Sign in")
+		require.NotContains(t, page.URL.String(), code.UserCode)
+		require.Contains(t, page.Text(), "to continue to your device")
+
+		page = page.Submit("Continue", url.Values{"email": {"ada@acme.test"}}).Submit("Sign in",
+			url.Values{"password": {password}})
+		require.Equal(t, "/device", page.URL.Path)
+		require.Contains(t, page.Text(), code.UserCode)
+		page.Submit("Allow", nil)
+
+		_, err = config.DeviceAccessToken(t.Context(), code)
+		require.NoError(t, err)
 	})
 }

@@ -1,6 +1,7 @@
 package audit_test
 
 import (
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -40,6 +41,30 @@ func TestAPseudonymSaysNothingAndIsAlwaysTheSame(t *testing.T) {
 	require.NotEqual(t, one, audit.Pseudonym(other, "ada@acme.test"))
 	require.NotEqual(t, one, audit.Pseudonym(key, "bob@acme.test"))
 	require.Empty(t, audit.Pseudonym(nil, "ada@acme.test"))
+}
+
+// RFC 6177: an attacker with a /48 has 2^80 addresses, which are no more rows than one.
+func TestBlocksOfASiteAreCountedTogether(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 10, 0, 0, time.UTC)
+	for pattern, other := range map[string]string{
+		"2001:db8:1:%x::1": "2001:db8:2::1",
+		"192.0.2.%d":       "198.51.100.1",
+	} {
+		c, written := audit.NewCounter(0), 0
+		admit := func(address string) bool {
+			_, ok := c.Admit(audit.Event{Kind: audit.SignInBlocked, Address: address}, at)
+			return ok
+		}
+
+		for i := range 250 {
+			if admit(fmt.Sprintf(pattern, i)) {
+				written++
+			}
+		}
+
+		require.Equal(t, 11, written, pattern) // ten and the hundredth
+		require.True(t, admit(other))
+	}
 }
 
 // An attack that is blocked a million times has fourteen rows an hour, and each says

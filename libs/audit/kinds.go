@@ -110,7 +110,7 @@ var kinds = []KindInfo{
 	{DeviceApproved, Each, "A person approved a device. Detail: scope."},
 	{DeviceDenied, Each, "A person denied a device."},
 	{DeviceRefused, Limited, "The device pages ended at an error page. Detail: error, status."},
-	{UserCodeBlocked, Counted, "Too many wrong user codes. Detail: limit (address, session, platform), count, since."},
+	{UserCodeBlocked, Counted, "Too many wrong user codes. Detail: limit (address, person, platform), count, since."},
 	{KeyOrdered, Each, "An operator asked for a signing key. Detail: algorithm, generation, immediate."},
 	{KeyRevoked, Each, "An operator revoked a signing key. Detail: kid, algorithm."},
 	{KeyRotated, Each, "The keys service made a signing key. Detail: kid, algorithm, active_from."},

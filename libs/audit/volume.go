@@ -2,9 +2,12 @@ package audit
 
 import (
 	"maps"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
 const (
@@ -88,13 +91,20 @@ func (c *Counter) count(likeness string, at time.Time) (n int, since time.Time) 
 }
 
 // likeness returns what similar events, which are counted together, have in common: for blocks
-// the account protected and the origin, for exchanges the parties.
+// the account protected and the site that they come from, since an attacker may have all of its
+// addresses; for exchanges the parties.
 func (e Event) likeness() string {
 	key := string(e.Kind) + "\x00" + e.ClientID + "\x00"
 	if e.Kind == TokenExchanged {
 		return key + e.Detail["audience"] + "\x00" + e.Detail["actor"]
 	}
-	return key + e.Account + "\x00" + e.UserID + "\x00" + e.Address + "\x00" + e.Detail["limit"]
+
+	origin := e.Address
+	if address, err := netip.ParseAddr(e.Address); err == nil {
+		origin = limits.Site(address)
+	}
+
+	return key + e.Account + "\x00" + e.UserID + "\x00" + origin + "\x00" + e.Detail["limit"]
 }
 
 func powerOfTen(n int) bool {

@@ -31,15 +31,15 @@ type Assertions interface {
 
 // Limiter counts failures for all replicas; limits/sqlstore implements it.
 type Limiter interface {
-	Blocked(ctx context.Context, now time.Time, keys ...limits.Key) (until time.Time, err error)
-	Fail(ctx context.Context, now time.Time, rule limits.Rule, key limits.Key) (until time.Time, err error)
+	// Take counts a failure for each claim or, if a key is blocked, for none, and returns until
+	// when it is blocked.
+	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
 }
 
-// Limited is the refusal of a client and address pair that has failed too often. Its cause is a
-// *limits.Error.
+// Limited is the refusal of a client that has failed too often from an address, or from a
+// network around it. Its cause is a *limits.Error.
 type Limited struct {
-	// Counted is set if this failure blocked the pair, or blocked it anew. Failures during a
-	// block aren't counted.
+	// Counted is set if this failure started a block. Failures during a block aren't counted.
 	Counted bool
 	cause   error
 }
@@ -57,7 +57,7 @@ type Authenticator struct {
 	Keys       Keys
 	Assertions Assertions
 	Limiter    Limiter
-	Rule       limits.Rule // how many failures a client and address pair may have
+	Rule       limits.Rule // how many failures a client may have from one address
 	LimitKey   []byte      // secret for the limiter's keys
 	Now        func() time.Time
 }
@@ -69,7 +69,8 @@ type Authenticator struct {
 // never held up by an attacker guessing at it, even from the same address. Failures for an
 // application that does not exist aren't counted, because an attacker can invent any number of
 // names and each would be a row. Errors are an *Error as in the function Authenticate, a
-// *Limited if this client and address have failed too often, and errors from the ports.
+// *Limited if this client has failed too often from this address or its networks, and errors
+// from the ports.
 func (a *Authenticator) Authenticate(
 	ctx context.Context, app *directory.Application, c Credentials, from netip.Addr,
 ) error {
@@ -87,23 +88,25 @@ func (a *Authenticator) Authenticate(
 	return err
 }
 
-// count records a failure. While the pair is blocked it only reads, so that a flood of attempts
-// can't become a flood of writes. If the failure can't be counted, the attempt isn't answered.
+// count records a failure for each network of the address. While one of them is blocked it only
+// reads, so that a flood of attempts can't become a flood of writes. If the failure can't be
+// counted, the attempt isn't answered.
 func (a *Authenticator) count(ctx context.Context, clientID string, from netip.Addr) error {
 	now := a.Now()
-	key := limits.NewKey(a.LimitKey, "client_auth", clientID, limits.Address(from))
-	until, err := a.Limiter.Blocked(ctx, now, key)
-	counted := err == nil && !until.After(now)
-	if counted {
-		until, err = a.Limiter.Fail(ctx, now, a.Rule, key)
-	}
-
+	claims := limits.NetworkClaims(a.LimitKey, from, a.Rule, "client_auth", clientID)
+	taken, until, err := a.Limiter.Take(ctx, now, claims...)
 	if err != nil {
 		return err
 	}
 
+	for _, t := range taken { // blocks that this failure started
+		if t.Until.After(until) {
+			until = t.Until
+		}
+	}
+
 	if err := limits.Refuse(limits.ClientAuth, until, now); err != nil {
-		return &Limited{cause: err, Counted: counted}
+		return &Limited{cause: err, Counted: len(taken) > 0}
 	}
 
 	return nil

@@ -553,10 +553,6 @@ func (neverUsed) Use(context.Context, string, []byte, time.Time) (bool, error) {
 
 type unlimited struct{}
 
-func (unlimited) Blocked(context.Context, time.Time, ...limits.Key) (time.Time, error) {
-	return time.Time{}, nil
-}
-
-func (unlimited) Fail(context.Context, time.Time, limits.Rule, limits.Key) (time.Time, error) {
-	return time.Time{}, nil
+func (unlimited) Take(context.Context, time.Time, ...limits.Claim) ([]limits.Taken, time.Time, error) {
+	return nil, time.Time{}, nil
 }

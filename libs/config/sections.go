@@ -154,9 +154,9 @@ type Tokens struct {
 // first, twice as long after each further failure, at most the window.
 type Limits struct {
 	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins of an account by browsers that it does not know, or by one that it knows, before the next has to wait; an address has ten times as many, its networks up to 400 times; a hundred in a day of an account in any case"`
-	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a session or address before the next has to wait; right ones reset nothing"`
-	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1,max=1000000" desc:"failed authentications of an application from one address before wrong ones hear 429; right credentials never do"`
-	Flows      int           `env:"PLATFORM_LIMIT_FLOWS" envDefault:"1000" validate:"min=1,max=1000000" desc:"sign-ins, and devices without credentials, that one address may start in a window; an IPv6 /64 is one address"`
+	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a person who is signed in, or else of an address, before the next has to wait; the networks of an address have up to 40 times as many; right ones reset nothing"`
+	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1,max=1000000" desc:"failed authentications of an application from one address before wrong ones hear 429; the networks of an address have up to 40 times as many; right credentials never do"`
+	Flows      int           `env:"PLATFORM_LIMIT_FLOWS" envDefault:"1000" validate:"min=1,max=1000000" desc:"sign-ins, and devices without credentials, that one address may start in a window; an IPv6 /64 is one address, and its wider networks have up to 40 times as many; an account has a tenth of it in browsers that it knows, whatever its address has used up"`
 	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"failures are forgotten after so long without one; also the longest wait"`
 }
 

@@ -73,20 +73,41 @@ func ParseDomain(typed string) (domain string, ok bool) {
 	return domain, true
 }
 
-// ReadableEmail returns a stored address as people write it, with its domain in Unicode.
+// ReadableEmail returns a stored address as people write it, for showing it to them: with its
+// domain as ReadableDomain returns it. What is stored, sent in forms or looked up stays as
+// ParseEmail returns it.
 func ReadableEmail(email string) string {
-	local, domain, _ := strings.Cut(email, "@")
-	readable, err := domains.ToUnicode(domain)
-	if err != nil {
+	local, domain, found := strings.Cut(email, "@")
+	if !found {
 		return email
 	}
-	return local + "@" + readable
+	return local + "@" + ReadableDomain(domain)
+}
+
+// ReadableDomain returns a stored domain in Unicode, as people write it. A domain with a word that
+// mixes scripts (see MixedWord) stays as it is, since people would take it for another.
+func ReadableDomain(domain string) string {
+	readable, err := domains.ToUnicode(domain)
+	if err != nil {
+		return domain
+	}
+
+	if word, _ := MixedWord(readable); word != "" {
+		return domain
+	}
+
+	return readable
 }
 
 // EmailSpellings returns a stored address and the forms in which earlier versions stored it;
 // they kept domains and local parts as typed.
 func EmailSpellings(email string) [4]string {
-	readable := ReadableEmail(email)
+	local, domain, found := strings.Cut(email, "@")
+	readable := email
+	if unicoded, err := domains.ToUnicode(domain); found && err == nil {
+		readable = local + "@" + unicoded
+	}
+
 	return [4]string{email, readable, norm.NFD.String(readable), norm.NFD.String(email)}
 }
 

@@ -43,8 +43,31 @@ func TestAnAddressHasOneForm(t *testing.T) {
 		_, ok := directory.ParseEmail(typed)
 		require.False(t, ok, "%q", typed)
 	}
+}
 
-	require.Equal(t, "z\u00f6e@b\u00fccher.test", directory.ReadableEmail("z\u00f6e@xn--bcher-kva.test"))
+// Unicode Technical Standard 39 5.2: what mixes scripts can be taken for another name, so it stays as it is stored.
+func TestAnAddressIsShownAsPeopleWriteItUnlessItMixesScripts(t *testing.T) {
+	for typed, want := range map[string]string{
+		"z\u00f6e@b\u00fccher.test":         "z\u00f6e@b\u00fccher.test",
+		"ada@acme.test":                     "ada@acme.test",
+		"ada@\u0430\u043a\u043c\u0435.test": "ada@\u0430\u043a\u043c\u0435.test", // Cyrillic alone, beside a Latin label
+		"ada@\u4f8b\u3048.test":             "ada@\u4f8b\u3048.test",             // Japanese is written in several
+		"ada@\u0430cme.test":                "ada@xn--cme-5cd.test",              // a Cyrillic a
+		"ada@acm\u0435-shop.test":           "ada@xn--acm-shop-e8g.test",
+		"ada@\u03b1cme.b\u00fccher.test":    "ada@xn--cme-nxc.xn--bcher-kva.test", // a Greek alpha
+	} {
+		stored, ok := directory.ParseEmail(typed)
+		require.True(t, ok, typed)
+		readable := directory.ReadableEmail(stored)
+		require.Equal(t, want, readable)
+		again, ok := directory.ParseEmail(readable)
+		require.True(t, ok)
+		require.Equal(t, stored, again, "what is shown may be typed")
+	}
+
+	require.Equal(t, "no address", directory.ReadableEmail("no address"))
+	require.Contains(t, directory.EmailSpellings("ada@xn--cme-5cd.test"), "ada@\u0430cme.test",
+		"earlier versions stored what is not shown any more")
 }
 
 func FuzzParseEmail(f *testing.F) {

@@ -55,8 +55,9 @@ const (
 // AuthorizationRequest is a validated request (RFC 6749 4.1.1) that waits for a person. It
 // belongs to one browser and yields at most one code. A KindDevice request only asks for a
 // sign-in: ClientID, Scope and UserCode describe what the sign-in is for, and no code is
-// issued. A KindAccount request asks for a sign-in to the account page: it involves no
-// application, and TenantID may name the tenant whose entrance it began at.
+// issued. It has no application if the user code isn't looked up before the sign-in. A
+// KindAccount request asks for a sign-in to the account page: it involves no application, and
+// TenantID may name the tenant whose entrance it began at.
 type AuthorizationRequest struct {
 	ID            string
 	Kind          Kind

@@ -24,26 +24,25 @@ type Taken struct {
 	Until time.Time
 }
 
-// NetworkClaims returns a claim for each network of an address. The rule applies to the address
-// itself. A customer's wider networks (an IPv6 /56 and /48) may have two and four times as many
-// failures. Networks that several customers share (an IPv4 /24, an IPv6 /32) may have four and
-// forty times as many, and are only slowed down, at worst to an attempt a minute. It returns
-// nil for an invalid address.
+// NetworkClaims returns a claim for each network of an address; [Shares] says how many failures
+// each may have if the address may have those of the rule. Networks that several customers
+// share are only slowed down, at worst to an attempt a minute.
 //
 // The parts say what is counted; see [NewKey].
 func NetworkClaims(secret []byte, addr netip.Addr, rule Rule, parts ...string) []Claim {
-	networks := Networks(addr)
-	claims := make([]Claim, 0, len(networks))
-	for i, network := range networks {
-		name := network.String()
-		if i == len(networks)-1 {
-			name = Address(addr)
+	shares := Shares(addr, rule.Failures)
+	claims := make([]Claim, len(shares))
+	for i, share := range shares {
+		claims[i] = Claim{
+			Key:  NewKey(secret, append(parts[:len(parts):len(parts)], share.Network)...),
+			Rule: rule,
 		}
 
-		claims = append(claims, Claim{
-			Key:  NewKey(secret, append(parts[:len(parts):len(parts)], name)...),
-			Rule: networkRule(rule, network),
-		})
+		claims[i].Rule.Failures = share.Most
+		if share.Several {
+			claims[i].Rule.MinDelay = min(rule.First(), slowest)
+			claims[i].Rule.MaxDelay = min(rule.Longest(), slowest)
+		}
 	}
 
 	return claims
@@ -51,26 +50,3 @@ func NetworkClaims(secret []byte, addr netip.Addr, rule Rule, parts ...string) [
 
 // slowest is the longest that a network shared by several customers waits between attempts.
 const slowest = time.Minute
-
-func networkRule(rule Rule, network netip.Prefix) Rule {
-	factor, shared := 1, false
-	switch bits := network.Bits(); {
-	case network.Addr().Is4() && bits < 32:
-		factor, shared = 4, true
-	case network.Addr().Is4():
-	case bits < 48:
-		factor, shared = 40, true
-	case bits < 56:
-		factor = 4
-	case bits < 64:
-		factor = 2
-	}
-
-	rule.Failures *= factor
-
-	if shared {
-		rule.MaxDelay = min(rule.Longest(), slowest)
-	}
-
-	return rule
-}

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -10,18 +11,24 @@ import (
 
 // Counter counts flows; this library's store implements it.
 type Counter interface {
-	Fail(ctx context.Context, now time.Time, rule Rule, key Key) (until time.Time, err error)
+	Take(ctx context.Context, now time.Time, claims ...Claim) (taken []Taken, until time.Time, err error)
 }
 
-// Flows limits how many sign-ins one browser and one address may start, whichever service
+// Flows limits how many sign-ins one browser and one network may start, whichever service
 // stores them: a flow is a row that anyone can create without proving anything, and it is kept
 // for about an hour. Only rows are counted; a flow sealed in a URL is free.
+//
+// Many people may share an address, and one of them can use up its allowance by dropping
+// cookies, which makes each flow look like that of another browser. An account whose person has
+// proved who they are therefore has a share of its own, see [Flows.StartKnown]. So there are at
+// most as many rows as the networks and the accounts that exist have shares.
 type Flows struct {
 	Counter Counter
 	// Secret is the secret for making keys.
 	Secret []byte
-	// Most is how many flows an address may start in each Window. A browser has a share of it,
-	// so that one browser can't use up the allowance of a whole office.
+	// Most is how many flows an address may start in each Window; see [Shares] for the networks
+	// around it. A browser has a share of it, so that one browser can't use up the allowance of
+	// a whole office, and so has an account.
 	Most   int
 	Window time.Duration
 }
@@ -33,47 +40,74 @@ const (
 	leastShare   = 20
 )
 
-// StartIn counts a flow that a browser is about to start, first for the browser, identified by
-// the hash of its cookie, then for its address. It returns an *[Error] if that is one too many
-// for either; a flow that is too many for the browser doesn't count for the address. browser is
-// nil if the request had no cookie.
+// StartIn counts a flow that a browser is about to start, for the browser, identified by the
+// hash of its cookie, and for the networks of its address. It returns an *[Error] if that is
+// one too many for any of them, and then counts it for none. browser is nil if the request had
+// no cookie.
 func (f *Flows) StartIn(ctx context.Context, now time.Time, browser []byte, addr netip.Addr) error {
+	claims := f.networks(now, addr)
 	if len(browser) > 0 {
-		share := min(f.Most, max(f.Most/browserShare, leastShare))
-		if err := f.count(ctx, now, share, "flow of a browser", string(browser)); err != nil {
-			return err
-		}
+		claims = append(claims, f.share(now, "flow of a browser", string(browser)))
 	}
-	return f.Start(ctx, now, addr)
+	return f.take(ctx, now, claims)
 }
 
 // Start counts a flow that an address is about to start. It returns an *[Error] if the address
-// has started too many. Without an address nothing is counted.
+// or a network around it has started too many. Without an address nothing is counted.
 func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error {
-	address := Address(addr)
-	if address == "" {
-		return nil
-	}
-	return f.count(ctx, now, f.Most, "flow", address)
+	return f.take(ctx, now, f.networks(now, addr))
 }
 
-// count counts in consecutive windows, each with its own key, so that the count of an office
-// that signs in all day doesn't grow without end.
-func (f *Flows) count(ctx context.Context, now time.Time, most int, what, of string) error {
-	begin := now.Truncate(f.Window)
-	rest := begin.Add(f.Window).Sub(now)
-	rule := Rule{
-		Failures: most + 1,
+// StartKnown counts a flow of a person who is signed in, or whose browser proved that they
+// signed in with it before. The account, identified by its key from [Account], has a share of
+// its own, however many browsers it is signed in with, and whatever others at its address have
+// used up. Only beyond that share it is counted as by StartIn.
+func (f *Flows) StartKnown(
+	ctx context.Context, now time.Time, account Key, browser []byte, addr netip.Addr,
+) error {
+	err := f.take(ctx, now, []Claim{f.share(now, "flow of an account", string(account))})
+	if _, used := errors.AsType[*Error](err); used {
+		return f.StartIn(ctx, now, browser, addr)
+	}
+	return err
+}
+
+func (f *Flows) share(now time.Time, what, of string) Claim {
+	share := min(f.Most, max(f.Most/browserShare, leastShare))
+	return Claim{
+		Key:  NewKey(f.Secret, what, f.window(now), of),
+		Rule: f.rule(now, share),
+	}
+}
+
+func (f *Flows) networks(now time.Time, addr netip.Addr) []Claim {
+	if !addr.IsValid() {
+		return nil
+	}
+	return NetworkClaims(f.Secret, addr, f.rule(now, f.Most), "flow", f.window(now))
+}
+
+// rule blocks until the window ends once so many flows have been started in it.
+func (f *Flows) rule(now time.Time, most int) Rule {
+	rest := now.Truncate(f.Window).Add(f.Window).Sub(now)
+	return Rule{
+		Failures: most,
 		Window:   f.Window,
 		MinDelay: rest,
 		MaxDelay: rest,
 	}
+}
 
-	key := NewKey(f.Secret, what, of, strconv.FormatInt(begin.Unix(), 10))
-	until, err := f.Counter.Fail(ctx, now, rule, key)
+// window names the current one of consecutive windows. Each has keys of its own, so that the
+// count of an office that signs in all day doesn't grow without end.
+func (f *Flows) window(now time.Time) string {
+	return strconv.FormatInt(now.Truncate(f.Window).Unix(), 10)
+}
+
+func (f *Flows) take(ctx context.Context, now time.Time, claims []Claim) error {
+	_, until, err := f.Counter.Take(ctx, now, claims...)
 	if err != nil {
 		return fmt.Errorf("count a started sign-in: %w", err)
 	}
-
 	return Refuse(Flow, until, now)
 }

@@ -1,6 +1,8 @@
 package limits_test
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -84,5 +86,82 @@ func TestABrowserHasAShareOfItsAddress(t *testing.T) {
 
 		now = now.Add(15 * time.Minute)
 		require.NoError(t, start("busy"))
+	})
+}
+
+// RFC 4291 2.5.4, RFC 6177: a party with an IPv6 /48 is one party, however many of its links it starts flows from.
+func TestFlowsAreCountedAtEveryPrefix(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		flows := &limits.Flows{
+			Counter: limitstore.New(db),
+			Secret:  []byte("secret"),
+			Most:    3,
+			Window:  15 * time.Minute,
+		}
+
+		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
+		started := func(pattern string) (n int, wait time.Duration) {
+			for ; n < 40; n++ {
+				err := flows.Start(t.Context(), now, netip.MustParseAddr(fmt.Sprintf(pattern, n)))
+				if refused, ok := errors.AsType[*limits.Error](err); ok {
+					return n, refused.RetryAfter()
+				}
+				require.NoError(t, err)
+			}
+			return n, 0
+		}
+
+		n, wait := started("2001:db8:1:1%02x::1")
+		require.Equal(t, 2*flows.Most, n, "a /56")
+		require.Equal(t, 10*time.Minute, wait)
+		n, _ = started("2001:db8:2:%x00::1")
+		require.Equal(t, 4*flows.Most, n, "a /48")
+		n, wait = started("192.0.2.%d")
+		require.Equal(t, 4*flows.Most, n, "a /24")
+		require.Equal(t, time.Minute, wait, "which several customers share, so it is only slowed down")
+		n, _ = started("2001:db8:3%02x::1")
+		require.Equal(t, 40, n, "the /48s of a provider")
+	})
+}
+
+// RFC 6819 4.3.1: a neighbour who drops cookies uses up what their address has, however they mint browsers, but not what
+// a person has who proves that they signed in before; and the person's account has a bound, too.
+func TestAKnownAccountHasAShareThatItsAddressCannotUseUp(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		flows := &limits.Flows{
+			Counter: limitstore.New(db),
+			Secret:  []byte("secret"),
+			Most:    40,
+			Window:  15 * time.Minute,
+		}
+
+		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
+		office := netip.MustParseAddr("192.0.2.1")
+		mint := func(n int) error { return flows.StartIn(t.Context(), now, []byte{byte(n)}, office) }
+		for n := range flows.Most {
+			require.NoError(t, mint(n))
+		}
+		require.Error(t, mint(flows.Most))
+
+		const share = 20
+		for _, account := range []string{"ada@acme.test", "bob@acme.test"} {
+			known := func(browser int) error {
+				key := limits.Account(flows.Secret, account)
+				return flows.StartKnown(t.Context(), now, key, []byte{byte(browser)}, office)
+			}
+			for n := range share {
+				require.NoError(t, known(n))
+			}
+
+			var refused *limits.Error
+			require.ErrorAs(t, known(share), &refused, "in any browser")
+			require.Equal(t, 10*time.Minute, refused.RetryAfter())
+		}
+
+		now = now.Add(10 * time.Minute)
+		for n := range flows.Most {
+			require.NoError(t, mint(n), "a new window")
+		}
+		require.Error(t, mint(flows.Most))
 	})
 }

@@ -29,6 +29,66 @@ func Networks(addr netip.Addr) []netip.Prefix {
 	return networks
 }
 
+// Share is how much one network may have of something that callers compete for.
+type Share struct {
+	// Network is the network as part of a key; see [Address] for the narrowest. It is empty for
+	// requests without an address.
+	Network string
+	Most    int
+	// Several is set if several customers are expected in the network, so that it must not be
+	// shut out because of one of them.
+	Several bool
+}
+
+// Shares returns the share of each network of an address, widest first, if the address itself
+// may have most. It is the rule for everything that is counted by network. A customer's wider
+// networks (an IPv6 /56 and /48) may have two and four times as much. Networks that several
+// customers share (an IPv4 /24, an IPv6 /32) may have four and forty times as much. Requests
+// without an address have one share together.
+func Shares(addr netip.Addr, most int) []Share {
+	networks := Networks(addr)
+	if networks == nil {
+		return []Share{{Most: most}}
+	}
+
+	shares := make([]Share, len(networks))
+	for i, network := range networks {
+		factor, several := factorOf(network)
+		shares[i] = Share{
+			Network: network.String(),
+			Most:    most * factor,
+			Several: several,
+		}
+	}
+
+	shares[len(shares)-1].Network = Address(addr)
+
+	return shares
+}
+
+// factorOf returns how many times the share of an address a network may have, and whether
+// several customers are expected in it.
+func factorOf(network netip.Prefix) (factor int, several bool) {
+	bits := network.Bits()
+	if network.Addr().Is4() {
+		if bits < 32 {
+			return 4, true
+		}
+		return 1, false
+	}
+
+	switch {
+	case bits < 48:
+		return 40, true
+	case bits < 56:
+		return 4, false
+	case bits < 64:
+		return 2, false
+	default:
+		return 1, false
+	}
+}
+
 // Site returns the smallest network that a party with several addresses is assumed to hold: the
 // /48 of an IPv6 address and the /24 of an IPv4 address. It is empty for an invalid address.
 func Site(addr netip.Addr) string {

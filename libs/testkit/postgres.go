@@ -25,11 +25,18 @@ type PGServer struct {
 	process *pgProcess
 	admin   *sql.DB
 	count   atomic.Int64
+	patient bool // its URLs give a connection more time than a busy machine needs
 }
 
 // startPostgres is the one global of this package. Starting a server takes seconds, but
 // creating a database from its template takes milliseconds.
-var startPostgres = sync.OnceValues(newPGServer)
+var startPostgres = sync.OnceValues(func() (*PGServer, error) {
+	server, err := newPGServer()
+	if err == nil {
+		server.patient = true
+	}
+	return server, err
+})
 
 // PostgresServer starts the server on the first call. It installs PostgreSQL if it is
 // missing and we have the rights to; otherwise the test fails.
@@ -120,6 +127,9 @@ func (s *PGServer) url(user, password, name string) string {
 		Host:     s.process.host,
 		Path:     "/" + name,
 		RawQuery: "sslmode=disable",
+	}
+	if s.patient {
+		u.RawQuery += fmt.Sprintf("&connect_timeout=%d", int(Patience.Seconds()))
 	}
 
 	return u.String()

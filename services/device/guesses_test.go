@@ -3,7 +3,9 @@ package device_test
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
@@ -107,18 +110,19 @@ func TestARightCodeResetsNothing(t *testing.T) {
 	w.look(code, here, session).blocked(1)
 }
 
-// RFC 8628 5.1.
-func TestASessionIsCountedWhereverItIs(t *testing.T) {
+// RFC 8628 5.1: a person has no more guesses for signing in again and again.
+func TestAPersonIsCountedWhereverTheyAreSignedIn(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()
-	_, session := w.signIn()
 	for i := range 10 {
+		_, session := w.signIn()
 		w.guess(1, "192.0.2."+strconv.Itoa(i), session)
 	}
 
-	w.look(code, there, session).blocked(1)
+	_, again := w.signIn()
+	w.look(code, there, again).blocked(1)
 	w.look(code, there, "").json(http.StatusOK)
-	_, other := w.signIn()
+	_, other := w.signInAs(grace)
 	w.look(code, there, other).json(http.StatusOK)
 }
 
@@ -223,10 +227,61 @@ func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 
 		require.Equal(t, http.StatusForbidden, page.StatusCode)
 		require.Contains(t, page.body, "Please sign in first")
-		require.Contains(t, page.body, `<a href="/account">Sign in</a>`)
 		w.look(code, "203.0.113.1", session).json(http.StatusOK)
 		w.clock.Advance(9 * time.Minute)
 		w.look(w.device(), "203.0.113.1", "").json(http.StatusOK)
+	})
+}
+
+// RFC 8628 3.3: a person who is asked to sign in first comes back to their code, in the browser in which they were asked.
+// What is typed while it isn't looked up costs no row, and names no application.
+func TestWhoSignsInFirstComesBackToTheCode(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		w := newWorld(t, db)
+		w.clock.Advance(time.Minute)
+		code := w.device()
+		w.guess(1, here, "")
+		w.exec(`UPDATE limits SET failures = 12800000`)
+		w.guess(1, there, "")
+
+		for name, v := range map[string]visit{
+			"looked": {path: pagePath, query: url.Values{"user_code": {strings.ToLower(code)}}},
+			"sent": {
+				method: http.MethodPost,
+				path:   verifyPath,
+				form:   url.Values{"user_code": {code}, "action": {"approve"}},
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				rows := w.count(`SELECT count(*) FROM authorization_requests`)
+				v.page, v.from = true, "203.0.113.1"
+				page := w.do(v)
+				require.Equal(t, http.StatusForbidden, page.StatusCode)
+				link := regexp.MustCompile(`<a href="/auth/flows/(fls_[\w-]+)">Sign in</a>`).FindStringSubmatch(page.body)
+				require.NotNil(t, link, page.body)
+				require.NotContains(t, link[1], code)
+				require.Equal(t, rows, w.count(`SELECT count(*) FROM authorization_requests`))
+
+				request := w.request(link[1])
+				require.Equal(t, grants.KindDevice, request.Kind)
+				require.Equal(t, code, request.UserCode)
+				require.Empty(t, request.ClientID)
+
+				sid, session := w.signIn()
+				w.decide(link[1], sid)
+				back := visit{
+					path:    pagePath,
+					page:    true,
+					query:   url.Values{"flow": {link[1]}},
+					session: session,
+					browser: page.Cookies()[0].Value,
+				}
+				require.Equal(t, "/device?user_code="+code, w.do(back).Header.Get("Location"))
+
+				back.browser = ""
+				require.Equal(t, http.StatusBadRequest, w.do(back).StatusCode)
+			})
+		}
 	})
 }
 
@@ -337,7 +392,7 @@ func TestTheTrailTellsDecisionsAndBlocks(t *testing.T) {
 		denied.Kind, denied.ClientID = audit.DeviceDenied, "tv"
 		blocked.Kind = audit.UserCodeBlocked
 		blocked.Detail = map[string]string{
-			"limit": "session",
+			"limit": "person",
 			"count": "1",
 			"since": "2026-03-01T12:00:00Z", // of the hour
 		}

@@ -18,9 +18,10 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 var (
-	assetHash = regexp.MustCompile(`(/auth/assets/\w+)\.[\w-]+\.`)
-	formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
-	reference = regexp.MustCompile(`<code>[0-9a-f]{32}</code>`)
+	assetHash  = regexp.MustCompile(`(/auth/assets/\w+)\.[\w-]+\.`)
+	formToken  = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
+	sealedFlow = regexp.MustCompile(`(/auth/flows/)fls_[\w-]+`)
+	reference  = regexp.MustCompile(`<code>[0-9a-f]{32}</code>`)
 )
 
 func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
@@ -42,6 +43,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 					page.Header.Get("Content-Security-Policy"))
 				body := assetHash.ReplaceAllString(formToken.ReplaceAllString(page.body, "${1}TOKEN"), "$1.HASH.")
 				body = reference.ReplaceAllString(body, "<code>REFERENCE</code>")
+				body = sealedFlow.ReplaceAllString(body, "${1}FLOW")
 				if code != "" {
 					body = strings.ReplaceAll(body, code, "BCDF-GHJK")
 				}
@@ -90,9 +92,18 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 					visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 			}
 
+			w.exec(`UPDATE users SET email = 'ada@xn--bcher-kva.test' WHERE id = $1`, ada)
+			code := w.device()
+			show("approve_international", code,
+				visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
+
 			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
 			w.guess(10, here, "")
 			show("limited", "", visit{path: pagePath, from: here, query: url.Values{"user_code": {"BBBB-BBBB"}}})
+
+			w.exec(`UPDATE limits SET failures = 12800000`)
+			w.guess(1, there, session)
+			show("sign_in_first", "", visit{path: pagePath, from: there, query: url.Values{"user_code": {"BCDF-GHJK"}}})
 		})
 	}
 }

@@ -15,13 +15,15 @@ import (
 )
 
 // Anyone can cause refusals, and each is a row. A process therefore writes a burst of these and
-// then one a second, and for one address no more than its share in a minute, so that an
-// attacker who fills the trail doesn't keep others out of it. Dropped refusals are still in the
+// then one a second, and for one address and the networks around it no more than their shares
+// in a minute, so that an attacker who fills the trail doesn't keep others out of it. No
+// network's share is as large as what is written in a minute. Dropped refusals are still in the
 // log.
 const (
-	burst = 100
-	every = time.Second
-	share = 30
+	burst  = 100
+	every  = time.Second
+	share  = 30
+	widest = 45
 )
 
 // Refusals records error pages in a trail.
@@ -35,7 +37,7 @@ type Refusals struct {
 	mu      sync.Mutex
 	free    int
 	last    time.Time
-	taken   map[string]int // rows by address in the minute that began at since
+	taken   map[string]int // rows by network in the minute that began at since
 	since   time.Time
 }
 
@@ -89,8 +91,8 @@ func (f *Refusals) Record(ctx context.Context, e audit.Event) error {
 		return nil
 	}
 
-	address, _ := netip.ParseAddr(e.Address) // requests without an address share one share
-	if !f.allowed(limits.Address(address)) {
+	address, _ := netip.ParseAddr(e.Address) // requests without an address have one share
+	if !f.allowed(limits.Shares(address, share)) {
 		return nil
 	}
 
@@ -100,7 +102,9 @@ func (f *Refusals) Record(ctx context.Context, e audit.Event) error {
 	return f.trail.Record(ctx, e)
 }
 
-func (f *Refusals) allowed(address string) bool {
+// allowed reports whether another row may be written for the networks of an address, and counts
+// it.
+func (f *Refusals) allowed(networks []limits.Share) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := f.now()
@@ -114,11 +118,20 @@ func (f *Refusals) allowed(address string) bool {
 		f.last = now
 	}
 
-	if f.free == 0 || f.taken[address] == share {
+	if f.free == 0 {
 		return false
 	}
 
+	for _, n := range networks {
+		if f.taken[n.Network] >= min(n.Most, widest) {
+			return false
+		}
+	}
+
 	f.free--
-	f.taken[address]++
+	for _, n := range networks {
+		f.taken[n.Network]++
+	}
+
 	return true
 }

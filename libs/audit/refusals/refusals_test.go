@@ -3,6 +3,7 @@ package refusals_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -90,4 +91,35 @@ func TestAForwardedAddressThatNobodyBelievesIsToldOf(t *testing.T) {
 	refusals.New(audit.ErrorShown, &told, testkit.Logger(t), time.Now).Shown(t.Context(),
 		httpkit.Problem{Status: 404, ForwardedIgnored: true})
 	require.Equal(t, audit.ForwardedIgnored, told[0].Detail["forwarded"])
+}
+
+// RFC 6177: a party with all addresses of a site, or a provider with many sites, leaves room for others in each minute.
+func TestNoNetworkKeepsOthersOutOfTheTrail(t *testing.T) {
+	for name, pattern := range map[string]string{
+		"an IPv4 /24": "198.51.100.%d",
+		"an IPv6 /48": "2001:db8:1:%x::1",
+		"an IPv6 /32": "2001:db8:%x::1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			told := trail{}
+			clock := testkit.NewClock(time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC))
+			f := refusals.New(audit.ErrorShown, &told, testkit.Logger(t), clock.Now)
+			for minute := range 5 {
+				for i := range 60 {
+					for n := range 4 {
+						f.Shown(t.Context(), httpkit.Problem{
+							Status:  400,
+							Address: netip.MustParseAddr(fmt.Sprintf(pattern, 4*i+n)),
+						})
+					}
+					clock.Advance(time.Second)
+				}
+
+				before := len(told)
+				require.LessOrEqual(t, before, 46*(minute+1))
+				f.Shown(t.Context(), httpkit.Problem{Status: 400, Address: netip.MustParseAddr("192.0.2.1")})
+				require.Len(t, told, before+1, "a person elsewhere is told of")
+			}
+		})
+	}
 }

@@ -105,6 +105,9 @@ func (c *Connector) open(ctx context.Context, connector *pq.Connector) (driver.C
 	}
 
 	if err != nil {
+		if a.wire != nil && a.wire.fault != nil {
+			err = errors.Join(a.wire.fault, err)
+		}
 		return nil, err
 	}
 

@@ -5,6 +5,8 @@
 //
 //   - Connecting. The driver observes its context until TCP is connected, but not while it
 //     waits for the server's greeting. A [Connector] closes the wire when the context ends.
+//     If the wire fails during the greeting, the driver may return an error of its own that
+//     hides why. Here the wire's error is joined to it.
 //   - Several hosts. If none of them satisfies target_session_attrs, the driver returns a plain
 //     text, the same during a failover as with a wrong setting. [ErrNoPrimary] lets the caller
 //     treat it as temporary.

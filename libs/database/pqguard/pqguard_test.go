@@ -42,7 +42,7 @@ func TestAStatementWhoseConnectionBreaksIsReportedLost(t *testing.T) {
 		_, err := db.ExecContext(t.Context(), `SELECT pg_sleep($1)`, 0.5)
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return running() == 1 }, 30*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 1 }, testkit.Patience, time.Millisecond)
 	proxy.Cut()
 	proxy.Heal()
 

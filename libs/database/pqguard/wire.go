@@ -60,14 +60,26 @@ func (d dialer) DialTimeout(network, address string, timeout time.Duration) (net
 	return d.DialContext(ctx, network, address)
 }
 
-// wire is a network connection that records whether anything was sent.
+// wire is a network connection that records whether anything was sent, and what went wrong.
 type wire struct {
 	net.Conn
-	sent bool
+	sent  bool
+	fault error // of the last failed read or write
+}
+
+func (w *wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		w.fault = err
+	}
+	return n, err
 }
 
 func (w *wire) Write(b []byte) (int, error) {
 	n, err := w.Conn.Write(b)
 	w.sent = w.sent || n > 0
+	if err != nil {
+		w.fault = err
+	}
 	return n, err
 }

@@ -15,6 +15,10 @@ const (
 and refresh tokens are refused, and so are access tokens wherever the platform is
 asked about them. Applications that asked to hear of logouts are told. A resource
 that verifies access tokens by itself accepts them until they expire.`
+	// staysDisabled explains in --help what applying a file does to what was disabled.
+	staysDisabled = `Applying a file leaves disabled what a command disabled, unless the file says
+"enabled: true" and --overrule is given. Nothing is deleted;
+`
 	// revivesNothing explains in --help what enabling doesn't do.
 	revivesNothing = `Enabling revives nothing of what ended with the disabling: people sign in anew, and
 applications and devices start again.`
@@ -47,7 +51,7 @@ func (a *app) userDisable() *cobra.Command {
 	return a.deskCommand("disable", "EMAIL", "Switch a person off",
 		"Switch a person off and end all of their access: they cannot sign in, and their\n"+
 			"sessions, and what applications and devices hold for them, have ended.\n\n"+endsBound+
-			"\n\nNothing is deleted; `platform user enable` switches them on again.",
+			"\n\n"+staysDisabled+"`platform user enable` switches them on again.",
 		"  platform user disable ada@acme.test",
 		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
 			return desk.DisableUser(ctx, subject)
@@ -81,7 +85,7 @@ func (a *app) tenantDisable() *cobra.Command {
 	return a.deskCommand("disable", "SLUG", "Switch a tenant off",
 		"Switch a tenant off and end all access to it: its people cannot sign in to it, and\n"+
 			"their sessions, and what applications and devices hold for them there, have ended.\n\n"+endsBound+
-			"\n\nNothing is deleted; `platform tenant enable` switches it on again.",
+			"\n\n"+staysDisabled+"`platform tenant enable` switches it on again.",
 		"  platform tenant disable acme --dry-run",
 		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
 			return desk.DisableTenant(ctx, subject)
@@ -111,7 +115,7 @@ func (a *app) appDisable() *cobra.Command {
 	return a.deskCommand("disable", "CLIENT_ID", "Switch an application off",
 		"Switch an application off and end all that it was given for people: it authenticates\n"+
 			"no more and is given no more tokens.\n\n"+endsBound+"\n\n"+noticeBound+
-			"\n\nNothing is deleted; `platform app enable` switches it on again.",
+			"\n\n"+staysDisabled+"`platform app enable` switches it on again.",
 		"  platform app disable billing-web --dry-run",
 		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
 			return desk.DisableApplication(ctx, subject)

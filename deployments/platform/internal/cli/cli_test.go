@@ -33,6 +33,11 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 
 	visit((&app{streams: Streams{Out: io.Discard}}).root())
 	require.Equal(t, d.done("--help"), d.done(), "platform alone helps")
+
+	for _, what := range []string{"user", "app", "tenant"} {
+		require.Contains(t, d.done(what, "disable", "--help"), "--overrule", "what brings it back, and what doesn't")
+	}
+
 	require.Contains(t, d.done("up", "--help"), "PLATFORM_SESSION_IDLE", "the table of the configuration")
 }
 

@@ -262,6 +262,6 @@ func (t *trail) Record(_ context.Context, e audit.Event) error {
 // counter counts nothing, or says until when a key is blocked.
 type counter struct{ until time.Time }
 
-func (c *counter) Fail(context.Context, time.Time, limits.Rule, limits.Key) (time.Time, error) {
-	return c.until, nil
+func (c *counter) Take(context.Context, time.Time, ...limits.Claim) ([]limits.Taken, time.Time, error) {
+	return nil, c.until, nil
 }

@@ -42,7 +42,7 @@ type Config struct {
 	Trail        ports.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
-	GuessRule    limits.Rule // how many wrong codes an address or session may type
+	GuessRule    limits.Rule // how many wrong codes an address or person may type
 	MaxWaiting   int         // waiting codes per application whose devices have no credentials
 	GuessSecret  []byte      // keys the identifiers under which guesses are counted
 	Now          func() time.Time

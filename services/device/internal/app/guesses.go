@@ -187,21 +187,18 @@ func (d *Device) countGuess(ctx context.Context, visit *Visit, visitor Visitor, 
 	return nil
 }
 
-// guesser returns the claims of the visitor: the session if there is one, which is counted
-// alone wherever it is, or else the address and the networks around it.
+// guesser returns the claims of the visitor: the person who is signed in, who is counted alone
+// wherever they are and however often they sign in, or else the address and the networks around
+// it.
 func (d *Device) guesser(visit *Visit, visitor Visitor) []guessed {
 	if visit.Session != nil {
-		key := d.guessKey("session", visit.Session.ID)
-		return []guessed{{"session", limits.Claim{Key: key, Rule: d.GuessRule}}}
+		key := d.guessKey("person", visit.Session.UserID)
+		return []guessed{{"person", limits.Claim{Key: key, Rule: d.GuessRule}}}
 	}
 
 	var list []guessed
 	for _, claim := range limits.NetworkClaims(d.GuessSecret, visitor.Address, d.GuessRule, "user_code", "address") {
 		list = append(list, guessed{"address", claim})
-	}
-
-	if list == nil { // requests without an address are counted together
-		list = []guessed{{"address", limits.Claim{Key: d.guessKey("address", ""), Rule: d.GuessRule}}}
 	}
 
 	return list

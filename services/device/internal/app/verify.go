@@ -92,11 +92,32 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	return session, user, nil
 }
 
-// SignIn sends the browser to the sign-in pages for a code. The flow travels sealed in the
-// URL, so nothing is stored before a person types something there, unless there are too
-// many scopes for a URL. browser is a new browser cookie to set, or empty. SignIn returns
-// *limits.Error if the browser or its address has started too many sign-ins.
+// SignIn sends the browser to the sign-in pages for a code. browser is a new browser cookie to
+// set, or empty. SignIn returns *limits.Error if the browser or its address has started too many
+// sign-ins.
 func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
+	return d.toPages(ctx, visitor, grants.AuthorizationRequest{
+		ClientID:  visit.App.ClientID,
+		Scope:     visit.Code.Scope,
+		Resource:  visit.Code.Resource,
+		UserCode:  visit.Code.UserCode,
+		ExpiresAt: visit.Code.ExpiresAt,
+	})
+}
+
+// SignInBefore is like SignIn for a code that isn't looked up before the person is signed in. The
+// request has no application, as it isn't known whether there is such a code.
+func (d *Device) SignInBefore(
+	ctx context.Context, userCode string, visitor Visitor,
+) (flow, browser string, err error) {
+	return d.toPages(ctx, visitor, grants.AuthorizationRequest{UserCode: userCode})
+}
+
+// toPages returns the flow of a sign-in. The flow travels sealed in the URL, so nothing is stored
+// before a person types something there, unless there are too many scopes for a URL.
+func (d *Device) toPages(
+	ctx context.Context, visitor Visitor, request grants.AuthorizationRequest,
+) (flow, browser string, err error) {
 	if visitor.Browser == "" {
 		if browser, err = oauth.NewSecret(d.Random); err != nil {
 			return "", "", err
@@ -104,30 +125,21 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		visitor.Browser = browser
 	}
 
-	id, err := oauth.NewID("flw_", d.Random)
-	if err != nil {
+	if request.ID, err = oauth.NewID("flw_", d.Random); err != nil {
 		return "", "", err
 	}
 
 	now := d.Now()
-	expires := now.Add(signInTTL)
-	if visit.Code.ExpiresAt.Before(expires) {
-		expires = visit.Code.ExpiresAt
+	if last := now.Add(signInTTL); request.ExpiresAt.IsZero() || last.Before(request.ExpiresAt) {
+		request.ExpiresAt = last
 	}
 
-	request := &grants.AuthorizationRequest{
-		ID:           id,
-		Kind:         grants.KindDevice,
-		BrowserHash:  oauth.HashSecret(visitor.Browser),
-		ClientID:     visit.App.ClientID,
-		Scope:        visit.Code.Scope,
-		Resource:     visit.Code.Resource,
-		UserCode:     visit.Code.UserCode,
-		ResponseMode: oauth.ResponseModeQuery,
-		CreatedAt:    now,
-		ExpiresAt:    expires,
-	}
-	if flow, err = d.Flows.Seal(ctx, request); err != nil {
+	request.Kind = grants.KindDevice
+	request.BrowserHash = oauth.HashSecret(visitor.Browser)
+	request.ResponseMode = oauth.ResponseModeQuery
+	request.CreatedAt = now
+
+	if flow, err = d.Flows.Seal(ctx, &request); err != nil {
 		return "", "", fmt.Errorf("seal the sign-in: %w", err)
 	}
 
@@ -144,11 +156,11 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		return "", "", err
 	}
 
-	if err := d.Flows.InsertRequest(ctx, request); err != nil {
+	if err := d.Flows.InsertRequest(ctx, &request); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
 
-	return id, browser, nil
+	return request.ID, browser, nil
 }
 
 // Return answers a browser that comes back from the sign-in pages. It returns the user code

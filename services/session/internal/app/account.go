@@ -341,7 +341,7 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 		return flow, true, nil
 	}
 
-	if err = a.Starts.StartIn(ctx, now, e.Browser.Hash, e.Browser.Address); err != nil {
+	if err = a.start(ctx, now, e.Browser, a.known(e.Browser, email)); err != nil {
 		return "", false, err
 	}
 

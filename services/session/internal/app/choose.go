@@ -7,6 +7,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
@@ -53,7 +54,7 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 		return nil, a.decide(ctx, v, grants.SignedIn)
 	}
 
-	if err := a.settle(ctx, v); err != nil {
+	if err := a.settle(ctx, v, nil); err != nil {
 		return nil, err
 	}
 
@@ -90,11 +91,11 @@ func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCook
 		return nil, nil
 	}
 
-	if err := a.settle(ctx, v); err != nil {
+	chosen, before := v.Others[i], v.Prior
+	if err := a.settle(ctx, v, limits.Account(a.LimitSecret, chosen.User.Email)); err != nil {
 		return nil, err
 	}
 
-	chosen, before := v.Others[i], v.Prior
 	a.describe(chosen.Session, v.Browser)
 	fresh, err := a.renew(ctx, v.Browser, v.Request.ID, chosen.Session, nil)
 	if err != nil {

@@ -38,7 +38,7 @@ type guess struct {
 	// forget lists the claims that a right password clears; the others are given back.
 	forget []limits.Key
 	// pair counts this account from this address. accounts count how many accounts the address
-	// has tried; only the first failure of a pair counts there.
+	// and its networks have tried; only the first failure of a pair counts there.
 	pair     limits.Key
 	accounts []limits.Key
 }
@@ -47,7 +47,7 @@ type guess struct {
 // is in lower case and may belong to no account. A browser that the account knows has
 // counters of its own and uses only those, so that an attacker can't lock out the owner.
 func (a *App) guess(email string, b Browser) guess {
-	if domain.KnowsDevice(a.DeviceSecret, b.Device, email, a.Now()) {
+	if a.known(b, email) != nil {
 		return a.knownGuess(email, domain.DeviceName(b.Device))
 	}
 
@@ -77,7 +77,7 @@ func (a *App) owner(email string) limits.Caller {
 // strangersGuess returns the guess of a browser that the account doesn't know. It counts
 // account and address as a pair, account and site as a pair, the account over the
 // configured window (15 minutes by default) and over a day, the address with its surrounding
-// networks, and how many accounts the address and its site have tried today.
+// networks, and how many accounts the address and its networks have tried today.
 func (a *App) strangersGuess(email string, b Browser) guess {
 	subject, keys := limits.Account(a.LimitSecret, email), limits.AccountKeys(a.LimitSecret, email)
 	account := a.Guesses
@@ -113,11 +113,7 @@ func (a *App) strangersGuess(email string, b Browser) guess {
 	// Each day has a key of its own, so that an office's failures don't add up over days.
 	today := strconv.FormatInt(a.Now().Unix()/int64(day/time.Second), 10)
 	many := limits.Rule{Failures: office.Failures, Window: day, MaxDelay: accountsSlowest}
-	accounts := []limits.Claim{
-		{Key: a.key("accounts", limits.Address(b.Address), today), Rule: many},
-		{Key: a.key("accounts", limits.Site(b.Address), today), Rule: times(many, 4)},
-	}
-	for _, c := range accounts {
+	for _, c := range limits.NetworkClaims(a.LimitSecret, b.Address, many, "sign_in", "accounts", today) {
 		g.claims = append(g.claims, c)
 		g.accounts = append(g.accounts, c.Key)
 	}

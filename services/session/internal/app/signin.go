@@ -30,7 +30,7 @@ func (a *App) Email(ctx context.Context, v *Visit, typed string) (bool, error) {
 		return false, nil
 	}
 
-	if err := a.settle(ctx, v); err != nil {
+	if err := a.settle(ctx, v, a.known(v.Browser, email)); err != nil {
 		return false, err
 	}
 
@@ -55,11 +55,12 @@ func (a *App) Password(ctx context.Context, v *Visit, typed string) (*NewCookie,
 		return nil, nil
 	}
 
-	if err := a.settle(ctx, v); err != nil { // the address came from login_hint
+	email := v.Request.LoginEmail
+	if err := a.settle(ctx, v, a.known(v.Browser, email)); err != nil { // the address came from login_hint
 		return nil, err
 	}
 
-	account, err := a.prove(ctx, v.Request.LoginEmail, typed, v.Browser)
+	account, err := a.prove(ctx, email, typed, v.Browser)
 	if err != nil || account == nil {
 		return nil, err
 	}

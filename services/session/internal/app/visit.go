@@ -70,7 +70,7 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 		Browser:   b,
 		behind:    !bytes.Equal(request.BrowserHash, b.Hash),
 	}
-	if request.Kind != grants.KindAccount { // account flows have no application
+	if request.Kind == grants.KindAuthorize || request.ClientID != "" {
 		if v.App, err = a.application(ctx, request.ClientID); err != nil {
 			return nil, err
 		}
@@ -274,7 +274,7 @@ func (a *App) finish(ctx context.Context, v *Visit) error {
 // decide writes a decision. It isn't an error if another tab decided first: the outcome is
 // then read from the flow's row.
 func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
-	if err := a.settle(ctx, v); err != nil {
+	if err := a.settle(ctx, v, nil); err != nil {
 		return err
 	}
 

@@ -188,11 +188,15 @@ type Limits interface {
 	Clear(ctx context.Context, keys ...limits.Key) error
 }
 
-// Starts limits how many sign-ins a browser and an address may start.
+// Starts limits how many sign-ins may be started. Its methods return *limits.Error if there were
+// too many.
 type Starts interface {
-	// StartIn counts one start for the browser (the hash of its cookie) and then for the
-	// address. It returns *limits.Error if either has started too many.
+	// StartIn counts one start for the browser (the hash of its cookie) and for the networks of
+	// its address.
 	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
+	// StartKnown counts one start for an account (see limits.Account) whose person has proved
+	// who they are. Once the account's share is used up it counts as StartIn does.
+	StartKnown(ctx context.Context, now time.Time, account limits.Key, browser []byte, from netip.Addr) error
 }
 
 // Trail is the audit trail.

@@ -61,7 +61,7 @@ func (a *API) complete(c *gin.Context) {
 	case page && errors.Is(err, app.ErrUnknownCode):
 		a.askForCode(c, http.StatusNotFound, said.UserCode, "device.enter.unknown")
 	case page && errors.Is(err, app.ErrSignInFirst):
-		a.askForCode(c, http.StatusForbidden, said.UserCode, signInFirst)
+		a.signInFirst(c, said.UserCode, visitor)
 	case err != nil && !errors.Is(err, app.ErrUnknownCode):
 		refuse(c, err)
 	case visit.Session == nil && page:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -63,7 +64,7 @@ func (a *API) show(c *gin.Context, typed string) {
 	case errors.Is(err, app.ErrUnknownCode):
 		a.askForCode(c, http.StatusNotFound, typed, "device.enter.unknown")
 	case errors.Is(err, app.ErrSignInFirst):
-		a.askForCode(c, http.StatusForbidden, typed, signInFirst)
+		a.signInFirst(c, typed, visitor)
 	case err != nil:
 		httpkit.Fail(c, err)
 	case visit.Session == nil:
@@ -96,16 +97,30 @@ type enterData struct {
 	SignIn string // where to sign in first; empty if not required
 }
 
-// accountPath asks for a sign-in that no application or device started.
-const accountPath = "/account"
+// signInFirst asks a person to sign in before the code is looked up. The link leads through the
+// sign-in pages and back, with the code.
+func (a *API) signInFirst(c *gin.Context, typed string, visitor app.Visitor) {
+	userCode, _ := oauth.NormalizeUserCode(typed)
+	flow, browser, err := a.device.SignInBefore(c.Request.Context(), userCode, visitor)
+	if err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
 
-// signInFirst is the problem shown to a person who has to sign in before the code is looked
-// up.
-const signInFirst = "device.enter.sign_in"
+	if browser != "" {
+		a.jar.SetBrowser(c.Writer, browser)
+	}
+
+	a.enterPage(c, http.StatusForbidden, typed, "device.enter.sign_in", flowsPath+url.PathEscape(flow))
+}
 
 // askForCode shows the page that asks for the code. problem is the key of what was wrong
 // with the typed one, or empty.
 func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
+	a.enterPage(c, status, typed, problem, "")
+}
+
+func (a *API) enterPage(c *gin.Context, status int, typed, problem, signIn string) {
 	texts := a.texts.For(c.Request, "")
 
 	if len(typed) > 64 {
@@ -132,12 +147,11 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 		view.Invalid = []webui.Field{field}
 	}
 
-	data := enterData{Action: pagePath, Code: field}
-	if problem == signInFirst {
-		data.SignIn = accountPath
+	view.Data = enterData{
+		Action: pagePath,
+		Code:   field,
+		SignIn: signIn,
 	}
-
-	view.Data = data
 	a.ui.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
 }
 
@@ -161,7 +175,7 @@ func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visit
 		Action:   verifyPath,
 		UserCode: visit.Code.UserCode,
 		CSRF:     csrfToken(visitor, visit),
-		Account:  visit.User.Email,
+		Account:  directory.ReadableEmail(visit.User.Email),
 		From:     askedFrom(texts, visit, visitor),
 		Scopes:   texts.Scopes(visit.Code.Scope),
 		Resource: visit.App.ResourceFor(visit.Code.Resource),

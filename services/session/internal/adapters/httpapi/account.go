@@ -139,7 +139,7 @@ func (a *api) profilePage(c *gin.Context, p *app.Profile) {
 	data := profile{
 		CSRF:        csrf,
 		Name:        p.User.Name,
-		Address:     p.User.Email,
+		Address:     addressOf(p.User),
 		Tenant:      p.TenantName(p.Session.TenantID),
 		HasPassword: p.HasPassword,
 		Several:     len(p.Devices) > 1,
@@ -304,10 +304,10 @@ func (a *api) withdraw(c *gin.Context) {
 
 // newPassword holds the data of the page that changes the password.
 type newPassword struct {
-	Action, CSRF, Address, Back string
-	Fields                      []webui.Field
-	Others                      bool
-	Holders                     []string // applications that lose their access if Others is checked
+	Action, CSRF, Username, Back string
+	Fields                       []webui.Field
+	Others                       bool
+	Holders                      []string // applications that lose their access if Others is checked
 }
 
 func (a *api) passwordForm(c *gin.Context) {
@@ -371,13 +371,13 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 	}
 
 	view.Data = &newPassword{
-		Action:  accountPasswordPath,
-		CSRF:    csrf,
-		Address: me.User.Email,
-		Back:    accountPath,
-		Fields:  fields,
-		Others:  others,
-		Holders: holders,
+		Action:   accountPasswordPath,
+		CSRF:     csrf,
+		Username: me.User.Email,
+		Back:     accountPath,
+		Fields:   fields,
+		Others:   others,
+		Holders:  holders,
 	}
 
 	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view,

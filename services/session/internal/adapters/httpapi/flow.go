@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -101,7 +102,7 @@ func (a *api) flow(c *gin.Context) {
 
 func emailValue(v *app.Visit) string {
 	if v.Request.LoginEmail != "" {
-		return v.Request.LoginEmail
+		return directory.ReadableEmail(v.Request.LoginEmail)
 	}
 	return v.Request.LoginHint
 }

@@ -182,7 +182,7 @@ func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 	t := a.texts.For(c.Request, params.Get("ui_locales"))
 	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose(out))}
 	if out.Person != nil {
-		data.Address = out.Person.Email
+		data.Address = addressOf(out.Person)
 	}
 
 	for _, name := range logoutParams {

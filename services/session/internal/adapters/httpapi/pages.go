@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
@@ -22,6 +23,7 @@ type form struct {
 	CSRF     string
 	Change   string // link back to the e-mail page
 	Address  string
+	Username string // for password managers: the address as it is stored
 	Name     string // the person's name, or empty
 	App      string
 	Tenant   string
@@ -69,7 +71,7 @@ func emailField(t webui.Texts, value string) webui.Field {
 func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, formPassword)
-	f.Address = v.Request.LoginEmail
+	f.Address, f.Username = directory.ReadableEmail(v.Request.LoginEmail), v.Request.LoginEmail
 	f.Field = webui.Field{
 		Name:         "password",
 		Label:        t.T("password.label"),
@@ -102,7 +104,7 @@ func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
 func (a *api) ssoPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, "")
-	f.Address = v.Request.LoginEmail
+	f.Address = directory.ReadableEmail(v.Request.LoginEmail)
 	view := webui.View{Title: t.T("sso.title", v.Home.Name), Lead: t.T("sso.lead", v.Home.Name), Data: &f}
 	a.render(c, v, http.StatusOK, "sso", view, t)
 }
@@ -110,7 +112,7 @@ func (a *api) ssoPage(c *gin.Context, v *app.Visit) {
 func (a *api) noTenantPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, "")
-	f.Address = v.User.Email
+	f.Address = addressOf(v.User)
 	f.SignOut = logoutPath
 	view := webui.View{Title: t.T("no_tenant.title"), Lead: t.T("no_tenant.lead"), Data: &f}
 	a.render(c, v, http.StatusForbidden, "no_tenant", view, t)
@@ -119,7 +121,7 @@ func (a *api) noTenantPage(c *gin.Context, v *app.Visit) {
 func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, formTenant)
-	f.Address = v.User.Email
+	f.Address = addressOf(v.User)
 
 	for _, tenant := range v.Tenants {
 		f.Choices = append(f.Choices, choice{
@@ -147,10 +149,10 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 		})
 	}
 	if current := v.Tenant(); current != nil && v.Accepted() {
-		add(current, t.T("account.current", v.User.Email))
+		add(current, t.T("account.current", addressOf(v.User)))
 		for i := range v.Tenants {
 			if v.Tenants[i].ID != current.ID {
-				add(&v.Tenants[i], v.User.Email)
+				add(&v.Tenants[i], addressOf(v.User))
 			}
 		}
 	}
@@ -162,7 +164,7 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 			Value:   o.Session.ID,
 			Initial: initial(nameOf(o.User)),
 			Title:   o.Tenant().Name,
-			Detail:  o.User.Email,
+			Detail:  addressOf(o.User),
 		})
 	}
 
@@ -173,7 +175,7 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	t := a.texts.For(c.Request, v.Request.UILocales)
 	f := a.form(c, v, formConsent)
-	f.Address, f.Name, f.Tenant = v.User.Email, nameOf(v.User), v.Tenant().Name
+	f.Address, f.Name, f.Tenant = addressOf(v.User), nameOf(v.User), v.Tenant().Name
 	f.Scopes, f.Resource = t.Scopes(v.Request.Scope), v.App.ResourceFor(v.Request.Resource)
 	f.ReturnTo = t.T("consent.device")
 	if oauth.IsWebRedirect(v.Request.RedirectURI) {
@@ -206,30 +208,40 @@ func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view
 	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
 }
 
-// hostOf returns the host of a web redirect URI, including the port if it has one.
+// hostOf returns the host of a web redirect URI as people write it, including the port if it has
+// one.
 func hostOf(redirectURI string) string {
 	u, err := url.Parse(redirectURI)
 	if err != nil {
 		return ""
 	}
-	return u.Host
+
+	host := u.Hostname()
+	return strings.Replace(u.Host, host, directory.ReadableDomain(host), 1)
 }
 
-// appName returns the name of the application that the flow returns to, or of the account
-// page.
+// appName returns the name of what the flow returns to: the application, the account page, or
+// the page for devices if the device's code hasn't been looked up.
 func appName(t webui.Texts, v *app.Visit) string {
-	if v.App == nil {
+	switch {
+	case v.App != nil:
+		return v.App.Name
+	case v.Request.Kind == grants.KindDevice:
+		return t.T("device.app")
+	default:
 		return t.T("me.app")
 	}
-	return v.App.Name
 }
 
 func nameOf(u *directory.User) string {
 	if u.Name != "" {
 		return u.Name
 	}
-	return u.Email
+	return addressOf(u)
 }
+
+// addressOf returns a person's address as pages show it. Forms keep the stored one.
+func addressOf(u *directory.User) string { return directory.ReadableEmail(u.Email) }
 
 // initial returns the first letter or digit of a name, for its badge.
 func initial(name string) string {

@@ -136,6 +136,20 @@ func testVisit() *app.Visit {
 	}}
 }
 
+// abroad moves a visit to people and an application with internationalised domains. One of them is a look-alike.
+func abroad(v *app.Visit) *app.Visit {
+	const stored = "zo\u00eb@xn--bcher-kva.test"
+	v.Request.LoginEmail, v.User.Email, v.User.Name = stored, stored, ""
+	v.Request.RedirectURI = "https://xn--bcher-kva.test:8443/callback"
+	v.Others = []domain.Account{{
+		Session: &sessions.Session{ID: "ses_9", UserID: "usr_2", TenantID: "tnt_north"},
+		User:    &directory.User{ID: "usr_2", Email: "eve@xn--cme-5cd.test"},
+		Tenants: v.Tenants,
+	}}
+
+	return v
+}
+
 // testProfile is a person who is signed in in two places and allows two
 // applications.
 func testProfile() *app.Profile {
@@ -254,6 +268,30 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"email_account": func(c *gin.Context, v *app.Visit) {
 			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindAccount, nil, ""
 			a.emailPage(c, v, http.StatusOK, "", "")
+		},
+		"email_device": func(c *gin.Context, v *app.Visit) {
+			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindDevice, nil, ""
+			a.emailPage(c, v, http.StatusOK, "", "")
+		},
+		"international_email":    func(c *gin.Context, v *app.Visit) { a.emailPage(c, abroad(v), http.StatusOK, emailValue(v), "") },
+		"international_password": func(c *gin.Context, v *app.Visit) { a.passwordPage(c, abroad(v), "") },
+		"international_tenantless": func(c *gin.Context, v *app.Visit) {
+			a.noTenantPage(c, abroad(v))
+		},
+		"international_account": func(c *gin.Context, v *app.Visit) { a.accountPage(c, abroad(v)) },
+		"international_consent": func(c *gin.Context, v *app.Visit) { a.consentPage(c, abroad(v)) },
+		"international_logout": func(c *gin.Context, v *app.Visit) {
+			a.confirm(c, &app.Logout{Person: abroad(v).User, Session: v.Session}, &httpkit.Params{})
+		},
+		"international_me": func(c *gin.Context, v *app.Visit) {
+			p := testProfile()
+			p.User = abroad(v).User
+			a.profilePage(c, p)
+		},
+		"international_new_password": func(c *gin.Context, v *app.Visit) {
+			me := testProfile().Me
+			me.User = abroad(v).User
+			a.newPasswordPage(c, me, http.StatusOK, "", true)
 		},
 		"entrance": func(c *gin.Context, v *app.Visit) { a.entrancePage(c, http.StatusOK, v.Home, "", "") },
 		"entrance_invalid": func(c *gin.Context,
