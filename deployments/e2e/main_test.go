@@ -54,6 +54,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 
+	if part := os.Getenv(partVariable); part != "" {
+		if err := choose(part); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+
 	http.DefaultTransport = watcher
 	code := m.Run()
 	whole := flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == ""
