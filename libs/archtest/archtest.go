@@ -46,8 +46,16 @@ func Check(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	again, err := twice(repo, module)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	problems = append(problems, again...)
+
 	if module == "libs" {
 		problems = append(problems, rot(repo)...)
+		problems = append(problems, forgotten(repo)...)
 	}
 
 	if _, err := os.Stat("cmd"); err == nil && strings.HasPrefix(module, "services/") {
@@ -123,26 +131,18 @@ func check(repo fs.FS, module string) ([]string, error) {
 	return slices.Compact(problems), nil
 }
 
-// load reads the imports of all packages of a module. It leaves out folders that are modules of
-// their own, test data and files of other tools.
+// load reads the imports of all packages of a module.
 func load(repo fs.FS, module string) ([]pkg, error) {
+	names, err := productFiles(repo, module)
+	if err != nil {
+		return nil, err
+	}
+
 	byDir := map[string]*pkg{}
-	err := fs.WalkDir(repo, module, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-
-		if d.IsDir() {
-			return skip(repo, module, name)
-		}
-
-		if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
-			return nil
-		}
-
+	for _, name := range names {
 		imports, err := parse(repo, name)
 		if err != nil {
-			return err
+			return nil, err
 		}
 
 		dir := path.Dir(name)
@@ -151,8 +151,7 @@ func load(repo fs.FS, module string) ([]pkg, error) {
 		}
 
 		byDir[dir].imports = append(byDir[dir].imports, imports...)
-		return nil
-	})
+	}
 
 	var packages []pkg
 	for _, p := range byDir {
@@ -160,7 +159,25 @@ func load(repo fs.FS, module string) ([]pkg, error) {
 	}
 
 	slices.SortFunc(packages, func(a, b pkg) int { return strings.Compare(a.dir, b.dir) })
-	return packages, err
+	return packages, nil
+}
+
+// productFiles returns the names of a module's Go files, without tests. It leaves out folders that
+// are modules of their own, test data and files of other tools.
+func productFiles(repo fs.FS, module string) ([]string, error) {
+	var names []string
+	err := fs.WalkDir(repo, module, func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return skip(repo, module, name)
+		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
+			names = append(names, name)
+		}
+		return nil
+	})
+	return names, err
 }
 
 func skip(repo fs.FS, module, dir string) error {

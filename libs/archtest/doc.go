@@ -4,8 +4,11 @@
 //
 //	func TestArchitecture(t *testing.T) { archtest.Check(t) }
 //
-// It reads only the imports of non-test files and compiles nothing. For a service with
-// commands, it also asks "go list -deps" what they link.
+// It also finds what must be said in one place only, such as the list of grant types, and is said
+// again elsewhere.
+//
+// It parses non-test files and compiles nothing. For a service with commands, it also asks "go
+// list -deps" what they link.
 //
 // In the libs module the rules themselves are checked too: a banned library that isn't used
 // anywhere any more, or a folder that has moved, is a failure, so that no rule goes on guarding

@@ -142,23 +142,6 @@ func Help(w io.Writer, variables []Variable) error {
 	return table.Flush()
 }
 
-// Markdown writes a table of variables for the documentation.
-func Markdown(w io.Writer, variables []Variable) error {
-	lines := []string{"| name | default | meaning |", "|---|---|---|"}
-	escape := strings.NewReplacer("|", `\|`)
-	for _, v := range variables {
-		initial := v.initial()
-		if v.Default != "" {
-			initial = "`" + initial + "`"
-		}
-		lines = append(lines, fmt.Sprintf("| `%s` | %s | %s |", v.label(), initial, escape.Replace(v.Description)))
-	}
-
-	lines = append(lines, "| `OTEL_…` | | "+otelNote+" |")
-	_, err := io.WriteString(w, strings.Join(lines, "\n")+"\n")
-	return err
-}
-
 func (v Variable) label() string {
 	if v.fromFile() {
 		return v.Name + "[" + fileSuffix + "]"

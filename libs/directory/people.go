@@ -27,12 +27,6 @@ type User struct {
 	UpdatedAt time.Time
 }
 
-// Membership ties a person to a tenant.
-type Membership struct {
-	UserID   string
-	TenantID string
-}
-
 // Account is a person with their credentials. Only the sign-in handles it.
 type Account struct {
 	User         User

@@ -49,17 +49,6 @@ func (a Access) check() error {
 	return nil
 }
 
-// End ends access. The access has ended for good once the first transaction commits, which is
-// short; the rows are then marked in batches. An error after the first transaction leaves rows
-// for [Finish] to mark later, but the access has ended all the same.
-func End(ctx context.Context, db *database.DB, a Access, at time.Time) (Ended, error) {
-	err := db.TxAgain(ctx, "ending.mark", func(tx *database.Tx) error { return Mark(ctx, tx, a) })
-	if err != nil {
-		return Ended{}, err
-	}
-	return finish(ctx, db, scope{UserID: a.UserID, TenantID: a.TenantID, ClientID: a.ClientID}, at)
-}
-
 // EndTx ends the access of a person, or of a person in a tenant, within tx. It also marks the
 // rows that an earlier end of access, such as a disabling in the same transaction, left
 // unmarked.

@@ -117,15 +117,7 @@ func NewHandler(o Options) (http.Handler, error) {
 	engine.UseRawPath = true
 	engine.UnescapePathValues = true
 	engine.ContextWithFallback = true
-	engine.RemoteIPHeaders = []string{"X-Forwarded-For"}
-	proxies := make([]string, len(e.trusted))
-	for i, p := range e.trusted {
-		proxies[i] = p.String()
-	}
-
-	if err := engine.SetTrustedProxies(proxies); err != nil {
-		return nil, fmt.Errorf("httpkit: trusted proxies: %w", err)
-	}
+	engine.ForwardedByClientIP = false // ClientAddr judges X-Forwarded-For
 
 	for _, r := range o.Routes {
 		h := o.Handlers[r.OperationID]

@@ -5,8 +5,7 @@ type TokenType string
 
 // Token types that this platform knows.
 const (
-	TokenTypeAccessToken  TokenType = "urn:ietf:params:oauth:token-type:access_token"
-	TokenTypeRefreshToken TokenType = "urn:ietf:params:oauth:token-type:refresh_token"
-	TokenTypeIDToken      TokenType = "urn:ietf:params:oauth:token-type:id_token"
-	TokenTypeJWT          TokenType = "urn:ietf:params:oauth:token-type:jwt"
+	TokenTypeAccessToken TokenType = "urn:ietf:params:oauth:token-type:access_token"
+	TokenTypeIDToken     TokenType = "urn:ietf:params:oauth:token-type:id_token"
+	TokenTypeJWT         TokenType = "urn:ietf:params:oauth:token-type:jwt"
 )

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 
 	"golang.org/x/text/language"
@@ -105,11 +104,6 @@ func (c *Catalogue) For(r *http.Request, uiLocales string) Texts {
 	_, i, _ := c.matcher.Match(wanted...)
 	tag := c.languages[i]
 	return Texts{lang: tag.String(), texts: c.texts[tag]}
-}
-
-// Keys returns every text's key, sorted. Tests compare the keys with those used.
-func (c *Catalogue) Keys() []string {
-	return slices.Sorted(maps.Keys(c.texts[language.English]))
 }
 
 // Texts is the catalogue in one language.

@@ -114,12 +114,6 @@ func (u *UI) loadAssets() error {
 // StylesheetPath returns the hashed path of the stylesheet.
 func (u *UI) StylesheetPath() string { return u.paths["platform.css"] }
 
-// Asset returns an asset by its hashed file name.
-func (u *UI) Asset(name string) (content []byte, contentType string, ok bool) {
-	a, ok := u.assets[name]
-	return a.content, a.contentType, ok
-}
-
 // ServeAsset answers a request for the asset with the given hashed name, cacheable for ever. If
 // there is none, it writes nothing and returns false. During a rolling upgrade a page of one
 // version may ask a replica of the other, so a known file under an unknown hash is answered

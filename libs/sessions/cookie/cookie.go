@@ -65,11 +65,6 @@ func (j Jar) ClearSession(w http.ResponseWriter) {
 // the old value can't learn who signs in.
 func (j Jar) Accounts(r *http.Request) string { return j.read(r, accountName) }
 
-// ClearAccounts removes the accounts cookie from the browser.
-func (j Jar) ClearAccounts(w http.ResponseWriter) {
-	http.SetCookie(w, j.cookie(accountName, "", -1))
-}
-
 // SetAccounts sets the accounts cookie, for as long as the session cookie.
 func (j Jar) SetAccounts(w http.ResponseWriter, value string, lifetime time.Duration) {
 	http.SetCookie(w, j.cookie(accountName, value, max(1, int(lifetime/time.Second))))
@@ -135,12 +130,6 @@ func Hash(value string) []byte {
 		return nil
 	}
 	return oauth.HashSecret(value)
-}
-
-// Matches reports, in constant time, whether value is the cookie whose hash is stored. An empty
-// value or an empty hash never matches.
-func Matches(hash []byte, value string) bool {
-	return value != "" && oauth.SecretMatches(hash, value)
 }
 
 // CSRFToken derives the token that a form carries in a hidden field. It is bound to the browser

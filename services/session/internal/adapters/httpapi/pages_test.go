@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -464,7 +465,6 @@ func golden(t *testing.T, name, body string) {
 var formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
 
 func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
-	a := newTestAPI(t)
 	used := map[string]bool{}
 	named := regexp.MustCompile(`"([a-z_]+(?:\.[a-z_]+)+|to_continue)"`)
 	for _, pattern := range []string{"*.go", "templates/*.html"} {
@@ -479,12 +479,14 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 		}
 	}
 
-	own, err := a.UI.Catalogue(os.DirFS("messages"))
+	content, err := os.ReadFile("messages/en.json")
 	require.NoError(t, err)
+	var own map[string]string
+	require.NoError(t, json.Unmarshal(content, &own))
 
-	for _, key := range own.Keys() {
+	for key := range own {
 		switch regexp.MustCompile(`^[a-z_]+`).FindString(key) {
-		case "frame", "error", "form_post", "scope", "flow", "ago", "in": // webui's, or made of parts
+		case "flow": // made of parts
 			continue
 		}
 		require.True(t, used[key], "%s is not used", key)
@@ -492,7 +494,7 @@ func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
 
 	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.over", "flow.browser"} {
 		for _, part := range []string{".title", ".what", ".do"} {
-			require.Contains(t, own.Keys(), prefix+part)
+			require.Contains(t, own, prefix+part)
 		}
 	}
 }
