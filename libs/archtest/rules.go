@@ -84,14 +84,17 @@ func judge(module, dir, importPath string) string {
 	return ""
 }
 
-// direction keeps modules from depending on modules built from them.
-func direction(module, _, importPath string) string {
+// direction keeps modules from depending on modules built from them, and grants and sessions from
+// depending on each other.
+func direction(module, dir, importPath string) string {
 	other, ours := strings.CutPrefix(importPath, repository+"/")
 	if !ours {
 		return ""
 	}
 
 	switch {
+	case within(dir, "libs/sessions") && within(other, "libs/grants"):
+		return "grants depend on sessions, never the other way round"
 	case within(other, module):
 	case module == "api":
 		return "the contract imports no other module"

@@ -16,7 +16,7 @@ import (
 const (
 	// signInTTL is how long a sign-in for a device may take, provided that its code lives that
 	// long.
-	signInTTL = grants.RequestTTL
+	signInTTL = grants.FlowTTL
 	// maxFlowID is longer than any id or token that we issue.
 	maxFlowID = 4 << 10
 )
@@ -99,9 +99,9 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 
 // SignIn sends the browser to the sign-in pages for a code. The flow travels sealed in the
 // URL, so nothing is stored before a person types something there, unless there are too
-// many scopes for a URL. browser is a new browser cookie to set, or empty. SignIn returns
-// *limits.Error if the browser or its address has started too many sign-ins.
-func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
+// many scopes for a URL. handle names it. browser is a new browser cookie to set, or empty.
+// SignIn returns *limits.Error if the browser or its address has started too many sign-ins.
+func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (handle, browser string, err error) {
 	if visitor.Browser == "" {
 		if browser, err = oauth.NewSecret(d.Random); err != nil {
 			return "", "", err
@@ -120,27 +120,28 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		expires = visit.Code.ExpiresAt
 	}
 
-	request := &grants.AuthorizationRequest{
-		ID:           id,
-		Kind:         grants.KindDevice,
-		BrowserHash:  oauth.HashSecret(visitor.Browser),
-		ClientID:     visit.App.ClientID,
-		Scope:        visit.Code.Scope,
-		Resource:     visit.Code.Resource,
-		UserCode:     visit.Code.UserCode,
-		ResponseMode: oauth.ResponseModeQuery,
-		CreatedAt:    now,
-		ExpiresAt:    expires,
+	flow := &grants.Flow{
+		ID:          id,
+		Kind:        grants.KindDevice,
+		BrowserHash: oauth.HashSecret(visitor.Browser),
+		CreatedAt:   now,
+		ExpiresAt:   expires,
+		Access: grants.Access{
+			ClientID: visit.App.ClientID,
+			Scope:    visit.Code.Scope,
+			Resource: visit.Code.Resource,
+		},
+		Device: &grants.DeviceSignIn{UserCode: visit.Code.UserCode},
 	}
-	if flow, err = d.Flows.Seal(ctx, request); err != nil {
+	if handle, err = d.Flows.Seal(ctx, flow); err != nil {
 		return "", "", fmt.Errorf("seal the sign-in: %w", err)
 	}
 
-	if flow != "" {
-		return flow, browser, nil
+	if handle != "" {
+		return handle, browser, nil
 	}
 
-	known := request.BrowserHash
+	known := flow.BrowserHash
 	if browser != "" { // the cookie is only being set now
 		known = nil
 	}
@@ -149,7 +150,7 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 		return "", "", err
 	}
 
-	if err := d.Flows.InsertRequest(ctx, request); err != nil {
+	if err := d.Flows.InsertFlow(ctx, flow); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
 
@@ -159,13 +160,13 @@ func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flo
 // Return answers a browser that comes back from the sign-in pages. It returns the user code
 // that the browser left with, or the flow if the sign-in isn't finished. It returns
 // ErrSignInGone if there is no such sign-in.
-func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (userCode, pages string, err error) {
-	if len(flow) > maxFlowID {
+func (d *Device) Return(ctx context.Context, handle string, visitor Visitor) (userCode, pages string, err error) {
+	if len(handle) > maxFlowID {
 		return "", "", ErrSignInGone
 	}
 
-	row, err := d.Flows.Request(ctx, flow)
-	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindDevice) {
+	flow, err := d.Flows.Flow(ctx, handle)
+	if errors.Is(err, grants.ErrNotFound) || (err == nil && flow.Kind != grants.KindDevice) {
 		return "", "", ErrSignInGone
 	}
 	if err != nil {
@@ -173,14 +174,14 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	}
 
 	switch {
-	case visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser):
+	case visitor.Browser == "" || !oauth.SecretMatches(flow.BrowserHash, visitor.Browser):
 		return "", "", ErrSignInGone
-	case !d.Now().Before(row.ExpiresAt):
+	case !d.Now().Before(flow.ExpiresAt):
 		return "", "", ErrSignInGone
-	case !row.ConsumedAt.IsZero():
-		return row.UserCode, "", nil // a reload; the page asks for a sign-in if there is no session
-	case row.Decision == grants.Undecided:
-		return "", row.Handle(), nil
+	case !flow.ConsumedAt.IsZero():
+		return flow.Device.UserCode, "", nil // a reload; the page asks for a sign-in if there is no session
+	case flow.Decision == grants.Undecided:
+		return "", flow.Handle(), nil
 	}
 
 	// The browser must hold the session that answered, as at authorize, since its browser
@@ -190,16 +191,16 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", "", err
 	}
 
-	if session == nil || session.ID != row.SessionID {
-		return "", row.Handle(), nil
+	if session == nil || session.ID != flow.SessionID {
+		return "", flow.Handle(), nil
 	}
 
-	// The row granted nothing but a sign-in, so returning twice is harmless.
-	if err := d.Flows.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
+	// The flow granted nothing but a sign-in, so returning twice is harmless.
+	if err := d.Flows.Consume(ctx, flow.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
 		return "", "", fmt.Errorf("end the sign-in: %w", err)
 	}
 
-	return row.UserCode, "", nil
+	return flow.Device.UserCode, "", nil
 }
 
 // ErrSignInGone means that a sign-in for a device has expired, never existed, or was
