@@ -141,6 +141,9 @@ func TestEachRuleFindsWhatBreaksIt(t *testing.T) {
 			"libs/testkit/chromium", "libs/testkit/chromium/c.go", r + "/services/a",
 			"never services or deployments",
 		},
+		"sessions import grants": {
+			"libs", "libs/sessions/sqlstore/s.go", r + "/libs/grants", "never the other way round",
+		},
 		"gin in another lib":        {"libs", "libs/webui/w.go", "github.com/gin-gonic/gin", "gin is for"},
 		"the driver in another lib": {"libs", "libs/database/d.go", "modernc.org/sqlite", "the driver is for"},
 		"SQLite in another lib": {

@@ -89,8 +89,9 @@ func judge(module, dir, importPath string) string {
 	return ""
 }
 
-// direction keeps modules from depending on modules built from them.
-func direction(module, _, importPath string) string {
+// direction keeps modules from depending on modules built from them, and grants and sessions from
+// depending on each other.
+func direction(module, dir, importPath string) string {
 	other, ours := strings.CutPrefix(importPath, repository+"/")
 	if !ours {
 		return ""
@@ -99,6 +100,8 @@ func direction(module, _, importPath string) string {
 	switch {
 	case module != chromium && module != "deployments" && within(other, chromium):
 		return "a browser is for the tests of the whole system"
+	case within(dir, "libs/sessions") && within(other, "libs/grants"):
+		return "grants depend on sessions, never the other way round"
 	case within(other, module):
 	case module == "api":
 		return "the contract imports no other module"

@@ -211,9 +211,9 @@ func (w *world) sealer() *sealed.Sealer {
 }
 
 // request is the flow that the browser was sent to the pages with.
-func (w *world) request(flow string) *grants.AuthorizationRequest {
+func (w *world) request(flow string) *grants.Flow {
 	w.t.Helper()
-	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Request(context.Background(), flow)
+	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Flow(context.Background(), flow)
 	require.NoError(w.t, err)
 	return r
 }

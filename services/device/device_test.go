@@ -328,7 +328,7 @@ func TestThePagesLeadFromTheCodeToTheDecision(t *testing.T) {
 		require.Zero(t, w.count(`SELECT count(*) FROM authorization_requests`), "nothing is stored for a look")
 		sealedFlow := w.request(flow)
 		require.Equal(t, grants.KindDevice, sealedFlow.Kind)
-		require.Equal(t, code, sealedFlow.UserCode)
+		require.Equal(t, code, sealedFlow.Device.UserCode)
 
 		back := func(browser, session string) *reply {
 			return w.do(visit{

@@ -264,7 +264,7 @@ func TestWhoSignsInFirstComesBackToTheCode(t *testing.T) {
 
 				request := w.request(link[1])
 				require.Equal(t, grants.KindDevice, request.Kind)
-				require.Equal(t, code, request.UserCode)
+				require.Equal(t, code, request.Device.UserCode)
 				require.Empty(t, request.ClientID)
 
 				sid, session := w.signIn()

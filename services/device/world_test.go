@@ -60,9 +60,9 @@ func (w *world) sealer() *sealed.Sealer {
 }
 
 // request is the flow that a browser was sent to the sign-in pages with.
-func (w *world) request(flow string) *grants.AuthorizationRequest {
+func (w *world) request(flow string) *grants.Flow {
 	w.t.Helper()
-	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Request(context.Background(), flow)
+	r, err := grantstore.NewForSession(w.db).Sealing(w.sealer()).Flow(context.Background(), flow)
 	require.NoError(w.t, err)
 	return r
 }

@@ -407,7 +407,7 @@ func TestPagesSpeakTheLanguageThatUILocalesOrTheBrowserAsksFor(t *testing.T) {
 			"xx":        "Sign in",
 			"nonsense!": "Sign in",
 		} {
-			_, page := b.flow(func(r *grants.AuthorizationRequest) { r.UILocales = locales })
+			_, page := b.flow(func(r *grants.Flow) { r.UILocales = locales })
 			p := b.Get(page)
 			require.Equal(t, want, p.H1(), locales)
 			require.Contains(t, p.Header.Values("Vary"), "Accept-Language")

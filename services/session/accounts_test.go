@@ -132,7 +132,7 @@ func TestAChosenAccountWhoseSignInDoesNotDoIsAskedForItsPassword(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada, _ := w.both()
 		seconds := 90 // bob's sign-in is young enough, ada's is not
-		id, page := b.flow(func(r *grants.AuthorizationRequest) {
+		id, page := b.flow(func(r *grants.Flow) {
 			r.Prompt, r.MaxAge = oauth.Prompt{oauth.PromptSelectAccount}, &seconds
 		})
 		p := b.Get(page).Submit("ada@acme.test", nil)

@@ -26,7 +26,7 @@ func (w *world) consented(clientID string) oauth.Scopes {
 func TestConsentNamesEverythingThatIsDecided(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
-		_, page := b.flow(func(r *grants.AuthorizationRequest) {
+		_, page := b.flow(func(r *grants.Flow) {
 			r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "email", "invoices:read"}
 		})
 		p := b.signIn(page, "ada@acme.test")
@@ -55,19 +55,19 @@ func TestAllowingIsRememberedAndAddsUp(t *testing.T) {
 		require.Equal(t, grants.SignedIn, w.request(id).Decision, "remembered: no page")
 
 		id, page = b.flow(func(
-			r *grants.AuthorizationRequest,
+			r *grants.Flow,
 		) {
 			r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "phone"}
 		})
 		w.returns(b.Get(page).Submit("Allow", nil), id)
 		require.Equal(t, oauth.Scopes{"openid", "email", "phone"}, w.consented("other"))
 
-		_, page = b.flow(func(r *grants.AuthorizationRequest) {
+		_, page = b.flow(func(r *grants.Flow) {
 			r.ClientID, r.Prompt = "other", oauth.Prompt{oauth.PromptConsent}
 		})
 		require.Equal(t, "Allow Other to use your account?", b.Get(page).H1(), "prompt=consent always asks")
 
-		_, page = b.flow(func(r *grants.AuthorizationRequest) { r.ClientID, r.Resource = "other", "https://api.test" })
+		_, page = b.flow(func(r *grants.Flow) { r.ClientID, r.Resource = "other", "https://api.test" })
 		require.Equal(t, "Allow Other to use your account?", b.Get(page).H1(), "consent is per resource")
 	})
 }
@@ -82,7 +82,7 @@ func TestConsentIsOfOnePersonInOneTenant(t *testing.T) {
 		w.returns(b.signIn(page, "bob@acme.test").Submit("Acme", nil).Submit("Allow", nil), id)
 
 		w.clock.Advance(time.Minute)
-		elsewhere := func(r *grants.AuthorizationRequest) {
+		elsewhere := func(r *grants.Flow) {
 			r.ClientID, r.Prompt = "other", oauth.Prompt{oauth.PromptSelectAccount}
 		}
 		_, page = b.flow(elsewhere)
@@ -130,7 +130,7 @@ func TestAnAnswerThatIsNoneShowsThePageAgain(t *testing.T) {
 func TestAPublicApplicationOnAPrivateSchemeIsAlwaysAskedFor(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
-		native := func(r *grants.AuthorizationRequest) { r.ClientID, r.RedirectURI = "native", "com.example.app:/cb" }
+		native := func(r *grants.Flow) { r.ClientID, r.Authorize.RedirectURI = "native", "com.example.app:/cb" }
 		id, page := b.flow(native)
 		p := b.signIn(page, "ada@acme.test")
 		require.Contains(t, p.Text(), "the app on this device")

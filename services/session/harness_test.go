@@ -258,36 +258,37 @@ func (w *world) newBrowser() *visitor {
 }
 
 // flow inserts a request of this browser, as authorize does, and returns its URL.
-func (b *visitor) flow(change func(r *grants.AuthorizationRequest)) (id, pageURL string) {
+func (b *visitor) flow(change func(r *grants.Flow)) (id, pageURL string) {
 	b.w.t.Helper()
 	id, err := oauth.NewID("req_", rand.Reader)
 	require.NoError(b.w.t, err)
-	r := &grants.AuthorizationRequest{
-		ID:           id,
-		Kind:         grants.KindAuthorize,
-		BrowserHash:  oauth.HashSecret(b.browserCookie()),
-		ClientID:     "billing",
-		RedirectURI:  "https://rp.test/cb",
-		ResponseMode: oauth.ResponseModeQuery,
-		Scope:        oauth.Scopes{"openid", "email"},
-		State:        "s",
-		CreatedAt:    b.w.clock.Now(),
-		ExpiresAt:    b.w.clock.Now().Add(30 * time.Minute),
+	r := &grants.Flow{
+		ID:          id,
+		Kind:        grants.KindAuthorize,
+		BrowserHash: oauth.HashSecret(b.browserCookie()),
+		CreatedAt:   b.w.clock.Now(),
+		ExpiresAt:   b.w.clock.Now().Add(30 * time.Minute),
+		Access:      grants.Access{ClientID: "billing", Scope: oauth.Scopes{"openid", "email"}},
+		Authorize: &grants.Authorization{
+			RedirectURI:  "https://rp.test/cb",
+			ResponseMode: oauth.ResponseModeQuery,
+			State:        "s",
+		},
 	}
 	if change != nil {
 		change(r)
 	}
 
-	require.NoError(b.w.t, b.w.requests.InsertRequest(b.w.t.Context(), r))
+	require.NoError(b.w.t, b.w.requests.InsertFlow(b.w.t.Context(), r))
 	return id, origin + "/auth/flows/" + id
 }
 
-func client(id string) func(r *grants.AuthorizationRequest) {
-	return func(r *grants.AuthorizationRequest) { r.ClientID = id }
+func client(id string) func(r *grants.Flow) {
+	return func(r *grants.Flow) { r.ClientID = id }
 }
 
-func prompt(values ...string) func(r *grants.AuthorizationRequest) {
-	return func(r *grants.AuthorizationRequest) { r.Prompt = values }
+func prompt(values ...string) func(r *grants.Flow) {
+	return func(r *grants.Flow) { r.Prompt = values }
 }
 
 // signIn goes from the e-mail page through the password.
@@ -338,9 +339,9 @@ func (b *visitor) session() *sessions.Session {
 	return s
 }
 
-func (w *world) request(id string) *grants.AuthorizationRequest {
+func (w *world) request(id string) *grants.Flow {
 	w.t.Helper()
-	r, err := w.requests.Request(w.t.Context(), id)
+	r, err := w.requests.Flow(w.t.Context(), id)
 	require.NoError(w.t, err)
 	return r
 }

@@ -110,7 +110,7 @@ func TestConsentsGivenAtOnceInTwoFlowsBothCount(t *testing.T) {
 		b.signIn(page, "ada@acme.test")
 		ids, pages := make([]string, racers), make([]string, racers)
 		for i := range racers {
-			ids[i], pages[i] = b.flow(func(r *grants.AuthorizationRequest) {
+			ids[i], pages[i] = b.flow(func(r *grants.Flow) {
 				r.ClientID, r.Scope = "other", oauth.Scopes{"openid", "s" + string(rune('a'+i%25))}
 			})
 		}

@@ -118,7 +118,7 @@ func TestASealedFlowBecomesOneRowHoweverOftenItsFormIsSent(t *testing.T) {
 func TestAHintOffersTheAccountThatItNames(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada, bob := w.both()
-		id, page := b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "ADA@acme.test" })
+		id, page := b.flow(func(r *grants.Flow) { r.LoginHint = "ADA@acme.test" })
 		p := b.Get(page)
 		require.Equal(t, "Choose an account", p.H1())
 		require.Less(t, strings.Index(p.Text(), "ada@acme.test"), strings.Index(p.Text(), "bob@acme.test"),
@@ -128,18 +128,18 @@ func TestAHintOffersTheAccountThatItNames(t *testing.T) {
 		require.Equal(t, ada.ID, b.session().ID)
 		require.Equal(t, ada.ID, w.request(id).SessionID)
 
-		id, page = b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "ada@acme.test" })
+		id, page = b.flow(func(r *grants.Flow) { r.LoginHint = "ada@acme.test" })
 		w.returns(b.Get(page), id)
 
 		// Whoever is not named may be chosen all the same.
-		id, page = b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "bob@acme.test" })
+		id, page = b.flow(func(r *grants.Flow) { r.LoginHint = "bob@acme.test" })
 		before := w.hasher.Work()
 		w.returns(b.Get(page).Submit("ada@acme.test", nil), id)
 		require.Equal(t, ada.ID, w.request(id).SessionID)
 		require.Equal(t, before, w.hasher.Work())
 
 		// Of an id_token_hint nobody else would do.
-		id, page = b.flow(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_bob" })
+		id, page = b.flow(func(r *grants.Flow) { r.HintSubject = "usr_bob" })
 		p = b.Get(page)
 		require.Equal(t, "Choose an account", p.H1())
 		require.NotContains(t, p.Text(), "ada@acme.test")
@@ -154,7 +154,7 @@ func TestAHintAtAStrangerAsksForTheirPassword(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, _ := w.atHome("ada@acme.test")
 		w.clock.Advance(time.Minute)
-		id, page := b.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = "bob@acme.test" })
+		id, page := b.flow(func(r *grants.Flow) { r.LoginHint = "bob@acme.test" })
 		p := b.Get(page)
 		require.True(t, p.Has("password"))
 		require.Equal(t, "bob@acme.test", p.Hidden("username"))

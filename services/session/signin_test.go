@@ -63,8 +63,8 @@ func TestSigningInLeadsThroughEmailAndPasswordBackToAuthorize(t *testing.T) {
 // has typed one.
 func TestLoginHintTakesThePlaceOfTheFirstPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		hinted := func(hint string) func(r *grants.AuthorizationRequest) {
-			return func(r *grants.AuthorizationRequest) { r.LoginHint = hint }
+		hinted := func(hint string) func(r *grants.Flow) {
+			return func(r *grants.Flow) { r.LoginHint = hint }
 		}
 		b := w.newBrowser()
 		id, page := b.flow(hinted("Ada@ACME.test"))
@@ -362,18 +362,18 @@ func TestMaxAgeAndHintAskAgainOnlyWhenTheSessionDoesNotMeetThem(t *testing.T) {
 		_, page := b.flow(nil)
 		b.signIn(page, "ada@acme.test")
 		w.clock.Advance(time.Minute)
-		age := func(seconds int) func(r *grants.AuthorizationRequest) {
-			return func(r *grants.AuthorizationRequest) { r.MaxAge = &seconds }
+		age := func(seconds int) func(r *grants.Flow) {
+			return func(r *grants.Flow) { r.MaxAge = &seconds }
 		}
-		hint := func(sub string) func(r *grants.AuthorizationRequest) {
-			return func(r *grants.AuthorizationRequest) { r.HintSubject = sub }
+		hint := func(sub string) func(r *grants.Flow) {
+			return func(r *grants.Flow) { r.HintSubject = sub }
 		}
-		for _, change := range []func(r *grants.AuthorizationRequest){age(120), hint("usr_ada")} {
+		for _, change := range []func(r *grants.Flow){age(120), hint("usr_ada")} {
 			id, page := b.flow(change)
 			w.returns(b.Get(page), id)
 		}
 
-		for _, change := range []func(r *grants.AuthorizationRequest){age(30), age(0), hint("usr_bob")} {
+		for _, change := range []func(r *grants.Flow){age(30), age(0), hint("usr_bob")} {
 			_, page := b.flow(change)
 			require.Equal(t, "Sign in", b.Get(page).H1())
 		}
@@ -463,8 +463,8 @@ func requireReplaced(t *testing.T, cost password.Params) {
 func TestADeviceReturnsToItsOwnPageWithoutConsent(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
-		id, page := b.flow(func(r *grants.AuthorizationRequest) {
-			r.Kind, r.ClientID, r.RedirectURI = grants.KindDevice, "other", ""
+		id, page := b.flow(func(r *grants.Flow) {
+			r.Kind, r.ClientID, r.Authorize = grants.KindDevice, "other", nil
 		})
 		p := b.signIn(page, "ada@acme.test")
 		require.Equal(t, origin+"/device?flow="+id, p.Location().String())
@@ -475,9 +475,9 @@ func TestADeviceReturnsToItsOwnPageWithoutConsent(t *testing.T) {
 // is. The flow has none, and leads back all the same.
 func TestADeviceWhoseCodeIsNotLookedUpYetReturnsToItsOwnPage(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
-		device := func(r *grants.AuthorizationRequest) {
-			r.Kind, r.ClientID, r.RedirectURI, r.Scope = grants.KindDevice, "", "", nil
-			r.UserCode = "BCDF-GHJK"
+		device := func(f *grants.Flow) {
+			f.Kind, f.ClientID, f.Scope, f.Authorize = grants.KindDevice, "", nil, nil
+			f.Device = &grants.DeviceSignIn{UserCode: "BCDF-GHJK"}
 		}
 
 		b := w.newBrowser()

@@ -113,7 +113,7 @@ func (w *world) tries(email string, spans *tracetest.SpanRecorder) []exchanged {
 	token := url.Values{"csrf_token": {s.token(page)}, "password": {rightWords + "!"}}
 	s.note(func() *formbrowser.Page { return s.Post(page+"/password", token) }) // also where no page offers it
 
-	id, page = s.flow(func(r *grants.AuthorizationRequest) { r.LoginHint = email })
+	id, page = s.flow(func(r *grants.Flow) { r.LoginHint = email })
 	s.mask = append(s.mask, id, "FLOW")
 	guess(s.get(page))
 

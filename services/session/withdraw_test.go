@@ -222,7 +222,7 @@ func TestTheTrailFindsTheReferenceOfEveryErrorPage(t *testing.T) {
 		b := w.newBrowser()
 		consumed, finished := b.flow(nil)
 		require.NoError(t, w.requests.Consume(t.Context(), consumed, w.clock.Now()))
-		_, expired := b.flow(func(r *grants.AuthorizationRequest) { r.ExpiresAt = w.clock.Now() })
+		_, expired := b.flow(func(r *grants.Flow) { r.ExpiresAt = w.clock.Now() })
 		_, strange := w.newBrowser().flow(nil)
 		for name, p := range map[string]*formbrowser.Page{
 			"unknown":  b.Get(origin + "/auth/flows/req_unknown"),

@@ -21,8 +21,7 @@ import (
 const Label = "sealed flows"
 
 // MaxToken bounds a token, in bytes. By default nginx accepts 4 KiB for all headers of a
-// response, and the token is in Location. A request that doesn't fit is stored in a row at
-// once.
+// response, and the token is in Location. A flow that doesn't fit is stored in a row at once.
 const MaxToken = 3000
 
 // saltSize is the size, in bytes, of the salt that a token's own key is derived with. Random
@@ -48,7 +47,7 @@ const (
 // is valid.
 func (u Use) Is(value string) bool { return strings.HasPrefix(value, string(u)) }
 
-// Sealer seals and opens requests.
+// Sealer seals and opens flows.
 type Sealer struct {
 	keys   [][]byte
 	random io.Reader
@@ -63,10 +62,10 @@ func New(keys [][]byte, random io.Reader) (*Sealer, error) {
 	return &Sealer{keys: keys, random: random}, nil
 }
 
-// Seal returns the token of an undecided request. It returns false if the token would be longer
-// than MaxToken; such a request needs a row.
-func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fits bool, err error) {
-	plain, err := json.Marshal(wrap(r))
+// Seal returns the token of an undecided flow. It returns false if the token would be longer than
+// MaxToken; such a flow needs a row.
+func (s *Sealer) Seal(use Use, f *grants.Flow) (token string, fits bool, err error) {
+	plain, err := json.Marshal(wrap(f))
 	if err != nil {
 		return "", false, fmt.Errorf("seal a request: %w", err)
 	}
@@ -90,10 +89,10 @@ func (s *Sealer) Seal(use Use, r *grants.AuthorizationRequest) (token string, fi
 	return string(use) + base64.RawURLEncoding.EncodeToString(box), true, nil
 }
 
-// Open returns the request in a token, whether or not it has expired, since the caller has to
+// Open returns the flow in a token, whether or not it has expired, since the caller has to
 // tell the person about an expired one. It returns ErrInvalid if the token isn't of this use,
 // was changed, or isn't one that Seal makes.
-func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, error) {
+func (s *Sealer) Open(use Use, token string) (*grants.Flow, error) {
 	text, ok := strings.CutPrefix(token, string(use))
 	if !ok || len(token) > MaxToken || strings.ContainsAny(text, "\r\n") { // base64 decoding ignores these
 		return nil, ErrInvalid
@@ -114,16 +113,16 @@ func (s *Sealer) Open(use Use, token string) (*grants.AuthorizationRequest, erro
 		return nil, fmt.Errorf("open a sealed request: %w", err) // sealed by another version
 	}
 
-	r := w.unwrap()
-	if r.ExpiresAt.Sub(r.CreatedAt) > grants.RequestTTL { // its row would be removed too early
+	f := w.unwrap()
+	if f.ExpiresAt.Sub(f.CreatedAt) > grants.FlowTTL { // its row would be removed too early
 		return nil, ErrInvalid
 	}
 
 	if use == Pages {
-		r.Sealed = token
+		f.Sealed = token
 	}
 
-	return r, nil
+	return f, nil
 }
 
 func (s *Sealer) decrypt(use Use, salt, box []byte) (plain []byte, ok bool) {
@@ -152,7 +151,7 @@ func tokenCipher(key, salt []byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// wire is a request inside a token. Names are short because the token is part of a URL.
+// wire is a flow inside a token. Names are short because the token is part of a URL.
 type wire struct {
 	ID            string `json:"i"`
 	Kind          string `json:"k"`
@@ -178,58 +177,70 @@ type wire struct {
 	ExpiresAt     int64  `json:"y"`
 }
 
-func wrap(r *grants.AuthorizationRequest) wire {
-	return wire{
-		ID:            r.ID,
-		Kind:          string(r.Kind),
-		BrowserHash:   r.BrowserHash,
-		ClientID:      r.ClientID,
-		RedirectURI:   r.RedirectURI,
-		ResponseMode:  string(r.ResponseMode),
-		Scope:         r.Scope.String(),
-		State:         []byte(r.State),
-		Nonce:         []byte(r.Nonce),
-		CodeChallenge: r.CodeChallenge,
-		Prompt:        r.Prompt.String(),
-		MaxAge:        r.MaxAge,
-		LoginHint:     r.LoginHint,
-		ACRValues:     r.ACRValues,
-		UILocales:     r.UILocales,
-		Resource:      r.Resource,
-		HintSubject:   r.HintSubject,
-		UserCode:      r.UserCode,
-		TenantID:      r.TenantID,
-		Trace:         r.TraceParent,
-		CreatedAt:     r.CreatedAt.UnixMicro(),
-		ExpiresAt:     r.ExpiresAt.UnixMicro(),
+func wrap(f *grants.Flow) wire {
+	w := wire{
+		ID:          f.ID,
+		Kind:        string(f.Kind),
+		BrowserHash: f.BrowserHash,
+		ClientID:    f.ClientID,
+		Scope:       f.Scope.String(),
+		Resource:    f.Resource,
+		Prompt:      f.Prompt.String(),
+		MaxAge:      f.MaxAge,
+		LoginHint:   f.LoginHint,
+		ACRValues:   f.ACRValues,
+		HintSubject: f.HintSubject,
+		UILocales:   f.UILocales,
+		TenantID:    f.TenantID,
+		Trace:       f.TraceParent,
+		CreatedAt:   f.CreatedAt.UnixMicro(),
+		ExpiresAt:   f.ExpiresAt.UnixMicro(),
 	}
+	if a := f.Authorize; a != nil {
+		w.RedirectURI, w.ResponseMode, w.CodeChallenge = a.RedirectURI, string(a.ResponseMode), a.CodeChallenge
+		w.State, w.Nonce = []byte(a.State), []byte(a.Nonce)
+	}
+	if d := f.Device; d != nil {
+		w.UserCode = d.UserCode
+	}
+
+	return w
 }
 
-func (w *wire) unwrap() *grants.AuthorizationRequest {
+func (w *wire) unwrap() *grants.Flow {
 	scope, _ := oauth.ParseScopes(w.Scope)   // was parsed when it was sealed
 	prompt, _ := oauth.ParsePrompt(w.Prompt) // likewise
-	return &grants.AuthorizationRequest{
-		ID:            w.ID,
-		Kind:          grants.Kind(w.Kind),
-		BrowserHash:   w.BrowserHash,
-		ClientID:      w.ClientID,
-		RedirectURI:   w.RedirectURI,
-		ResponseMode:  oauth.ResponseMode(w.ResponseMode),
-		Scope:         scope,
-		State:         string(w.State),
-		Nonce:         string(w.Nonce),
-		CodeChallenge: w.CodeChallenge,
-		Prompt:        prompt,
-		MaxAge:        w.MaxAge,
-		LoginHint:     w.LoginHint,
-		ACRValues:     w.ACRValues,
-		UILocales:     w.UILocales,
-		Resource:      w.Resource,
-		HintSubject:   w.HintSubject,
-		UserCode:      w.UserCode,
-		TenantID:      w.TenantID,
-		TraceParent:   w.Trace,
-		CreatedAt:     time.UnixMicro(w.CreatedAt).UTC(),
-		ExpiresAt:     time.UnixMicro(w.ExpiresAt).UTC(),
+	f := &grants.Flow{
+		ID:          w.ID,
+		Kind:        grants.Kind(w.Kind),
+		BrowserHash: w.BrowserHash,
+		UILocales:   w.UILocales,
+		TraceParent: w.Trace,
+		CreatedAt:   time.UnixMicro(w.CreatedAt).UTC(),
+		ExpiresAt:   time.UnixMicro(w.ExpiresAt).UTC(),
+		Access:      grants.Access{ClientID: w.ClientID, Scope: scope, Resource: w.Resource},
+		Wishes: grants.Wishes{
+			Prompt:      prompt,
+			MaxAge:      w.MaxAge,
+			LoginHint:   w.LoginHint,
+			ACRValues:   w.ACRValues,
+			HintSubject: w.HintSubject,
+		},
+		Visit: grants.Visit{TenantID: w.TenantID},
 	}
+
+	switch f.Kind {
+	case grants.KindAuthorize:
+		f.Authorize = &grants.Authorization{
+			RedirectURI:   w.RedirectURI,
+			ResponseMode:  oauth.ResponseMode(w.ResponseMode),
+			State:         string(w.State),
+			Nonce:         string(w.Nonce),
+			CodeChallenge: w.CodeChallenge,
+		}
+	case grants.KindDevice:
+		f.Device = &grants.DeviceSignIn{UserCode: w.UserCode}
+	}
+
+	return f
 }

@@ -28,35 +28,40 @@ func newSealer(t testing.TB, keys ...[]byte) *sealed.Sealer {
 	return s
 }
 
-func request() *grants.AuthorizationRequest {
+func request() *grants.Flow {
 	seconds := 0
-	return &grants.AuthorizationRequest{
-		ID:            "flw_1",
-		Kind:          grants.KindAuthorize,
-		BrowserHash:   oauth.HashSecret("browser"),
-		ClientID:      "web",
-		RedirectURI:   "https://app.test/cb?a=1&b=<>",
-		ResponseMode:  oauth.ResponseModeFormPost,
-		Scope:         oauth.Scopes{"openid", "email"},
-		State:         "st\"a\x01te ü \xff",
-		Nonce:         "n",
-		CodeChallenge: "c",
-		Prompt:        oauth.Prompt{"login", "consent"},
-		MaxAge:        &seconds,
-		LoginHint:     "ada@acme.test",
-		ACRValues:     "2 1",
-		UILocales:     "de en",
-		Resource:      "https://api.test",
-		HintSubject:   "usr_ada",
-		UserCode:      "BBBB-BBBB",
-		TenantID:      "tnt_acme",
-		TraceParent:   "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-		CreatedAt:     began,
-		ExpiresAt:     began.Add(grants.RequestTTL),
+	return &grants.Flow{
+		ID:          "flw_1",
+		Kind:        grants.KindAuthorize,
+		BrowserHash: oauth.HashSecret("browser"),
+		UILocales:   "de en",
+		TraceParent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+		CreatedAt:   began,
+		ExpiresAt:   began.Add(grants.FlowTTL),
+		Access: grants.Access{
+			ClientID: "web",
+			Scope:    oauth.Scopes{"openid", "email"},
+			Resource: "https://api.test",
+		},
+		Wishes: grants.Wishes{
+			Prompt:      oauth.Prompt{"login", "consent"},
+			MaxAge:      &seconds,
+			LoginHint:   "ada@acme.test",
+			ACRValues:   "2 1",
+			HintSubject: "usr_ada",
+		},
+		Authorize: &grants.Authorization{
+			RedirectURI:   "https://app.test/cb?a=1&b=<>",
+			ResponseMode:  oauth.ResponseModeFormPost,
+			State:         "st\"a\x01te ü \xff",
+			Nonce:         "n",
+			CodeChallenge: "c",
+		},
+		Visit: grants.Visit{TenantID: "tnt_acme"},
 	}
 }
 
-func seal(t testing.TB, s *sealed.Sealer, use sealed.Use, r *grants.AuthorizationRequest) string {
+func seal(t testing.TB, s *sealed.Sealer, use sealed.Use, r *grants.Flow) string {
 	t.Helper()
 	token, fits, err := s.Seal(use, r)
 	require.NoError(t, err)
@@ -76,6 +81,18 @@ func TestARequestComesOutAsItWentIn(t *testing.T) {
 	require.Equal(t, want, got)
 	require.Equal(t, token, got.Handle())
 	require.NotEqual(t, token, seal(t, s, sealed.Pages, request()), "each token has a key of its own")
+}
+
+func TestADevicesSignInComesOutAsItWentIn(t *testing.T) {
+	s := newSealer(t, first)
+	device := request()
+	device.Kind, device.Wishes, device.Authorize = grants.KindDevice, grants.Wishes{}, nil
+	device.Device = &grants.DeviceSignIn{UserCode: "BBBB-BBBB"}
+
+	got, err := s.Open(sealed.Pages, seal(t, s, sealed.Pages, device))
+	require.NoError(t, err)
+	device.Sealed = got.Sealed
+	require.Equal(t, device, got)
 }
 
 func TestANewFirstKeyEndsNothing(t *testing.T) {
@@ -124,7 +141,7 @@ func TestWhatIsTooLongForAnAddressNeedsARow(t *testing.T) {
 	s, r := newSealer(t, first), request()
 	fitted := false
 	for length := range 3000 {
-		r.State = strings.Repeat("\x00", length)
+		r.Authorize.State = strings.Repeat("\x00", length)
 		token, fits, err := s.Seal(sealed.Pages, r)
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(token), sealed.MaxToken)
@@ -143,7 +160,7 @@ func TestWhatIsTooLongForAnAddressNeedsARow(t *testing.T) {
 // The row of a request that lasted longer would be removed while its token still opens.
 func TestATokenThatOutlivesItsRowIsNothing(t *testing.T) {
 	s, r := newSealer(t, first), request()
-	r.ExpiresAt = r.CreatedAt.Add(grants.RequestTTL + time.Second)
+	r.ExpiresAt = r.CreatedAt.Add(grants.FlowTTL + time.Second)
 	_, err := s.Open(sealed.Pages, seal(t, s, sealed.Pages, r))
 	require.ErrorIs(t, err, sealed.ErrInvalid)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
-// ForAuthorize is the authorize service's store of requests and codes.
+// ForAuthorize is the authorize service's store of flows and codes.
 type ForAuthorize struct {
 	db *database.DB
 	sealing
@@ -18,8 +18,8 @@ type ForAuthorize struct {
 // NewForAuthorize returns the authorize service's store.
 func NewForAuthorize(db *database.DB) *ForAuthorize { return &ForAuthorize{db: db} }
 
-// Sealing returns the store with the given sealer for requests. Without a sealer every request
-// needs a row.
+// Sealing returns the store with the given sealer for flows. Without a sealer every flow needs a
+// row.
 func (s *ForAuthorize) Sealing(sealer *sealed.Sealer) *ForAuthorize {
 	return &ForAuthorize{db: s.db, sealing: sealing{sealer}}
 }
@@ -43,18 +43,18 @@ INSERT INTO authorization_codes (` + codeColumns + `)
 SELECT $4::bytea, id, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::boolean,
        $13::text, $14::text, $3, $15::timestamptz, $16::text, $17::jsonb, $18::timestamptz, $19::timestamptz, $20::text FROM consumed`
 
-// InsertRequest stores a request that waits for a person.
-func (s *ForAuthorize) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
-	return putRequest(ctx, s.db, r)
+// InsertFlow stores a flow that waits for a person.
+func (s *ForAuthorize) InsertFlow(ctx context.Context, f *grants.Flow) error {
+	return putFlow(ctx, s.db, f)
 }
 
-// Request returns a request in any state, by its id or by the token that it is sealed in, or
+// Flow returns a flow in any state, by its id or by the token that it is sealed in, or
 // grants.ErrNotFound.
-func (s *ForAuthorize) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+func (s *ForAuthorize) Flow(ctx context.Context, handle string) (*grants.Flow, error) {
 	return s.find(ctx, s.db, handle)
 }
 
-// Issue stores a code for a request that an existing session answered at once.
+// Issue stores a code for a request that a session answered at once, without a flow.
 func (s *ForAuthorize) Issue(ctx context.Context, c *grants.AuthorizationCode) error {
 	_, err := s.db.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(ctx, c)...)
 	return err
@@ -75,7 +75,7 @@ func codeArgs(ctx context.Context, c *grants.AuthorizationCode) []any {
 	}
 }
 
-// IssueFromRequest consumes a decided request and stores its code in one step. Of any number of
+// IssueFromRequest consumes a decided flow and stores its code in one step. Of any number of
 // callers exactly one succeeds. The others get grants.ErrConsumed, ErrExpired, or ErrNotFound
 // if that session answered no request with that id.
 func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.AuthorizationCode, now time.Time) error {
@@ -110,7 +110,7 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 	return whyNot(ctx, s.db, c.RequestID, now, grants.ErrNotFound)
 }
 
-// Consume ends a request without a code. Of any number of callers exactly one succeeds; the
+// Consume ends a flow without a code. Of any number of callers exactly one succeeds; the
 // others get grants.ErrConsumed, ErrExpired or ErrNotFound.
 func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.Time) error {
 	const consume = `UPDATE authorization_requests SET consumed_at = $1 WHERE id = $2 AND consumed_at IS NULL AND expires_at > $1`
@@ -124,12 +124,12 @@ func (s *ForAuthorize) Consume(ctx context.Context, requestID string, now time.T
 // DeleteExpired removes at most batch requests and batch codes that are over, and returns how
 // many it removed. Codes are kept for keepCodes after their expiry, since a replay of a
 // consumed code must still find the grant it produced (RFC 6749 4.1.2). Requests stay for
-// grants.KeepRequests.
+// grants.KeepFlows.
 func (s *ForAuthorize) DeleteExpired(
 	ctx context.Context, now time.Time, keepCodes time.Duration, batch int,
 ) (int, error) {
 	requests, err := s.db.DeleteDue(ctx, "authorization_requests", "id", "expires_at <= $1",
-		now.Add(-grants.KeepRequests), batch)
+		now.Add(-grants.KeepFlows), batch)
 	if err != nil {
 		return requests, err
 	}

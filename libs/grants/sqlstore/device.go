@@ -43,8 +43,8 @@ type ForDevice struct {
 // NewForDevice returns the device service's store.
 func NewForDevice(db *database.DB) *ForDevice { return &ForDevice{db: db} }
 
-// Sealing returns the store with the given sealer for requests. Without a sealer every request
-// needs a row.
+// Sealing returns the store with the given sealer for flows. Without a sealer every flow needs a
+// row.
 func (s *ForDevice) Sealing(sealer *sealed.Sealer) *ForDevice {
 	return &ForDevice{db: s.db, sealing: sealing{sealer}}
 }
@@ -191,15 +191,14 @@ func (s *ForDevice) DeleteExpired(ctx context.Context, before time.Time, batch i
 	return s.db.DeleteDue(ctx, "device_codes", "device_code_hash", "expires_at < $1", before, batch)
 }
 
-// InsertRequest stores a request of grants.KindDevice, that is, a sign-in that a device waits
-// for.
-func (s *ForDevice) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
-	return putRequest(ctx, s.db, r)
+// InsertFlow stores a flow of grants.KindDevice, that is, a sign-in that a device waits for.
+func (s *ForDevice) InsertFlow(ctx context.Context, f *grants.Flow) error {
+	return putFlow(ctx, s.db, f)
 }
 
-// Request returns a request in any state, by its id or by the token that it is sealed in, or
+// Flow returns a flow in any state, by its id or by the token that it is sealed in, or
 // grants.ErrNotFound.
-func (s *ForDevice) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+func (s *ForDevice) Flow(ctx context.Context, handle string) (*grants.Flow, error) {
 	return s.find(ctx, s.db, handle)
 }
 
@@ -211,13 +210,13 @@ func (s *ForDevice) Consume(ctx context.Context, requestID string, now time.Time
 		return err
 	}
 
-	r, err := s.Request(ctx, requestID)
+	f, err := s.Flow(ctx, requestID)
 	switch {
 	case err != nil:
 		return err
-	case r.Kind != grants.KindDevice:
+	case f.Kind != grants.KindDevice:
 		return grants.ErrNotFound
-	case !r.ConsumedAt.IsZero():
+	case !f.ConsumedAt.IsZero():
 		return grants.ErrConsumed
 	default:
 		return grants.ErrExpired

@@ -128,7 +128,7 @@ func TestTheDeviceFlowHearsThatItsCallerWentAway(t *testing.T) {
 		code := approved(t, db, "a", "BBBB-BBBB")
 		request := newRequest("flw_1")
 		request.Kind = grants.KindDevice
-		require.NoError(t, device.InsertRequest(t.Context(), request))
+		require.NoError(t, device.InsertFlow(t.Context(), request))
 		requireCanceled(t, map[string]func(context.Context) error{
 			"InsertDeviceCode": func(ctx context.Context) error {
 				_, err := device.InsertDeviceCode(ctx, deviceCode("b", "CCCC-CCCC"))
@@ -144,9 +144,9 @@ func TestTheDeviceFlowHearsThatItsCallerWentAway(t *testing.T) {
 				_, err := device.DeleteExpired(ctx, flowStart.Add(time.Hour), 9)
 				return err
 			},
-			"InsertRequest": func(ctx context.Context) error { return device.InsertRequest(ctx, newRequest("flw_2")) },
-			"Request":       func(ctx context.Context) error { _, err := device.Request(ctx, "flw_1"); return err },
-			"Consume":       func(ctx context.Context) error { return device.Consume(ctx, "flw_1", flowStart) },
+			"InsertFlow": func(ctx context.Context) error { return device.InsertFlow(ctx, newRequest("flw_2")) },
+			"Flow":       func(ctx context.Context) error { _, err := device.Flow(ctx, "flw_1"); return err },
+			"Consume":    func(ctx context.Context) error { return device.Consume(ctx, "flw_1", flowStart) },
 			"PollDevice": func(ctx context.Context) error {
 				_, err := token.PollDevice(ctx, code.Hash, code.ClientID, flowStart)
 				return err
@@ -183,8 +183,8 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 		{"InsertDeviceCode", func() error { _, err := device.InsertDeviceCode(ctx, waitingCode); return err }},
 		{"Decide", func() error { code = approved(t, onDevice, "a", "BBBB-BBBB"); return nil }},
 		{"DeviceByUserCode", func() error { _, err := device.DeviceByUserCode(ctx, "BBBB-BBBB"); return err }},
-		{"InsertRequest", func() error { return device.InsertRequest(ctx, request) }},
-		{"Request", func() error { _, err := device.Request(ctx, "flw_1"); return err }},
+		{"InsertFlow", func() error { return device.InsertFlow(ctx, request) }},
+		{"Flow", func() error { _, err := device.Flow(ctx, "flw_1"); return err }},
 		{"SetLogin of its request", func() error {
 			return sqlstore.NewForSession(as("platform_session")).SetLogin(ctx, "flw_1", "x", flowStart)
 		}},
@@ -214,7 +214,7 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 		"the device service redeems nothing": sqlstore.NewForToken(onDevice).RedeemDevice(ctx, code.Hash,
 			deviceGrant(code), nil, flowStart, flowStart),
 		"the token service approves nothing": sqlstore.NewForDevice(onToken).Decide(ctx, code, flowStart),
-		"the token service asks nobody":      sqlstore.NewForDevice(onToken).InsertRequest(ctx, request),
+		"the token service asks nobody":      sqlstore.NewForDevice(onToken).InsertFlow(ctx, request),
 		"the device service issues no code":  sqlstore.NewForAuthorize(onDevice).Issue(ctx, newCode("a", "")),
 		"the device service signs nobody in": sqlstore.NewForSession(onDevice).Decide(ctx, "flw_1",
 			grants.SignedIn, "s", "t", flowStart),

@@ -18,7 +18,7 @@ import (
 // waiting stores a request that session ses_1 has answered with decision d.
 func waiting(t *testing.T, db *database.DB, id string, d grants.Decision) {
 	t.Helper()
-	require.NoError(t, sqlstore.NewForAuthorize(db).InsertRequest(t.Context(), newRequest(id)))
+	require.NoError(t, sqlstore.NewForAuthorize(db).InsertFlow(t.Context(), newRequest(id)))
 	if d != grants.Undecided {
 		require.NoError(t, sqlstore.NewForSession(db).Decide(t.Context(), id, d, "ses_1", flowTenant.ID, flowStart))
 	}
@@ -29,26 +29,26 @@ func TestARequestIsReadAsItWasWritten(t *testing.T) {
 		store := sqlstore.NewForAuthorize(db)
 		full := newRequest("flw_full")
 		full.CreatedAt = bornElsewhere
-		bare := &grants.AuthorizationRequest{
+		bare := &grants.Flow{
 			ID:          "flw_bare",
 			Kind:        grants.KindDevice,
 			BrowserHash: []byte{0, 0xff},
-			ClientID:    "tv",
-			UserCode:    "BBBB-BBBB",
 			CreatedAt:   flowStart,
 			ExpiresAt:   flowStart.Add(time.Microsecond),
+			Access:      grants.Access{ClientID: "tv"},
+			Device:      &grants.DeviceSignIn{UserCode: "BBBB-BBBB"},
 		}
-		for _, want := range []*grants.AuthorizationRequest{full, bare} {
-			require.NoError(t, store.InsertRequest(t.Context(), want))
-			got, err := store.Request(t.Context(), want.ID)
+		for _, want := range []*grants.Flow{full, bare} {
+			require.NoError(t, store.InsertFlow(t.Context(), want))
+			got, err := store.Flow(t.Context(), want.ID)
 			require.NoError(t, err)
 			expected := *want
 			expected.CreatedAt = flowStart // in UTC and whole microseconds
 			require.Equal(t, &expected, got)
 		}
 
-		require.Error(t, store.InsertRequest(t.Context(), newRequest("flw_full")), "an id is used once")
-		_, err := store.Request(t.Context(), "flw_none")
+		require.Error(t, store.InsertFlow(t.Context(), newRequest("flw_full")), "an id is used once")
+		_, err := store.Flow(t.Context(), "flw_none")
 		require.ErrorIs(t, err, grants.ErrNotFound)
 	})
 }
@@ -85,7 +85,7 @@ func TestARequestEndsInOneCode(t *testing.T) {
 				got, err := sqlstore.NewForToken(db).Redeemable(t.Context(), want.Hash, now)
 				require.NoError(t, err)
 				require.Equal(t, *want, got.AuthorizationCode)
-				request, err := store.Request(t.Context(), "flw_1")
+				request, err := store.Flow(t.Context(), "flw_1")
 				require.NoError(t, err)
 				require.Equal(t, now, request.ConsumedAt)
 				require.ErrorIs(t, store.IssueFromRequest(t.Context(), newCode("b", "flw_1"), now), grants.ErrConsumed)
@@ -155,7 +155,7 @@ func TestADeviceSignInEndsInNoCode(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		request := newRequest("flw_1")
 		request.Kind = grants.KindDevice
-		require.NoError(t, sqlstore.NewForDevice(db).InsertRequest(t.Context(), request))
+		require.NoError(t, sqlstore.NewForDevice(db).InsertFlow(t.Context(), request))
 		require.NoError(t,
 			sqlstore.NewForSession(db).Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart))
 		require.ErrorIs(t,
@@ -219,18 +219,18 @@ func TestWhatIsOverGoesInBatches(t *testing.T) {
 		store := sqlstore.NewForAuthorize(db)
 		for i := range 5 {
 			n := strconv.Itoa(i)
-			require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_"+n)))
+			require.NoError(t, store.InsertFlow(t.Context(), newRequest("flw_"+n)))
 			require.NoError(t, store.Issue(t.Context(), newCode(n, "")))
 		}
 
 		kept := newRequest("flw_kept")
 		kept.ExpiresAt = flowStart.Add(3 * time.Hour)
-		require.NoError(t, store.InsertRequest(t.Context(), kept))
+		require.NoError(t, store.InsertFlow(t.Context(), kept))
 		late := newCode("late", "")
 		late.ExpiresAt = flowStart.Add(66 * time.Minute)
 		require.NoError(t, store.Issue(t.Context(), late))
 
-		now := flowStart.Add(30*time.Minute + grants.KeepRequests) // the very end of the requests
+		now := flowStart.Add(30*time.Minute + grants.KeepFlows) // the very end of the requests
 		sweep := func(keepCodes time.Duration) int {
 			n, err := store.DeleteExpired(t.Context(), now, keepCodes, 3)
 			require.NoError(t, err)
@@ -253,7 +253,7 @@ func TestReplicasThatSweepAtOnceDoNotWaitForEachOther(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForAuthorize(db)
 		for i := range racers {
-			require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_"+strconv.Itoa(i))))
+			require.NoError(t, store.InsertFlow(t.Context(), newRequest("flw_"+strconv.Itoa(i))))
 		}
 
 		removed := make([]int, 10)
@@ -282,8 +282,8 @@ func TestReplicasThatSweepAtOnceDoNotWaitForEachOther(t *testing.T) {
 func TestARowInUseIsLeftToTheNextSweep(t *testing.T) {
 	db := testkit.Postgres(t)
 	store := sqlstore.NewForAuthorize(db)
-	require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_1")))
-	require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_2")))
+	require.NoError(t, store.InsertFlow(t.Context(), newRequest("flw_1")))
+	require.NoError(t, store.InsertFlow(t.Context(), newRequest("flw_2")))
 	require.NoError(t, db.Tx(t.Context(), "test.hold", func(tx *database.Tx) error {
 		var id string
 		if err := tx.Get(t.Context(), "test.hold", &id,
@@ -305,12 +305,12 @@ func TestAuthorizeHearsThatItsCallerWentAway(t *testing.T) {
 		store := sqlstore.NewForAuthorize(db)
 		waiting(t, db, "flw_1", grants.SignedIn)
 		requireCanceled(t, map[string]func(context.Context) error{
-			"InsertRequest": func(ctx context.Context) error {
-				return store.InsertRequest(ctx,
+			"InsertFlow": func(ctx context.Context) error {
+				return store.InsertFlow(ctx,
 					newRequest("flw_2"))
 			},
-			"Request": func(ctx context.Context) error { _, err := store.Request(ctx, "flw_1"); return err },
-			"Issue":   func(ctx context.Context) error { return store.Issue(ctx, newCode("a", "")) },
+			"Flow":  func(ctx context.Context) error { _, err := store.Flow(ctx, "flw_1"); return err },
+			"Issue": func(ctx context.Context) error { return store.Issue(ctx, newCode("a", "")) },
 			"IssueFromRequest": func(ctx context.Context) error {
 				return store.IssueFromRequest(ctx,
 					newCode("b", "flw_1"), flowStart)

@@ -104,20 +104,18 @@ func TestADeviceIsDecidedOnce(t *testing.T) {
 func TestASignInForADeviceIsConsumedOnce(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		store := sqlstore.NewForDevice(db)
-		row := &grants.AuthorizationRequest{
-			ID:           "flw_1",
-			Kind:         grants.KindDevice,
-			BrowserHash:  []byte("hash"),
-			ClientID:     "tv",
-			ResponseMode: oauth.ResponseModeQuery,
-			Scope:        oauth.Scopes{"openid"},
-			UserCode:     "BBBB-BBBB",
-			CreatedAt:    deviceNow,
-			ExpiresAt:    deviceNow.Add(time.Minute),
+		row := &grants.Flow{
+			ID:          "flw_1",
+			Kind:        grants.KindDevice,
+			BrowserHash: []byte("hash"),
+			CreatedAt:   deviceNow,
+			ExpiresAt:   deviceNow.Add(time.Minute),
+			Access:      grants.Access{ClientID: "tv", Scope: oauth.Scopes{"openid"}},
+			Device:      &grants.DeviceSignIn{UserCode: "BBBB-BBBB"},
 		}
 
-		require.NoError(t, store.InsertRequest(t.Context(), row))
-		got, err := store.Request(t.Context(), "flw_1")
+		require.NoError(t, store.InsertFlow(t.Context(), row))
+		got, err := store.Flow(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, row, got)
 		require.ErrorIs(t, store.Consume(t.Context(), "flw_1", row.ExpiresAt), grants.ErrExpired)

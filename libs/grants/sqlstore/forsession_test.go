@@ -20,7 +20,7 @@ func TestAFlowKeepsTheTypedAddress(t *testing.T) {
 
 		for _, email := range []string{"ada@acme.test", "", "o'brien@acme.test"} {
 			require.NoError(t, store.SetLogin(t.Context(), "flw_1", email, flowStart))
-			request, err := store.Request(t.Context(), "flw_1")
+			request, err := store.Flow(t.Context(), "flw_1")
 			require.NoError(t, err)
 			require.Equal(t, email, request.LoginEmail)
 		}
@@ -29,7 +29,7 @@ func TestAFlowKeepsTheTypedAddress(t *testing.T) {
 		require.ErrorIs(t, store.SetLogin(t.Context(), "flw_1", "x", flowStart.Add(30*time.Minute)), grants.ErrExpired)
 		require.NoError(t, sqlstore.NewForAuthorize(db).Consume(t.Context(), "flw_1", flowStart))
 		require.ErrorIs(t, store.SetLogin(t.Context(), "flw_1", "x", flowStart), grants.ErrConsumed)
-		_, err := store.Request(t.Context(), "flw_none")
+		_, err := store.Flow(t.Context(), "flw_none")
 		require.ErrorIs(t, err, grants.ErrNotFound)
 	})
 }
@@ -50,7 +50,7 @@ func TestADecisionMayBeSaidAgainUntilItIsARefusal(t *testing.T) {
 		} {
 			now := flowStart.Add(time.Duration(i) * time.Second)
 			require.NoError(t, store.Decide(t.Context(), "flw_1", tt.decision, tt.session, flowTenant.ID, now))
-			got, err := store.Request(t.Context(), "flw_1")
+			got, err := store.Flow(t.Context(), "flw_1")
 			require.NoError(t, err)
 			want := newRequest("flw_1")
 			want.Decision, want.SessionID, want.TenantID, want.DecidedAt = tt.decision, tt.session, flowTenant.ID, now
@@ -113,7 +113,7 @@ func TestNothingIsDecidedAfterTheEndOfAFlow(t *testing.T) {
 			require.ErrorIs(t, err, grants.ErrConsumed)
 		}
 
-		request, err := session.Request(t.Context(), "flw_1")
+		request, err := session.Flow(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, decided > 1, request.Decision == grants.SignedIn, "what was answered is what is stored")
 	})
@@ -134,7 +134,7 @@ func TestARefusalStands(t *testing.T) {
 			require.ErrorIs(t, err, grants.ErrDecided)
 		}
 
-		request, err := session.Request(t.Context(), "flw_1")
+		request, err := session.Flow(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, grants.Denied, request.Decision)
 		require.ErrorIs(t,
@@ -148,14 +148,14 @@ func TestSessionHearsThatItsCallerWentAway(t *testing.T) {
 		waiting(t, db, "flw_1", grants.Undecided)
 		store := sqlstore.NewForSession(db)
 		requireCanceled(t, map[string]func(context.Context) error{
-			"Request":  func(ctx context.Context) error { _, err := store.Request(ctx, "flw_1"); return err },
+			"Flow":     func(ctx context.Context) error { _, err := store.Flow(ctx, "flw_1"); return err },
 			"SetLogin": func(ctx context.Context) error { return store.SetLogin(ctx, "flw_1", "x", flowStart) },
 			"Decide": func(ctx context.Context) error {
 				return store.Decide(ctx, "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart)
 			},
 		})
 
-		got, err := store.Request(t.Context(), "flw_1")
+		got, err := store.Flow(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, newRequest("flw_1"), got, "as if nothing had happened")
 	})

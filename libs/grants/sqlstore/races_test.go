@@ -47,7 +47,7 @@ func TestARefusalAndACodeExcludeEachOther(t *testing.T) {
 			}
 		}
 
-		request, err := session.Request(t.Context(), "flw_1")
+		request, err := session.Flow(t.Context(), "flw_1")
 		require.NoError(t, err)
 		require.Equal(t, denied.Load() == 1, request.Decision == grants.Denied)
 		require.EqualValues(t, issued.Load(), count(t, db, "authorization_codes"))
@@ -70,7 +70,7 @@ func TestACodeIsForTheSessionThatHasTheLastWord(t *testing.T) {
 			require.True(t, errors.Is(err, grants.ErrConsumed) || errors.Is(err, grants.ErrNotFound), err)
 		}
 
-		request, err := session.Request(t.Context(), "flw_1")
+		request, err := session.Flow(t.Context(), "flw_1")
 		require.NoError(t, err)
 
 		if request.ConsumedAt.IsZero() {
@@ -88,10 +88,10 @@ func TestASignInForADeviceIsConsumedByOne(t *testing.T) {
 		store := sqlstore.NewForDevice(db)
 		request := newRequest("flw_1")
 		request.Kind = grants.KindDevice
-		require.NoError(t, store.InsertRequest(t.Context(), request))
+		require.NoError(t, store.InsertFlow(t.Context(), request))
 		requireOneWinner(t, func(int) error { return store.Consume(t.Context(), "flw_1", flowStart) })
 
-		require.NoError(t, store.InsertRequest(t.Context(), newRequest("flw_2")))
+		require.NoError(t, store.InsertFlow(t.Context(), newRequest("flw_2")))
 		require.ErrorIs(t, store.Consume(t.Context(), "flw_2", flowStart), grants.ErrNotFound,
 			"an application's flow is not the device service's")
 		require.Equal(t, 1, count(t, db, "authorization_requests WHERE consumed_at IS NULL"))

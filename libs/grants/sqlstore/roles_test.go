@@ -26,8 +26,8 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 	token := sqlstore.NewForToken(as("platform_token"))
 	later := flowStart.Add(24 * time.Hour)
 
-	require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_1")))
-	require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_2")))
+	require.NoError(t, authorize.InsertFlow(t.Context(), newRequest("flw_1")))
+	require.NoError(t, authorize.InsertFlow(t.Context(), newRequest("flw_2")))
 	require.NoError(t, session.Settle(t.Context(), newRequest("flw_2"), flowStart))
 	require.NoError(t, session.SetLogin(t.Context(), "flw_1", "ada@acme.test", flowStart))
 	require.NoError(t, session.Decide(t.Context(), "flw_1", grants.Consented, "ses_1", flowTenant.ID, flowStart))

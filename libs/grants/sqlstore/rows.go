@@ -96,19 +96,19 @@ func (w *who) tenant(id string) directory.Tenant {
 	}
 }
 
-const selectRequest = `
+const selectFlow = `
 SELECT id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce, code_challenge, prompt, max_age,
        login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent, created_at, expires_at,
        login_email, session_id, tenant_id, decision, decided_at, consumed_at
 FROM authorization_requests WHERE id = $1`
 
-const insertRequest = `
+const insertFlow = `
 INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce,
        code_challenge, prompt, max_age, login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent,
        created_at, expires_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
 
-type requestRow struct {
+type flowRow struct {
 	ID            string        `db:"id"`
 	Kind          string        `db:"kind"`
 	BrowserHash   []byte        `db:"browser_hash"`
@@ -138,83 +138,104 @@ type requestRow struct {
 	ConsumedAt    database.Time `db:"consumed_at"`
 }
 
-func (r *requestRow) request() *grants.AuthorizationRequest {
+func (r *flowRow) flow() *grants.Flow {
 	scope, _ := oauth.ParseScopes(r.Scope)   // was parsed when it was written
 	prompt, _ := oauth.ParsePrompt(r.Prompt) // likewise
-	return &grants.AuthorizationRequest{
-		ID:            r.ID,
-		Kind:          grants.Kind(r.Kind),
-		BrowserHash:   r.BrowserHash,
-		ClientID:      r.ClientID,
-		RedirectURI:   r.RedirectURI,
-		ResponseMode:  oauth.ResponseMode(r.ResponseMode),
-		Scope:         scope,
-		State:         r.State,
-		Nonce:         r.Nonce,
-		CodeChallenge: r.CodeChallenge,
-		Prompt:        prompt,
-		MaxAge:        r.MaxAge,
-		LoginHint:     r.LoginHint,
-		ACRValues:     r.ACRValues,
-		UILocales:     r.UILocales,
-		Resource:      r.Resource,
-		HintSubject:   r.HintSubject,
-		UserCode:      r.UserCode,
-		TraceParent:   r.TraceParent,
-		CreatedAt:     r.CreatedAt.Time,
-		ExpiresAt:     r.ExpiresAt.Time,
-		LoginEmail:    r.LoginEmail,
-		SessionID:     r.SessionID,
-		TenantID:      r.TenantID,
-		Decision:      grants.Decision(r.Decision),
-		DecidedAt:     r.DecidedAt.Time,
-		ConsumedAt:    r.ConsumedAt.Time,
+	f := &grants.Flow{
+		ID:          r.ID,
+		Kind:        grants.Kind(r.Kind),
+		BrowserHash: r.BrowserHash,
+		UILocales:   r.UILocales,
+		TraceParent: r.TraceParent,
+		CreatedAt:   r.CreatedAt.Time,
+		ExpiresAt:   r.ExpiresAt.Time,
+		ConsumedAt:  r.ConsumedAt.Time,
+		Access:      grants.Access{ClientID: r.ClientID, Scope: scope, Resource: r.Resource},
+		Wishes: grants.Wishes{
+			Prompt:      prompt,
+			MaxAge:      r.MaxAge,
+			LoginHint:   r.LoginHint,
+			ACRValues:   r.ACRValues,
+			HintSubject: r.HintSubject,
+		},
+		Visit: grants.Visit{
+			LoginEmail: r.LoginEmail,
+			SessionID:  r.SessionID,
+			TenantID:   r.TenantID,
+			Decision:   grants.Decision(r.Decision),
+			DecidedAt:  r.DecidedAt.Time,
+		},
 	}
+
+	switch f.Kind {
+	case grants.KindAuthorize:
+		f.Authorize = &grants.Authorization{
+			RedirectURI:   r.RedirectURI,
+			ResponseMode:  oauth.ResponseMode(r.ResponseMode),
+			State:         r.State,
+			Nonce:         r.Nonce,
+			CodeChallenge: r.CodeChallenge,
+		}
+	case grants.KindDevice:
+		f.Device = &grants.DeviceSignIn{UserCode: r.UserCode}
+	}
+
+	return f
 }
 
-func findRequest(ctx context.Context, db database.Runner, id string) (*grants.AuthorizationRequest, error) {
-	var row requestRow
-	if err := db.Get(ctx, "authorization_requests.find", &row, selectRequest, id); err != nil {
+func findFlow(ctx context.Context, db database.Runner, id string) (*grants.Flow, error) {
+	var row flowRow
+	if err := db.Get(ctx, "authorization_requests.find", &row, selectFlow, id); err != nil {
 		return nil, notFound(err)
 	}
 	linkToMaker(ctx, "authorization_requests", row.TraceParent)
-	return row.request(), nil
+	return row.flow(), nil
 }
 
-// whyNot returns the reason why a statement on a request changed no row, or otherwise if the
-// request goes on.
+// whyNot returns the reason why a statement on a flow changed no row, or otherwise if the flow
+// goes on.
 func whyNot(ctx context.Context, db database.Runner, id string, now time.Time, otherwise error) error {
-	r, err := findRequest(ctx, db, id)
+	f, err := findFlow(ctx, db, id)
 	switch {
 	case err != nil:
 		return err
-	case !r.ConsumedAt.IsZero():
+	case !f.ConsumedAt.IsZero():
 		return grants.ErrConsumed
-	case !now.Before(r.ExpiresAt):
+	case !now.Before(f.ExpiresAt):
 		return grants.ErrExpired
 	default:
 		return otherwise
 	}
 }
 
-func putRequest(ctx context.Context, db database.Runner, r *grants.AuthorizationRequest) error {
-	_, err := db.Exec(ctx, "authorization_requests.insert", insertRequest, requestArgs(ctx, r)...)
+func putFlow(ctx context.Context, db database.Runner, f *grants.Flow) error {
+	_, err := db.Exec(ctx, "authorization_requests.insert", insertFlow, flowArgs(ctx, f)...)
 	return err
 }
 
-// requestArgs returns the arguments of insertRequest.
-func requestArgs(ctx context.Context, r *grants.AuthorizationRequest) []any {
-	trace := r.TraceParent
+// flowArgs returns the arguments of insertFlow.
+func flowArgs(ctx context.Context, f *grants.Flow) []any {
+	trace := f.TraceParent
 	if trace == "" {
 		trace = madeIn(ctx)
 	}
 
+	var a grants.Authorization
+	userCode := ""
+	switch {
+	case f.Authorize != nil:
+		a = *f.Authorize
+	case f.Device != nil:
+		userCode = f.Device.UserCode
+		a.ResponseMode = oauth.ResponseModeQuery // the column can't be null
+	}
+
 	return []any{
-		r.ID, string(r.Kind), r.BrowserHash, r.ClientID, r.RedirectURI, string(r.ResponseMode),
-		r.Scope.String(), r.State, r.Nonce,
-		r.CodeChallenge, r.Prompt.String(), r.MaxAge, r.LoginHint, r.ACRValues, r.UILocales, r.Resource,
-		r.HintSubject, r.UserCode,
-		trace, database.At(r.CreatedAt), database.At(r.ExpiresAt),
+		f.ID, string(f.Kind), f.BrowserHash, f.ClientID, a.RedirectURI, string(a.ResponseMode),
+		f.Scope.String(), a.State, a.Nonce,
+		a.CodeChallenge, f.Prompt.String(), f.MaxAge, f.LoginHint, f.ACRValues, f.UILocales, f.Resource,
+		f.HintSubject, userCode,
+		trace, database.At(f.CreatedAt), database.At(f.ExpiresAt),
 	}
 }
 

@@ -98,28 +98,34 @@ func count(t *testing.T, db *database.DB, table string) (n int) {
 	return n
 }
 
-func newRequest(id string) *grants.AuthorizationRequest {
+func newRequest(id string) *grants.Flow {
 	maxAge := 0
-	return &grants.AuthorizationRequest{
-		ID:            id,
-		Kind:          grants.KindAuthorize,
-		BrowserHash:   oauth.HashSecret("browser"),
-		ClientID:      "app_web",
-		RedirectURI:   "https://app.test/cb?a=1",
-		ResponseMode:  oauth.ResponseModeFormPost,
-		Scope:         oauth.Scopes{"openid", "email"},
-		State:         "st\"ate ü",
-		Nonce:         "n",
-		CodeChallenge: "c",
-		Prompt:        oauth.Prompt{"login", "consent"},
-		MaxAge:        &maxAge,
-		LoginHint:     "ada@acme.test",
-		ACRValues:     "2 1",
-		UILocales:     "de en",
-		Resource:      "https://api.test",
-		HintSubject:   "usr_ada",
-		CreatedAt:     flowStart,
-		ExpiresAt:     flowStart.Add(30 * time.Minute),
+	return &grants.Flow{
+		ID:          id,
+		Kind:        grants.KindAuthorize,
+		BrowserHash: oauth.HashSecret("browser"),
+		UILocales:   "de en",
+		CreatedAt:   flowStart,
+		ExpiresAt:   flowStart.Add(30 * time.Minute),
+		Access: grants.Access{
+			ClientID: "app_web",
+			Scope:    oauth.Scopes{"openid", "email"},
+			Resource: "https://api.test",
+		},
+		Wishes: grants.Wishes{
+			Prompt:      oauth.Prompt{"login", "consent"},
+			MaxAge:      &maxAge,
+			LoginHint:   "ada@acme.test",
+			ACRValues:   "2 1",
+			HintSubject: "usr_ada",
+		},
+		Authorize: &grants.Authorization{
+			RedirectURI:   "https://app.test/cb?a=1",
+			ResponseMode:  oauth.ResponseModeFormPost,
+			State:         "st\"ate ü",
+			Nonce:         "n",
+			CodeChallenge: "c",
+		},
 	}
 }
 

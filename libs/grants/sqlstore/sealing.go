@@ -9,27 +9,27 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
-// sealing is the part of a store that handles requests without a row.
+// sealing is the part of a store that handles flows without a row.
 type sealing struct{ sealer *sealed.Sealer }
 
-// Seal returns the token of a request instead of storing it. The token is empty if the request
-// is too long for a URL and so needs a row.
-func (s sealing) Seal(ctx context.Context, r *grants.AuthorizationRequest) (token string, err error) {
-	return s.seal(ctx, sealed.Pages, r)
+// Seal returns the token of a flow instead of storing it. The token is empty if the flow is too
+// long for a URL and so needs a row.
+func (s sealing) Seal(ctx context.Context, f *grants.Flow) (token string, err error) {
+	return s.seal(ctx, sealed.Pages, f)
 }
 
 // Keep is Seal for a request that came to the authorization endpoint by POST and isn't bound to
 // a browser yet.
-func (s sealing) Keep(ctx context.Context, r *grants.AuthorizationRequest) (token string, err error) {
-	return s.seal(ctx, sealed.Kept, r)
+func (s sealing) Keep(ctx context.Context, f *grants.Flow) (token string, err error) {
+	return s.seal(ctx, sealed.Kept, f)
 }
 
-func (s sealing) seal(ctx context.Context, use sealed.Use, r *grants.AuthorizationRequest) (string, error) {
+func (s sealing) seal(ctx context.Context, use sealed.Use, f *grants.Flow) (string, error) {
 	if s.sealer == nil {
 		return "", nil
 	}
 
-	traced := *r
+	traced := *f
 	traced.TraceParent = madeIn(ctx)
 	token, _, err := s.sealer.Seal(use, &traced)
 	return token, err
@@ -37,36 +37,35 @@ func (s sealing) seal(ctx context.Context, use sealed.Use, r *grants.Authorizati
 
 // Kept opens a token made by Keep, even if it has expired. It returns grants.ErrNotFound for
 // anything else.
-func (s sealing) Kept(ctx context.Context, token string) (*grants.AuthorizationRequest, error) {
+func (s sealing) Kept(ctx context.Context, token string) (*grants.Flow, error) {
 	return s.open(ctx, sealed.Kept, token)
 }
 
-// find returns the row that a handle names or, if a sealed request has no row yet, the request
-// itself.
-func (s sealing) find(ctx context.Context, db database.Runner, handle string) (*grants.AuthorizationRequest, error) {
+// find returns the row that a handle names or, if a sealed flow has no row yet, the flow itself.
+func (s sealing) find(ctx context.Context, db database.Runner, handle string) (*grants.Flow, error) {
 	if !sealed.Pages.Is(handle) {
-		return findRequest(ctx, db, handle)
+		return findFlow(ctx, db, handle)
 	}
 
-	request, err := s.open(ctx, sealed.Pages, handle)
+	flow, err := s.open(ctx, sealed.Pages, handle)
 	if err != nil {
 		return nil, err
 	}
 
-	row, err := findRequest(ctx, db, request.ID)
+	row, err := findFlow(ctx, db, flow.ID)
 	if errors.Is(err, grants.ErrNotFound) {
-		return request, nil
+		return flow, nil
 	}
 
 	return row, err
 }
 
-func (s sealing) open(ctx context.Context, use sealed.Use, token string) (*grants.AuthorizationRequest, error) {
+func (s sealing) open(ctx context.Context, use sealed.Use, token string) (*grants.Flow, error) {
 	if s.sealer == nil {
 		return nil, grants.ErrNotFound
 	}
 
-	r, err := s.sealer.Open(use, token)
+	f, err := s.sealer.Open(use, token)
 	if errors.Is(err, sealed.ErrInvalid) {
 		return nil, grants.ErrNotFound
 	}
@@ -74,6 +73,6 @@ func (s sealing) open(ctx context.Context, use sealed.Use, token string) (*grant
 		return nil, err
 	}
 
-	linkToMaker(ctx, "authorization_requests", r.TraceParent)
-	return r, nil
+	linkToMaker(ctx, "authorization_requests", f.TraceParent)
+	return f, nil
 }

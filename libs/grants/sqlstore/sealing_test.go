@@ -33,13 +33,13 @@ func TestASealedRequestBecomesOneRow(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, count(t, db, "authorization_requests"))
 
-		seen, err := replicas[0].Request(t.Context(), token)
+		seen, err := replicas[0].Flow(t.Context(), token)
 		require.NoError(t, err)
 		require.Equal(t, token, seen.Handle())
 
 		_, failed := race(racers, func(i int) error {
 			session := replicas[i%2]
-			r, err := session.Request(t.Context(), token)
+			r, err := session.Flow(t.Context(), token)
 			if err == nil {
 				err = session.Settle(t.Context(), r, flowStart)
 			}
@@ -52,7 +52,7 @@ func TestASealedRequestBecomesOneRow(t *testing.T) {
 		require.Empty(t, failed)
 		require.Equal(t, 1, count(t, db, "authorization_requests"))
 
-		row, err := replicas[1].Request(t.Context(), token)
+		row, err := replicas[1].Flow(t.Context(), token)
 		require.NoError(t, err)
 		want := newRequest("flw_1")
 		want.LoginEmail = "ada@acme.test"
@@ -68,13 +68,13 @@ func TestAUsedTokenMakesNoSecondRow(t *testing.T) {
 			newSealer(t)), sqlstore.NewForSession(db).Sealing(newSealer(t))
 		token, err := authorize.Seal(t.Context(), newRequest("flw_1"))
 		require.NoError(t, err)
-		fresh, err := session.Request(t.Context(), token)
+		fresh, err := session.Flow(t.Context(), token)
 		require.NoError(t, err)
 		require.NoError(t, session.Settle(t.Context(), fresh, flowStart))
 		require.NoError(t, authorize.Consume(t.Context(), "flw_1", flowStart))
 
 		require.NoError(t, session.Settle(t.Context(), fresh, flowStart), "another tab was a moment later")
-		row, err := session.Request(t.Context(), token)
+		row, err := session.Flow(t.Context(), token)
 		require.NoError(t, err)
 		require.Equal(t, flowStart, row.ConsumedAt)
 		require.ErrorIs(t, session.SetLogin(t.Context(), "flw_1", "x", flowStart), grants.ErrConsumed)
@@ -83,13 +83,13 @@ func TestAUsedTokenMakesNoSecondRow(t *testing.T) {
 		_, err = db.Exec(t.Context(), "test.end",
 			`UPDATE authorization_requests SET expires_at = $1 WHERE id = 'flw_1'`, database.At(flowStart))
 		require.NoError(t, err)
-		last := flowStart.Add(grants.RequestTTL - time.Microsecond)
+		last := flowStart.Add(grants.FlowTTL - time.Microsecond)
 		// by a replica whose clock is ahead
 		_, err = authorize.DeleteExpired(t.Context(), last.Add(4*time.Minute), time.Hour, 10)
 		require.NoError(t, err)
 		require.Equal(t, 1, count(t, db, "authorization_requests"))
 
-		over := flowStart.Add(grants.RequestTTL)
+		over := flowStart.Add(grants.FlowTTL)
 		_, err = authorize.DeleteExpired(t.Context(), flowStart.Add(2*time.Hour), time.Hour, 10)
 		require.NoError(t, err)
 		require.Zero(t, count(t, db, "authorization_requests"))
@@ -103,11 +103,11 @@ func TestAPostedRequestIsNothingAtThePages(t *testing.T) {
 	authorize := sqlstore.NewForAuthorize(db).Sealing(newSealer(t))
 	kept, err := authorize.Keep(t.Context(), newRequest(""))
 	require.NoError(t, err)
-	_, err = sqlstore.NewForSession(db).Sealing(newSealer(t)).Request(t.Context(), kept)
+	_, err = sqlstore.NewForSession(db).Sealing(newSealer(t)).Flow(t.Context(), kept)
 	require.ErrorIs(t, err, grants.ErrNotFound)
 	r, err := authorize.Kept(t.Context(), kept)
 	require.NoError(t, err)
-	require.Equal(t, newRequest("").State, r.State)
+	require.Equal(t, newRequest("").Authorize.State, r.Authorize.State)
 
 	flow, err := authorize.Seal(t.Context(), newRequest("flw_1"))
 	require.NoError(t, err)

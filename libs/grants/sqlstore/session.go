@@ -10,7 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 )
 
-// ForSession is the session service's store of requests and grants.
+// ForSession is the session service's store of flows and grants.
 type ForSession struct {
 	db database.Runner
 	sealing
@@ -20,42 +20,42 @@ type ForSession struct {
 // grants must end together.
 func NewForSession(db database.Runner) *ForSession { return &ForSession{db: db} }
 
-// Sealing returns the store with the given sealer for requests. Without a sealer every request
-// needs a row.
+// Sealing returns the store with the given sealer for flows. Without a sealer every flow needs a
+// row.
 func (s *ForSession) Sealing(sealer *sealed.Sealer) *ForSession {
 	return &ForSession{db: s.db, sealing: sealing{sealer}}
 }
 
-// Request returns a request in any state, by its id or by the token that it is sealed in, or
+// Flow returns a flow in any state, by its id or by the token that it is sealed in, or
 // grants.ErrNotFound.
-func (s *ForSession) Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error) {
+func (s *ForSession) Flow(ctx context.Context, handle string) (*grants.Flow, error) {
 	return s.find(ctx, s.db, handle)
 }
 
-// Start inserts a request of grants.KindAccount, which the session service creates itself. It
+// Start inserts a flow of grants.KindAccount, which the session service creates itself. It
 // has no application, but may already have an address and a tenant.
-func (s *ForSession) Start(ctx context.Context, r *grants.AuthorizationRequest) error {
+func (s *ForSession) Start(ctx context.Context, f *grants.Flow) error {
 	const start = `
 INSERT INTO authorization_requests (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, ui_locales,
        login_email, tenant_id, created_at, expires_at)
 VALUES ($1, 'account', $2, '', '', '', '', $3, $4, $5, $6, $7)`
-	_, err := s.db.Exec(ctx, "authorization_requests.start", start, r.ID, r.BrowserHash, r.UILocales,
-		r.LoginEmail, r.TenantID,
-		database.At(r.CreatedAt), database.At(r.ExpiresAt))
+	_, err := s.db.Exec(ctx, "authorization_requests.start", start, f.ID, f.BrowserHash, f.UILocales,
+		f.LoginEmail, f.TenantID,
+		database.At(f.CreatedAt), database.At(f.ExpiresAt))
 	return err
 }
 
-// Settle creates the row of a request that was sealed so far. It may be called any number of
+// Settle creates the row of a flow that was sealed so far. It may be called any number of
 // times: the id comes from the token, so that all calls end up at one row, whichever was first
-// and whatever has happened to the row since. It returns grants.ErrExpired if the request is
+// and whatever has happened to the row since. It returns grants.ErrExpired if the flow is
 // over at now, because by then its row may have been removed.
-func (s *ForSession) Settle(ctx context.Context, r *grants.AuthorizationRequest, now time.Time) error {
-	if !now.Before(r.ExpiresAt) {
+func (s *ForSession) Settle(ctx context.Context, f *grants.Flow, now time.Time) error {
+	if !now.Before(f.ExpiresAt) {
 		return grants.ErrExpired
 	}
 
-	const settle = insertRequest + ` ON CONFLICT (id) DO NOTHING`
-	_, err := s.db.Exec(ctx, "authorization_requests.settle", settle, requestArgs(ctx, r)...)
+	const settle = insertFlow + ` ON CONFLICT (id) DO NOTHING`
+	_, err := s.db.Exec(ctx, "authorization_requests.settle", settle, flowArgs(ctx, f)...)
 	return err
 }
 
@@ -70,19 +70,19 @@ func (s *ForSession) SetLogin(ctx context.Context, id, email string, now time.Ti
 	return whyNot(ctx, s.db, id, now, grants.ErrDecided)
 }
 
-// Rebinding says which requests Rebind moves.
+// Rebinding says which flows Rebind moves.
 type Rebinding struct {
 	From, To []byte // SHA-256 of the browser cookie and of its replacement
-	Flow     string // the request during which the cookie changes, or empty
+	Flow     string // the flow during which the cookie changes, or empty
 	At       time.Time
 }
 
-// boundTo finds the requests to move when a browser's cookie changes. Decided ones stay behind,
-// so that an answer given before a sign-in is worth nothing after it. The request in which the
+// boundTo finds the flows to move when a browser's cookie changes. Decided ones stay behind,
+// so that an answer given before a sign-in is worth nothing after it. The flow in which the
 // person signs in moves in any case and is decided again.
 const boundTo = `browser_hash = $1 AND consumed_at IS NULL AND expires_at > $2 AND (decision = '' OR id = $3)`
 
-// Rebind moves requests from a browser cookie to its replacement, and reports whether r.Flow
+// Rebind moves flows from a browser cookie to its replacement, and reports whether r.Flow
 // was among them. Of any number of callers with the same cookie and flow exactly one moves it;
 // if none is moved, nothing changes. The caller must be in a transaction. Rows are locked in
 // the order of their ids, so that two tabs don't deadlock.

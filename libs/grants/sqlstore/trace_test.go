@@ -43,7 +43,7 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 		}
 
 		made := within(func(ctx context.Context) {
-			require.NoError(t, authorize.InsertRequest(ctx, newRequest("flw_1")))
+			require.NoError(t, authorize.InsertFlow(ctx, newRequest("flw_1")))
 			require.NoError(t, authorize.Issue(ctx, direct))
 			inserted, err := device.InsertDeviceCode(ctx, poll)
 			require.NoError(t, err)
@@ -51,11 +51,11 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 		})
 
 		// A row made where nothing traces links nobody.
-		require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_2")))
+		require.NoError(t, authorize.InsertFlow(t.Context(), newRequest("flw_2")))
 
 		for name, read := range map[string]func(ctx context.Context) error{
 			"authorization_requests": func(ctx context.Context) error {
-				_, err := authorize.Request(ctx, "flw_1")
+				_, err := authorize.Flow(ctx, "flw_1")
 				return err
 			},
 			"authorization_codes": func(ctx context.Context) error {
@@ -81,7 +81,7 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 		})
 		require.Len(t, linksOf(t, spans, page), 1)
 		untraced := within(func(ctx context.Context) {
-			_, err := authorize.Request(ctx, "flw_2")
+			_, err := authorize.Flow(ctx, "flw_2")
 			require.NoError(t, err)
 		})
 		require.Empty(t, linksOf(t, spans, untraced))
@@ -94,7 +94,7 @@ func TestACodeOfARequestCarriesItsTrace(t *testing.T) {
 		spans := tracetest.NewSpanRecorder()
 		tracer := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans)).Tracer("test")
 		authorize := sqlstore.NewForAuthorize(db)
-		require.NoError(t, authorize.InsertRequest(t.Context(), newRequest("flw_1")))
+		require.NoError(t, authorize.InsertFlow(t.Context(), newRequest("flw_1")))
 		require.NoError(t,
 			sqlstore.NewForSession(db).Decide(t.Context(), "flw_1", grants.SignedIn, "ses_1", flowTenant.ID, flowStart))
 		code := newCode("one", "flw_1")

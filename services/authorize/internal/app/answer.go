@@ -16,18 +16,18 @@ import (
 
 // answer decides whether a session of this browser answers the request at once.
 func (a *Authorizer) answer(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+	ctx context.Context, app *directory.Application, flow *grants.Flow, visitor Visitor,
 ) (*Answer, error) {
-	session, need, err := a.who(ctx, app, row, visitor)
+	session, need, err := a.who(ctx, app, flow, visitor)
 	switch {
 	case err != nil:
 		return nil, err
 	case need == domain.Nothing:
-		return a.issue(ctx, row, session)
-	case row.Prompt.Has(oauth.PromptNone):
-		return a.refuse(domain.ReplyTo(row), need.Refusal(app, row.RedirectURI)), nil
+		return a.issue(ctx, flow, session)
+	case flow.Prompt.Has(oauth.PromptNone):
+		return a.refuse(domain.ReplyTo(flow.Authorize), need.Refusal(app, flow.Authorize.RedirectURI)), nil
 	default:
-		return a.toPages(ctx, row, visitor)
+		return a.toPages(ctx, flow, visitor)
 	}
 }
 
@@ -39,7 +39,7 @@ func (a *Authorizer) answer(
 // The other sessions are authenticated by the accounts cookie, which all sessions of a
 // browser share. It is as strong as the session cookie and is renewed together with it.
 func (a *Authorizer) who(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+	ctx context.Context, app *directory.Application, flow *grants.Flow, visitor Visitor,
 ) (*sessions.Session, domain.Need, error) {
 	current, err := a.session(ctx, visitor.Session)
 	if err != nil {
@@ -47,14 +47,14 @@ func (a *Authorizer) who(
 	}
 
 	switch {
-	case row.HintSubject != "":
-		return a.hintedSubject(ctx, app, row, current, visitor)
-	case domain.IsAddress(row.LoginHint):
-		return a.hintedAddress(ctx, app, row, current, visitor)
+	case flow.HintSubject != "":
+		return a.hintedSubject(ctx, app, flow, current, visitor)
+	case domain.IsAddress(flow.LoginHint):
+		return a.hintedAddress(ctx, app, flow, current, visitor)
 	}
 
-	need, err := a.need(ctx, app, row, current)
-	if err == nil && row.Prompt.Has(oauth.PromptNone) {
+	need, err := a.need(ctx, app, flow, current)
+	if err == nil && flow.Prompt.Has(oauth.PromptNone) {
 		need, err = a.choice(ctx, current, need, visitor)
 	}
 
@@ -79,9 +79,9 @@ func (a *Authorizer) session(ctx context.Context, value string) (*sessions.Sessi
 }
 
 func (a *Authorizer) need(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
+	ctx context.Context, app *directory.Application, flow *grants.Flow, session *sessions.Session,
 ) (domain.Need, error) {
-	if need := domain.SignIn(row, session, a.SessionIdle, a.Now()); need != domain.Nothing {
+	if need := domain.SignIn(flow, session, a.SessionIdle, a.Now()); need != domain.Nothing {
 		return need, nil
 	}
 
@@ -94,7 +94,7 @@ func (a *Authorizer) need(
 		return domain.Login, nil
 	}
 
-	needed, err := a.consentNeeded(ctx, app, row, session)
+	needed, err := a.consentNeeded(ctx, app, flow, session)
 	if needed {
 		return domain.Consent, err
 	}
@@ -122,14 +122,14 @@ func (a *Authorizer) stands(ctx context.Context, app *directory.Application, ses
 }
 
 func (a *Authorizer) consentNeeded(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, session *sessions.Session,
+	ctx context.Context, app *directory.Application, flow *grants.Flow, session *sessions.Session,
 ) (bool, error) {
 	// If consent is needed even with every scope remembered, then memory doesn't matter.
-	if grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, row.Scope) {
+	if grants.ConsentNeeded(app, flow.Authorize.RedirectURI, flow.Prompt, flow.Scope, flow.Scope) {
 		return true, nil
 	}
 
-	if !grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, nil) {
+	if !grants.ConsentNeeded(app, flow.Authorize.RedirectURI, flow.Prompt, flow.Scope, nil) {
 		return false, nil
 	}
 
@@ -137,20 +137,18 @@ func (a *Authorizer) consentNeeded(
 		UserID:   session.UserID,
 		TenantID: session.TenantID,
 		ClientID: app.ClientID,
-		Resource: app.ResourceFor(row.Resource),
+		Resource: app.ResourceFor(flow.Resource),
 	})
 	if err != nil {
 		return false, fmt.Errorf("look up the consent: %w", err)
 	}
 
-	return grants.ConsentNeeded(app, row.RedirectURI, row.Prompt, row.Scope, remembered), nil
+	return grants.ConsentNeeded(app, flow.Authorize.RedirectURI, flow.Prompt, flow.Scope, remembered), nil
 }
 
 // issue creates a code for what the session's person allows, and stores it. If the request is
 // stored, the code consumes it.
-func (a *Authorizer) issue(
-	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session,
-) (*Answer, error) {
+func (a *Authorizer) issue(ctx context.Context, flow *grants.Flow, session *sessions.Session) (*Answer, error) {
 	secret, err := oauth.NewSecret(a.Random)
 	if err != nil {
 		return nil, err
@@ -164,15 +162,15 @@ func (a *Authorizer) issue(
 	now := a.Now()
 	code := &grants.AuthorizationCode{
 		Hash:          oauth.HashSecret(secret),
-		RequestID:     row.ID,
-		ClientID:      row.ClientID,
-		RedirectURI:   row.RedirectURI,
-		CodeChallenge: row.CodeChallenge,
-		Scope:         row.Scope,
-		Nonce:         row.Nonce,
-		Resource:      row.Resource,
+		RequestID:     flow.ID,
+		ClientID:      flow.ClientID,
+		RedirectURI:   flow.Authorize.RedirectURI,
+		CodeChallenge: flow.Authorize.CodeChallenge,
+		Scope:         flow.Scope,
+		Nonce:         flow.Authorize.Nonce,
+		Resource:      flow.Resource,
 		GrantID:       grantID,
-		Offline:       row.Scope.Has(oauth.ScopeOfflineAccess),
+		Offline:       flow.Scope.Has(oauth.ScopeOfflineAccess),
 		UserID:        session.UserID,
 		TenantID:      session.TenantID,
 		SessionID:     session.ID,
@@ -183,7 +181,7 @@ func (a *Authorizer) issue(
 		ExpiresAt:     now.Add(a.CodeTTL),
 	}
 
-	if row.ID == "" {
+	if flow.ID == "" {
 		err = a.Codes.Issue(ctx, code)
 	} else {
 		err = a.Codes.IssueFromRequest(ctx, code, now)
@@ -202,7 +200,7 @@ func (a *Authorizer) issue(
 		}
 	}
 
-	reply := domain.ReplyTo(row)
+	reply := domain.ReplyTo(flow.Authorize)
 	return &Answer{Reply: &reply, Params: reply.Code(a.Issuer, secret)}, nil
 }
 
@@ -233,7 +231,7 @@ func (a *Authorizer) recordCode(ctx context.Context, code *grants.AuthorizationC
 // toPages sends the browser to the sign-in pages. The request is bound to this browser and
 // travels sealed in the URL, since it isn't known yet whether there is a person behind it.
 // A request that is too long for a URL is stored.
-func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor) (*Answer, error) {
+func (a *Authorizer) toPages(ctx context.Context, flow *grants.Flow, visitor Visitor) (*Answer, error) {
 	answer := &Answer{}
 	browser := visitor.Browser
 	if browser == "" {
@@ -249,10 +247,10 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 		return nil, err
 	}
 
-	row.ID = id
-	row.BrowserHash = oauth.HashSecret(browser)
-	row.ExpiresAt = row.CreatedAt.Add(flowTTL)
-	answer.Pages, err = a.Flows.Seal(ctx, row)
+	flow.ID = id
+	flow.BrowserHash = oauth.HashSecret(browser)
+	flow.ExpiresAt = flow.CreatedAt.Add(flowTTL)
+	answer.Pages, err = a.Flows.Seal(ctx, flow)
 	if err != nil {
 		return nil, fmt.Errorf("seal the authorization request: %w", err)
 	}
@@ -261,16 +259,16 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 		return answer, nil
 	}
 
-	known := row.BrowserHash
+	known := flow.BrowserHash
 	if visitor.Browser == "" {
 		known = nil
 	}
 
-	if err := a.insert(ctx, row, known, visitor.Address); err != nil {
+	if err := a.insert(ctx, flow, known, visitor.Address); err != nil {
 		return nil, err
 	}
 
-	answer.Pages = row.ID
+	answer.Pages = flow.ID
 	return answer, nil
 }
 
@@ -278,22 +276,20 @@ func (a *Authorizer) toPages(ctx context.Context, row *grants.AuthorizationReque
 // returns *limits.Error, which is shown here rather than sent to the application, so that a
 // flood of requests doesn't reach it. browser is the hash of the cookie that came with the
 // request, or nil.
-func (a *Authorizer) insert(
-	ctx context.Context, row *grants.AuthorizationRequest, browser []byte, from netip.Addr,
-) error {
-	if err := a.Starts.StartIn(ctx, row.CreatedAt, browser, from); err != nil {
+func (a *Authorizer) insert(ctx context.Context, flow *grants.Flow, browser []byte, from netip.Addr) error {
+	if err := a.Starts.StartIn(ctx, flow.CreatedAt, browser, from); err != nil {
 		return err
 	}
 
-	if row.ID == "" {
+	if flow.ID == "" {
 		id, err := oauth.NewID("flw_", a.Random)
 		if err != nil {
 			return err
 		}
-		row.ID = id
+		flow.ID = id
 	}
 
-	if err := a.Flows.InsertRequest(ctx, row); err != nil {
+	if err := a.Flows.InsertFlow(ctx, flow); err != nil {
 		return fmt.Errorf("store the authorization request: %w", err)
 	}
 

@@ -24,7 +24,7 @@ import (
 
 const (
 	// flowTTL is how long a request waits for a person.
-	flowTTL = grants.RequestTTL
+	flowTTL = grants.FlowTTL
 	// postedTTL is how long a request that came by POST waits for its own GET, which the
 	// browser sends immediately.
 	postedTTL = 5 * time.Minute
@@ -81,11 +81,11 @@ type Answer struct {
 // Start answers a request that came by GET. It returns an error only if the error must not
 // be reported to the application.
 func (a *Authorizer) Start(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
-	app, row, refused, err := a.check(ctx, request)
+	app, flow, refused, err := a.check(ctx, request)
 	if refused != nil || err != nil {
 		return refused, err
 	}
-	return a.answer(ctx, app, row, visitor)
+	return a.answer(ctx, app, flow, visitor)
 }
 
 // Keep answers a request that came by POST by redirecting the browser to its own GET. A
@@ -96,14 +96,14 @@ func (a *Authorizer) Start(ctx context.Context, request *domain.Request, visitor
 // for a URL is stored. Its browser_hash matches no cookie, so the sign-in pages refuse it;
 // Continue turns it into a bound request, once.
 func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor Visitor) (*Answer, error) {
-	_, row, refused, err := a.check(ctx, request)
+	_, flow, refused, err := a.check(ctx, request)
 	if refused != nil || err != nil {
 		return refused, err
 	}
 
-	row.BrowserHash = []byte{}
-	row.ExpiresAt = row.CreatedAt.Add(postedTTL)
-	token, err := a.Posted.Keep(ctx, row)
+	flow.BrowserHash = []byte{}
+	flow.ExpiresAt = flow.CreatedAt.Add(postedTTL)
+	token, err := a.Posted.Keep(ctx, flow)
 	if err != nil {
 		return nil, fmt.Errorf("seal the authorization request: %w", err)
 	}
@@ -112,32 +112,32 @@ func (a *Authorizer) Keep(ctx context.Context, request *domain.Request, visitor 
 		return &Answer{Self: token}, nil
 	}
 
-	if err := a.insert(ctx, row, nil, visitor.Address); err != nil {
+	if err := a.insert(ctx, flow, nil, visitor.Address); err != nil {
 		return nil, err
 	}
 
-	return &Answer{Self: row.ID}, nil
+	return &Answer{Self: flow.ID}, nil
 }
 
 // check finds the application and makes all decisions that don't depend on the browser.
 // refused is an answer for the application. err must not be sent to the redirect URI.
 func (a *Authorizer) check(
 	ctx context.Context, request *domain.Request,
-) (app *directory.Application, row *grants.AuthorizationRequest, refused *Answer, err error) {
+) (app *directory.Application, flow *grants.Flow, refused *Answer, err error) {
 	app, err = a.application(ctx, request.ClientID, request.RedirectURI)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 
 	if fault := request.Check(app); fault != nil {
-		return nil, nil, a.refuse(request.Reply(), fault), nil
+		return nil, nil, a.refuse(domain.ReplyTo(&request.Authorization), fault), nil
 	}
 
-	row = request.Row()
-	row.CreatedAt = a.Now()
+	flow = request.Flow()
+	flow.CreatedAt = a.Now()
 
 	if request.IDTokenHint == "" {
-		return app, row, nil, nil
+		return app, flow, nil, nil
 	}
 
 	hint, err := a.Hints.Read(ctx, request.IDTokenHint, a.Issuer)
@@ -147,16 +147,16 @@ func (a *Authorizer) check(
 
 	switch {
 	case errors.Is(err, signing.ErrInvalid) || (err == nil && !hint.For(request.ClientID)):
-		return nil, nil, a.refuse(request.Reply(),
+		return nil, nil, a.refuse(domain.ReplyTo(&request.Authorization),
 			oauth.Errorf(oauth.InvalidRequest,
 				"id_token_hint is not an ID token issued by this server to this application")), nil
 	case err != nil:
 		return nil, nil, nil, oauth.Unavailable(err)
 	}
 
-	row.HintSubject = hint.Subject
+	flow.HintSubject = hint.Subject
 
-	return app, row, nil, nil
+	return app, flow, nil, nil
 }
 
 // application finds the application and checks that the redirect URI is its own. Its errors

@@ -32,11 +32,11 @@ func errOtherBrowser() error {
 }
 
 // Continue answers a browser that returns with its flow, either from the sign-in pages or
-// from the POST that Keep answered. It trusts only the session cookie and the row, which
+// from the POST that Keep answered. It trusts only the session cookie and the flow, which
 // only the browser that started the flow can have changed. It checks again everything that
 // may have changed since.
-func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor) (*Answer, error) {
-	posted, err := a.Posted.Kept(ctx, flow)
+func (a *Authorizer) Continue(ctx context.Context, handle string, visitor Visitor) (*Answer, error) {
+	posted, err := a.Posted.Kept(ctx, handle)
 	if err == nil {
 		return a.startPosted(ctx, posted, visitor)
 	}
@@ -44,96 +44,92 @@ func (a *Authorizer) Continue(ctx context.Context, flow string, visitor Visitor)
 		return nil, fmt.Errorf("open the authorization request: %w", err)
 	}
 
-	row, err := a.flow(ctx, flow)
+	flow, err := a.find(ctx, handle)
 	if err != nil {
 		return nil, err
 	}
 
-	if len(row.BrowserHash) == 0 {
-		return a.startKept(ctx, row, visitor)
+	if len(flow.BrowserHash) == 0 {
+		return a.startKept(ctx, flow, visitor)
 	}
 
-	if visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser) {
+	if visitor.Browser == "" || !oauth.SecretMatches(flow.BrowserHash, visitor.Browser) {
 		return nil, errOtherBrowser()
 	}
 
-	if !row.ConsumedAt.IsZero() || !a.Now().Before(row.ExpiresAt) {
+	if !flow.ConsumedAt.IsZero() || !a.Now().Before(flow.ExpiresAt) {
 		return nil, errFlowGone()
 	}
 
-	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
+	app, err := a.application(ctx, flow.ClientID, flow.Authorize.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
 
-	if !domain.StillAllowed(app, row) {
+	if !domain.StillAllowed(app, flow) {
 		return nil, errFlowGone()
 	}
 
-	switch row.Decision {
+	switch flow.Decision {
 	case grants.SignedIn, grants.Consented:
-		return a.finish(ctx, app, row, visitor)
+		return a.finish(ctx, app, flow, visitor)
 	case grants.Denied:
-		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the person refused"))
+		return a.end(ctx, flow, oauth.Errorf(oauth.AccessDenied, "the person refused"))
 	default:
-		return &Answer{Pages: row.Handle()}, nil
+		return &Answer{Pages: flow.Handle()}, nil
 	}
 }
 
-func (a *Authorizer) flow(ctx context.Context, id string) (*grants.AuthorizationRequest, error) {
-	if len(id) > grants.MaxFlowID {
+func (a *Authorizer) find(ctx context.Context, handle string) (*grants.Flow, error) {
+	if len(handle) > grants.MaxFlowID {
 		return nil, errFlowGone()
 	}
 
-	row, err := a.Flows.Request(ctx, id)
-	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindAuthorize) {
+	flow, err := a.Flows.Flow(ctx, handle)
+	if errors.Is(err, grants.ErrNotFound) || (err == nil && flow.Kind != grants.KindAuthorize) {
 		return nil, errFlowGone()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look up the authorization request: %w", err)
 	}
 
-	return row, nil
+	return flow, nil
 }
 
 // startKept answers a stored request that came by POST as if it had come by this GET, which
 // carries the cookies. It consumes the row first, so that the request can be used only
 // once: a link to it is worth no more than a link to the endpoint with the same parameters.
-func (a *Authorizer) startKept(
-	ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor,
-) (*Answer, error) {
-	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
+func (a *Authorizer) startKept(ctx context.Context, flow *grants.Flow, visitor Visitor) (*Answer, error) {
+	app, err := a.application(ctx, flow.ClientID, flow.Authorize.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
 
 	now := a.Now()
-	if err := a.Flows.Consume(ctx, row.ID, now); err != nil {
+	if err := a.Flows.Consume(ctx, flow.ID, now); err != nil {
 		return nil, gone(err)
 	}
 
-	fresh := *row
+	fresh := *flow
 	fresh.ID, fresh.CreatedAt = "", now
 	return a.answer(ctx, app, &fresh, visitor)
 }
 
 // startPosted is startKept for a request that travels in the URL. If it is sent again it is
 // answered again, as the same GET would be.
-func (a *Authorizer) startPosted(
-	ctx context.Context, row *grants.AuthorizationRequest, visitor Visitor,
-) (*Answer, error) {
+func (a *Authorizer) startPosted(ctx context.Context, flow *grants.Flow, visitor Visitor) (*Answer, error) {
 	now := a.Now()
-	if !now.Before(row.ExpiresAt) {
+	if !now.Before(flow.ExpiresAt) {
 		return nil, errFlowGone()
 	}
 
-	app, err := a.application(ctx, row.ClientID, row.RedirectURI)
+	app, err := a.application(ctx, flow.ClientID, flow.Authorize.RedirectURI)
 	if err != nil {
 		return nil, err
 	}
 
-	row.ID, row.CreatedAt = "", now
-	return a.answer(ctx, app, row, visitor)
+	flow.ID, flow.CreatedAt = "", now
+	return a.answer(ctx, app, flow, visitor)
 }
 
 // finish issues the code if everything that the person was asked for still holds. Otherwise
@@ -142,24 +138,24 @@ func (a *Authorizer) startPosted(
 // know it. If the browser holds another session by now, the pages let that one decide; if
 // it holds none, they ask for a sign-in.
 func (a *Authorizer) finish(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
+	ctx context.Context, app *directory.Application, flow *grants.Flow, visitor Visitor,
 ) (*Answer, error) {
-	back := &Answer{Pages: row.ID}
+	back := &Answer{Pages: flow.ID}
 	session, err := a.session(ctx, visitor.Session)
 	if err != nil {
 		return nil, err
 	}
 
-	if session == nil || session.ID != row.SessionID {
+	if session == nil || session.ID != flow.SessionID {
 		return back, nil
 	}
 
 	now := a.Now()
 	switch {
-	case !session.Usable(now, a.SessionIdle) || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
+	case !session.Usable(now, a.SessionIdle) || !grants.Fresh(session, flow.Prompt, flow.MaxAge, flow.CreatedAt, now):
 		return back, nil
-	case row.HintSubject != "" && row.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
-		return a.end(ctx, row,
+	case flow.HintSubject != "" && flow.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
+		return a.end(ctx, flow,
 			oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
 	}
 
@@ -169,17 +165,17 @@ func (a *Authorizer) finish(
 	}
 
 	if !stands { // the pages could only send the browser back here
-		return a.end(ctx, row, oauth.Errorf(oauth.AccessDenied, "the account may not sign in any more"))
+		return a.end(ctx, flow, oauth.Errorf(oauth.AccessDenied, "the account may not sign in any more"))
 	}
 
-	if row.Decision != grants.Consented {
-		needed, err := a.consentNeeded(ctx, app, row, session)
+	if flow.Decision != grants.Consented {
+		needed, err := a.consentNeeded(ctx, app, flow, session)
 		if needed || err != nil {
 			return back, err
 		}
 	}
 
-	answer, err := a.issue(ctx, row, session)
+	answer, err := a.issue(ctx, flow, session)
 	switch {
 	case errors.Is(err, grants.ErrNotFound): // another tab has just decided again
 		return back, nil
@@ -191,11 +187,11 @@ func (a *Authorizer) finish(
 }
 
 // end ends the request without a code and reports the reason to the application.
-func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, reason *oauth.Error) (*Answer, error) {
-	if err := a.Flows.Consume(ctx, row.ID, a.Now()); err != nil {
+func (a *Authorizer) end(ctx context.Context, flow *grants.Flow, reason *oauth.Error) (*Answer, error) {
+	if err := a.Flows.Consume(ctx, flow.ID, a.Now()); err != nil {
 		return nil, gone(err)
 	}
-	return a.refuse(domain.ReplyTo(row), reason), nil
+	return a.refuse(domain.ReplyTo(flow.Authorize), reason), nil
 }
 
 // gone translates the error of a store for a flow that another request has ended into one

@@ -117,11 +117,12 @@ func seed(t *testing.T, db *database.DB) {
 // request returns a request of the registered application.
 func request() *domain.Request {
 	return &domain.Request{
-		ClientID:    "web",
-		RedirectURI: callback,
-		Mode:        oauth.ResponseModeQuery,
-		Scope:       oauth.Scopes{oauth.ScopeOpenID},
-		State:       "state",
+		Access: grants.Access{ClientID: "web", Scope: oauth.Scopes{oauth.ScopeOpenID}},
+		Authorization: grants.Authorization{
+			RedirectURI:  callback,
+			ResponseMode: oauth.ResponseModeQuery,
+			State:        "state",
+		},
 	}
 }
 
@@ -196,9 +197,9 @@ type flows struct {
 	stored  int
 }
 
-func (f *flows) InsertRequest(ctx context.Context, r *grants.AuthorizationRequest) error {
+func (f *flows) InsertFlow(ctx context.Context, r *grants.Flow) error {
 	f.stored++
-	return f.Flows.InsertRequest(ctx, r)
+	return f.Flows.InsertFlow(ctx, r)
 }
 
 func (f *flows) Consume(ctx context.Context, id string, now time.Time) error {

@@ -16,23 +16,23 @@ import (
 // hintedSubject implements who for an id_token_hint. It uses the session of that person,
 // whichever session of the browser that is.
 func (a *Authorizer) hintedSubject(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest,
+	ctx context.Context, app *directory.Application, flow *grants.Flow,
 	current *sessions.Session, visitor Visitor,
 ) (*sessions.Session, domain.Need, error) {
 	session := current
-	if session == nil || session.UserID != row.HintSubject {
+	if session == nil || session.UserID != flow.HintSubject {
 		all, err := a.beside(ctx, current, visitor)
 		if err != nil {
 			return nil, domain.Login, err
 		}
 
 		session = nil
-		if i := slices.IndexFunc(all, func(s *sessions.Session) bool { return s.UserID == row.HintSubject }); i >= 0 {
+		if i := slices.IndexFunc(all, func(s *sessions.Session) bool { return s.UserID == flow.HintSubject }); i >= 0 {
 			session = all[i]
 		}
 	}
 
-	need, err := a.need(ctx, app, row, session)
+	need, err := a.need(ctx, app, flow, session)
 	return session, need, err
 }
 
@@ -41,16 +41,16 @@ func (a *Authorizer) hintedSubject(
 // login_hint proves nothing, so switching away from the current person is left to the
 // account chooser, unless prompt=none forbids a page.
 func (a *Authorizer) hintedAddress(
-	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest,
+	ctx context.Context, app *directory.Application, flow *grants.Flow,
 	current *sessions.Session, visitor Visitor,
 ) (*sessions.Session, domain.Need, error) {
-	named, err := a.named(ctx, row.LoginHint, current)
+	named, err := a.named(ctx, flow.LoginHint, current)
 	if err != nil {
 		return nil, domain.Login, err
 	}
 
 	if named {
-		need, err := a.need(ctx, app, row, current)
+		need, err := a.need(ctx, app, flow, current)
 		return current, need, err
 	}
 
@@ -60,12 +60,12 @@ func (a *Authorizer) hintedAddress(
 	}
 
 	for _, session := range all {
-		named, err := a.named(ctx, row.LoginHint, session)
+		named, err := a.named(ctx, flow.LoginHint, session)
 		switch {
 		case err != nil:
 			return nil, domain.Login, err
-		case named && row.Prompt.Has(oauth.PromptNone):
-			need, err := a.need(ctx, app, row, session)
+		case named && flow.Prompt.Has(oauth.PromptNone):
+			need, err := a.need(ctx, app, flow, session)
 			return session, need, err
 		case named:
 			return session, domain.Account, nil

@@ -16,9 +16,9 @@ type Reply struct {
 	State       string
 }
 
-// ReplyTo returns the Reply of a stored request.
-func ReplyTo(row *grants.AuthorizationRequest) Reply {
-	return Reply{RedirectURI: row.RedirectURI, Mode: row.ResponseMode, State: row.State}
+// ReplyTo returns the Reply to an authorization request.
+func ReplyTo(a *grants.Authorization) Reply {
+	return Reply{RedirectURI: a.RedirectURI, Mode: a.ResponseMode, State: a.State}
 }
 
 // Code returns the parameters of a successful response (RFC 6749 4.1.2) with iss (RFC 9207

@@ -40,20 +40,11 @@ type Values func(name string) []string
 
 // Request is an authorization request as it was sent, parsed once.
 type Request struct {
-	ClientID      string
-	RedirectURI   string
-	Mode          oauth.ResponseMode
-	State         string
-	Scope         oauth.Scopes
-	Nonce         string
-	CodeChallenge string
-	Prompt        oauth.Prompt
-	MaxAge        *int // seconds; nil if not sent
-	LoginHint     string
-	ACRValues     string
-	UILocales     string
-	Resource      string
-	IDTokenHint   string
+	grants.Access
+	grants.Wishes // without HintSubject, which is read from IDTokenHint
+	grants.Authorization
+	UILocales   string
+	IDTokenHint string
 
 	// fault is the first error to report to the application, at a redirect URI that has yet to
 	// be verified as its own.
@@ -73,7 +64,8 @@ func Parse(values Values) (*Request, *oauth.Error) {
 		}
 	}
 
-	r := &Request{ClientID: values("client_id")[0], RedirectURI: values("redirect_uri")[0]}
+	r := &Request{}
+	r.ClientID, r.RedirectURI = values("client_id")[0], values("redirect_uri")[0]
 	if len(r.ClientID) > maxClientID {
 		return nil, UnknownClient()
 	}
@@ -152,7 +144,7 @@ func (p *parser) reply(r *Request) {
 		}
 	}
 
-	r.Mode = oauth.ResponseModeQuery
+	r.ResponseMode = oauth.ResponseModeQuery
 
 	if len(modes) != 1 {
 		return
@@ -161,7 +153,7 @@ func (p *parser) reply(r *Request) {
 	switch mode := oauth.ResponseMode(modes[0]); mode {
 	case oauth.ResponseModeQuery:
 	case oauth.ResponseModeFormPost:
-		r.Mode = mode
+		r.ResponseMode = mode
 	default:
 		p.fail(oauth.InvalidRequest, "response_mode must be query or form_post")
 	}
@@ -278,21 +270,21 @@ func (r *Request) Check(app *directory.Application) *oauth.Error {
 	return nil
 }
 
-// StillAllowed reports whether the application may make a stored request now. Its
+// StillAllowed reports whether the application may make the request of a flow now. Its
 // registration may have changed. Moreover, the session service stores what was sealed
 // before, and must be trusted for nothing but the person's part.
-func StillAllowed(app *directory.Application, row *grants.AuthorizationRequest) bool {
+func StillAllowed(app *directory.Application, flow *grants.Flow) bool {
 	switch {
 	case !app.AllowsGrant(oauth.GrantAuthorizationCode):
 		return false
-	case app.Public() && row.CodeChallenge == "":
+	case app.Public() && flow.Authorize.CodeChallenge == "":
 		return false
-	case row.Resource != "" && !slices.Contains(app.Audiences, row.Resource):
+	case flow.Resource != "" && !slices.Contains(app.Audiences, flow.Resource):
 		return false
-	case row.Scope.Has(oauth.ScopeOfflineAccess) && !app.AllowsGrant(oauth.GrantRefreshToken):
+	case flow.Scope.Has(oauth.ScopeOfflineAccess) && !app.AllowsGrant(oauth.GrantRefreshToken):
 		return false
 	default:
-		return len(row.Scope) > 0 && app.Scopes.Contains(row.Scope...)
+		return len(flow.Scope) > 0 && app.Scopes.Contains(flow.Scope...)
 	}
 }
 
@@ -305,28 +297,14 @@ func SameAddress(a, b string) bool {
 	return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
-// Reply returns how to answer the request.
-func (r *Request) Reply() Reply {
-	return Reply{RedirectURI: r.RedirectURI, Mode: r.Mode, State: r.State}
-}
-
-// Row returns the request in the form in which it waits for a person, without its id and
+// Flow returns the request in the form in which it waits for a person, without its id and
 // times.
-func (r *Request) Row() *grants.AuthorizationRequest {
-	return &grants.AuthorizationRequest{
-		Kind:          grants.KindAuthorize,
-		ClientID:      r.ClientID,
-		RedirectURI:   r.RedirectURI,
-		ResponseMode:  r.Mode,
-		Scope:         r.Scope,
-		State:         r.State,
-		Nonce:         r.Nonce,
-		CodeChallenge: r.CodeChallenge,
-		Prompt:        r.Prompt,
-		MaxAge:        r.MaxAge,
-		LoginHint:     r.LoginHint,
-		ACRValues:     r.ACRValues,
-		UILocales:     r.UILocales,
-		Resource:      r.Resource,
+func (r *Request) Flow() *grants.Flow {
+	return &grants.Flow{
+		Kind:      grants.KindAuthorize,
+		UILocales: r.UILocales,
+		Access:    r.Access,
+		Wishes:    r.Wishes,
+		Authorize: &r.Authorization,
 	}
 }

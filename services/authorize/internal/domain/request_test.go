@@ -230,7 +230,8 @@ func TestWhatAnErrorIsAnsweredBy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			request, _ := domain.Parse(query(tc.changes))
-			require.Equal(t, domain.Reply{RedirectURI: callback, Mode: tc.mode, State: tc.state}, request.Reply())
+			require.Equal(t,
+				domain.Reply{RedirectURI: callback, Mode: tc.mode, State: tc.state}, domain.ReplyTo(&request.Authorization))
 		})
 	}
 }
@@ -239,13 +240,13 @@ func TestWhatAnErrorIsAnsweredBy(t *testing.T) {
 func TestScopesAreNarrowedToWhatTheApplicationMayHave(t *testing.T) {
 	request, _ := domain.Parse(query(url.Values{"scope": {"openid admin  profile openid offline_access"}}))
 	require.Nil(t, request.Check(webApp()))
-	require.Equal(t, oauth.Scopes{"openid", "profile", "offline_access"}, request.Row().Scope)
+	require.Equal(t, oauth.Scopes{"openid", "profile", "offline_access"}, request.Flow().Scope)
 
 	codeOnly := webApp()
 	codeOnly.Grants = []oauth.GrantType{oauth.GrantAuthorizationCode}
 	request, _ = domain.Parse(query(url.Values{"scope": {"openid offline_access"}}))
 	require.Nil(t, request.Check(codeOnly))
-	require.Equal(t, oauth.Scopes{"openid"}, request.Row().Scope, "offline_access is dropped without the refresh grant")
+	require.Equal(t, oauth.Scopes{"openid"}, request.Flow().Scope, "offline_access is dropped without the refresh grant")
 }
 
 // RFC 6749 3.1.2.
@@ -306,10 +307,10 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 
-		row := request.Row()
-		require.NotEmpty(t, row.Scope)
-		require.True(t, spaApp().Scopes.Contains(row.Scope...))
-		require.True(t, oauth.ValidPKCE(row.CodeChallenge))
-		require.True(t, row.MaxAge == nil || *row.MaxAge >= 0)
+		flow := request.Flow()
+		require.NotEmpty(t, flow.Scope)
+		require.True(t, spaApp().Scopes.Contains(flow.Scope...))
+		require.True(t, oauth.ValidPKCE(flow.Authorize.CodeChallenge))
+		require.True(t, flow.MaxAge == nil || *flow.MaxAge >= 0)
 	})
 }

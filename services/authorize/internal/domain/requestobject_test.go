@@ -98,7 +98,8 @@ func TestTheRefusalOfARequestObjectFollowsItsWishes(t *testing.T) {
 			request, refused := domain.Parse(func(name string) []string { return values[name] })
 			require.Nil(t, refused)
 			require.Equal(t,
-				domain.Reply{RedirectURI: "https://app.test/cb", Mode: test.mode, State: test.state}, request.Reply())
+				domain.Reply{RedirectURI: "https://app.test/cb", Mode: test.mode, State: test.state},
+				domain.ReplyTo(&request.Authorization))
 			want := test.code
 			if want == "" {
 				want = oauth.RequestNotSupported

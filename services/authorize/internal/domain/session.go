@@ -23,22 +23,22 @@ const (
 )
 
 // SignIn returns what is needed before the browser's session answers a request that began
-// at row.CreatedAt, apart from consent. session is nil if there is none.
-func SignIn(row *grants.AuthorizationRequest, session *sessions.Session, idle time.Duration, now time.Time) Need {
+// at flow.CreatedAt, apart from consent. session is nil if there is none.
+func SignIn(flow *grants.Flow, session *sessions.Session, idle time.Duration, now time.Time) Need {
 	// If a new sign-in is required, no earlier session suffices (OpenID Connect Core 3.1.2.1;
 	// max_age=0 equals prompt=login).
-	asked := row.Prompt.Has(oauth.PromptLogin) || (row.MaxAge != nil && *row.MaxAge == 0)
+	asked := flow.Prompt.Has(oauth.PromptLogin) || (flow.MaxAge != nil && *flow.MaxAge == 0)
 
 	switch {
 	case session == nil || !session.Authenticated(now, idle):
 		return Login
-	case asked || !grants.Fresh(session, row.Prompt, row.MaxAge, row.CreatedAt, now):
+	case asked || !grants.Fresh(session, flow.Prompt, flow.MaxAge, flow.CreatedAt, now):
 		return Login
-	case row.HintSubject != "" && row.HintSubject != session.UserID:
+	case flow.HintSubject != "" && flow.HintSubject != session.UserID:
 		return Login
-	case session.TenantID == "" || row.Prompt.Has(oauth.PromptSelectAccount):
+	case session.TenantID == "" || flow.Prompt.Has(oauth.PromptSelectAccount):
 		return Account
-	case !acrMet(session.ACR, row.ACRValues) && !row.Prompt.Has(oauth.PromptNone):
+	case !acrMet(session.ACR, flow.ACRValues) && !flow.Prompt.Has(oauth.PromptNone):
 		return Interaction
 	default:
 		return Nothing

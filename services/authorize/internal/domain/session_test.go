@@ -37,96 +37,96 @@ func seconds(n int) *int { return &n }
 
 // OpenID Connect Core 3.1.2.1: prompt, max_age, id_token_hint, acr_values.
 func TestWhatASessionStillNeeds(t *testing.T) {
-	row := func(change func(*grants.AuthorizationRequest)) *grants.AuthorizationRequest {
-		r := &grants.AuthorizationRequest{CreatedAt: now}
+	flow := func(change func(*grants.Flow)) *grants.Flow {
+		f := &grants.Flow{CreatedAt: now}
 		if change != nil {
-			change(r)
+			change(f)
 		}
-		return r
+		return f
 	}
 	for _, tc := range []struct {
 		name    string
-		row     *grants.AuthorizationRequest
+		flow    *grants.Flow
 		session *sessions.Session
 		want    domain.Need
 	}{
-		{"nobody is signed in", row(nil), nil, domain.Login},
-		{"a good session needs nothing", row(nil), session(nil), domain.Nothing},
-		{"an ended one is none", row(nil), session(func(s *sessions.Session) { s.EndedAt = now }), domain.Login},
+		{"nobody is signed in", flow(nil), nil, domain.Login},
+		{"a good session needs nothing", flow(nil), session(nil), domain.Nothing},
+		{"an ended one is none", flow(nil), session(func(s *sessions.Session) { s.EndedAt = now }), domain.Login},
 		{
-			"one past its absolute end is none", row(nil),
+			"one past its absolute end is none", flow(nil),
 			session(func(s *sessions.Session) { s.ExpiresAt = now }), domain.Login,
 		},
 		{
-			"one idle too long is none", row(nil),
+			"one idle too long is none", flow(nil),
 			session(func(s *sessions.Session) { s.LastSeenAt = now.Add(-12 * time.Hour) }), domain.Login,
 		},
 		{
-			"one without a tenant needs a choice", row(nil),
+			"one without a tenant needs a choice", flow(nil),
 			session(func(s *sessions.Session) { s.TenantID = "" }), domain.Account,
 		},
 		{
 			"prompt=login never takes an old one",
-			row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"login"} }), session(nil), domain.Login,
+			flow(func(f *grants.Flow) { f.Prompt = oauth.Prompt{"login"} }), session(nil), domain.Login,
 		},
 		{
 			"prompt=login at the very instant of a sign-in",
-			row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"login"} }),
+			flow(func(f *grants.Flow) { f.Prompt = oauth.Prompt{"login"} }),
 			session(func(s *sessions.Session) { s.AuthTime = now }), domain.Login,
 		},
 		{
-			"max_age=0 equals prompt=login", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(0) }),
+			"max_age=0 equals prompt=login", flow(func(f *grants.Flow) { f.MaxAge = seconds(0) }),
 			session(func(s *sessions.Session) { s.AuthTime = now }), domain.Login,
 		},
 		{
-			"max_age that is met", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(3600) }),
+			"max_age that is met", flow(func(f *grants.Flow) { f.MaxAge = seconds(3600) }),
 			session(nil), domain.Nothing,
 		},
 		{
-			"max_age that has passed", row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(3599) }),
+			"max_age that has passed", flow(func(f *grants.Flow) { f.MaxAge = seconds(3599) }),
 			session(nil), domain.Login,
 		},
 		{
 			"the largest max_age does not overflow",
-			row(func(r *grants.AuthorizationRequest) { r.MaxAge = seconds(1<<31 - 1) }), session(nil), domain.Nothing,
+			flow(func(f *grants.Flow) { f.MaxAge = seconds(1<<31 - 1) }), session(nil), domain.Nothing,
 		},
 		{
-			"the hint names the same person", row(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_ada" }),
+			"the hint names the same person", flow(func(f *grants.Flow) { f.HintSubject = "usr_ada" }),
 			session(nil), domain.Nothing,
 		},
 		{
-			"the hint names another person", row(func(r *grants.AuthorizationRequest) { r.HintSubject = "usr_bob" }),
+			"the hint names another person", flow(func(f *grants.Flow) { f.HintSubject = "usr_bob" }),
 			session(nil), domain.Login,
 		},
 		{
 			"prompt=select_account asks",
-			row(func(r *grants.AuthorizationRequest) { r.Prompt = oauth.Prompt{"select_account"} }),
+			flow(func(f *grants.Flow) { f.Prompt = oauth.Prompt{"select_account"} }),
 			session(nil), domain.Account,
 		},
 		{
-			"an acr that the session has", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "1" }),
+			"an acr that the session has", flow(func(f *grants.Flow) { f.ACRValues = "1" }),
 			session(nil), domain.Nothing,
 		},
 		{
-			"one of several acrs", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "2 1" }),
+			"one of several acrs", flow(func(f *grants.Flow) { f.ACRValues = "2 1" }),
 			session(nil), domain.Nothing,
 		},
 		{
-			"an unknown acr is ignored", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "phr" }),
+			"an unknown acr is ignored", flow(func(f *grants.Flow) { f.ACRValues = "phr" }),
 			session(nil), domain.Nothing,
 		},
 		{
-			"a stronger acr is worth a page", row(func(r *grants.AuthorizationRequest) { r.ACRValues = "2" }),
+			"a stronger acr is worth a page", flow(func(f *grants.Flow) { f.ACRValues = "2" }),
 			session(nil), domain.Interaction,
 		},
 		{
 			"a stronger acr is no error with prompt=none",
-			row(func(r *grants.AuthorizationRequest) { r.ACRValues, r.Prompt = "2", oauth.Prompt{"none"} }),
+			flow(func(f *grants.Flow) { f.ACRValues, f.Prompt = "2", oauth.Prompt{"none"} }),
 			session(nil), domain.Nothing,
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			require.Equal(t, tc.want, domain.SignIn(tc.row, tc.session, 12*time.Hour, now))
+			require.Equal(t, tc.want, domain.SignIn(tc.flow, tc.session, 12*time.Hour, now))
 		})
 	}
 }

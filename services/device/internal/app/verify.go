@@ -14,7 +14,7 @@ import (
 )
 
 // signInTTL is how long a sign-in for a device may take, provided that its code lives that long.
-const signInTTL = grants.RequestTTL
+const signInTTL = grants.FlowTTL
 
 // Visitor describes the browser that sent a request: the values of its cookies, which are
 // empty for a missing cookie, its address, and the reference under which the request is
@@ -92,32 +92,35 @@ func (d *Device) person(ctx context.Context, visitor Visitor) (*sessions.Session
 	return session, user, nil
 }
 
-// SignIn sends the browser to the sign-in pages for a code. browser is a new browser cookie to
-// set, or empty. SignIn returns *limits.Error if the browser or its address has started too many
-// sign-ins.
-func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (flow, browser string, err error) {
-	return d.toPages(ctx, visitor, grants.AuthorizationRequest{
-		ClientID:  visit.App.ClientID,
-		Scope:     visit.Code.Scope,
-		Resource:  visit.Code.Resource,
-		UserCode:  visit.Code.UserCode,
+// SignIn sends the browser to the sign-in pages for a code. handle names the flow. browser is a
+// new browser cookie to set, or empty. SignIn returns *limits.Error if the browser or its address
+// has started too many sign-ins.
+func (d *Device) SignIn(ctx context.Context, visit *Visit, visitor Visitor) (handle, browser string, err error) {
+	return d.toPages(ctx, visitor, &grants.Flow{
+		Access: grants.Access{
+			ClientID: visit.App.ClientID,
+			Scope:    visit.Code.Scope,
+			Resource: visit.Code.Resource,
+		},
+		Device:    &grants.DeviceSignIn{UserCode: visit.Code.UserCode},
 		ExpiresAt: visit.Code.ExpiresAt,
 	})
 }
 
 // SignInBefore is like SignIn for a code that isn't looked up before the person is signed in. The
-// request has no application, as it isn't known whether there is such a code.
+// flow has no application, as it isn't known whether there is such a code.
 func (d *Device) SignInBefore(
 	ctx context.Context, userCode string, visitor Visitor,
-) (flow, browser string, err error) {
-	return d.toPages(ctx, visitor, grants.AuthorizationRequest{UserCode: userCode})
+) (handle, browser string, err error) {
+	return d.toPages(ctx, visitor, &grants.Flow{Device: &grants.DeviceSignIn{UserCode: userCode}})
 }
 
-// toPages returns the flow of a sign-in. The flow travels sealed in the URL, so nothing is stored
-// before a person types something there, unless there are too many scopes for a URL.
+// toPages completes the flow of a sign-in, and names it. The flow travels sealed in the URL, so
+// nothing is stored before a person types something there, unless there are too many scopes for
+// a URL.
 func (d *Device) toPages(
-	ctx context.Context, visitor Visitor, request grants.AuthorizationRequest,
-) (flow, browser string, err error) {
+	ctx context.Context, visitor Visitor, flow *grants.Flow,
+) (handle, browser string, err error) {
 	if visitor.Browser == "" {
 		if browser, err = oauth.NewSecret(d.Random); err != nil {
 			return "", "", err
@@ -125,29 +128,28 @@ func (d *Device) toPages(
 		visitor.Browser = browser
 	}
 
-	if request.ID, err = oauth.NewID("flw_", d.Random); err != nil {
+	if flow.ID, err = oauth.NewID("flw_", d.Random); err != nil {
 		return "", "", err
 	}
 
 	now := d.Now()
-	if last := now.Add(signInTTL); request.ExpiresAt.IsZero() || last.Before(request.ExpiresAt) {
-		request.ExpiresAt = last
+	if last := now.Add(signInTTL); flow.ExpiresAt.IsZero() || last.Before(flow.ExpiresAt) {
+		flow.ExpiresAt = last
 	}
 
-	request.Kind = grants.KindDevice
-	request.BrowserHash = oauth.HashSecret(visitor.Browser)
-	request.ResponseMode = oauth.ResponseModeQuery
-	request.CreatedAt = now
+	flow.Kind = grants.KindDevice
+	flow.BrowserHash = oauth.HashSecret(visitor.Browser)
+	flow.CreatedAt = now
 
-	if flow, err = d.Flows.Seal(ctx, &request); err != nil {
+	if handle, err = d.Flows.Seal(ctx, flow); err != nil {
 		return "", "", fmt.Errorf("seal the sign-in: %w", err)
 	}
 
-	if flow != "" {
-		return flow, browser, nil
+	if handle != "" {
+		return handle, browser, nil
 	}
 
-	known := request.BrowserHash
+	known := flow.BrowserHash
 	if browser != "" { // the cookie is only being set now
 		known = nil
 	}
@@ -156,23 +158,23 @@ func (d *Device) toPages(
 		return "", "", err
 	}
 
-	if err := d.Flows.InsertRequest(ctx, &request); err != nil {
+	if err := d.Flows.InsertFlow(ctx, flow); err != nil {
 		return "", "", fmt.Errorf("store the sign-in: %w", err)
 	}
 
-	return request.ID, browser, nil
+	return flow.ID, browser, nil
 }
 
 // Return answers a browser that comes back from the sign-in pages. It returns the user code
 // that the browser left with, or the flow if the sign-in isn't finished. It returns
 // ErrSignInGone if there is no such sign-in.
-func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (userCode, pages string, err error) {
-	if len(flow) > grants.MaxFlowID {
+func (d *Device) Return(ctx context.Context, handle string, visitor Visitor) (userCode, pages string, err error) {
+	if len(handle) > grants.MaxFlowID {
 		return "", "", ErrSignInGone
 	}
 
-	row, err := d.Flows.Request(ctx, flow)
-	if errors.Is(err, grants.ErrNotFound) || (err == nil && row.Kind != grants.KindDevice) {
+	flow, err := d.Flows.Flow(ctx, handle)
+	if errors.Is(err, grants.ErrNotFound) || (err == nil && flow.Kind != grants.KindDevice) {
 		return "", "", ErrSignInGone
 	}
 	if err != nil {
@@ -180,14 +182,14 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 	}
 
 	switch {
-	case visitor.Browser == "" || !oauth.SecretMatches(row.BrowserHash, visitor.Browser):
+	case visitor.Browser == "" || !oauth.SecretMatches(flow.BrowserHash, visitor.Browser):
 		return "", "", ErrSignInGone
-	case !d.Now().Before(row.ExpiresAt):
+	case !d.Now().Before(flow.ExpiresAt):
 		return "", "", ErrSignInGone
-	case !row.ConsumedAt.IsZero():
-		return row.UserCode, "", nil // a reload; the page asks for a sign-in if there is no session
-	case row.Decision == grants.Undecided:
-		return "", row.Handle(), nil
+	case !flow.ConsumedAt.IsZero():
+		return flow.Device.UserCode, "", nil // a reload; the page asks for a sign-in if there is no session
+	case flow.Decision == grants.Undecided:
+		return "", flow.Handle(), nil
 	}
 
 	// The browser must hold the session that answered, as at authorize, since its browser
@@ -197,16 +199,16 @@ func (d *Device) Return(ctx context.Context, flow string, visitor Visitor) (user
 		return "", "", err
 	}
 
-	if session == nil || session.ID != row.SessionID {
-		return "", row.Handle(), nil
+	if session == nil || session.ID != flow.SessionID {
+		return "", flow.Handle(), nil
 	}
 
-	// The row granted nothing but a sign-in, so returning twice is harmless.
-	if err := d.Flows.Consume(ctx, row.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
+	// The flow granted nothing but a sign-in, so returning twice is harmless.
+	if err := d.Flows.Consume(ctx, flow.ID, d.Now()); err != nil && !errors.Is(err, grants.ErrConsumed) {
 		return "", "", fmt.Errorf("end the sign-in: %w", err)
 	}
 
-	return row.UserCode, "", nil
+	return flow.Device.UserCode, "", nil
 }
 
 // ErrSignInGone means that a sign-in for a device has expired, never existed, or was

@@ -27,19 +27,19 @@ type DeviceCodes interface {
 	Waiting(ctx context.Context, network string, now time.Time) (int, error)
 }
 
-// Flows stores the requests with which browsers are sent to the sign-in pages.
+// Flows stores what waits for a person at the sign-in pages.
 type Flows interface {
-	// Seal returns a token that holds a request of grants.KindDevice, in place of a row. It is
-	// empty if the request is too long for a URL.
-	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
-	// InsertRequest stores a new request of grants.KindDevice.
-	InsertRequest(ctx context.Context, request *grants.AuthorizationRequest) error
-	// Request returns a request by its id or token, including consumed and expired ones. It
+	// Seal returns a token that holds a flow of grants.KindDevice, in place of a row. It is
+	// empty if the flow is too long for a URL.
+	Seal(ctx context.Context, flow *grants.Flow) (token string, err error)
+	// InsertFlow stores a new flow of grants.KindDevice.
+	InsertFlow(ctx context.Context, flow *grants.Flow) error
+	// Flow returns a flow by its id or token, including consumed and expired ones. It
 	// returns grants.ErrNotFound if there is none.
-	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
-	// Consume ends a request, once. All other callers get grants.ErrConsumed, grants.ErrExpired
+	Flow(ctx context.Context, handle string) (*grants.Flow, error)
+	// Consume ends a flow, once. All other callers get grants.ErrConsumed, grants.ErrExpired
 	// or grants.ErrNotFound.
-	Consume(ctx context.Context, requestID string, now time.Time) error
+	Consume(ctx context.Context, id string, now time.Time) error
 }
 
 // Limits counts wrong user codes across all replicas.

@@ -18,7 +18,7 @@ import (
 
 // entranceTTL is how long a sign-in to the account page may take. It is the same as for any
 // other sign-in.
-const entranceTTL = grants.RequestTTL
+const entranceTTL = grants.FlowTTL
 
 // Me holds the session and person of a request to the account page.
 type Me struct {
@@ -319,12 +319,11 @@ func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err 
 	}
 
 	now := a.Now()
-	request := &grants.AuthorizationRequest{
+	request := &grants.Flow{
 		ID:          id,
 		Kind:        grants.KindAccount,
 		BrowserHash: e.Browser.Hash,
-		LoginEmail:  email,
-		TenantID:    e.TenantID,
+		Visit:       grants.Visit{LoginEmail: email, TenantID: e.TenantID},
 		UILocales:   e.UILocales,
 		CreatedAt:   now,
 		ExpiresAt:   now.Add(entranceTTL),

@@ -150,7 +150,7 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	decision := grants.Denied
 	if allow {
 		event.Kind, decision = audit.ConsentGiven, grants.Consented
-		if domain.RemembersConsent(v.App, v.Request.RedirectURI) {
+		if domain.RemembersConsent(v.App, v.Request.RedirectURI()) {
 			if err := a.Writer.Remember(ctx, consentKey(v), v.Request.Scope, a.Now()); err != nil {
 				return fmt.Errorf("remember the consent: %w", err)
 			}

@@ -126,7 +126,7 @@ func (a *App) settled(
 		return nil, ErrRenewed
 	}
 
-	row, err := a.Flows.Request(ctx, r.Flow)
+	row, err := a.Flows.Flow(ctx, r.Flow)
 	if err != nil {
 		return nil, fmt.Errorf("read the flow: %w", err)
 	}

@@ -104,8 +104,8 @@ func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error
 	return v, a.hinted(ctx, v)
 }
 
-func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.AuthorizationRequest, error) {
-	request, err := a.Flows.Request(ctx, id)
+func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Flow, error) {
+	request, err := a.Flows.Flow(ctx, id)
 	if err == nil && request.Sealed != "" && len(b.Hash) > 0 {
 		// Nothing has happened in the flow yet, so it is worth no more than the link to the
 		// application. It is bound to the browser in which a person first acts on it, since a
@@ -131,7 +131,7 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Authoriza
 
 // belongs reports whether a flow is bound to a browser's cookie or, for a form that may be
 // sent twice, to that cookie's successor.
-func (a *App) belongs(r *grants.AuthorizationRequest, b Browser) bool {
+func (a *App) belongs(r *grants.Flow, b Browser) bool {
 	if len(b.Hash) == 0 {
 		return false
 	}
@@ -215,7 +215,7 @@ func (a *App) tenants(
 
 // home returns the tenant whose page asks for the password: the one that verified the
 // address's domain, or else the one through whose entrance the flow began.
-func (a *App) home(ctx context.Context, r *grants.AuthorizationRequest) (*directory.Tenant, error) {
+func (a *App) home(ctx context.Context, r *grants.Flow) (*directory.Tenant, error) {
 	find := []func() (*directory.Tenant, error){}
 	if r.LoginEmail != "" {
 		find = append(find, func() (*directory.Tenant, error) {

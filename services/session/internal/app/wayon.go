@@ -23,7 +23,7 @@ type Way struct {
 // application's name, and a page that it registered for everyone. If a look-up fails the
 // result stays empty, since the page has to report the original failure.
 func (a *App) WayOn(ctx context.Context, flowID string) Way {
-	request, err := a.Flows.Request(ctx, flowID)
+	request, err := a.Flows.Flow(ctx, flowID)
 	if err != nil {
 		return Way{}
 	}

@@ -27,7 +27,7 @@ const (
 
 // Situation holds everything that determines the next step.
 type Situation struct {
-	Request *grants.AuthorizationRequest
+	Request *grants.Flow
 	App     *directory.Application
 	// Session is the browser's session, User its person and Tenants the tenants that the person
 	// may enter. They are nil if there is no live session or its person is disabled.
@@ -206,7 +206,7 @@ func (s *Situation) askConsent() bool {
 	if r.Kind != grants.KindAuthorize || (r.Decision == grants.Consented && r.SessionID == s.Session.ID) {
 		return false
 	}
-	return grants.ConsentNeeded(s.App, r.RedirectURI, r.Prompt, r.Scope, s.Remembered)
+	return grants.ConsentNeeded(s.App, r.RedirectURI(), r.Prompt, r.Scope, s.Remembered)
 }
 
 // RemembersConsent reports whether the person's consent is remembered. It isn't for

@@ -19,13 +19,13 @@ var started = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
 // that signed in an hour before.
 func situation(change func(s *domain.Situation)) *domain.Situation {
 	s := &domain.Situation{
-		Request: &grants.AuthorizationRequest{
-			ID:          "req_1",
-			Kind:        grants.KindAuthorize,
-			RedirectURI: "https://billing.test/cb",
-			Scope:       oauth.Scopes{"openid", "email"},
-			CreatedAt:   started,
-			ExpiresAt:   started.Add(30 * time.Minute),
+		Request: &grants.Flow{
+			ID:        "req_1",
+			Kind:      grants.KindAuthorize,
+			CreatedAt: started,
+			ExpiresAt: started.Add(30 * time.Minute),
+			Access:    grants.Access{Scope: oauth.Scopes{"openid", "email"}},
+			Authorize: &grants.Authorization{RedirectURI: "https://billing.test/cb"},
 		},
 		App:     &directory.Application{ClientID: "billing", Type: directory.Web, Active: true},
 		User:    &directory.User{ID: "usr_1", Email: "ada@acme.test", Active: true},
@@ -139,7 +139,7 @@ func TestWhichPageIsDue(t *testing.T) {
 			s.Remembered, s.Request.Decision, s.Request.SessionID = nil, grants.Consented, "ses_0"
 		}},
 		"a public application on loopback always asks (RFC 8252 8.6)": {domain.StepConsent, func(s *domain.Situation) {
-			s.App.Type, s.App.FirstParty, s.Request.RedirectURI = directory.Native, true, "http://127.0.0.1:5000/cb"
+			s.App.Type, s.App.FirstParty, s.Request.Authorize.RedirectURI = directory.Native, true, "http://127.0.0.1:5000/cb"
 		}},
 		"a device's sign-in asks for no consent here": {domain.StepDone, func(s *domain.Situation) {
 			s.Remembered, s.Request.Kind = nil, grants.KindDevice

@@ -15,12 +15,12 @@ import (
 
 // Flows is the session service's part of the hand-off with authorize and device.
 type Flows interface {
-	// Request reads a flow by its id or by the token that it is sealed in. It returns
+	// Flow reads a flow by its id or by the token that it is sealed in. It returns
 	// grants.ErrNotFound if there is none.
-	Request(ctx context.Context, handle string) (*grants.AuthorizationRequest, error)
+	Flow(ctx context.Context, handle string) (*grants.Flow, error)
 	// Settle stores the row of a sealed flow. It may be repeated. It returns grants.ErrExpired
 	// if the flow has expired.
-	Settle(ctx context.Context, request *grants.AuthorizationRequest, now time.Time) error
+	Settle(ctx context.Context, flow *grants.Flow, now time.Time) error
 	// SetLogin stores the typed address. It returns grants.ErrNotFound, ErrConsumed, ErrExpired
 	// or ErrDecided.
 	SetLogin(ctx context.Context, id, email string, now time.Time) error
@@ -32,11 +32,11 @@ type Flows interface {
 
 // Entrances starts sign-ins that no application asked for.
 type Entrances interface {
-	// Start inserts a request of grants.KindAccount with its id, browser, times, languages and,
+	// Start inserts a flow of grants.KindAccount with its id, browser, times, languages and,
 	// if known, address and tenant.
-	Start(ctx context.Context, request *grants.AuthorizationRequest) error
-	// Seal returns a token that holds such a request, in place of a row.
-	Seal(ctx context.Context, request *grants.AuthorizationRequest) (token string, err error)
+	Start(ctx context.Context, flow *grants.Flow) error
+	// Seal returns a token that holds such a flow, in place of a row.
+	Seal(ctx context.Context, flow *grants.Flow) (token string, err error)
 }
 
 // Sessions reads the session that a cookie identifies.

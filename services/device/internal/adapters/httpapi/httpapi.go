@@ -166,11 +166,15 @@ func refuse(c *gin.Context, err error) {
 	httpkit.Fail(c, err)
 }
 
-// withStatus returns known with a status. If err says more than known, that goes to the log.
+// withStatus returns known with a status. If err joins it with another error, that one goes to
+// the log.
 func withStatus(status int, known *oauth.Error, err error) *oauth.Error {
 	answer := *known
 	answer.StatusOverride = status
-	if err != error(known) {
+	if _, joined := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); joined {
 		answer.Cause = err
 	}
 

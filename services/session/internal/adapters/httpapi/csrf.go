@@ -40,7 +40,7 @@ func flowPurpose(v *app.Visit, form string) string {
 	}
 
 	if form == formConsent {
-		shown = append(shown, r.ClientID, r.RedirectURI, r.Scope.String(), r.Resource)
+		shown = append(shown, r.ClientID, r.RedirectURI(), r.Scope.String(), r.Resource)
 	}
 
 	return cookie.Purpose(form, shown...)

@@ -44,7 +44,7 @@ func flowPath(id string) string { return "/auth/flows/" + url.PathEscape(id) }
 
 // returnPath returns where a finished flow continues. It is derived from the stored kind,
 // never from a stored URL.
-func returnPath(r *grants.AuthorizationRequest) string {
+func returnPath(r *grants.Flow) string {
 	switch r.Kind {
 	case grants.KindDevice:
 		return "/device?flow=" + url.QueryEscape(r.ID)

@@ -178,8 +178,8 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	f.Address, f.Name, f.Tenant = addressOf(v.User), nameOf(v.User), v.Tenant().Name
 	f.Scopes, f.Resource = t.Scopes(v.Request.Scope), v.App.ResourceFor(v.Request.Resource)
 	f.ReturnTo = t.T("consent.device")
-	if oauth.IsWebRedirect(v.Request.RedirectURI) {
-		f.ReturnTo = hostOf(v.Request.RedirectURI)
+	if oauth.IsWebRedirect(v.Request.RedirectURI()) {
+		f.ReturnTo = hostOf(v.Request.RedirectURI())
 	}
 
 	if v.App.Development {
@@ -201,7 +201,7 @@ func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
 }
 
 func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
-	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home), LeadsAway: v.Request.RedirectURI != ""}
+	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home), LeadsAway: v.Request.RedirectURI() != ""}
 	if v.Accepted() {
 		opts.Theme = themeOf(v.Tenant())
 	}

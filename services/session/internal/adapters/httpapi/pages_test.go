@@ -71,16 +71,16 @@ func (holders) Allowed(context.Context, string, time.Time) ([]ports.Allowance, e
 // oneFlow knows flows of each kind by their id.
 type oneFlow struct{ ports.Flows }
 
-func (oneFlow) Request(_ context.Context, id string) (*grants.AuthorizationRequest, error) {
+func (oneFlow) Flow(_ context.Context, id string) (*grants.Flow, error) {
 	switch id {
 	case "req_golden":
 		return testVisit().Request, nil
 	case "req_begin":
-		return &grants.AuthorizationRequest{Kind: grants.KindAuthorize, ClientID: "begin"}, nil
+		return &grants.Flow{Kind: grants.KindAuthorize, Access: grants.Access{ClientID: "begin"}}, nil
 	case "req_device":
-		return &grants.AuthorizationRequest{Kind: grants.KindDevice}, nil
+		return &grants.Flow{Kind: grants.KindDevice}, nil
 	case "req_account":
-		return &grants.AuthorizationRequest{Kind: grants.KindAccount}, nil
+		return &grants.Flow{Kind: grants.KindAccount}, nil
 	default:
 		return nil, grants.ErrNotFound
 	}
@@ -112,12 +112,12 @@ func testVisit() *app.Visit {
 	}
 
 	return &app.Visit{Situation: domain.Situation{
-		Request: &grants.AuthorizationRequest{
-			ID:          "req_golden",
-			Kind:        grants.KindAuthorize,
-			RedirectURI: "https://billing.test/callback",
-			Scope:       oauth.Scopes{"openid", "profile", "email", "offline_access", "invoices:read"},
-			LoginEmail:  "ada@acme.test",
+		Request: &grants.Flow{
+			ID:        "req_golden",
+			Kind:      grants.KindAuthorize,
+			Access:    grants.Access{Scope: oauth.Scopes{"openid", "profile", "email", "offline_access", "invoices:read"}},
+			Authorize: &grants.Authorization{RedirectURI: "https://billing.test/callback"},
+			Visit:     grants.Visit{LoginEmail: "ada@acme.test"},
 		},
 		App: &directory.Application{
 			ClientID: "billing",
@@ -141,7 +141,7 @@ func testVisit() *app.Visit {
 func abroad(v *app.Visit) *app.Visit {
 	const stored = "zo\u00eb@xn--bcher-kva.test"
 	v.Request.LoginEmail, v.User.Email, v.User.Name = stored, stored, ""
-	v.Request.RedirectURI = "https://xn--bcher-kva.test:8443/callback"
+	v.Request.Authorize.RedirectURI = "https://xn--bcher-kva.test:8443/callback"
 	v.Others = []domain.Account{{
 		Session: &sessions.Session{ID: "ses_9", UserID: "usr_2", TenantID: "tnt_north"},
 		User:    &directory.User{ID: "usr_2", Email: "eve@xn--cme-5cd.test"},
@@ -218,11 +218,11 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			a.consentPage(c, v)
 		},
 		"consent_native": func(c *gin.Context, v *app.Visit) {
-			v.Request.RedirectURI, v.App.Type, v.App.Name = "com.example.notes:/cb", directory.Native, "Notes <i>"
+			v.Request.Authorize.RedirectURI, v.App.Type, v.App.Name = "com.example.notes:/cb", directory.Native, "Notes <i>"
 			a.consentPage(c, v)
 		},
 		"consent_development": func(c *gin.Context, v *app.Visit) {
-			v.Request.RedirectURI, v.App.Development = "http://127.0.0.1:3000/cb", true
+			v.Request.Authorize.RedirectURI, v.App.Development = "http://127.0.0.1:3000/cb", true
 			a.consentPage(c, v)
 		},
 		"logout": func(c *gin.Context, v *app.Visit) {
@@ -267,11 +267,11 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			a.accountPage(c, v)
 		},
 		"email_account": func(c *gin.Context, v *app.Visit) {
-			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindAccount, nil, ""
+			v.Request.Kind, v.App, v.Request.Authorize = grants.KindAccount, nil, nil
 			a.emailPage(c, v, http.StatusOK, "", "")
 		},
 		"email_device": func(c *gin.Context, v *app.Visit) {
-			v.Request.Kind, v.App, v.Request.RedirectURI = grants.KindDevice, nil, ""
+			v.Request.Kind, v.App, v.Request.Authorize = grants.KindDevice, nil, nil
 			a.emailPage(c, v, http.StatusOK, "", "")
 		},
 		"international_email":    func(c *gin.Context, v *app.Visit) { a.emailPage(c, abroad(v), http.StatusOK, emailValue(v), "") },
