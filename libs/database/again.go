@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/lib/pq"
+
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 // repeated runs a statement of a DB.
 func repeated(ctx context.Context, query string, f func() error) error {
 	return again(ctx,
-		func(err error) bool { return takenBack(err) || (errors.Is(err, errLost) && readsOnly(query)) }, f)
+		func(err error) bool { return takenBack(err) || (errors.Is(err, pqguard.ErrLost) && readsOnly(query)) }, f)
 }
 
 // once runs a statement of a Tx, which ends if a statement fails.

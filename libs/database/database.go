@@ -13,6 +13,8 @@ import (
 	"github.com/jmoiron/sqlx"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 )
 
 // Dialect is the kind of database behind a [DB]. Statements differ between the two only in a
@@ -89,7 +91,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 
-	connector, err := newPGConnector(dsn, o.withSettings(dsn), o.StatementTimeout)
+	connector, err := pqguard.New(dsn, o.withSettings(dsn), o.StatementTimeout)
 	if err != nil {
 		return nil, errors.New("database: the URL has an option that is unknown or malformed")
 	}
@@ -111,7 +113,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 
-	if connector.pooled() {
+	if connector.Pooled() {
 		db.warnOfNoTimeout(ctx, o)
 	}
 

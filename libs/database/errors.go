@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/lib/pq"
+
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 )
 
 // Kind classifies an error from a database for the caller.
@@ -175,7 +177,7 @@ func classifySQLite(code int) Kind {
 
 func connectionFault(err error) bool {
 	for _, fault := range []error{
-		errLost, errNoPrimary, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
+		pqguard.ErrLost, pqguard.ErrNoPrimary, driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed,
 		syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE, syscall.ENOENT,
 	} {
 		if errors.Is(err, fault) {
