@@ -15,7 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/services/authorize"
 	"github.com/platform-oauth/platform-oauth/services/device"
 	"github.com/platform-oauth/platform-oauth/services/keys"
@@ -34,9 +34,9 @@ var configs = map[string]func() any{
 
 // has reports whether a service's configuration has a section.
 func has[S any](service string) bool {
-	config := reflect.TypeOf(configs[service]()).Elem()
-	for i := range config.NumField() {
-		if config.Field(i).Type == reflect.TypeFor[S]() {
+	sections := reflect.TypeOf(configs[service]()).Elem()
+	for i := range sections.NumField() {
+		if sections.Field(i).Type == reflect.TypeFor[S]() {
 			return true
 		}
 	}
@@ -94,7 +94,7 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 			require.Len(t, pod.Containers, 1)
 			env := environment(t, pod.Containers[0])
 			cfg := configs[service]()
-			require.NoError(t, servicekit.Load(cfg, servicekit.LoadOptions{Environ: env}),
+			require.NoError(t, config.Load(cfg, config.LoadOptions{Environ: env}),
 				"%s with %s", service, example)
 
 			for _, entry := range env {
@@ -107,13 +107,13 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 			}
 
 			names := strings.Join(env, "\n")
-			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "PLATFORM_VAULT_AUTH="),
+			require.Equal(t, has[config.Signing](service), strings.Contains(names, "PLATFORM_VAULT_AUTH="),
 				"%s: who signs logs in to Vault, and nobody else", service)
-			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "VAULT_ADDR="), service)
-			require.Equal(t, has[servicekit.Encryption](service),
+			require.Equal(t, has[config.Signing](service), strings.Contains(names, "VAULT_ADDR="), service)
+			require.Equal(t, has[config.Encryption](service),
 				strings.Contains(names, "PLATFORM_ENCRYPTION_KEYS_FILE="), service)
 
-			server := reflect.ValueOf(cfg).Elem().FieldByName("Server").Interface().(servicekit.Server)
+			server := reflect.ValueOf(cfg).Elem().FieldByName("Server").Interface().(config.Server)
 			require.Equal(t, ":8080", server.Listen)
 			require.Equal(t, ":9090", server.AdminListen)
 			grace := time.Duration(pod.TerminationGracePeriodSeconds) * time.Second
@@ -128,11 +128,11 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 
 			pod, _ := find(t, all, "Job", job).pod()
 			var cfg struct {
-				Server   servicekit.Server
-				Database servicekit.Database
+				Server   config.Server
+				Database config.Database
 			}
 			require.NoError(t,
-				servicekit.Load(&cfg, servicekit.LoadOptions{Environ: environment(t, pod.Containers[0])}),
+				config.Load(&cfg, config.LoadOptions{Environ: environment(t, pod.Containers[0])}),
 				"%s with %s", job, example)
 		}
 	}
@@ -154,7 +154,7 @@ var update = flag.Bool("update", false, "write the names of the settings into va
 func TestTheSchemaKnowsTheSettings(t *testing.T) {
 	t.Parallel()
 	var want []string
-	for _, v := range servicekit.Table() {
+	for _, v := range config.Table() {
 		file := strings.HasSuffix(v.Name, "_FILE") // of what the chart mounts
 		if v.Secret == "" && strings.HasPrefix(v.Name, "PLATFORM_") && !file && !slices.Contains(made, v.Name) {
 			want = append(want, v.Name)
@@ -267,10 +267,10 @@ func TestNetworkPoliciesFollowTheArchitecture(t *testing.T) {
 		require.Equal(t, service, policy.Spec.PodSelector.MatchLabels["app.kubernetes.io/component"])
 		require.Equal(t, []any{"http", "admin"}, ports(policy.Spec.Ingress), service)
 		want := []string{"53", "53", "5432"}
-		if has[servicekit.Signing](service) {
+		if has[config.Signing](service) {
 			want = append(want, "8200")
 		}
-		if has[servicekit.Outbound](service) {
+		if has[config.Outbound](service) {
 			want = append(want, "443")
 		}
 
@@ -307,7 +307,7 @@ func TestNoTwoServicesShareALogin(t *testing.T) {
 			}
 		}
 
-		require.Equal(t, has[servicekit.Signing](service), strings.Contains(volumes, "serviceAccountToken"), service)
+		require.Equal(t, has[config.Signing](service), strings.Contains(volumes, "serviceAccountToken"), service)
 
 		for _, v := range pod.Containers[0].Env {
 			if v.Name == "PLATFORM_VAULT_ROLE" {

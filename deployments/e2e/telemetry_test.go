@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"golang.org/x/oauth2"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -439,7 +440,7 @@ func TestASecretThatIsToldIsFound(t *testing.T) {
 		[]string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + collector.URL})
 	require.NoError(t, err)
 	var lines bytes.Buffer
-	logger := servicekit.NewLogger(&lines, servicekit.Log{Level: "debug", Format: "json"})
+	logger := servicekit.NewLogger(&lines, config.Log{Level: "debug", Format: "json"})
 	requests, err := telemetry.MeterProvider.Meter("test").Int64Counter("requests")
 	require.NoError(t, err)
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/api"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // TestTheIngressHasTheRouteTable compares nginx's map with api/openapi.yaml's.
@@ -50,7 +50,7 @@ func readCompose(t *testing.T) compose {
 
 func TestComposeSetsOnlyWhatTheProgramsKnow(t *testing.T) {
 	known := map[string]bool{}
-	for _, variable := range servicekit.Table() {
+	for _, variable := range config.Table() {
 		known[variable.Name] = true
 	}
 

@@ -8,11 +8,13 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // NewLogger returns a logger that writes to w as cfg says. Lines of a request carry its
 // trace_id and span_id.
-func NewLogger(w io.Writer, cfg Log) *slog.Logger {
+func NewLogger(w io.Writer, cfg config.Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(cfg.Level)) // validated; otherwise info
 	options := &slog.HandlerOptions{Level: level}

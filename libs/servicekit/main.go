@@ -13,6 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // Exit codes of every program of the platform.
@@ -51,23 +53,23 @@ type process struct {
 // loaded is a service's configuration plus the parts that every process has.
 type loaded[C any] struct {
 	Service C
-	Log     Log
+	Log     config.Log
 }
 
 func run[C any](ctx context.Context, p process, name string, build func(C, Deps) (*Service, error)) int {
 	var cfg loaded[C]
-	printConfig, code, done := p.flags(name, Variables(cfg))
+	printConfig, code, done := p.flags(name, config.Variables(cfg))
 	if done {
 		return code
 	}
 
-	if err := Load(&cfg, LoadOptions{Environ: p.environ}); err != nil {
+	if err := config.Load(&cfg, config.LoadOptions{Environ: p.environ}); err != nil {
 		fmt.Fprintf(p.stderr, "%s: %v\n", name, err)
 		return ExitUsage
 	}
 
 	if printConfig {
-		if err := PrintConfig(p.stdout, cfg); err != nil {
+		if err := config.Print(p.stdout, cfg); err != nil {
 			return ExitFailed
 		}
 		return ExitDone
@@ -83,7 +85,7 @@ func run[C any](ctx context.Context, p process, name string, build func(C, Deps)
 }
 
 // flags parses the command line. done means that the process should exit with code.
-func (p process) flags(name string, variables []Variable) (printConfig bool, code int, done bool) {
+func (p process) flags(name string, variables []config.Variable) (printConfig bool, code int, done bool) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(p.stderr)
 	set.BoolVar(&printConfig, "print-config", false, "print the configuration, secrets masked, and exit")
@@ -108,14 +110,14 @@ func (p process) flags(name string, variables []Variable) (printConfig bool, cod
 	return printConfig, ExitDone, false
 }
 
-func (p process) help(name string, variables []Variable) {
+func (p process) help(name string, variables []config.Variable) {
 	fmt.Fprintf(p.stdout, `Usage: %[1]s [--help | --version | --print-config]
 
 Runs the %[1]s service until SIGTERM. Its configuration comes from the environment:
 
 `, name)
 
-	_ = Help(p.stdout, variables)
+	_ = config.Help(p.stdout, variables)
 	fmt.Fprintf(p.stdout, `
 What is marked [_FILE] is a secret, also read from the file that the variable with this suffix names.
 
@@ -128,7 +130,7 @@ Example:
 func serveOne[C any](
 	ctx context.Context, p process, name string, cfg *C, build func(C, Deps) (*Service, error), logger *slog.Logger,
 ) (failed error) {
-	server, ok := section[Server](cfg)
+	server, ok := config.Section[config.Server](cfg)
 	if !ok {
 		return errors.New("the configuration of the service has no Server section")
 	}
@@ -150,7 +152,7 @@ func serveOne[C any](
 	}
 
 	checks, services := map[string]Check{}, map[string]*Service{}
-	if wanted, ok := section[Database](cfg); ok {
+	if wanted, ok := config.Section[config.Database](cfg); ok {
 		deps.DB, err = startDatabase(ctx, wanted, deps)
 		if err != nil {
 			return err
@@ -163,7 +165,7 @@ func serveOne[C any](
 		}
 	}
 
-	if wanted, ok := section[Signing](cfg); ok {
+	if wanted, ok := config.Section[config.Signing](cfg); ok {
 		keys, err := OpenSigning(ctx, wanted, deps)
 		if err != nil {
 			return err

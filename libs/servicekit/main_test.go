@@ -18,14 +18,32 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
 type testConfig struct {
-	Server   Server
-	Database Database
-	Signing  Signing
+	Server   config.Server
+	Database config.Database
+	Signing  config.Signing
+}
+
+// valid is the least environment in which a service starts.
+func valid() map[string]string {
+	return map[string]string{
+		"PLATFORM_DATABASE_URL":    "postgres://app:pa55word@db:5432/platform",
+		"PLATFORM_SIGNING_BACKEND": "local",
+	}
+}
+
+// environ returns variables in the form of os.Environ.
+func environ(vars map[string]string) []string {
+	var list []string
+	for name, value := range vars {
+		list = append(list, name+"="+value)
+	}
+	return list
 }
 
 // output is a writer that a running process and its test share.
@@ -104,7 +122,7 @@ func TestAServiceAloneRefusesWhatIsForPlatformUp(t *testing.T) {
 
 func TestLocalKeysAreInTheDataFolder(t *testing.T) {
 	dir := t.TempDir()
-	keys, err := OpenSigning(t.Context(), Signing{Backend: SigningLocal, DataDir: dir}, Deps{})
+	keys, err := OpenSigning(t.Context(), config.Signing{Backend: config.SigningLocal, DataDir: dir}, Deps{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, keys.Close()) }()
 	require.Nil(t, keys.Service)
@@ -115,9 +133,9 @@ func TestLocalKeysAreInTheDataFolder(t *testing.T) {
 	require.NotEmpty(t, files)
 	occupied := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(occupied, nil, 0o600))
-	_, err = OpenSigning(t.Context(), Signing{Backend: SigningLocal, DataDir: occupied}, Deps{})
+	_, err = OpenSigning(t.Context(), config.Signing{Backend: config.SigningLocal, DataDir: occupied}, Deps{})
 	require.ErrorContains(t, err, "PLATFORM_DATA_DIR: ")
-	_, err = OpenSigning(t.Context(), Signing{Backend: "tpm"}, Deps{})
+	_, err = OpenSigning(t.Context(), config.Signing{Backend: "tpm"}, Deps{})
 	require.ErrorContains(t, err, "PLATFORM_SIGNING_BACKEND: ")
 }
 
@@ -202,7 +220,7 @@ func TestAStartWaitsForADatabaseThatIsAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
 	defer cancel()
 	var out output
-	_, err := OpenDatabase(ctx, Database{URL: url}, Deps{Logger: NewLogger(&out, Log{})})
+	_, err := OpenDatabase(ctx, config.Database{URL: url}, Deps{Logger: NewLogger(&out, config.Log{})})
 	require.Error(t, err)
 	require.Contains(t, out.String(), "waiting for the database")
 }
@@ -217,9 +235,9 @@ func rerun(t *testing.T, env ...string) *exec.Cmd {
 
 func TestMainDrainsOnASignal(t *testing.T) {
 	if os.Getenv("SERVICEKIT_TEST_MAIN") != "" {
-		type config struct{ Server Server }
+		type server struct{ Server config.Server }
 		os.Args = os.Args[:1] // the others are the test binary's
-		Main("tiny", func(config, Deps) (*Service, error) {
+		Main("tiny", func(server, Deps) (*Service, error) {
 			return &Service{Handler: http.NotFoundHandler(), Run: func(ctx context.Context) error {
 				// Only now does Main wait for a signal, and listens.
 				if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {

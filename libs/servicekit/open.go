@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -21,7 +22,7 @@ const (
 
 // OpenDatabase opens PostgreSQL with the logger and telemetry of deps. It waits up to half a
 // minute for a server that is down. It refuses SQLite.
-func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
+func OpenDatabase(ctx context.Context, cfg config.Database, deps Deps) (*database.DB, error) {
 	options, err := databaseOptions(cfg, deps)
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func OpenDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, e
 
 // startDatabase is OpenDatabase for a process that serves requests. If the server is down, the
 // process starts all the same, isn't ready, and answers 503 until the server is up.
-func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, error) {
+func startDatabase(ctx context.Context, cfg config.Database, deps Deps) (*database.DB, error) {
 	options, err := databaseOptions(cfg, deps)
 	if err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, 
 	return database.Open(ctx, options)
 }
 
-func databaseOptions(cfg Database, deps Deps) (database.Options, error) {
+func databaseOptions(cfg config.Database, deps Deps) (database.Options, error) {
 	if cfg.SQLite() {
 		return database.Options{}, errors.New("PLATFORM_DATABASE_URL: a service on its own needs PostgreSQL; SQLite is for `platform up`, which runs all services in one process")
 	}
@@ -91,7 +92,7 @@ func away(err error) bool {
 
 // WatchChanges sets deps.Changes, which listens through the direct URL, and returns the task
 // that runs it.
-func WatchChanges(cfg Database, deps *Deps) (*Service, error) {
+func WatchChanges(cfg config.Database, deps *Deps) (*Service, error) {
 	options := changes.Options{
 		DB:            deps.DB,
 		Now:           deps.Now,
@@ -136,15 +137,15 @@ type Keys struct {
 
 // OpenSigning opens the keys of the configured backend with the logger and telemetry of deps.
 // Local keys are files in the folder keys of the data folder.
-func OpenSigning(ctx context.Context, cfg Signing, deps Deps) (*Keys, error) {
+func OpenSigning(ctx context.Context, cfg config.Signing, deps Deps) (*Keys, error) {
 	switch cfg.Backend {
-	case SigningLocal:
+	case config.SigningLocal:
 		store, err := localkeys.Open(filepath.Join(cfg.DataDir, "keys"))
 		if err != nil {
 			return nil, fmt.Errorf("PLATFORM_DATA_DIR: %w", err)
 		}
 		return &Keys{Backend: store, Maker: store, Close: store.Close}, nil
-	case SigningVault:
+	case config.SigningVault:
 		return openVault(ctx, cfg.Vault, deps)
 	default:
 		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: no backend has the name %q", cfg.Backend)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -17,7 +18,7 @@ func TestThePoolAndTheNewsOfChangesAreExported(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.WithoutCancel(t.Context()))) })
 	url := testkit.PostgresServer(t).NewDatabase(t)
-	cfg := Database{
+	cfg := config.Database{
 		URL:              url,
 		DirectURL:        url,
 		MaxOpen:          7,

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 
 // ServeOptions configures Serve. Logger, Handler and a loaded Server are required.
 type ServeOptions struct {
-	Server Server
+	Server config.Server
 	// Handler serves the public listener. For several services it is a mux of their handlers.
 	Handler http.Handler
 	// Services are the services by name, for their Run and Ready. Their Handlers are not used.
@@ -95,7 +97,7 @@ func Serve(ctx context.Context, o ServeOptions) error {
 }
 
 // listen opens both listeners or neither.
-func listen(ctx context.Context, s Server) (public, adminListener net.Listener, err error) {
+func listen(ctx context.Context, s config.Server) (public, adminListener net.Listener, err error) {
 	var lc net.ListenConfig
 	public, err = lc.Listen(ctx, "tcp", s.Listen)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -26,12 +27,12 @@ type running struct {
 	ended         chan error
 }
 
-func testServer(t *testing.T, env ...string) Server {
+func testServer(t *testing.T, env ...string) config.Server {
 	t.Helper()
-	var cfg struct{ Server Server }
+	var cfg struct{ Server config.Server }
 	require.NoError(t,
-		Load(&cfg,
-			LoadOptions{Environ: append([]string{"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0"},
+		config.Load(&cfg,
+			config.LoadOptions{Environ: append([]string{"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0"},
 				env...)}))
 	return cfg.Server
 }

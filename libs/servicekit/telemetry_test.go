@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -121,7 +122,7 @@ func TestInstallPropagatesW3CTraceContext(t *testing.T) {
 
 func TestLogLinesCarryTheirTrace(t *testing.T) {
 	var out bytes.Buffer
-	logger := NewLogger(&out, Log{Level: "info", Format: "auto"}).With("service", "token")
+	logger := NewLogger(&out, config.Log{Level: "info", Format: "auto"}).With("service", "token")
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
 	logger.InfoContext(trace.ContextWithSpanContext(context.Background(), span), "in a request")
 	var line map[string]any
@@ -133,7 +134,7 @@ func TestLogLinesCarryTheirTrace(t *testing.T) {
 	out.Reset()
 	logger.Debug("too little")
 	require.Empty(t, out.String())
-	NewLogger(&out, Log{Level: "debug", Format: "text"}).WithGroup("g").Debug("outside", "a", 1)
+	NewLogger(&out, config.Log{Level: "debug", Format: "text"}).WithGroup("g").Debug("outside", "a", 1)
 	require.Contains(t, out.String(), "level=DEBUG msg=outside g.a=1")
 	require.NotContains(t, out.String(), "trace_id")
 }

@@ -4,66 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
 	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit/login"
 )
 
-// relations returns the rules for a process that signs with Vault.
-func (v *Vault) relations() []relation {
-	list := []relation{{
-		[]string{"VAULT_ADDR", "PLATFORM_SIGNING_BACKEND"},
-		v.Address == "",
-		"missing; set it to Vault's address, for example to https://vault.example.com:8200",
-	}}
-
-	one := func(value, file string, given, fileGiven bool) relation {
-		message := "missing; PLATFORM_VAULT_AUTH=" + v.Auth + " needs it, or " + file
-		if given {
-			message = "is set, and so is " + file + "; keep one of them"
-		}
-		return relation{[]string{value, file, "PLATFORM_VAULT_AUTH"}, given == fileGiven, message}
-	}
-	switch v.Auth {
-	case "token":
-		list = append(list, one("VAULT_TOKEN", "PLATFORM_VAULT_TOKEN_FILE", v.Token != "", v.TokenFile != ""))
-	case "approle":
-		list = append(list,
-			one("PLATFORM_VAULT_SECRET_ID", "PLATFORM_VAULT_SECRET_ID_FILE", v.SecretID != "", v.SecretIDFile != ""))
-	}
-
-	return append(list, relation{
-		[]string{"PLATFORM_VAULT_ROLE", "PLATFORM_VAULT_AUTH"},
-		v.Auth != "token" && v.Role == "",
-		"missing; PLATFORM_VAULT_AUTH=" + v.Auth + " needs the name of a role",
-	})
-}
-
-var (
-	vaultPath   = regexp.MustCompile(`^([A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)?$`)
-	transitName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
-)
-
-func checkVaultPath(raw string) string {
-	if !vaultPath.MatchString(raw) {
-		return fmt.Sprintf("%q is not the path of a mount; write it without slashes at its ends", raw)
-	}
-	return ""
-}
-
-func checkTransitName(raw string) string {
-	if !transitName.MatchString(raw) {
-		return fmt.Sprintf("%q cannot begin the name of a transit key; use letters, digits, hyphens and dots", raw)
-	}
-	return ""
-}
-
 // openVault creates the engine and its login, which the returned Service maintains. Vault may
 // be down: until it is up, the process isn't ready.
-func openVault(ctx context.Context, cfg Vault, deps Deps) (*Keys, error) {
+func openVault(ctx context.Context, cfg config.Vault, deps Deps) (*Keys, error) {
 	client, method, err := VaultClient(cfg, deps)
 	if err != nil {
 		return nil, err
@@ -102,22 +53,22 @@ func openVault(ctx context.Context, cfg Vault, deps Deps) (*Keys, error) {
 
 // VaultClient returns a client for the configuration, which has no token yet and no timeout of
 // its own, and its login method.
-func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
-	config := api.DefaultConfig()
-	if config.Error != nil {
-		return nil, nil, fmt.Errorf("VAULT_…: %w", config.Error)
+func VaultClient(cfg config.Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
+	settings := api.DefaultConfig()
+	if settings.Error != nil {
+		return nil, nil, fmt.Errorf("VAULT_…: %w", settings.Error)
 	}
 
-	config.Address = cfg.Address
+	settings.Address = cfg.Address
 
 	if cfg.CACert != "" {
-		if err := config.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert}); err != nil {
+		if err := settings.ConfigureTLS(&api.TLSConfig{CACert: cfg.CACert}); err != nil {
 			return nil, nil, fmt.Errorf("VAULT_CACERT: %w", err)
 		}
 	}
 
 	client, err := vaulttransit.NewClient(vaulttransit.ClientOptions{
-		Config:         config,
+		Config:         settings,
 		Namespace:      cfg.Namespace,
 		Connections:    cfg.RSASlots + cfg.ECSlots + 2,
 		TracerProvider: deps.TracerProvider,
@@ -127,12 +78,12 @@ func VaultClient(cfg Vault, deps Deps) (*api.Client, api.AuthMethod, error) {
 		return nil, nil, err
 	}
 
-	method, err := cfg.method()
-	return client, method, err
+	login, err := loginMethod(cfg)
+	return client, login, err
 }
 
-// method returns the login method.
-func (v Vault) method() (api.AuthMethod, error) {
+// loginMethod returns the login method.
+func loginMethod(v config.Vault) (api.AuthMethod, error) {
 	mount := v.AuthMount
 	if mount == "" {
 		mount = v.Auth

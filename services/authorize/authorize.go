@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -40,14 +41,14 @@ const (
 
 // Config is the service's configuration.
 type Config struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Sessions servicekit.Sessions
-	Tokens   servicekit.Tokens
-	Limits   servicekit.Limits
+	Server   config.Server
+	Database config.Database
+	Sessions config.Sessions
+	Tokens   config.Tokens
+	Limits   config.Limits
 	// Encryption provides the keys for sealed requests and the key of the identifiers under
 	// which started sign-ins are counted.
-	Encryption servicekit.Encryption
+	Encryption config.Encryption
 }
 
 // Deps holds the service's dependencies.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -74,11 +75,11 @@ func newWorldAs(t testing.TB, db, own *database.DB) *world {
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
 	w.service, err = authorize.New(authorize.Config{
-		Server:     servicekit.Server{PublicURL: public},
-		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
-		Tokens:     servicekit.Tokens{AccessTokenTTL: time.Hour, CodeTTL: time.Minute},
-		Limits:     servicekit.Limits{Flows: mostFlows, Window: 15 * time.Minute},
-		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+		Server:     config.Server{PublicURL: public},
+		Sessions:   config.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
+		Tokens:     config.Tokens{AccessTokenTTL: time.Hour, CodeTTL: time.Minute},
+		Limits:     config.Limits{Flows: mostFlows, Window: 15 * time.Minute},
+		Encryption: config.Encryption{Keys: []config.EncryptionKey{{1}}},
 	}, authorize.Deps{
 		DB:     own,
 		Logger: testkit.Logger(t),
@@ -203,7 +204,7 @@ func (w *world) consent(userID, clientID, resource, scope string) {
 // sealer is the service's.
 func (w *world) sealer() *sealed.Sealer {
 	w.t.Helper()
-	encryption := servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}}
+	encryption := config.Encryption{Keys: []config.EncryptionKey{{1}}}
 	s, err := sealed.New(encryption.DeriveAll(sealed.Label), rand.Reader)
 	require.NoError(w.t, err)
 	return s

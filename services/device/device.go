@@ -14,6 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
@@ -39,15 +40,15 @@ const (
 
 // Config is the service's configuration.
 type Config struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Sessions servicekit.Sessions
-	Tokens   servicekit.Tokens
-	Limits   servicekit.Limits
+	Server   config.Server
+	Database config.Database
+	Sessions config.Sessions
+	Tokens   config.Tokens
+	Limits   config.Limits
 	// Encryption provides the keys for sealed sign-ins and the key of the identifiers under
 	// which failures are counted.
-	Encryption servicekit.Encryption
-	Outbound   servicekit.Outbound
+	Encryption config.Encryption
+	Outbound   config.Outbound
 }
 
 // Deps holds the service's dependencies.

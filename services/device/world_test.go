@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -52,7 +53,7 @@ type world struct {
 // sealer is the service's.
 func (w *world) sealer() *sealed.Sealer {
 	w.t.Helper()
-	encryption := servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}}
+	encryption := config.Encryption{Keys: []config.EncryptionKey{{1}}}
 	s, err := sealed.New(encryption.DeriveAll(sealed.Label), rand.Reader)
 	require.NoError(w.t, err)
 	return s
@@ -100,16 +101,16 @@ func (w *world) logging(db *database.DB, logger *slog.Logger) *servicekit.Servic
 	public, err := url.Parse(origin)
 	require.NoError(w.t, err)
 	service, err := device.New(device.Config{
-		Server:   servicekit.Server{PublicURL: public},
-		Sessions: servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
-		Tokens:   servicekit.Tokens{DeviceCodeTTL: 10 * time.Minute},
-		Limits: servicekit.Limits{
+		Server:   config.Server{PublicURL: public},
+		Sessions: config.Sessions{Idle: 12 * time.Hour, Lifetime: 720 * time.Hour},
+		Tokens:   config.Tokens{DeviceCodeTTL: 10 * time.Minute},
+		Limits: config.Limits{
 			UserCode:   10,
 			Flows:      60,
 			ClientAuth: 20,
 			Window:     15 * time.Minute,
 		},
-		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+		Encryption: config.Encryption{Keys: []config.EncryptionKey{{1}}},
 	}, device.Deps{
 		DB:     db,
 		Logger: logger,

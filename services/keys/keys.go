@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -31,12 +32,12 @@ var (
 
 // Config is the service's configuration.
 type Config struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Signing  servicekit.Signing
-	Tokens   servicekit.Tokens
-	Sessions servicekit.Sessions
-	Audit    servicekit.Audit // the keys service maintains the audit trail
+	Server   config.Server
+	Database config.Database
+	Signing  config.Signing
+	Tokens   config.Tokens
+	Sessions config.Sessions
+	Audit    config.Audit // the keys service maintains the audit trail
 }
 
 // Deps holds the service's dependencies. KeyMaker is required.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -32,20 +33,20 @@ const (
 
 var everyPath = []string{jwksPath, discoveryPath, rfc8414Path}
 
-func config(t *testing.T) keys.Config {
+func configured(t *testing.T) keys.Config {
 	t.Helper()
 	origin, err := url.Parse("https://id.example")
 	require.NoError(t, err)
 	return keys.Config{
-		Server: servicekit.Server{PublicURL: origin},
-		Signing: servicekit.Signing{
+		Server: config.Server{PublicURL: origin},
+		Signing: config.Signing{
 			AccessTokenAlg:  signing.ES256,
 			IDTokenAlg:      signing.RS256,
 			KeyRotation:     2160 * time.Hour,
 			KeyPublishAhead: 24 * time.Hour,
 		},
-		Tokens:   servicekit.Tokens{AccessTokenTTL: time.Hour},
-		Sessions: servicekit.Sessions{Lifetime: 720 * time.Hour},
+		Tokens:   config.Tokens{AccessTokenTTL: time.Hour},
+		Sessions: config.Sessions{Lifetime: 720 * time.Hour},
 	}
 }
 
@@ -74,7 +75,7 @@ func started(t *testing.T, db *database.DB) (service *servicekit.Service, stop f
 
 func startedWith(t *testing.T, deps keys.Deps) (service *servicekit.Service, stop func()) {
 	t.Helper()
-	service, err := keys.New(config(t), deps)
+	service, err := keys.New(configured(t), deps)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -223,7 +224,7 @@ func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
 }
 
 func TestBeforeTheFirstKeyNothingIsPublished(t *testing.T) {
-	service, err := keys.New(config(t), deps(t, testkit.SQLite(t)))
+	service, err := keys.New(configured(t), deps(t, testkit.SQLite(t)))
 	require.NoError(t, err)
 	require.ErrorIs(t, service.Ready(t.Context()), signing.ErrNoKey)
 
@@ -284,13 +285,13 @@ func TestNewRefusesWhatItCannotWorkWith(t *testing.T) {
 		"an unknown algorithm": func(c *keys.Config, _ *keys.Deps) { c.Signing.AccessTokenAlg = "none" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, d := config(t), good
+			c, d := configured(t), good
 			spoil(&c, &d)
 			_, err := keys.New(c, d)
 			require.Error(t, err)
 		})
 	}
 
-	_, err := keys.New(config(t), good)
+	_, err := keys.New(configured(t), good)
 	require.NoError(t, err)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/backchannel"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
@@ -16,7 +17,7 @@ import (
 func newBackchannel(
 	cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring,
 ) (*app.Backchannel, error) {
-	client, err := cfg.Outbound.Client(deps)
+	client, err := servicekit.OutboundClient(cfg.Outbound, deps)
 	if err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}

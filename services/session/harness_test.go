@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
@@ -20,7 +21,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
@@ -73,10 +73,10 @@ func testConfig(t testing.TB) Config {
 	public, err := url.Parse(origin)
 	require.NoError(t, err)
 	return Config{
-		Server:     servicekit.Server{PublicURL: public},
-		Sessions:   servicekit.Sessions{Idle: 12 * time.Hour, Lifetime: 30 * 24 * time.Hour},
-		Limits:     servicekit.Limits{SignIn: 10, Flows: mostFlows, Window: 15 * time.Minute},
-		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1, 2, 3}}},
+		Server:     config.Server{PublicURL: public},
+		Sessions:   config.Sessions{Idle: 12 * time.Hour, Lifetime: 30 * 24 * time.Hour},
+		Limits:     config.Limits{SignIn: 10, Flows: mostFlows, Window: 15 * time.Minute},
+		Encryption: config.Encryption{Keys: []config.EncryptionKey{{1, 2, 3}}},
 	}
 }
 

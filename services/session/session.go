@@ -11,6 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
@@ -40,15 +41,15 @@ const keepExpired = 7 * 24 * time.Hour
 // Config is the service's configuration. Signing is used to sign logout tokens, with the
 // algorithm of ID tokens, and to verify hints.
 type Config struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Sessions servicekit.Sessions
-	Signing  servicekit.Signing
-	Outbound servicekit.Outbound
-	Limits   servicekit.Limits
+	Server   config.Server
+	Database config.Database
+	Sessions config.Sessions
+	Signing  config.Signing
+	Outbound config.Outbound
+	Limits   config.Limits
 	// Encryption provides the keys for sealed flows, for device cookies, and for the
 	// identifiers under which failures are counted.
-	Encryption servicekit.Encryption
+	Encryption config.Encryption
 }
 
 // Deps holds the service's dependencies. Signing is required; KeyMaker isn't used.

@@ -12,9 +12,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/services/token"
 )
@@ -22,7 +22,7 @@ import (
 func TestNewRefusesWhatIsMissing(t *testing.T) {
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
-	cfg := token.Config{Server: servicekit.Server{PublicURL: public}}
+	cfg := token.Config{Server: config.Server{PublicURL: public}}
 	_, err = token.New(cfg, token.Deps{})
 	require.ErrorContains(t, err, "DB, Logger, Now, Random")
 	_, err = token.New(cfg, token.Deps{

@@ -13,6 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -30,14 +31,14 @@ import (
 
 // Config is the service's configuration, read from the environment.
 type Config struct {
-	Server     servicekit.Server
-	Database   servicekit.Database
-	Signing    servicekit.Signing
-	Tokens     servicekit.Tokens
-	Limits     servicekit.Limits
-	Encryption servicekit.Encryption
-	Outbound   servicekit.Outbound
-	Audit      servicekit.Audit
+	Server     config.Server
+	Database   config.Database
+	Signing    config.Signing
+	Tokens     config.Tokens
+	Limits     config.Limits
+	Encryption config.Encryption
+	Outbound   config.Outbound
+	Audit      config.Audit
 }
 
 // Deps holds the service's dependencies.
@@ -188,7 +189,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 }
 
 func newHandler(
-	server servicekit.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource,
+	server config.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource,
 ) (http.Handler, error) {
 	options := servicekit.Edge("token", server, deps)
 	options.Handlers = httpapi.Handlers(cases)

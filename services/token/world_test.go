@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -180,20 +181,20 @@ func (w *world) build(
 	require.NoError(t, err)
 	logger := slog.New(slog.NewTextHandler(&w.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := token.Config{
-		Server: servicekit.Server{PublicURL: public},
-		Signing: servicekit.Signing{
+		Server: config.Server{PublicURL: public},
+		Signing: config.Signing{
 			AccessTokenAlg:  signing.ES256,
 			IDTokenAlg:      signing.RS256,
 			KeyPublishAhead: 24 * time.Hour,
 		},
-		Tokens: servicekit.Tokens{
+		Tokens: config.Tokens{
 			AccessTokenTTL:  time.Hour,
 			RefreshTokenTTL: 90 * 24 * time.Hour,
 			RefreshIdleTTL:  30 * 24 * time.Hour,
 			RefreshGrace:    10 * time.Second,
 		},
-		Limits:     servicekit.Limits{ClientAuth: 20, Window: 15 * time.Minute},
-		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+		Limits:     config.Limits{ClientAuth: 20, Window: 15 * time.Minute},
+		Encryption: config.Encryption{Keys: []config.EncryptionKey{{1}}},
 	}
 	if change != nil {
 		change(&cfg)

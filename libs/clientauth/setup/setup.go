@@ -7,6 +7,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/jwks"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
@@ -14,10 +15,10 @@ import (
 // Config is the part of a service's configuration that concerns client authentication.
 type Config struct {
 	Service    string // the service's name, for metrics
-	Server     servicekit.Server
-	Limits     servicekit.Limits
-	Encryption servicekit.Encryption
-	Outbound   servicekit.Outbound
+	Server     config.Server
+	Limits     config.Limits
+	Encryption config.Encryption
+	Outbound   config.Outbound
 }
 
 // Authenticator builds an authenticator. It refuses a configuration without the limits and keys
@@ -28,7 +29,7 @@ func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator,
 		return nil, errors.New("configuration missing: Limits and Encryption are needed")
 	}
 
-	fetcher, err := cfg.Outbound.Client(deps)
+	fetcher, err := servicekit.OutboundClient(cfg.Outbound, deps)
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}

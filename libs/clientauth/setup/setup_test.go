@@ -11,6 +11,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -22,8 +23,8 @@ func TestServicesCountFailuresTogether(t *testing.T) {
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
 	cfg := setup.Config{
-		Server: servicekit.Server{PublicURL: public}, Limits: servicekit.Limits{ClientAuth: 2, Window: time.Minute},
-		Encryption: servicekit.Encryption{Keys: []servicekit.EncryptionKey{{1}}},
+		Server: config.Server{PublicURL: public}, Limits: config.Limits{ClientAuth: 2, Window: time.Minute},
+		Encryption: config.Encryption{Keys: []config.EncryptionKey{{1}}},
 	}
 	deps := servicekit.Deps{
 		DB:     testkit.SQLite(t),

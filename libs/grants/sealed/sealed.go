@@ -17,7 +17,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// Label is the purpose of the keys, for servicekit.Encryption.DeriveAll.
+// Label is the purpose of the keys, for config.Encryption.DeriveAll.
 const Label = "sealed flows"
 
 // MaxToken bounds a token, in bytes. By default nginx accepts 4 KiB for all headers of a

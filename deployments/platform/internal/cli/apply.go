@@ -14,6 +14,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
@@ -115,7 +116,7 @@ func (a *app) applyCommand(ctx context.Context, file string, opts manifest.Apply
 
 // applyAndPrint applies a file and prints each batch once it is committed.
 func (a *app) applyAndPrint(
-	ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server,
+	ctx context.Context, db *database.DB, doc *manifest.Document, server config.Server,
 	opts manifest.ApplyOptions, deps servicekit.Deps,
 ) error {
 	printer := a.newReportPrinter(opts.DryRun)
@@ -143,12 +144,12 @@ func (a *app) parse(file string) (*manifest.Document, error) {
 
 // rules returns the rules for the file, which are laxer if only this machine can reach the
 // platform.
-func rules(server servicekit.Server) manifest.Rules {
+func rules(server config.Server) manifest.Rules {
 	return manifest.Rules{Loopback: server.Loopback(), Issuer: server.Issuer()}
 }
 
 func applyFile(
-	ctx context.Context, db *database.DB, doc *manifest.Document, server servicekit.Server,
+	ctx context.Context, db *database.DB, doc *manifest.Document, server config.Server,
 	opts manifest.ApplyOptions, deps servicekit.Deps,
 ) (*manifest.Report, error) {
 	if err := db.CheckSchema(ctx); err != nil {

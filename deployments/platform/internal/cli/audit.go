@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // auditFlags are the flags of `audit`.
@@ -131,14 +131,14 @@ func (a *app) pseudonymKeys() ([][]byte, error) {
 		return nil, err
 	}
 
-	var cfg struct{ Encryption servicekit.Encryption }
-	if err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults}); err != nil {
+	var cfg struct{ Encryption config.Encryption }
+	if err := config.Load(&cfg, config.LoadOptions{Environ: a.environ, Defaults: defaults}); err != nil {
 		return nil, err
 	}
 
 	var keys [][]byte
 	for _, key := range cfg.Encryption.Keys {
-		one := servicekit.Encryption{Keys: []servicekit.EncryptionKey{key}}
+		one := config.Encryption{Keys: []config.EncryptionKey{key}}
 		keys = append(keys, one.Derive(audit.PseudonymLabel))
 	}
 

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
 func (o office) cursor(err string) string {
@@ -91,9 +91,9 @@ func TestFailuresAreFoundByTheAddressWhereTheKeysAre(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
 		const key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-		keys, err := servicekit.ParseEncryptionKeys(key)
+		keys, err := config.ParseEncryptionKeys(key)
 		require.NoError(t, err)
-		derived := servicekit.Encryption{Keys: keys}.Derive(audit.PseudonymLabel)
+		derived := config.Encryption{Keys: keys}.Derive(audit.PseudonymLabel)
 		o.exec(`INSERT INTO audit_events (id, at, kind, service, account) VALUES ('aud_1', $1, 'session.sign_in_failed', 'session', $2)`,
 			database.At(time.Now()), audit.Pseudonym(derived, "nobody@acme.test"))
 

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // Exit codes.
@@ -65,8 +65,8 @@ func Run(ctx context.Context, args []string, streams Streams, environ []string) 
 	}
 
 	var usage usageError
-	var config *servicekit.ConfigError
-	if errors.As(err, &usage) || errors.As(err, &config) {
+	var bad *config.Error
+	if errors.As(err, &usage) || errors.As(err, &bad) {
 		return exitUsage
 	}
 

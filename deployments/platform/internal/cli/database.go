@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/sqlite"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -14,10 +15,10 @@ import (
 
 // operatorConfig is the configuration of commands that work on the database.
 type operatorConfig struct {
-	Server   servicekit.Server
-	Database servicekit.Database
-	Signing  servicekit.Signing
-	Sessions servicekit.Sessions
+	Server   config.Server
+	Database config.Database
+	Signing  config.Signing
+	Sessions config.Sessions
 }
 
 // load reads a configuration with the embedded defaults.
@@ -25,13 +26,13 @@ func (a *app) load(cfg any) error { return a.loadWith(cfg, nil) }
 
 // loadWith is load with values from flags, by variable, which override the environment.
 func (a *app) loadWith(cfg any, flags map[string]string) error {
-	return servicekit.Load(cfg,
-		servicekit.LoadOptions{Environ: a.environ, Defaults: servicekit.EmbeddedDefaults(), Overrides: flags})
+	return config.Load(cfg,
+		config.LoadOptions{Environ: a.environ, Defaults: config.EmbeddedDefaults(), Overrides: flags})
 }
 
 // openDatabase opens PostgreSQL, or SQLite in the data folder, which it creates.
 func openDatabase(
-	ctx context.Context, cfg servicekit.Database, dataDir string, deps servicekit.Deps,
+	ctx context.Context, cfg config.Database, dataDir string, deps servicekit.Deps,
 ) (*database.DB, error) {
 	if !cfg.SQLite() {
 		return servicekit.OpenDatabase(ctx, cfg, deps)
@@ -49,6 +50,6 @@ func openDatabase(
 
 // deps returns the dependencies of a command that isn't a server.
 func (a *app) deps() servicekit.Deps {
-	logger := servicekit.NewLogger(a.streams.Err, servicekit.Log{Level: "warn", Format: "text"})
+	logger := servicekit.NewLogger(a.streams.Err, config.Log{Level: "warn", Format: "text"})
 	return servicekit.Deps{Logger: logger, Now: servicekit.Clock, Random: rand.Reader}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/demo"
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/together"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
@@ -44,7 +45,7 @@ func (a *app) withDemo(
 // newDemo applies the demo set, so that the printed credentials work whatever was changed
 // since, and returns the demo application for origin.
 func newDemo(
-	ctx context.Context, origin string, platform servicekit.Server, dataDir string, deps servicekit.Deps,
+	ctx context.Context, origin string, platform config.Server, dataDir string, deps servicekit.Deps,
 ) (http.Handler, *demoNotice, error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return nil, nil, err

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // demo returns the command that runs the demo of `up --demo` for a platform that runs
@@ -64,7 +64,7 @@ next start. Everything is for loopback addresses only.`,
 }
 
 func (a *app) serveDemo(
-	ctx context.Context, listen string, limits servicekit.HTTP, app http.Handler, notice *demoNotice,
+	ctx context.Context, listen string, limits config.HTTP, app http.Handler, notice *demoNotice,
 ) error {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
 	if err != nil {

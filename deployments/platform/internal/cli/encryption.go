@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/firststart"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // The variable of the encryption keys, and the file in the data folder in which `up` keeps
@@ -47,7 +47,7 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 		return encryption{}, nil
 	}
 
-	var key servicekit.EncryptionKey
+	var key config.EncryptionKey
 	if _, err := io.ReadFull(random, key[:]); err != nil {
 		return encryption{}, fmt.Errorf("encryption keys: %w", err)
 	}
@@ -59,7 +59,7 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 
 // keep saves a new key for the next start, and sets keys to what the file holds then. If
 // several processes start at once, they all use the key of the first.
-func (e encryption) keep(keys *servicekit.Encryption) error {
+func (e encryption) keep(keys *config.Encryption) error {
 	if e.path == "" {
 		return nil
 	}
@@ -68,7 +68,7 @@ func (e encryption) keep(keys *servicekit.Encryption) error {
 	if err != nil {
 		return fmt.Errorf("encryption keys: %w", err)
 	}
-	if keys.Keys, err = servicekit.ParseEncryptionKeys(strings.TrimSpace(string(kept))); err != nil {
+	if keys.Keys, err = config.ParseEncryptionKeys(strings.TrimSpace(string(kept))); err != nil {
 		return fmt.Errorf("encryption keys: %s: %w", e.path, err)
 	}
 
@@ -82,7 +82,7 @@ func (a *app) dataFolder(overrides map[string]string) string {
 		return folder
 	}
 
-	for _, v := range servicekit.Table() {
+	for _, v := range config.Table() {
 		if v.Name == variable {
 			return v.Default
 		}

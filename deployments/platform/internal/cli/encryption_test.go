@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -74,7 +74,7 @@ func TestAnotherStartsKeyStays(t *testing.T) {
 	second, err := a.encryptionKeys(map[string]string{}, nil, rand.Reader)
 	require.NoError(t, err)
 	require.NotEqual(t, first.key, second.key)
-	var ours, theirs servicekit.Encryption
+	var ours, theirs config.Encryption
 	require.NoError(t, first.keep(&ours))
 	require.NoError(t, second.keep(&theirs))
 	require.Equal(t, ours, theirs, "the second has the key of the first")

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/probe"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 const (
@@ -74,13 +74,13 @@ database.`,
 }
 
 func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
-	var cfg struct{ Server servicekit.Server }
+	var cfg struct{ Server config.Server }
 	overrides := map[string]string{}
 	if f.publicURL != "" {
 		overrides["PLATFORM_PUBLIC_URL"] = f.publicURL
 	}
 
-	if err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Overrides: overrides}); err != nil {
+	if err := config.Load(&cfg, config.LoadOptions{Environ: a.environ, Overrides: overrides}); err != nil {
 		return probe.Options{}, err
 	}
 

@@ -11,13 +11,13 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/admin"
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // encryptionConfig is the configuration of a command that reads or clears values that are
 // kept under the encryption keys.
 type encryptionConfig struct {
-	Encryption servicekit.Encryption
+	Encryption config.Encryption
 }
 
 func (a *app) userUnlock() *cobra.Command {
@@ -52,7 +52,7 @@ the services run with, or the data folder of platform up.`,
 // limitSecret returns the secret under which the services count. It doesn't make a key,
 // because nothing is counted under a new one.
 func (a *app) limitSecret() ([]byte, error) {
-	defaults := servicekit.EmbeddedDefaults()
+	defaults := config.EmbeddedDefaults()
 	if a.setting(encryptionVariable, nil) == "" && a.setting(encryptionVariable+"_FILE", nil) == "" {
 		path := filepath.Join(a.dataFolder(nil), encryptionFile)
 		if _, err := os.Stat(path); err != nil {
@@ -64,7 +64,7 @@ func (a *app) limitSecret() ([]byte, error) {
 	}
 
 	var cfg encryptionConfig
-	err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults})
+	err := config.Load(&cfg, config.LoadOptions{Environ: a.environ, Defaults: defaults})
 
 	return cfg.Encryption.Derive("limits"), err
 }

@@ -8,10 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
 // NIST SP 800-63B 5.2.2: an operator can end the wait of a person who was guessed at, with the keys of the services and
@@ -22,11 +22,11 @@ func TestAPersonIsUnlockedByTheKeysOfTheServices(t *testing.T) {
 		o.person()
 		require.Contains(t, o.wrong("user", "unlock", "ada@acme.test"), "set it to the keys that the services run with")
 
-		var key servicekit.EncryptionKey
+		var key config.EncryptionKey
 		key[0] = 7
 		file := writeFile(t, base64.StdEncoding.EncodeToString(key[:]))
 		o.environ = append(o.environ, encryptionVariable+"_FILE="+file)
-		secret := servicekit.Encryption{Keys: []servicekit.EncryptionKey{key}}.Derive("limits")
+		secret := config.Encryption{Keys: []config.EncryptionKey{key}}.Derive("limits")
 		store := limitstore.New(o.db)
 		now := time.Now()
 		rule := limits.Rule{Failures: 1, Window: time.Hour, MinDelay: time.Hour}

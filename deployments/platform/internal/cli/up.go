@@ -12,6 +12,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/manifest"
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/together"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
@@ -19,7 +20,7 @@ import (
 // upConfig is the configuration of the five services in one process.
 type upConfig struct {
 	Platform together.Config
-	Log      servicekit.Log
+	Log      config.Log
 
 	encryption encryption
 }
@@ -64,14 +65,14 @@ func (a *app) up() *cobra.Command {
 
 func variableHelp() string {
 	var b strings.Builder
-	_ = servicekit.Help(&b, servicekit.Variables(upConfig{}))
+	_ = config.Help(&b, config.Variables(upConfig{}))
 	return b.String()
 }
 
 // loadUp reads the configuration. If no public URL is set and the platform listens on
 // loopback, the public URL is that address.
 func (a *app) loadUp(flags upFlags) (upConfig, error) {
-	defaults, overrides := servicekit.EmbeddedDefaults(), map[string]string{}
+	defaults, overrides := config.EmbeddedDefaults(), map[string]string{}
 	for name, value := range flags.values {
 		if *value != "" {
 			overrides[name] = *value
@@ -88,7 +89,7 @@ func (a *app) loadUp(flags upFlags) (upConfig, error) {
 		return cfg, err
 	}
 
-	err = servicekit.Load(&cfg, servicekit.LoadOptions{Environ: a.environ, Defaults: defaults, Overrides: overrides})
+	err = config.Load(&cfg, config.LoadOptions{Environ: a.environ, Defaults: defaults, Overrides: overrides})
 	if err != nil {
 		return cfg, err
 	}
@@ -154,11 +155,11 @@ func canceled(err error) bool {
 
 func (a *app) printConfig(cfg upConfig) error {
 	if a.output != "json" {
-		return servicekit.PrintConfig(a.streams.Out, cfg)
+		return config.Print(a.streams.Out, cfg)
 	}
 
 	values := map[string]string{}
-	for _, s := range servicekit.Settings(cfg) {
+	for _, s := range config.Settings(cfg) {
 		values[s.Name] = s.Value
 	}
 	return a.printJSON(values)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
@@ -117,10 +118,10 @@ func TestToldToStopBeforeItIsReadyIsNoFailure(t *testing.T) {
 // listening are the options of a serve that has no services.
 func listening(t *testing.T) servicekit.ServeOptions {
 	t.Helper()
-	var cfg struct{ Server servicekit.Server }
+	var cfg struct{ Server config.Server }
 	require.NoError(t,
-		servicekit.Load(&cfg,
-			servicekit.LoadOptions{Environ: []string{
+		config.Load(&cfg,
+			config.LoadOptions{Environ: []string{
 				"PLATFORM_LISTEN=127.0.0.1:0", "PLATFORM_ADMIN_LISTEN=127.0.0.1:0",
 			}}))
 	return servicekit.ServeOptions{Server: cfg.Server, Handler: http.NotFoundHandler(), Logger: testkit.Logger(t)}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -35,9 +36,9 @@ type Patient struct {
 	// token are judged by what that service needs. If empty, they are judged by what any
 	// service may have.
 	Service  string
-	Server   servicekit.Server
-	Database servicekit.Database
-	Signing  servicekit.Signing
+	Server   config.Server
+	Database config.Database
+	Signing  config.Signing
 	// Open opens the database.
 	Open func(ctx context.Context) (*database.DB, error)
 	Deps servicekit.Deps

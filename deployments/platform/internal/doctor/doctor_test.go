@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/deployments/platform/internal/doctor"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -29,14 +30,14 @@ import (
 func patient(t *testing.T, environ map[string]string) doctor.Patient {
 	t.Helper()
 	var cfg struct {
-		Server   servicekit.Server
-		Database servicekit.Database
-		Signing  servicekit.Signing
+		Server   config.Server
+		Database config.Database
+		Signing  config.Signing
 	}
 
 	values := map[string]string{"PLATFORM_PUBLIC_URL": "http://127.0.0.1:1", "PLATFORM_SIGNING_BACKEND": "local"}
 	maps.Copy(values, environ)
-	require.NoError(t, servicekit.Load(&cfg, servicekit.LoadOptions{Overrides: values}))
+	require.NoError(t, config.Load(&cfg, config.LoadOptions{Overrides: values}))
 
 	return doctor.Patient{
 		Server:   cfg.Server,

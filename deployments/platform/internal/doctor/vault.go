@@ -13,6 +13,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
@@ -29,7 +30,7 @@ func (e *examination) signing(ctx context.Context) {
 			return
 		}
 		e.ok("vault", "%s signs nothing and needs no Vault", e.Service)
-	case e.Signing.Backend != servicekit.SigningVault:
+	case e.Signing.Backend != config.SigningVault:
 		e.ok("vault", "signing keys are files in %s, not in Vault", e.Signing.DataDir)
 	default:
 		e.vault(ctx)

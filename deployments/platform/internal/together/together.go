@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/api"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/services/authorize"
 	"github.com/platform-oauth/platform-oauth/services/device"
@@ -18,15 +19,15 @@ import (
 
 // Config is the configuration of all five services; each takes its own sections.
 type Config struct {
-	Server     servicekit.Server
-	Database   servicekit.Database
-	Signing    servicekit.Signing
-	Encryption servicekit.Encryption
-	Outbound   servicekit.Outbound
-	Sessions   servicekit.Sessions
-	Tokens     servicekit.Tokens
-	Limits     servicekit.Limits
-	Audit      servicekit.Audit
+	Server     config.Server
+	Database   config.Database
+	Signing    config.Signing
+	Encryption config.Encryption
+	Outbound   config.Outbound
+	Sessions   config.Sessions
+	Tokens     config.Tokens
+	Limits     config.Limits
+	Audit      config.Audit
 }
 
 // Platform holds the five services behind one handler.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/sqlite"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
@@ -29,7 +30,7 @@ const victimVariable = "PLATFORM_KEYS_VICTIM" // database, time, backend, its fo
 // shared is what replicas have in common.
 type shared struct {
 	database string // a URL, or the path of a file
-	signing  servicekit.Signing
+	signing  config.Signing
 	clock    *testkit.Clock
 }
 
@@ -51,8 +52,8 @@ func parseShared(t *testing.T, text string) shared {
 	return shared{lines[0], backend(lines[2], lines[3], lines[4], lines[5]), testkit.NewClock(at)}
 }
 
-func backend(name, folder, address, token string) servicekit.Signing {
-	return servicekit.Signing{Backend: name, DataDir: folder, Vault: servicekit.Vault{
+func backend(name, folder, address, token string) config.Signing {
+	return config.Signing{Backend: name, DataDir: folder, Vault: config.Vault{
 		Address:      address,
 		Auth:         "token",
 		Token:        token,

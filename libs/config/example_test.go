@@ -1,21 +1,21 @@
-package servicekit_test
+package config_test
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
 
-	"github.com/platform-oauth/platform-oauth/libs/servicekit"
+	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
 // A program names the sections that it needs, and passes os.Environ.
 func ExampleLoad() {
 	var cfg struct {
-		Database servicekit.Database
-		Log      servicekit.Log
+		Database config.Database
+		Log      config.Log
 	}
 
-	err := servicekit.Load(&cfg, servicekit.LoadOptions{
+	err := config.Load(&cfg, config.LoadOptions{
 		Environ: []string{
 			"PLATFORM_DATABASE_URL=postgres://app@db/platform",
 			"PLATFORM_DATABASE_STATEMENT_TIMEOUT=10s",
@@ -32,10 +32,10 @@ func ExampleLoad() {
 }
 
 // All problems are reported at once, among them variables that do not exist.
-func ExampleConfigError() {
-	var cfg struct{ Log servicekit.Log }
+func ExampleError() {
+	var cfg struct{ Log config.Log }
 
-	err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: []string{
+	err := config.Load(&cfg, config.LoadOptions{Environ: []string{
 		"PLATFORM_LOG_LEVEL=loud",
 		"PLATFORM_LOG_FORMAT=xml",
 		"PLATFORM_LOG_COLOUR=red",
@@ -63,18 +63,18 @@ func ExampleLoad_secretFile() {
 		panic(err)
 	}
 
-	var cfg struct{ Database servicekit.Database }
-	err = servicekit.Load(&cfg, servicekit.LoadOptions{Environ: []string{"PLATFORM_DATABASE_URL_FILE=" + file}})
+	var cfg struct{ Database config.Database }
+	err = config.Load(&cfg, config.LoadOptions{Environ: []string{"PLATFORM_DATABASE_URL_FILE=" + file}})
 	fmt.Println(cfg.Database.URL, err)
 
 	// Output: postgres://app:secret@db/platform <nil>
 }
 
 // Secrets are masked, so that the table can go into a ticket.
-func ExamplePrintConfig() {
-	var cfg struct{ Database servicekit.Database }
+func ExamplePrint() {
+	var cfg struct{ Database config.Database }
 
-	err := servicekit.Load(&cfg, servicekit.LoadOptions{Environ: []string{
+	err := config.Load(&cfg, config.LoadOptions{Environ: []string{
 		"PLATFORM_DATABASE_URL=postgres://app:secret@pooler/platform",
 		"PLATFORM_DATABASE_DIRECT_URL=postgres://app:secret@db/platform",
 	}})
@@ -82,7 +82,7 @@ func ExamplePrintConfig() {
 		panic(err)
 	}
 
-	if err := servicekit.PrintConfig(os.Stdout, &cfg); err != nil {
+	if err := config.Print(os.Stdout, &cfg); err != nil {
 		panic(err)
 	}
 

@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"encoding/base64"
@@ -48,7 +48,7 @@ func problems(t *testing.T, cfg any, opts LoadOptions) map[string]string {
 		return nil
 	}
 
-	var bad *ConfigError
+	var bad *Error
 	require.ErrorAs(t, err, &bad)
 	found := map[string]string{}
 	for _, p := range bad.Problems {
@@ -359,11 +359,14 @@ func TestASectionIsFoundByItsType(t *testing.T) {
 		Server Server
 		Own    Sessions
 	}
-	cfg := loaded[config]{Service: config{Own: Sessions{Idle: time.Hour}}}
-	found, ok := section[Sessions](&cfg)
+	cfg := struct {
+		Service config
+		Log     Log
+	}{Service: config{Own: Sessions{Idle: time.Hour}}}
+	found, ok := Section[Sessions](&cfg)
 	require.True(t, ok)
 	require.Equal(t, time.Hour, found.Idle)
-	_, ok = section[Database](&cfg)
+	_, ok = Section[Database](&cfg)
 	require.False(t, ok)
 	require.Equal(t, reflect.TypeFor[Server](), sections(&cfg)[0].Type())
 }

@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"strconv"

@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"fmt"
@@ -157,7 +157,7 @@ func (s *Signing) relations() []relation {
 
 // fillAcross fills in defaults that depend on another section.
 func fillAcross(cfg any, given given) {
-	server, serves := section[Server](cfg)
+	server, serves := Section[Server](cfg)
 	signing, signs := sectionAt[Signing](cfg)
 	if serves && signs && !given("PLATFORM_VAULT_TIMEOUT") {
 		signing.Vault.Timeout = below(signing.Vault.Timeout, server.HTTP.RequestDeadline)
@@ -166,8 +166,8 @@ func fillAcross(cfg any, given given) {
 
 // across returns the rules between sections of a configuration.
 func across(cfg any) []relation {
-	server, serves := section[Server](cfg)
-	signing, signs := section[Signing](cfg)
+	server, serves := Section[Server](cfg)
+	signing, signs := Section[Signing](cfg)
 	if !serves || !signs || signing.Backend != SigningVault {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"fmt"
@@ -30,8 +30,8 @@ func Settings(cfg any) []Setting {
 	return list
 }
 
-// PrintConfig writes the Settings of cfg as a table.
-func PrintConfig(w io.Writer, cfg any) error {
+// Print writes the Settings of cfg as a table.
+func Print(w io.Writer, cfg any) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range Settings(cfg) {
 		fmt.Fprintf(table, "%s\t%s\n", s.Name, s.Value)

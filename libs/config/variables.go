@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"reflect"
@@ -111,9 +111,9 @@ func fieldNamed(section reflect.Type, name string) field {
 	return field{Variable: Variable{Name: section.Name() + "." + name}}
 }
 
-// section returns the part of cfg (a pointer to a struct of sections) that has type T. The
+// Section returns the part of cfg (a pointer to a struct of sections) that has type T. The
 // result is false if the process has no such section.
-func section[T any](cfg any) (T, bool) {
+func Section[T any](cfg any) (T, bool) {
 	if found, ok := sectionAt[T](cfg); ok {
 		return *found, true
 	}
@@ -121,7 +121,7 @@ func section[T any](cfg any) (T, bool) {
 	return none, false
 }
 
-// sectionAt is section for modifying it.
+// sectionAt is Section for modifying it.
 func sectionAt[T any](cfg any) (*T, bool) {
 	for _, v := range sections(cfg) {
 		if found, ok := v.Addr().Interface().(*T); ok {

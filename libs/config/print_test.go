@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func TestPrintConfigShowsEverythingButSecrets(t *testing.T) {
 	env["PLATFORM_OUTBOUND_ALLOW"] = "idp.internal:8443,10.1.0.0/16"
 	require.NoError(t, Load(&cfg, LoadOptions{Environ: environ(env)}))
 	var out bytes.Buffer
-	require.NoError(t, PrintConfig(&out, &cfg))
+	require.NoError(t, Print(&out, &cfg))
 
 	for _, line := range []string{
 		`PLATFORM_PUBLIC_URL +http://127\.0\.0\.1:8080`,

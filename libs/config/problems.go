@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"errors"
@@ -23,11 +23,11 @@ type Problem struct {
 	Message  string // what is wrong and what to do
 }
 
-// ConfigError holds all problems of a configuration.
-type ConfigError struct{ Problems []Problem }
+// Error holds all problems of a configuration.
+type Error struct{ Problems []Problem }
 
 // Error returns a text with one line per problem.
-func (e *ConfigError) Error() string {
+func (e *Error) Error() string {
 	var b strings.Builder
 	if len(e.Problems) == 1 {
 		b.WriteString("configuration: 1 problem")
@@ -54,7 +54,7 @@ func (l *loader) err() error {
 		return nil
 	}
 
-	return &ConfigError{Problems: list}
+	return &Error{Problems: list}
 }
 
 // unreadable says why a value isn't of its variable's type.

@@ -1,4 +1,4 @@
-package servicekit
+package config
 
 import (
 	"errors"
@@ -24,7 +24,7 @@ type LoadOptions struct {
 	Overrides map[string]string
 }
 
-// Load fills cfg, a pointer to a struct of sections, or returns a *ConfigError with every
+// Load fills cfg, a pointer to a struct of sections, or returns a *Error with every
 // problem: unknown names, values that can't be parsed or make no sense, missing values, and
 // secret files that can't be read.
 func Load(cfg any, opts LoadOptions) error {
