@@ -7,9 +7,9 @@
 // set, with secrets masked.
 //
 // The struct tags of a section are the whole table: env names the variable, envDefault its
-// default, validate its rules, secret how it is kept from being
-// shown, example and desc what the operator reads. Rules on several variables are the relations
-// of a section, and defaults that follow another variable its fill.
+// default, validate its rules, secret how it is kept from being shown, and example and desc are
+// what the operator reads. Rules on several variables are the relations of a section, and
+// defaults that follow another variable its fill.
 //
 // It opens nothing: servicekit does, with the values from here. It doesn't read the environment
 // of the process, which its caller passes.

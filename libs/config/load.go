@@ -51,15 +51,6 @@ func (l *loader) problem(variable, message string) {
 	}
 }
 
-func (l *loader) field(variable string) field {
-	for _, f := range l.fields {
-		if f.Name == variable {
-			return f
-		}
-	}
-	return field{Variable: Variable{Name: variable}}
-}
-
 // gather merges the sources and reports names that no process knows.
 func (l *loader) gather(opts LoadOptions) {
 	known := knownNames(l.fields)

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
-	"github.com/go-playground/validator/v10"
 )
 
 // fileSuffix ends the name of a variable that names a file with a secret.
@@ -71,65 +69,6 @@ func unreadable(f field, value string, bad env.ParseError) string {
 		return shown + " is not a whole number"
 	default:
 		return bad.Err.Error() // from our own parsers, whose messages are clear
-	}
-}
-
-// textRules are the validate tags defined by this package. Each returns what is wrong with a
-// text, or "".
-var textRules = map[string]func(string) string{
-	"listen":       checkListen,
-	"database_url": checkDatabaseURL,
-	"vault_path":   checkVaultPath,
-	"transit_name": checkTransitName,
-}
-
-// validate applies the validate tags.
-func (l *loader) validate(cfg any) {
-	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(func(f reflect.StructField) string { return f.Tag.Get("env") })
-
-	for tag, check := range textRules {
-		// It fails only for an empty tag or a nil function.
-		_ = v.RegisterValidation(tag, func(f validator.FieldLevel) bool { return check(f.Field().String()) == "" })
-	}
-
-	var bad validator.ValidationErrors
-	if err := v.Struct(cfg); !errors.As(err, &bad) {
-		return
-	}
-
-	for _, b := range bad {
-		l.problem(b.Field(), refusal(l.field(b.Field()), b))
-	}
-}
-
-// refusal says which rule a value breaks. It repeats the value only for rules that apply to no
-// secret.
-func refusal(f field, b validator.FieldError) string {
-	if check, ok := textRules[b.Tag()]; ok {
-		return check(fmt.Sprint(b.Value()))
-	}
-
-	param := b.Param()
-	if param == "0" && b.Type() == reflect.TypeFor[time.Duration]() {
-		param = "0s"
-	}
-
-	switch b.Tag() {
-	case "required":
-		return "missing; " + strings.TrimSpace("set it, for example to "+f.Example)
-	case "http_url":
-		return "the value is not an http:// or https:// URL"
-	case "oneof":
-		return fmt.Sprintf("%q is not one of %s", fmt.Sprint(b.Value()), strings.Join(strings.Fields(param), ", "))
-	case "gt":
-		return fmt.Sprintf("%v is too little; it must be more than %s", b.Value(), param)
-	case "gte", "min":
-		return fmt.Sprintf("%v is too little; the least is %s", b.Value(), param)
-	case "lte", "max":
-		return fmt.Sprintf("%v is too much; the most is %s", b.Value(), param)
-	default:
-		return fmt.Sprintf("breaks the rule %s=%s", b.Tag(), param)
 	}
 }
 

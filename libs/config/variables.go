@@ -21,6 +21,7 @@ type Variable struct {
 type field struct {
 	Variable
 	Example string
+	rules   string // see refusal
 	index   []int
 }
 
@@ -57,7 +58,7 @@ func fieldsOf(t reflect.Type, index []int) []field {
 				Description: f.Tag.Get("desc"),
 				Required:    f.Tag.Get("envDefault") == "" && strings.HasPrefix(f.Tag.Get("validate"), "required"),
 				Secret:      f.Tag.Get("secret"),
-			}, Example: f.Tag.Get("example"), index: at})
+			}, Example: f.Tag.Get("example"), rules: f.Tag.Get("validate"), index: at})
 		case f.Type.Kind() == reflect.Struct:
 			list = append(list, fieldsOf(f.Type, at)...)
 		}
