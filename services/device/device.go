@@ -3,40 +3,28 @@ package device
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
-	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/clientauth"
-	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/config"
-	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/app"
 	"github.com/platform-oauth/platform-oauth/services/device/internal/domain"
 )
 
-const (
-	name = "device"
-	// keepCodes is how long a code is kept after it expired, so that a device that keeps
-	// polling is told expired_token rather than invalid_grant (RFC 8628 3.5).
-	keepCodes = 24 * time.Hour
-)
+// keepCodes is how long a code is kept after it expired, so that a device that keeps polling is
+// told expired_token rather than invalid_grant (RFC 8628 3.5).
+const keepCodes = 24 * time.Hour
 
 // Config is the service's configuration.
 type Config struct {
@@ -56,106 +44,96 @@ type Deps = servicekit.Deps
 
 // New builds the service.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	deps, err := deps.Complete()
-	if err != nil {
-		return nil, fmt.Errorf("device: %w", err)
-	}
+	return wiring.Build("device", deps, func(k *wiring.Kit) (*servicekit.Service, error) { return build(cfg, k) })
+}
 
+func build(cfg Config, k *wiring.Kit) (*servicekit.Service, error) {
 	if cfg.Limits.UserCode < 1 || cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 || len(cfg.Encryption.Keys) == 0 {
-		return nil, errors.New("device: configuration missing: Limits and Encryption are needed")
+		return nil, errors.New("configuration missing: Limits and Encryption are needed")
 	}
 
 	ui, err := webui.New()
 	if err != nil {
-		return nil, fmt.Errorf("device: %w", err)
+		return nil, err
 	}
 
-	clients, err := setup.Authenticator(setup.Config{
-		Service:    name,
-		Server:     cfg.Server,
-		Limits:     cfg.Limits,
-		Encryption: cfg.Encryption,
-		Outbound:   cfg.Outbound,
-	}, deps)
+	usecases, err := newDevice(cfg, k)
 	if err != nil {
-		return nil, fmt.Errorf("device: %w", err)
+		return nil, err
 	}
 
-	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
+	handlers, err := httpapi.New(httpapi.Options{
+		Device: usecases,
+		Jar:    cookie.Jar{Secure: cfg.Server.Secure()},
+		Origin: cfg.Server.Origin(),
+		UI:     ui,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("device: %w", err)
+		return nil, err
 	}
 
-	usecases := newDevice(cfg, deps, clients, sealer)
-	edge, err := httpapi.New(usecases, cookie.Jar{Secure: cfg.Server.Secure()}, cfg.Server.Origin(), ui)
-	if err != nil {
-		return nil, fmt.Errorf("device: %w", err)
-	}
-
-	told := refusals.New(audit.DeviceRefused,
-		auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
-	options := servicekit.Edge(name, cfg.Server, deps)
-	options.Handlers, options.ErrorPage = edge.Handlers(), told.Page(ui.ErrorPage)
+	options := servicekit.Edge(k.Name, cfg.Server, k.Deps)
+	options.Handlers, options.ErrorPage = handlers, k.Refusals(audit.DeviceRefused).Page(ui.ErrorPage)
 	handler, err := httpkit.NewHandler(options)
 	if err != nil {
-		return nil, fmt.Errorf("device: %w", err)
+		return nil, err
 	}
 
 	return &servicekit.Service{
 		Handler: handler,
-		Run:     func(ctx context.Context) error { return sweep(ctx, deps) },
-		Ready:   deps.DB.CheckSchema,
+		Run:     sweep(k),
+		Ready:   k.DB.CheckSchema,
 	}, nil
 }
 
-func newDevice(cfg Config, deps Deps, clients *clientauth.Authenticator, sealer *sealed.Sealer) *app.Device {
-	rows, guesses, secret := grantstore.NewForDevice(deps.DB).Sealing(
-		sealer), limitstore.New(deps.DB), cfg.Encryption.Derive("limits")
-	return &app.Device{Config: app.Config{
-		Applications: appcache.New(directorystore.NewApplicationsWithSecrets(deps.DB), appcache.Options{
-			Now:           deps.Now,
-			Changes:       deps.Changes,
-			Component:     name,
-			MeterProvider: deps.MeterProvider,
-		}),
-		Clients:  clients,
-		People:   directorystore.NewPeople(deps.DB),
-		Sessions: sessionstore.New(deps.DB),
-		Codes:    rows,
-		Crowds:   rows,
-		SignIns:  rows,
-		Guesses:  guesses,
-		Starts: &limits.Flows{
-			Counter: guesses,
-			Secret:  secret,
-			Most:    cfg.Limits.Flows,
-			Window:  cfg.Limits.Window,
-		},
-		Trail:       auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
-		SessionIdle: cfg.Sessions.Idle,
-		CodeTTL:     cfg.Tokens.DeviceCodeTTL,
-		GuessRule:   cfg.Limits.Rule(cfg.Limits.UserCode),
-		MaxWaiting:  domain.MaxWaiting,
-		GuessSecret: secret,
-		Now:         deps.Now,
-		Random:      deps.Random,
-		Logger:      deps.Logger,
-	}}
-}
-
-// sweep deletes expired rows from the tables that this service writes to.
-func sweep(ctx context.Context, deps Deps) error {
-	codes := grantstore.NewForDevice(deps.DB)
-	tasks, ctx := errgroup.WithContext(ctx)
-	for what, remove := range map[string]func(context.Context, time.Time, int) (int, error){
-		"device codes": func(ctx context.Context, now time.Time, batch int) (int, error) {
-			return codes.DeleteExpired(ctx, now.Add(-keepCodes), batch)
-		},
-		"limits":     limitstore.New(deps.DB).DeleteExpired,
-		"assertions": assertionstore.New(deps.DB).DeleteExpired,
-	} {
-		tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, remove) })
+func newDevice(cfg Config, k *wiring.Kit) (*app.Device, error) {
+	clients, err := k.Authenticator(wiring.Clients{
+		Server:     cfg.Server,
+		Limits:     cfg.Limits,
+		Encryption: cfg.Encryption,
+		Outbound:   cfg.Outbound,
+	})
+	if err != nil {
+		return nil, err
 	}
 
-	return tasks.Wait()
+	sealer, err := k.Sealer(cfg.Encryption)
+	if err != nil {
+		return nil, err
+	}
+
+	rows := grantstore.NewForDevice(k.DB).Sealing(sealer)
+
+	return &app.Device{Config: app.Config{
+		Applications: k.Applications(directorystore.NewApplicationsWithSecrets(k.DB)),
+		Clients:      clients,
+		People:       directorystore.NewPeople(k.DB),
+		Sessions:     sessionstore.New(k.DB),
+		Codes:        rows,
+		Crowds:       rows,
+		SignIns:      rows,
+		Guesses:      limitstore.New(k.DB),
+		Starts:       k.Flows(cfg.Limits, cfg.Encryption),
+		Trail:        k.Trail(),
+		SessionIdle:  cfg.Sessions.Idle,
+		CodeTTL:      cfg.Tokens.DeviceCodeTTL,
+		GuessRule:    cfg.Limits.Rule(cfg.Limits.UserCode),
+		MaxWaiting:   domain.MaxWaiting,
+		GuessSecret:  cfg.Encryption.Derive("limits"),
+		Now:          k.Now,
+		Random:       k.Random,
+		Logger:       k.Logger,
+	}}, nil
+}
+
+// sweep returns the task that deletes expired rows from the tables that this service writes to.
+func sweep(k *wiring.Kit) wiring.Task {
+	codes := grantstore.NewForDevice(k.DB)
+	return wiring.Together(
+		k.Sweep("device codes", func(ctx context.Context, now time.Time, batch int) (int, error) {
+			return codes.DeleteExpired(ctx, now.Add(-keepCodes), batch)
+		}),
+		k.Sweep("limits", limitstore.New(k.DB).DeleteExpired),
+		k.Sweep("assertions", assertionstore.New(k.DB).DeleteExpired),
+	)
 }

@@ -3,11 +3,8 @@ package keys
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/config"
@@ -16,13 +13,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/app"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/ports"
 )
-
-const name = "keys"
 
 var (
 	_ ports.Schedule = (*keystore.Store)(nil)
@@ -45,74 +41,75 @@ type Deps = servicekit.Deps
 
 // New builds the service. Keys are created by its Run, not here.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	deps, err := deps.Complete()
-	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
-	}
+	return wiring.Build("keys", deps, func(k *wiring.Kit) (*servicekit.Service, error) { return build(cfg, k) })
+}
 
-	if deps.KeyMaker == nil {
-		return nil, errors.New("keys: dependencies missing: KeyMaker")
+func build(cfg Config, k *wiring.Kit) (*servicekit.Service, error) {
+	if k.KeyMaker == nil {
+		return nil, errors.New("dependencies missing: KeyMaker")
 	}
 
 	policy, err := policyOf(cfg)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return nil, err
 	}
 
-	store := keystore.New(deps.DB)
+	store := keystore.New(k.DB)
 	publisher := &app.Publisher{
-		Ring:   signing.NewRing(signing.RingOptions{Schedule: store, Now: deps.Now, Logger: deps.Logger}),
+		Ring:   signing.NewRing(signing.RingOptions{Schedule: store, Now: k.Now, Logger: k.Logger}),
 		Origin: cfg.Server.Origin(),
 		Policy: policy,
-		Now:    deps.Now,
+		Now:    k.Now,
 	}
 
 	task := &app.Task{
 		Keeper: &app.Keeper{
 			Schedule: store,
 			Wishes:   store,
-			Maker:    deps.KeyMaker,
-			Trail:    auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
+			Maker:    k.KeyMaker,
+			Trail:    k.Trail(),
 			Policy:   policy,
-			Now:      deps.Now,
-			Logger:   deps.Logger,
+			Now:      k.Now,
+			Logger:   k.Logger,
 		},
 		Publisher: publisher,
-		Logger:    deps.Logger,
-		Wished:    deps.Changes.Signal(changes.SigningKeys, changes.KeyOrders, changes.Applications),
-		Changed:   deps.Changes.Signal(changes.SigningKeys),
+		Logger:    k.Logger,
+		Wished:    k.Changes.Signal(changes.SigningKeys, changes.KeyOrders, changes.Applications),
+		Changed:   k.Changes.Signal(changes.SigningKeys),
 	}
 
-	edge := &httpapi.API{Publisher: publisher}
-	options := servicekit.Edge(name, cfg.Server, deps)
-	options.Handlers, options.CORS = edge.Handlers(), httpkit.CORS{Open: httpapi.CORSOperations()}
+	handlers, err := httpapi.New(httpapi.Options{Publisher: publisher})
+	if err != nil {
+		return nil, err
+	}
+
+	options := servicekit.Edge(k.Name, cfg.Server, k.Deps)
+	options.Handlers, options.CORS = handlers, httpkit.CORS{Open: httpapi.CORSOperations()}
 	handler, err := httpkit.NewHandler(options)
 	if err != nil {
-		return nil, fmt.Errorf("keys: %w", err)
+		return nil, err
 	}
 
 	return &servicekit.Service{
 		Handler: handler,
-		Run: func(ctx context.Context) error {
-			tasks, ctx := errgroup.WithContext(ctx)
-			tasks.Go(func() error { return task.Run(ctx) })
-			upkeep := auditstore.NewUpkeep(deps.DB, name, deps.Now, deps.Random, cfg.Audit.Retention)
-			for failed, work := range map[string]func(context.Context, time.Time, int) (int, error){
-				"could not remove what is too old":      upkeep.Shorten,
-				"could not seal the days that are over": upkeep.Seal,
-				"could not make the months to come":     upkeep.Months,
-			} {
-				tasks.Go(func() error { return servicekit.Regularly(ctx, deps, failed, "the audit trail", work) })
-			}
-
-			return tasks.Wait()
-		},
+		Run:     wiring.Together(task.Run, upkeep(k, cfg.Audit.Retention)),
 		Ready: func(context.Context) error {
 			_, err := publisher.Documents()
 			return err
 		},
 		FromMemory: true,
 	}, nil
+}
+
+// upkeep returns the task that maintains the audit trail.
+func upkeep(k *wiring.Kit, retention time.Duration) wiring.Task {
+	const what = "the audit trail"
+	work := auditstore.NewUpkeep(k.DB, k.Name, k.Now, k.Random, retention)
+	return wiring.Together(
+		k.Regularly("could not remove what is too old", what, work.Shorten),
+		k.Regularly("could not seal the days that are over", what, work.Seal),
+		k.Regularly("could not make the months to come", what, work.Months),
+	)
 }
 
 // policyOf returns the configured policy. RS256 always has a key, since a client that was

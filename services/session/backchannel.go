@@ -1,11 +1,9 @@
 package session
 
 import (
-	"fmt"
-
-	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/backchannel"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
@@ -15,15 +13,15 @@ import (
 
 // newBackchannel builds the task that notifies applications of logouts.
 func newBackchannel(
-	cfg Config, deps Deps, applications ports.Applications, ring *signing.Ring,
+	cfg Config, k *wiring.Kit, applications ports.Applications, ring *signing.Ring,
 ) (*app.Backchannel, error) {
-	client, err := servicekit.OutboundClient(cfg.Outbound, deps)
+	client, err := servicekit.OutboundClient(cfg.Outbound, k.Deps)
 	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
+		return nil, err
 	}
 
-	outbox := sqlstore.New(deps.DB)
-	observer, err := metrics.NewBackchannel(deps.MeterProvider, outbox.State, deps.Now)
+	outbox := sqlstore.New(k.DB)
+	observer, err := metrics.NewBackchannel(k.MeterProvider, outbox.State, k.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +33,10 @@ func newBackchannel(
 		Applications: applications,
 		Signer:       ring,
 		Sender:       backchannel.New(client),
-		Trail:        auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider),
+		Trail:        k.Trail(),
 		Observer:     observer,
-		Logger:       deps.Logger,
-		Now:          deps.Now,
-		Random:       deps.Random,
+		Logger:       k.Logger,
+		Now:          k.Now,
+		Random:       k.Random,
 	}, nil
 }

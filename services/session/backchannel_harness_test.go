@@ -22,6 +22,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
@@ -104,7 +105,7 @@ func (w *world) replica(cfg Config) (stop func()) {
 		Now:      w.clock.Now,
 	})
 	applications := appcache.New(directorystore.NewApplications(w.service), appcache.Options{Now: w.clock.Now})
-	task, err := newBackchannel(cfg, deps, applications, ring)
+	task, err := newBackchannel(cfg, &wiring.Kit{Deps: deps, Name: "session"}, applications, ring)
 	require.NoError(w.t, err)
 	task.Poll = time.Millisecond
 	return w.start(task)

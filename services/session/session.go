@@ -4,30 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
-	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/config"
-	"github.com/platform-oauth/platform-oauth/libs/database/changes"
-	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/ending"
-	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
-	signingstore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
@@ -66,115 +60,102 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 
 // build is like New but takes the hasher, so that tests can count its work.
 func build(cfg Config, deps Deps, hasher *password.Hasher) (*servicekit.Service, error) {
-	deps, err := deps.Complete()
-	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
+	return wiring.Build("session", deps, func(k *wiring.Kit) (*servicekit.Service, error) {
+		return wire(cfg, k, hasher)
+	})
+}
 
-	if deps.Signing == nil {
-		return nil, errors.New("session: dependencies missing: Signing")
+func wire(cfg Config, k *wiring.Kit, hasher *password.Hasher) (*servicekit.Service, error) {
+	ring, err := k.Signer(cfg.Signing)
+	if err != nil {
+		return nil, err
 	}
 
 	if cfg.Limits.Flows < 1 || cfg.Limits.Window <= 0 {
-		return nil, errors.New("session: configuration missing: Limits are needed")
+		return nil, errors.New("configuration missing: Limits are needed")
 	}
-
-	ui, err := webui.New()
-	if err != nil {
-		return nil, err
-	}
-
-	// The ring refreshes at least four times within the lead with which new keys are published,
-	// so that a hint never names a key that is unknown here.
-	ring := signing.NewRing(signing.RingOptions{
-		Schedule: signingstore.New(deps.DB),
-		Backend:  deps.Signing,
-		Now:      deps.Now,
-		Logger:   deps.Logger,
-		Refresh:  cfg.Signing.Refresh(),
-		Changed:  deps.Changes.Signal(changes.SigningKeys),
-	})
 
 	words := &passwords{
 		Hasher: hasher,
-		read:   directorystore.NewPeople(deps.DB).PasswordCosts,
-		logger: deps.Logger,
+		read:   directorystore.NewPeople(k.DB).PasswordCosts,
+		logger: k.Logger,
 	}
 
-	sealer, err := sealed.New(cfg.Encryption.DeriveAll(sealed.Label), deps.Random)
-	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-
-	a := newApp(cfg, deps, words, ring, sealer)
-	if a.Trail, err = metrics.NewSignIns(deps.MeterProvider, a.Trail); err != nil {
-		return nil, fmt.Errorf("session: %w", err)
-	}
-
-	if a.Backchannel, err = newBackchannel(cfg, deps, a.Applications, ring); err != nil {
-		return nil, err
-	}
-
-	told := refusals.New(audit.ErrorShown,
-		auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider), deps.Logger, deps.Now)
-	handlers, err := httpapi.New(httpapi.Options{
-		App:    a,
-		UI:     ui,
-		Jar:    cookie.Jar{Secure: cfg.Server.Secure()},
-		Random: deps.Random,
-		Shown:  told.Shown,
-	})
+	a, err := newApp(cfg, k, words, ring)
 	if err != nil {
 		return nil, err
 	}
 
-	opts := servicekit.Edge("session", cfg.Server, deps)
-	opts.Handlers, opts.ErrorPage = handlers, told.Page(ui.ErrorPage)
-	handler, err := httpkit.NewHandler(opts)
+	handler, err := newHandler(cfg.Server, k, a)
 	if err != nil {
 		return nil, err
 	}
 
 	return &servicekit.Service{
 		Handler: handler,
-		Run: func(ctx context.Context) error {
-			tasks, ctx := errgroup.WithContext(ctx)
-			tasks.Go(func() error { return ring.Run(ctx) })
-			tasks.Go(func() error {
-				return servicekit.Sweep(ctx, deps,
-					"sessions", func(ctx context.Context, now time.Time, batch int) (int, error) {
-						return sqlstore.New(deps.DB).DeleteExpired(ctx, now.Add(-keepExpired), batch)
-					})
-			})
-
-			tasks.Go(func() error {
-				return servicekit.Sweep(ctx, deps,
-					"access that was ended", func(ctx context.Context, now time.Time, batch int) (int, error) {
-						return ending.FinishSome(ctx, deps.DB, now, batch)
-					})
-			})
-
-			tasks.Go(func() error {
-				return servicekit.Sweep(ctx, deps, "limits",
-					limitstore.New(deps.DB).DeleteExpired)
-			})
-			tasks.Go(func() error { return a.Backchannel.Run(ctx) })
-			tasks.Go(func() error { return words.Run(ctx) })
-			tasks.Go(func() error {
-				return servicekit.Sweep(ctx, deps, "undelivered logouts", sqlstore.New(deps.DB).DeleteUndelivered)
-			})
-
-			return tasks.Wait()
-		},
+		Run:     wiring.Together(ring.Run, words.Run, a.Backchannel.Run, sweep(k)),
 	}, nil
 }
 
-func newApp(cfg Config, deps Deps, words *passwords, ring *signing.Ring, sealer *sealed.Sealer) *app.App {
-	people := directorystore.NewPeople(deps.DB)
-	flows := grantstore.NewForSession(deps.DB).Sealing(sealer)
-	reader := sessionstore.New(deps.DB)
-	writer := sqlstore.New(deps.DB)
-	trail := auditstore.New(deps.DB, "session", deps.Now, deps.Random).Counting(deps.MeterProvider)
+func newHandler(server config.Server, k *wiring.Kit, a *app.App) (http.Handler, error) {
+	ui, err := webui.New()
+	if err != nil {
+		return nil, err
+	}
+
+	told := k.Refusals(audit.ErrorShown)
+	handlers, err := httpapi.New(httpapi.Options{
+		App:    a,
+		UI:     ui,
+		Jar:    cookie.Jar{Secure: server.Secure()},
+		Random: k.Random,
+		Shown:  told.Shown,
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	options := servicekit.Edge(k.Name, server, k.Deps)
+	options.Handlers, options.ErrorPage = handlers, told.Page(ui.ErrorPage)
+	return httpkit.NewHandler(options)
+}
+
+// sweep returns the task that removes what has expired, and finishes what was ended.
+func sweep(k *wiring.Kit) wiring.Task {
+	rows := sqlstore.New(k.DB)
+	return wiring.Together(
+		k.Sweep("sessions", func(ctx context.Context, now time.Time, batch int) (int, error) {
+			return rows.DeleteExpired(ctx, now.Add(-keepExpired), batch)
+		}),
+		k.Sweep("access that was ended", func(ctx context.Context, now time.Time, batch int) (int, error) {
+			return ending.FinishSome(ctx, k.DB, now, batch)
+		}),
+		k.Sweep("limits", limitstore.New(k.DB).DeleteExpired),
+		k.Sweep("undelivered logouts", rows.DeleteUndelivered),
+	)
+}
+
+func newApp(cfg Config, k *wiring.Kit, words *passwords, ring *signing.Ring) (*app.App, error) {
+	sealer, err := k.Sealer(cfg.Encryption)
+	if err != nil {
+		return nil, err
+	}
+
+	people := directorystore.NewPeople(k.DB)
+	flows := grantstore.NewForSession(k.DB).Sealing(sealer)
+	reader := sessionstore.New(k.DB)
+	writer := sqlstore.New(k.DB)
+	events := k.Trail()
+	trail, err := metrics.NewSignIns(k.MeterProvider, events)
+	if err != nil {
+		return nil, err
+	}
+
+	applications := k.Applications(directorystore.NewApplications(k.DB))
+	back, err := newBackchannel(cfg, k, applications, ring)
+	if err != nil {
+		return nil, err
+	}
 
 	return &app.App{
 		Settings: app.Settings{
@@ -187,35 +168,26 @@ func newApp(cfg Config, deps Deps, words *passwords, ring *signing.Ring, sealer 
 			PseudonymKey: cfg.Encryption.Derive(audit.PseudonymLabel),
 			CookieSecret: cfg.Encryption.Derive("next-cookies"),
 		},
-		Flows:      flows,
-		Entrances:  flows,
-		Sessions:   reader,
-		Lists:      reader,
-		Writer:     writer,
-		Renewals:   writer,
-		Allowances: writer,
-		Accounts:   people,
-		People:     people,
-		Slugs:      people,
-		Applications: appcache.New(directorystore.NewApplications(deps.DB), appcache.Options{
-			Now:           deps.Now,
-			Changes:       deps.Changes,
-			Component:     "session",
-			MeterProvider: deps.MeterProvider,
-		}),
-		Passwords: words,
-		Hints:     ring.Hints(),
-		Limits:    limitstore.New(deps.DB),
-		Starts: &limits.Flows{
-			Counter: limitstore.New(deps.DB),
-			Secret:  cfg.Encryption.Derive("limits"),
-			Most:    cfg.Limits.Flows,
-			Window:  cfg.Limits.Window,
-		},
-		Trail:    trail,
-		Refusals: refusals.New(audit.FormRefused, trail, deps.Logger, deps.Now),
-		Logger:   deps.Logger,
-		Now:      deps.Now,
-		Random:   deps.Random,
-	}
+		Flows:        flows,
+		Entrances:    flows,
+		Sessions:     reader,
+		Lists:        reader,
+		Writer:       writer,
+		Renewals:     writer,
+		Allowances:   writer,
+		Accounts:     people,
+		People:       people,
+		Slugs:        people,
+		Applications: applications,
+		Passwords:    words,
+		Hints:        ring.Hints(),
+		Limits:       limitstore.New(k.DB),
+		Starts:       k.Flows(cfg.Limits, cfg.Encryption),
+		Trail:        trail,
+		Refusals:     refusals.New(audit.FormRefused, events, k.Logger, k.Now),
+		Backchannel:  back,
+		Logger:       k.Logger,
+		Now:          k.Now,
+		Random:       k.Random,
+	}, nil
 }

@@ -2,19 +2,11 @@ package token
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"time"
 
-	"golang.org/x/sync/errgroup"
-
-	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
-	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	assertionstore "github.com/platform-oauth/platform-oauth/libs/clientauth/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/config"
-	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
@@ -23,7 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
-	keystore "github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/httpapi"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/token/internal/app"
@@ -46,40 +38,28 @@ type Deps = servicekit.Deps
 
 // New builds the service. It needs a signing backend. It doesn't listen and starts nothing.
 func New(cfg Config, deps Deps) (*servicekit.Service, error) {
-	deps, err := deps.Complete()
+	return wiring.Build("token", deps, func(k *wiring.Kit) (*servicekit.Service, error) { return build(cfg, k) })
+}
+
+func build(cfg Config, k *wiring.Kit) (*servicekit.Service, error) {
+	ring, err := k.Signer(cfg.Signing)
 	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+		return nil, err
 	}
 
-	if deps.Signing == nil {
-		return nil, errors.New("token: dependencies missing: Signing")
-	}
-
-	ring := signing.NewRing(signing.RingOptions{
-		Schedule: keystore.New(deps.DB),
-		Backend:  deps.Signing,
-		Now:      deps.Now,
-		Logger:   deps.Logger,
-		Refresh:  cfg.Signing.Refresh(),
-		Changed:  deps.Changes.Signal(changes.SigningKeys),
-	})
-
-	rows := grantstore.NewForToken(deps.DB)
-	failures := limitstore.New(deps.DB)
-	assertions := assertionstore.New(deps.DB)
-	registry := directorystore.NewApplicationsWithSecrets(deps.DB)
-	authenticator, err := setup.Authenticator(setup.Config{
-		Service:    "token",
+	authenticator, err := k.Authenticator(wiring.Clients{
 		Server:     cfg.Server,
 		Limits:     cfg.Limits,
 		Encryption: cfg.Encryption,
 		Outbound:   cfg.Outbound,
-	}, deps)
+	})
 	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+		return nil, err
 	}
 
-	cases, err := useCases(cfg, deps, useCaseParts{
+	rows := grantstore.NewForToken(k.DB)
+	registry := directorystore.NewApplicationsWithSecrets(k.DB)
+	cases, err := useCases(cfg, k, useCaseParts{
 		ring:          ring,
 		rows:          rows,
 		registry:      registry,
@@ -89,29 +69,24 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 		return nil, err
 	}
 
-	handler, err := newHandler(cfg.Server, deps, cases, registry)
+	handler, err := newHandler(cfg.Server, k, cases, registry)
 	if err != nil {
-		return nil, fmt.Errorf("token: %w", err)
+		return nil, err
 	}
 
 	return &servicekit.Service{
 		Handler: handler,
-		Run: func(ctx context.Context) error {
-			tasks, ctx := errgroup.WithContext(ctx)
-			tasks.Go(func() error { return ring.Run(ctx) })
-			for what, remove := range map[string]func(context.Context, time.Time, int) (int, error){
-				"grants and tokens": rows.DeleteExpired, "limits": failures.DeleteExpired,
-				"assertions": assertions.DeleteExpired,
-			} {
-				tasks.Go(func() error { return servicekit.Sweep(ctx, deps, what, remove) })
-			}
-			return tasks.Wait()
-		},
+		Run: wiring.Together(
+			ring.Run,
+			k.Sweep("grants and tokens", rows.DeleteExpired),
+			k.Sweep("limits", limitstore.New(k.DB).DeleteExpired),
+			k.Sweep("assertions", assertionstore.New(k.DB).DeleteExpired),
+		),
 		Ready: func(ctx context.Context) error {
 			if err := ring.CanSign(); err != nil {
 				return err
 			}
-			return deps.DB.CheckSchema(ctx)
+			return k.DB.CheckSchema(ctx)
 		},
 	}, nil
 }
@@ -124,32 +99,22 @@ type useCaseParts struct {
 	authenticator *clientauth.Authenticator
 }
 
-func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, error) {
+func useCases(cfg Config, k *wiring.Kit, parts useCaseParts) (httpapi.Options, error) {
 	ring, rows := parts.ring, parts.rows
-	counter, err := metrics.New(deps.MeterProvider)
+	counter, err := metrics.New(k.MeterProvider)
 	if err != nil {
-		return httpapi.UseCases{}, fmt.Errorf("token: %w", err)
+		return httpapi.Options{}, err
 	}
 
-	applications := appcache.New(parts.registry, appcache.Options{
-		Now:           deps.Now,
-		Changes:       deps.Changes,
-		Component:     "token",
-		MeterProvider: deps.MeterProvider,
-	})
-
-	trail := &app.Trail{
-		Events: auditstore.New(deps.DB, "token", deps.Now,
-			deps.Random).Counting(deps.MeterProvider).Sampling(cfg.Audit.ExchangeSample),
-		Logger: deps.Logger,
-	}
+	applications := k.Applications(parts.registry)
+	trail := &app.Trail{Events: k.Trail().Sampling(cfg.Audit.ExchangeSample), Logger: k.Logger}
 	clients := &app.Clients{Applications: applications, Authenticator: parts.authenticator, Trail: trail}
 	tokens := &app.Tokens{
 		Applications: applications,
 		Standings:    rows,
 		Verifier:     ring,
 		Issuer:       cfg.Server.Issuer(),
-		Now:          deps.Now,
+		Now:          k.Now,
 	}
 
 	issuer := app.NewIssuer(app.Config{
@@ -158,7 +123,7 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 		Codes:           rows,
 		Devices:         rows,
 		RefreshTokens:   rows,
-		Consents:        sessionstore.New(deps.DB),
+		Consents:        sessionstore.New(k.DB),
 		Trail:           trail,
 		Signer:          ring,
 		Observer:        counter,
@@ -169,12 +134,12 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 		RefreshTokenTTL: cfg.Tokens.RefreshTokenTTL,
 		RefreshIdleTTL:  cfg.Tokens.RefreshIdleTTL,
 		RefreshGrace:    cfg.Tokens.RefreshGrace,
-		Now:             deps.Now,
-		Random:          deps.Random,
-		Logger:          deps.Logger,
+		Now:             k.Now,
+		Random:          k.Random,
+		Logger:          k.Logger,
 	})
 
-	return httpapi.UseCases{
+	return httpapi.Options{
 		Issuer:   issuer,
 		UserInfo: &app.UserInfo{Tokens: tokens},
 		Revoker: &app.Revoker{
@@ -189,18 +154,18 @@ func useCases(cfg Config, deps Deps, parts useCaseParts) (httpapi.UseCases, erro
 }
 
 func newHandler(
-	server config.Server, deps Deps, cases httpapi.UseCases, registry appcache.OriginSource,
+	server config.Server, k *wiring.Kit, cases httpapi.Options, registry appcache.OriginSource,
 ) (http.Handler, error) {
-	options := servicekit.Edge("token", server, deps)
-	options.Handlers = httpapi.Handlers(cases)
+	handlers, err := httpapi.New(cases)
+	if err != nil {
+		return nil, err
+	}
+
+	options := servicekit.Edge(k.Name, server, k.Deps)
+	options.Handlers = handlers
 	options.CORS = httpkit.CORS{
 		Registered: httpapi.CORSOperations(),
-		Known: appcache.NewOrigins(registry, appcache.Options{
-			Now:           deps.Now,
-			Changes:       deps.Changes,
-			Component:     "token",
-			MeterProvider: deps.MeterProvider,
-		}).Known,
+		Known:      k.Origins(registry).Known,
 	}
 
 	return httpkit.NewHandler(options)

@@ -24,19 +24,22 @@ const (
 	maxFlow = 4 << 10
 )
 
-// API serves the endpoint.
-type API struct {
+// Options hold what the endpoint needs. Every field is required.
+type Options struct {
 	Authorizer *app.Authorizer
 	Jar        cookie.Jar
 	UI         *webui.UI
 }
 
-// Handlers returns the endpoint's operations by id.
-func (a *API) Handlers() map[string]gin.HandlerFunc {
-	return map[string]gin.HandlerFunc{"authorize": a.get, "authorizePost": a.post}
+type api struct{ Options }
+
+// New returns the handlers by operation id. As the endpoints parse no pages, the error is nil.
+func New(o Options) (map[string]gin.HandlerFunc, error) {
+	a := &api{o}
+	return map[string]gin.HandlerFunc{"authorize": a.get, "authorizePost": a.post}, nil
 }
 
-func (a *API) get(c *gin.Context) {
+func (a *api) get(c *gin.Context) {
 	params, err := httpkit.Query(c)
 	if err != nil {
 		a.write(c, nil, err)
@@ -71,7 +74,7 @@ func SilentRenewal(r *http.Request) bool {
 		query.Has("client_id")
 }
 
-func (a *API) resume(c *gin.Context, params *httpkit.Params) {
+func (a *api) resume(c *gin.Context, params *httpkit.Params) {
 	if len(params.All(flowParameter)) > 1 {
 		a.write(c, nil, oauth.Errorf(oauth.InvalidRequest, "flow was sent more than once"))
 		return
@@ -88,7 +91,7 @@ func (a *API) resume(c *gin.Context, params *httpkit.Params) {
 }
 
 // post serves the same request sent as a form, as OpenID Connect Core 3.1.2.1 requires.
-func (a *API) post(c *gin.Context) {
+func (a *api) post(c *gin.Context) {
 	params, err := httpkit.Form(c)
 	if err != nil {
 		a.write(c, nil, err)
@@ -117,7 +120,7 @@ func parse(params *httpkit.Params) (*domain.Request, error) {
 	return request, nil
 }
 
-func (a *API) visitor(c *gin.Context) app.Visitor {
+func (a *api) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
 		Browser:  a.Jar.Browser(c.Request),
 		Session:  a.Jar.Session(c.Request),
@@ -127,7 +130,7 @@ func (a *API) visitor(c *gin.Context) app.Visitor {
 }
 
 // write sends an answer or an error.
-func (a *API) write(c *gin.Context, answer *app.Answer, err error) {
+func (a *api) write(c *gin.Context, answer *app.Answer, err error) {
 	httpkit.NoStore(c)
 	c.Header("Referrer-Policy", "no-referrer")
 

@@ -40,7 +40,7 @@ func (d decision) verdict() (grants.DeviceDecision, *oauth.Error) {
 // complete takes the decision about a device. It checks, in this order, that the body is
 // readable, that the request comes from one of our pages, that the person is signed in,
 // that the code is waiting, and that the token belongs to that page.
-func (a *API) complete(c *gin.Context) {
+func (a *api) complete(c *gin.Context) {
 	httpkit.NoStore(c)
 	said, err := readDecision(c)
 	if err == nil && !a.ownOrigin(c.Request) {
@@ -53,7 +53,7 @@ func (a *API) complete(c *gin.Context) {
 	}
 
 	visitor := a.visitor(c)
-	visit, err := a.device.Look(c.Request.Context(), said.UserCode, visitor)
+	visit, err := a.Device.Look(c.Request.Context(), said.UserCode, visitor)
 	page := httpkit.WantsHTML(c.Request)
 	switch {
 	case page && visit.Decided != grants.DeviceUndecided: // the button was pressed twice
@@ -80,7 +80,7 @@ func (a *API) complete(c *gin.Context) {
 	}
 }
 
-func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said decision) {
+func (a *api) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said decision) {
 	if !cookie.CheckCSRF(visitor.Session, csrfPurpose(visit), said.CSRFToken) {
 		if httpkit.WantsHTML(c.Request) { // for example, another person has signed in since
 			httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(visit.Code.UserCode))
@@ -96,7 +96,7 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 		return
 	}
 
-	err := a.device.Decide(c.Request.Context(), visit, visitor, verdict)
+	err := a.Device.Decide(c.Request.Context(), visit, visitor, verdict)
 	switch {
 	case err == nil:
 		a.decided(c, visit, verdict)
@@ -109,7 +109,7 @@ func (a *API) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 	}
 }
 
-func (a *API) decided(c *gin.Context, visit *app.Visit, verdict grants.DeviceDecision) {
+func (a *api) decided(c *gin.Context, visit *app.Visit, verdict grants.DeviceDecision) {
 	if httpkit.WantsHTML(c.Request) {
 		a.toResult(c, visit)
 		return
@@ -118,7 +118,7 @@ func (a *API) decided(c *gin.Context, visit *app.Visit, verdict grants.DeviceDec
 }
 
 // toResult redirects to the page that reports the decision, which can be reloaded.
-func (a *API) toResult(c *gin.Context, visit *app.Visit) {
+func (a *api) toResult(c *gin.Context, visit *app.Visit) {
 	httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(visit.Code.UserCode))
 }
 
@@ -129,11 +129,11 @@ func forbidden(description string) *oauth.Error {
 // ownOrigin reports whether one of our pages sent the request. If the browser sends
 // Sec-Fetch-Site, that decides. An older browser sends our Origin, which the page's
 // referrer policy allows (see withOrigin).
-func (a *API) ownOrigin(r *http.Request) bool {
+func (a *api) ownOrigin(r *http.Request) bool {
 	if site := r.Header.Values("Sec-Fetch-Site"); len(site) > 0 {
 		return len(site) == 1 && site[0] == "same-origin"
 	}
-	return r.Header.Get("Origin") == a.origin
+	return r.Header.Get("Origin") == a.Origin
 }
 
 // readDecision accepts a form or JSON and nothing else. In particular it refuses

@@ -33,51 +33,52 @@ const (
 	flowsPath  = "/auth/flows/"
 )
 
-// API serves the endpoints and pages.
-type API struct {
-	device  *app.Device
-	jar     cookie.Jar
-	origin  string
-	ui      *webui.UI
+// Options hold what the endpoints and pages need. Every field is required.
+type Options struct {
+	Device *app.Device
+	Jar    cookie.Jar
+	Origin string // the platform's own
+	UI     *webui.UI
+}
+
+type api struct {
+	Options
 	texts   *webui.Catalogue
 	enter   *webui.Page
 	approve *webui.Page
 }
 
-// New parses the pages and returns an API. origin is the platform's own.
-func New(device *app.Device, jar cookie.Jar, origin string, ui *webui.UI) (*API, error) {
-	a := &API{
-		device: device,
-		jar:    jar,
-		origin: origin,
-		ui:     ui,
-	}
-
-	messages, err := fs.Sub(messageFiles, "messages")
-	if err != nil {
-		return nil, fmt.Errorf("device pages: %w", err)
-	}
-
-	if a.texts, err = ui.Catalogue(messages); err != nil {
+// New parses the pages and returns the handlers by operation id.
+func New(o Options) (map[string]gin.HandlerFunc, error) {
+	a := &api{Options: o}
+	if err := a.load(); err != nil {
 		return nil, err
 	}
 
-	if a.enter, err = ui.Page(templateFiles, "templates/enter.html"); err != nil {
-		return nil, err
-	}
-
-	a.approve, err = ui.Page(templateFiles, "templates/approve.html")
-	return a, err
-}
-
-// Handlers returns the operations by their id.
-func (a *API) Handlers() map[string]gin.HandlerFunc {
 	return map[string]gin.HandlerFunc{
 		"deviceAuthorize":      a.authorize,
 		"deviceVerifyInfo":     a.info,
 		"deviceVerifyComplete": a.complete,
 		"devicePage":           a.page,
+	}, nil
+}
+
+func (a *api) load() error {
+	messages, err := fs.Sub(messageFiles, "messages")
+	if err != nil {
+		return fmt.Errorf("device pages: %w", err)
 	}
+
+	if a.texts, err = a.UI.Catalogue(messages); err != nil {
+		return err
+	}
+
+	if a.enter, err = a.UI.Page(templateFiles, "templates/enter.html"); err != nil {
+		return err
+	}
+
+	a.approve, err = a.UI.Page(templateFiles, "templates/approve.html")
+	return err
 }
 
 // issued is the response of RFC 8628 3.2.
@@ -90,7 +91,7 @@ type issued struct {
 	Interval                int    `json:"interval"`   // seconds
 }
 
-func (a *API) authorize(c *gin.Context) {
+func (a *api) authorize(c *gin.Context) {
 	httpkit.NoStore(c)
 	credentials, request, err := readAuthorize(c)
 	if err != nil {
@@ -98,13 +99,13 @@ func (a *API) authorize(c *gin.Context) {
 		return
 	}
 
-	codes, err := a.device.Authorize(c.Request.Context(), credentials, httpkit.ClientAddr(c), request)
+	codes, err := a.Device.Authorize(c.Request.Context(), credentials, httpkit.ClientAddr(c), request)
 	if err != nil {
 		fail(c, err)
 		return
 	}
 
-	uri := a.origin + pagePath
+	uri := a.Origin + pagePath
 	httpkit.JSON(c, http.StatusOK, issued{
 		DeviceCode:              codes.DeviceCode,
 		UserCode:                codes.UserCode,
@@ -163,7 +164,7 @@ type verification struct {
 	CSRFToken       string   `json:"csrf_token,omitempty"`
 }
 
-func (a *API) info(c *gin.Context) {
+func (a *api) info(c *gin.Context) {
 	httpkit.NoStore(c)
 	params, err := httpkit.Query(c)
 	if err == nil {
@@ -184,7 +185,7 @@ func (a *API) info(c *gin.Context) {
 	}
 
 	visitor := a.visitor(c)
-	visit, err := a.device.Look(c.Request.Context(), params.Get("user_code"), visitor)
+	visit, err := a.Device.Look(c.Request.Context(), params.Get("user_code"), visitor)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
@@ -196,7 +197,7 @@ func (a *API) info(c *gin.Context) {
 		Scopes:          visit.Code.Scope,
 		Resource:        visit.App.ResourceFor(visit.Code.Resource),
 		UserCode:        visit.Code.UserCode,
-		ExpiresIn:       int(visit.Code.ExpiresAt.Sub(a.device.Now()) / time.Second),
+		ExpiresIn:       int(visit.Code.ExpiresAt.Sub(a.Device.Now()) / time.Second),
 	}
 	if visit.Session != nil {
 		answer.CSRFToken = csrfToken(visitor, visit)
@@ -220,10 +221,10 @@ func csrfPurpose(visit *app.Visit) string {
 	)
 }
 
-func (a *API) visitor(c *gin.Context) app.Visitor {
+func (a *api) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
-		Browser:   a.jar.Browser(c.Request),
-		Session:   a.jar.Session(c.Request),
+		Browser:   a.Jar.Browser(c.Request),
+		Session:   a.Jar.Session(c.Request),
 		Address:   httpkit.ClientAddr(c),
 		Reference: httpkit.Reference(c),
 	}

@@ -19,7 +19,7 @@ import (
 // page serves the URL that devices show (RFC 8628 3.3). Without parameters it asks for the
 // code, with a code it asks for the decision, and with a flow it handles a browser that
 // returns from the sign-in pages.
-func (a *API) page(c *gin.Context) {
+func (a *api) page(c *gin.Context) {
 	httpkit.NoStore(c)
 	params, err := httpkit.Query(c)
 	if err == nil && params.Twice("user_code", "flow") != "" {
@@ -38,8 +38,8 @@ func (a *API) page(c *gin.Context) {
 	}
 }
 
-func (a *API) returned(c *gin.Context, flow string) {
-	userCode, pages, err := a.device.Return(c.Request.Context(), flow, a.visitor(c))
+func (a *api) returned(c *gin.Context, flow string) {
+	userCode, pages, err := a.Device.Return(c.Request.Context(), flow, a.visitor(c))
 	switch {
 	case errors.Is(err, app.ErrSignInGone) && httpkit.WantsHTML(c.Request):
 		a.askForCode(c, http.StatusBadRequest, "", "device.enter.gone")
@@ -54,9 +54,9 @@ func (a *API) returned(c *gin.Context, flow string) {
 
 // show leads from a code to the page that asks for the decision, by way of the sign-in
 // pages if the person isn't signed in, or to the decision that the person has already made.
-func (a *API) show(c *gin.Context, typed string) {
+func (a *api) show(c *gin.Context, typed string) {
 	visitor := a.visitor(c)
-	visit, err := a.device.Look(c.Request.Context(), typed, visitor)
+	visit, err := a.Device.Look(c.Request.Context(), typed, visitor)
 	switch {
 	case visit.Decided != grants.DeviceUndecided:
 		a.done(c, "device."+string(visit.Decided), visit)
@@ -79,15 +79,15 @@ func unknownCode(err error) bool {
 	return errors.As(err, &refusal) && refusal.Status() == http.StatusNotFound
 }
 
-func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
-	flow, browser, err := a.device.SignIn(c.Request.Context(), visit, visitor)
+func (a *api) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
+	flow, browser, err := a.Device.SignIn(c.Request.Context(), visit, visitor)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
 	if browser != "" {
-		a.jar.SetBrowser(c.Writer, browser)
+		a.Jar.SetBrowser(c.Writer, browser)
 	}
 
 	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
@@ -111,7 +111,7 @@ const signInFirst = "device.enter.sign_in"
 
 // askForCode shows the page that asks for the code. problem is the key of what was wrong
 // with the typed one, or empty.
-func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
+func (a *api) askForCode(c *gin.Context, status int, typed, problem string) {
 	texts := a.texts.For(c.Request, "")
 
 	if len(typed) > 64 {
@@ -144,7 +144,7 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 	}
 
 	view.Data = data
-	a.ui.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
+	a.UI.Render(c.Writer, c.Request, status, a.enter, view, webui.PageOptions{Texts: texts})
 }
 
 type approveData struct {
@@ -161,7 +161,7 @@ type approveData struct {
 // askForDecision shows the application, what it asks for and from where, and warns that
 // only the person who started this should continue (RFC 8628 5.4). It does so for
 // first-party applications too, and also if the code came with a link.
-func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
+func (a *api) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 	texts := a.texts.For(c.Request, "")
 	data := approveData{
 		Action:   verifyPath,
@@ -181,7 +181,7 @@ func (a *API) askForDecision(c *gin.Context, visit *app.Visit, visitor app.Visit
 		Data:    data,
 	}
 
-	a.ui.Render(withOrigin{c.Writer}, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
+	a.UI.Render(withOrigin{c.Writer}, c.Request, http.StatusOK, a.approve, view, webui.PageOptions{Texts: texts})
 }
 
 // askedFrom returns the text that says where the device asked from and whether the person
@@ -210,9 +210,9 @@ func (w withOrigin) WriteHeader(status int) {
 }
 
 // done tells the person to return to their device.
-func (a *API) done(c *gin.Context, key string, visit *app.Visit) {
+func (a *api) done(c *gin.Context, key string, visit *app.Visit) {
 	texts := a.texts.For(c.Request, "")
-	a.ui.Message(c.Writer, c.Request, http.StatusOK, webui.Message{
+	a.UI.Message(c.Writer, c.Request, http.StatusOK, webui.Message{
 		Title: texts.T(key + ".title"), Lead: texts.T(key+".lead", visit.App.Name),
 	}, webui.PageOptions{Texts: texts})
 }

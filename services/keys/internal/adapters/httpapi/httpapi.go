@@ -13,10 +13,12 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
-// API serves the published documents. Its field is required.
-type API struct {
+// Options hold what the endpoints need. Every field is required.
+type Options struct {
 	Publisher *app.Publisher
 }
+
+type api struct{ Options }
 
 // CORSOperations returns the operations whose responses any web page may read. These are
 // all of them, since the responses are the same for every caller.
@@ -24,18 +26,19 @@ func CORSOperations() []string {
 	return []string{"jwks", "openidConfiguration", "authorizationServerMetadata"}
 }
 
-// Handlers returns the handlers by operation id.
-func (a *API) Handlers() map[string]gin.HandlerFunc {
+// New returns the handlers by operation id. As the endpoints parse no pages, the error is nil.
+func New(o Options) (map[string]gin.HandlerFunc, error) {
+	a := &api{o}
 	jwks := func(d *domain.Documents) domain.Document { return d.JWKS }
 	metadata := func(d *domain.Documents) domain.Document { return d.Metadata }
 	return map[string]gin.HandlerFunc{
 		"jwks":                        a.serve(jwks),
 		"openidConfiguration":         a.serve(metadata),
 		"authorizationServerMetadata": a.serve(metadata),
-	}
+	}, nil
 }
 
-func (a *API) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFunc {
+func (a *api) serve(pick func(*domain.Documents) domain.Document) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		header := c.Writer.Header()
 		documents, err := a.Publisher.Documents()

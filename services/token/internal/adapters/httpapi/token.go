@@ -14,8 +14,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token/internal/domain"
 )
 
-// UseCases holds what the endpoints call. Every field is required.
-type UseCases struct {
+// Options hold what the endpoints call. Every field is required.
+type Options struct {
 	Issuer       *app.Issuer
 	UserInfo     *app.UserInfo
 	Revoker      *app.Revoker
@@ -23,15 +23,15 @@ type UseCases struct {
 	Origins      *app.Origins
 }
 
-// Handlers returns the service's operations by their id in openapi.yaml.
-func Handlers(u UseCases) map[string]gin.HandlerFunc {
+// New returns the handlers by operation id. As the endpoints parse no pages, the error is nil.
+func New(o Options) (map[string]gin.HandlerFunc, error) {
 	return map[string]gin.HandlerFunc{
-		"token":        func(c *gin.Context) { token(c, u.Issuer, u.Origins) },
-		"userinfo":     func(c *gin.Context) { claims(c, u.UserInfo, u.Origins) },
-		"userinfoPost": func(c *gin.Context) { claims(c, u.UserInfo, u.Origins) },
-		"revoke":       func(c *gin.Context) { revoke(c, u.Revoker, u.Origins) },
-		"introspect":   func(c *gin.Context) { introspect(c, u.Introspector) },
-	}
+		"token":        func(c *gin.Context) { token(c, o.Issuer, o.Origins) },
+		"userinfo":     func(c *gin.Context) { claims(c, o.UserInfo, o.Origins) },
+		"userinfoPost": func(c *gin.Context) { claims(c, o.UserInfo, o.Origins) },
+		"revoke":       func(c *gin.Context) { revoke(c, o.Revoker, o.Origins) },
+		"introspect":   func(c *gin.Context) { introspect(c, o.Introspector) },
+	}, nil
 }
 
 // tokenResponse is the response of RFC 6749 5.1, OpenID Connect Core 3.1.3.3 and RFC 8693

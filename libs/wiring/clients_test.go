@@ -1,4 +1,4 @@
-package setup_test
+package wiring_test
 
 import (
 	"crypto/rand"
@@ -10,19 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/clientauth"
-	"github.com/platform-oauth/platform-oauth/libs/clientauth/setup"
 	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
+	"github.com/platform-oauth/platform-oauth/libs/wiring"
 )
 
 // RFC 6749 2.3.1: the endpoint is protected against brute force, by all services together.
 func TestServicesCountFailuresTogether(t *testing.T) {
 	public, err := url.Parse("https://id.test")
 	require.NoError(t, err)
-	cfg := setup.Config{
+	cfg := wiring.Clients{
 		Server: config.Server{PublicURL: public}, Limits: config.Limits{ClientAuth: 2, Window: time.Minute},
 		Encryption: config.Encryption{Keys: []config.EncryptionKey{{1}}},
 	}
@@ -33,9 +33,9 @@ func TestServicesCountFailuresTogether(t *testing.T) {
 		Random: rand.Reader,
 	}
 
-	one, err := setup.Authenticator(cfg, deps)
+	one, err := (&wiring.Kit{Deps: deps, Name: "token"}).Authenticator(cfg)
 	require.NoError(t, err)
-	other, err := setup.Authenticator(cfg, deps)
+	other, err := (&wiring.Kit{Deps: deps, Name: "device"}).Authenticator(cfg)
 	require.NoError(t, err)
 	require.Equal(t, "https://id.test/api/v1/platform/oauth", one.Issuer)
 	from := netip.MustParseAddr("192.0.2.1")
@@ -54,6 +54,6 @@ func TestServicesCountFailuresTogether(t *testing.T) {
 }
 
 func TestAConfigurationThatCannotCountIsRefused(t *testing.T) {
-	_, err := setup.Authenticator(setup.Config{}, servicekit.Deps{})
+	_, err := (&wiring.Kit{}).Authenticator(wiring.Clients{})
 	require.ErrorContains(t, err, "Limits and Encryption are needed")
 }

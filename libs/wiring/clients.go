@@ -1,4 +1,4 @@
-package setup
+package wiring
 
 import (
 	"errors"
@@ -12,24 +12,24 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// Config is the part of a service's configuration that concerns client authentication.
-type Config struct {
-	Service    string // the service's name, for metrics
+// Clients is the part of a service's configuration that concerns client authentication.
+type Clients struct {
 	Server     config.Server
 	Limits     config.Limits
 	Encryption config.Encryption
 	Outbound   config.Outbound
 }
 
-// Authenticator builds an authenticator. It refuses a configuration without the limits and keys
-// needed to count failures, with which either every client would be blocked at once or none
+// Authenticator returns the authenticator of applications. All services that have one count
+// failures and remember assertions together. It refuses a configuration without the limits and
+// keys needed to count failures, with which either every client would be blocked at once or none
 // ever.
-func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator, error) {
+func (k *Kit) Authenticator(cfg Clients) (*clientauth.Authenticator, error) {
 	if cfg.Limits.ClientAuth < 1 || len(cfg.Encryption.Keys) == 0 {
 		return nil, errors.New("configuration missing: Limits and Encryption are needed")
 	}
 
-	fetcher, err := servicekit.OutboundClient(cfg.Outbound, deps)
+	fetcher, err := servicekit.OutboundClient(cfg.Outbound, k.Deps)
 	if err != nil {
 		return nil, fmt.Errorf("client authentication: %w", err)
 	}
@@ -37,15 +37,15 @@ func Authenticator(cfg Config, deps servicekit.Deps) (*clientauth.Authenticator,
 	return &clientauth.Authenticator{
 		Issuer: cfg.Server.Issuer(),
 		Keys: jwks.New(fetcher, jwks.Options{
-			Now:           deps.Now,
-			Logger:        deps.Logger,
-			MeterProvider: deps.MeterProvider,
-			Component:     cfg.Service,
+			Now:           k.Now,
+			Logger:        k.Logger,
+			MeterProvider: k.MeterProvider,
+			Component:     k.Name,
 		}),
-		Assertions: assertionstore.New(deps.DB),
-		Limiter:    limitstore.New(deps.DB),
+		Assertions: assertionstore.New(k.DB),
+		Limiter:    limitstore.New(k.DB),
 		Rule:       cfg.Limits.Rule(cfg.Limits.ClientAuth),
 		LimitKey:   cfg.Encryption.Derive("limits"),
-		Now:        deps.Now,
+		Now:        k.Now,
 	}, nil
 }
