@@ -196,6 +196,9 @@ func wellBuilt() fstest.MapFS {
 		"libs/audit/a.go":                {"time"},
 		"libs/signing/s.go":              {"github.com/go-jose/go-jose/v4"},
 		"libs/signing/vaulttransit/v.go": {"github.com/hashicorp/vault/api"},
+		"libs/directory/registration/r.go": {
+			r + "/libs/directory", r + "/libs/clientauth",
+		},
 		"libs/httpkit/h.go": {
 			"github.com/gin-gonic/gin", "go.opentelemetry.io/otel/trace", r + "/api",
 		},

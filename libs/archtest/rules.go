@@ -13,6 +13,7 @@ var plainLibs = []name{
 	{path: "libs/oauth"},
 	{path: "libs/clientauth"},
 	{path: "libs/directory"},
+	{path: "libs/directory/registration"},
 	{path: "libs/grants"},
 	{path: "libs/sessions"},
 	{path: "libs/signing"},

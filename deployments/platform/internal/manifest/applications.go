@@ -9,6 +9,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/registration"
 	"github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -56,7 +57,7 @@ func (b *batch) applications(ctx context.Context, some []Application) error {
 func (b *batch) application(
 	ctx context.Context, file *Application, old *directory.Application, marks sqlstore.Marks,
 ) error {
-	want := b.wanted(file)
+	want := file.application(b.applier.tenants[file.Tenant])
 	existed := old != nil
 	if !existed {
 		old = &directory.Application{Active: true}
@@ -78,7 +79,7 @@ func (b *batch) application(
 		return err
 	}
 
-	secrets, err := b.clientSecrets(file, old.Secrets, marks)
+	secrets, err := b.clientSecrets(file, want, old.Secrets, marks)
 	if err != nil {
 		return err
 	}
@@ -129,14 +130,15 @@ func (b *batch) saveApplication(ctx context.Context, want *directory.Application
 	return nil
 }
 
-// wanted converts an application of the file to a directory.Application.
-func (a *applier) wanted(f *Application) *directory.Application {
+// application converts an application of the file to a directory.Application. A name that isn't
+// a grant type stays as it is, for the checker to refuse.
+func (f *Application) application(tenantID string) *directory.Application {
 	app := &directory.Application{
 		ClientID:               f.ClientID,
 		Name:                   f.Name,
 		Type:                   directory.ApplicationType(f.Type),
 		ScopeLevel:             directory.ScopeLevel(f.ScopeLevel),
-		TenantID:               a.tenants[f.Tenant],
+		TenantID:               tenantID,
 		RedirectURIs:           f.RedirectURIs,
 		PostLogoutRedirectURIs: f.PostLogoutRedirectURIs,
 		BackchannelLogoutURI:   f.BackchannelLogoutURI,
@@ -162,7 +164,11 @@ func (a *applier) wanted(f *Application) *directory.Application {
 		InitiateLoginURI:       f.InitiateLoginURI,
 	}
 	for _, name := range f.Grants {
-		app.Grants = append(app.Grants, grantNames[name])
+		grant, known := grantNames[name]
+		if !known {
+			grant = oauth.GrantType(name)
+		}
+		app.Grants = append(app.Grants, grant)
 	}
 
 	if f.RefreshGrace != nil {
@@ -242,9 +248,9 @@ type secretChange struct {
 // none, the existing secrets stay, or one is generated for a confidential application that
 // has none. An application with keys of its own has no secret.
 func (b *batch) clientSecrets(
-	f *Application, old []directory.ApplicationSecret, marks sqlstore.Marks,
+	f *Application, want *directory.Application, old []directory.ApplicationSecret, marks sqlstore.Marks,
 ) (c secretChange, err error) {
-	if public(f) || keyed(f) {
+	if want.Public() || registration.Keyed(want) {
 		c.changed = len(old) > 0
 		return c, nil
 	}

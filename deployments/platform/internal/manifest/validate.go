@@ -9,6 +9,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/directory/registration"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
@@ -18,13 +19,7 @@ var (
 )
 
 // Rules holds what validity depends on apart from the file.
-type Rules struct {
-	// Loopback says that the platform's public URL is a loopback address, so that short
-	// secrets are allowed for trying things out.
-	Loopback bool
-	// Issuer is the platform's issuer identifier as in its tokens; empty: not known.
-	Issuer string
-}
+type Rules = registration.Rules
 
 // checker collects problems instead of stopping at the first one.
 type checker struct {
