@@ -10,7 +10,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 )
 
 // otelNote ends the tables, because those variables are OpenTelemetry's own.
@@ -129,7 +129,7 @@ func parseAny(raw string) (*url.URL, error) {
 	if u, err := url.Parse(raw); err == nil {
 		return u, nil
 	}
-	return database.ParseURL(raw)
+	return pqguard.ParseURL(raw)
 }
 
 // Help writes a table of variables for a terminal.

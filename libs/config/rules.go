@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 	"github.com/platform-oauth/platform-oauth/libs/outbound"
 )
 
@@ -109,7 +109,7 @@ func checkDatabaseURL(raw string) string {
 		return "the value does not begin with postgres://; " + remedy
 	}
 
-	u, err := database.ParseURL(raw)
+	u, err := pqguard.ParseURL(raw)
 	switch {
 	case err != nil:
 		return "the value is not a URL (are special characters of the password percent-encoded?); " + remedy

@@ -32,7 +32,6 @@ const (
 const (
 	defaultMaxOpen      = 16
 	defaultConnLifetime = 30 * time.Minute
-	connectTimeout      = "3" // seconds
 )
 
 // Options are the settings of a database. Zero values are good.
@@ -86,7 +85,7 @@ var (
 // pooler. The error never contains the URL, and its Unavailable reports true if the server
 // can't be reached.
 func Open(ctx context.Context, o Options) (*DB, error) {
-	dsn, err := DSN(o.URL)
+	dsn, err := pqguard.DSN(o.URL)
 	if err != nil {
 		return nil, err
 	}

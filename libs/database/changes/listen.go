@@ -10,7 +10,7 @@ import (
 
 	"github.com/lib/pq"
 
-	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 )
 
 const (
@@ -159,7 +159,7 @@ func (e ear) close() {
 // connect opens a connection and listens on it. The driver's own Listener can't be stopped
 // while a server accepts connections but doesn't respond.
 func (w *Watcher) connect(ctx context.Context) (ear, error) {
-	dsn, err := database.DSN(w.url)
+	dsn, err := pqguard.DSN(w.url)
 	if err != nil {
 		return ear{}, err
 	}

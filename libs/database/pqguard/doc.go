@@ -1,13 +1,14 @@
 // Package pqguard makes connections of lib/pq that a broken network, a silent server and a
-// failover can't harm. Package database opens PostgreSQL through it; nothing else needs it.
+// failover can't harm. Package database opens PostgreSQL through it.
 //
 // It mends what lib/pq 1.12 does, in the order in which a connection lives:
 //
 //   - Connecting. The driver observes its context until TCP is connected, but not while it
 //     waits for the server's greeting. A [Connector] closes the wire when the context ends.
-//   - Several hosts. If none of them satisfies target_session_attrs, the driver returns a plain
-//     text, the same during a failover as with a wrong setting. [ErrNoPrimary] lets the caller
-//     treat it as temporary.
+//   - Several hosts. The driver takes a URL's ports for parts of the hosts' names, unlike libpq;
+//     [ParseURL] and [DSN] know better. If none of them satisfies target_session_attrs, the driver
+//     returns a plain text, which [ErrNoPrimary] lets the caller recognize as temporary, since
+//     during a failover it is.
 //   - Poolers. PgBouncer refuses statement_timeout and its like at the start of a connection,
 //     and the driver gives up. A Connector then connects without them, and [Connector.Pooled]
 //     reports it.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
@@ -16,7 +15,7 @@ import (
 // open returns a pool of guarded connections to the database at url.
 func open(t *testing.T, url string, patience time.Duration) *sql.DB {
 	t.Helper()
-	dsn, err := database.DSN(url)
+	dsn, err := pqguard.DSN(url)
 	require.NoError(t, err)
 	connector, err := pqguard.New(dsn, dsn, patience)
 	require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 	"github.com/platform-oauth/platform-oauth/libs/signing/sqlstore"
 )
 
@@ -55,7 +56,7 @@ func (e *examination) openDatabase(ctx context.Context) {
 
 func (e *examination) schema(ctx context.Context, db *database.DB) bool {
 	where := "SQLite, " + e.Database.SQLitePath(e.Signing.DataDir)
-	if u, err := database.ParseURL(e.Database.URL); err == nil && db.Dialect() == database.Postgres {
+	if u, err := pqguard.ParseURL(e.Database.URL); err == nil && db.Dialect() == database.Postgres {
 		where = "PostgreSQL at " + u.Host + u.Path
 	}
 

@@ -1,4 +1,4 @@
-package database
+package pqguard
 
 import (
 	"errors"
@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// defaultPort is the port of a host without one.
-const defaultPort = "5432"
+const (
+	// defaultPort is the port of a host without one.
+	defaultPort    = "5432"
+	connectTimeout = "3" // seconds
+)
 
 // errURL includes neither the URL nor a url.Error, which would repeat it, because the URL
 // contains a password.
@@ -60,8 +63,8 @@ func single(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// DSN returns the URL that Open connects with, with the options forced that the rest of the
-// package relies on. If there are several hosts, it selects the first that accepts writes,
+// DSN returns a URL in the driver's form, with the options forced that package database relies
+// on. If there are several hosts, it selects the first that accepts writes,
 // since the others are standbys, unless the URL has its own target_session_attrs.
 func DSN(raw string) (string, error) {
 	u, err := ParseURL(raw)
