@@ -33,6 +33,13 @@ var (
 	used = rights{verbs: "SID", update: []string{"expires_at"}}
 )
 
+// requestColumns are what an application asks for, and not how a person answers.
+var requestColumns = []string{
+	"acr_values", "browser_hash", "client_id", "code_challenge", "created_at", "expires_at", "hint_subject", "id", "kind",
+	"login_hint", "max_age", "nonce", "prompt", "redirect_uri", "resource", "response_mode", "scope", "state",
+	"trace_parent", "ui_locales", "user_code",
+}
+
 // matrix is the table "Who owns which table" as the database shall see it. What
 // is not named is refused.
 var matrix = map[string]map[string]rights{
@@ -49,8 +56,11 @@ var matrix = map[string]map[string]rights{
 		"limits":                 own,
 		"audit_events":           add,
 		"consents":               read,
-		"sessions":               {verbs: "S", update: []string{"last_seen_at"}},
-		"authorization_requests": {verbs: "SID", update: []string{"consumed_at"}},
+		"sessions": {
+			read:   []string{"ended_at", "id", "last_seen_at"},
+			update: []string{"last_seen_at"},
+		},
+		"authorization_requests": {verbs: "SD", update: []string{"consumed_at"}, insert: requestColumns},
 		"authorization_codes":    {verbs: "SID", update: []string{"consumed_at"}},
 	},
 	"platform_token": {
@@ -63,7 +73,9 @@ var matrix = map[string]map[string]rights{
 		"tenants":             read,
 		"users":               read,
 		"memberships":         read,
-		"sessions":            read,
+		"sessions": {read: []string{
+			"acr", "amr", "auth_time", "ended_at", "expires_at", "id", "tenant_id", "user_id",
+		}},
 		"consents":            read,
 		"application_secrets": read,
 		"authorization_codes": {verbs: "S", update: []string{"consumed_at"}},
@@ -85,17 +97,23 @@ var matrix = map[string]map[string]rights{
 		"tenants":                read,
 		"users":                  read,
 		"memberships":            read,
-		"sessions":               read,
 		"consents":               read,
 		"application_secrets":    read,
 		"used_assertions":        used,
 		"limits":                 own,
 		"audit_events":           add,
-		"authorization_requests": {verbs: "SI", update: []string{"consumed_at"}},
-		"device_codes": {verbs: "SID", update: []string{
-			"acr", "amr", "auth_time", "decided_at", "decision", "ends", "grant_id",
-			"session_id", "tenant_id", "user_id",
-		}},
+		"authorization_requests": {verbs: "S", update: []string{"consumed_at"}, insert: requestColumns},
+		"device_codes": {
+			verbs: "SD",
+			update: []string{
+				"acr", "amr", "auth_time", "decided_at", "decision", "grant_id",
+				"session_id", "session_proof", "tenant_id", "user_id",
+			},
+			insert: []string{
+				"address", "client_id", "created_at", "device_code_hash", "expires_at", "interval_seconds", "network",
+				"resource", "scope", "trace_parent", "user_code",
+			},
+		},
 	},
 	"platform_session": {
 		"access_ends":      counts,

@@ -16,6 +16,7 @@ var (
 	ErrExpired  = errors.New("grants: expired")
 	ErrRevoked  = errors.New("grants: revoked or its session, user or membership has ended")
 	ErrDecided  = errors.New("grants: already decided")
+	ErrUnproven = errors.New("grants: the session has other cookies, perhaps renewed meanwhile")
 )
 
 // Decision is the outcome of a person's visit to the sign-in pages.
@@ -116,6 +117,7 @@ type AuthorizationCode struct {
 	UserID        string
 	TenantID      string
 	SessionID     string
+	SessionProof  []byte // sessions.Session.Proof; checked when the code is stored, and not kept
 	AuthTime      time.Time
 	ACR           string
 	AMR           []string
@@ -249,6 +251,7 @@ type DeviceCode struct {
 	UserID       string
 	TenantID     string
 	SessionID    string // the session that approved; the grant has none
+	SessionProof []byte // sessions.Session.Proof; checked at the approval, and not kept
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string

@@ -181,11 +181,21 @@ func (a *Authorizer) answer(
 	ctx context.Context, app *directory.Application, row *grants.AuthorizationRequest, visitor Visitor,
 ) (*Answer, error) {
 	session, need, err := a.who(ctx, app, row, visitor)
+	if err == nil && need == domain.Nothing {
+		var answer *Answer
+		answer, err = a.issue(ctx, row, session, a.Codes.Issue)
+		if err == nil {
+			return answer, nil
+		}
+
+		if errors.Is(err, grants.ErrUnproven) { // another tab has just signed in again
+			need, err = domain.Login, nil
+		}
+	}
+
 	switch {
 	case err != nil:
 		return nil, err
-	case need == domain.Nothing:
-		return a.issue(ctx, row, session, a.Codes.Issue)
 	case row.Prompt.Has(oauth.PromptNone):
 		return a.refuse(domain.ReplyTo(row), need.Refusal(app, row.RedirectURI)), nil
 	default:

@@ -187,8 +187,8 @@ func (a *Authorizer) finish(
 		return a.Codes.IssueFromRequest(ctx, code, now)
 	})
 	switch {
-	case errors.Is(err, grants.ErrNotFound): // another tab has just decided again
-		return back, nil
+	case errors.Is(err, grants.ErrNotFound), errors.Is(err, grants.ErrUnproven):
+		return back, nil // another tab has just decided or signed in again
 	case err != nil:
 		return nil, gone(err)
 	}
@@ -234,6 +234,7 @@ func (a *Authorizer) issue(
 		UserID:        session.UserID,
 		TenantID:      session.TenantID,
 		SessionID:     session.ID,
+		SessionProof:  session.Proof,
 		AuthTime:      session.AuthTime,
 		ACR:           session.ACR,
 		AMR:           session.AMR,
