@@ -174,7 +174,7 @@ func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended En
 		ended.Sessions, ended.Notices = done.Sessions, done.Notices
 	}
 
-	if err := expire(ctx, tx, s, at); err != nil {
+	if ended.Pending, err = expire(ctx, tx, s, at); err != nil {
 		return ended, false, err
 	}
 
@@ -205,7 +205,7 @@ func dead(ctx context.Context, tx *database.Tx, table string, s scope, mark, cur
 
 // expire makes unused codes expire, and the requests of an application. A request that a person
 // has answered is bound to their session, and is asked again without it.
-func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
+func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) (expired int, err error) {
 	tables := []string{"authorization_codes", "device_codes"}
 	if s.ClientID != "" {
 		tables = append(tables, "authorization_requests")
@@ -220,12 +220,14 @@ func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
 
 		query := fmt.Sprintf(`UPDATE %s AS x SET expires_at = x.created_at WHERE %s AND x.consumed_at IS NULL AND x.expires_at > $1%s`,
 			table, condition, dead)
-		if _, err := tx.Exec(ctx, table+".end", query, append([]any{database.At(at)}, args...)...); err != nil {
-			return err
+		n, err := tx.Exec(ctx, table+".end", query, append([]any{database.At(at)}, args...)...)
+		if err != nil {
+			return expired, err
 		}
+		expired += int(n)
 	}
 
-	return nil
+	return expired, nil
 }
 
 // revoke marks grants, and queues logout notices for applications that want them. For a grant

@@ -47,7 +47,8 @@ type profile struct {
 	Tenant      string
 	Done        *webui.Notice
 	Devices     []device
-	Several     bool // signed in elsewhere too
+	Several     bool     // signed in elsewhere too
+	Holders     []string // applications that lose their access if the person signs out elsewhere
 	Allowed     []allowedApp
 	HasPassword bool
 	SignOut     string
@@ -143,6 +144,7 @@ func (a *api) profilePage(c *gin.Context, p *app.Profile) {
 		Tenant:      p.TenantName(p.Session.TenantID),
 		HasPassword: p.HasPassword,
 		Several:     len(p.Devices) > 1,
+		Holders:     p.Holders(),
 		SignOut:     logoutPath,
 		Sessions:    accountSessionsPath,
 		Apps:        accountApplicationsPath,
@@ -259,7 +261,7 @@ func (a *api) done(c *gin.Context, err error, what string) {
 	httpkit.SeeOther(c, accountPath+"?"+queryDone+"="+what)
 }
 
-// endSessions signs out one device, or all others.
+// endSessions signs out one device, or ends all access but this browser's.
 func (a *api) endSessions(c *gin.Context) {
 	me, form := a.accountForm(c, accountPath)
 	if me == nil {
@@ -270,8 +272,7 @@ func (a *api) endSessions(c *gin.Context) {
 	case "":
 		httpkit.SeeOther(c, accountPath)
 	case doneOthers:
-		_, err := a.App.EndOthers(c.Request.Context(), me)
-		a.done(c, err, doneOthers)
+		a.done(c, a.App.EndOthers(c.Request.Context(), me), doneOthers)
 	case me.Session.ID:
 		fresh, err := a.App.Leave(c.Request.Context(), me)
 		if err != nil {
