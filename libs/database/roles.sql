@@ -155,8 +155,6 @@ GRANT SELECT (user_id, client_id, tenant_id, decision, created_at, consumed_at, 
     ON device_codes TO platform_session;
 GRANT UPDATE (expires_at) ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
--- The previous version records sign-ins in the person's row.
-GRANT UPDATE (last_login_at) ON users TO platform_session;
 GRANT SELECT, INSERT, UPDATE (last_login_at) ON user_logins TO platform_session;
 
 -- keys: the schedule of the signing keys. A key's kid, generation and public half

@@ -125,7 +125,7 @@ var matrix = map[string]map[string]rights{
 		"tenants":          read,
 		"tenant_domains":   read,
 		"memberships":      read,
-		"users":            {verbs: "S", update: []string{"last_login_at"}},
+		"users":            read,
 		"user_logins":      {verbs: "SI", update: []string{"last_login_at"}},
 		"credentials":      {verbs: "S", update: []string{"password_hash", "updated_at"}},
 		"sessions":         own,

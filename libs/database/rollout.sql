@@ -7,3 +7,6 @@
 -- proof. While a role has this right, no proof is demanded of it.
 GRANT SELECT ON sessions TO platform_authorize, platform_device;
 GRANT UPDATE (ends) ON device_codes TO platform_device;
+
+-- The version before records sign-ins in the person's row.
+GRANT UPDATE (last_login_at) ON users TO platform_session;

@@ -126,11 +126,8 @@ func authorizer(cfg Config, deps Deps, rows *grantstore.ForAuthorize, ring *sign
 		Accounts:     signedIn,
 		Requests:     rows,
 		Posted:       rows,
-		Codes: app.RecordedCodes{
-			Codes:  rows,
-			Trail:  auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
-			Logger: deps.Logger,
-		},
+		Codes:        rows,
+		Trail:        auditstore.New(deps.DB, name, deps.Now, deps.Random).Counting(deps.MeterProvider),
 		Flows: &limits.Flows{
 			Counter: limitstore.New(deps.DB),
 			Secret:  cfg.Encryption.Derive("limits"),

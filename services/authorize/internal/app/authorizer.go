@@ -38,6 +38,7 @@ type Config struct {
 	Requests     ports.Requests
 	Posted       ports.Posted
 	Codes        ports.Codes
+	Trail        ports.Trail
 	Flows        ports.Flows
 	Hints        ports.Hints
 	Issuer       string
@@ -56,12 +57,14 @@ type Config struct {
 type Authorizer struct{ Config }
 
 // Visitor describes the browser that sent a request: the values of its cookies, which are
-// empty for a missing cookie, and its address.
+// empty for a missing cookie, its address, and the reference under which the request is
+// found in traces and logs.
 type Visitor struct {
-	Browser  string
-	Session  string
-	Accounts string
-	Address  netip.Addr
+	Browser   string
+	Session   string
+	Accounts  string
+	Address   netip.Addr
+	Reference string
 }
 
 // Answer says where the browser goes next. Exactly one of Reply, Pages and Self is set.
@@ -183,7 +186,7 @@ func (a *Authorizer) answer(
 	session, need, err := a.who(ctx, app, row, visitor)
 	if err == nil && need == domain.Nothing {
 		var answer *Answer
-		answer, err = a.issue(ctx, row, session, a.Codes.Issue)
+		answer, err = a.issue(ctx, row, session, visitor)
 		if err == nil {
 			return answer, nil
 		}

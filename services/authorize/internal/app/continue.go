@@ -183,9 +183,7 @@ func (a *Authorizer) finish(
 		}
 	}
 
-	answer, err := a.issue(ctx, row, session, func(ctx context.Context, code *grants.AuthorizationCode) error {
-		return a.Codes.IssueFromRequest(ctx, code, now)
-	})
+	answer, err := a.issue(ctx, row, session, visitor)
 	switch {
 	case errors.Is(err, grants.ErrNotFound), errors.Is(err, grants.ErrUnproven):
 		return back, nil // another tab has just decided or signed in again
@@ -204,10 +202,10 @@ func (a *Authorizer) end(ctx context.Context, row *grants.AuthorizationRequest, 
 	return a.refuse(domain.ReplyTo(row), reason), nil
 }
 
-// issue creates a code for what the session's person allows, and stores it.
+// issue creates a code for what the session's person allows, and stores it. If the request has
+// a row, it consumes the row.
 func (a *Authorizer) issue(
-	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session,
-	store func(context.Context, *grants.AuthorizationCode) error,
+	ctx context.Context, row *grants.AuthorizationRequest, session *sessions.Session, visitor Visitor,
 ) (*Answer, error) {
 	code, err := oauth.NewSecret(a.Random)
 	if err != nil {
@@ -220,7 +218,7 @@ func (a *Authorizer) issue(
 	}
 
 	now := a.Now()
-	err = store(ctx, &grants.AuthorizationCode{
+	issued := &grants.AuthorizationCode{
 		Hash:          oauth.HashSecret(code),
 		RequestID:     row.ID,
 		ClientID:      row.ClientID,
@@ -240,10 +238,20 @@ func (a *Authorizer) issue(
 		AMR:           session.AMR,
 		CreatedAt:     now,
 		ExpiresAt:     now.Add(a.CodeTTL),
-	})
+	}
+
+	how := silent
+	if row.ID == "" {
+		err = a.Codes.Issue(ctx, issued)
+	} else {
+		how = byPages
+		err = a.Codes.IssueFromRequest(ctx, issued, now)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("store the code: %w", err)
 	}
+
+	a.issued(ctx, issued, how, visitor)
 
 	a.touch(ctx, session)
 	reply := domain.ReplyTo(row)

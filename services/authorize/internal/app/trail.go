@@ -2,41 +2,20 @@ package app
 
 import (
 	"context"
-	"log/slog"
-	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/services/authorize/internal/ports"
 )
 
-// RecordedCodes records in the audit trail every code that Codes stores. A failure to
-// record is logged but doesn't hold back the code.
-type RecordedCodes struct {
-	ports.Codes
-	Trail  ports.Trail
-	Logger *slog.Logger
-}
+// How a code came about, as the audit trail tells it.
+const (
+	silent  = "silent" // an existing session answered the request without a page
+	byPages = "pages"  // the person saw at least one page
+)
 
-// Issue implements ports.Codes. The session answered the request without a page.
-func (r RecordedCodes) Issue(ctx context.Context, code *grants.AuthorizationCode) error {
-	err := r.Codes.Issue(ctx, code)
-	if err == nil {
-		r.record(ctx, code, "silent")
-	}
-	return err
-}
-
-// IssueFromRequest implements ports.Codes. The person saw at least one page.
-func (r RecordedCodes) IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error {
-	err := r.Codes.IssueFromRequest(ctx, code, now)
-	if err == nil {
-		r.record(ctx, code, "pages")
-	}
-	return err
-}
-
-func (r RecordedCodes) record(ctx context.Context, code *grants.AuthorizationCode, how string) {
+// issued records in the audit trail that a code was issued. A failure to record is logged but
+// doesn't hold back the code.
+func (a *Authorizer) issued(ctx context.Context, code *grants.AuthorizationCode, how string, visitor Visitor) {
 	event := audit.Event{
 		Kind:      audit.CodeIssued,
 		UserID:    code.UserID,
@@ -44,14 +23,18 @@ func (r RecordedCodes) record(ctx context.Context, code *grants.AuthorizationCod
 		TenantID:  code.TenantID,
 		SessionID: code.SessionID,
 		GrantID:   code.GrantID,
+		Reference: visitor.Reference,
 		Detail:    map[string]string{"scope": code.Scope.String(), "how": how},
+	}
+	if visitor.Address.IsValid() {
+		event.Address = visitor.Address.String()
 	}
 	if code.Resource != "" {
 		event.Detail["resource"] = code.Resource
 	}
 
-	if err := r.Trail.Record(ctx, event); err != nil {
-		r.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", event.Kind, "client_id", event.ClientID,
+	if err := a.Trail.Record(ctx, event); err != nil {
+		a.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", event.Kind, "client_id", event.ClientID,
 			"grant_id", event.GrantID, "error", err)
 	}
 }
