@@ -26,7 +26,8 @@ WHERE client_id = $2 AND tenant_id = $3 AND decision = 'consented' AND consumed_
 // WithdrawTx ends an application's access to a person in a tenant within tx: its pending
 // requests are denied, its codes and approved device codes expire, its grants are revoked,
 // offline ones too, and if it wants to be told of logouts, notices are queued. The person's
-// sessions go on. Codes come before grants, for the reason given at rows.
+// sessions go on. Codes come before grants, for the reason given at rows. The one exception is
+// a code that is issued while these few statements run.
 func WithdrawTx(ctx context.Context, tx *database.Tx, w Withdrawal, at time.Time) (Ended, error) {
 	if w.UserID == "" || w.TenantID == "" || w.ClientID == "" {
 		return Ended{}, errors.New("ending: a withdrawal names a person, a tenant and an application")
@@ -40,7 +41,7 @@ func WithdrawTx(ctx context.Context, tx *database.Tx, w Withdrawal, at time.Time
 
 	ended := Ended{Pending: int(requests)}
 	whose := scope{UserID: w.UserID, TenantID: w.TenantID, ClientID: w.ClientID}
-	condition, args := whose.where("x", 2)
+	condition, args := whose.where(2)
 	args = append([]any{database.At(at)}, args...)
 	for _, table := range []string{"authorization_codes", "device_codes"} {
 		n, err := tx.Exec(ctx, table+".withdraw", `UPDATE `+table+` AS x SET expires_at = x.created_at WHERE `+condition+
@@ -51,7 +52,7 @@ func WithdrawTx(ctx context.Context, tx *database.Tx, w Withdrawal, at time.Time
 		ended.Pending += int(n)
 	}
 
-	condition, args = whose.where("x", 1)
+	condition, args = whose.where(1)
 	var ids []string
 	err = tx.Select(ctx, "grants.of_withdrawal", &ids,
 		`SELECT x.id FROM grants x WHERE `+condition+` AND x.revoked_at IS NULL ORDER BY x.id`, args...)

@@ -160,7 +160,9 @@ func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 
 // EndOthers ends all of the person's access except the browser's own session, as a change of
 // the password may.
-func (a *App) EndOthers(ctx context.Context, me *Me) error { return a.endElsewhere(ctx, me, "account_page") }
+func (a *App) EndOthers(ctx context.Context, me *Me) error {
+	return a.endElsewhere(ctx, me, "account_page")
+}
 
 // Holders returns the names of the applications that have access to the person's account
 // even while the person isn't signed in, and would lose it with EndElsewhere.
