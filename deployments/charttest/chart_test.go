@@ -121,7 +121,7 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 				"SIGKILL must not come before the end of the drain")
 		}
 
-		for _, job := range []string{"migrate", "apply"} {
+		for _, job := range []string{"migrate", "rights", "apply"} {
 			if job == "apply" && example != "production" {
 				continue
 			}

@@ -27,11 +27,12 @@ const (
 	KindCanceled                // the caller went away, or the process is shutting down
 	KindTimeout                 // out of time: the caller's deadline, statement_timeout, a lock
 	KindUnavailable             // the database is down, full or read-only, or asks for a retry
+	KindRefused                 // a trigger of the schema refused the row
 	KindOther                   // a mistake in the statement, the rights or the data
 )
 
 func (k Kind) String() string {
-	return [...]string{"none", "not_found", "conflict", "canceled", "timeout", "unavailable", "other"}[k]
+	return [...]string{"none", "not_found", "conflict", "canceled", "timeout", "unavailable", "refused", "other"}[k]
 }
 
 // Error is the error type of every method of this package.
@@ -69,8 +70,8 @@ func wrap(ctx context.Context, name string, err error) error {
 }
 
 // Classify returns the kind of err. It checks ctx before the driver's error, because a deadline
-// comes back from PostgreSQL as a canceled statement (57014). Only facts about rows (none, or
-// taken) hold whatever happened to ctx.
+// comes back from PostgreSQL as a canceled statement (57014). Only facts about rows (none,
+// taken or refused) hold whatever happened to ctx.
 func Classify(ctx context.Context, err error) Kind {
 	if err == nil {
 		return KindNone
@@ -82,7 +83,7 @@ func Classify(ctx context.Context, err error) Kind {
 	}
 
 	kind := classifyDriver(err)
-	if kind == KindNotFound || kind == KindConflict {
+	if kind == KindNotFound || kind == KindConflict || kind == KindRefused {
 		return kind
 	}
 
@@ -136,6 +137,8 @@ func classifyPostgres(code string) Kind {
 	switch code {
 	case "23505", "23P01": // unique_violation, exclusion_violation
 		return KindConflict
+	case "P0001": // raise_exception
+		return KindRefused
 	case "57014", "55P03", "25P03", "25P04":
 		// query_canceled, lock_not_available, idle_in_transaction and transaction timeouts
 		return KindTimeout
@@ -161,6 +164,8 @@ func classifySQLite(code int) Kind {
 	switch code {
 	case 1555, 2067, 2579: // SQLITE_CONSTRAINT_PRIMARYKEY, _UNIQUE, _ROWID
 		return KindConflict
+	case 1811: // SQLITE_CONSTRAINT_TRIGGER
+		return KindRefused
 	}
 
 	switch code & 0xff {

@@ -21,7 +21,7 @@ import (
 )
 
 // schemaVersion is the newest file in migrations/.
-const schemaVersion = 13
+const schemaVersion = 14
 
 // onEachEmptyDatabase gives f a way to open handles of its own to one database
 // without a schema, as separate processes would.

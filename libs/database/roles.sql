@@ -89,13 +89,34 @@ GRANT SELECT ON application_secrets TO platform_token, platform_device;
 -- UPDATE (expires_at) is needed to lock a row while it is removed.
 GRANT SELECT, INSERT, DELETE, UPDATE (expires_at) ON used_assertions TO platform_token, platform_device;
 
--- Who is signed in, and what they consented to.
-GRANT SELECT ON sessions, consents TO platform_authorize, platform_token, platform_device;
+-- What people consented to.
+GRANT SELECT ON consents TO platform_authorize, platform_token, platform_device;
 
--- authorize: requests that wait for a person, and the codes issued for them.
-GRANT SELECT, INSERT, DELETE, UPDATE (consumed_at) ON authorization_requests TO platform_authorize;
+-- Who is signed in. authorize and device find a session by the hash of a cookie, which
+-- they know from the browser that sent it, and read no hashes. A trigger demands such a
+-- hash for every code and approval that they write, so that their roles alone issue
+-- nothing for a person who is signed in.
+DO $$
+BEGIN
+    REVOKE ALL ON FUNCTION session_of_cookie(bytea), sessions_of_browser(bytea)
+        FROM PUBLIC, platform_authorize, platform_token, platform_device, platform_session, platform_keys, platform_operator;
+    GRANT EXECUTE ON FUNCTION session_of_cookie(bytea) TO platform_authorize, platform_device, platform_session;
+    GRANT EXECUTE ON FUNCTION sessions_of_browser(bytea) TO platform_authorize, platform_session;
+END
+$$;
+GRANT SELECT (id, last_seen_at, ended_at), UPDATE (last_seen_at) ON sessions TO platform_authorize;
+GRANT SELECT (id, user_id, tenant_id, auth_time, acr, amr, expires_at, ended_at) ON sessions TO platform_token;
+
+-- An application's request that waits for a person. The row's outcome isn't the
+-- application's, so that only the session service sets those columns.
+GRANT SELECT, INSERT (id, kind, browser_hash, client_id, redirect_uri, response_mode, scope, state, nonce, code_challenge, prompt, max_age,
+                      login_hint, acr_values, ui_locales, resource, hint_subject, user_code, trace_parent, created_at, expires_at),
+      UPDATE (consumed_at)
+    ON authorization_requests TO platform_authorize, platform_device;
+
+-- authorize: issues codes, and removes requests and codes that are over.
+GRANT DELETE ON authorization_requests TO platform_authorize;
 GRANT SELECT, INSERT, DELETE, UPDATE (consumed_at) ON authorization_codes TO platform_authorize;
-GRANT UPDATE (last_seen_at) ON sessions TO platform_authorize;
 
 -- token: redeems codes and device codes, and owns the grants and their tokens. The
 -- end of a grant ends its refresh tokens, so no other service needs those.
@@ -103,10 +124,11 @@ GRANT SELECT, UPDATE (consumed_at) ON authorization_codes TO platform_token;
 GRANT SELECT, UPDATE (interval_seconds, last_polled_at, consumed_at) ON device_codes TO platform_token;
 GRANT SELECT, INSERT, UPDATE, DELETE ON grants, refresh_tokens, revoked_tokens TO platform_token;
 
--- device: owns the device codes, and requests sign-ins as authorize does.
-GRANT SELECT, INSERT, DELETE, UPDATE (decision, decided_at, grant_id, user_id, tenant_id, session_id, auth_time, acr, amr, ends)
+-- device: owns the device codes. A code is inserted undecided.
+GRANT SELECT, DELETE,
+      INSERT (device_code_hash, user_code, client_id, scope, resource, interval_seconds, address, network, created_at, expires_at, trace_parent),
+      UPDATE (decision, decided_at, grant_id, user_id, tenant_id, session_id, session_proof, auth_time, acr, amr)
     ON device_codes TO platform_device;
-GRANT SELECT, INSERT, UPDATE (consumed_at) ON authorization_requests TO platform_device;
 
 -- session: signs people in, asks for consent, ends sessions and notifies
 -- applications.
@@ -133,8 +155,6 @@ GRANT SELECT (user_id, client_id, tenant_id, decision, created_at, consumed_at, 
     ON device_codes TO platform_session;
 GRANT UPDATE (expires_at) ON authorization_requests TO platform_session;
 GRANT SELECT, UPDATE (password_hash, updated_at) ON credentials TO platform_session;
--- The previous version records sign-ins in the person's row.
-GRANT UPDATE (last_login_at) ON users TO platform_session;
 GRANT SELECT, INSERT, UPDATE (last_login_at) ON user_logins TO platform_session;
 
 -- keys: the schedule of the signing keys. A key's kid, generation and public half

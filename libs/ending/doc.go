@@ -1,5 +1,5 @@
 // Package ending ends all access of a person, of a person in a tenant, of a tenant or of an
-// application: sessions, grants (including offline ones and those of devices), authorization
+// application, or what a person allowed an application in a tenant: sessions, grants (including offline ones and those of devices), authorization
 // codes, device codes and authorization requests.
 //
 // Access ends when a count in the table access_ends is incremented. Everything that gives
@@ -13,4 +13,7 @@
 // asked to be told of logouts get a notice in logout_outbox. [EndTx] does this in the same
 // transaction, for a person. [Finish] does it in short transactions, for any number of rows,
 // and resumes what another process left unfinished.
+//
+// [WithdrawTx] ends what a person allowed an application. No count is kept of that, since the
+// person and the application may go on together at once: it marks the rows that there are.
 package ending

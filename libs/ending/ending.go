@@ -23,12 +23,14 @@ type Access struct {
 type Ended struct {
 	Sessions int
 	Grants   int
+	Pending  int // codes and requests that can become no grant any more
 	Notices  int // back-channel logouts queued
 }
 
 func (e *Ended) add(more Ended) {
 	e.Sessions += more.Sessions
 	e.Grants += more.Grants
+	e.Pending += more.Pending
 	e.Notices += more.Notices
 }
 

@@ -140,7 +140,7 @@ func TestAllAccessOfAPersonEndsAtOnce(t *testing.T) {
 
 		ended, err := ending.End(t.Context(), db, ending.Access{UserID: "ada"}, start)
 		require.NoError(t, err)
-		require.Equal(t, ending.Ended{Sessions: 2, Grants: 4, Notices: 4}, ended,
+		require.Equal(t, ending.Ended{Sessions: 2, Grants: 4, Pending: 0, Notices: 4}, ended,
 			"the online grants end with their sessions")
 		require.Equal(t, []string{"ada.acme", "ada.bolt"}, ids(t, db, deadSessions))
 		require.Len(t, ids(t, db, deadGrants), 8)

@@ -24,14 +24,14 @@ type scope struct {
 	Ends     int64  `db:"ends"`
 }
 
-// where returns the condition on a table with an alias, and its arguments, numbered from $n.
-func (s scope) where(alias string, n int) (condition string, args []any) {
+// where returns the condition on a table with the alias x, and its arguments, numbered from $n.
+func (s scope) where(n int) (condition string, args []any) {
 	var parts []string
 	for _, c := range [][2]string{{"user_id", s.UserID}, {"tenant_id", s.TenantID}, {"client_id", s.ClientID}} {
 		if c[1] == "" {
 			continue
 		}
-		parts = append(parts, fmt.Sprintf("%s.%s = $%d", alias, c[0], n+len(args)))
+		parts = append(parts, fmt.Sprintf("x.%s = $%d", c[0], n+len(args)))
 		args = append(args, c[1])
 	}
 	return strings.Join(parts, " AND "), args
@@ -174,7 +174,7 @@ func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended En
 		ended.Sessions, ended.Notices = done.Sessions, done.Notices
 	}
 
-	if err := expire(ctx, tx, s, at); err != nil {
+	if ended.Pending, err = expire(ctx, tx, s, at); err != nil {
 		return ended, false, err
 	}
 
@@ -196,7 +196,7 @@ func rows(ctx context.Context, tx *database.Tx, s scope, at time.Time) (ended En
 
 // dead returns the ids of rows that carry a count other than the current one and aren't marked.
 func dead(ctx context.Context, tx *database.Tx, table string, s scope, mark, current string) (ids []string, err error) {
-	condition, args := s.where("x", 1)
+	condition, args := s.where(1)
 	query := fmt.Sprintf(`SELECT x.id FROM %s x WHERE %s AND x.%s IS NULL AND x.ends <> %s ORDER BY x.id LIMIT %d`,
 		table, condition, mark, current, rowsAtOnce)
 	err = tx.Select(ctx, table+".dead", &ids, query, args...)
@@ -205,13 +205,13 @@ func dead(ctx context.Context, tx *database.Tx, table string, s scope, mark, cur
 
 // expire makes unused codes expire, and the requests of an application. A request that a person
 // has answered is bound to their session, and is asked again without it.
-func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
+func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) (expired int, err error) {
 	tables := []string{"authorization_codes", "device_codes"}
 	if s.ClientID != "" {
 		tables = append(tables, "authorization_requests")
 	}
 
-	condition, args := s.where("x", 2)
+	condition, args := s.where(2)
 	for _, table := range tables {
 		dead := ` AND x.ends <> ` + directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id")
 		if table == "authorization_requests" {
@@ -220,12 +220,14 @@ func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) error {
 
 		query := fmt.Sprintf(`UPDATE %s AS x SET expires_at = x.created_at WHERE %s AND x.consumed_at IS NULL AND x.expires_at > $1%s`,
 			table, condition, dead)
-		if _, err := tx.Exec(ctx, table+".end", query, append([]any{database.At(at)}, args...)...); err != nil {
-			return err
+		n, err := tx.Exec(ctx, table+".end", query, append([]any{database.At(at)}, args...)...)
+		if err != nil {
+			return expired, err
 		}
+		expired += int(n)
 	}
 
-	return nil
+	return expired, nil
 }
 
 // revoke marks grants, and queues logout notices for applications that want them. For a grant

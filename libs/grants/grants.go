@@ -16,6 +16,7 @@ var (
 	ErrExpired  = errors.New("grants: expired")
 	ErrRevoked  = errors.New("grants: revoked or its session, user or membership has ended")
 	ErrDecided  = errors.New("grants: already decided")
+	ErrUnproven = errors.New("grants: the session has other cookies, perhaps renewed meanwhile")
 )
 
 // AuthorizationCode is the state behind a code (RFC 6749 4.1.2). The code itself is never
@@ -34,6 +35,7 @@ type AuthorizationCode struct {
 	UserID        string
 	TenantID      string
 	SessionID     string
+	SessionProof  []byte // sessions.Session.Proof; checked when the code is stored, and not kept
 	AuthTime      time.Time
 	ACR           string
 	AMR           []string
@@ -167,6 +169,7 @@ type DeviceCode struct {
 	UserID       string
 	TenantID     string
 	SessionID    string // the session that approved; the grant has none
+	SessionProof []byte // sessions.Session.Proof; checked at the approval, and not kept
 	AuthTime     time.Time
 	ACR          string
 	AMR          []string

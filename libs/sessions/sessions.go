@@ -22,11 +22,14 @@ type Session struct {
 	ExpiresAt  time.Time // absolute
 	EndedAt    time.Time // zero: not ended
 
-	// BrowserHash is the SHA-256 of the cookie that all sessions of one browser share
-	// (cookie.Jar.Accounts), or nil.
-	BrowserHash []byte
-	UserAgent   string // as sent by the browser that signed in
-	Address     string // of the browser that signed in, or empty
+	UserAgent string // as sent by the browser that signed in
+	Address   string // of the browser that signed in, or empty
+
+	// Proof is the SHA-256 of the cookie by which the session was found: its session cookie, or
+	// the cookie that all sessions of one browser share (cookie.Jar.Accounts). A service that
+	// issues a code for the session or approves a device must give it to the database. Nil if
+	// the session wasn't found by a cookie.
+	Proof []byte
 
 	// PersonEnds is the libs/ending count under which the session's person signed in. A session
 	// made from another one starts with it, so that both end together.

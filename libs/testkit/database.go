@@ -22,13 +22,38 @@ func OnEachDatabase(t *testing.T, f func(t *testing.T, db *database.DB)) {
 	t.Run("postgres", func(t *testing.T) { f(t, Postgres(t)) })
 }
 
+// OnTwoReplicas is OnEachDatabase for tests that need two processes: both handles are of the
+// same database, each with its own connections.
+func OnTwoReplicas(t *testing.T, f func(t *testing.T, one, other *database.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		path := sqliteFile(t)
+		f(t, openSQLite(t, path), openSQLite(t, path))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		url := PostgresServer(t).NewDatabase(t)
+		f(t, OpenPostgres(t, url), OpenPostgres(t, url))
+	})
+}
+
 // SQLite opens a fresh migrated SQLite file.
 func SQLite(t testing.TB) *database.DB {
+	t.Helper()
+	return openSQLite(t, sqliteFile(t))
+}
+
+// sqliteFile makes a fresh migrated file and returns its path.
+func sqliteFile(t testing.TB) string {
 	t.Helper()
 	content, err := migratedSQLite()
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "platform.db")
 	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return path
+}
+
+func openSQLite(t testing.TB, path string) *database.DB {
+	t.Helper()
 	db, err := sqlite.Open(t.Context(), path, database.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })

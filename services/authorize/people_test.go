@@ -21,7 +21,7 @@ func TestAHintChoosesAmongThePeopleOfABrowser(t *testing.T) {
 		w := newWorld(t, db)
 		sign := w.runWithKeys()
 		accounts := secret(t)
-		beside := func(s *sessions.Session) { s.BrowserHash = oauth.HashSecret(accounts) }
+		beside := func(s *sessions.Session) { s.Proof = oauth.HashSecret(accounts) }
 		adas, _ := w.signIn(ada, beside)
 		w.clock.Advance(time.Minute)
 		bobs, current := w.signIn(bob, beside)

@@ -97,7 +97,7 @@ func TestPromptNoneWithSeveralPeopleInOneBrowserAsksWhoIsMeant(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		accounts := secret(t)
-		in := func(s *sessions.Session) { s.BrowserHash = oauth.HashSecret(accounts) }
+		in := func(s *sessions.Session) { s.Proof = oauth.HashSecret(accounts) }
 		_, alone := w.signIn(ada, in)
 		ask := func(session, prompt string) url.Values {
 			return w.do(visit{

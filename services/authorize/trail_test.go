@@ -19,6 +19,7 @@ func TestTheTrailTellsOfEachCodeForWhomItIsAndWhetherAPageWasShown(t *testing.T)
 		id, session := w.signIn(ada, nil)
 		w.do(visit{
 			session: session,
+			from:    "192.0.2.44:4444",
 			params:  webParams(url.Values{"scope": {"openid"}, "resource": {"https://api.test"}}),
 		}).toApplication(callback + "&")
 
@@ -32,5 +33,7 @@ func TestTheTrailTellsOfEachCodeForWhomItIsAndWhetherAPageWasShown(t *testing.T)
 		require.Equal(t, "openid", records[0].Detail["scope"])
 		require.Equal(t, "https://api.test", records[0].Detail["resource"])
 		require.NotEmpty(t, records[0].GrantID)
+		require.Equal(t, "192.0.2.44", records[0].Address)
+		require.NotEmpty(t, records[0].Reference)
 	})
 }

@@ -190,7 +190,7 @@ func (w *world) signIn(userID string, change func(*sessions.Session)) (id, value
 		s.ID, oauth.HashSecret(value), s.UserID, s.TenantID, database.At(s.AuthTime), s.ACR,
 		database.JSON[[]string]{V: s.AMR},
 		database.At(s.CreatedAt), database.At(s.LastSeenAt), database.At(s.ExpiresAt),
-		database.At(s.EndedAt), s.BrowserHash)
+		database.At(s.EndedAt), s.Proof)
 	w.cookies[id] = value
 	return id, value
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/keys/internal/domain"
 )
 
-
 // Config is the service's configuration.
 type Config struct {
 	Server   config.Server

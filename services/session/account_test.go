@@ -127,13 +127,60 @@ func TestSigningOutEverywhereElseKeepsThisBrowser(t *testing.T) {
 		one, _ := w.atHome("ada@acme.test")
 		two, _ := w.atHome("ada@acme.test")
 		here, p := w.atHome("ada@acme.test")
+		require.Contains(t, p.Text(), "This also ends the access of applications that you use there.")
+		own, grants := w.holdings(here, one)
+		code, device, flow := w.uncollected(one, "BCDFGHJK", "usr_ada", "other")
+
+		p = here.Get(accountURL)
+		require.Contains(t, p.Text(), "ends the access that these applications and devices keep while you are away: Billing")
 		p = p.Submit("Sign out everywhere else", nil)
 		require.Contains(t, p.Text(), "You are signed out everywhere else.")
+		require.Contains(t, p.Text(), "The access that applications and devices had there has ended.")
 		require.True(t, w.ended(one.session().ID))
 		require.True(t, w.ended(two.session().ID))
 		require.False(t, w.ended(here.session().ID))
-		require.Len(t, w.trail(audit.SessionEnded), 2)
+
+		for _, id := range grants {
+			require.Equal(t, id != own, w.revoked(id), id)
+		}
+
+		ofCode, ofDevice := w.redeem(one, "BCDFGHJK", "usr_ada", "other", code, device)
+		require.Error(t, ofCode)
+		require.Error(t, ofDevice)
+		require.Equal(t, "Sign in", one.Get(origin+"/auth/flows/"+flow).H1(), "an answer of before is worth nothing")
+
+		events := w.trail(audit.SessionEnded)
+		require.Len(t, events, 2)
+		for _, e := range events {
+			require.Equal(t, map[string]string{
+				"by": audit.ByPerson, "why": "account_page", "from": here.session().ID,
+			}, e.Detail)
+		}
 	})
+}
+
+// holdings gives an application grants of ada's: an online one of the session here, which
+// it returns, and those that end when she signs out everywhere else.
+func (w *world) holdings(here, elsewhere *visitor) (own string, all []string) {
+	w.t.Helper()
+	for id, of := range map[string]struct {
+		session string
+		offline bool
+	}{
+		"gnt_own":     {here.session().ID, false},
+		"gnt_offline": {here.session().ID, true},
+		"gnt_other":   {elsewhere.session().ID, false},
+		"gnt_device":  {"", true},
+	} {
+		_, err := w.db.Exec(w.t.Context(), "test.grant",
+			`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
+			VALUES ($1, 'billing', $2, $3, $4, 'openid', $5, $6, $7)`, id, here.session().UserID,
+			here.session().TenantID, of.session, of.offline,
+			database.At(started), database.At(started.Add(time.Hour)))
+		require.NoError(w.t, err)
+		all = append(all, id)
+	}
+	return "gnt_own", all
 }
 
 // RFC 6749 10.4 and OpenID Connect Core 11: refresh tokens, offline ones too, end with
@@ -220,23 +267,7 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 		require.Equal(t, before, w.hasher.Work(), "nothing is hashed for a password that will not do")
 		require.Contains(t, change("wrong", fresh, fresh).Text(), "The current password is not right.")
 
-		// What applications hold: of this session, of another one, and of a device.
-		for id, of := range map[string]struct {
-			session string
-			offline bool
-		}{
-			"gnt_own":     {b.session().ID, false},
-			"gnt_offline": {b.session().ID, true},
-			"gnt_other":   {other.session().ID, false},
-			"gnt_device":  {"", true},
-		} {
-			_, err := w.db.Exec(t.Context(), "test.grant",
-				`INSERT INTO grants (id, client_id, user_id, tenant_id, session_id, scope, offline, created_at, expires_at)
-				VALUES ($1, 'billing', $2, $3, $4, 'openid', $5, $6, $7)`, id, b.session().UserID,
-				b.session().TenantID, of.session, of.offline,
-				database.At(started), database.At(started.Add(time.Hour)))
-			require.NoError(t, err)
-		}
+		own, _ := w.holdings(b, other)
 
 		old := b.sessionCookie()
 		p = p.Submit("Change password", url.Values{
@@ -252,7 +283,7 @@ func TestThePasswordIsChangedOnlyByWhoKnowsIt(t *testing.T) {
 		var alive []string
 		require.NoError(t,
 			w.db.Select(t.Context(), "test.grants", &alive, `SELECT id FROM grants WHERE revoked_at IS NULL`))
-		require.Equal(t, []string{"gnt_own"}, alive,
+		require.Equal(t, []string{own}, alive,
 			"everywhere else is where applications and devices hold access, too")
 		require.NotEqual(t, old, b.sessionCookie(), "the cookie is new")
 		_, err := w.sessions.ByCookie(t.Context(), cookie.Hash(old))

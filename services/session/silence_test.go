@@ -20,6 +20,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
@@ -182,6 +183,33 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 			}
 
 			require.Equal(t, c.hashes, hashes, "one of each cost for each password that was sent where there are any")
+		}
+	})
+}
+
+// A sign-in reads the browser's sessions once, whether its session goes on or is new.
+func TestASignInListsTheBrowsersSessionsOnce(t *testing.T) {
+	onEachTracedDatabase(t, func(t *testing.T, w *world, spans *tracetest.SpanRecorder) {
+		b, _ := w.atHome("ada@acme.test")
+		for _, email := range []string{"ada@acme.test", "bob@acme.test"} {
+			before := b.session()
+			w.clock.Advance(time.Minute)
+			_, page := b.flow(prompt(oauth.PromptLogin))
+			p := b.Get(page).Submit("Continue", url.Values{"email": {email}})
+			spans.Reset()
+			token := url.Values{"csrf_token": {p.Hidden("csrf_token")}, "password": {rightWords}}
+			b.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			require.Equal(t, http.StatusSeeOther, b.Post(page+"/password", token).Status)
+			b.Client().CheckRedirect = nil
+			require.Equal(t, email == "ada@acme.test", b.session().ID == before.ID)
+
+			lists := 0
+			for _, span := range spans.Ended() {
+				if span.Name() == "sessions.of_browser" {
+					lists++
+				}
+			}
+			require.Equal(t, 1, lists, email)
 		}
 	})
 }

@@ -34,6 +34,31 @@ func TestTheTrailTellsOfEachSessionHowItBeganWentOnAndEnded(t *testing.T) {
 	})
 }
 
+// A session that another one replaces is told of with its person: here sessions that were
+// idle for too long, beside a session that goes on and beside a new one.
+func TestTheTrailNamesWhoseSessionWasReplaced(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b, ada, bob := w.both()
+		idle := testConfig(t).Sessions.Idle + time.Minute
+		w.clock.Advance(idle)
+		require.Equal(t, "Your account", b.signIn(accountURL, "ada@acme.test").H1())
+		require.Equal(t, ada.ID, b.session().ID)
+
+		w.clock.Advance(idle)
+		require.Equal(t, "Choose an organisation", b.signIn(accountURL, "bob@acme.test").H1())
+		successors := map[string]string{bob.ID: ada.ID, ada.ID: b.session().ID}
+		people := map[string]string{bob.ID: "usr_bob", ada.ID: "usr_ada"}
+		replaced := w.trail(audit.SessionReplaced)
+		require.Len(t, replaced, 2)
+		for _, e := range replaced {
+			require.Equal(t, people[e.SessionID], e.UserID)
+			require.Equal(t, successors[e.SessionID], e.Detail["successor"])
+			require.Equal(t, "tnt_acme", e.TenantID)
+			require.Equal(t, "192.0.2.1", e.Address)
+		}
+	})
+}
+
 // The trail of a failure says neither whom it was about nor whether there is such an
 // account, and yet counts the failures of one address together.
 func TestAFailureNamesThePseudonymOfWhatWasTyped(t *testing.T) {

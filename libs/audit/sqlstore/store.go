@@ -176,7 +176,7 @@ func (s *Store) writeBatch(batch []*waiting) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(batch[0].ctx), patience)
 	defer cancel()
 	err := s.insert(ctx, batch)
-	if database.Classify(ctx, err) != database.KindOther {
+	if kind := database.Classify(ctx, err); kind != database.KindOther && kind != database.KindRefused {
 		s.tell(ctx, batch, err)
 		return
 	}

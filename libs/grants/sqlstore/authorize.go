@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/database"
@@ -25,11 +26,11 @@ func (s *ForAuthorize) Sealing(sealer *sealed.Sealer) *ForAuthorize {
 }
 
 const codeColumns = `code_hash, request_id, client_id, redirect_uri, code_challenge, scope, nonce, resource, grant_id, offline,
-       user_id, tenant_id, session_id, auth_time, acr, amr, created_at, expires_at, trace_parent`
+       user_id, tenant_id, session_id, auth_time, acr, amr, created_at, expires_at, trace_parent, session_proof`
 
 const insertCode = `
 INSERT INTO authorization_codes (` + codeColumns + `)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`
 
 // A request yields a code only for the session that answered it.
 const consumeForCode = `
@@ -41,7 +42,7 @@ const issueFromRequestPostgres = `
 WITH consumed AS (` + consumeForCode + ` RETURNING id)
 INSERT INTO authorization_codes (` + codeColumns + `)
 SELECT $4::bytea, id, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text, $11::text, $12::boolean,
-       $13::text, $14::text, $3, $15::timestamptz, $16::text, $17::jsonb, $18::timestamptz, $19::timestamptz, $20::text FROM consumed`
+       $13::text, $14::text, $3, $15::timestamptz, $16::text, $17::jsonb, $18::timestamptz, $19::timestamptz, $20::text, $21::bytea FROM consumed`
 
 // InsertFlow stores a flow that waits for a person.
 func (s *ForAuthorize) InsertFlow(ctx context.Context, f *grants.Flow) error {
@@ -54,9 +55,18 @@ func (s *ForAuthorize) Flow(ctx context.Context, handle string) (*grants.Flow, e
 	return s.find(ctx, s.db, handle)
 }
 
-// Issue stores a code for a request that a session answered at once, without a flow.
+// Issue stores a code for a request that a session answered at once, without a flow. It returns
+// grants.ErrUnproven if c.SessionProof is the hash of none of the session's cookies.
 func (s *ForAuthorize) Issue(ctx context.Context, c *grants.AuthorizationCode) error {
 	_, err := s.db.Exec(ctx, "authorization_codes.insert", insertCode, codeArgs(ctx, c)...)
+	return unproven(ctx, err)
+}
+
+// unproven turns the refusal of a row that names a session into grants.ErrUnproven.
+func unproven(ctx context.Context, err error) error {
+	if database.Classify(ctx, err) == database.KindRefused {
+		return fmt.Errorf("%w: %w", grants.ErrUnproven, err)
+	}
 	return err
 }
 
@@ -71,13 +81,14 @@ func codeArgs(ctx context.Context, c *grants.AuthorizationCode) []any {
 		c.Resource, c.GrantID, c.Offline,
 		c.UserID, c.TenantID, c.SessionID, database.At(c.AuthTime), c.ACR,
 		database.JSON[[]string]{V: c.AMR},
-		database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx),
+		database.At(c.CreatedAt), database.At(c.ExpiresAt), madeIn(ctx), c.SessionProof,
 	}
 }
 
 // IssueFromRequest consumes a decided flow and stores its code in one step. Of any number of
 // callers exactly one succeeds. The others get grants.ErrConsumed, ErrExpired, or ErrNotFound
-// if that session answered no request with that id.
+// if that session answered no flow with that id. Like Issue it returns grants.ErrUnproven, and
+// then leaves the flow as it is.
 func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.AuthorizationCode, now time.Time) error {
 	var issued int64
 	var err error
@@ -88,7 +99,7 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 			c.Resource, c.GrantID, c.Offline,
 			c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR},
 			database.At(c.CreatedAt), database.At(c.ExpiresAt),
-			madeIn(ctx))
+			madeIn(ctx), c.SessionProof)
 	} else {
 		err = s.db.Tx(ctx, "authorization_codes.issue", func(tx *database.Tx) error {
 			var err error
@@ -104,7 +115,7 @@ func (s *ForAuthorize) IssueFromRequest(ctx context.Context, c *grants.Authoriza
 	}
 
 	if err != nil || issued == 1 {
-		return err
+		return unproven(ctx, err)
 	}
 
 	return whyNot(ctx, s.db, c.RequestID, now, grants.ErrNotFound)

@@ -26,7 +26,7 @@ FROM device_codes WHERE user_code = $1`
 const decideDevice = `
 UPDATE device_codes
 SET decision = $3, decided_at = $2, grant_id = $4, user_id = $5, tenant_id = $6, auth_time = $7, acr = $8, amr = $9, session_id = $10,
-    ends = ends + COALESCE((SELECT s.ends FROM sessions s WHERE s.id = $10), 0)
+    session_proof = $11
 WHERE device_code_hash = $1 AND decision = '' AND consumed_at IS NULL AND expires_at > $2`
 
 const selectDeviceDecision = `SELECT decision FROM device_codes WHERE device_code_hash = $1`
@@ -106,12 +106,14 @@ func (s *ForDevice) DeviceByUserCode(ctx context.Context, userCode string) (*gra
 
 // Decide writes c.Decision, the person who decided and, for an approval, the grant and how the
 // person had signed in (RFC 8628 3.3). Of any number of callers exactly one succeeds; the
-// others get grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound.
+// others get grants.ErrDecided, grants.ErrExpired or grants.ErrNotFound. An approval gets
+// grants.ErrUnproven if c.SessionProof is the hash of none of the session's cookies.
 func (s *ForDevice) Decide(ctx context.Context, c *grants.DeviceCode, now time.Time) error {
 	n, err := s.db.Exec(ctx, "device_codes.decide", decideDevice, c.Hash, database.At(now), string(c.Decision),
-		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, c.SessionID)
+		c.GrantID, c.UserID, c.TenantID, database.At(c.AuthTime), c.ACR, database.JSON[[]string]{V: c.AMR}, c.SessionID,
+		c.SessionProof)
 	if err != nil || n == 1 {
-		return err
+		return unproven(ctx, err)
 	}
 
 	var decision string

@@ -30,7 +30,7 @@ func approvedBy(t *testing.T, db *database.DB, secret, userCode string, amr []st
 	require.True(t, inserted)
 	code.Decision, code.DecidedAt, code.GrantID, code.UserID, code.TenantID = grants.DeviceApproved, flowStart, "grt_"+
 		secret, flowUser.ID, flowTenant.ID
-	code.SessionID = "ses_1"
+	code.SessionID, code.SessionProof = "ses_1", cookieHash
 	code.AuthTime, code.ACR, code.AMR = flowStart.Add(-time.Minute), oauth.ACRPassword, amr
 	require.NoError(t, store.Decide(t.Context(), code, flowStart))
 	return code
@@ -64,6 +64,7 @@ func TestAnApprovalIsReadWithThePersonBehindIt(t *testing.T) {
 				poll, err := sqlstore.NewForToken(db).PollDevice(t.Context(), code.Hash, code.ClientID, flowStart)
 				require.NoError(t, err)
 				want := *code
+				want.SessionProof = nil
 				want.Address = "" // where the device asked from is for the approving page alone
 				require.Equal(t, want, poll.DeviceCode)
 				require.Equal(t, [3]bool{tt.user, tt.tenant, tt.member},

@@ -33,11 +33,13 @@ func TestEachStoreNeedsNoMoreThanItsServicesRole(t *testing.T) {
 	require.NoError(t, session.Decide(t.Context(), "flw_1", grants.Consented, "ses_1", flowTenant.ID, flowStart))
 	require.ErrorIs(t, session.Decide(t.Context(), "flw_none", grants.Denied, "", "", flowStart), grants.ErrNotFound)
 	first := newCode("a", "flw_1")
-	first.Offline = false
+	first.Offline, first.SessionProof = false, cookieHash
 	require.NoError(t, authorize.IssueFromRequest(t.Context(), first, flowStart))
 	require.ErrorIs(t, authorize.IssueFromRequest(t.Context(), first, flowStart), grants.ErrConsumed)
 	require.NoError(t, authorize.Consume(t.Context(), "flw_2", flowStart))
-	require.NoError(t, authorize.Issue(t.Context(), newCode("b", "")))
+	second := newCode("b", "")
+	second.SessionProof = cookieHash
+	require.NoError(t, authorize.Issue(t.Context(), second))
 
 	_, err := token.Redeemable(t.Context(), first.Hash, flowStart)
 	require.NoError(t, err)

@@ -35,9 +35,10 @@ LEFT JOIN applications a ON a.client_id = c.client_id`
 LEFT JOIN sessions s ON s.id = c.session_id`
 
 	// signedIn holds if session s, at $2, confirms what a code or device code c says about the
-	// person and their sign-in. The services that write codes may not write sessions, so an
-	// attacker who holds only their role can't name a person who isn't signed in, nor a better
-	// or later sign-in than the person's. A session that has been authenticated again since has
+	// person and their sign-in. The services that write codes may not write sessions, and must
+	// prove to a trigger that they know a cookie of the session. An attacker who holds only
+	// their role knows at most the cookies of their own session, and with those can't name
+	// another person, nor a better or later sign-in. A session that has been authenticated again since has
 	// a later auth_time. c then keeps its own, which the session can't confirm any more.
 	signedIn = `s.ended_at IS NULL AND s.expires_at > $2
   AND s.user_id = c.user_id AND s.tenant_id = c.tenant_id AND s.auth_time >= c.auth_time AND s.acr >= c.acr

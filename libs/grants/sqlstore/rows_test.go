@@ -45,6 +45,9 @@ var (
 	}
 )
 
+// cookieHash is the hash of the cookie of session ses_1.
+var cookieHash = oauth.HashSecret("cookie")
+
 // seedPeople makes a person in a tenant, signed in by session ses_1 for an hour.
 func seedPeople(t testing.TB, db *database.DB) {
 	t.Helper()
@@ -59,7 +62,7 @@ func seedPeople(t testing.TB, db *database.DB) {
 	const insert = `
 INSERT INTO sessions (id, cookie_hash, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at)
 VALUES ('ses_1', $1, $2, $3, $4, '1', '["pwd"]', $4, $4, $5)`
-	change(t, db, insert, oauth.HashSecret("cookie"), flowUser.ID, flowTenant.ID, database.At(flowStart),
+	change(t, db, insert, cookieHash, flowUser.ID, flowTenant.ID, database.At(flowStart),
 		database.At(flowStart.Add(time.Hour)))
 }
 

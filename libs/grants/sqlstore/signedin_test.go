@@ -90,25 +90,27 @@ var claims = map[string]struct {
 }
 
 // forge writes the claim into a code and an approved device code, each as the
-// service that owns the table does.
-func (c claim) forge(t *testing.T, authorize, device *database.DB) (*grants.AuthorizationCode, *grants.DeviceCode) {
+// service that owns the table does, with the hash of a cookie or without one.
+func (c claim) forge(
+	t *testing.T, authorize, device *database.DB, proof []byte,
+) (code *grants.AuthorizationCode, d *grants.DeviceCode, issued, approved error) {
 	t.Helper()
-	code := newCode("forged", "")
-	code.UserID, code.TenantID, code.SessionID = c.user, c.tenant, c.session
+	code = newCode("forged", "")
+	code.UserID, code.TenantID, code.SessionID, code.SessionProof = c.user, c.tenant, c.session, proof
 	code.AuthTime, code.ACR, code.AMR = c.authTime, c.acr, c.amr
-	require.NoError(t, sqlstore.NewForAuthorize(authorize).Issue(t.Context(), code))
+	issued = sqlstore.NewForAuthorize(authorize).Issue(t.Context(), code)
 
-	d := deviceCode("forged", "BBBB-BBBB")
+	d = deviceCode("forged", "BBBB-BBBB")
 	d.CreatedAt, d.ExpiresAt = flowStart, flowStart.Add(10*time.Minute)
 	inserted, err := sqlstore.NewForDevice(device).InsertDeviceCode(t.Context(), d)
 	require.NoError(t, err)
 	require.True(t, inserted)
 	d.Decision, d.DecidedAt, d.GrantID = grants.DeviceApproved, flowStart, "grt_device"
-	d.UserID, d.TenantID, d.SessionID = c.user, c.tenant, c.session
+	d.UserID, d.TenantID, d.SessionID, d.SessionProof = c.user, c.tenant, c.session, proof
 	d.AuthTime, d.ACR, d.AMR = c.authTime, c.acr, c.amr
-	require.NoError(t, sqlstore.NewForDevice(device).Decide(t.Context(), d, flowStart))
+	approved = sqlstore.NewForDevice(device).Decide(t.Context(), d, flowStart)
 
-	return code, d
+	return code, d, issued, approved
 }
 
 // requireRedeemed has the token service redeem both, which succeeds if want.
@@ -145,7 +147,9 @@ func TestARowAloneIsNotBelieved(t *testing.T) {
 				empty(t, db)
 				change(t, db, `DELETE FROM device_codes`)
 				seedSessions(t, db)
-				code, d := tt.forge(t, db, db)
+				code, d, issued, approved := tt.forge(t, db, db, nil)
+				require.NoError(t, issued)
+				require.NoError(t, approved)
 				requireRedeemed(t, db, code, d, tt.true)
 				require.Equal(t, map[bool]int{true: 2, false: 0}[tt.true], count(t, db, "grants"))
 			})
@@ -157,15 +161,18 @@ func TestARowAloneIsNotBelieved(t *testing.T) {
 func TestACodeOutlivesAReauthentication(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		seedSessions(t, db)
-		code, d := claims["what the session says"].forge(t, db, db)
+		code, d, issued, approved := claims["what the session says"].forge(t, db, db, cookieHash)
+		require.NoError(t, issued)
+		require.NoError(t, approved)
 		change(t, db, `UPDATE sessions SET auth_time = $1, acr = '2', amr = '["pwd","otp"]' WHERE id = 'ses_1'`,
 			database.At(flowStart.Add(time.Second)))
 		requireRedeemed(t, db, code, d, true)
 	})
 }
 
-// Every service's role tries, with a connection of its own, to have tokens issued for
-// a person who is not signed in. Only the session service may write sessions.
+// Every service's role tries, with a connection of its own and the cookie of one of
+// Ada's sessions, to have tokens issued for anything but that session. Only the session
+// service may write sessions. The test beside the rights tries without a cookie.
 func TestNoRoleMintsTokensOfAPersonWhoIsNotSignedIn(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	for _, role := range []string{
@@ -213,7 +220,15 @@ func TestNoRoleMintsTokensOfAPersonWhoIsNotSignedIn(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					change(t, owner, `DELETE FROM authorization_codes`)
 					change(t, owner, `DELETE FROM device_codes`)
-					code, d := tt.forge(t, authorize, device)
+					code, d, issued, approved := tt.forge(t, authorize, device, cookieHash)
+					if tt.session != "ses_1" {
+						require.ErrorIs(t, issued, grants.ErrUnproven)
+						require.ErrorIs(t, approved, grants.ErrUnproven)
+						return
+					}
+
+					require.NoError(t, issued)
+					require.NoError(t, approved)
 					requireRedeemed(t,
 						testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_token")), code, d, false)
 				})

@@ -56,7 +56,7 @@ VALUES ('gnt_1', 'app_web', 'usr_ada', 'tnt_acme', 'ses_1', 'openid', false, $1,
 					var ids []string
 					for _, f := range found {
 						require.Equal(t, "ada@acme.test", f.Email)
-						require.Nil(t, f.BrowserHash)
+						require.Nil(t, f.Proof)
 						ids = append(ids, f.ID)
 					}
 

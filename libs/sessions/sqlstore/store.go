@@ -18,11 +18,22 @@ type Store struct{ db *database.DB }
 // New returns a store.
 func New(db *database.DB) *Store { return &Store{db} }
 
+// selectSession lacks the source of its rows, which is named sessions.
 var selectSession = `
 SELECT id, user_id, tenant_id, auth_time, acr, amr, created_at, last_seen_at, expires_at, ` + endedAt("sessions.") +
-	` AS ended_at, browser_hash, user_agent, address,
+	` AS ended_at, user_agent, address,
        person_ends
-FROM sessions WHERE `
+FROM `
+
+// byCookie returns the source of the sessions with a cookie, whose hash is $1. column is the
+// column of the hash, and function the function that looks it up on PostgreSQL, where only the
+// session service may read the hashes.
+func (s *Store) byCookie(column, function string) string {
+	if s.db.Dialect() == database.Postgres {
+		return function + `($1) AS sessions`
+	}
+	return `(SELECT * FROM sessions WHERE ` + column + ` = $1) AS sessions`
+}
 
 // endedAt returns SQL for the time a session ended. A session whose access has ended (see
 // libs/ending) has ended too, even before its row says so; its creation time then stands for
@@ -50,7 +61,6 @@ type row struct {
 	LastSeenAt database.Time           `db:"last_seen_at"`
 	ExpiresAt  database.Time           `db:"expires_at"`
 	EndedAt    database.Time           `db:"ended_at"`
-	Browser    []byte                  `db:"browser_hash"`
 	UserAgent  string                  `db:"user_agent"`
 	Address    string                  `db:"address"`
 	PersonEnds int64                   `db:"person_ends"`
@@ -58,32 +68,39 @@ type row struct {
 
 func (r *row) session() *sessions.Session {
 	return &sessions.Session{
-		ID:          r.ID,
-		UserID:      r.UserID,
-		TenantID:    r.TenantID,
-		AuthTime:    r.AuthTime.Time,
-		ACR:         r.ACR,
-		AMR:         r.AMR.V,
-		CreatedAt:   r.CreatedAt.Time,
-		LastSeenAt:  r.LastSeenAt.Time,
-		ExpiresAt:   r.ExpiresAt.Time,
-		EndedAt:     r.EndedAt.Time,
-		BrowserHash: r.Browser,
-		UserAgent:   r.UserAgent,
-		Address:     r.Address,
-		PersonEnds:  r.PersonEnds,
+		ID:         r.ID,
+		UserID:     r.UserID,
+		TenantID:   r.TenantID,
+		AuthTime:   r.AuthTime.Time,
+		ACR:        r.ACR,
+		AMR:        r.AMR.V,
+		CreatedAt:  r.CreatedAt.Time,
+		LastSeenAt: r.LastSeenAt.Time,
+		ExpiresAt:  r.ExpiresAt.Time,
+		EndedAt:    r.EndedAt.Time,
+		UserAgent:  r.UserAgent,
+		Address:    r.Address,
+		PersonEnds: r.PersonEnds,
 	}
 }
 
 // ByCookie returns the session of a cookie by its SHA-256, in any state, or
 // sessions.ErrNotFound.
 func (s *Store) ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error) {
-	return s.find(ctx, "sessions.by_cookie", selectSession+"cookie_hash = $1", cookieHash)
+	found, err := s.find(ctx, "sessions.by_cookie",
+		selectSession+s.byCookie("cookie_hash", "session_of_cookie"), cookieHash)
+	if err != nil {
+		return nil, err
+	}
+
+	found.Proof = cookieHash
+	return found, nil
 }
 
-// Session returns a session by its id, in any state, or sessions.ErrNotFound.
+// Session returns a session by its id, in any state, or sessions.ErrNotFound. Only the session
+// service may read sessions other than by a cookie.
 func (s *Store) Session(ctx context.Context, id string) (*sessions.Session, error) {
-	return s.find(ctx, "sessions.by_id", selectSession+"id = $1", id)
+	return s.find(ctx, "sessions.by_id", selectSession+"sessions WHERE id = $1", id)
 }
 
 func (s *Store) find(ctx context.Context, name, query string, arg any) (*sessions.Session, error) {
@@ -105,18 +122,26 @@ func (s *Store) OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.
 	if len(browserHash) == 0 {
 		return nil, nil
 	}
-	return s.list(ctx, "sessions.of_browser", "browser_hash = $1", browserHash)
+
+	found, err := s.list(ctx, "sessions.of_browser", s.byCookie("browser_hash", "sessions_of_browser")+" WHERE",
+		browserHash)
+	for _, one := range found {
+		one.Proof = browserHash
+	}
+
+	return found, err
 }
 
 // OfUser returns a person's sessions as OfBrowser does a browser's.
 func (s *Store) OfUser(ctx context.Context, userID string) ([]*sessions.Session, error) {
-	return s.list(ctx, "sessions.of_user", "user_id = $1", userID)
+	return s.list(ctx, "sessions.of_user", "sessions WHERE user_id = $1 AND", userID)
 }
 
-func (s *Store) list(ctx context.Context, name, where string, arg any) ([]*sessions.Session, error) {
+// list reads the sessions that go on. source ends where another condition follows.
+func (s *Store) list(ctx context.Context, name, source string, arg any) ([]*sessions.Session, error) {
 	var rows []row
 	err := s.db.Select(ctx, name, &rows,
-		selectSession+where+" AND ended_at IS NULL AND ends = "+currentEnds("sessions.")+
+		selectSession+source+" sessions.ended_at IS NULL AND ends = "+currentEnds("sessions.")+
 			" ORDER BY last_seen_at DESC, id LIMIT $2", arg, maxListed)
 	if err != nil {
 		return nil, err

@@ -82,7 +82,9 @@ func TestASessionIsFoundByItsCookieAndById(t *testing.T) {
 		store := sqlstore.New(db)
 		got, err := store.ByCookie(t.Context(), oauth.HashSecret("ses_1"))
 		require.NoError(t, err)
-		require.Equal(t, session("ses_1"), got)
+		want := session("ses_1")
+		want.Proof = oauth.HashSecret("ses_1")
+		require.Equal(t, want, got)
 		got, err = store.Session(t.Context(), "ses_2")
 		require.NoError(t, err)
 		require.Equal(t, session("ses_2"), got)
@@ -104,7 +106,7 @@ func TestASessionIsFoundInWhateverStateItIs(t *testing.T) {
 		seed(t, db, "ses_1")
 		change(t, db, `UPDATE sessions SET ended_at = $1, tenant_id = ''`, database.At(elsewhere))
 		want := session("ses_1")
-		want.EndedAt, want.TenantID = start, ""
+		want.EndedAt, want.TenantID, want.Proof = start, "", oauth.HashSecret("ses_1")
 		got, err := sqlstore.New(db).ByCookie(t.Context(), oauth.HashSecret("ses_1"))
 		require.NoError(t, err)
 		require.Equal(t, want, got)
@@ -197,35 +199,48 @@ func TestTheCallerHearsThatItWentAway(t *testing.T) {
 }
 
 // The rights in roles.sql and the statements here must agree.
-func TestEachServiceMayReadSessionsAndSomeTouchThem(t *testing.T) {
+func TestEachServiceFindsSessionsAsItMay(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
 	seed(t, testkit.OpenPostgres(t, url), "ses_1")
+	hash := oauth.HashSecret("ses_1")
 
-	for group, touches := range map[string]bool{
-		"platform_authorize": true,
-		"platform_session":   true,
-		"platform_token":     false,
-		"platform_device":    false,
+	type may struct{ byCookie, ofBrowser, list, touch, consents bool }
+	for group, want := range map[string]may{
+		"platform_session":   {true, true, true, true, true},
+		"platform_authorize": {true, true, false, true, true},
+		"platform_device":    {true, false, false, false, true},
+		"platform_token":     {false, false, false, false, true},
+		"platform_keys":      {},
+		"platform_operator":  {false, false, true, false, true},
 	} {
 		store := sqlstore.New(testkit.OpenPostgres(t, server.LoginURL(t, url, group)))
-		_, err := store.ByCookie(t.Context(), oauth.HashSecret("ses_1"))
-		require.NoError(t, err, group)
-		_, err = store.Session(t.Context(), "ses_1")
-		require.NoError(t, err, group)
-		_, err = store.Consented(t.Context(), allowed)
-		require.NoError(t, err, group)
-		err = store.Touch(t.Context(), "ses_1", start.Add(time.Minute))
-		if touches {
-			require.NoError(t, err, group)
-		} else {
-			require.ErrorContains(t, err, "permission denied", group)
+		_, byCookie := store.ByCookie(t.Context(), hash)
+		_, ofBrowser := store.OfBrowser(t.Context(), hash)
+		_, byID := store.Session(t.Context(), "ses_1")
+		_, ofUser := store.OfUser(t.Context(), allowed.UserID)
+		touch := store.Touch(t.Context(), "ses_1", start.Add(time.Minute))
+		_, consented := store.Consented(t.Context(), allowed)
+
+		for _, tt := range []struct {
+			call string
+			err  error
+			may  bool
+		}{
+			{"ByCookie", byCookie, want.byCookie},
+			{"OfBrowser", ofBrowser, want.ofBrowser},
+			{"Session", byID, want.list},
+			{"OfUser", ofUser, want.list},
+			{"Touch", touch, want.touch},
+			{"Consented", consented, want.consents},
+		} {
+			if tt.may {
+				require.NoError(t, tt.err, "%s as %s", tt.call, group)
+			} else {
+				require.ErrorContains(t, tt.err, "permission denied", "%s as %s", tt.call, group)
+			}
 		}
 	}
-
-	keys := sqlstore.New(testkit.OpenPostgres(t, server.LoginURL(t, url, "platform_keys")))
-	_, err := keys.Session(t.Context(), "ses_1")
-	require.ErrorContains(t, err, "permission denied")
 }
 
 func TestTheSessionsOfABrowserAndOfAPersonAreListedLastUsedFirst(t *testing.T) {
@@ -255,7 +270,12 @@ func TestTheSessionsOfABrowserAndOfAPersonAreListedLastUsedFirst(t *testing.T) {
 		one, err := store.Session(t.Context(), "ses_1")
 		require.NoError(t, err)
 		want := session("ses_1")
-		want.BrowserHash, want.UserAgent, want.Address = browser, "agent", "192.0.2.1"
-		require.Equal(t, want, one)
+		want.UserAgent, want.Address = "agent", "192.0.2.1"
+		require.Equal(t, want, one, "not found by a cookie")
+
+		listed, err := store.OfBrowser(t.Context(), browser)
+		require.NoError(t, err)
+		want.Proof = browser
+		require.Equal(t, want, listed[1])
 	})
 }

@@ -184,6 +184,11 @@ func TestMigrateMakesRoles(t *testing.T) {
 	var again migrated
 	d.json(&again, "migrate", "--roles")
 	require.True(t, again.Roles)
+
+	require.Contains(t, d.done("migrate", "--rollout"), "those of the version before are kept")
+	require.Contains(t, d.run("doctor").out, "more than needed is platform_device: SELECT on sessions")
+	d.done("migrate", "--roles")
+	require.NotContains(t, d.run("doctor").out, "more than needed")
 }
 
 func TestADatabaseThatCannotBeOpenedFails(t *testing.T) {

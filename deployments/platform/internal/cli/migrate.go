@@ -10,7 +10,7 @@ import (
 )
 
 func (a *app) migrate() *cobra.Command {
-	var roles bool
+	var roles, rollout bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring the database to this version",
@@ -22,7 +22,11 @@ data folder.
 --roles also creates a PostgreSQL group role for each service (platform_token, …)
 and gives it the rights of its own work and no others; platform_operator is for
 the other commands of this binary. Grant one of them to each service's login
-role: GRANT platform_token TO token_login.`,
+role: GRANT platform_token TO token_login.
+
+--rollout does the same for an upgrade whose old replicas still run: it also keeps the
+rights that only they use. Run it with --roles again once the last of them has stopped.
+Until then, what those rights allow isn't prevented; platform doctor lists them.`,
 		Example: "  platform migrate --roles\n  PLATFORM_DATABASE_URL=postgres://owner@db/platform platform migrate",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -34,7 +38,7 @@ role: GRANT platform_token TO token_login.`,
 			cfg.Database.URL = cfg.Database.DirectURL
 			cfg.Database.StatementTimeout = 0 // building an index takes its time; the wait for locks stays bounded
 
-			if roles && cfg.Database.SQLite() {
+			if (roles || rollout) && cfg.Database.SQLite() {
 				return usageError{errors.New("--roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATABASE_URL")}
 			}
 
@@ -50,24 +54,31 @@ role: GRANT platform_token TO token_login.`,
 				return err
 			}
 
-			if roles {
-				if err := database.ApplyRoles(cmd.Context(), db); err != nil {
-					return err
-				}
+			switch {
+			case rollout:
+				err = database.ApplyRolesForRollout(cmd.Context(), db)
+			case roles:
+				err = database.ApplyRoles(cmd.Context(), db)
+			}
+			if err != nil {
+				return err
 			}
 
-			return a.printMigrated(from, to, roles)
+			return a.printMigrated(from, to, roles, rollout)
 		},
 	}
 
 	cmd.Flags().BoolVar(&roles, "roles", false,
 		"also create the services' roles and give them their rights (PostgreSQL)")
+	cmd.Flags().BoolVar(&rollout, "rollout", false,
+		"like --roles, but keep the rights of replicas of the version before, which still run (PostgreSQL)")
+	cmd.MarkFlagsMutuallyExclusive("roles", "rollout")
 	return cmd
 }
 
-func (a *app) printMigrated(from, to int64, roles bool) error {
+func (a *app) printMigrated(from, to int64, roles, rollout bool) error {
 	if a.output == "json" {
-		return a.printJSON(map[string]any{"from": from, "to": to, "roles": roles})
+		return a.printJSON(map[string]any{"from": from, "to": to, "roles": roles || rollout, "rollout": rollout})
 	}
 
 	if from == to {
@@ -76,7 +87,11 @@ func (a *app) printMigrated(from, to int64, roles bool) error {
 		fmt.Fprintf(a.streams.Out, "schema migrated from version %d to %d\n", from, to)
 	}
 
-	if roles {
+	switch {
+	case rollout:
+		fmt.Fprintln(a.streams.Out, "roles and rights are up to date, and those of the version before are kept: "+
+			"run `platform migrate --roles` once none of its replicas runs")
+	case roles:
 		fmt.Fprintln(a.streams.Out, "roles and rights are up to date")
 	}
 

@@ -19,11 +19,21 @@ func (a *Authorizer) answer(
 	ctx context.Context, app *directory.Application, flow *grants.Flow, visitor Visitor,
 ) (*Answer, error) {
 	session, need, err := a.who(ctx, app, flow, visitor)
+	if err == nil && need == domain.Nothing {
+		var answer *Answer
+		answer, err = a.issue(ctx, flow, session, visitor)
+		if err == nil {
+			return answer, nil
+		}
+
+		if errors.Is(err, grants.ErrUnproven) { // another tab has just signed in again
+			need, err = domain.Login, nil
+		}
+	}
+
 	switch {
 	case err != nil:
 		return nil, err
-	case need == domain.Nothing:
-		return a.issue(ctx, flow, session)
 	case flow.Prompt.Has(oauth.PromptNone):
 		return a.refuse(domain.ReplyTo(flow.Authorize), need.Refusal(app, flow.Authorize.RedirectURI)), nil
 	default:
@@ -148,7 +158,9 @@ func (a *Authorizer) consentNeeded(
 
 // issue creates a code for what the session's person allows, and stores it. If the request is
 // stored, the code consumes it.
-func (a *Authorizer) issue(ctx context.Context, flow *grants.Flow, session *sessions.Session) (*Answer, error) {
+func (a *Authorizer) issue(
+	ctx context.Context, flow *grants.Flow, session *sessions.Session, visitor Visitor,
+) (*Answer, error) {
 	secret, err := oauth.NewSecret(a.Random)
 	if err != nil {
 		return nil, err
@@ -174,6 +186,7 @@ func (a *Authorizer) issue(ctx context.Context, flow *grants.Flow, session *sess
 		UserID:        session.UserID,
 		TenantID:      session.TenantID,
 		SessionID:     session.ID,
+		SessionProof:  session.Proof,
 		AuthTime:      session.AuthTime,
 		ACR:           session.ACR,
 		AMR:           session.AMR,
@@ -190,7 +203,7 @@ func (a *Authorizer) issue(ctx context.Context, flow *grants.Flow, session *sess
 		return nil, fmt.Errorf("store the code: %w", err)
 	}
 
-	a.recordCode(ctx, code)
+	a.recordCode(ctx, code, visitor)
 
 	// Using a session keeps it from expiring as idle. The code has already been issued, so a
 	// failure is only logged.
@@ -206,7 +219,7 @@ func (a *Authorizer) issue(ctx context.Context, flow *grants.Flow, session *sess
 
 // recordCode adds an issued code to the audit trail. A failure is logged but doesn't hold back
 // the code.
-func (a *Authorizer) recordCode(ctx context.Context, code *grants.AuthorizationCode) {
+func (a *Authorizer) recordCode(ctx context.Context, code *grants.AuthorizationCode, visitor Visitor) {
 	how := "pages" // the person saw at least one
 	if code.RequestID == "" {
 		how = "silent"
@@ -219,7 +232,11 @@ func (a *Authorizer) recordCode(ctx context.Context, code *grants.AuthorizationC
 		TenantID:  code.TenantID,
 		SessionID: code.SessionID,
 		GrantID:   code.GrantID,
+		Reference: visitor.Reference,
 		Detail:    map[string]string{"scope": code.Scope.String(), "how": how},
+	}
+	if visitor.Address.IsValid() {
+		event.Address = visitor.Address.String()
 	}
 	if code.Resource != "" {
 		event.Detail["resource"] = code.Resource

@@ -60,12 +60,14 @@ type Config struct {
 type Authorizer struct{ Config }
 
 // Visitor describes the browser that sent a request: the values of its cookies, which are
-// empty for a missing cookie, and its address.
+// empty for a missing cookie, its address, and the reference under which the request is
+// found in traces and logs.
 type Visitor struct {
-	Browser  string
-	Session  string
-	Accounts string
-	Address  netip.Addr
+	Browser   string
+	Session   string
+	Accounts  string
+	Address   netip.Addr
+	Reference string
 }
 
 // Answer says where the browser goes next. Exactly one of Reply, Pages and Self is set.

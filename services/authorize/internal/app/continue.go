@@ -175,10 +175,10 @@ func (a *Authorizer) finish(
 		}
 	}
 
-	answer, err := a.issue(ctx, flow, session)
+	answer, err := a.issue(ctx, flow, session, visitor)
 	switch {
-	case errors.Is(err, grants.ErrNotFound): // another tab has just decided again
-		return back, nil
+	case errors.Is(err, grants.ErrNotFound), errors.Is(err, grants.ErrUnproven):
+		return back, nil // another tab has just decided or signed in again
 	case err != nil:
 		return nil, gone(err)
 	}

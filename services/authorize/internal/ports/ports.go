@@ -30,11 +30,13 @@ type Flows interface {
 
 // Codes stores authorization codes.
 type Codes interface {
-	// Issue stores a code that belongs to no stored request.
+	// Issue stores a code that belongs to no stored request. It returns grants.ErrUnproven if
+	// code.SessionProof is no longer the hash of a cookie of the session.
 	Issue(ctx context.Context, code *grants.AuthorizationCode) error
 	// IssueFromRequest consumes code.RequestID and stores the code in one step. The request
 	// must have been approved by code.SessionID. When called concurrently, exactly one caller
-	// succeeds; the others get grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound.
+	// succeeds; the others get grants.ErrConsumed, grants.ErrExpired or grants.ErrNotFound. It
+	// returns grants.ErrUnproven as Issue does.
 	IssueFromRequest(ctx context.Context, code *grants.AuthorizationCode, now time.Time) error
 }
 

@@ -211,6 +211,11 @@ func (d *Device) Return(ctx context.Context, handle string, visitor Visitor) (us
 	return flow.Device.UserCode, "", nil
 }
 
+// ErrSignedInAgain means that the browser's cookies were renewed while a decision was under way.
+// Nothing was decided; the page that the form came from asks again.
+var ErrSignedInAgain = oauth.Errorf(oauth.LoginRequired,
+	"the browser has signed in again meanwhile; send the decision again")
+
 // ErrSignInGone means that a sign-in for a device has expired, never existed, or was
 // started in another browser. It deliberately doesn't say which.
 var ErrSignInGone = oauth.Errorf(oauth.InvalidRequest,
@@ -231,7 +236,7 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 
 		event.Kind, event.GrantID, event.Detail = audit.DeviceApproved, code.GrantID, map[string]string{"scope": code.Scope.String()}
 		s := visit.Session
-		code.TenantID, code.SessionID = s.TenantID, s.ID
+		code.TenantID, code.SessionID, code.SessionProof = s.TenantID, s.ID, s.Proof
 		code.AuthTime, code.ACR, code.AMR = s.AuthTime, s.ACR, s.AMR
 	}
 
@@ -243,10 +248,12 @@ func (d *Device) Decide(ctx context.Context, visit *Visit, visitor Visitor, deci
 		return ErrUnknownCode
 	}
 
-	if errors.Is(err, grants.ErrExpired) || errors.Is(err, grants.ErrNotFound) {
+	switch {
+	case errors.Is(err, grants.ErrExpired), errors.Is(err, grants.ErrNotFound):
 		return ErrUnknownCode
-	}
-	if err != nil {
+	case errors.Is(err, grants.ErrUnproven): // another tab has just signed in again
+		return ErrSignedInAgain
+	case err != nil:
 		return fmt.Errorf("store the decision: %w", err)
 	}
 

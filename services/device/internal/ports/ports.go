@@ -21,7 +21,8 @@ type DeviceCodes interface {
 	DeviceByUserCode(ctx context.Context, userCode string) (*grants.DeviceCode, error)
 	// Decide writes code.Decision, the person who decided and, for an approval, the grant. When
 	// called concurrently, exactly one caller succeeds; the others get grants.ErrDecided,
-	// grants.ErrExpired or grants.ErrNotFound.
+	// grants.ErrExpired or grants.ErrNotFound. An approval gets grants.ErrUnproven if
+	// code.SessionProof is no longer the hash of a cookie of the session.
 	Decide(ctx context.Context, code *grants.DeviceCode, now time.Time) error
 	// Waiting counts the undecided codes that devices in other networks asked for.
 	Waiting(ctx context.Context, network string, now time.Time) (int, error)

@@ -110,8 +110,33 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 // EndDevice ends one of the person's other sessions. If the session isn't theirs, or is
 // already over, it changes nothing.
 func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) error {
-	_, err := a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID == sessionID && s.ID != me.Session.ID })
-	return err
+	all, err := a.Lists.OfUser(ctx, me.User.ID)
+	if err != nil {
+		return fmt.Errorf("read the person's sessions: %w", err)
+	}
+
+	i := slices.IndexFunc(all, func(s *sessions.Session) bool { return s.ID == sessionID && s.ID != me.Session.ID })
+	if i < 0 {
+		return nil
+	}
+
+	if err := a.end(ctx, all[i]); err != nil {
+		return err
+	}
+
+	a.endedFrom(ctx, me, all[i], "account_page")
+	return nil
+}
+
+// endedFrom records in the audit trail that a person ended one of their sessions from another.
+func (a *App) endedFrom(ctx context.Context, me *Me, s *sessions.Session, why string) {
+	a.record(ctx, me.Browser, audit.Event{
+		Kind:      audit.SessionEnded,
+		UserID:    me.User.ID,
+		TenantID:  s.TenantID,
+		SessionID: s.ID,
+		Detail:    map[string]string{"by": audit.ByPerson, "why": why, "from": me.Session.ID},
+	})
 }
 
 // Leave ends the browser's own session. Like EndSession, it returns the cookies that
@@ -127,44 +152,16 @@ func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 		UserID:    me.User.ID,
 		TenantID:  me.Session.TenantID,
 		SessionID: me.Session.ID,
-		Detail:    map[string]string{"by": me.Session.ID},
+		Detail:    ended(audit.ByPerson, "account_page"),
 	})
 
 	return fresh, nil
 }
 
-// EndOthers ends all of the person's sessions except the browser's own, and returns how
-// many.
-func (a *App) EndOthers(ctx context.Context, me *Me) (int, error) {
-	return a.endWhere(ctx, me, func(s *sessions.Session) bool { return s.ID != me.Session.ID })
-}
-
-func (a *App) endWhere(ctx context.Context, me *Me, which func(s *sessions.Session) bool) (ended int, err error) {
-	all, err := a.Lists.OfUser(ctx, me.User.ID)
-	if err != nil {
-		return 0, fmt.Errorf("read the person's sessions: %w", err)
-	}
-
-	for _, s := range all {
-		if !which(s) {
-			continue
-		}
-
-		if err := a.end(ctx, s); err != nil {
-			return ended, err
-		}
-
-		ended++
-		a.record(ctx, me.Browser, audit.Event{
-			Kind:      audit.SessionEnded,
-			UserID:    me.User.ID,
-			TenantID:  s.TenantID,
-			SessionID: s.ID,
-			Detail:    map[string]string{"by": audit.ByPerson, "why": "account_page", "from": me.Session.ID},
-		})
-	}
-
-	return ended, nil
+// EndOthers ends all of the person's access except the browser's own session, as a change of
+// the password may.
+func (a *App) EndOthers(ctx context.Context, me *Me) error {
+	return a.endElsewhere(ctx, me, "account_page")
 }
 
 // Holders returns the names of the applications that have access to the person's account
@@ -174,20 +171,24 @@ func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what the person allows: %w", err)
 	}
+	return (&Profile{Allowances: allowed}).Holders(), nil
+}
 
+// Holders returns the names of the applications that have access to the person's account even
+// while the person isn't signed in. An application that no longer exists can't use its access.
+func (p *Profile) Holders() []string {
 	var names []string
-	for _, one := range allowed {
-		if one.Offline && !slices.Contains(names, one.Application) {
+	for _, one := range p.Allowances {
+		if one.Offline && one.Application != "" && !slices.Contains(names, one.Application) {
 			names = append(names, one.Application)
 		}
 	}
-
-	return names, nil
+	return names
 }
 
 // endElsewhere ends all of the person's access except the browser's own session: other
-// sessions, and what applications and devices hold.
-func (a *App) endElsewhere(ctx context.Context, me *Me) error {
+// sessions, and what applications and devices hold. why goes to the audit trail.
+func (a *App) endElsewhere(ctx context.Context, me *Me, why string) error {
 	all, err := a.Lists.OfUser(ctx, me.User.ID)
 	if err != nil {
 		return fmt.Errorf("read the person's sessions: %w", err)
@@ -200,29 +201,27 @@ func (a *App) endElsewhere(ctx context.Context, me *Me) error {
 	a.Backchannel.Wake()
 
 	for _, s := range all {
-		if s.ID == me.Session.ID {
-			continue
+		if s.ID != me.Session.ID {
+			a.endedFrom(ctx, me, s, why)
 		}
-
-		a.record(ctx, me.Browser, audit.Event{
-			Kind:      audit.SessionEnded,
-			UserID:    me.User.ID,
-			TenantID:  s.TenantID,
-			SessionID: s.ID,
-			Detail:    map[string]string{"by": me.Session.ID},
-		})
 	}
 
 	return nil
 }
 
 // Withdraw withdraws what the person allowed an application in a tenant, and ends all
-// access that resulted from it.
+// access that resulted from it. The application is told of the logout if it wants to be.
 func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
+	if clientID == "" || tenantID == "" {
+		return nil
+	}
+
 	n, err := a.Allowances.Withdraw(ctx, me.User.ID, clientID, tenantID, a.Now())
 	if err != nil {
 		return fmt.Errorf("withdraw the consent: %w", err)
 	}
+
+	a.Backchannel.Wake()
 
 	if n > 0 {
 		a.record(ctx, me.Browser, audit.Event{
@@ -285,7 +284,7 @@ func (a *App) ChangePassword(
 	a.record(ctx, me.Browser, audit.Event{Kind: audit.PasswordChanged, UserID: me.User.ID, SessionID: me.Session.ID})
 
 	if change.EndOthers {
-		if err := a.endElsewhere(ctx, me); err != nil {
+		if err := a.endElsewhere(ctx, me, "password_changed"); err != nil {
 			return domain.PasswordFine, nil, err
 		}
 	}

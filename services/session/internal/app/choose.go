@@ -69,7 +69,12 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 		PersonEnds: old.PersonEnds,
 	}
 
-	fresh, err := a.newSession(ctx, v, s)
+	all, err := a.inBrowser(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+
+	fresh, err := a.newSession(ctx, v, s, all)
 	if err != nil {
 		return nil, err
 	}

@@ -125,15 +125,20 @@ func (a *App) signIn(
 
 	i := slices.IndexFunc(all, func(old *sessions.Session) bool { return domain.GoesOn(old, s.UserID, tenants, v.Now) })
 	if i < 0 {
-		return a.newSession(ctx, v, s)
+		return a.newSession(ctx, v, s, all)
 	}
 
 	s.ID, s.TenantID = all[i].ID, all[i].TenantID
 	a.describe(s, v.Browser)
-	ends := a.replaced(all, v.Now, s.UserID)
-	ends = slices.DeleteFunc(ends, func(id string) bool { return id == s.ID })
+	ends := a.ending(all, v.Now, s.UserID)
+	ends = slices.DeleteFunc(ends, func(old *sessions.Session) bool { return old.ID == s.ID })
 
-	return a.renew(ctx, v.Browser, v.Request.ID, s, ends)
+	fresh, err := a.renew(ctx, v.Browser, v.Request.ID, s, ids(ends))
+	if err == nil && !fresh.again {
+		a.replaced(ctx, v, s, ends)
+	}
+
+	return fresh, err
 }
 
 // upgrade rehashes a password whose hash has a different cost than new ones. Best effort: a
@@ -152,9 +157,11 @@ func (a *App) upgrade(ctx context.Context, account *directory.Account, typed str
 	}
 }
 
-// newSession inserts s with an id and a cookie of its own. Sessions that the same person
-// had in the browser end; other people stay signed in.
-func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*NewCookie, error) {
+// newSession inserts s with an id and a cookie of its own. all are the browser's sessions:
+// those of the same person end, and other people stay signed in.
+func (a *App) newSession(
+	ctx context.Context, v *Visit, s *sessions.Session, all []*sessions.Session,
+) (*NewCookie, error) {
 	var err error
 	if s.ID, err = oauth.NewID("ses_", a.Random); err != nil {
 		return nil, err
@@ -164,17 +171,13 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 	s.LastSeenAt = s.CreatedAt
 	a.describe(s, v.Browser)
 
-	all, err := a.inBrowser(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-
 	fresh, r, err := a.renewal(v.Browser, v.Request.ID, s)
 	if err != nil {
 		return nil, err
 	}
 
-	r.Ends = a.replaced(all, v.Now, s.UserID)
+	ends := a.ending(all, v.Now, s.UserID)
+	r.Ends = ids(ends)
 
 	done, err := a.Writer.Create(ctx, s, r)
 	if err != nil {
@@ -184,7 +187,8 @@ func (a *App) newSession(ctx context.Context, v *Visit, s *sessions.Session) (*N
 	a.Backchannel.Wake() // some sessions may have ended
 
 	if done {
-		a.created(ctx, v, s, r.Ends)
+		a.created(ctx, v, s)
+		a.replaced(ctx, v, s, ends)
 	}
 
 	return a.settled(ctx, done, fresh, r, s)
@@ -198,20 +202,28 @@ func (a *App) describe(s *sessions.Session, b Browser) {
 	}
 }
 
-// replaced returns the browser's sessions that end when userID signs in. Usable sessions of
+// ending returns the browser's sessions that end when userID signs in. Usable sessions of
 // other people stay, up to maxAccounts with the new one. Expects the last used first.
-func (a *App) replaced(all []*sessions.Session, now time.Time, userID string) []string {
-	var ends []string
+func (a *App) ending(all []*sessions.Session, now time.Time, userID string) []*sessions.Session {
+	var ends []*sessions.Session
 	keeps := 0
 	for _, s := range all {
 		if s.UserID == userID || !s.Usable(now, a.Idle) || keeps == maxAccounts-1 {
-			ends = append(ends, s.ID)
+			ends = append(ends, s)
 		} else {
 			keeps++
 		}
 	}
 
 	return ends
+}
+
+func ids(all []*sessions.Session) []string {
+	ids := make([]string, len(all))
+	for i, s := range all {
+		ids[i] = s.ID
+	}
+	return ids
 }
 
 // inBrowser lists the browser's sessions: those of its accounts cookie, and the one of its

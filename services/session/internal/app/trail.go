@@ -9,9 +9,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// created records a new session in the audit trail, and the browser's sessions that it
-// replaced. The event includes the expiry time, since expiring writes no event.
-func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session, ends []string) {
+// created records a new session in the audit trail. The event includes the expiry time, since
+// expiring writes no event.
+func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session) {
 	event := audit.Event{
 		Kind:      audit.SessionCreated,
 		UserID:    s.UserID,
@@ -27,14 +27,14 @@ func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session, ends [
 	}
 
 	a.record(ctx, v.Browser, event)
+}
 
-	for _, ended := range ends {
-		a.record(ctx, v.Browser, audit.Event{
-			Kind:      audit.SessionReplaced,
-			SessionID: ended,
-			ClientID:  v.Request.ClientID,
-			Detail:    map[string]string{"by": audit.ByPerson, "why": "signed_in", "successor": s.ID},
-		})
+// replaced records the browser's sessions that s replaced.
+func (a *App) replaced(ctx context.Context, v *Visit, s *sessions.Session, ended []*sessions.Session) {
+	for _, old := range ended {
+		event := about(audit.SessionReplaced, v, old)
+		event.Detail = map[string]string{"by": audit.ByPerson, "why": "signed_in", "successor": s.ID}
+		a.record(ctx, v.Browser, event)
 	}
 }
 

@@ -118,8 +118,8 @@ type Allowance struct {
 type Allowances interface {
 	// Allowed lists consents and live grants, merged per client and tenant and sorted by name.
 	Allowed(ctx context.Context, userID string, now time.Time) ([]Allowance, error)
-	// Withdraw removes the consents of a client in a tenant and revokes its grants there,
-	// offline ones too, in one transaction. It returns the number of rows that it changed.
+	// Withdraw removes the consents of a client in a tenant and ends its access there, offline
+	// access too, in one transaction. It returns the number of rows that it changed.
 	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
 	// EndElsewhere ends all access of a person except one session with its online grants, in
 	// one transaction.

@@ -121,10 +121,11 @@ func parse(params *httpkit.Params) (*domain.Request, error) {
 
 func (a *api) visitor(c *gin.Context) app.Visitor {
 	return app.Visitor{
-		Browser:  a.Jar.Browser(c.Request),
-		Session:  a.Jar.Session(c.Request),
-		Accounts: a.Jar.Accounts(c.Request),
-		Address:  httpkit.ClientAddr(c),
+		Browser:   a.Jar.Browser(c.Request),
+		Session:   a.Jar.Session(c.Request),
+		Accounts:  a.Jar.Accounts(c.Request),
+		Address:   httpkit.ClientAddr(c),
+		Reference: httpkit.Reference(c),
 	}
 }
 

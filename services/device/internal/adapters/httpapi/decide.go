@@ -102,6 +102,8 @@ func (a *api) decide(c *gin.Context, visit *app.Visit, visitor app.Visitor, said
 		a.decided(c, visit, verdict)
 	case visit.Decided != grants.DeviceUndecided && httpkit.WantsHTML(c.Request): // decided in another tab
 		a.toResult(c, visit)
+	case errors.Is(err, app.ErrSignedInAgain) && httpkit.WantsHTML(c.Request):
+		a.toResult(c, visit) // which is the form, as long as nothing is decided
 	case errors.Is(err, app.ErrUnknownCode) && httpkit.WantsHTML(c.Request):
 		a.askForCode(c, http.StatusNotFound, "", "device.enter.unknown")
 	default:

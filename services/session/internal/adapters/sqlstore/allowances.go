@@ -78,46 +78,23 @@ func (s *Store) Allowed(ctx context.Context, userID string, now time.Time) ([]po
 	return list, nil
 }
 
-// withdrawals are the statements that end an allowance. $1 is the person, $2 the client, $3
-// the tenant and $4 the current time. Requests and codes that may become grants come before
-// the grants: a code that is being redeemed keeps its row locked until its grant is written,
-// so the last statement sees the grant.
-var withdrawals = []struct{ name, statement string }{
-	{
-		"consent.withdraw",
-		`DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND updated_at <= $4`,
-	},
-	{"authorization_requests.withdraw", `UPDATE authorization_requests SET decision = 'denied', decided_at = $4
-		WHERE client_id = $2 AND tenant_id = $3 AND decision = 'consented' AND consumed_at IS NULL AND expires_at > $4
-		  AND session_id IN (SELECT s.id FROM sessions s WHERE s.user_id = $1)`},
-	{"authorization_codes.withdraw", `UPDATE authorization_codes SET expires_at = $4
-		WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND consumed_at IS NULL AND expires_at > $4`},
-	{"device_codes.withdraw", `UPDATE device_codes SET expires_at = $4
-		WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND decision = 'approved' AND consumed_at IS NULL AND expires_at > $4`},
-	{
-		"grants.withdraw",
-		`UPDATE grants SET revoked_at = $4 WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND revoked_at IS NULL`,
-	},
-}
-
-// Withdraw removes consents, denies the application's pending requests, expires its codes
-// and approved device codes, and revokes its grants. Revoking a grant ends its refresh tokens, and userinfo and
-// introspection refuse its access tokens.
+// Withdraw removes the consents of an application in a tenant and ends its access there.
 func (s *Store) Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error) {
-	var changed int64
+	const withdraw = `DELETE FROM consents WHERE user_id = $1 AND client_id = $2 AND tenant_id = $3 AND updated_at <= $4`
+	var changed int
 	err := s.db.TxAgain(ctx, "allowances.withdraw", func(tx *database.Tx) error {
-		changed = 0
-		for _, w := range withdrawals {
-			n, err := tx.Exec(ctx, w.name, w.statement, userID, clientID, tenantID, database.At(at))
-			if err != nil {
-				return err
-			}
-			changed += n
+		consents, err := tx.Exec(ctx, "consent.withdraw", withdraw, userID, clientID, tenantID, database.At(at))
+		if err != nil {
+			return err
 		}
-		return nil
+
+		ended, err := ending.WithdrawTx(ctx, tx,
+			ending.Withdrawal{UserID: userID, TenantID: tenantID, ClientID: clientID}, at)
+		changed = int(consents) + ended.Pending + ended.Grants
+		return err
 	})
 
-	return int(changed), err
+	return changed, err
 }
 
 // EndElsewhere ends all access of a person except one session.
