@@ -28,9 +28,8 @@ var messageFiles embed.FS
 
 // Paths on the platform's origin.
 const (
-	pagePath   = "/device"
+	pagePath   = oauth.DevicePath
 	verifyPath = oauth.IssuerPath + "/device/verify"
-	flowsPath  = "/auth/flows/"
 )
 
 // API serves the endpoints and pages.

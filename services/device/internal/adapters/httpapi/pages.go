@@ -46,7 +46,7 @@ func (a *API) returned(c *gin.Context, flow string) {
 	case err != nil:
 		httpkit.Fail(c, err)
 	case pages != "":
-		httpkit.SeeOther(c, flowsPath+url.PathEscape(pages))
+		httpkit.SeeOther(c, oauth.FlowsPath+url.PathEscape(pages))
 	default:
 		httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(userCode))
 	}
@@ -90,7 +90,7 @@ func (a *API) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 		a.jar.SetBrowser(c.Writer, browser)
 	}
 
-	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
+	httpkit.SeeOther(c, oauth.FlowsPath+url.PathEscape(flow))
 }
 
 // userCodeForm shows how a user code is written, in two groups (RFC 8628 6.1).
@@ -101,9 +101,6 @@ type enterData struct {
 	Code   webui.Field
 	SignIn string // where to sign in first; empty if not required
 }
-
-// accountPath asks for a sign-in that no application or device started.
-const accountPath = "/account"
 
 // signInFirst is the problem shown to a person who has to sign in before the code is looked
 // up.
@@ -140,7 +137,7 @@ func (a *API) askForCode(c *gin.Context, status int, typed, problem string) {
 
 	data := enterData{Action: pagePath, Code: field}
 	if problem == signInFirst {
-		data.SignIn = accountPath
+		data.SignIn = oauth.AccountPath // a sign-in that no application or device started
 	}
 
 	view.Data = data
