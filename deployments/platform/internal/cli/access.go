@@ -27,7 +27,7 @@ applications and devices start again.`
 // deskCommand returns a command that makes one change at the operator's desk to the thing
 // that its one argument names.
 func (a *app) deskCommand(name, argument, short, long, example string,
-	f func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error),
+	f func(desk admin.Desk, ctx context.Context, subject string) (*manifest.Report, error),
 ) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     name + " " + argument,
@@ -40,7 +40,7 @@ func (a *app) deskCommand(name, argument, short, long, example string,
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
-			return f(ctx, desk, args[0])
+			return f(desk, ctx, args[0])
 		})
 	}
 
@@ -53,18 +53,14 @@ func (a *app) userDisable() *cobra.Command {
 			"sessions, and what applications and devices hold for them, have ended.\n\n"+endsBound+
 			"\n\n"+staysDisabled+"`platform user enable` switches them on again.",
 		"  platform user disable ada@acme.test",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.DisableUser(ctx, subject)
-		})
+		admin.Desk.DisableUser)
 }
 
 func (a *app) userEnable() *cobra.Command {
 	return a.deskCommand("enable", "EMAIL", "Switch a person on again",
 		"Switch a person on again who was disabled. "+revivesNothing,
 		"  platform user enable ada@acme.test",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.EnableUser(ctx, subject)
-		})
+		admin.Desk.EnableUser)
 }
 
 func (a *app) userRevoke() *cobra.Command {
@@ -73,7 +69,7 @@ func (a *app) userRevoke() *cobra.Command {
 		"End a person's sessions and all that applications and devices hold for them, offline\n"+
 			"access too, everywhere or in one tenant. They may sign in again at once.\n\n"+endsBound,
 		"  platform user revoke ada@acme.test\n  platform user revoke ada@acme.test --tenant acme --dry-run",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
+		func(desk admin.Desk, ctx context.Context, subject string) (*manifest.Report, error) {
 			return desk.RevokeUser(ctx, subject, tenant)
 		})
 
@@ -87,18 +83,14 @@ func (a *app) tenantDisable() *cobra.Command {
 			"their sessions, and what applications and devices hold for them there, have ended.\n\n"+endsBound+
 			"\n\n"+staysDisabled+"`platform tenant enable` switches it on again.",
 		"  platform tenant disable acme --dry-run",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.DisableTenant(ctx, subject)
-		})
+		admin.Desk.DisableTenant)
 }
 
 func (a *app) tenantEnable() *cobra.Command {
 	return a.deskCommand("enable", "SLUG", "Switch a tenant on again",
 		"Switch a tenant on again that was disabled. "+revivesNothing,
 		"  platform tenant enable acme",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.EnableTenant(ctx, subject)
-		})
+		admin.Desk.EnableTenant)
 }
 
 func (a *app) tenantRevoke() *cobra.Command {
@@ -106,9 +98,7 @@ func (a *app) tenantRevoke() *cobra.Command {
 		"End the sessions of a tenant's people in it, and all that applications and devices\n"+
 			"hold for them there, offline access too. They may sign in again at once.\n\n"+endsBound,
 		"  platform tenant revoke acme",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.RevokeTenant(ctx, subject)
-		})
+		admin.Desk.RevokeTenant)
 }
 
 func (a *app) appDisable() *cobra.Command {
@@ -117,18 +107,14 @@ func (a *app) appDisable() *cobra.Command {
 			"no more and is given no more tokens.\n\n"+endsBound+"\n\n"+noticeBound+
 			"\n\n"+staysDisabled+"`platform app enable` switches it on again.",
 		"  platform app disable billing-web --dry-run",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.DisableApplication(ctx, subject)
-		})
+		admin.Desk.DisableApplication)
 }
 
 func (a *app) appEnable() *cobra.Command {
 	return a.deskCommand("enable", "CLIENT_ID", "Switch an application on again",
 		"Switch an application on again that was disabled. "+revivesNothing+"\n\n"+noticeBound,
 		"  platform app enable billing-web",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.EnableApplication(ctx, subject)
-		})
+		admin.Desk.EnableApplication)
 }
 
 func (a *app) appRevoke() *cobra.Command {
@@ -136,7 +122,5 @@ func (a *app) appRevoke() *cobra.Command {
 		"End all that an application was given for people, offline access and devices too.\n"+
 			"People stay signed in, and it may ask them again at once. Its secrets stay valid.\n\n"+endsBound,
 		"  platform app revoke billing-web",
-		func(ctx context.Context, desk admin.Desk, subject string) (*manifest.Report, error) {
-			return desk.RevokeApplication(ctx, subject)
-		})
+		admin.Desk.RevokeApplication)
 }

@@ -19,8 +19,8 @@ const forged = "192.0.2.66"
 // trail with the visitor's address.
 var pages = map[string]string{
 	"authorize": oauth.IssuerPath + "/authorize",
-	"device":    "/device",
-	"session":   "/account",
+	"device":    oauth.DevicePath,
+	"session":   oauth.AccountPath,
 }
 
 // forwarding requests error pages and reads from the trail which address the services took

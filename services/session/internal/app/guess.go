@@ -162,7 +162,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 	account, err := a.compare(ctx, email, typed, g.caller)
 	switch {
 	case err != nil: // the attempt revealed nothing
-		return nil, errors.Join(err, a.giveBack(ctx, taken))
+		return nil, errors.Join(err, limits.GiveBack(ctx, a.Limits, taken))
 	case account == nil:
 		return nil, a.failed(ctx, g, taken, b, email)
 	}
@@ -175,7 +175,7 @@ func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*direc
 		return nil, fmt.Errorf("clear the limits: %w", err)
 	}
 
-	if err := a.giveBack(ctx, slices.DeleteFunc(taken, forgotten)); err != nil {
+	if err := limits.GiveBack(ctx, a.Limits, slices.DeleteFunc(taken, forgotten)); err != nil {
 		return nil, err
 	}
 
@@ -191,26 +191,12 @@ func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Brows
 		return !slices.ContainsFunc(g.accounts, func(k limits.Key) bool { return bytes.Equal(k, t.Key) })
 	}
 	if again {
-		if err := a.giveBack(ctx, slices.DeleteFunc(taken, counted)); err != nil {
+		if err := limits.GiveBack(ctx, a.Limits, slices.DeleteFunc(taken, counted)); err != nil {
 			return err
 		}
 	}
 
 	a.record(ctx, b, audit.Event{Kind: audit.SignInFailed, Account: a.pseudonym(email)})
-
-	return nil
-}
-
-// giveBackTimeout bounds the writes for a request that was cancelled or timed out.
-const giveBackTimeout = 10 * time.Second
-
-// giveBack returns claims that turned out not to be failures. It works even if ctx is done.
-func (a *App) giveBack(ctx context.Context, taken []limits.Taken) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
-	defer cancel()
-	if err := a.Limits.GiveBack(ctx, taken...); err != nil {
-		return fmt.Errorf("take the attempt back: %w", err)
-	}
 
 	return nil
 }
