@@ -7,11 +7,14 @@ SERVICES := authorize token device session keys
 MODULES  := api libs $(SERVICES:%=services/%) deployments
 PACKAGES := $(MODULES:%=./%/...)
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The tag v1.2.3 names the version 1.2.3.
+VERSION ?= $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo dev))
 COMMIT  ?= $(shell git rev-parse --verify -q HEAD 2>/dev/null || echo unknown)
 KIT     := github.com/platform-oauth/platform-oauth/libs/servicekit
 export CGO_ENABLED ?= 0
 BUILD   := go build -trimpath -buildvcs=false -tags nomsgpack -ldflags '-s -w -X $(KIT).version=$(VERSION) -X $(KIT).commit=$(COMMIT)'
+
+BIN ?= bin
 
 # The race detector needs a C compiler. Without one the tests run without it, except
 # in CI, where that would hide races.
@@ -23,8 +26,8 @@ help: ## show this list
 
 .PHONY: build
 build: ## build platform and the five services into bin/
-	@mkdir -p bin
-	$(BUILD) -o bin/ ./deployments/platform $(foreach s,$(SERVICES),./services/$(s)/cmd/$(s))
+	@mkdir -p $(BIN)
+	$(BUILD) -o $(BIN)/ ./deployments/platform $(foreach s,$(SERVICES),./services/$(s)/cmd/$(s))
 
 .PHONY: run
 run: ## build and start everything in one process, with a demo sign-in to click through
@@ -59,6 +62,7 @@ deployments/e2e/node_modules: deployments/e2e/package-lock.json
 .PHONY: lint
 lint: bin/tools/golangci-lint ## golangci-lint (go vet and gofumpt among its checks) over all modules at once: most of its time is reading what they share
 	bin/tools/golangci-lint run $(MODULES:%=./%/...)
+	@$(MAKE) --no-print-directory style-report STYLEFLAGS=-check
 
 .PHONY: fmt
 fmt: bin/tools/golangci-lint ## format every Go file (gofumpt, grouped imports)
@@ -102,14 +106,22 @@ chart: bin/tools/helm bin/tools/kubeconform bin/tools/helm-unittest bin/kube ## 
 verify-cluster: bin/tools/helm ## install the chart on the cluster of your kubeconfig, use it, scale, upgrade, remove it (deployments/e2e/cluster_test.go says what it needs)
 	go test -count=1 -v -tags nomsgpack,cluster -timeout 40m -run '^TestOnACluster$$' ./deployments/e2e
 
+# The database of vulnerabilities. Findings fail; only where the database can't be reached
+# does this go on. -version prints when it was updated if it can be read.
+GOVULNDB ?= https://vuln.go.dev
+
+.PHONY: vulncheck
+vulncheck: bin/tools/govulncheck ## look for known vulnerabilities in what the programs call (GOVULNDB)
+	@if bin/tools/govulncheck -db $(GOVULNDB) -version | grep '^DB updated'; then \
+	bin/tools/govulncheck -C deployments -db $(GOVULNDB) -tags nomsgpack github.com/platform-oauth/platform-oauth/...; \
+	else echo "vulncheck: NOT CHECKED, because $(GOVULNDB) can't be reached"; fi
+
 .PHONY: check
-check: test lint verify chart ## test, lint, verify and chart
+check: test lint verify vulncheck chart ## test, lint, verify, vulncheck and chart
 
 .PHONY: fuzz
-fuzz: ## run every fuzz target for FUZZTIME (10s)
-	@for m in $(MODULES); do (cd $$m && for p in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n1 dirname | sort -u); do \
-	for f in $$(grep -rhoE '^func Fuzz[A-Za-z0-9_]+' $$p/*_test.go | sed 's/func //'); do \
-	echo "$$m/$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$p; done; done); done
+fuzz: ## fuzz every target for FUZZTIME (10s, or 500x inputs); KEEP=12 also keeps the inputs that reached new code
+	@FUZZTIME=$(FUZZTIME) KEEP=$(KEEP) deployments/tools/fuzz.sh
 
 # An image's name is IMAGES followed by the service's name; its tag is the version.
 IMAGES      ?= platform-oauth/
@@ -133,6 +145,20 @@ images: ## build the container images of platform and the five services
 .PHONY: images-check
 images-check: ## build the images with a real engine (started if need be) and try them
 	deployments/docker/check.sh
+
+# What `make release` makes programs for. SBOMs are those of the first.
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/arm64
+RELEASE   ?= bin/release/$(VERSION)
+
+.PHONY: release
+release: bin/tools/helm bin/tools/cyclonedx-gomod bin/tools/release ## make all that a version publishes in bin/release/<version> (.github/RELEASING.md)
+	@VERSION=$(VERSION) COMMIT=$(COMMIT) RELEASE=$(RELEASE) PLATFORMS='$(PLATFORMS)' IMAGES=$(IMAGES) DOCKER=$(DOCKER) \
+	deployments/tools/release/release.sh
+
+.PHONY: release-check
+release-check: bin/tools/helm bin/tools/cyclonedx-gomod bin/tools/release ## prove that two runs of make release give the same bytes
+	cd deployments/tools/release && GOWORK=off go test ./...
+	@PLATFORMS='$(PLATFORMS)' deployments/tools/release/check.sh
 
 .PHONY: bench
 bench: ## run every benchmark once
@@ -160,6 +186,16 @@ bin/tools/helm bin/tools/kubeconform bin/tools/helm-unittest: $(CHART_TOOLS)
 bin/kube: deployments/tools/chart/kubeschemas/main.go
 	rm -rf $@
 	cd deployments/tools/chart && GOWORK=off go run ./kubeschemas $(CURDIR)/$@
+
+# The tools that make and check a release, in a module of their own for the same reason.
+RELEASE_TOOLS := deployments/tools/release/go.mod deployments/tools/release/go.sum
+bin/tools/cyclonedx-gomod: PACKAGE := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+bin/tools/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
+bin/tools/release: PACKAGE := .
+bin/tools/release: $(wildcard deployments/tools/release/*.go)
+bin/tools/cyclonedx-gomod bin/tools/govulncheck bin/tools/release: $(RELEASE_TOOLS)
+	@mkdir -p bin/tools
+	cd deployments/tools/release && GOWORK=off CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w' -o $(CURDIR)/$@ $(PACKAGE)
 
 # The proxy through which the end-to-end tests sign in, also in a module of its own.
 # Building it takes a minute and a half of one core the first time.
