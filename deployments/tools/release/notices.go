@@ -120,12 +120,14 @@ func collect(found map[string]*text, licensed map[string]bool, module, root, fol
 
 		has := false
 		for _, entry := range entries {
-			isLicence := licence.MatchString(entry.Name())
-			if entry.IsDir() || filepath.Ext(entry.Name()) == ".go" || !(isLicence || notice.MatchString(entry.Name())) {
+			name := entry.Name()
+			isLicence := licence.MatchString(name)
+			isText := isLicence || notice.MatchString(name)
+			if !isText || entry.IsDir() || filepath.Ext(name) == ".go" {
 				continue
 			}
 
-			if err := addText(found, module, root, filepath.Join(folder, entry.Name())); err != nil {
+			if err := addText(found, module, root, filepath.Join(folder, name)); err != nil {
 				return err
 			}
 
