@@ -61,7 +61,7 @@ func environment(t *testing.T, c container) []string {
 		seen[v.Name] = true
 		value := v.Value
 		switch {
-		case v.Name == "PLATFORM_VAULT_ROLE" && v.ValueFrom != nil: // an AppRole's id, which is no secret
+		case v.Name == "PLATFORM_VAULT_ROLE" && v.ValueFrom != nil: // an AppRole's id, which isn't secret
 			value = "role-id"
 		case strings.HasPrefix(v.Name, "PLATFORM_"), strings.HasPrefix(v.Name, "VAULT_"):
 			require.Empty(t, v.ValueFrom, "%s: a secret comes as a file", v.Name)
@@ -102,13 +102,13 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 				ours := strings.HasPrefix(name, "PLATFORM_") || strings.HasPrefix(name, "VAULT_") ||
 					strings.HasPrefix(name, "OTEL_") ||
 					slices.Contains([]string{"POD_NAME", "GOMEMLIMIT"}, name)
-				require.True(t, ours, "%s of %s is nobody's", name, service)
-				require.NotContains(t, value, "e+", "%s is no number any more", name)
+				require.True(t, ours, "%s of %s belongs to no service", name, service)
+				require.NotContains(t, value, "e+", "%s isn't a number any more", name)
 			}
 
 			names := strings.Join(env, "\n")
 			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "PLATFORM_VAULT_AUTH="),
-				"%s: who signs logs in to Vault, and nobody else", service)
+				"%s: only services that sign log in to Vault", service)
 			require.Equal(t, has[servicekit.Signing](service), strings.Contains(names, "VAULT_ADDR="), service)
 			require.Equal(t, has[servicekit.Encryption](service),
 				strings.Contains(names, "PLATFORM_ENCRYPTION_KEYS_FILE="), service)

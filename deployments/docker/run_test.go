@@ -19,7 +19,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// nobody is a user that no image knows, as clusters hand out.
+// nobody is a user that no image knows, as some clusters assign.
 const nobody = 23456
 
 // container is a running image under the strictest rules: a root that is read

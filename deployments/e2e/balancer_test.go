@@ -41,7 +41,7 @@ func (b *balancer) count(replica string, change int) {
 }
 
 // ServeHTTP hands a request to the replica whose turn it is. A single one is not
-// asked whether it is ready: there is nobody else to go to.
+// asked whether it is ready, because there is no other to send requests to.
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	replica, transport := b.replicas[0], http.DefaultTransport // which checks the contract
 	if len(b.replicas) > 1 {

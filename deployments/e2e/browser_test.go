@@ -60,7 +60,7 @@ func TestCookiesPlantedInASharedBrowserAreWorthNothingAfterASignIn(t *testing.T)
 }
 
 // RFC 6265 8.4: after a password change the accounts cookie of before picks nothing
-// up, and throws nobody out.
+// up, and signs no one out.
 func TestTheAccountsCookieDiesWithAPasswordChange(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		rp := newRelyingParty(t, s, "first", "https://second.test/callback", "openid")
@@ -84,7 +84,7 @@ func TestTheAccountsCookieDiesWithAPasswordChange(t *testing.T) {
 	})
 }
 
-// RFC 6749 10.2: a consent counts for the person whom its page showed.
+// RFC 6749 10.2: a consent counts for the person that its page showed.
 func TestAConsentPageGivesTheDataOfThePersonItShowed(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		rp := newRelyingParty(t, s, "web", webCallback, "openid", "profile", "email")

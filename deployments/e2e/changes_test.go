@@ -20,7 +20,7 @@ func TestEveryReplicaHearsOfAChangeAtOnce(t *testing.T) {
 }
 
 // TestBehindPgBouncer hears of changes past a transaction pooler, and looks for
-// them where there is no way past it. Everything else through one, every test that
+// them if there is no way past it. Everything else through one, every test that
 // runs apart does.
 func TestBehindPgBouncer(t *testing.T) {
 	t.Run("and beside it to listen", func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestBehindPgBouncer(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		s := deploy(t, fleet{replicas: map[string]int{"token": 2}, pooled: behindPooler})
 		hearsOfChanges(t, s, staleness)
-		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must name",
+		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must reach",
 			"the log says what to do")
 	})
 }
@@ -59,7 +59,7 @@ func hearsOfChanges(t *testing.T, s *system, within time.Duration) {
 
 	require.Eventually(t, func() bool { // it has begun to listen, or knows that it cannot
 		out := s.procs["token"].out.String() + s.procs["token-2"].out.String()
-		return strings.Count(out, "notified of changes by the database") >= 2
+		return strings.Count(out, "receiving change notifications from the database") >= 2
 	}, 30*time.Second, 10*time.Millisecond)
 
 	for range 2 {

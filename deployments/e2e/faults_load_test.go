@@ -19,7 +19,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// person is somebody who has signed in with a browser, and what an application
+// person is a person who has signed in with a browser, and what an application
 // holds for them.
 type person struct {
 	rp      *relyingParty
@@ -328,7 +328,7 @@ func (m *mixture) redeem(r redemption, later func(redemption)) *reply {
 	return a
 }
 
-// refresh rotates, and tries again the next time where there was no answer.
+// refresh rotates, and tries again the next time if there was no answer.
 func (m *mixture) refresh(h *holding) *reply {
 	a := m.ask(kindRefresh, "token", http.MethodPost, "/oauth/token",
 		portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}}), nil)

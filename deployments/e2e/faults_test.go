@@ -216,7 +216,7 @@ func (m *mixture) keepsEverything() {
 // judge is the verdict over the whole.
 func (m *mixture) judge(t *testing.T, said verdict) {
 	t.Helper()
-	require.Empty(t, said.Wrong, "tokens that nobody asked for")
+	require.Empty(t, said.Wrong, "tokens that were not requested")
 	require.Positive(t, said.Tokens)
 
 	for _, p := range m.periods {
@@ -232,9 +232,9 @@ func (m *mixture) judge(t *testing.T, said verdict) {
 // expected are the errors that a process may log: each says that a dependency is
 // away, once.
 var expected = []string{
-	"vault does not answer as it should; signatures are refused until it does", "cannot log in to vault, trying again",
-	"signing keys cannot be kept up to date, trying again", "the key set cannot be kept up to date, trying again",
-	"could not write the audit trail",
+	"vault is failing; refusing signatures until it recovers", "can't log in to vault; retrying",
+	"can't ensure that signing keys are up to date; retrying", "can't ensure that the key set is up to date; retrying",
+	"can't write the audit trail",
 }
 
 // neverComplained looks for what must be in no process's log, and that each is the

@@ -265,7 +265,7 @@ func (w *faultyWorld) alter(t *testing.T, what string) {
 	require.NoError(t, err)
 }
 
-// lock holds a table, so that everybody's connections wait for it.
+// lock locks a table, so that all connections wait for it.
 func (w *faultyWorld) lock(t *testing.T, table string) (release func()) {
 	t.Helper()
 	held, done := make(chan struct{}), make(chan struct{})

@@ -162,12 +162,12 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 
 		stranger.open(s.url("/.well-known/nothing"))
 		require.Contains(t, stranger.text(`body`), "Not Found")
-		require.NotRegexp(t, shownReference, stranger.text(`body`), "no page, no reference that nobody could find")
+		require.NotRegexp(t, shownReference, stranger.text(`body`), "it isn't a page, so there is no reference to look up")
 	})
 }
 
 // otherSitesGetNowhere has a page of another site (localhost is one to 127.0.0.1) post
-// what it can for somebody who is signed in (RFC 6749 10.12).
+// what it can for a person who is signed in (RFC 6749 10.12).
 func otherSitesGetNowhere(t *testing.T, s *system, p *phone) {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

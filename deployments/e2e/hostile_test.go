@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// TestInputOfEveryKindEndsInAClear4xx sends what a stranger may send to every
+// TestInputOfEveryKindEndsInAClear4xx sends what an attacker may send to every
 // operation there is.
 func TestInputOfEveryKindEndsInAClear4xx(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
@@ -34,7 +34,7 @@ func TestInputOfEveryKindEndsInAClear4xx(t *testing.T) {
 				t.Run(route.OperationID+", "+name, func(t *testing.T) {
 					status := send(t, route.Method, s.Origin+path, "application/x-www-form-urlencoded", input)
 					if strings.HasPrefix(route.Path, "/account") && status == http.StatusSeeOther {
-						return // nobody is signed in, which is seen first
+						return // no one is signed in, which is noticed first
 					}
 
 					if route.Service == "keys" || route.OperationID == "devicePage" ||

@@ -265,7 +265,7 @@ func TestFormPostOnAPhone(t *testing.T) {
 }
 
 // TestLoggingOutWithAnotherSessionsHintAsks: OpenID Connect RP-Initiated Logout 1.0
-// 2; a link must not be a logout button for strangers.
+// 2; a link must not be a logout button for attackers.
 func TestLoggingOutWithAnotherSessionsHintAsks(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		app, p := newNativeApp(t, s), newPhone(t, s)

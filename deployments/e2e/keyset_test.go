@@ -60,7 +60,7 @@ func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		require.Equal(t, before, after, "the last good set")
 		status, _ := fetch(t.Context(), "http://"+running.admin+"/readyz")
-		require.Equal(t, http.StatusOK, status, "or nobody would be sent there")
+		require.Equal(t, http.StatusOK, status, "or the ingress wouldn't send requests there")
 
 		res, body := get(t, starting)
 		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, "no set, and never an empty one")

@@ -129,7 +129,7 @@ func TestASinglePageApplicationInChromium(t *testing.T) {
 
 		for _, open := range []string{s.Issuer + "/.well-known/openid-configuration", s.url("/.well-known/jwks.json")} {
 			got := b.fetch(http.MethodGet, open, nil, nil)
-			require.Equal(t, http.StatusOK, got.Status, "everybody may read %s: %s", open, got.Body)
+			require.Equal(t, http.StatusOK, got.Status, "%s is public: %s", open, got.Body)
 		}
 
 		wrong := url.Values{

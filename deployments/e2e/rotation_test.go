@@ -191,7 +191,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, condition, 45*time.Second, 5*time.Millisecond, what)
 	}
-	eventually("the platform is no longer so new that nobody may keep the set", func() bool {
+	eventually("the platform is old enough for the key set to be cached", func() bool {
 		_, err := load.resource.keys(ctx)
 		return err == nil && load.resource.longest > 0
 	})

@@ -65,7 +65,7 @@ func TestComposeSetsOnlyWhatTheProgramsKnow(t *testing.T) {
 				continue
 			}
 			require.True(t, known[variable] || known[strings.TrimSuffix(variable, "_FILE")],
-				"%s: nobody knows %s", name, variable)
+				"%s: no service knows %s", name, variable)
 		}
 	}
 }

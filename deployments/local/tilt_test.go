@@ -215,7 +215,7 @@ func TestTiltKnowsEveryObject(t *testing.T) {
 
 	for _, c := range named(calls, "local_resource", "k8s_resource") {
 		for _, dependency := range c.list("resource_deps") {
-			require.True(t, resources[dependency], "%s waits for %s, which is no resource", c.subject(), dependency)
+			require.True(t, resources[dependency], "%s waits for %s, which isn't a resource", c.subject(), dependency)
 		}
 	}
 

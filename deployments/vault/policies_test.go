@@ -182,7 +182,7 @@ func TestAServiceMayDoItsWorkAndNothingElse(t *testing.T) {
 		}
 
 		for _, r := range may {
-			require.True(t, tried[r], "%s may %s, which nobody tried", service, r)
+			require.True(t, tried[r], "%s may %s, which was not tried", service, r)
 		}
 	}
 }

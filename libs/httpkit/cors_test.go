@@ -77,7 +77,7 @@ func TestPreflights(t *testing.T) {
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"an origin that nobody registered": {
+		"an unregistered origin": {
 			path:   "/form",
 			header: []string{"Origin", "https://evil.test", wants, "POST"},
 			status: 204,
@@ -91,7 +91,7 @@ func TestPreflights(t *testing.T) {
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"the origin null, which everybody's sandbox has": {
+		"the origin null, which any sandbox has": {
 			path:   "/form",
 			header: []string{"Origin", "null", wants, "POST"},
 			status: 204,
@@ -105,14 +105,14 @@ func TestPreflights(t *testing.T) {
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"OPTIONS that is no preflight (RFC 9110 9.3.7)": {
+		"OPTIONS that isn't a preflight (RFC 9110 9.3.7)": {
 			path:   "/form",
 			header: []string{"Origin", spa},
 			status: 204,
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"what is open to everybody": {
+		"what is open to every origin": {
 			path:   "/query",
 			header: []string{"Origin", "https://evil.test", wants, "GET"},
 			status: 204,
@@ -197,8 +197,8 @@ func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T)
 		"an origin that is none": {
 			failWith(oauth.Errorf(oauth.InvalidClient, "who")), "https://evil.test", false,
 		},
-		"null":                          {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "null", false},
-		"a success that nobody decided": {func(c *gin.Context) { JSON(c, http.StatusOK, "secret") }, spa, false},
+		"null":                         {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "null", false},
+		"a success without a decision": {func(c *gin.Context) { JSON(c, http.StatusOK, "secret") }, spa, false},
 		"a failure of another's request": {
 			func(c *gin.Context) {
 				AllowOrigin(c, []string{"https://another-spa.test"})
@@ -267,8 +267,8 @@ func TestCORSThatMakesNoSenseIsRefused(t *testing.T) {
 		cors CORS
 		says string
 	}{
-		"an operation that is not served":         {CORS{Open: []string{"none"}}, `CORS for "none"`},
-		"registered origins that nobody looks up": {CORS{Registered: []string{"form"}}, "needs Known"},
+		"an operation that is not served":      {CORS{Open: []string{"none"}}, `CORS for "none"`},
+		"registered origins without a look-up": {CORS{Registered: []string{"form"}}, "needs Known"},
 		"a registered one that is not served": {
 			CORS{Registered: []string{"none"}, Known: known}, `CORS for "none"`,
 		},

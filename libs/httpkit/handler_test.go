@@ -150,7 +150,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			"DELETE", "/query", "", 405, `{"detail":"Method Not Allowed"}`, "GET, HEAD",
 		},
 		"HEAD where only POST is":       {"HEAD", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
-		"a method nobody knows":         {"BREW", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
+		"an unknown method":             {"BREW", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
 		"an unknown path beside a page": {"GET", "/flows", browser, 404, "<p>404  Not Found ", ""},
 		"a wrong method where a page is": {
 			"GET", "/flows/a/consent", browser, 405, "<p>405  Method Not Allowed ", "POST",

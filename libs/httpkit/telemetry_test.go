@@ -73,9 +73,9 @@ func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
 	}{
 		"a proxy's sampled trace goes on":             {"192.0.2.1:9", "01", true, true, true, false},
 		"a proxy's decision not to record is kept":    {"192.0.2.1:9", "00", true, true, false, false},
-		"a stranger's sampled trace is linked to":     {"203.0.113.1:9", "01", true, false, true, true},
-		"a stranger's unsampled trace is linked to":   {"203.0.113.1:9", "00", true, false, true, true},
-		"a peer without an address is no proxy":       {"@", "01", true, false, true, true},
+		"a client's sampled trace is linked to":       {"203.0.113.1:9", "01", true, false, true, true},
+		"a client's unsampled trace is linked to":     {"203.0.113.1:9", "00", true, false, true, true},
+		"a peer without an address isn't a proxy":     {"@", "01", true, false, true, true},
 		"a proxy that makes none passes on another's": {"192.0.2.1:9", "01", false, false, true, true},
 		"a proxy's trace context that makes no sense": {"192.0.2.1:9", "xx", true, false, true, false},
 	} {

@@ -60,7 +60,7 @@ func startDatabase(ctx context.Context, cfg Database, deps Deps) (*database.DB, 
 		return db, err
 	}
 
-	deps.Logger.WarnContext(ctx, "the database is away: not ready until it is there", "error", err)
+	deps.Logger.WarnContext(ctx, "the database is unavailable; not ready until it is back", "error", err)
 	options.Lazy = true
 	return database.Open(ctx, options)
 }
@@ -147,6 +147,6 @@ func OpenSigning(ctx context.Context, cfg Signing, deps Deps) (*Keys, error) {
 	case SigningVault:
 		return openVault(ctx, cfg.Vault, deps)
 	default:
-		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: no backend has the name %q", cfg.Backend)
+		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: unknown backend %q", cfg.Backend)
 	}
 }

@@ -24,7 +24,7 @@ func TestAlgorithmsForLogoutTokens(t *testing.T) {
 
 // OpenID Connect Back-Channel Logout 2.4: a key for logout tokens signs nothing else,
 // and what it has signed all the same counts as nothing else: not as an access token,
-// an ID token or a hint, whoever has the key.
+// an ID token or a hint, even if an attacker has the key.
 func TestAKeyForLogoutTokensMakesNoOtherToken(t *testing.T) {
 	b := newBench(t, signing.ES256, signing.ES256.Logout())
 	logout, err := b.ring.Sign(t.Context(), signing.ES256.Logout(), signing.TypeLogoutToken, someClaims)

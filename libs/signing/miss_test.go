@@ -35,7 +35,7 @@ func (h *hanging) Keys(ctx context.Context) ([]signing.Key, error) {
 	return nil, errors.New("the database says nothing")
 }
 
-// A token with an unknown kid, which a stranger can make, and a key that is missing
+// A token with an unknown kid, which an attacker can make, and a key that is missing
 // have the schedule read. While the database hangs they wait for one reading, each as
 // long as its own request, and those who come next for no other.
 func TestUnknownKidsWaitForOneReadingAtMost(t *testing.T) {

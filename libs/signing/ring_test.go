@@ -251,7 +251,7 @@ func TestARetiredKeyCountsForHintsAlone(t *testing.T) {
 	_, err = b.ring.Hints().Verify(t.Context(), token, "JWT")
 	require.NoError(t, err)
 	_, err = b.ring.Hints().Verify(t.Context(), token, "at+jwt")
-	require.ErrorIs(t, err, signing.ErrInvalid, "an access token is no hint")
+	require.ErrorIs(t, err, signing.ErrInvalid, "an access token isn't a hint")
 	require.ErrorIs(t, b.ring.Hints().Ready(), signing.ErrNoKey)
 
 	keys[0].RevokedAt = start
@@ -372,13 +372,13 @@ func TestRunKeepsTheLastGoodSetAndComplainsOnce(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		require.Len(t, ring.Published(), 1)
-		require.Equal(t, 1, strings.Count(log.String(), "cannot be read"))
+		require.Equal(t, 1, strings.Count(log.String(), "can't read"))
 		before := schedule.Reads()
 		schedule.Fail(nil)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
 		require.Greater(t, schedule.Reads(), before, "it does not wait a whole Refresh after a failure")
-		require.Equal(t, 1, strings.Count(log.String(), "can be read again"))
+		require.Equal(t, 1, strings.Count(log.String(), "recovered"))
 		stop()
 	})
 }

@@ -97,9 +97,9 @@ func New(cfg Config, deps Deps) (*servicekit.Service, error) {
 			tasks.Go(func() error { return task.Run(ctx) })
 			upkeep := auditstore.NewUpkeep(deps.DB, name, deps.Now, deps.Random, cfg.Audit.Retention)
 			for failed, work := range map[string]func(context.Context, time.Time, int) (int, error){
-				"could not remove what is too old":      upkeep.Shorten,
-				"could not seal the days that are over": upkeep.Seal,
-				"could not make the months to come":     upkeep.Months,
+				"can't remove rows past their retention": upkeep.Shorten,
+				"can't seal past days":                   upkeep.Seal,
+				"can't create the next months":           upkeep.Months,
 			} {
 				tasks.Go(func() error { return servicekit.Regularly(ctx, deps, failed, "the audit trail", work) })
 			}

@@ -435,5 +435,5 @@ func TestTheServiceNeedsKeysAndReadableExceptions(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Outbound.Allow = []string{"*"}
 	_, err = New(cfg, w.deps())
-	require.ErrorContains(t, err, `"*" is not a host`)
+	require.ErrorContains(t, err, `"*" isn't a host`)
 }

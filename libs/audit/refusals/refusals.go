@@ -85,7 +85,7 @@ func (f *Refusals) Shown(ctx context.Context, p httpkit.Problem) {
 	}
 
 	if err := f.Record(ctx, e); err != nil {
-		f.logger.WarnContext(ctx, "an error page was not written to the audit trail", "reference",
+		f.logger.WarnContext(ctx, "can't record an error page in the audit trail", "reference",
 			p.Reference, "error", err)
 	}
 }

@@ -58,7 +58,7 @@ func TestWhatIsTooOldGoesAndVerifySaysSo(t *testing.T) {
 
 		o.exec(`DELETE FROM audit_events WHERE kind = 'trail.shortened'`)
 		_, problems = o.verify(time.Time{}, time.Time{})
-		require.NotEmpty(t, problems, "without a word of it, it was somebody else")
+		require.NotEmpty(t, problems, "rows whose removal isn't recorded are missed")
 	})
 }
 

@@ -196,16 +196,16 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 			func(o *office, chain string) {
 				o.exec(`UPDATE audit_events SET seq = 5 - seq WHERE chain = $1 AND seq IN (2, 3)`, chain)
 			}, []string{
-				"2: the row was changed", "3: the row was changed", "4: the row before it was changed or is another",
+				"2: the row was changed", "3: the row was changed", "4: the row before it was changed or replaced",
 			},
 		},
 		"a row is changed and its hash computed anew": {
 			func(o *office, chain string) { o.forge(chain, 3) },
-			[]string{"4: the row before it was changed or is another"},
+			[]string{"4: the row before it was changed or replaced"},
 		},
 		"the last row is changed and its hash computed anew": {
 			func(o *office, chain string) { o.forge(chain, 5) },
-			[]string{"5: the end of the chain is another than was sealed"},
+			[]string{"5: the end of the chain differs from the sealed one"},
 		},
 		"the tail is cut off": {
 			func(o *office, chain string) {
@@ -226,11 +226,11 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 				o.exec(`DELETE FROM audit_events WHERE chain = '' AND at >= $1 AND at < $2`,
 					database.At(firstDay.AddDate(0, 0, 1).Truncate(24*time.Hour)),
 					database.At(firstDay.AddDate(0, 0, 2).Truncate(24*time.Hour)))
-			}, []string{"0: there were 1 rows without a chain when the day was sealed, and now there are 0"},
+			}, []string{"0: there were 1 rows without a chain when the day was sealed, and there are 0 now"},
 		},
 		"a row is added in a place that is taken": {
 			func(o *office, chain string) { o.copyRow(chain, 3, 3) },
-			[]string{"3: the row was added: its place is taken"},
+			[]string{"3: the row was added: its place was taken"},
 		},
 		"a row is added behind the end": {
 			func(o *office, chain string) { o.copyRow(chain, 5, 6) },
@@ -249,7 +249,7 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 				o.exec(`DELETE FROM audit_events WHERE chain LIKE $1`, day+".%")
 				o.exec(`DELETE FROM audit_seals WHERE day = $1`, day)
 			}, []string{
-				"0: the seal of the day was removed, for later days have theirs",
+				"0: the seal of the day was removed: later days have one",
 				"0: the seals of the day were changed, or those of the day before",
 			},
 		},

@@ -139,7 +139,7 @@ func benchClient(b *testing.B, bao *testkit.BaoServer, token string) *api.Client
 	return c
 }
 
-// oneByOne signs as somebody would who reads the manual.
+// oneByOne signs as Vault's manual suggests.
 func oneByOne(c *api.Client, key signing.Key) func(ctx context.Context, input []byte) error {
 	name, number, _ := strings.Cut(key.Ref, ":v")
 	return func(ctx context.Context, input []byte) error {

@@ -331,5 +331,5 @@ func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, 1, signed, "what is on its way arrives, what waits is told that nobody takes it any more")
+	require.Equal(t, 1, signed, "what was sent arrives, and what waits gets an error")
 }

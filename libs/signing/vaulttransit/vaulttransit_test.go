@@ -88,7 +88,7 @@ func TestARingSignsAndVerifiesAcrossARotation(t *testing.T) {
 	}
 }
 
-// nobody is an address where nobody listens.
+// nobody is a server that doesn't listen.
 func nobody(t testing.TB) *testkit.BaoServer {
 	t.Helper()
 	return &testkit.BaoServer{Addr: "http://" + testkit.FreeAddr(t)}

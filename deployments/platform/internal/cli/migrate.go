@@ -13,16 +13,16 @@ func (a *app) migrate() *cobra.Command {
 	var roles bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database to this version",
-		Long: `Bring the database that PLATFORM_DATABASE_URL names to this version's schema (by
-PLATFORM_DATABASE_DIRECT_URL where a transaction pooler stands in between). It is
-safe to run many times and at once. Without a URL it is the SQLite file in the
-data folder.
+		Short: "Migrate the database to this version",
+		Long: `Migrate the database in PLATFORM_DATABASE_URL to this version's schema. If there is a
+transaction pooler in front of it, set PLATFORM_DATABASE_DIRECT_URL too. Running it
+several times, even at once, is safe. Without a URL, it migrates the SQLite file in
+the data folder.
 
 --roles also creates a PostgreSQL group role for each service (platform_token, …)
-and gives it the rights of its own work and no others; platform_operator is for
-the other commands of this binary. Grant one of them to each service's login
-role: GRANT platform_token TO token_login.`,
+with exactly the privileges that the service needs. platform_operator is for the
+other commands of this program. Grant one of them to each service's login role:
+GRANT platform_token TO token_login.`,
 		Example: "  platform migrate --roles\n  PLATFORM_DATABASE_URL=postgres://owner@db/platform platform migrate",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,7 +35,7 @@ role: GRANT platform_token TO token_login.`,
 			cfg.Database.StatementTimeout = 0 // building an index takes its time; the wait for locks stays bounded
 
 			if roles && cfg.Database.SQLite() {
-				return usageError{errors.New("--roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATABASE_URL")}
+				return usageError{errors.New("--roles needs PostgreSQL, because SQLite has no roles: leave it out, or set PLATFORM_DATABASE_URL")}
 			}
 
 			deps := a.deps()
@@ -61,7 +61,7 @@ role: GRANT platform_token TO token_login.`,
 	}
 
 	cmd.Flags().BoolVar(&roles, "roles", false,
-		"also create the services' roles and give them their rights (PostgreSQL)")
+		"also create the services' roles and grant their privileges (PostgreSQL)")
 	return cmd
 }
 

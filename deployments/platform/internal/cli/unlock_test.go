@@ -20,7 +20,7 @@ func TestAPersonIsUnlockedByTheKeysOfTheServices(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
 		o.person()
-		require.Contains(t, o.wrong("user", "unlock", "ada@acme.test"), "set it to the keys that the services run with")
+		require.Contains(t, o.wrong("user", "unlock", "ada@acme.test"), "set it to the services' keys")
 
 		var key servicekit.EncryptionKey
 		key[0] = 7

@@ -56,7 +56,7 @@ func TestUpServesUntilItIsToldToStop(t *testing.T) {
 
 			require.Equal(t, exitDone, u.end(), u.err.String())
 			_, err := net.Dial("tcp", addr)
-			require.Error(t, err, "nobody listens any more")
+			require.Error(t, err, "the listener is closed")
 		})
 	}
 }
@@ -85,7 +85,7 @@ func TestUpOnPostgreSQLAsksForMigrate(t *testing.T) {
 
 func TestUpWithAFileThatIsWrongServesNothing(t *testing.T) {
 	require.Contains(t, newDesk(t).failed("up", "--apply", writeFile(t, "tenant: []")),
-		"platform.yaml:1: tenant: there is no such key")
+		"platform.yaml:1: tenant: unknown key")
 }
 
 func TestAPortThatIsTakenFails(t *testing.T) {
@@ -184,7 +184,7 @@ func TestTheDemosCredentialsAreKept(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(path, []byte(`{"password":"x"`), 0o600))
 	require.Contains(t, d.failed(append([]string{"up"}, args...)...),
-		path+" is damaged: remove it and new ones are made")
+		path+" is damaged: remove it, and new ones will be generated")
 }
 
 // token uses the demo service's credentials.

@@ -197,7 +197,7 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 			w := b.get(callback(parameters))
 			require.Equal(t, c.status, w.Code)
 			require.Contains(t, w.Body.String(), c.want)
-			require.Empty(t, app.shown.all, "nobody is signed in")
+			require.Empty(t, app.shown.all, "no one is signed in")
 			again := b.get(callback(parameters))
 			require.Equal(t, http.StatusBadRequest, again.Code, "an answer counts once")
 			require.Contains(t, again.Body.String(), notHere)

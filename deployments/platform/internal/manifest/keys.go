@@ -22,12 +22,12 @@ func (c *checker) keys(a *Application, at string) {
 	switch {
 	case !keyed(a):
 		if a.TokenEndpointAudience {
-			c.refuse(at+".token_endpoint_audience", "is about client assertions: give jwks or jwks_uri too")
+			c.refuse(at+".token_endpoint_audience", "applies to client assertions only: give jwks or jwks_uri too")
 		}
 	case a.JWKS != nil && a.JWKSURI != "":
 		c.refuse(given, "give jwks or jwks_uri, not both")
 	case public(a):
-		c.refuse(given, "a %s application is public and authenticates with nothing (RFC 6749 2.1)", a.Type)
+		c.refuse(given, "a %s application is public and doesn't authenticate (RFC 6749 2.1)", a.Type)
 	case a.ClientSecret != "" || a.ClientSecretFile != "" || a.ClientSecretHash != "":
 		c.refuse(given, "give keys or a client secret, not both")
 	case a.JWKS != nil:

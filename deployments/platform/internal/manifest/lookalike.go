@@ -23,7 +23,7 @@ func (c *checker) lookAlike(path, value string) {
 	words := strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsMark(r) })
 	for _, word := range words {
 		if scripts := scriptsOf(word); len(scripts) > 1 && !together(scripts) {
-			p := c.problem(path, "the word %q mixes %s letters: it can be mistaken for another", word,
+			p := c.problem(path, "the word %q mixes %s letters and could be mistaken for another word", word,
 				strings.Join(scripts, " and "))
 			if len(c.warnings) < maxProblems {
 				c.warnings = append(c.warnings, p.Error())

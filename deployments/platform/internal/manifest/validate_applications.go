@@ -55,7 +55,7 @@ func (c *checker) applications() {
 		case strings.HasPrefix(a.ClientID, "usr_") || strings.HasPrefix(a.ClientID, "tnt_"):
 			c.refuse(at+".client_id", "must not look like the id of a user or tenant")
 		case ids[a.ClientID]:
-			c.refuse(at+".client_id", "application %q stands here a second time", a.ClientID)
+			c.refuse(at+".client_id", "application %q appears twice", a.ClientID)
 		}
 
 		ids[a.ClientID] = true
@@ -111,7 +111,7 @@ func (c *checker) secret(a *Application, at string) {
 	case given > 1:
 		c.refuse(at+".client_secret", "give one of client_secret, client_secret_file and client_secret_hash")
 	case given > 0 && public(a):
-		c.refuse(at+".client_secret", "a %s application is public and can keep no secret (RFC 6749 2.1)", a.Type)
+		c.refuse(at+".client_secret", "a %s application is public and can't keep a secret (RFC 6749 2.1)", a.Type)
 	case a.ClientSecret != "":
 		c.strength(at+".client_secret", a.ClientSecret)
 	case a.ClientSecretFile != "":
@@ -140,9 +140,9 @@ func (c *checker) secretFile(a *Application, path string) {
 	case err != nil:
 		c.refuse(path, "cannot be read: %v", err)
 	case secret == "":
-		c.refuse(path, "names an empty file: put the secret into it")
+		c.refuse(path, "names an empty file: write the secret to it")
 	case len(secret) > maxSecret:
-		c.refuse(path, "names a file of more than %d bytes, which is no secret", maxSecret)
+		c.refuse(path, "names a file of more than %d bytes, which can't be a secret", maxSecret)
 	default:
 		c.strength(path, secret)
 		c.secrets[a.ClientID] = secret
@@ -151,7 +151,7 @@ func (c *checker) secretFile(a *Application, path string) {
 
 func (c *checker) strength(path, secret string) {
 	if len(secret) < minSecret && !c.rules.Loopback {
-		c.refuse(path, "has fewer than %d characters: leave it out and one is generated", minSecret)
+		c.refuse(path, "has fewer than %d characters: leave it out to have one generated", minSecret)
 	}
 }
 
@@ -190,7 +190,7 @@ func (c *checker) uris(a *Application, at string) {
 	}
 
 	if a.AllowUndottedSchemes && !native {
-		c.refuse(at+".allow_undotted_schemes", "is for NATIVE applications: others have no private-use schemes")
+		c.refuse(at+".allow_undotted_schemes", "is for NATIVE applications only: others can't have private-use schemes")
 	}
 
 	if slices.Contains(a.Grants, "authorization_code") && len(a.RedirectURIs) == 0 {
@@ -226,7 +226,7 @@ func (c *checker) loopback(a *Application, where, uri string) {
 	app := directory.Application{Type: directory.ApplicationType(a.Type), Development: a.Development}
 	if !c.rules.Loopback && app.MisplacedLoopback(uri) {
 		c.refuse(where,
-			"is http on loopback, which is for NATIVE applications (RFC 8252 7.3): use https, or write development: true while it is being built")
+			"is http on loopback, which only NATIVE applications may have (RFC 8252 7.3): use https, or set development: true during development")
 	}
 }
 
@@ -251,11 +251,11 @@ func (c *checker) permissions(a *Application, at string) {
 		where := fmt.Sprintf("%s.grants[%d]", at, i)
 		if _, ok := grantNames[name]; !ok {
 			c.refuse(where,
-				"%q is not a grant: authorization_code, refresh_token, client_credentials, device_code, token_exchange",
+				"%q isn't a grant: want authorization_code, refresh_token, client_credentials, device_code or token_exchange",
 				name)
 		}
 		if public(a) && (name == "client_credentials" || name == "token_exchange") {
-			c.refuse(where, "a %s application is public: it has nothing to prove who it is with (RFC 6749 4.4)", a.Type)
+			c.refuse(where, "a %s application is public and can't authenticate (RFC 6749 4.4)", a.Type)
 		}
 	}
 
@@ -263,7 +263,7 @@ func (c *checker) permissions(a *Application, at string) {
 
 	for i, scope := range a.Scopes {
 		if parsed, ok := oauth.ParseScopes(scope); !ok || len(parsed) != 1 || parsed[0] != scope {
-			c.refuse(fmt.Sprintf("%s.scopes[%d]", at, i), "is not a scope token (RFC 6749 3.3)")
+			c.refuse(fmt.Sprintf("%s.scopes[%d]", at, i), "isn't a scope token (RFC 6749 3.3)")
 		}
 	}
 
@@ -284,7 +284,7 @@ func (c *checker) permissions(a *Application, at string) {
 			}
 			if key == ".resources_served" && c.rules.Issuer != "" && strings.TrimSuffix(uri, "/") == c.rules.Issuer {
 				c.refuse(where,
-					"must not be the issuer: no application serves it, and its name is in the tokens of all others")
+					"must not be the issuer, which is the audience of other applications' tokens")
 			}
 		}
 
@@ -319,11 +319,11 @@ func (c *checker) tokens(a *Application, at string) {
 	}
 
 	if time.Duration(a.AccessTokenTTL) > maxAccessTokenTTL {
-		c.refuse(at+".access_token_ttl", "must be at most 24h: its signing key is published only so long")
+		c.refuse(at+".access_token_ttl", "must be at most 24h, because its signing key is not published for longer")
 	}
 
 	if a.RefreshIdleTTL > a.RefreshTokenTTL && a.RefreshTokenTTL > 0 {
-		c.refuse(at+".refresh_idle_ttl", "is more than refresh_token_ttl, so it would never count")
+		c.refuse(at+".refresh_idle_ttl", "is more than refresh_token_ttl, so it would have no effect")
 	}
 
 	if g := a.RefreshGrace; g != nil && (*g < 0 || time.Duration(*g) > time.Minute ||

@@ -164,7 +164,7 @@ func (a *Authorizer) finish(
 		return back, nil
 	case row.HintSubject != "" && row.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
 		return a.end(ctx, row,
-			oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
+			oauth.Errorf(oauth.LoginRequired, "another person than the one in id_token_hint signed in"))
 	}
 
 	stands, err := a.stands(ctx, app, session)
@@ -257,7 +257,7 @@ func (a *Authorizer) touch(ctx context.Context, session *sessions.Session) {
 		return
 	}
 	if err := a.Sessions.Touch(ctx, session.ID, now); err != nil {
-		a.Logger.WarnContext(ctx, "could not record that a session was used", "session", session.ID, "error", err)
+		a.Logger.WarnContext(ctx, "can't record that a session was used", "session", session.ID, "error", err)
 	}
 }
 

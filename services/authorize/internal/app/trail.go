@@ -51,7 +51,7 @@ func (r RecordedCodes) record(ctx context.Context, code *grants.AuthorizationCod
 	}
 
 	if err := r.Trail.Record(ctx, event); err != nil {
-		r.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", event.Kind, "client_id", event.ClientID,
+		r.Logger.ErrorContext(ctx, "can't write the audit trail", "kind", event.Kind, "client_id", event.ClientID,
 			"grant_id", event.GrantID, "error", err)
 	}
 }

@@ -50,7 +50,7 @@ func TestWhatASessionStillNeeds(t *testing.T) {
 		session *sessions.Session
 		want    domain.Need
 	}{
-		{"nobody is signed in", row(nil), nil, domain.Login},
+		{"no one is signed in", row(nil), nil, domain.Login},
 		{"a good session needs nothing", row(nil), session(nil), domain.Nothing},
 		{"an ended one is none", row(nil), session(func(s *sessions.Session) { s.EndedAt = now }), domain.Login},
 		{
@@ -120,7 +120,7 @@ func TestWhatASessionStillNeeds(t *testing.T) {
 			session(nil), domain.Interaction,
 		},
 		{
-			"a stronger acr is no error with prompt=none",
+			"a stronger acr isn't an error with prompt=none",
 			row(func(r *grants.AuthorizationRequest) { r.ACRValues, r.Prompt = "2", oauth.Prompt{"none"} }),
 			session(nil), domain.Nothing,
 		},

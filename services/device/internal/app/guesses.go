@@ -239,7 +239,7 @@ func (d *Device) event(kind audit.Kind, visit *Visit, visitor Visitor) audit.Eve
 // request.
 func (d *Device) record(ctx context.Context, e audit.Event) {
 	if err := d.Trail.Record(ctx, e); err != nil {
-		d.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id",
+		d.Logger.ErrorContext(ctx, "can't write the audit trail", "kind", e.Kind, "client_id",
 			e.ClientID, "error", err)
 	}
 }

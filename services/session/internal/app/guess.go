@@ -255,7 +255,7 @@ func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Ev
 
 	e.Reference = b.Reference
 	if err := trail.Record(ctx, e); err != nil {
-		a.Logger.WarnContext(ctx, "an event was not written to the audit trail", "kind", string(e.Kind), "error", err)
+		a.Logger.WarnContext(ctx, "can't write the audit trail", "kind", string(e.Kind), "error", err)
 	}
 }
 

@@ -18,7 +18,7 @@ type Trail struct {
 // record adds an event. A failure is logged but doesn't fail the request.
 func (t *Trail) record(ctx context.Context, e audit.Event) {
 	if err := t.Events.Record(ctx, e); err != nil {
-		t.Logger.ErrorContext(ctx, "could not write the audit trail", "kind", e.Kind, "client_id", e.ClientID,
+		t.Logger.ErrorContext(ctx, "can't write the audit trail", "kind", e.Kind, "client_id", e.ClientID,
 			"grant_id", e.GrantID, "error", err)
 	}
 }
