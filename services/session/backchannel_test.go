@@ -196,7 +196,7 @@ func TestAfterADayItIsGivenUpAndAudited(t *testing.T) {
 	})
 }
 
-// OpenID Connect Back-Channel Logout 1.0 2.5 and 4: a registered URI is no way into our
+// OpenID Connect Back-Channel Logout 1.0 2.5 and 4: a registered URI isn't a way into our
 // own network.
 func TestWhereLogoutTokensAreNotSent(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
