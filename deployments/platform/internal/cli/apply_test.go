@@ -58,7 +58,7 @@ func TestApplySaysWhatItChanged(t *testing.T) {
 	}
 }
 
-// What a command changed since the last apply is left, said, and in the exit code.
+// What a command changed since the last apply is kept, reported, and shows in the exit code.
 func TestAConflictIsInTheOutputAndTheExitCode(t *testing.T) {
 	d := newDesk(t)
 	d.done("migrate")

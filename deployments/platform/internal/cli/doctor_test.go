@@ -17,17 +17,17 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// ward is a platform that runs in this process, at an origin that a test may put
-// something in front of.
+// ward is a platform that runs in this process. A test may put something in front of
+// its origin.
 type ward struct {
 	*desk
 	t        *testing.T
 	upstream *url.URL
-	// before is asked first; false: it has answered.
+	// before sees each request first, and returns false if it has responded.
 	before func(w http.ResponseWriter, r *http.Request) bool
 }
 
-// admit starts a platform behind a proxy that tells who asks, as ingresses do.
+// admit starts a platform behind a proxy that sends X-Forwarded-For, as ingresses do.
 func admit(t *testing.T, environ ...string) *ward {
 	t.Helper()
 	listen := testkit.FreeAddr(t)
@@ -54,8 +54,8 @@ func admit(t *testing.T, environ ...string) *ward {
 	return w
 }
 
-// examine runs the doctor and returns its findings that are not ok, and what it
-// said of those that are.
+// examine runs the doctor and returns the findings that are not ok, and the checks
+// that are.
 func (w *ward) examine(args ...string) (wrong []doctor.Finding, sound []string) {
 	w.t.Helper()
 	var findings []doctor.Finding
@@ -161,7 +161,7 @@ func TestTheDoctorNeedsADatabase(t *testing.T) {
 	require.Contains(t, d.wrong("doctor", "--service", "tokens"), "authorize, token, device")
 }
 
-// vaultEnv is how a service finds its Vault.
+// vaultEnv is a service's environment for its Vault.
 func vaultEnv(t *testing.T, server *testkit.BaoServer, logins *testkit.BaoLogins, service string) []string {
 	t.Helper()
 	role, secret := logins.AppRole(t, service)
@@ -171,7 +171,7 @@ func vaultEnv(t *testing.T, server *testkit.BaoServer, logins *testkit.BaoLogins
 	}
 }
 
-// in is the ward as another environment sees it: later values win.
+// in returns the ward with another environment, whose later values win.
 func (w *ward) in(environ ...string) *ward {
 	values := map[string]string{}
 	for _, entry := range slices.Concat(w.environ, environ) {

@@ -18,7 +18,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// ring gives an office keys, as the keys service makes them.
+// ring gives an office keys like those that the keys service creates.
 func (o office) ring(keys ...signing.Key) []signing.Key {
 	o.t.Helper()
 	maker, err := localkeys.Open(filepath.Join(o.t.TempDir(), "keys"))

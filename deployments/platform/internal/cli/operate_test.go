@@ -20,14 +20,13 @@ import (
 // secretFor is good enough for a platform on the Internet.
 const secretFor = "0123456789abcdef0123456789abcdef"
 
-// office is a desk and the database behind it, with the rights of its owner.
+// office is a desk with its database, with the owner's rights.
 type office struct {
 	*desk
 	db *database.DB
 }
 
-// inEachOffice runs f on SQLite, and on PostgreSQL with no more than the
-// operator's rights.
+// inEachOffice runs f on SQLite, and on PostgreSQL with only the operator's rights.
 func inEachOffice(t *testing.T, f func(t *testing.T, o office)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
@@ -55,7 +54,7 @@ func (o office) exec(query string, args ...any) {
 	require.NoError(o.t, err)
 }
 
-// trail is what the audit trail tells, without ids and times.
+// trail returns the audit trail without ids and times.
 func (o office) trail(args ...string) (told []string) {
 	o.t.Helper()
 	var events []eventView
@@ -385,7 +384,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 	})
 }
 
-// signIn makes a session, a grant of it that needs it, and one that does not.
+// signIn creates a session with two grants, of which one depends on it.
 func (o office) signIn(id, userID, tenantID string) {
 	o.t.Helper()
 	now := database.At(time.Now())

@@ -15,8 +15,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// The platform stands behind an ingress that ends TLS with a certificate of a
-// private authority and is not where its name says.
+// The platform is behind an ingress that terminates TLS with a certificate of a private
+// CA, and whose name doesn't resolve to its address.
 func TestAProbeGoesTheWayOfAnApplication(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 )
 
-// NIST SP 800-63B 5.2.2: an operator can end the wait of a person who was guessed at, with the keys of the services and
-// no more rights than the operator's.
+// NIST SP 800-63B 5.2.2: an operator can end the wait of a person under attack, with the services' keys and only the
+// operator's rights.
 func TestAPersonIsUnlockedByTheKeysOfTheServices(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t

@@ -114,7 +114,7 @@ func TestToldToStopBeforeItIsReadyIsNoFailure(t *testing.T) {
 	}
 }
 
-// listening are the options of a serve that has no services.
+// listening returns options to serve without services.
 func listening(t *testing.T) servicekit.ServeOptions {
 	t.Helper()
 	var cfg struct{ Server servicekit.Server }

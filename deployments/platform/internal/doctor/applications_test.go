@@ -11,8 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// RFC 8252 7.3 and 8.6: http on loopback is a native application's. What is there
-// for developers must be seen by who runs the platform.
+// RFC 8252 7.3 and 8.6: http on loopback is for native applications. The operator must
+// notice settings that are meant for development.
 func TestApplicationsForADevelopersMachineAreSeen(t *testing.T) {
 	owner := testkit.PostgresServer(t).NewDatabase(t)
 	db := testkit.OpenPostgres(t, owner)

@@ -24,8 +24,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// patient is a configuration whose public URL doesn't answer: the way in is tried
-// with a running platform, by the tests of the command.
+// patient is a configuration whose public URL doesn't answer. The command's tests check
+// the ingress with a running platform.
 func patient(t *testing.T, environ map[string]string) doctor.Patient {
 	t.Helper()
 	var cfg struct {
@@ -49,7 +49,7 @@ func patient(t *testing.T, environ map[string]string) doctor.Patient {
 	}
 }
 
-// examine returns what is said of a check: "ok", or the level and the text.
+// examine returns a check's finding: "ok", or the level and the text.
 func examine(t *testing.T, p doctor.Patient, check string) string {
 	t.Helper()
 	var said []string
@@ -211,7 +211,7 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 	require.Contains(t, examine(t, with(secret.Auth.ClientToken), "vault.login"),
 		"warn the token has the policy default")
 
-	// Keys that the schedule names and Vault does not have.
+	// Keys that are in the schedule but not in Vault.
 	token := with(logins.Token(t, "token"))
 	require.Contains(t, examine(t, token, "vault.sign"), "fail no active key for ES256")
 	lost(t, owner)
@@ -219,7 +219,7 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 		"fail key platform-es256:v3, the active one for ES256, can't sign")
 }
 
-// lost writes keys to the schedule that no Vault has.
+// lost adds keys to the schedule that Vault doesn't have.
 func lost(t *testing.T, dsn string) {
 	t.Helper()
 	store := sqlstore.New(testkit.OpenPostgres(t, dsn))
