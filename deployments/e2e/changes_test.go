@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// staleness is what an operator is promised of every replica, at the worst.
+// staleness is the longest time in which every replica promises to see a change.
 const staleness = 5 * time.Second
 
-// TestEveryReplicaHearsOfAChangeAtOnce switches applications on and off while all
-// replicas know them.
+// TestEveryReplicaHearsOfAChangeAtOnce disables and enables applications that all replicas
+// have cached.
 func TestEveryReplicaHearsOfAChangeAtOnce(t *testing.T) {
 	hearsOfChanges(t, deploy(t, fleet{replicas: map[string]int{"token": 2}}), 2*time.Second)
 }
 
-// TestBehindPgBouncer hears of changes past a transaction pooler, and looks for
-// them if there is no way past it. Everything else through one, every test that
-// runs apart does.
+// TestBehindPgBouncer checks that changes are notified past a transaction pooler, and
+// polled if there is no way past it. All else works through one in every test that runs
+// the services apart.
 func TestBehindPgBouncer(t *testing.T) {
 	t.Run("and beside it to listen", func(t *testing.T) {
 		hearsOfChanges(t, deploy(t, fleet{replicas: map[string]int{"token": 2}, pooled: besidePooler}), 2*time.Second)

@@ -39,7 +39,7 @@ type fault struct {
 	abrupt     bool               // begin cuts connections, which is not the fault meant
 }
 
-// Who can do without what.
+// Which requests work without which dependency.
 var (
 	withoutVault    = []string{kindAuthorize, kindUserinfo, kindIntrospect, kindJWKS}
 	withVault       = []string{kindMachine, kindCode, kindRefresh}
@@ -47,10 +47,9 @@ var (
 	withDatabase    = []string{kindAuthorize, kindCode, kindRefresh, kindUserinfo, kindIntrospect}
 )
 
-// TestFaultsUnderLoad has Vault and PostgreSQL fail in every way that we know, one
-// after the other, under five services that are asked for everything all the time.
-// Whatever was answered is judged by another process, whatever was not answered is
-// asked again; and no service is ever restarted.
+// TestFaultsUnderLoad makes Vault and PostgreSQL fail in every way that we know, one after
+// the other, while the five services get requests of all kinds. Another process judges the
+// answers, unanswered requests are repeated, and no service is restarted.
 func TestFaultsUnderLoad(t *testing.T) {
 	w := newFaultyWorld(t)
 	m := newMixture(t, w.s)
@@ -76,7 +75,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 	w.s.neverComplained(t)
 }
 
-// result is what only who waits for it sees.
+// result is seen only after waiting for it.
 type result struct{ recovery time.Duration }
 
 // suffers takes the load through a fault, until all is well again.
@@ -213,7 +212,7 @@ func (m *mixture) keepsEverything() {
 	checks.Wait()
 }
 
-// judge is the verdict over the whole.
+// judge checks the whole run.
 func (m *mixture) judge(t *testing.T, said verdict) {
 	t.Helper()
 	require.Empty(t, said.Wrong, "tokens that were not requested")
@@ -237,8 +236,8 @@ var expected = []string{
 	"can't write the audit trail",
 }
 
-// neverComplained looks for what must be in no process's log, and that each is the
-// process that was started.
+// neverComplained checks that each process still runs, and that its log has no unexpected
+// errors.
 func (s *system) neverComplained(t *testing.T) {
 	t.Helper()
 

@@ -147,8 +147,8 @@ func (w *faultyWorld) vaultFaults() []fault {
 	}
 }
 
-// revokeTokens ends every token that has a policy, as an operator does who has
-// lost trust in a service.
+// revokeTokens revokes every Vault token that has a policy, as an operator does after
+// losing trust in a service.
 func (w *faultyWorld) revokeTokens(t *testing.T, policy string) {
 	t.Helper()
 	root := w.vault.Client(t, w.vault.RootToken)

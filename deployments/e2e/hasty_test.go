@@ -45,8 +45,7 @@ func (p *phone) another() *phone {
 
 var shownReference = regexp.MustCompile(`Reference\s+([0-9a-f]{32})`)
 
-// explained holds the error page that is shown against what each promises: the
-// operator finds its reference with the command for that.
+// explained checks that the operator can look up the reference of the current error page.
 func (p *phone) explained(s *system, words string) {
 	p.t.Helper()
 	text := p.text(`main`)
@@ -57,8 +56,8 @@ func (p *phone) explained(s *system, words string) {
 		"reference="+reference[1], words)
 }
 
-// TestHastyPeopleArriveOnAPhone: the back button, two tabs, double clicks, a sign-in
-// that took too long and too many guesses, by real pages and without script.
+// TestHastyPeopleArriveOnAPhone tries the back button, two tabs, double clicks, a sign-in
+// that takes too long and too many guesses, on real pages and without script.
 // RFC 9700 4.12 (each form ends in a 303), RFC 6749 4.1.1 (state is kept by flow),
 // RFC 6585 4 (429).
 func TestHastyPeopleArriveOnAPhone(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 )
 
 // TestInputOfEveryKindEndsInAClear4xx sends what an attacker may send to every
-// operation there is.
+// operation.
 func TestInputOfEveryKindEndsInAClear4xx(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		big := strings.Repeat("a", 1<<20)
@@ -88,7 +88,7 @@ func send(t *testing.T, method, target, contentType, input string) int {
 	return res.StatusCode
 }
 
-// TestNothingRedirectsToAnUnregisteredURI tries what open redirectors fall for.
+// TestNothingRedirectsToAnUnregisteredURI tries what works on open redirectors.
 func TestNothingRedirectsToAnUnregisteredURI(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		for _, uri := range []string{

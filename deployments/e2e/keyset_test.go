@@ -12,8 +12,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// TestTheKeySetWithoutItsDatabase takes the database away from a keys service that
-// has a set, and from one that starts.
+// TestTheKeySetWithoutItsDatabase takes the database away from a keys service that has a
+// key set, and from one that is starting.
 func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 	server := testkit.OwnPostgresServer(t)
 	dsn := server.NewDatabase(t)

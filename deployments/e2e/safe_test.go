@@ -13,8 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// rowsOf is everything in an SQLite database, as text by table, save what background
-// tasks write.
+// rowsOf returns everything in an SQLite database, as text by table, except what
+// background tasks write.
 func rowsOf(t *testing.T, db *database.DB) map[string]string {
 	t.Helper()
 	var tables []string
