@@ -181,9 +181,9 @@ func TestTheAnswerIsForTheOriginThatTheHandlerAllows(t *testing.T) {
 	requireNoPermission(t, send(h, crossOrigin(http.MethodGet, "/flows/1", "Origin", spa)))
 }
 
-// Fetch 4.10: a page that may not read an answer sees a network error. One that is
-// about no application is for every registered origin, one about an application for
-// that application's alone.
+// Fetch 4.10: a page that may not read a response sees a network error. A response that
+// doesn't concern one application is readable by every registered origin, and one that
+// does by that application's only.
 func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T) {
 	t.Parallel()
 
@@ -242,8 +242,8 @@ func knownToTest(_ context.Context, origin string) (bool, error) {
 	return origin == spa || origin == "https://another-spa.test", nil
 }
 
-// Tracing libraries add traceparent (W3C Trace Context 3.2), HTTP libraries
-// X-Requested-With; a browser that may not send one sends nothing.
+// Tracing libraries add traceparent (W3C Trace Context 3.2), and HTTP libraries add
+// X-Requested-With. If a browser may not send a header, it doesn't send the request.
 func TestPreflightsAdmitWhatLibrariesAdd(t *testing.T) {
 	t.Parallel()
 

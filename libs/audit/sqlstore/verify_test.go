@@ -17,7 +17,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// office is a trail of three days and those who write it.
+// office is a trail of three days with its writers.
 type office struct {
 	t      *testing.T
 	db     *database.DB
@@ -42,8 +42,8 @@ func newOffice(t *testing.T, db *database.DB, retention time.Duration) *office {
 	}
 }
 
-// work writes five rows by each replica, one by an operator and one by a version
-// that knew no chains.
+// work writes five rows by each replica, one by an operator, and one by a version without
+// chains.
 func (o *office) work() {
 	o.t.Helper()
 
@@ -66,7 +66,7 @@ func (o *office) work() {
 		fmt.Sprintf("aud_%014x", o.clock.Now().UnixMicro())+rand.Text(), database.At(o.clock.Now()))
 }
 
-// days works for three days and seals them.
+// days writes rows on three days and seals them.
 func (o *office) days() {
 	o.t.Helper()
 	for range 3 {
@@ -90,7 +90,7 @@ func (o *office) exec(query string, args ...any) {
 	require.NotZero(o.t, n, query)
 }
 
-// chain is the chain of the first replica on a day, and its first row's id.
+// chain returns the first replica's chain of a day, and the id of its first row.
 func (o *office) chain(day string) (chain string) {
 	o.t.Helper()
 	err := o.db.Get(o.t.Context(), "test.chain", &chain,
@@ -281,8 +281,7 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 	}
 }
 
-// forge changes a row and computes its hash anew, as an attacker would who reads
-// this.
+// forge changes a row and recomputes its hash, as an attacker would who reads this.
 func (o *office) forge(chain string, seq int64) {
 	o.t.Helper()
 	records, err := sqlstore.Read(o.t.Context(), o.db, audit.Filter{Limit: 1000})
@@ -295,7 +294,7 @@ func (o *office) forge(chain string, seq int64) {
 	}
 }
 
-// copyRow adds a row that is whole, in another's name and place.
+// copyRow adds an intact row under another's name and in its place.
 func (o *office) copyRow(chain string, from, to int64) {
 	o.t.Helper()
 	records, err := sqlstore.Read(o.t.Context(), o.db, audit.Filter{Limit: 1000})
@@ -340,8 +339,8 @@ func TestManyReplicasAtOnceChainWithoutWaitingForEachOther(t *testing.T) {
 	})
 }
 
-// A row that the database refuses takes no other with it, and what was written
-// before and after it is whole.
+// A row that the database refuses doesn't affect others, and the chain stays intact before
+// and after it.
 func TestARefusedRowBreaksNoChain(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOffice(t, db, 0)

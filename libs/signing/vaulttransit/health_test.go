@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
 )
 
-// session is a login whose state a test says.
+// session is a login whose state a test sets.
 type session struct {
 	err    atomic.Pointer[error]
 	doubts atomic.Int32
