@@ -153,7 +153,7 @@ func (a *App) upgrade(ctx context.Context, account *directory.Account, typed str
 		_, err = a.Accounts.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, a.Now())
 	}
 	if err != nil {
-		a.Logger.WarnContext(ctx, "a password hash was not upgraded", "user", account.User.ID, "error", err)
+		a.Logger.WarnContext(ctx, "can't upgrade a password hash", "user", account.User.ID, "error", err)
 	}
 }
 

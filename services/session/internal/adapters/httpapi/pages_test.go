@@ -374,7 +374,7 @@ func requireOwnFormsOnly(t *testing.T, body string) {
 	}
 }
 
-// RFC 6749 10.13, RFC 9700 4.16: whatever an operator or a stranger wrote is text
+// RFC 6749 10.13, RFC 9700 4.16: whatever an operator or an attacker wrote is text
 // on a page. This is what keeps a page safe that has no form-action.
 func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
 	a := newTestAPI(t)
