@@ -6,11 +6,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 
+commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
 copy() { # copy FOLDER: make the release in a clone there
     git clone -q "$PWD" "$1/clone"
+    git -C "$1/clone" checkout -q --detach "$commit"
     mkdir -p "$1/clone/bin/tools"
     cp bin/tools/{helm,cyclonedx-gomod,release} "$1/clone/bin/tools/"
     make --no-print-directory -C "$1/clone" release RELEASE="$1/out" VERSION=0.0.0-rc.1 PLATFORMS="$PLATFORMS"

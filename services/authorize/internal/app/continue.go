@@ -156,7 +156,7 @@ func (a *Authorizer) finish(
 		return back, nil
 	case flow.HintSubject != "" && flow.HintSubject != session.UserID: // OpenID Connect Core 3.1.2.1
 		return a.end(ctx, flow,
-			oauth.Errorf(oauth.LoginRequired, "another person than the one in id_token_hint signed in"))
+			oauth.Errorf(oauth.LoginRequired, "somebody else than the person of id_token_hint signed in"))
 	}
 
 	stands, err := a.stands(ctx, app, session)
