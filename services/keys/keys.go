@@ -99,9 +99,9 @@ func upkeep(k *wiring.Kit, retention time.Duration) wiring.Task {
 	const what = "the audit trail"
 	work := auditstore.NewUpkeep(k.DB, k.Name, k.Now, k.Random, retention)
 	return wiring.Together(
-		k.Regularly("could not remove what is too old", what, work.Shorten),
-		k.Regularly("could not seal the days that are over", what, work.Seal),
-		k.Regularly("could not make the months to come", what, work.Months),
+		k.Regularly("can't remove rows past their retention", what, work.Shorten),
+		k.Regularly("can't seal past days", what, work.Seal),
+		k.Regularly("can't create the next months", what, work.Months),
 	)
 }
 

@@ -21,12 +21,12 @@ func (c *checker) keys() {
 	switch {
 	case !Keyed(c.Application):
 		if c.TokenEndpointAudience {
-			c.refuse("token_endpoint_audience", "is about client assertions: give jwks or jwks_uri too")
+			c.refuse("token_endpoint_audience", "applies to client assertions only: give jwks or jwks_uri too")
 		}
 	case c.JWKS != nil && c.JWKSURI != "":
 		c.refuse(field, "give jwks or jwks_uri, not both")
 	case c.Public():
-		c.refuse(field, "a %s application is public and authenticates with nothing (RFC 6749 2.1)", c.Type)
+		c.refuse(field, "a %s application is public and doesn't authenticate (RFC 6749 2.1)", c.Type)
 	case c.HasSecret:
 		c.refuse(field, "give keys or a client secret, not both")
 	case c.JWKS != nil:
@@ -55,13 +55,13 @@ func (c *checker) permissions() {
 	for i, grant := range c.Grants {
 		if c.Public() && grant.Confidential() {
 			c.refuse(fmt.Sprintf("grants[%d]", i),
-				"a %s application is public: it has nothing to prove who it is with (RFC 6749 4.4)", c.Type)
+				"a %s application is public and can't authenticate (RFC 6749 4.4)", c.Type)
 		}
 	}
 
 	for i, scope := range c.Scopes {
 		if parsed, ok := oauth.ParseScopes(scope); !ok || len(parsed) != 1 || parsed[0] != scope {
-			c.refuse(fmt.Sprintf("scopes[%d]", i), "is not a scope token (RFC 6749 3.3)")
+			c.refuse(fmt.Sprintf("scopes[%d]", i), "isn't a scope token (RFC 6749 3.3)")
 		}
 	}
 
@@ -113,11 +113,11 @@ func (c *checker) tokens() {
 	}
 
 	if c.AccessTokenTTL > signing.LongestToken {
-		c.refuse("access_token_ttl", "must be at most 24h: its signing key is published only so long")
+		c.refuse("access_token_ttl", "must be at most 24h, because its signing key is not published for longer")
 	}
 
 	if c.RefreshIdleTTL > c.RefreshTokenTTL && c.RefreshTokenTTL > 0 {
-		c.refuse("refresh_idle_ttl", "is more than refresh_token_ttl, so it would never count")
+		c.refuse("refresh_idle_ttl", "is more than refresh_token_ttl, so it would have no effect")
 	}
 
 	if g := c.RefreshGrace; g != nil && (*g < 0 || *g > time.Minute || *g%time.Millisecond != 0) {

@@ -60,7 +60,7 @@ func Check(r Request, rules Rules) []Problem {
 // SecretRefusal returns why an application can't have a client secret, or "".
 func SecretRefusal(a *directory.Application) string {
 	if a.Public() {
-		return fmt.Sprintf("a %s application is public and can keep no secret (RFC 6749 2.1)", a.Type)
+		return fmt.Sprintf("a %s application is public and can't keep a secret (RFC 6749 2.1)", a.Type)
 	}
 	return ""
 }
@@ -68,7 +68,7 @@ func SecretRefusal(a *directory.Application) string {
 // WeakSecret returns why a client secret that was chosen by hand is refused, or "".
 func (r Rules) WeakSecret(secret string) string {
 	if len(secret) < MinSecret && !r.Loopback {
-		return fmt.Sprintf("has fewer than %d characters: leave it out and one is generated", MinSecret)
+		return fmt.Sprintf("has fewer than %d characters: leave it out to have one generated", MinSecret)
 	}
 	return ""
 }
@@ -93,7 +93,7 @@ func (c *checker) twice(field string, values []string) {
 	seen := map[string]bool{}
 	for i, v := range values {
 		if seen[v] {
-			c.refuse(fmt.Sprintf("%s[%d]", field, i), "%q stands here a second time", v)
+			c.refuse(fmt.Sprintf("%s[%d]", field, i), "%q appears twice", v)
 		}
 		seen[v] = true
 	}

@@ -70,7 +70,7 @@ func TestEachRuleRefusesWhatBreaksIt(t *testing.T) {
 		},
 		"a redirect URI stands once": {
 			func(a *directory.Application) { a.RedirectURIs = append(a.RedirectURIs, a.RedirectURIs[0]) },
-			"redirect_uris[1]", "a second time",
+			"redirect_uris[1]", "appears twice",
 		},
 		"http on loopback is for NATIVE": {
 			func(a *directory.Application) { a.InitiateLoginURI = "http://127.0.0.1/begin" },

@@ -34,7 +34,7 @@ func (c *checker) uris() {
 	}
 
 	if c.AllowUndottedSchemes && !native {
-		c.refuse("allow_undotted_schemes", "is for NATIVE applications: others have no private-use schemes")
+		c.refuse("allow_undotted_schemes", "is for NATIVE applications only: others can't have private-use schemes")
 	}
 
 	if c.AllowsGrant(oauth.GrantAuthorizationCode) && len(c.RedirectURIs) == 0 {

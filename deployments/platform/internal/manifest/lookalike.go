@@ -22,6 +22,6 @@ func (c *checker) lookAlike(path, value string) {
 		return
 	}
 
-	c.warnings = append(c.warnings, c.problem(path, "the word %q mixes %s letters: it can be mistaken for another", word,
+	c.warnings = append(c.warnings, c.problem(path, "the word %q mixes %s letters and could be mistaken for another word", word,
 		strings.Join(scripts, " and ")).Error())
 }

@@ -122,7 +122,7 @@ func TestEveryProblemIsToldAtOnceInTheOrderOfLines(t *testing.T) {
 		`11 applications[0].type: must be WEB, SPA, NATIVE or SERVICE`,
 		`12 applications[0].access_token_ttl: must be a duration such as 90s, 15m or 720h`,
 		`13 applications[0].grants[1]: must be a string, not nothing`,
-		`13 applications[0].grants[2]: "implicit" isn't a grant: want authorization_code, refresh_token, client_credentials, device_code or token_exchange`,
+		`13 applications[0].grants[2]: "implicit" isn't a grant: want authorization_code, refresh_token, client_credentials, device_code, token_exchange`,
 	}, refusals(t, `tenants:
   - {slug: 7, name: Acme,
      domain: acme.test,

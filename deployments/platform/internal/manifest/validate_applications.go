@@ -41,7 +41,7 @@ func (c *checker) applications() {
 
 		misnamed := slices.ContainsFunc(problems, func(p registration.Problem) bool { return p.Field == "client_id" })
 		if ids[f.ClientID] && !misnamed {
-			c.refuse(at+".client_id", "application %q stands here a second time", f.ClientID)
+			c.refuse(at+".client_id", "application %q appears twice", f.ClientID)
 		}
 
 		ids[f.ClientID] = true
@@ -56,7 +56,7 @@ func (c *checker) applications() {
 func (c *checker) grants(f *Application, at string) {
 	for i, name := range f.Grants {
 		if _, ok := oauth.ParseGrantName(name); !ok {
-			c.refuse(fmt.Sprintf("%s.grants[%d]", at, i), "%q is not a grant: %s",
+			c.refuse(fmt.Sprintf("%s.grants[%d]", at, i), "%q isn't a grant: want %s",
 				name, strings.Join(oauth.GrantNames(), ", "))
 		}
 	}

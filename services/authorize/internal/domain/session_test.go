@@ -50,7 +50,7 @@ func TestWhatASessionStillNeeds(t *testing.T) {
 		session *sessions.Session
 		want    domain.Need
 	}{
-		{"nobody is signed in", flow(nil), nil, domain.Login},
+		{"no one is signed in", flow(nil), nil, domain.Login},
 		{"a good session needs nothing", flow(nil), session(nil), domain.Nothing},
 		{"an ended one is none", flow(nil), session(func(s *sessions.Session) { s.EndedAt = now }), domain.Login},
 		{

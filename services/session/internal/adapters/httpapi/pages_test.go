@@ -450,6 +450,8 @@ func golden(t *testing.T, name, body string) {
 	require.Equal(t, 1, len(regexp.MustCompile(`<h1>`).FindAllString(body, -1)), "one main heading")
 	body = assetHash.ReplaceAllString(body, "$1.HASH.")
 	body = reference.ReplaceAllString(body, "<code>REFERENCE</code>")
+	// A form's token depends on what its page shows, which the rest of the page tells.
+	body = formToken.ReplaceAllString(body, "${1}TOKEN")
 	file := filepath.Join("testdata", name+".html")
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o750))
@@ -458,9 +460,7 @@ func golden(t *testing.T, name, body string) {
 
 	want, err := os.ReadFile(file)
 	require.NoError(t, err, "run the test with -update to write it")
-	// A form's token depends on what its page shows, which the rest of the page tells.
-	require.Equal(t, formToken.ReplaceAllString(string(want), "${1}TOKEN"),
-		formToken.ReplaceAllString(body, "${1}TOKEN"))
+	require.Equal(t, string(want), body)
 }
 
 var formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
