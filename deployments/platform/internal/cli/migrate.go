@@ -24,9 +24,10 @@ and gives it the rights of its own work and no others; platform_operator is for
 the other commands of this binary. Grant one of them to each service's login
 role: GRANT platform_token TO token_login.
 
---rollout does the same for an upgrade whose old replicas still run: it also keeps the
-rights that only they use. Run it with --roles again once the last of them has stopped.
-Until then, what those rights allow isn't prevented; platform doctor lists them.`,
+--rollout does the same for an upgrade whose old replicas still run: where the roles
+have rights that only those replicas use, it leaves them. Run --roles once the last of
+the replicas has stopped. Until then, what those rights allow isn't prevented;
+platform doctor lists them.`,
 		Example: "  platform migrate --roles\n  PLATFORM_DATABASE_URL=postgres://owner@db/platform platform migrate",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -89,7 +90,7 @@ func (a *app) printMigrated(from, to int64, roles, rollout bool) error {
 
 	switch {
 	case rollout:
-		fmt.Fprintln(a.streams.Out, "roles and rights are up to date, and those of the version before are kept: "+
+		fmt.Fprintln(a.streams.Out, "roles and rights are up to date, and rights that only the version before uses are kept: "+
 			"run `platform migrate --roles` once none of its replicas runs")
 	case roles:
 		fmt.Fprintln(a.streams.Out, "roles and rights are up to date")
