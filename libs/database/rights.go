@@ -32,9 +32,12 @@ var (
 )
 
 // Rights returns the rights that roles.sql grants, one for each role, table and verb.
-func Rights() []Right {
+func Rights() []Right { return granted(rolesSQL) }
+
+// granted returns the rights that the GRANT statements of a text give.
+func granted(statements string) []Right {
 	var all []Right
-	text := blocks.ReplaceAllString(comments.ReplaceAllString(rolesSQL, ""), "")
+	text := blocks.ReplaceAllString(comments.ReplaceAllString(statements, ""), "")
 	for statement := range strings.SplitSeq(text, ";") {
 		parts := grant.FindStringSubmatch(strings.TrimSpace(statement))
 		if parts == nil {

@@ -1,7 +1,7 @@
--- The rights that replicas of the version before use and this version doesn't.
--- `platform migrate --rollout` grants them after those of roles.sql, in the same
--- transaction; `platform migrate --roles`, once the last such replica has stopped,
--- takes them back.
+-- The rights that replicas of the version before use and this version doesn't. If a role
+-- has one of them, `platform migrate --rollout` leaves it the right, in the transaction
+-- that runs roles.sql; `platform migrate --roles`, once the last such replica has
+-- stopped, takes it back.
 
 -- The version before reads all sessions, and issues codes and approves devices without
 -- proof. While a role has this right, no proof is demanded of it.

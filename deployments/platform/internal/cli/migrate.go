@@ -25,9 +25,9 @@ other commands of this program. Grant one of them to each service's login role:
 GRANT platform_token TO token_login.
 
 --rollout does the same during an upgrade while replicas of the previous version still
-run: it also keeps the privileges that only they need. Run migrate --roles once the
-last of them has stopped. Until then, what those privileges allow isn't prevented;
-platform doctor lists them.`,
+run: where roles have privileges that only those replicas need, it leaves them. Run
+migrate --roles once the last of them has stopped. Until then, what those privileges
+allow isn't prevented; platform doctor lists them.`,
 		Example: "  platform migrate --roles\n  PLATFORM_DATABASE_URL=postgres://owner@db/platform platform migrate",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -90,7 +90,7 @@ func (a *app) printMigrated(from, to int64, roles, rollout bool) error {
 
 	switch {
 	case rollout:
-		fmt.Fprintln(a.streams.Out, "roles and rights are up to date, and those of the version before are kept: "+
+		fmt.Fprintln(a.streams.Out, "roles and rights are up to date, and rights that only the version before uses are kept: "+
 			"run `platform migrate --roles` once none of its replicas runs")
 	case roles:
 		fmt.Fprintln(a.streams.Out, "roles and rights are up to date")
