@@ -21,7 +21,14 @@ const partVariable = "E2E_PART"
 
 // heavy are the tests that take longest, with the seconds each took on a quiet machine with two
 // cores. Those that aren't listed count as usual. The figures only balance the parts.
-var heavy = map[string]int{}
+var heavy = map[string]int{
+	"TestFaultsUnderLoad":                  62,
+	"TestTwoHundredDevicesPollTwoReplicas": 23,
+	"TestRotationUnderLoad":                11,
+	"TestDemoInChromium":                   10,
+	"TestFlowsWithKeysInVault":             9,
+	"TestWhatIsSeenFromOutside":            8,
+}
 
 const usual = 3
 

@@ -149,7 +149,7 @@ func healthy(t *testing.T, s *system) {
 		require.Len(t, regexp.MustCompile(`(?m)^warn`).FindAllString(out, -1), 1,
 			"only what the trail would tell:\n%s", out)
 		require.Regexp(t, `(?m)^warn +forwarded`, out)
-		require.Contains(t, out, "has the rights of platform_"+service+" alone")
+		require.Contains(t, out, "has the rights of platform_"+service+" and no others")
 	}
 }
 
