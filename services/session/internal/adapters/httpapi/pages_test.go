@@ -18,6 +18,7 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -37,28 +38,43 @@ var reference = regexp.MustCompile(`<code>[0-9a-f]{32}</code>`)
 
 const testBrowser = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-func newTestAPI(t *testing.T) *api {
+// testPages are the pages of all use cases.
+type testPages struct {
+	*frame
+	*signInPages
+	*accountPages
+	*logoutPages
+}
+
+func newTestPages(t *testing.T) *testPages {
 	t.Helper()
 	gin.SetMode(gin.TestMode)
 	ui, err := webui.New()
 	require.NoError(t, err)
-	sessionApp := &app.App{
-		Trail:        noTrail{},
-		Refusals:     noTrail{},
+	journal := &app.Journal{Trail: noTrail{}, Refusals: noTrail{}}
+	signIn := &app.SignIn{
 		Flows:        oneFlow{},
-		Applications: oneApplication{},
-		Allowances:   holders{},
+		Applications: appcache.New(oneApplication{}, appcache.Options{}),
+		Issuer:       "https://id.test/oauth",
 	}
 
-	sessionApp.Issuer = "https://id.test/oauth"
-	a := &api{Options: Options{UI: ui, App: sessionApp, Shown: func(context.Context, httpkit.Problem) {}}}
-	require.NoError(t, a.load())
+	f, err := newFrame(Options{UI: ui, Journal: journal})
+	require.NoError(t, err)
 
-	return a
+	return &testPages{
+		frame: f,
+		signInPages: &signInPages{
+			frame: f,
+			app:   signIn,
+			shown: func(context.Context, httpkit.Problem) {},
+		},
+		accountPages: &accountPages{frame: f, app: &app.Account{Access: holders{}}},
+		logoutPages:  &logoutPages{frame: f},
+	}
 }
 
 // holders is a person who allows two applications access while they are away.
-type holders struct{ ports.Allowances }
+type holders struct{ ports.Access }
 
 func (holders) Allowed(context.Context, string, time.Time) ([]ports.Allowance, error) {
 	return []ports.Allowance{
@@ -199,7 +215,7 @@ func testProfile() *app.Profile {
 // RFC 6749 10.13 and RFC 9700 4.16: no page can be framed, none runs script, and forms
 // post to us and the flow's own application only.
 func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
-	a := newTestAPI(t)
+	a := newTestPages(t)
 	for name, show := range map[string]func(c *gin.Context, v *app.Visit){
 		"email": func(c *gin.Context, v *app.Visit) { a.emailPage(c, v, http.StatusOK, "", "") },
 		"email_invalid": func(c *gin.Context, v *app.Visit) {
@@ -226,7 +242,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			a.consentPage(c, v)
 		},
 		"logout": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{
+			a.confirm(c, &app.PreparedLogout{
 				App:      v.App,
 				Person:   v.User,
 				Session:  v.Session,
@@ -234,7 +250,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			}, &httpkit.Params{})
 		},
 		"signed_out": func(c *gin.Context, v *app.Visit) {
-			a.signedOutPage(c, &app.Logout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
+			a.signedOutPage(c, &app.PreparedLogout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
 		},
 		"flow_unknown": func(c *gin.Context, _ *app.Visit) {
 			c.Params[0].Value = "req_nothing"
@@ -282,7 +298,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"international_account": func(c *gin.Context, v *app.Visit) { a.accountPage(c, abroad(v)) },
 		"international_consent": func(c *gin.Context, v *app.Visit) { a.consentPage(c, abroad(v)) },
 		"international_logout": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{Person: abroad(v).User, Session: v.Session}, &httpkit.Params{})
+			a.confirm(c, &app.PreparedLogout{Person: abroad(v).User, Session: v.Session}, &httpkit.Params{})
 		},
 		"international_me": func(c *gin.Context, v *app.Visit) {
 			p := testProfile()
@@ -319,12 +335,12 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"me_done_others":      func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "others") },
 		"me_done_application": func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "application") },
 		"logout_plain": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{Person: v.User, Session: v.Session}, &httpkit.Params{})
+			a.confirm(c, &app.PreparedLogout{Person: v.User, Session: v.Session}, &httpkit.Params{})
 		},
 		"signed_out_plain": func(c *gin.Context,
 			_ *app.Visit,
 		) {
-			a.signedOutPage(c, &app.Logout{}, &httpkit.Params{})
+			a.signedOutPage(c, &app.PreparedLogout{}, &httpkit.Params{})
 		},
 		"new_password_long":     func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordLong) },
 		"new_password_email":    func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordEmail) },
@@ -377,7 +393,7 @@ func requireOwnFormsOnly(t *testing.T, body string) {
 // RFC 6749 10.13, RFC 9700 4.16: whatever an operator or a stranger wrote is text
 // on a page. This is what keeps a page safe that has no form-action.
 func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
-	a := newTestAPI(t)
+	a := newTestPages(t)
 	const hostile = `"'><form action="https://evil.test"><input name=password><base href=//evil.test><meta http-equiv=refresh content=0>`
 	for name, show := range map[string]func(*gin.Context, *app.Visit){
 		"email": func(c *gin.Context, v *app.Visit) {
@@ -393,7 +409,7 @@ func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
 			c.Request.URL.RawQuery = url.Values{"state": {hostile}, "ui_locales": {hostile}}.Encode()
 			params, err := httpkit.Query(c)
 			require.NoError(t, err)
-			a.confirm(c, &app.Logout{
+			a.confirm(c, &app.PreparedLogout{
 				App:      v.App,
 				Person:   v.User,
 				Session:  v.Session,
@@ -434,12 +450,12 @@ func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
 	}
 }
 
-func doneWith(a *api, c *gin.Context, what string) {
+func doneWith(a *testPages, c *gin.Context, what string) {
 	c.Request.URL.RawQuery = queryDone + "=" + what
 	a.profilePage(c, testProfile())
 }
 
-func refusedWith(a *api, c *gin.Context, problem domain.PasswordProblem) {
+func refusedWith(a *testPages, c *gin.Context, problem domain.PasswordProblem) {
 	a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, problem, true)
 }
 
