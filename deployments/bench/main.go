@@ -45,21 +45,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	flags.StringVar(&o.target.URL, "url", "http://127.0.0.1:8080", "the platform's public origin")
+	flags.StringVar(&o.target.URL, "url", "http://127.0.0.1:8080", "public origin of the platform")
 	flags.StringVar(&o.target.ClientID, "client", "", "client_id of a confidential application")
 	flags.StringVar(&o.target.ClientSecret, "secret", os.Getenv("BENCH_CLIENT_SECRET"),
-		"its secret; else BENCH_CLIENT_SECRET")
+		"its secret (default: BENCH_CLIENT_SECRET)")
 	flags.StringVar(&o.target.RedirectURI, "redirect", "", "its redirect URI; nothing needs to listen there")
 	flags.StringVar(&o.target.Resource, "resource", "",
-		"the resource that client_credentials asks for; empty: its default")
-	flags.StringVar(&o.target.Scope, "scope", "openid offline_access", "what sign-ins ask for")
-	flags.StringVar(&o.target.Email, "email", "", "who signs in")
-	flags.StringVar(&o.target.Password, "password", os.Getenv("BENCH_PASSWORD"), "their password; else BENCH_PASSWORD")
+		"resource that client_credentials requests (default: the application's)")
+	flags.StringVar(&o.target.Scope, "scope", "openid offline_access", "scope that sign-ins request")
+	flags.StringVar(&o.target.Email, "email", "", "e-mail address of the person who signs in")
+	flags.StringVar(&o.target.Password, "password", os.Getenv("BENCH_PASSWORD"), "their password (default: BENCH_PASSWORD)")
 	flags.StringVar(&o.scenarios, "scenarios", "jwks,client_credentials,code,refresh,userinfo",
-		"which, in their order: "+strings.Join(names, ", "))
-	flags.IntVar(&o.workers, "workers", 16, "how many ask at the same time")
-	flags.DurationVar(&o.warmUp, "warm-up", time.Second, "how long to ask before measuring")
-	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long to measure each")
+		"scenarios to run, in this order: "+strings.Join(names, ", "))
+	flags.IntVar(&o.workers, "workers", 16, "number of concurrent clients")
+	flags.DurationVar(&o.warmUp, "warm-up", time.Second, "how long to warm up before measuring")
+	flags.DurationVar(&o.duration, "duration", 10*time.Second, "how long to measure each scenario")
 	flags.BoolVar(&o.json, "json", false, "print JSON instead of a table")
 
 	if err := flags.Parse(args); err != nil {

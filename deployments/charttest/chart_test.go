@@ -23,7 +23,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/token"
 )
 
-// configs are empty configurations of the five.
+// configs returns empty configurations of the five services.
 var configs = map[string]func() any{
 	"authorize": func() any { return new(authorize.Config) },
 	"token":     func() any { return new(token.Config) },
@@ -43,8 +43,8 @@ func has[S any](service string) bool {
 	return false
 }
 
-// environment is what a container finds, with a file or value made up for what
-// comes from a Secret or a field of the pod.
+// environment returns a container's variables, with made-up files and values for those
+// from a Secret or a field of the pod.
 func environment(t *testing.T, c container) []string {
 	t.Helper()
 	require.Empty(t, c.EnvFrom, "what a container finds stands in its pod's template")
@@ -61,7 +61,7 @@ func environment(t *testing.T, c container) []string {
 		seen[v.Name] = true
 		value := v.Value
 		switch {
-		case v.Name == "PLATFORM_VAULT_ROLE" && v.ValueFrom != nil: // an AppRole's id, which is no secret
+		case v.Name == "PLATFORM_VAULT_ROLE" && v.ValueFrom != nil: // an AppRole's id, which isn't secret
 			value = "role-id"
 		case strings.HasPrefix(v.Name, "PLATFORM_"), strings.HasPrefix(v.Name, "VAULT_"):
 			require.Empty(t, v.ValueFrom, "%s: a secret comes as a file", v.Name)
@@ -79,8 +79,8 @@ func environment(t *testing.T, c container) []string {
 	return env
 }
 
-// Each service starts with what it is given: every name is known, every required
-// one is there, and nothing is of another service's.
+// Each service starts with its variables: every name is known, no required one is
+// missing, and none belongs to another service.
 func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 	t.Parallel()
 
@@ -102,13 +102,13 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 				ours := strings.HasPrefix(name, "PLATFORM_") || strings.HasPrefix(name, "VAULT_") ||
 					strings.HasPrefix(name, "OTEL_") ||
 					slices.Contains([]string{"POD_NAME", "GOMEMLIMIT"}, name)
-				require.True(t, ours, "%s of %s is nobody's", name, service)
-				require.NotContains(t, value, "e+", "%s is no number any more", name)
+				require.True(t, ours, "%s of %s belongs to no service", name, service)
+				require.NotContains(t, value, "e+", "%s isn't a number any more", name)
 			}
 
 			names := strings.Join(env, "\n")
 			require.Equal(t, has[config.Signing](service), strings.Contains(names, "PLATFORM_VAULT_AUTH="),
-				"%s: who signs logs in to Vault, and nobody else", service)
+				"%s: only services that sign log in to Vault", service)
 			require.Equal(t, has[config.Signing](service), strings.Contains(names, "VAULT_ADDR="), service)
 			require.Equal(t, has[config.Encryption](service),
 				strings.Contains(names, "PLATFORM_ENCRYPTION_KEYS_FILE="), service)
@@ -138,7 +138,7 @@ func TestTheEnvironmentIsAConfiguration(t *testing.T) {
 	}
 }
 
-// made is what the chart itself sets, so that `config` must not.
+// made lists the variables that the chart itself sets, so `config` must not.
 var made = []string{
 	"PLATFORM_PUBLIC_URL", "PLATFORM_LISTEN", "PLATFORM_ADMIN_LISTEN", "PLATFORM_TRUSTED_PROXIES",
 	"PLATFORM_HTTP_DRAIN_DELAY", "PLATFORM_HTTP_DRAIN_TIMEOUT",
@@ -149,8 +149,8 @@ var made = []string{
 
 var update = flag.Bool("update", false, "write the names of the settings into values.schema.json")
 
-// values.schema.json knows the settings by name, so that `helm template` refuses
-// one that is misspelt.
+// values.schema.json lists the settings by name, so that `helm template` refuses a
+// misspelt one.
 func TestTheSchemaKnowsTheSettings(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -208,7 +208,7 @@ func TestEveryContainerIsRestricted(t *testing.T) {
 				require.Subset(t, []string{"configMap", "projected", "secret"}, kinds, what)
 			}
 
-			// And what this chart promises beyond it.
+			// And what this chart promises in addition.
 			require.True(t, isFalse(pod.AutomountServiceAccountToken), what)
 			require.True(t, isFalse(pod.EnableServiceLinks), what)
 			require.NotEmpty(t, pod.Containers, what)
@@ -241,7 +241,7 @@ func TestEveryContainerIsRestricted(t *testing.T) {
 	}
 }
 
-// Who reaches what is what their configuration has use for.
+// Pods reach what their configuration needs, and nothing else.
 func TestNetworkPoliciesFollowTheArchitecture(t *testing.T) {
 	t.Parallel()
 	all := render(t, "minimal")
@@ -289,7 +289,7 @@ func jsonText(t *testing.T, v any) string {
 	return string(text)
 }
 
-// A service has an account, a database Secret and a Vault role of its own.
+// Each service has its own account, database Secret and Vault role.
 func TestNoTwoServicesShareALogin(t *testing.T) {
 	t.Parallel()
 	out, err := template(t, "production")
@@ -319,7 +319,7 @@ func TestNoTwoServicesShareALogin(t *testing.T) {
 	require.NotContains(t, out, "kind: Secret\n", "the chart makes no secret")
 }
 
-// The chart is held against schemas that are known to refuse what they should.
+// The schemas that the chart is validated with refuse what they should.
 func TestTheSchemasOfKubernetesAreStrict(t *testing.T) {
 	t.Parallel()
 	out, err := template(t, "production")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// whole are values that the README explains as one.
+// whole lists values that the README explains as one.
 var whole = []string{
 	"image.digests", "config", "networkPolicy.ingressController", "networkPolicy.monitoring", "networkPolicy.dns",
 	"networkPolicy.postgres",
@@ -20,7 +20,7 @@ var whole = []string{
 	"test.clientSecret", "defaults.resources", "services",
 }
 
-// leaves are the paths of all values.
+// leaves returns the paths of all values.
 func leaves(prefix string, value any) []string {
 	fields, ok := value.(map[string]any)
 	if !ok || len(fields) == 0 || slices.Contains(whole, prefix) {
@@ -36,8 +36,8 @@ func leaves(prefix string, value any) []string {
 
 var quoted = regexp.MustCompile("`([^`]+)`")
 
-// The first column of the README's table of values names each, a leading dot
-// standing for what the last name of the row stands in.
+// The first column of the README's table of values names each of them. A leading dot
+// stands for the parent of the row's previous name.
 func TestTheReadmeExplainsEveryValueAndNoOther(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile(filepath.Join(chart, "README.md"))

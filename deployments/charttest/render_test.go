@@ -22,10 +22,10 @@ const (
 // examples are the values files that ship with the chart.
 var examples = []string{"minimal", "production", "dev"}
 
-// serviceNames are the five, in the order of the architecture.
+// serviceNames lists the five services.
 var serviceNames = []string{"authorize", "token", "device", "session", "keys"}
 
-// tool runs one of the pinned tools and returns what it printed on both streams.
+// tool runs a pinned tool and returns its output on both streams.
 func tool(t *testing.T, stdin io.Reader, name string, args ...string) (string, error) {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join(tools, name))
@@ -39,7 +39,7 @@ func tool(t *testing.T, stdin io.Reader, name string, args ...string) (string, e
 	return out.String(), err
 }
 
-// template is `helm template` with an example's values and more arguments.
+// template runs `helm template` with an example's values and more arguments.
 func template(t *testing.T, example string, args ...string) (string, error) {
 	t.Helper()
 	return tool(t, nil, "helm", append([]string{
@@ -48,7 +48,7 @@ func template(t *testing.T, example string, args ...string) (string, error) {
 	}, args...)...)
 }
 
-// object is any rendered object, as far as these tests look at it.
+// object holds the fields of any rendered object that these tests use.
 type object struct {
 	Kind     string `yaml:"kind"`
 	Metadata struct {
@@ -150,7 +150,7 @@ type variable struct {
 	ValueFrom map[string]any `yaml:"valueFrom"`
 }
 
-// render is every object of the chart with an example's values.
+// render returns every object of the chart with an example's values.
 func render(t *testing.T, example string, args ...string) []object {
 	t.Helper()
 	out, err := template(t, example, args...)
@@ -178,7 +178,7 @@ func parse(t *testing.T, manifests string) []object {
 	}
 }
 
-// find is the one object of a kind and a component.
+// find returns the only object of a kind and component.
 func find(t *testing.T, all []object, kind, component string) object {
 	t.Helper()
 	var found []object
@@ -192,7 +192,7 @@ func find(t *testing.T, all []object, kind, component string) object {
 	return found[0]
 }
 
-// pod is the pod that an object makes, if it makes any.
+// pod returns the pod that an object creates, if any.
 func (o object) pod() (podSpec, bool) {
 	switch o.Kind {
 	case "Pod":

@@ -13,9 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/api"
 )
 
-// The ingress, the OpenAPI document and the process that holds all five services
-// route alike: every documented path goes to its x-service, and nothing else goes
-// anywhere.
+// The ingress, the OpenAPI document and `platform up` route alike: every documented path
+// goes to its x-service, and no other path goes anywhere.
 func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
 	t.Parallel()
 
@@ -62,7 +61,7 @@ func TestTheIngressHasTheRoutesOfTheContract(t *testing.T) {
 
 var parameter = regexp.MustCompile(`\{[^}]+\}`)
 
-// documented is openapi.yaml's paths and their owners.
+// documented returns the paths in openapi.yaml with their owners.
 func documented(t *testing.T) map[string]string {
 	t.Helper()
 	var document struct {
@@ -84,7 +83,7 @@ func documented(t *testing.T) map[string]string {
 	return owners
 }
 
-// mux is the router of `platform up`, with services that say their names.
+// mux returns the router of `platform up`, with services that respond with their names.
 func mux(t *testing.T) http.Handler {
 	t.Helper()
 	named := map[string]http.Handler{}
@@ -101,8 +100,8 @@ func mux(t *testing.T) http.Handler {
 	return handler
 }
 
-// match is how Kubernetes chooses a path of an Ingress: an exact one, else the
-// longest prefix, element by element.
+// match chooses a path of an Ingress as Kubernetes does: an exact one, or the longest
+// prefix, element by element.
 func match(table []api.Entry, path string) (best api.Entry, found bool) {
 	for _, e := range table {
 		switch {

@@ -35,6 +35,7 @@ if ! builder "$image" && ! timeout 60 "$docker" pull -q "$image" >/dev/null 2>&1
     builder "$image" || DOCKER=$docker deployments/docker/standin.sh "$image" >/dev/null
 fi
 version=$(git describe --tags --always --dirty 2>/dev/null || echo dev)
+version=${version#v}
 make --no-print-directory build images VERSION="$version" DOCKER="$docker" GO_IMAGE="$image" DOCKERFLAGS="--network=host -q"
 # The tests run on the engine's machine; the containers use the host's network.
 DOCKER=$docker IMAGE_TAG=$version go test -vet=off -count=1 -tags nomsgpack,images ./deployments/docker

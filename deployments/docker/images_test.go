@@ -22,7 +22,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Limits of what an image unpacks to, in bytes.
+// Limits of the unpacked size of an image, in bytes.
 const (
 	serviceLimit  = 30_000_000
 	platformLimit = 45_000_000
@@ -45,7 +45,7 @@ func docker(t *testing.T, args ...string) string {
 
 func image(name string) string { return "platform-oauth/" + name + ":" + os.Getenv("IMAGE_TAG") }
 
-// about is what the tests ask of an image's configuration.
+// about holds the parts of an image's configuration that the tests use.
 type about struct {
 	Config struct {
 		User         string
@@ -78,8 +78,8 @@ func TestEachImageSaysWhatItIsAndRunsAsNobody(t *testing.T) {
 	}
 }
 
-// TestEachImageHoldsTheBytesOfMakeBuild: another machine, another folder, the
-// same bytes; and nothing that is not needed, no shell among it.
+// TestEachImageHoldsTheBytesOfMakeBuild checks that another machine and folder give the
+// same bytes, and that the image holds nothing else, such as a shell.
 func TestEachImageHoldsTheBytesOfMakeBuild(t *testing.T) {
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -100,8 +100,8 @@ func TestEachImageHoldsTheBytesOfMakeBuild(t *testing.T) {
 	}
 }
 
-// unpack lists the files of an image with their SHA-256, and what they take.
-// What the engine itself puts into a container (/dev, /proc, names) is empty.
+// unpack lists the files of an image with their SHA-256, and their total size. Files that
+// the engine itself puts into a container (/dev, /proc, names) are empty.
 func unpack(t *testing.T, name string) (files map[string]string, size int64) {
 	t.Helper()
 	container := docker(t, "create", image(name))

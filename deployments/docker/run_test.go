@@ -19,11 +19,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// nobody is a user that no image knows, as clusters hand out.
+// nobody is a user that no image knows, as some clusters assign.
 const nobody = 23456
 
-// container is a running image under the strictest rules: a root that is read
-// only, no capability, no way to get one, and a user of the cluster's choice.
+// container is a running image under the strictest rules: a read-only root, no
+// capabilities, no way to get any, and a user that the cluster chose.
 type container struct{ id, admin string }
 
 func run(t *testing.T, name string, args []string, env map[string]string, command ...string) *container {
@@ -61,7 +61,7 @@ func (c *container) waitReady(t *testing.T) {
 	}, testkit.Patience, 50*time.Millisecond, "the container does not become ready")
 }
 
-// stop sends SIGTERM and expects the process to drain and to end well.
+// stop sends SIGTERM and expects the process to drain and to exit with 0.
 func (c *container) stop(t *testing.T) {
 	t.Helper()
 	docker(t, "stop", "--time=30", c.id)
@@ -74,7 +74,7 @@ func addresses(t *testing.T) map[string]string {
 	return map[string]string{"PLATFORM_LISTEN": testkit.FreeAddr(t), "PLATFORM_ADMIN_LISTEN": testkit.FreeAddr(t)}
 }
 
-// folder is a folder that the containers' user may write.
+// folder returns a folder that the containers' user can write to.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -98,9 +98,9 @@ func TestPlatformRunsInOneContainer(t *testing.T) {
 	c.stop(t)
 }
 
-// TestTheFiveServicesRunInFiveContainers: on PostgreSQL, each under its own role,
-// with key files in a shared folder; a token is asked for and the keys verify it
-// in the end-to-end suite, here it must be there.
+// TestTheFiveServicesRunInFiveContainers runs them on PostgreSQL, each under its own role,
+// with key files in a shared folder, and requires that a token is issued. The end-to-end
+// suite verifies tokens.
 func TestTheFiveServicesRunInFiveContainers(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	dsn := server.NewDatabase(t)

@@ -9,8 +9,7 @@ import (
 	"time"
 )
 
-// balancer is what the ingress has for one service: its replicas in turn, without
-// those that are not ready.
+// balancer sends the ingress's requests for one service to its ready replicas in turn.
 type balancer struct {
 	system *system
 	next   atomic.Uint64
@@ -27,7 +26,7 @@ func newBalancer(s *system) *balancer {
 
 func (b *balancer) add(replica string) { b.replicas = append(b.replicas, replica) }
 
-// inFlight is how many requests a replica has yet to answer.
+// inFlight counts the requests that a replica has not answered yet.
 func (b *balancer) inFlight(replica string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -41,7 +40,7 @@ func (b *balancer) count(replica string, change int) {
 }
 
 // ServeHTTP hands a request to the replica whose turn it is. A single one is not
-// asked whether it is ready: there is nobody else to go to.
+// asked whether it is ready, because there is no other to send requests to.
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	replica, transport := b.replicas[0], http.DefaultTransport // which checks the contract
 	if len(b.replicas) > 1 {
@@ -55,7 +54,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	proxy.ServeHTTP(w, r)
 }
 
-// turn goes on to the next replica that was ready a moment ago.
+// turn returns the next replica that was ready a moment ago.
 func (b *balancer) turn(r *http.Request) string {
 	first := b.next.Add(1)
 	for i := range uint64(len(b.replicas)) {
@@ -78,14 +77,14 @@ func (b *balancer) ready(r *http.Request, replica string) bool {
 	return status == http.StatusOK
 }
 
-// readiness is what a replica said about itself.
+// readiness is the last answer of a replica's /readyz.
 type readiness struct {
 	ready bool
 	at    time.Time
 }
 
-// readinessAge is how long the ingress trusts what a replica said.
+// readinessAge is how long the ingress trusts that answer.
 const readinessAge = 100 * time.Millisecond
 
-// streaming passes a request's body on while it comes in.
+// streaming passes a request's body on as it arrives.
 var streaming = &http.Transport{MaxIdleConnsPerHost: 64}

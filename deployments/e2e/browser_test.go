@@ -11,8 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// plant gives a browser the cookies of another one, as a person has who used a
-// shared machine before.
+// plant gives a browser the cookies of another, as if a person had used a shared
+// machine before.
 func plant(t *testing.T, s *system, from []*http.Cookie, into *formbrowser.Browser) {
 	t.Helper()
 	origin, err := url.Parse(s.Origin)
@@ -22,8 +22,8 @@ func plant(t *testing.T, s *system, from []*http.Cookie, into *formbrowser.Brows
 	}
 }
 
-// RFC 9700 4.7: a flow ends for the browser that holds the session which answered
-// it. Who knew the browser's cookies before the sign-in gets no code of it.
+// RFC 9700 4.7: a flow ends in the browser whose session answered it. An attacker who
+// knew the browser's cookies before the sign-in gets no code.
 func TestCookiesPlantedInASharedBrowserAreWorthNothingAfterASignIn(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		rp := newRelyingParty(t, s, "first", "https://second.test/callback", "openid")
@@ -59,8 +59,8 @@ func TestCookiesPlantedInASharedBrowserAreWorthNothingAfterASignIn(t *testing.T)
 	})
 }
 
-// RFC 6265 8.4: after a password change the accounts cookie of before picks nothing
-// up, and throws nobody out.
+// RFC 6265 8.4: after a password change, the previous accounts cookie finds no account
+// and signs no one out.
 func TestTheAccountsCookieDiesWithAPasswordChange(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		rp := newRelyingParty(t, s, "first", "https://second.test/callback", "openid")
@@ -84,7 +84,7 @@ func TestTheAccountsCookieDiesWithAPasswordChange(t *testing.T) {
 	})
 }
 
-// RFC 6749 10.2: a consent counts for the person whom its page showed.
+// RFC 6749 10.2: a consent counts for the person that its page showed.
 func TestAConsentPageGivesTheDataOfThePersonItShowed(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		rp := newRelyingParty(t, s, "web", webCallback, "openid", "profile", "email")
@@ -117,8 +117,8 @@ func TestAConsentPageGivesTheDataOfThePersonItShowed(t *testing.T) {
 	})
 }
 
-// OpenID Connect Core 3.1.2.1: an application that asks for a new sign-in does not
-// sign the person out of the others.
+// OpenID Connect Core 3.1.2.1: an application that requests a new sign-in doesn't sign
+// the person out of others.
 func TestAStepUpKeepsWhatOtherApplicationsHold(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		browser := formbrowser.New(t, "https://")

@@ -16,9 +16,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// broker is an application whose addresses redirect to a third origin at once, as
-// an identity broker's, a proxy's with a page to return to, or an API's do. It
-// registers itself.
+// broker is an application whose redirect URIs lead to a third origin at once, like those
+// of an identity broker, of a proxy that returns to a page, or of an API. It registers
+// itself.
 type broker struct {
 	s     *system
 	own   string // where it is called back
@@ -77,10 +77,9 @@ func (b *broker) arrived(t *testing.T, tab *tab, by, state string) {
 	require.Equal(t, state, at.Query().Get("state"))
 }
 
-// TestAnApplicationsAddressesMayLeadAnywhere: Chromium holds every redirect that
-// follows a form post against the form-action of the page with the form (CSP Level
-// 3 6.4.2). After none of our forms may that stop a person on the way that an
-// application sends them on.
+// TestAnApplicationsAddressesMayLeadAnywhere checks that form-action doesn't stop a person
+// whom an application redirects further. Chromium applies the form-action of the page with
+// the form to every redirect after a form post (CSP Level 3 6.4.2).
 func TestAnApplicationsAddressesMayLeadAnywhere(t *testing.T) {
 	s := together(t)
 	broker := newBroker(t, s)
@@ -140,8 +139,8 @@ func TestAnApplicationsAddressesMayLeadAnywhere(t *testing.T) {
 	broker.arrived(t, tab, "GET /bye", "bye")
 }
 
-// TestPeopleAreToldWhatIsInDevelopmentAndHaveAWayOn judges the pages that no other
-// test comes by.
+// TestPeopleAreToldWhatIsInDevelopmentAndHaveAWayOn judges the pages that no other test
+// reaches.
 func TestPeopleAreToldWhatIsInDevelopmentAndHaveAWayOn(t *testing.T) {
 	s := together(t)
 	broker := newBroker(t, s)

@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// staleness is what an operator is promised of every replica, at the worst.
+// staleness is the longest time in which every replica promises to see a change.
 const staleness = 5 * time.Second
 
-// TestEveryReplicaHearsOfAChangeAtOnce switches applications on and off while all
-// replicas know them.
+// TestEveryReplicaHearsOfAChangeAtOnce disables and enables applications that all replicas
+// have cached.
 func TestEveryReplicaHearsOfAChangeAtOnce(t *testing.T) {
 	hearsOfChanges(t, deploy(t, fleet{replicas: map[string]int{"token": 2}}), 2*time.Second)
 }
 
-// TestBehindPgBouncer hears of changes past a transaction pooler, and looks for
-// them where there is no way past it. Everything else through one, every test that
-// runs apart does.
+// TestBehindPgBouncer checks that changes are notified past a transaction pooler, and
+// polled if there is no way past it. All else works through one in every test that runs
+// the services apart.
 func TestBehindPgBouncer(t *testing.T) {
 	t.Run("and beside it to listen", func(t *testing.T) {
 		hearsOfChanges(t, deploy(t, fleet{replicas: map[string]int{"token": 2}, pooled: besidePooler}), 2*time.Second)
@@ -29,7 +29,7 @@ func TestBehindPgBouncer(t *testing.T) {
 	t.Run("alone", func(t *testing.T) {
 		s := deploy(t, fleet{replicas: map[string]int{"token": 2}, pooled: behindPooler})
 		hearsOfChanges(t, s, staleness)
-		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must name",
+		require.Contains(t, s.procs["token"].out.String(), "PLATFORM_DATABASE_DIRECT_URL must reach",
 			"the log says what to do")
 	})
 }
@@ -59,7 +59,7 @@ func hearsOfChanges(t *testing.T, s *system, within time.Duration) {
 
 	require.Eventually(t, func() bool { // it has begun to listen, or knows that it cannot
 		out := s.procs["token"].out.String() + s.procs["token-2"].out.String()
-		return strings.Count(out, "notified of changes by the database") >= 2
+		return strings.Count(out, "receiving change notifications from the database") >= 2
 	}, 2*time.Minute, 10*time.Millisecond)
 
 	for range 2 {

@@ -53,7 +53,7 @@ func (b *tab) do(actions ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// read runs an action that has an answer.
+// read runs an action that returns a value.
 func read[T any](b *tab, action chromedp.Action[T]) T {
 	b.t.Helper()
 	answer, err := chromedp.Run(b.ctx, action)
@@ -69,11 +69,11 @@ func (b *tab) fill(sel, keys string) { b.t.Helper(); b.do(chromedp.SendKeys(chro
 
 func (b *tab) text(sel string) string { b.t.Helper(); return read(b, chromedp.Text(chromedp.CSS(sel))) }
 
-// judged has the names of the pages that were judged.
+// judged holds the names of the pages that were judged.
 var judged sync.Map
 
-// judge holds the page that is shown against what every page promises: axe-core
-// finds nothing, in light and in dark, and nothing sticks out at 320 pixels.
+// judge checks the current page: axe-core finds nothing, in light and in dark, and nothing
+// sticks out at 320 pixels.
 //
 // A page is judged once a run: both ways of running show the same one.
 func (b *tab) judge(name string) {
@@ -106,7 +106,7 @@ func (b *tab) judge(name string) {
 	b.do(chromedp.EmulateReset())
 }
 
-// speak sets the languages that the browser asks for (RFC 9110 12.5.4).
+// speak sets the browser's languages (RFC 9110 12.5.4).
 func (b *tab) speak(languages string) {
 	b.t.Helper()
 	_, err := chromedp.Call(b.ctx, network.SetExtraHTTPHeaders,
@@ -114,7 +114,7 @@ func (b *tab) speak(languages string) {
 	require.NoError(b.t, err)
 }
 
-// shoot keeps a picture where E2E_SCREENSHOTS names a folder.
+// shoot keeps a screenshot if E2E_SCREENSHOTS names a folder.
 func (b *tab) shoot(name string) {
 	b.t.Helper()
 	folder := os.Getenv("E2E_SCREENSHOTS")
@@ -127,11 +127,11 @@ func (b *tab) shoot(name string) {
 	require.NoError(b.t, os.WriteFile(filepath.Join(folder, name+".png"), png, 0o600))
 }
 
-// press types keys into whatever has the focus.
+// press types keys into the focused element.
 func (b *tab) press(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
 
-// focus goes on with the tab key until the focus stands on what sel names. It
-// asks the browser's DOM agent, for the page may run no script.
+// focus presses the tab key until the element that sel names has the focus. It uses the
+// browser's DOM agent, because the page may not run scripts.
 func (b *tab) focus(sel string) {
 	b.t.Helper()
 	for range 30 {
@@ -152,7 +152,7 @@ const (
 	allowButton   = `button[name="action"][value="allow"]`
 )
 
-// TestDemoInChromium clicks through what `make run` offers and judges each page.
+// TestDemoInChromium clicks through the demo of `make run` and judges each page.
 func TestDemoInChromium(t *testing.T) {
 	s := together(t, "--demo")
 	user, secret := demoUser(t, s)
@@ -193,7 +193,7 @@ func TestDemoInChromium(t *testing.T) {
 	b.judge("signed-out")
 }
 
-// TestDemoCredentialsSurviveARestart: they are kept, and printed again.
+// TestDemoCredentialsSurviveARestart checks that they are kept and printed again.
 func TestDemoCredentialsSurviveARestart(t *testing.T) {
 	s := together(t, "--demo")
 	_, before := demoUser(t, s)
@@ -202,7 +202,7 @@ func TestDemoCredentialsSurviveARestart(t *testing.T) {
 	require.Equal(t, before, after)
 }
 
-// demoUser finds the demo user's address and password in what `up` printed.
+// demoUser finds the demo user's address and password in the output of `up`.
 func demoUser(t *testing.T, s *system) (email, secret string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -218,8 +218,8 @@ func demoUser(t *testing.T, s *system) (email, secret string) {
 	return email, secret
 }
 
-// TestSignInByKeyboardOnlyAndWithoutScript goes through the pages with the keys a
-// person has who uses no mouse, with script switched off.
+// TestSignInByKeyboardOnlyAndWithoutScript goes through the pages without a mouse and with
+// script switched off.
 func TestSignInByKeyboardOnlyAndWithoutScript(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		callback := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

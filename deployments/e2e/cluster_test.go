@@ -16,8 +16,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// killed is how many of a thousand requests may be lost when a pod is killed
-// without notice: those it had in hand, until the ingress stops asking it.
+// killed is how many of a thousand requests may be lost when a pod is killed without
+// notice: those in flight, until the ingress stops sending it requests.
 const killed = 10
 
 // TestOnACluster lives through a release on the cluster of the current kubeconfig
@@ -155,7 +155,7 @@ func (c *cluster) rolledOut(t *testing.T) {
 	c.kubectl(t, "rollout", "status", "deployment/"+clusterRelease+"-token", "--timeout="+helmPatience)
 }
 
-// lifetime asks for a token and tells its life in seconds.
+// lifetime requests a token and returns its lifetime in seconds.
 func (c *cluster) lifetime(t *testing.T, s *system) int {
 	t.Helper()
 	res, body := exchange(t, http.MethodPost, s.url("/oauth/token"), serviceForm(), nil)
@@ -167,7 +167,7 @@ func (c *cluster) lifetime(t *testing.T, s *system) int {
 	return answer.ExpiresIn
 }
 
-// wait lets the load go on for a while: here time is what is tested.
+// wait lets the load continue for a while. Here the time itself is tested.
 func wait(t *testing.T, d time.Duration) {
 	t.Helper()
 	timer := time.NewTimer(d)

@@ -41,7 +41,7 @@ type cluster struct {
 	chart     string
 }
 
-// setting is an environment variable with a default; without one it is required.
+// setting returns an environment variable, which is required if it has no default.
 func setting(t *testing.T, name, or string) string {
 	t.Helper()
 	value := cmp.Or(os.Getenv(name), or)
@@ -49,8 +49,8 @@ func setting(t *testing.T, name, or string) string {
 	return value
 }
 
-// newCluster makes the namespace, what the chart leaves to others in it, and its
-// values. All of it goes when the test ends.
+// newCluster creates the namespace, the chart's dependencies in it, and its values. All
+// of it is removed when the test ends.
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
 	c := &cluster{
@@ -196,7 +196,7 @@ func (c *cluster) dependencies(t *testing.T) {
 	c.kubectl(t, "wait", "job/openbao-setup", "--for=condition=complete", "--timeout="+helmPatience)
 }
 
-// secret goes by standard input, so that no argument holds it.
+// secret is passed on standard input, so that it isn't in an argument.
 func (c *cluster) secret(t *testing.T, name string, data map[string]string) {
 	t.Helper()
 	manifest, err := yaml.Marshal(map[string]any{
@@ -211,7 +211,7 @@ func (c *cluster) secret(t *testing.T, name string, data map[string]string) {
 	require.NoError(t, err)
 }
 
-// ingress is where the ingress controller is reached from here.
+// ingress returns the address of the ingress controller from here.
 func (c *cluster) ingress(t *testing.T) string {
 	if address := os.Getenv("CLUSTER_INGRESS"); address != "" {
 		return address
@@ -225,7 +225,7 @@ func (c *cluster) ingress(t *testing.T) string {
 	return net.JoinHostPort(strings.TrimSpace(host), "443")
 }
 
-// explain shows what is there when a test has failed.
+// explain prints the state of the cluster after a failure.
 func (c *cluster) explain(t *testing.T) {
 	t.Helper()
 	for _, args := range [][]string{
@@ -256,7 +256,7 @@ func (c *cluster) helm(t *testing.T, args ...string) string {
 	return out
 }
 
-// deploy installs or upgrades with the values and more of them.
+// deploy installs or upgrades with the values and additional ones.
 func (c *cluster) deploy(t *testing.T, set ...string) {
 	t.Helper()
 	args := []string{

@@ -17,10 +17,9 @@ import (
 	"github.com/platform-oauth/platform-oauth/api"
 )
 
-// contract checks every request and response that passes between a test and the
-// platform against api/openapi.yaml: it stands in for http.DefaultTransport for
-// the whole test binary, so no test can forget it. A request is held to the
-// contract only where the platform accepted it.
+// contract checks every request and response between a test and the platform against
+// api/openapi.yaml. It replaces http.DefaultTransport in the whole test binary, so no test
+// can forget it. A request is checked only if the platform accepted it.
 type contract struct {
 	next   http.RoundTripper
 	router routers.Router
@@ -49,7 +48,7 @@ func newContract() (*contract, error) {
 	}, nil
 }
 
-// RoundTrip sends the request on and judges what passed.
+// RoundTrip sends the request on and checks both sides.
 func (c *contract) RoundTrip(r *http.Request) (*http.Response, error) {
 	route, params, err := c.router.FindRoute(r)
 	if err != nil { // admin endpoints, the demo, unknown paths
@@ -172,8 +171,8 @@ func (c *contract) verdict(whole bool) []string {
 	return all
 }
 
-// withBody is a copy of a request: a RoundTripper must not change the one it was
-// given, and the transport may still read its own.
+// withBody returns a copy of a request, because a RoundTripper must not change its request
+// and the transport may still read it.
 func withBody(r *http.Request, body []byte) *http.Request {
 	r = r.Clone(r.Context())
 	if len(body) > 0 {

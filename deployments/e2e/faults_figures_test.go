@@ -96,7 +96,7 @@ func (p *period) well(since time.Time) (well bool, after time.Duration) {
 	return !slices.ContainsFunc(kinds, func(kind string) bool { return streak[kind] < inARow }), after
 }
 
-// burns takes note that an answer was lost, which is not the answer's fault.
+// burns records that an answer was lost on the way.
 func (p *period) burns(a *reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +108,7 @@ func (p *period) burns(a *reply) {
 	}
 }
 
-// table is the figures.
+// table prints the figures.
 func table(periods []*period, results map[string]*result, said verdict) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d tokens verified by another process with %d keys, which fetched the key set %d times\n",
@@ -137,8 +137,8 @@ func table(periods []*period, results map[string]*result, said verdict) string {
 	return b.String()
 }
 
-// unavailable is how long each 503 took, the shortest first, and how long the
-// longest of all requests.
+// unavailable returns how long each 503 took, the shortest first, and how long the longest
+// request took.
 func (p *period) unavailable() (away []time.Duration, longest reply) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,7 +19,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// person is somebody who has signed in with a browser, and what an application
+// person is a person who has signed in with a browser, and what an application
 // holds for them.
 type person struct {
 	rp      *relyingParty
@@ -48,14 +48,14 @@ func (r *redemption) form() url.Values {
 	})
 }
 
-// holding is what a redemption has given.
+// holding holds the tokens from a redemption.
 type holding struct {
 	person          *person
 	access, refresh string
 	period          *period
 }
 
-// mixture is all kinds of requests, all the time.
+// mixture sends requests of all kinds all the time.
 type mixture struct {
 	s       *system
 	witness *witness
@@ -87,8 +87,8 @@ func newMixture(t *testing.T, s *system) *mixture {
 	return m
 }
 
-// sampling has one request in so many held to the contract, which costs more than
-// all the rest of it.
+// sampling checks only some requests against the contract, because checking costs more
+// than everything else.
 type sampling struct {
 	every          uint64
 	contract, rest http.RoundTripper
@@ -176,7 +176,7 @@ func (m *mixture) run(ctx context.Context) (wait func()) {
 	return workers.Wait
 }
 
-// ask sends a request and judges what every answer must be.
+// ask sends a request and checks what must hold for every answer.
 func (m *mixture) ask(kind, service, method, path string, form url.Values, prepare func(*http.Request)) *reply {
 	a := &reply{kind: kind}
 	body := io.Reader(http.NoBody)
@@ -266,7 +266,7 @@ func (m *mixture) jwks() {
 	p.note(a)
 }
 
-// authorize goes for a code, which the session and the consent give at once.
+// authorize requests a code, which the session and the consent give at once.
 func (m *mixture) authorize(ctx context.Context, who *person) {
 	try := newAttempt()
 	begin, err := url.Parse(who.rp.begin(try))
@@ -310,7 +310,7 @@ func (m *mixture) later(r redemption) {
 	m.pending = append(m.pending, r)
 }
 
-// redeem presents a code. What is not answered is for later.
+// redeem presents a code. If there is no answer, it is kept for later.
 func (m *mixture) redeem(r redemption, later func(redemption)) *reply {
 	a := m.ask(kindCode, "token", http.MethodPost, "/oauth/token", r.form(), nil)
 	p := m.now.Load()
@@ -328,7 +328,7 @@ func (m *mixture) redeem(r redemption, later func(redemption)) *reply {
 	return a
 }
 
-// refresh rotates, and tries again the next time where there was no answer.
+// refresh rotates, and tries again the next time if there was no answer.
 func (m *mixture) refresh(h *holding) *reply {
 	a := m.ask(kindRefresh, "token", http.MethodPost, "/oauth/token",
 		portal(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {h.refresh}}), nil)
@@ -387,7 +387,7 @@ func (m *mixture) introspect(who *person) {
 	p.note(a)
 }
 
-// within waits for a condition of what is answered.
+// within waits until the answers meet a condition.
 func within(t *testing.T, patience time.Duration, what string, condition func() bool) {
 	t.Helper()
 	require.Eventually(t, condition, patience, 10*time.Millisecond, what)

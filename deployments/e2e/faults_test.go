@@ -40,7 +40,7 @@ type fault struct {
 	abrupt     bool               // begin cuts connections, which is not the fault meant
 }
 
-// Who can do without what.
+// Which requests work without which dependency.
 var (
 	withoutVault    = []string{kindAuthorize, kindUserinfo, kindIntrospect, kindJWKS}
 	withVault       = []string{kindMachine, kindCode, kindRefresh}
@@ -48,10 +48,9 @@ var (
 	withDatabase    = []string{kindAuthorize, kindCode, kindRefresh, kindUserinfo, kindIntrospect}
 )
 
-// TestFaultsUnderLoad has Vault and PostgreSQL fail in every way that we know, one
-// after the other, under five services that are asked for everything all the time.
-// Whatever was answered is judged by another process, whatever was not answered is
-// asked again; and no service is ever restarted.
+// TestFaultsUnderLoad makes Vault and PostgreSQL fail in every way that we know, one after
+// the other, while the five services get requests of all kinds. Another process judges the
+// answers, unanswered requests are repeated, and no service is restarted.
 func TestFaultsUnderLoad(t *testing.T) {
 	w := newFaultyWorld(t)
 	m := newMixture(t, w.s)
@@ -77,7 +76,7 @@ func TestFaultsUnderLoad(t *testing.T) {
 	w.s.neverComplained(t)
 }
 
-// result is what only who waits for it sees.
+// result is seen only after waiting for it.
 type result struct{ recovery time.Duration }
 
 // suffers takes the load through a fault, until all is well again.
@@ -214,10 +213,10 @@ func (m *mixture) keepsEverything() {
 	checks.Wait()
 }
 
-// judge is the verdict over the whole.
+// judge checks the whole run.
 func (m *mixture) judge(t *testing.T, said verdict) {
 	t.Helper()
-	require.Empty(t, said.Wrong, "tokens that nobody asked for")
+	require.Empty(t, said.Wrong, "tokens that were not requested")
 	require.Positive(t, said.Tokens)
 
 	for _, p := range m.periods {
@@ -233,13 +232,13 @@ func (m *mixture) judge(t *testing.T, said verdict) {
 // expected are the errors that a process may log: each says that a dependency is
 // away, once.
 var expected = []string{
-	"vault does not answer as it should; signatures are refused until it does", "cannot log in to vault, trying again",
-	"signing keys cannot be kept up to date, trying again", "the key set cannot be kept up to date, trying again",
-	"could not write the audit trail",
+	"vault is failing; refusing signatures until it recovers", "can't log in to vault; retrying",
+	"can't ensure that signing keys are up to date; retrying", "can't ensure that the key set is up to date; retrying",
+	"can't write the audit trail",
 }
 
-// neverComplained looks for what must be in no process's log, and that each is the
-// process that was started.
+// neverComplained checks that each process still runs, and that its log has no unexpected
+// errors.
 func (s *system) neverComplained(t *testing.T) {
 	t.Helper()
 

@@ -28,7 +28,7 @@ import (
 // that it names, and of nothing else.
 const verifierVariable = "E2E_VERIFIER"
 
-// testimony is a token that the platform answered, and what was asked for.
+// testimony is a token that the platform issued, and what was requested.
 type testimony struct {
 	Fault string         `json:"fault"` // during which it was answered
 	Typ   string         `json:"typ"`
@@ -36,7 +36,7 @@ type testimony struct {
 	Want  map[string]any `json:"want"` // claims, each exactly so; of aud, one that is in it
 }
 
-// verdict is what a verifier says in the end.
+// verdict is the result of a verifier.
 type verdict struct {
 	Tokens  int                 `json:"tokens"`
 	Fetched int                 `json:"fetched"` // key sets

@@ -149,8 +149,8 @@ func (w *faultyWorld) vaultFaults() []fault {
 	}
 }
 
-// revokeTokens ends every token that has a policy, as an operator does who has
-// lost trust in a service.
+// revokeTokens revokes every Vault token that has a policy, as an operator does after
+// losing trust in a service.
 func (w *faultyWorld) revokeTokens(t *testing.T, policy string) {
 	t.Helper()
 	root := w.vault.Client(t, w.vault.RootToken)
@@ -267,7 +267,7 @@ func (w *faultyWorld) alter(t *testing.T, what string) {
 	require.NoError(t, err)
 }
 
-// lock holds a table, so that everybody's connections wait for it.
+// lock locks a table, so that all connections wait for it.
 func (w *faultyWorld) lock(t *testing.T, table string) (release func()) {
 	t.Helper()
 	held, done := make(chan struct{}), make(chan struct{})

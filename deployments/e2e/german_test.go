@@ -10,8 +10,8 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TestAGermanReadsGerman: by ui_locales in a flow (OpenID Connect Core 3.1.2.1),
-// by the browser's languages elsewhere, on a phone and with script off.
+// TestAGermanReadsGerman checks ui_locales in a flow (OpenID Connect Core 3.1.2.1) and the
+// browser's languages elsewhere, on a phone and with script off.
 func TestAGermanReadsGerman(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		app, p := newNativeApp(t, s), newPhone(t, s)

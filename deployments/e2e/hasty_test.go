@@ -45,8 +45,7 @@ func (p *phone) another() *phone {
 
 var shownReference = regexp.MustCompile(`Reference\s+([0-9a-f]{32})`)
 
-// explained holds the error page that is shown against what each promises: the
-// operator finds its reference with the command for that.
+// explained checks that the operator can look up the reference of the current error page.
 func (p *phone) explained(s *system, words string) {
 	p.t.Helper()
 	text := p.text(`main`)
@@ -57,8 +56,8 @@ func (p *phone) explained(s *system, words string) {
 		"reference="+reference[1], words)
 }
 
-// TestHastyPeopleArriveOnAPhone: the back button, two tabs, double clicks, a sign-in
-// that took too long and too many guesses, by real pages and without script.
+// TestHastyPeopleArriveOnAPhone tries the back button, two tabs, double clicks, a sign-in
+// that takes too long and too many guesses, on real pages and without script.
 // RFC 9700 4.12 (each form ends in a 303), RFC 6749 4.1.1 (state is kept by flow),
 // RFC 6585 4 (429).
 func TestHastyPeopleArriveOnAPhone(t *testing.T) {
@@ -162,12 +161,12 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 
 		stranger.open(s.url("/.well-known/nothing"))
 		require.Contains(t, stranger.text(`body`), "Not Found")
-		require.NotRegexp(t, shownReference, stranger.text(`body`), "no page, no reference that nobody could find")
+		require.NotRegexp(t, shownReference, stranger.text(`body`), "it isn't a page, so there is no reference to look up")
 	})
 }
 
 // otherSitesGetNowhere has a page of another site (localhost is one to 127.0.0.1) post
-// what it can for somebody who is signed in (RFC 6749 10.12).
+// what it can for a person who is signed in (RFC 6749 10.12).
 func otherSitesGetNowhere(t *testing.T, s *system, p *phone) {
 	t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -12,8 +12,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// TestInputOfEveryKindEndsInAClear4xx sends what a stranger may send to every
-// operation there is.
+// TestInputOfEveryKindEndsInAClear4xx sends what an attacker may send to every
+// operation.
 func TestInputOfEveryKindEndsInAClear4xx(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		big := strings.Repeat("a", 1<<20)
@@ -34,7 +34,7 @@ func TestInputOfEveryKindEndsInAClear4xx(t *testing.T) {
 				t.Run(route.OperationID+", "+name, func(t *testing.T) {
 					status := send(t, route.Method, s.Origin+path, "application/x-www-form-urlencoded", input)
 					if strings.HasPrefix(route.Path, "/account") && status == http.StatusSeeOther {
-						return // nobody is signed in, which is seen first
+						return // no one is signed in, which is noticed first
 					}
 
 					if route.Service == "keys" || route.OperationID == "devicePage" ||
@@ -88,7 +88,7 @@ func send(t *testing.T, method, target, contentType, input string) int {
 	return res.StatusCode
 }
 
-// TestNothingRedirectsToAnUnregisteredURI tries what open redirectors fall for.
+// TestNothingRedirectsToAnUnregisteredURI tries what works on open redirectors.
 func TestNothingRedirectsToAnUnregisteredURI(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		for _, uri := range []string{

@@ -98,7 +98,7 @@ func newNativeApp(t *testing.T, s *system) *nativeApp {
 	return app
 }
 
-// signedIn is what the application learns from an ID token.
+// signedIn holds what the application learns from an ID token.
 type signedIn struct {
 	Subject string `json:"sub"`
 	Tenant  string `json:"tenant_slug"`
@@ -106,7 +106,7 @@ type signedIn struct {
 	raw     string
 }
 
-// take redeems what the browser has just brought back.
+// take redeems the code that the browser has just brought back.
 func (app *nativeApp) take(t *testing.T, p *phone, a attempt) signedIn {
 	t.Helper()
 	p.see(`#back`)
@@ -265,7 +265,7 @@ func TestFormPostOnAPhone(t *testing.T) {
 }
 
 // TestLoggingOutWithAnotherSessionsHintAsks: OpenID Connect RP-Initiated Logout 1.0
-// 2; a link must not be a logout button for strangers.
+// 2; a link must not be a logout button for attackers.
 func TestLoggingOutWithAnotherSessionsHintAsks(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		app, p := newNativeApp(t, s), newPhone(t, s)

@@ -11,8 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// TestTheKeySetWithoutItsDatabase takes the database away from a keys service that
-// has a set, and from one that starts.
+// TestTheKeySetWithoutItsDatabase takes the database away from a keys service that has a
+// key set, and from one that is starting.
 func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 	server := testkit.OwnPostgresServer(t)
 	dsn := server.NewDatabase(t)
@@ -57,7 +57,7 @@ func TestTheKeySetWithoutItsDatabase(t *testing.T) {
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		require.Equal(t, before, after, "the last good set")
 		status, _ := fetch(t.Context(), "http://"+running.admin+"/readyz")
-		require.Equal(t, http.StatusOK, status, "or nobody would be sent there")
+		require.Equal(t, http.StatusOK, status, "or the ingress wouldn't send requests there")
 
 		res, body := get(t, starting)
 		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode, "no set, and never an empty one")

@@ -77,7 +77,7 @@ func (l *tokenLoad) lose(why string) {
 	l.once.Do(func() { l.said = why })
 }
 
-// end stops the load and tells how many requests were lost.
+// end stops the load and returns how many requests were lost.
 func (l *tokenLoad) end() int64 {
 	close(l.stop)
 	l.workers.Wait()

@@ -71,7 +71,7 @@ func newMachine(t *testing.T, s *system, id string) *machine {
 	return m
 }
 
-// assertion is good for one request.
+// assertion returns an assertion for one request.
 func (m *machine) assertion(t *testing.T, issuer string) string {
 	t.Helper()
 	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: m.key}, nil)
@@ -107,8 +107,8 @@ func (m *machine) send(t *testing.T, s *system, path string, form url.Values) (i
 	return res.StatusCode, answer
 }
 
-// TestAServiceExchangesWhatItWasSent: a person's token for the API goes on to the
-// next one, by an API that has a key and no secret (RFC 7523 2.2, RFC 8693).
+// TestAServiceExchangesWhatItWasSent exchanges a person's token for the next API, by an
+// API that has a key and no secret (RFC 7523 2.2, RFC 8693).
 func TestAServiceExchangesWhatItWasSent(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		m := newMachine(t, s, "billing-api")

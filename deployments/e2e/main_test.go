@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// services are the five, in the order of the architecture.
+// services lists the five services.
 var services = []string{"authorize", "token", "device", "session", "keys"}
 
 // bin is the folder with the freshly built binaries.

@@ -25,7 +25,7 @@ type script struct {
 	output *bufio.Scanner
 }
 
-// request is what a script asks the test for: one of the three.
+// request is one of three things that a script asks the test for.
 type request struct {
 	Open    string          `json:"open"`
 	Approve string          `json:"approve"`
@@ -84,7 +84,7 @@ func (s *script) hear() request {
 	return r
 }
 
-// learned is what a script has to tell in the end.
+// learned is the result of a script.
 type learned struct {
 	Subject          string `json:"subject"`
 	Name             string `json:"name"`
@@ -141,7 +141,7 @@ func TestClientsFromNPM(t *testing.T) {
 	})
 }
 
-// converse does what the script asks of a person until it is done.
+// converse does what the script asks of a person until it ends.
 func converse(t *testing.T, script *script, browser *formbrowser.Browser) learned {
 	t.Helper()
 

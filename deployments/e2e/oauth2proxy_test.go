@@ -89,9 +89,9 @@ func startOAuth2Proxy(t *testing.T, s *system) (origin string) {
 	return origin
 }
 
-// TestOAuth2ProxyReturnsToAnotherOrigin: its callback redirects to the address that
-// the person wanted (rd=), which is another origin than the proxy's. Chromium
-// stopped at the sign-in page while that had a form-action.
+// TestOAuth2ProxyReturnsToAnotherOrigin checks that the proxy's callback can redirect to
+// the address that the person wanted (rd=) on another origin. Chromium stopped at the
+// sign-in page when that had a form-action.
 func TestOAuth2ProxyReturnsToAnotherOrigin(t *testing.T) {
 	s := together(t)
 	broker := newBroker(t, s) // for its third origin

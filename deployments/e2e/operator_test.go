@@ -14,11 +14,10 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// changeBound is how soon every replica obeys an operator's command, as the
-// commands' --help states it.
+// changeBound is how soon every replica sees an operator's change, as --help states.
 const changeBound = 5 * time.Second
 
-// subject is what an operator's command is about: whether a replica serves it.
+// subject is what an operator's command changes, and whether a replica serves it.
 type subject struct {
 	name     string
 	servedAt func(replica string) bool
@@ -31,8 +30,8 @@ func (s *system) operate(t *testing.T, args ...string) string {
 	return platform(t, s.operator, args...)
 }
 
-// operatesReplicas changes what two running replicas of the token service serve,
-// with the operator's binary: within the bound neither serves it any longer.
+// operatesReplicas uses the operator's commands while two replicas of the token service
+// run, and requires that within the bound neither serves what was disabled.
 func operatesReplicas(t *testing.T, s *system) {
 	word := filepath.Join(t.TempDir(), "password")
 	require.NoError(t, os.WriteFile(word, []byte(password), 0o600))

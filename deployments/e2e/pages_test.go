@@ -44,7 +44,7 @@ func newDashboard(t *testing.T, s *system, origins ...string) {
 	})
 }
 
-// TestPreflights: what a browser asks before it sends (Fetch 4.8).
+// TestPreflights sends what a browser asks before a request (Fetch 4.8).
 func TestPreflights(t *testing.T) {
 	onBothWays(t, func(t *testing.T, s *system) {
 		const origin = "https://dashboard.test"
@@ -79,8 +79,8 @@ func TestPreflights(t *testing.T) {
 	})
 }
 
-// fetchScript runs in the page: the answer's status and body, or status 0 where the
-// browser keeps them from the page.
+// fetchScript runs in the page and returns the response's status and body, or status 0 if
+// the browser keeps them from the page.
 const fetchScript = `(async () => {
 	try {
 		const res = await fetch(%q, {method: %q, headers: %s ?? {}, body: %s})
@@ -129,7 +129,7 @@ func TestASinglePageApplicationInChromium(t *testing.T) {
 
 		for _, open := range []string{s.Issuer + "/.well-known/openid-configuration", s.url("/.well-known/jwks.json")} {
 			got := b.fetch(http.MethodGet, open, nil, nil)
-			require.Equal(t, http.StatusOK, got.Status, "everybody may read %s: %s", open, got.Body)
+			require.Equal(t, http.StatusOK, got.Status, "%s is public: %s", open, got.Body)
 		}
 
 		wrong := url.Values{

@@ -117,8 +117,8 @@ func (p *poller) until(interval time.Duration, fine ...string) error {
 	}
 }
 
-// TestTwoHundredDevicesPollTwoReplicas: half of them are impatient. Every patient
-// one has its tokens without ever being slowed down, and no impatient one is stuck.
+// TestTwoHundredDevicesPollTwoReplicas polls with devices of which half are impatient.
+// Every patient one gets its tokens without being slowed down, and none gets stuck.
 func TestTwoHundredDevicesPollTwoReplicas(t *testing.T) {
 	s := deploy(t, fleet{replicas: map[string]int{"token": 2}})
 	pollers := make([]*poller, 200)

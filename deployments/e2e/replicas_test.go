@@ -37,8 +37,8 @@ func portal(more url.Values) url.Values {
 	return form
 }
 
-// TestTwoTokenProcessesBehaveAsOne asks one replica and then the other, each time
-// for what must happen once.
+// TestTwoTokenProcessesBehaveAsOne requests from one replica and then from the other what
+// must happen only once.
 func TestTwoTokenProcessesBehaveAsOne(t *testing.T) {
 	behaveAsOne(t, deploy(t, fleet{replicas: map[string]int{"token": 2}}))
 }

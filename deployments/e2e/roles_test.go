@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// trial is a testing.TB whose failure is an answer.
+// trial is a testing.TB whose failure is a result.
 type trial struct {
 	testing.TB
 	failure string
@@ -24,8 +24,7 @@ func (t *trial) Helper()                           {}
 func (t *trial) Errorf(format string, args ...any) { t.failure = fmt.Sprintf(format, args...) }
 func (t *trial) FailNow()                          { runtime.Goexit() }
 
-// journey takes every service's way once; what fails is the answer, empty when
-// nothing does.
+// journey uses every service once and returns what failed, or nothing.
 func journey(t *testing.T, s *system) string {
 	t.Helper()
 	attempted := &trial{TB: t}
@@ -45,8 +44,8 @@ func journey(t *testing.T, s *system) string {
 	return attempted.failure
 }
 
-// TestAServiceUnderAnothersRoleFails shows that the roles are not decoration:
-// what works with five services under their own fails with one under another's.
+// TestAServiceUnderAnothersRoleFails shows that the roles matter: what works with five
+// services under their own roles fails if one has another's.
 func TestAServiceUnderAnothersRoleFails(t *testing.T) {
 	t.Run("each under its own", func(t *testing.T) {
 		require.Empty(t, journey(t, apart(t)))

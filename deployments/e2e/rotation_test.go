@@ -90,8 +90,8 @@ func (r *resource) accept(ctx context.Context, token string) (kid string, err er
 	return kid, err
 }
 
-// traffic is applications that ask for tokens all the time and a resource that
-// verifies each at once.
+// traffic is the load of applications that request tokens all the time, and of a resource
+// that verifies each at once.
 type traffic struct {
 	resource *resource
 
@@ -117,7 +117,7 @@ func (l *traffic) run(ctx context.Context, s *system, form string) {
 	}
 }
 
-// one takes as long as it takes: what has begun when the load ends counts.
+// one finishes even if the load ends meanwhile, and counts.
 func (l *traffic) one(s *system, form string) {
 	ctx := context.Background()
 	var answer struct {
@@ -170,9 +170,9 @@ func (l *traffic) generations() (n int) {
 	return n
 }
 
-// TestRotationUnderLoad rotates the signing keys again and again, by the calendar
-// and by order, while tokens are issued by two replicas and verified by who keeps
-// the key set of two others for as long as it may; and then revokes the key in use.
+// TestRotationUnderLoad rotates the signing keys again and again, on schedule and on
+// request, while two replicas issue tokens, and resources that cache the key set of two
+// others for as long as they may verify them. Then it revokes the active key.
 func TestRotationUnderLoad(t *testing.T) {
 	s := deploy(t, fleet{replicas: map[string]int{"token": 2, "keys": 2}, env: []string{
 		"PLATFORM_KEY_ROTATION=3100ms", "PLATFORM_KEY_PUBLISH_AHEAD=3s",
@@ -191,7 +191,7 @@ func TestRotationUnderLoad(t *testing.T) {
 		t.Helper()
 		require.Eventually(t, condition, 2*time.Minute, 5*time.Millisecond, what)
 	}
-	eventually("the platform is no longer so new that nobody may keep the set", func() bool {
+	eventually("the platform is old enough for the key set to be cached", func() bool {
 		_, err := load.resource.keys(ctx)
 		return err == nil && load.resource.longest > 0
 	})
@@ -225,7 +225,7 @@ func TestRotationUnderLoad(t *testing.T) {
 	s.revokes(t, load, form)
 }
 
-// revokes takes the key in use away, as after a leak.
+// revokes revokes the active key, as after a leak.
 func (s *system) revokes(t *testing.T, load *traffic, form string) {
 	load.one(s, form)
 	token := load.last

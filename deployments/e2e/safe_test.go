@@ -13,8 +13,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// rowsOf is everything in an SQLite database, as text by table, save what background
-// tasks write.
+// rowsOf returns everything in an SQLite database, as text by table, except what
+// background tasks write.
 func rowsOf(t *testing.T, db *database.DB) map[string]string {
 	t.Helper()
 	var tables []string
@@ -41,7 +41,7 @@ func rowsOf(t *testing.T, db *database.DB) map[string]string {
 
 // TestHeadChangesNothing: HEAD is safe (RFC 9110 9.2.1), whatever GET does. Link
 // checkers and chat programs send it to every address that a person passes on: that
-// must neither sign anybody out, nor use up a flow, nor count against anybody.
+// must not sign anyone out, use up a flow, or count against a limit.
 func TestHeadChangesNothing(t *testing.T) {
 	s := together(t)
 	rp := newRelyingParty(t, s, "web", webCallback, "openid", "profile")
@@ -131,7 +131,7 @@ func TestProgramsNeverHearHTML(t *testing.T) {
 		page, _ := exchange(t, http.MethodGet, s.Origin+"/auth/typo", "", http.Header{"Accept": {"text/html"}})
 		require.Equal(t, http.StatusNotFound, page.StatusCode)
 
-		if s.together { // apart, what nobody owns is the ingress's to answer
+		if s.together { // apart, the ingress answers paths that no service owns
 			require.Contains(t, page.Header.Get("Content-Type"), "text/html", "a person mistypes")
 		}
 	})

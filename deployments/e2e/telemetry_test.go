@@ -114,7 +114,7 @@ func TestWhatIsSeenFromOutside(t *testing.T) {
 
 			t.Run("every statement and outbound request is a span of its request",
 				func(t *testing.T) { requireNested(t, spans) })
-			t.Run("a stranger's trace is linked to and not continued",
+			t.Run("a client's trace is linked to and not continued",
 				func(t *testing.T) { o.requireStrangersApart(t, spans) })
 			t.Run("lines of the log name their trace", func(t *testing.T) { o.requireLinesTraced(t, spans) })
 			t.Run("nothing secret is in any of it", func(t *testing.T) { o.requireNoSecrets(t) })
@@ -322,7 +322,7 @@ func (o *observed) machines(t *testing.T, tokens *oauth2.Token) {
 	}
 }
 
-// strangers send what makes no sense, with secrets where none belong.
+// strangers sends nonsense, with secrets where none belong.
 func (o *observed) strangers(t *testing.T) {
 	t.Helper()
 	token, marked := o.url("/oauth/token"), func(form url.Values) string { return portal(form).Encode() }
@@ -389,7 +389,7 @@ func (o *observed) strangers(t *testing.T) {
 	}
 }
 
-// strangersTrace is what somebody outside says that we should continue.
+// strangersTrace is a trace that a client asks us to continue.
 const (
 	strangersID    = "0af7651916cd43dd8448eb211c80319c"
 	strangersTrace = "00-" + strangersID + "-b7ad6b7169203331-01"

@@ -28,7 +28,7 @@ type wiretap struct {
 // minSecret keeps out what is found anywhere by chance.
 const minSecret = 8
 
-// secretNames are the parameters, cookies aside, whose values nobody may see: in
+// secretNames are the parameters, besides cookies, whose values must not appear in
 // queries, forms and JSON.
 var secretNames = map[string]bool{
 	"code":             true,

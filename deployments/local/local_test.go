@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/config"
 )
 
-// TestTheIngressHasTheRouteTable compares nginx's map with api/openapi.yaml's.
+// TestTheIngressHasTheRouteTable compares nginx's map with api/openapi.yaml.
 func TestTheIngressHasTheRouteTable(t *testing.T) {
 	content, err := os.ReadFile("ingress/default.conf.template")
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestComposeSetsOnlyWhatTheProgramsKnow(t *testing.T) {
 				continue
 			}
 			require.True(t, known[variable] || known[strings.TrimSuffix(variable, "_FILE")],
-				"%s: nobody knows %s", name, variable)
+				"%s: no service knows %s", name, variable)
 		}
 	}
 }
@@ -88,8 +88,7 @@ func TestComposeListensOnLoopbackAndMountsWhatThereIs(t *testing.T) {
 	}
 }
 
-// TestEachServiceHasItsOwnDatabaseRoleAndVaultRole: and authorize and device none
-// of Vault's.
+// Authorize and device have no Vault role.
 func TestEachServiceHasItsOwnDatabaseRoleAndVaultRole(t *testing.T) {
 	logins, err := os.ReadFile("postgres/logins.sql")
 	require.NoError(t, err)

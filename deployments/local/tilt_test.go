@@ -17,7 +17,7 @@ import (
 
 const root = "../.."
 
-// call is one call of a function of Tilt's.
+// call is a call of one of Tilt's functions.
 type call struct {
 	name   string
 	args   starlark.Tuple
@@ -54,8 +54,8 @@ func lengthOf(list *starlark.List, ok bool) int {
 	return list.Len()
 }
 
-// tilt runs the Tiltfile with stand-ins that write down how they are called; the
-// language is the real one.
+// tilt runs the Tiltfile with a real interpreter, and with functions that only record
+// their calls.
 func tilt(t *testing.T) []call {
 	t.Helper()
 	var calls []call
@@ -133,7 +133,7 @@ func second(args starlark.Tuple) starlark.Value {
 	return args[1]
 }
 
-// TestTheProgramThatTiltBuildsRuns: one of the compile commands, for real.
+// TestTheProgramThatTiltBuildsRuns runs one of the compile commands.
 func TestTheProgramThatTiltBuildsRuns(t *testing.T) {
 	out, err := exec.Command("make", "-s", "-C", root, "bin/local/keys").CombinedOutput()
 	require.NoError(t, err, string(out))
@@ -142,7 +142,7 @@ func TestTheProgramThatTiltBuildsRuns(t *testing.T) {
 	require.Contains(t, string(said), "keys ")
 }
 
-// object is what the tests look at of a manifest.
+// object holds the fields of a manifest that the tests use.
 type object struct {
 	Kind     string `yaml:"kind"`
 	Metadata struct {
@@ -166,8 +166,8 @@ func objects(t *testing.T, documents string) (list []object) {
 	return list
 }
 
-// applied is every object that `tilt up` applies, but the three ConfigMaps that
-// kubectl makes.
+// applied returns every object that `tilt up` applies, except the three ConfigMaps that
+// kubectl creates.
 func applied(t *testing.T, calls []call) []object {
 	t.Helper()
 	var list []object
@@ -199,9 +199,9 @@ func applied(t *testing.T, calls []call) []object {
 	return append(list, objects(t, string(out))...)
 }
 
-// TestTiltKnowsEveryObject: each workload is a labelled resource, everything else
-// that Tilt would leave "uncategorized" belongs to one, and what a resource waits
-// for exists.
+// TestTiltKnowsEveryObject checks that each workload is a labelled resource, that every
+// other object belongs to one instead of "uncategorized", and that resources wait for
+// existing ones.
 func TestTiltKnowsEveryObject(t *testing.T) {
 	calls := tilt(t)
 	resources, claimed := map[string]bool{}, map[string]bool{}
@@ -215,12 +215,12 @@ func TestTiltKnowsEveryObject(t *testing.T) {
 
 	for _, c := range named(calls, "local_resource", "k8s_resource") {
 		for _, dependency := range c.list("resource_deps") {
-			require.True(t, resources[dependency], "%s waits for %s, which is no resource", c.subject(), dependency)
+			require.True(t, resources[dependency], "%s waits for %s, which isn't a resource", c.subject(), dependency)
 		}
 	}
 
 	for _, o := range applied(t, calls) {
-		// Tilt adds what selects a workload's pods to the workload by itself.
+		// Tilt itself adds objects that select a workload's pods to the workload.
 		if slices.Contains([]string{"Service", "NetworkPolicy", "PodDisruptionBudget", "HorizontalPodAutoscaler"},
 			o.Kind) {
 			continue

@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// keyTypes is the transit key of each algorithm and its type.
+// keyTypes maps each algorithm's transit key to its type.
 var keyTypes = map[string]string{
 	"platform-rs256":        "rsa-2048",
 	"platform-ps256":        "rsa-2048",
@@ -58,14 +58,14 @@ func refused(err error) bool {
 	return errors.As(err, &answer) && answer.StatusCode == http.StatusForbidden
 }
 
-// mayDo lists what each service may do, over all else that attempts tries.
+// mayDo lists which of the attempts each service may make.
 func mayDo() map[string][]string {
 	self := []string{"READ auth/token/lookup-self", "WRITE auth/token/renew-self", "WRITE sys/capabilities-self"}
 	may := map[string][]string{"keys": self, "token": self, "session": self}
 	for name := range keyTypes {
 		may["keys"] = append(slices.Clone(may["keys"]), "WRITE transit/keys/"+name, "READ transit/keys/"+name,
 			"WRITE transit/keys/"+name+"/rotate")
-		// Who signs logout tokens can make no other token, and the reverse.
+		// A service that signs logout tokens can sign no other token, and the reverse.
 		signer := "token"
 		if strings.HasPrefix(name, "platform-logout-") {
 			signer = "session"
@@ -182,12 +182,12 @@ func TestAServiceMayDoItsWorkAndNothingElse(t *testing.T) {
 		}
 
 		for _, r := range may {
-			require.True(t, tried[r], "%s may %s, which nobody tried", service, r)
+			require.True(t, tried[r], "%s may %s, which was not tried", service, r)
 		}
 	}
 }
 
-// makeKeys makes the keys that there are to be found, those of others exportable.
+// makeKeys creates the platform's keys, and exportable ones that belong to others.
 func makeKeys(t *testing.T, server *testkit.BaoServer) {
 	t.Helper()
 	root := server.Client(t, server.RootToken)

@@ -87,7 +87,7 @@ func TestSetupSaysWhatItMisses(t *testing.T) {
 	}
 }
 
-// A secret id that leaks ends by itself, and counts from the services' networks alone.
+// A leaked secret id expires by itself, and works only from the services' networks.
 func TestSecretIDsEndAndAreBound(t *testing.T) {
 	server := testkit.OpenBao(t)
 	root := server.Client(t, server.RootToken)

@@ -29,5 +29,5 @@ func RecordOrLog(ctx context.Context, trail Trail, logger *slog.Logger, e Event)
 		}
 	}
 
-	logger.LogAttrs(ctx, slog.LevelError, "could not write the audit trail", append(about, slog.Any("error", err))...)
+	logger.LogAttrs(ctx, slog.LevelError, "can't write the audit trail", append(about, slog.Any("error", err))...)
 }

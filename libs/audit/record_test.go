@@ -40,13 +40,13 @@ func TestAnEventThatCannotBeRecordedIsLogged(t *testing.T) {
 				Address:   "192.0.2.1",
 			},
 			err: errors.New("away"),
-			want: `level=ERROR msg="could not write the audit trail" kind=` + string(audit.CodeIssued) +
+			want: `level=ERROR msg="can't write the audit trail" kind=` + string(audit.CodeIssued) +
 				" client_id=web grant_id=gnt_1 reference=ref error=away\n",
 		},
 		"about no application": {
 			event: audit.Event{Kind: audit.KeyRotated},
 			err:   errors.New("away"),
-			want: `level=ERROR msg="could not write the audit trail" kind=` + string(audit.KeyRotated) +
+			want: `level=ERROR msg="can't write the audit trail" kind=` + string(audit.KeyRotated) +
 				" error=away\n",
 		},
 	} {

@@ -47,19 +47,19 @@ func (s *Stats) Export(of Of, entries func() int) {
 func (s *Stats) export(of Of, entries func() int) error {
 	meter := of.MeterProvider.Meter(scopeName)
 	lookups, err := meter.Int64ObservableCounter("platform.cache.lookups", metric.WithUnit("{lookup}"),
-		metric.WithDescription("Look-ups in a cache, by result: hit, or miss where the source was asked."))
+		metric.WithDescription("Cache lookups, by result (hit, or miss if the source was queried)."))
 	if err != nil {
 		return err
 	}
 
 	failures, err := meter.Int64ObservableCounter("platform.cache.load_failures", metric.WithUnit("{load}"),
-		metric.WithDescription("Loads that the source of a cache did not answer; what is known serves on for a while."))
+		metric.WithDescription("Failed loads of cache entries; known entries are served for a while."))
 	if err != nil {
 		return err
 	}
 
 	size, err := meter.Int64ObservableGauge("platform.cache.entries", metric.WithUnit("{entry}"),
-		metric.WithDescription("Entries that a cache holds."))
+		metric.WithDescription("Entries in a cache."))
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func TestAuthenticate(t *testing.T) {
 			header: basic("app:"),
 			code:   oauth.InvalidClient,
 		},
-		"an application nobody gave a secret to": {
+		"an application without a secret": {
 			app:    application(func(a *directory.Application) { a.Secrets = nil }),
 			secret: "x",
 			code:   oauth.InvalidClient,

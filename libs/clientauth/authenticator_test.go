@@ -121,7 +121,7 @@ func asserted(token string) clientauth.Form {
 	return clientauth.Form{AssertionType: clientauth.AssertionType, Assertion: token}
 }
 
-// noKeys is a source of key sets which nobody should ask.
+// noKeys is a source of key sets that must not be asked.
 type noKeys struct{ err error }
 
 func (k noKeys) Keys(context.Context, *directory.Application, string) (*clientauth.KeySet, error) {
@@ -131,7 +131,7 @@ func (k noKeys) Keys(context.Context, *directory.Application, string) (*clientau
 func authenticator(db *database.DB, at time.Time) *clientauth.Authenticator {
 	return &clientauth.Authenticator{
 		Issuer:     issuer,
-		Keys:       noKeys{errors.New("nobody should ask")},
+		Keys:       noKeys{errors.New("must not be asked")},
 		Assertions: assertionstore.New(db),
 		Limiter:    limitstore.New(db),
 		Rule:       limits.Rule{Failures: 3, Window: time.Minute},
@@ -203,7 +203,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 			code:  oauth.InvalidClient,
 			says:  "token_endpoint_audience",
 		},
-		"aud the token endpoint, by a stranger's key": {
+		"aud the token endpoint, by an attacker's key": {
 			token: sign(t, k.another, jose.ES256, kid("e"), good().with(claims{"aud": issuer + "/token"})),
 			app:   lax,
 			code:  oauth.InvalidClient,
@@ -229,7 +229,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 			says:  "token_endpoint_audience",
 		},
 		"aud a number": {token: ec(claims{"aud": 1}), code: oauth.InvalidClient},
-		"iss of somebody else": {
+		"iss of another client": {
 			token: ec(claims{"iss": "other"}),
 			code:  oauth.InvalidClient,
 			says:  "iss and sub",
@@ -495,7 +495,7 @@ func TestFailuresAreCountedPerClientAndAddress(t *testing.T) {
 		var before, after int
 		require.NoError(t, db.Get(t.Context(), "test.count", &before, `SELECT count(*) FROM limits`))
 
-		for range 10 { // RFC 6819 4.3.1: what nobody registered costs nothing to refuse
+		for range 10 { // RFC 6819 4.3.1: refusing an unregistered client costs nothing
 			requireRefusal(t, a.Authenticate(t.Context(), nil, other, address), oauth.InvalidClient, false)
 		}
 
@@ -542,7 +542,7 @@ func FuzzAssertion(f *testing.F) {
 			err = a.Authenticate(t.Context(), app, c, address)
 		}
 		if refusal := (*clientauth.Error)(nil); token != "" && !errors.As(err, &refusal) {
-			t.Fatalf("a key that nobody used cannot have signed this: %v", err)
+			t.Fatalf("an unused key can't have signed this: %v", err)
 		}
 	})
 }

@@ -108,7 +108,7 @@ func TestParse(t *testing.T) {
 		"a name with a line break":        {id: "a\nb", code: oauth.InvalidClient},
 		"a name beyond ASCII":             {id: "äpp", code: oauth.InvalidClient},
 		"a name longer than any":          {id: strings.Repeat("a", 256), code: oauth.InvalidClient},
-		"Basic that is no base64": {
+		"Basic that isn't base64": {
 			header:    []string{"Basic ???"},
 			code:      oauth.InvalidClient,
 			challenge: true,
@@ -148,7 +148,7 @@ func TestParse(t *testing.T) {
 			code:      oauth.InvalidClient,
 			challenge: true,
 		},
-		"Bearer is no way to name an application": {
+		"Bearer doesn't name an application": {
 			header:    []string{"Bearer abc"},
 			id:        "app",
 			code:      oauth.InvalidClient,

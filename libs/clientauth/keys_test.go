@@ -49,11 +49,11 @@ func TestParseKeySet(t *testing.T) {
 		},
 		"a symmetric key":                  {raw: `{"keys":[{"kty":"oct","k":"AAAA"}]}`, bad: true},
 		"a point that is not on the curve": {raw: `{"keys":[{"kty":"EC","crv":"P-256","x":"AAAA","y":"AAAA"}]}`},
-		"more keys than anybody needs": {
+		"too many keys": {
 			raw: `{"keys":[` + string(slices.Repeat([]byte("1,"), 64)) + `1]}`,
 			bad: true,
 		},
-		"keys that is no array":                  {raw: `{"keys":{}}`, bad: true},
+		"keys that isn't an array":               {raw: `{"keys":{}}`, bad: true},
 		"no keys (RFC 7517 5.1: it is required)": {raw: `{}`, bad: true},
 		"no JSON":                                {raw: `<html>`, bad: true},
 	} {

@@ -18,7 +18,7 @@ var neverRaised = map[string]bool{
 	"PLATFORM_VAULT_TIMEOUT":         true,
 }
 
-// A rule between two variables is no reason to refuse one that was set alone: the
+// A rule between two variables must not refuse one that was set alone: the
 // default of the other follows.
 func TestEverySensibleSettingAloneStarts(t *testing.T) {
 	vault := map[string]string{

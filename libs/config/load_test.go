@@ -118,10 +118,10 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 			"PLATFORM_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is not a CIDR`,
 		},
 		"an address is told its CIDR": {"PLATFORM_TRUSTED_PROXIES", "10.0.0.1", "write 10.0.0.1/32"},
-		"everybody is no proxy":       {"PLATFORM_TRUSTED_PROXIES", "0.0.0.0/0", "is everybody"},
-		"an exception is no URL": {
+		"every peer is too much":      {"PLATFORM_TRUSTED_PROXIES", "0.0.0.0/0", "trusts every peer"},
+		"an exception isn't a URL": {
 			"PLATFORM_OUTBOUND_ALLOW", "idp.internal,https://b.internal,*",
-			`"https://b.internal" is neither a host, host:port nor CIDR; write for example idp.internal:8443 or 10.1.0.0/16; "*" is not a host`,
+			`"https://b.internal" isn't a host, host:port or CIDR; write for example idp.internal:8443 or 10.1.0.0/16; "*" isn't a host`,
 		},
 		"a duration has a unit": {
 			"PLATFORM_CODE_TTL", "60", `"60" is not a duration; write for example 90s`,
@@ -178,7 +178,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 			"PLATFORM_PUBLIC_ULR", "x", "did you mean PLATFORM_PUBLIC_URL?",
 		},
 		"a name like no other is refused": {"PLATFORM_COLOUR_SCHEME", "x", "unknown; remove it"},
-		"what is no secret comes from no file": {
+		"only secrets can be read from a file": {
 			"PLATFORM_TRUSTED_PROXIES_FILE", "x", "set PLATFORM_TRUSTED_PROXIES",
 		},
 		"a file of a secret exists": {
@@ -218,7 +218,7 @@ func TestAllProblemsAreListedAtOnce(t *testing.T) {
   PLATFORM_LISTEN: "8080" is not host:port; write for example 127.0.0.1:8080 or :8080
   PLATFORM_LISTENS: unknown; did you mean PLATFORM_LISTEN?
   PLATFORM_PUBLIC_URL: http is for loopback only; write https://id.example.com
-  PLATFORM_SESSION_IDLE: is more than PLATFORM_SESSION_LIFETIME, so it would never count
+  PLATFORM_SESSION_IDLE: is more than PLATFORM_SESSION_LIFETIME, so it would have no effect
   PLATFORM_SIGNING_BACKEND: missing; set it, for example to local
   PLATFORM_VAULT_AUTH: "magic" is not one of token, approle, kubernetes`)
 }
@@ -247,7 +247,7 @@ func TestWhatKubernetesInjectsIsIgnored(t *testing.T) {
 	require.NoError(t, Load(&everything{}, LoadOptions{Environ: environ(valid(), injected)}))
 	found := problems(t, &everything{},
 		LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_TOKEN_PORT": "80"})})
-	require.Contains(t, found, "PLATFORM_TOKEN_PORT", "somebody's own setting")
+	require.Contains(t, found, "PLATFORM_TOKEN_PORT", "a setting of another program")
 }
 
 func TestASecretComesFromAFile(t *testing.T) {

@@ -100,7 +100,7 @@ func parsePrefixes(raw string) ([]netip.Prefix, error) {
 		}
 
 		if p.Bits() == 0 {
-			return nil, fmt.Errorf("%q is everybody, who could then claim any address; name the proxies' own networks",
+			return nil, fmt.Errorf("%q trusts every peer, so anyone could forge X-Forwarded-For; list only the proxies' own networks",
 				part)
 		}
 

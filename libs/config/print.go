@@ -14,7 +14,7 @@ import (
 )
 
 // otelNote ends the tables, because those variables are OpenTelemetry's own.
-const otelNote = "OpenTelemetry's own; exporters are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set"
+const otelNote = "OpenTelemetry's own variables; exporters are off unless OTEL_EXPORTER_OTLP_ENDPOINT is set"
 
 // Setting is a variable and its value, masked if it is secret.
 type Setting struct{ Name, Value string }

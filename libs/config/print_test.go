@@ -52,7 +52,7 @@ func TestEveryURLIsPrintedWithoutItsSecrets(t *testing.T) {
 		"/var/run/secrets/kubernetes.io/serviceaccount/token":  "/var/run/secrets/kubernetes.io/serviceaccount/token",
 	} {
 		require.Equal(t, want, maskURL(raw))
-		require.Equal(t, want, shown(Variable{}, raw), "of a variable that is no secret, too")
+		require.Equal(t, want, shown(Variable{}, raw), "even if the variable isn't a secret")
 		require.Equal(t, want, shown(Variable{}, []string{raw}))
 	}
 }

@@ -199,7 +199,7 @@ func (s *Sessions) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_SESSION_IDLE", "PLATFORM_SESSION_LIFETIME"},
 		s.Idle > s.Lifetime,
-		"is more than PLATFORM_SESSION_LIFETIME, so it would never count",
+		"is more than PLATFORM_SESSION_LIFETIME, so it would have no effect",
 	}}
 }
 
@@ -214,7 +214,7 @@ func (t *Tokens) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_REFRESH_IDLE_TTL", "PLATFORM_REFRESH_TOKEN_TTL"},
 		t.RefreshIdleTTL > t.RefreshTokenTTL,
-		"is more than PLATFORM_REFRESH_TOKEN_TTL, so it would never count",
+		"is more than PLATFORM_REFRESH_TOKEN_TTL, so it would have no effect",
 	}}
 }
 

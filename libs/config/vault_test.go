@@ -77,7 +77,7 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 
 	local := problems(t, &everything{},
 		LoadOptions{Environ: environ(valid(), map[string]string{"PLATFORM_VAULT_AUTH": "approle"})})
-	require.Empty(t, local, "nobody asks for Vault")
+	require.Empty(t, local, "Vault isn't configured")
 }
 
 func TestTheDefaultsOfVaultAreThoseOfItsEngine(t *testing.T) {

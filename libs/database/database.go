@@ -127,7 +127,7 @@ func (db *DB) warnOfNoTimeout(ctx context.Context, o Options) {
 		`SELECT current_user WHERE current_setting('statement_timeout') = '0'`)
 	if err == nil && o.Logger != nil {
 		o.Logger.WarnContext(ctx,
-			"the pooler passes on no timeouts and the login role has none: ALTER ROLE … SET statement_timeout, lock_timeout and idle_in_transaction_session_timeout",
+			"the pooler doesn't pass on timeouts and the login role has none: run ALTER ROLE … SET statement_timeout, lock_timeout and idle_in_transaction_session_timeout",
 			"role", login, "statement_timeout", o.StatementTimeout, "lock_timeout", o.LockTimeout)
 	}
 }

@@ -108,7 +108,7 @@ func TestTransactionsAreAllOrNothing(t *testing.T) {
 		require.NoError(t, db.Tx(t.Context(), "test.tx", func(tx *database.Tx) error {
 			addTenant(t, tx, "a")
 			require.Equal(t, []string{"a"}, tenantIDs(t, tx), "a transaction reads what it wrote")
-			require.Empty(t, tenantIDs(t, db), "nobody else does")
+			require.Empty(t, tenantIDs(t, db), "the others don't")
 			var id string
 			return tx.Returning(t.Context(), "test.update", &id, `UPDATE tenants SET name = 'x' RETURNING id`)
 		}))
@@ -186,7 +186,7 @@ func TestOpenNeverShowsTheURL(t *testing.T) {
 		"not a URL":         "postgres://user:secret@host:port/%zz",
 		"another scheme":    "mysql://user:secret@host/name",
 		"a bad option":      "postgres://user:secret@host/name?sslmode=secret",
-		"nobody there":      "postgres://user:secret@127.0.0.1:1/name?sslmode=disable",
+		"no server":         "postgres://user:secret@127.0.0.1:1/name?sslmode=disable",
 		"key and value":     "host=127.0.0.1 password=secret",
 		"nothing":           "",
 		"an unknown option": "postgres://user:secret@127.0.0.1:1/name?sslmode=disable&connect_timeout=secret",

@@ -11,7 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// swept are the tables that somebody removes rows from when their time is over:
+// swept are the tables from which expired rows are removed:
 // the key and the condition, as the stores have them.
 var swept = map[string][2]string{
 	"authorization_requests": {"id", "expires_at <= $1"},

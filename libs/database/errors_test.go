@@ -145,7 +145,7 @@ func TestPostgresFaultsOfItsOwn(t *testing.T) {
 		"a backend that an operator ends": {
 			"", `SELECT 1 FROM pg_terminate_backend(pg_backend_pid())`, database.KindUnavailable,
 		},
-		"a lock that nobody waits for":      {"", `SELECT 1 FROM tenants FOR UPDATE NOWAIT`, database.KindTimeout},
+		"a lock that isn't waited for":      {"", `SELECT 1 FROM tenants FOR UPDATE NOWAIT`, database.KindTimeout},
 		"data that the schema does not fit": {"", `UPDATE tenants SET name = NULL RETURNING 1`, database.KindOther},
 	}
 	for name, test := range tests {
@@ -241,7 +241,7 @@ func TestSQLiteFaultsOfItsOwn(t *testing.T) {
 		}))
 	})
 
-	t.Run("readers wait for nobody", func(t *testing.T) {
+	t.Run("readers never wait", func(t *testing.T) {
 		require.NoError(t, db.Tx(t.Context(), "test.tx", func(tx *database.Tx) error {
 			addTenant(t, tx, "a")
 			return other.Get(t.Context(), "test.read", &n, `SELECT count(*) FROM tenants`)

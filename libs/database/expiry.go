@@ -28,13 +28,13 @@ func (o *observer) watchExpiry(meter metric.Meter) error {
 	var err error
 	o.expiry.removed, err = meter.Int64Counter("platform.expiry.rows",
 		metric.WithUnit("{row}"),
-		metric.WithDescription("Rows removed because they had expired, by table."))
+		metric.WithDescription("Expired rows removed, by table."))
 	if err != nil {
 		return err
 	}
 
 	since, err := meter.Float64ObservableGauge("platform.expiry.backlog_age", metric.WithUnit("s"),
-		metric.WithDescription("Time since this process last left no expired row in a table: it grows while there is a backlog."))
+		metric.WithDescription("Time since this process last removed all expired rows of a table; it grows while there is a backlog."))
 	if err != nil {
 		return err
 	}

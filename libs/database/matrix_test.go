@@ -12,7 +12,7 @@ type rights struct {
 var (
 	read = rights{verbs: "S"}
 	own  = rights{verbs: "SIUD"}
-	// add is what everybody may do with the audit trail.
+	// add is what every role may do with the audit trail.
 	add = rights{verbs: "I"}
 	// counts is for ending access.
 	counts = rights{verbs: "SI", update: []string{"ends", "finished"}}

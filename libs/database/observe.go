@@ -54,7 +54,7 @@ func newObserver(h Handles, o Options) (*observer, error) {
 	meter := o.MeterProvider.Meter(scopeName)
 	duration, err := meter.Float64Histogram("db.client.operation.duration",
 		metric.WithUnit("s"),
-		metric.WithDescription("Time that a statement took, with its wait for a connection."),
+		metric.WithDescription("Duration of database calls, including the wait for a connection."),
 		metric.WithExplicitBucketBoundaries(.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 10))
 	if err != nil {
 		return nil, err
@@ -134,25 +134,25 @@ func (o *observer) measurement(name string, kind Kind) metric.MeasurementOption 
 // watchPool exports the figures of a pool.
 func (o *observer) watchPool(meter metric.Meter, name string, pool *sql.DB) error {
 	count, err := meter.Int64ObservableGauge("db.client.connection.count", metric.WithUnit("{connection}"),
-		metric.WithDescription("Connections of the pool, by state."))
+		metric.WithDescription("Connections in the pool, by state."))
 	if err != nil {
 		return err
 	}
 
 	limit, err := meter.Int64ObservableGauge("db.client.connection.max", metric.WithUnit("{connection}"),
-		metric.WithDescription("Connections that the pool may open."))
+		metric.WithDescription("Maximum number of connections in the pool."))
 	if err != nil {
 		return err
 	}
 
 	waits, err := meter.Int64ObservableCounter("db.client.connection.waits", metric.WithUnit("{wait}"),
-		metric.WithDescription("Calls that had to wait for a connection."))
+		metric.WithDescription("Calls that waited for a connection."))
 	if err != nil {
 		return err
 	}
 
 	waited, err := meter.Float64ObservableCounter("db.client.connection.wait_time", metric.WithUnit("s"),
-		metric.WithDescription("Time that calls waited for a connection, in all."))
+		metric.WithDescription("Total time that calls waited for a connection."))
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestRightsThatDifferAreNamed(t *testing.T) {
 		{Role: "platform_keys", Table: "signing_keys", Verb: "UPDATE", Columns: []string{"revoked_at"}},
 		{Role: "platform_token", Table: "refresh_tokens", Verb: "DELETE"},
 	}, diff.Missing)
-	require.Len(t, diff.Excess, 7, "what everybody may, each role may")
+	require.Len(t, diff.Excess, 7, "what PUBLIC may, each role may")
 	require.Contains(t, diff.Excess, database.Right{
 		Role:    "platform_device",
 		Table:   "refresh_tokens",

@@ -84,8 +84,20 @@ SELECT user_id, tenant_id, client_id, ends FROM access_ends WHERE finished < end
 	return total, nil
 }
 
-// finish marks all rows of a scope.
+// finish marks all rows of a scope, in short transactions.
 func finish(ctx context.Context, db *database.DB, s scope, at time.Time) (Ended, error) {
+	return each(ctx, db, s, func(s scope) (Ended, bool, error) { return step(ctx, db, s, at) })
+}
+
+// all marks all rows of a scope within tx.
+func all(ctx context.Context, tx *database.Tx, s scope, at time.Time) (Ended, error) {
+	return each(ctx, tx, s, func(s scope) (Ended, bool, error) { return rows(ctx, tx, s, at) })
+}
+
+// each marks the rows of a scope with mark, which reports whether there may be more of them.
+func each(
+	ctx context.Context, db database.Runner, s scope, mark func(s scope) (Ended, bool, error),
+) (Ended, error) {
 	var total Ended
 	s, ended, err := find(ctx, db, s)
 	if err != nil || !ended {
@@ -93,7 +105,7 @@ func finish(ctx context.Context, db *database.DB, s scope, at time.Time) (Ended,
 	}
 
 	for {
-		ended, more, err := step(ctx, db, s, at)
+		ended, more, err := mark(s)
 		total.add(ended)
 		if err != nil {
 			return total, err
@@ -132,26 +144,6 @@ func step(ctx context.Context, db *database.DB, s scope, at time.Time) (ended En
 		return Ended{}, false, err
 	}
 	return ended, more, nil
-}
-
-// all marks every row of a scope within tx.
-func all(ctx context.Context, tx *database.Tx, s scope, at time.Time) (Ended, error) {
-	var total Ended
-	s, ended, err := find(ctx, tx, s)
-	if err != nil || !ended {
-		return total, err
-	}
-
-	for {
-		ended, more, err := rows(ctx, tx, s, at)
-		total.add(ended)
-		if err != nil {
-			return total, err
-		}
-		if !more {
-			return total, done(ctx, tx, s)
-		}
-	}
 }
 
 // rows marks at most rowsAtOnce sessions and rowsAtOnce grants. Codes that may still become

@@ -24,7 +24,7 @@ func TestTheConsentPageIsShown(t *testing.T) {
 		remembered oauth.Scopes
 		want       bool
 	}{
-		"to somebody who allowed nothing yet": {
+		"to a person who has allowed nothing yet": {
 			kind:     directory.Web,
 			redirect: web,
 			want:     true,

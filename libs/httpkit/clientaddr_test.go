@@ -23,7 +23,7 @@ func TestClientAddrIsTheRightmostUntrustedHop(t *testing.T) {
 		want      string
 	}{
 		"no proxy":                     {"198.51.100.1:1234", nil, "198.51.100.1"},
-		"a stranger is not believed":   {"198.51.100.1:1234", []string{"203.0.113.9"}, "198.51.100.1"},
+		"an untrusted peer is ignored": {"198.51.100.1:1234", []string{"203.0.113.9"}, "198.51.100.1"},
 		"one proxy":                    {"10.0.0.1:1234", []string{"203.0.113.9"}, "203.0.113.9"},
 		"what the client wrote itself": {"10.0.0.1:1234", []string{"1.1.1.1, 203.0.113.9"}, "203.0.113.9"},
 		"two proxies": {

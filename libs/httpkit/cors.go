@@ -101,7 +101,7 @@ func (x *exchange) readable(c *gin.Context) {
 	known, err := readers.known(c.Request.Context(), page)
 	if err != nil {
 		x.edge.log.WarnContext(c.Request.Context(),
-			"a failure could not be made readable to its page: look at the database", "cause", err)
+			"can't look up CORS origins, so a page can't read this failure; check the database", "cause", err)
 		return
 	}
 

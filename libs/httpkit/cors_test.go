@@ -77,7 +77,7 @@ func TestPreflights(t *testing.T) {
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"an origin that nobody registered": {
+		"an unregistered origin": {
 			path:   "/form",
 			header: []string{"Origin", "https://evil.test", wants, "POST"},
 			status: 204,
@@ -91,7 +91,7 @@ func TestPreflights(t *testing.T) {
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"the origin null, which everybody's sandbox has": {
+		"the origin null, which any sandbox has": {
 			path:   "/form",
 			header: []string{"Origin", "null", wants, "POST"},
 			status: 204,
@@ -105,14 +105,14 @@ func TestPreflights(t *testing.T) {
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"OPTIONS that is no preflight (RFC 9110 9.3.7)": {
+		"OPTIONS that isn't a preflight (RFC 9110 9.3.7)": {
 			path:   "/form",
 			header: []string{"Origin", spa},
 			status: 204,
 			vary:   "Origin",
 			allow:  "POST, OPTIONS",
 		},
-		"what is open to everybody": {
+		"what is open to every origin": {
 			path:   "/query",
 			header: []string{"Origin", "https://evil.test", wants, "GET"},
 			status: 204,
@@ -181,9 +181,9 @@ func TestTheAnswerIsForTheOriginThatTheHandlerAllows(t *testing.T) {
 	requireNoPermission(t, send(h, crossOrigin(http.MethodGet, "/flows/1", "Origin", spa)))
 }
 
-// Fetch 4.10: a page that may not read an answer sees a network error. One that is
-// about no application is for every registered origin, one about an application for
-// that application's alone.
+// Fetch 4.10: a page that may not read a response sees a network error. A response that
+// doesn't concern one application is readable by every registered origin, and one that
+// does by that application's only.
 func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T) {
 	t.Parallel()
 
@@ -197,8 +197,8 @@ func TestAFailureThatIsAboutNoApplicationIsReadByRegisteredOrigins(t *testing.T)
 		"an origin that is none": {
 			failWith(oauth.Errorf(oauth.InvalidClient, "who")), "https://evil.test", false,
 		},
-		"null":                          {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "null", false},
-		"a success that nobody decided": {func(c *gin.Context) { JSON(c, http.StatusOK, "secret") }, spa, false},
+		"null":                         {failWith(oauth.Errorf(oauth.InvalidClient, "who")), "null", false},
+		"a success without a decision": {func(c *gin.Context) { JSON(c, http.StatusOK, "secret") }, spa, false},
 		"a failure of another's request": {
 			func(c *gin.Context) {
 				AllowOrigin(c, []string{"https://another-spa.test"})
@@ -242,8 +242,8 @@ func knownToTest(_ context.Context, origin string) (bool, error) {
 	return origin == spa || origin == "https://another-spa.test", nil
 }
 
-// Tracing libraries add traceparent (W3C Trace Context 3.2), HTTP libraries
-// X-Requested-With; a browser that may not send one sends nothing.
+// Tracing libraries add traceparent (W3C Trace Context 3.2), and HTTP libraries add
+// X-Requested-With. If a browser may not send a header, it doesn't send the request.
 func TestPreflightsAdmitWhatLibrariesAdd(t *testing.T) {
 	t.Parallel()
 
@@ -267,8 +267,8 @@ func TestCORSThatMakesNoSenseIsRefused(t *testing.T) {
 		cors CORS
 		says string
 	}{
-		"an operation that is not served":         {CORS{Open: []string{"none"}}, `CORS for "none"`},
-		"registered origins that nobody looks up": {CORS{Registered: []string{"form"}}, "needs Known"},
+		"an operation that is not served":      {CORS{Open: []string{"none"}}, `CORS for "none"`},
+		"registered origins without a look-up": {CORS{Registered: []string{"form"}}, "needs Known"},
 		"a registered one that is not served": {
 			CORS{Registered: []string{"none"}, Known: known}, `CORS for "none"`,
 		},

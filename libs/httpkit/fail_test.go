@@ -17,14 +17,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// storeError is what a storage error looks like from here.
+// storeError looks like an error of a store.
 type storeError struct{ away bool }
 
 func (e storeError) Error() string     { return "pq: password of 10.0.0.7 refused" }
 func (e storeError) Unavailable() bool { return e.away }
 
-// blocked is what a limit that is reached looks like from here, and what a
-// breaker that is open.
+// blocked looks like the error of a limit that is reached, or of an open circuit breaker.
 type (
 	blocked time.Duration
 	broken  struct{ blocked }

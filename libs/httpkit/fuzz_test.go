@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// requireAgreement holds what parseParams accepts against net/url's own parser.
+// requireAgreement compares what parseParams accepts with net/url's own parser.
 func requireAgreement(t *testing.T, raw string, p *Params) {
 	t.Helper()
 

@@ -31,7 +31,7 @@ var routes = []api.Route{
 
 const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
 
-// newTestHandler serves routes; handlers given replace those that answer 204.
+// newTestHandler serves routes. The given handlers replace those that respond with 204.
 func newTestHandler(t testing.TB, handlers map[string]gin.HandlerFunc, change func(*Options)) http.Handler {
 	t.Helper()
 	all := map[string]gin.HandlerFunc{}
@@ -68,7 +68,7 @@ func body(t *testing.T, res *http.Response) string {
 
 func failWith(err error) gin.HandlerFunc { return func(c *gin.Context) { Fail(c, err) } }
 
-// page is an ErrorPage that shows what it was given.
+// page is an ErrorPage that shows its arguments.
 func page(w http.ResponseWriter, _ *http.Request, p Problem) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(p.Status)
@@ -150,7 +150,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 			"DELETE", "/query", "", 405, `{"detail":"Method Not Allowed"}`, "GET, HEAD",
 		},
 		"HEAD where only POST is":       {"HEAD", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
-		"a method nobody knows":         {"BREW", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
+		"an unknown method":             {"BREW", "/form", "", 405, `{"detail":"Method Not Allowed"}`, "POST"},
 		"an unknown path beside a page": {"GET", "/flows", browser, 404, "<p>404  Not Found ", ""},
 		"a wrong method where a page is": {
 			"GET", "/flows/a/consent", browser, 405, "<p>405  Method Not Allowed ", "POST",

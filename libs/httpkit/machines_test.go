@@ -14,11 +14,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// jdk is what java.net.HttpURLConnection sends where a program sets no Accept.
+// jdk is the Accept that java.net.HttpURLConnection sends by default.
 const jdk = "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2"
 
-// RFC 6749 5.2: a failure at an endpoint for programs is JSON, however it comes
-// about and whatever Accept says.
+// RFC 6749 5.2: a failure at an endpoint for programs is JSON, whatever its cause and
+// whatever Accept says.
 func TestMachinesHearJSONWhateverAcceptSays(t *testing.T) {
 	t.Parallel()
 
@@ -60,7 +60,7 @@ func TestMachinesHearJSONWhateverAcceptSays(t *testing.T) {
 	}
 }
 
-// RFC 9110 9.2.1: HEAD is safe. What a browser's GET does, HEAD must not.
+// RFC 9110 9.2.1: HEAD is safe, so it must not do what a browser's GET does.
 func TestHeadAsksNoHandlerOfAPage(t *testing.T) {
 	t.Parallel()
 

@@ -85,7 +85,7 @@ func TestAPageIsForABrowsersTab(t *testing.T) {
 
 		send(http.MethodHead, "/page", headers) // which asks no handler of a page at all
 		require.Zero(t, asked, name)
-		require.Equal(t, http.StatusOK, send(http.MethodGet, "/data", headers), "what is no page is for everybody")
+		require.Equal(t, http.StatusOK, send(http.MethodGet, "/data", headers), "only pages are restricted")
 	}
 
 	require.Equal(t, http.StatusOK, send(http.MethodGet, "/page?silent", metadata("navigate", "iframe", "cross-site")))

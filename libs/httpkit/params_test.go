@@ -13,7 +13,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
 
-// readBoth asks for the same two parameters in query and form, as an endpoint does.
+// readBoth reads the same two parameters from query and form, as an endpoint does.
 func readBoth(read func(*gin.Context) (*Params, error)) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		p, err := read(c)

@@ -31,11 +31,11 @@ func TestJSONThatCannotBeEncodedIsAServerError(t *testing.T) {
 func TestSeeOtherSendsTheAddressAsItIs(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ url, location string }{
-		"an address with a query":   {"https://app.test/cb?x=1&code=a%20b", "https://app.test/cb?x=1&code=a%20b"},
-		"a private scheme":          {"com.example.app:/cb?code=1", "com.example.app:/cb?code=1"},
-		"a path of our own":         {"/auth/flows/1", "/auth/flows/1"},
-		"a line break is no header": {"/a\r\nSet-Cookie: x=1", "/a%0D%0ASet-Cookie:%20x=1"},
-		"letters beyond ASCII":      {"/é", "/%C3%A9"},
+		"an address with a query":       {"https://app.test/cb?x=1&code=a%20b", "https://app.test/cb?x=1&code=a%20b"},
+		"a private scheme":              {"com.example.app:/cb?code=1", "com.example.app:/cb?code=1"},
+		"a path of our own":             {"/auth/flows/1", "/auth/flows/1"},
+		"a line break starts no header": {"/a\r\nSet-Cookie: x=1", "/a%0D%0ASet-Cookie:%20x=1"},
+		"letters beyond ASCII":          {"/é", "/%C3%A9"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider) (*telemetry,
 
 	limited, err := meter.Int64Counter("platform.limits.refusals",
 		metric.WithUnit("{request}"),
-		metric.WithDescription("Requests that were refused with 429, by the limit that they met."))
+		metric.WithDescription("Requests refused with 429, by limit."))
 	if err != nil {
 		return nil, fmt.Errorf("httpkit: make the counter of refused requests: %w", err)
 	}

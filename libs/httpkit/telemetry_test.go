@@ -61,8 +61,8 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	require.Equal(t, codes.Unset, spans[2].Status.Code, "the caller's mistakes are not ours")
 }
 
-// TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn: any other is linked to, so that it can
-// neither have everything recorded nor choose our trace ids.
+// TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn checks that other traces are only linked
+// to, so that they can't cause recording or choose our trace ids.
 func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
 	t.Parallel()
 	const traceID, spanID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -73,9 +73,9 @@ func TestOnlyTheTraceOfAProxyThatMakesItsOwnGoesOn(t *testing.T) {
 	}{
 		"a proxy's sampled trace goes on":             {"192.0.2.1:9", "01", true, true, true, false},
 		"a proxy's decision not to record is kept":    {"192.0.2.1:9", "00", true, true, false, false},
-		"a stranger's sampled trace is linked to":     {"203.0.113.1:9", "01", true, false, true, true},
-		"a stranger's unsampled trace is linked to":   {"203.0.113.1:9", "00", true, false, true, true},
-		"a peer without an address is no proxy":       {"@", "01", true, false, true, true},
+		"a client's sampled trace is linked to":       {"203.0.113.1:9", "01", true, false, true, true},
+		"a client's unsampled trace is linked to":     {"203.0.113.1:9", "00", true, false, true, true},
+		"a peer without an address isn't a proxy":     {"@", "01", true, false, true, true},
 		"a proxy that makes none passes on another's": {"192.0.2.1:9", "01", false, false, true, true},
 		"a proxy's trace context that makes no sense": {"192.0.2.1:9", "xx", true, false, true, false},
 	} {
@@ -202,7 +202,7 @@ func TestStatusesOutsideTheRangeAreCountedAsOurs(t *testing.T) {
 	require.Equal(t, rt.measured(500), rt.measured(0))
 }
 
-// BenchmarkMiddleware is what everything around a handler costs.
+// BenchmarkMiddleware measures everything around a handler.
 func BenchmarkMiddleware(b *testing.B) {
 	unsampled := sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.NeverSample()))
 	meters := sdkmetric.NewMeterProvider(sdkmetric.WithReader(sdkmetric.NewManualReader()))

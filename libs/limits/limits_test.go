@@ -52,7 +52,7 @@ func TestKeysTellNothingAndAreToldApart(t *testing.T) {
 	}
 }
 
-// RFC 4291 2.5.4: whoever has one address has 2^64.
+// RFC 4291 2.5.4: a client with one address has 2^64.
 func TestAnIPv6AddressCountsAsItsNetwork(t *testing.T) {
 	for in, want := range map[string]string{
 		"192.0.2.7":           "192.0.2.7",

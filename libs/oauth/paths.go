@@ -8,4 +8,8 @@ const (
 	PlatformPath = "/api/v1/platform"
 	// IssuerPath is the path of the issuer identifier, which precedes the OAuth endpoints.
 	IssuerPath = PlatformPath + "/oauth"
+
+	FlowsPath   = "/auth/flows/" // precedes the handle of a flow, whose pages are below it
+	DevicePath  = "/device"      // the page where a person enters a user code
+	AccountPath = "/account"     // a person's own page
 )

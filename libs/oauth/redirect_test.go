@@ -55,7 +55,7 @@ func TestMatchRedirectURI(t *testing.T) {
 		"loopback as a prefix of a name":      {requested: "http://127.0.0.1.evil.test:80/cb", native: true},
 		"a backslash after the port":          {requested: `http://127.0.0.1:80\@evil.test/cb`, native: true},
 		"an empty port":                       {requested: "http://127.0.0.1:/cb", native: true},
-		"a port that is no number":            {requested: "http://127.0.0.1:8a/cb", native: true},
+		"a port that isn't a number":          {requested: "http://127.0.0.1:8a/cb", native: true},
 		"a port beyond the range":             {requested: "http://127.0.0.1:65536/cb", native: true},
 		"an unclosed bracket":                 {requested: "http://[::1:80/cb", native: true},
 		"IPv4 in brackets":                    {requested: "http://[127.0.0.1]:80/cb", native: true},
@@ -151,7 +151,7 @@ func FuzzMatchRedirectURI(f *testing.F) {
 
 		u, err := url.Parse(requested)
 		if err != nil {
-			t.Fatalf("matched, but is no URL: %q", requested)
+			t.Fatalf("matched, but isn't a URL: %q", requested)
 		}
 
 		addr, err := netip.ParseAddr(u.Hostname())

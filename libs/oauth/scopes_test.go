@@ -28,7 +28,7 @@ func TestParseScopes(t *testing.T) {
 		"a line break does not separate":       {"a\nb", "", false},
 		"letters beyond ASCII are outside":     {"é", "", false},
 		"a NUL is outside":                     {"a\x00", "", false},
-		"bytes that are no UTF-8 are outside":  {"a\xff", "", false},
+		"bytes that aren't UTF-8 are outside":  {"a\xff", "", false},
 		"a no-break space does not separate":   {"a\u00a0b", "", false},
 		"the ends of the range are inside":     {"! ~ # [ ]", "! ~ # [ ]", true},
 		"scopes are case sensitive and differ": {"A a", "A a", true},

@@ -62,7 +62,7 @@ func TestNormalizeUserCode(t *testing.T) {
 		"too long":                          {"WDJB-MJHTB", "", false},
 		"letters beyond ASCII":              {"WDJB-MJHÉ", "", false},
 		"empty":                             {"", "", false},
-		"longer than anybody would type":    {strings.Repeat("-", 57) + "WDJBMJHT", "", false},
+		"longer than a person would type":   {strings.Repeat("-", 57) + "WDJBMJHT", "", false},
 		"punctuation up to that is ignored": {strings.Repeat("-", 56) + "WDJBMJHT", "WDJB-MJHT", true},
 	} {
 		t.Run(name, func(t *testing.T) {

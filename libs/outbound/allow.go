@@ -39,9 +39,9 @@ func (a *Allow) add(entry string) error {
 		network, err := netip.ParsePrefix(entry)
 		switch {
 		case err != nil:
-			return fmt.Errorf("%q is neither a host, host:port nor CIDR; write for example idp.internal:8443 or 10.1.0.0/16", entry)
+			return fmt.Errorf("%q isn't a host, host:port or CIDR; write for example idp.internal:8443 or 10.1.0.0/16", entry)
 		case network.Bits() == 0:
-			return fmt.Errorf("%q is every address there is; name the networks that are meant", entry)
+			return fmt.Errorf("%q allows every address; list only the networks that are needed", entry)
 		}
 
 		a.networks = append(a.networks, network.Masked())
@@ -50,7 +50,7 @@ func (a *Allow) add(entry string) error {
 
 	host, port := splitEntry(entry)
 	if !validHost(host) {
-		return fmt.Errorf("%q is not a host; write a name or an address without wildcards, such as idp.internal:8443",
+		return fmt.Errorf("%q isn't a host; write a name or an address without wildcards, such as idp.internal:8443",
 			entry)
 	}
 
@@ -61,7 +61,7 @@ func (a *Allow) add(entry string) error {
 
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return fmt.Errorf("%q: the port is not a number from 1 to 65535", entry)
+		return fmt.Errorf("%q: the port isn't a number from 1 to 65535", entry)
 	}
 
 	a.hosts[net.JoinHostPort(canonical(host), strconv.FormatUint(n, 10))] = true

@@ -55,21 +55,21 @@ func TestExceptionsThatCanBeRead(t *testing.T) {
 
 func TestExceptionsThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ entry, says string }{
-		"a URL":                  {"https://idp.internal", "neither a host"},
-		"a network without bits": {"10.0.0.0/", "neither a host"},
+		"a URL":                  {"https://idp.internal", "isn't a host"},
+		"a network without bits": {"10.0.0.0/", "isn't a host"},
 		"everything":             {"0.0.0.0/0", "every address"},
 		"everything of IPv6":     {"::/0", "every address"},
 		"a wildcard":             {"*.internal", "without wildcards"},
-		"spaces":                 {"a b", "not a host"},
-		"a dot alone":            {".", "not a host"},
-		"an empty label":         {"a..b", "not a host"},
-		"a port alone":           {":443", "not a host"},
+		"spaces":                 {"a b", "isn't a host"},
+		"a dot alone":            {".", "isn't a host"},
+		"an empty label":         {"a..b", "isn't a host"},
+		"a port alone":           {":443", "isn't a host"},
 		"no port after a colon":  {"idp.internal:", "from 1 to 65535"},
 		"port 0":                 {"idp.internal:0", "from 1 to 65535"},
 		"a port too large":       {"idp.internal:65536", "from 1 to 65535"},
 		"a named port":           {"idp.internal:https", "from 1 to 65535"},
-		"a zone":                 {"fe80::1%eth0", "not a host"},
-		"a long name":            {strings.Repeat("a.", 127) + "aa", "not a host"},
+		"a zone":                 {"fe80::1%eth0", "isn't a host"},
+		"a long name":            {strings.Repeat("a.", 127) + "aa", "isn't a host"},
 	} {
 		_, err := ParseAllow([]string{"good.internal", c.entry})
 		require.ErrorContains(t, err, c.says, name)
@@ -103,7 +103,7 @@ func FuzzParseAllow(f *testing.F) {
 		require.False(t, a.host("", ""))
 
 		for _, n := range a.networks {
-			require.Positive(t, n.Bits(), "never everybody")
+			require.Positive(t, n.Bits(), "never all addresses")
 		}
 
 		for host := range a.hosts {

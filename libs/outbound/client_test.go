@@ -127,7 +127,7 @@ func TestANetworkAllowsItsAddressesByHTTPS(t *testing.T) {
 
 	c, address = secure(t, Options{Allow: []string{"127.0.0.0/8"}, RootCAs: x509.NewCertPool()}, hello)
 	_, _, err = c.Get(t.Context(), address)
-	require.ErrorIs(t, err, ErrUnreachable, "a certificate that nobody vouches for")
+	require.ErrorIs(t, err, ErrUnreachable, "a certificate of an unknown authority")
 }
 
 func TestANameThatIsBoundAgainIsRefusedAtTheSecondConnection(t *testing.T) {

@@ -88,7 +88,7 @@ func run[C any](ctx context.Context, p process, name string, build func(C, Deps)
 func (p process) flags(name string, variables []config.Variable) (printConfig bool, code int, done bool) {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(p.stderr)
-	set.BoolVar(&printConfig, "print-config", false, "print the configuration, secrets masked, and exit")
+	set.BoolVar(&printConfig, "print-config", false, "print the configuration with secrets masked, and exit")
 	showVersion := set.Bool("version", false, "print the version and exit")
 	set.Usage = func() {}
 	err := set.Parse(p.args)
@@ -119,7 +119,7 @@ Runs the %[1]s service until SIGTERM. Its configuration comes from the environme
 
 	_ = config.Help(p.stdout, variables)
 	fmt.Fprintf(p.stdout, `
-What is marked [_FILE] is a secret, also read from the file that the variable with this suffix names.
+A name marked [_FILE] is a secret. It can also be read from the file that the variable with this suffix names.
 
 Example:
   PLATFORM_DATABASE_URL=postgres://platform@localhost/platform PLATFORM_SIGNING_BACKEND=local %s
@@ -210,6 +210,6 @@ func (t *Telemetry) Flush(logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), flushPatience)
 	defer cancel()
 	if err := t.Shutdown(ctx); err != nil {
-		logger.Warn("telemetry: not everything was sent", "error", err)
+		logger.Warn("telemetry: some data wasn't exported", "error", err)
 	}
 }

@@ -62,7 +62,7 @@ func startDatabase(ctx context.Context, cfg config.Database, deps Deps) (*databa
 		return db, err
 	}
 
-	deps.Logger.WarnContext(ctx, "the database is away: not ready until it is there", "error", err)
+	deps.Logger.WarnContext(ctx, "the database is unavailable; not ready until it is back", "error", err)
 	options.Lazy = true
 	return database.Open(ctx, options)
 }
@@ -143,6 +143,6 @@ func OpenSigning(ctx context.Context, cfg config.Signing, deps Deps) (*Keys, err
 	case config.SigningVault:
 		return openVault(ctx, cfg.Vault, deps)
 	default:
-		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: no backend has the name %q", cfg.Backend)
+		return nil, fmt.Errorf("PLATFORM_SIGNING_BACKEND: unknown backend %q", cfg.Backend)
 	}
 }

@@ -143,7 +143,7 @@ func (o ServeOptions) drain(running context.Context, server *http.Server) {
 	defer cancel()
 
 	if err := server.Shutdown(ctx); err != nil {
-		o.Logger.WarnContext(ctx, "requests cut off: they did not finish in time", "limit", o.Server.HTTP.DrainTimeout)
+		o.Logger.WarnContext(ctx, "requests were cut off because they didn't finish in time", "limit", o.Server.HTTP.DrainTimeout)
 		_ = server.Close()
 	}
 }
@@ -174,6 +174,6 @@ func wait(group *errgroup.Group) error {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		return fmt.Errorf("background tasks did not stop within %s", tasksPatience)
+		return fmt.Errorf("background tasks didn't stop within %s", tasksPatience)
 	}
 }

@@ -186,7 +186,7 @@ func TestATaskThatFailsStopsTheProcess(t *testing.T) {
 	}})
 
 	status, _ := r.get(r.admin + "/livez")
-	require.Equal(t, http.StatusOK, status, "a task that is done is no failure")
+	require.Equal(t, http.StatusOK, status, "a task that has finished isn't a failure")
 	close(fail)
 	require.EqualError(t, r.wait(), "keys: broken")
 	<-other

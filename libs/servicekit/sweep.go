@@ -23,7 +23,7 @@ func Sweep(
 	ctx context.Context, deps Deps, what string,
 	remove func(ctx context.Context, now time.Time, batch int) (int, error),
 ) error {
-	return Regularly(ctx, deps, "could not remove what has expired", what, remove)
+	return Regularly(ctx, deps, "can't remove expired rows", what, remove)
 }
 
 // Regularly is Sweep for other work that is done in small portions. failed is the log message

@@ -35,7 +35,7 @@ func TestASweepGoesOnWhileThereIsMoreAndOutlivesFailures(t *testing.T) {
 			})
 		}()
 
-		require.NoError(t, <-done, "being told to stop is no failure")
+		require.NoError(t, <-done, "being stopped isn't a failure")
 		require.Equal(t, []time.Duration{0, sweepRest, 2 * sweepRest}, at[:3], "it rests even while there is more")
 
 		for i := 3; i < len(at); i++ {
@@ -43,6 +43,6 @@ func TestASweepGoesOnWhileThereIsMoreAndOutlivesFailures(t *testing.T) {
 		}
 
 		require.Contains(t, log.String(),
-			`msg="could not remove what has expired" of=limits error="the database is away"`)
+			`msg="can't remove expired rows" of=limits error="the database is away"`)
 	})
 }

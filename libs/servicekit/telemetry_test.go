@@ -126,7 +126,7 @@ func TestLogLinesCarryTheirTrace(t *testing.T) {
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
 	logger.InfoContext(trace.ContextWithSpanContext(context.Background(), span), "in a request")
 	var line map[string]any
-	require.NoError(t, json.Unmarshal(out.Bytes(), &line), "JSON where it is no terminal")
+	require.NoError(t, json.Unmarshal(out.Bytes(), &line), "JSON unless it is a terminal")
 	require.Equal(t, span.TraceID().String(), line["trace_id"])
 	require.Equal(t, span.SpanID().String(), line["span_id"])
 	require.Equal(t, "token", line["service"])

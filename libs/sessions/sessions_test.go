@@ -42,7 +42,7 @@ func TestASessionSignsItsBrowserIn(t *testing.T) {
 		"seen by a replica whose clock is ahead of ours": {
 			func(s *sessions.Session) { s.LastSeenAt = now.Add(time.Second) }, true, true,
 		},
-		"not when it is the zero value, which nobody made": {
+		"not when it is the zero value": {
 			func(s *sessions.Session) { *s = sessions.Session{TenantID: "tnt_1"} }, false, false,
 		},
 	} {

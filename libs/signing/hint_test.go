@@ -49,7 +49,7 @@ func TestAHintIsAnIDTokenOfThisIssuerWhateverItsAge(t *testing.T) {
 	}
 
 	_, err = read("at+jwt", map[string]any{"iss": issuer, "sub": "usr_ada", "aud": "billing"})
-	require.ErrorIs(t, err, signing.ErrInvalid, "an access token is no hint")
+	require.ErrorIs(t, err, signing.ErrInvalid, "an access token isn't a hint")
 }
 
 func TestAHintThatNoKeyCanCheckIsNotCalledInvalid(t *testing.T) {

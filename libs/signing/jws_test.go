@@ -84,8 +84,8 @@ func TestTheTypeIsComparedAsAMediaType(t *testing.T) {
 		"with Application/ in the token":        {"Application/At+Jwt", []string{"at+jwt"}, true},
 		"with application/ in what is wanted":   {"at+jwt", []string{"application/at+jwt"}, true},
 		"one of several":                        {"JWT", []string{"at+jwt", "JWT"}, true},
-		"an ID token is no access token":        {"JWT", []string{"at+jwt"}, false},
-		"an access token is no ID token":        {"at+jwt", []string{"JWT"}, false},
+		"an ID token isn't an access token":     {"JWT", []string{"at+jwt"}, false},
+		"an access token isn't an ID token":     {"at+jwt", []string{"JWT"}, false},
 		"another tree is another type":          {"text/at+jwt", []string{"at+jwt"}, false},
 		"application/ twice is another type":    {"application/application/at+jwt", []string{"at+jwt"}, false},
 		"no type":                               {"", []string{"at+jwt"}, false},
@@ -149,10 +149,10 @@ func TestVerifyRefusesWhatIsNotOurs(t *testing.T) {
 		"leading space":                 " " + good,
 		"JSON serialization": `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` +
 			parts[2] + `"}`,
-		"a header that is no JSON": encode(`{`) + "." + parts[1] + "." + parts[2],
+		"a header that isn't JSON": encode(`{`) + "." + parts[1] + "." + parts[2],
 		"no kid":                   signed(`{"alg":"ES256","typ":"JWT"}`, es256, signing.ES256),
 		"an unknown kid":           signed(`{"alg":"ES256","typ":"JWT","kid":"nobody"}`, es256, signing.ES256),
-		"a stranger's key in our name": signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`,
+		"an attacker's key under our kid": signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`"}`,
 			stranger, signing.ES256),
 		"a key brought along (jwk)": signed(`{"alg":"ES256","typ":"JWT","kid":"`+es256.KID+`","jwk":`+
 			string(strangerJWK)+`}`, stranger, signing.ES256),

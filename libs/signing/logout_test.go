@@ -22,9 +22,8 @@ func TestAlgorithmsForLogoutTokens(t *testing.T) {
 	require.False(t, signing.Algorithm("logout-").Known())
 }
 
-// OpenID Connect Back-Channel Logout 2.4: a key for logout tokens signs nothing else,
-// and what it has signed all the same counts as nothing else: not as an access token,
-// an ID token or a hint, whoever has the key.
+// OpenID Connect Back-Channel Logout 2.4: a key for logout tokens signs nothing else. Even
+// if an attacker has it, its signatures don't count on access tokens, ID tokens or hints.
 func TestAKeyForLogoutTokensMakesNoOtherToken(t *testing.T) {
 	b := newBench(t, signing.ES256, signing.ES256.Logout())
 	logout, err := b.ring.Sign(t.Context(), signing.ES256.Logout(), signing.TypeLogoutToken, someClaims)
@@ -45,8 +44,8 @@ func TestAKeyForLogoutTokensMakesNoOtherToken(t *testing.T) {
 	}
 }
 
-// forge signs a token of any type with the active key of an algorithm, as whoever may
-// use the key can.
+// forge signs a token of any type with the active key of an algorithm, as an attacker
+// with access to the key could.
 func (b *bench) forge(t *testing.T, alg signing.Algorithm, typ string) string {
 	t.Helper()
 	keys, err := b.schedule.Keys(t.Context())

@@ -15,7 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/signingtest"
 )
 
-// hanging is a schedule whose database says nothing until it is let go.
+// hanging is a schedule whose database hangs until it is released.
 type hanging struct {
 	signing.Schedule
 	hangs    atomic.Bool
@@ -35,9 +35,9 @@ func (h *hanging) Keys(ctx context.Context) ([]signing.Key, error) {
 	return nil, errors.New("the database says nothing")
 }
 
-// A token with an unknown kid, which a stranger can make, and a key that is missing
-// have the schedule read. While the database hangs they wait for one reading, each as
-// long as its own request, and those who come next for no other.
+// A token with an unknown kid, which an attacker can make, and a key that is missing
+// cause a read of the schedule. While the database hangs, all requests wait for that one
+// read, each at most as long as its own deadline, and later ones start no other.
 func TestUnknownKidsWaitForOneReadingAtMost(t *testing.T) {
 	keys, err := localkeys.Open(t.TempDir() + "/keys")
 	require.NoError(t, err)

@@ -130,9 +130,9 @@ func (r *Ring) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil //nolint:nilerr // the process is ending
 		case err != nil && !failing:
-			r.log.WarnContext(ctx, "signing keys cannot be read, keeping the last ones", slog.Any("error", err))
+			r.log.WarnContext(ctx, "can't read signing keys; keeping the last ones", slog.Any("error", err))
 		case err == nil && failing:
-			r.log.InfoContext(ctx, "signing keys can be read again")
+			r.log.InfoContext(ctx, "recovered: signing keys can be read")
 		}
 
 		failing = err != nil
@@ -220,7 +220,7 @@ func (r *Ring) reload(ctx context.Context, seen *snapshot, last *time.Time, ever
 		}
 
 		if err := r.load(ctx); err != nil {
-			r.log.WarnContext(ctx, "signing keys cannot be read", slog.Any("error", err))
+			r.log.WarnContext(ctx, "can't read signing keys", slog.Any("error", err))
 		}
 
 		r.missing.Lock()

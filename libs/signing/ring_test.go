@@ -20,8 +20,7 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// bench is a ring over local keys and a schedule in memory, with a clock that
-// stands still.
+// bench is a ring over local keys and a schedule in memory, with a fixed clock.
 type bench struct {
 	keys     *localkeys.Store
 	schedule *signingtest.Schedule
@@ -59,7 +58,7 @@ func (b *bench) at(now time.Time) {
 	b.time = now
 }
 
-// away is a backend that cannot be reached.
+// away is an unreachable backend.
 type away struct{}
 
 var errAway = errors.New("connection refused")
@@ -251,7 +250,7 @@ func TestARetiredKeyCountsForHintsAlone(t *testing.T) {
 	_, err = b.ring.Hints().Verify(t.Context(), token, "JWT")
 	require.NoError(t, err)
 	_, err = b.ring.Hints().Verify(t.Context(), token, "at+jwt")
-	require.ErrorIs(t, err, signing.ErrInvalid, "an access token is no hint")
+	require.ErrorIs(t, err, signing.ErrInvalid, "an access token isn't a hint")
 	require.ErrorIs(t, b.ring.Hints().Ready(), signing.ErrNoKey)
 
 	keys[0].RevokedAt = start
@@ -325,7 +324,7 @@ func TestLoadRefusesARowThatClaimsAnothersName(t *testing.T) {
 	require.Len(t, b.ring.Published(), 1)
 }
 
-// Run's timers are real ones, so these tests stand in a bubble whose time is not.
+// Run uses real timers, so these tests run in a synctest bubble.
 
 func TestRunWaitsForTheFirstKeyAndThenReadsEveryRefresh(t *testing.T) {
 	b := newBench(t)
@@ -372,13 +371,13 @@ func TestRunKeepsTheLastGoodSetAndComplainsOnce(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		require.Len(t, ring.Published(), 1)
-		require.Equal(t, 1, strings.Count(log.String(), "cannot be read"))
+		require.Equal(t, 1, strings.Count(log.String(), "can't read"))
 		before := schedule.Reads()
 		schedule.Fail(nil)
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
 		require.Greater(t, schedule.Reads(), before, "it does not wait a whole Refresh after a failure")
-		require.Equal(t, 1, strings.Count(log.String(), "can be read again"))
+		require.Equal(t, 1, strings.Count(log.String(), "recovered"))
 		stop()
 	})
 }
@@ -409,7 +408,7 @@ func TestRunReadsAtOnceWhenSomethingChanged(t *testing.T) {
 	})
 }
 
-// run starts the ring's task and returns what ends it.
+// run starts the ring's task and returns a function that stops it.
 func run(t *testing.T, ring *signing.Ring) func() {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

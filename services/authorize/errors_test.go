@@ -157,7 +157,7 @@ func TestErrorsGoToTheApplicationWithStateAndIssuer(t *testing.T) {
 			{"none with another prompt", "web", url.Values{"prompt": {"none consent"}}, "invalid_request"},
 			{"a negative max_age", "web", url.Values{"max_age": {"-1"}}, "invalid_request"},
 			{"a nonce twice", "web", url.Values{"nonce": {"a", "b"}}, "invalid_request"},
-			{"nobody signed in with prompt=none", "web", url.Values{"prompt": {"none"}}, "login_required"},
+			{"no one is signed in, with prompt=none", "web", url.Values{"prompt": {"none"}}, "login_required"},
 		} {
 			for _, method := range []string{http.MethodGet, http.MethodPost} {
 				t.Run(tc.name+" by "+method, func(t *testing.T) {

@@ -247,7 +247,7 @@ func TestWhatTheEndOfAFlowChecksAgain(t *testing.T) {
 		},
 		{name: "the person of the hint", decision: grants.SignedIn, hint: ada},
 		{
-			name:     "somebody else than the person of the hint",
+			name:     "another person than the one in the hint",
 			decision: grants.Consented,
 			hint:     bob,
 			want:     "login_required",

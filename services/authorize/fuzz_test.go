@@ -11,7 +11,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// FuzzAuthorize sends a query as a stranger would: no answer is a fault of ours,
+// FuzzAuthorize sends queries as an attacker would: no response is a server error,
 // and no redirect leads anywhere but to the sign-in pages or a registered URI.
 func FuzzAuthorize(f *testing.F) {
 	f.Add(webParams(nil).Encode())

@@ -106,7 +106,7 @@ func TestPromptNoneWithSeveralPeopleInOneBrowserAsksWhoIsMeant(t *testing.T) {
 				params:  params("first", callback, url.Values{"prompt": {prompt}}),
 			}).toApplication(callback)
 		}
-		require.NotEmpty(t, ask(alone, "none").Get("code"), "one person is no question")
+		require.NotEmpty(t, ask(alone, "none").Get("code"), "a single person need not be chosen")
 		require.Equal(t, "account_selection_required", ask("", "none").Get("error"), "signed in, but not in use")
 		other, _ := w.signIn(bob, in)
 		require.Equal(t, "account_selection_required", ask(alone, "none").Get("error"))
@@ -147,7 +147,7 @@ func TestWhatPromptNoneAnswersOverHTTP(t *testing.T) {
 	}{
 		{"a good session", good, "web", callback, nil, ""},
 		{"no session", "", "web", callback, nil, "login_required"},
-		{"a cookie of nobody's", secret(t), "web", callback, nil, "login_required"},
+		{"an unknown cookie", secret(t), "web", callback, nil, "login_required"},
 		{
 			"an ended session", alive(func(s *sessions.Session) { s.EndedAt = w.clock.Now() }), "web",
 			callback, nil, "login_required",

@@ -346,7 +346,7 @@ func (r *reply) noCode() {
 	r.refusedHere(http.StatusBadRequest)
 }
 
-// refusedHere demands an answer that is no redirect, and returns its error code.
+// refusedHere requires a response that isn't a redirect, and returns its error code.
 func (r *reply) refusedHere(status int) string {
 	r.t.Helper()
 	require.Equal(r.t, status, r.StatusCode, r.body)

@@ -93,7 +93,7 @@ func TestWhoMayAskForCodes(t *testing.T) {
 			url.Values{"client_id": {"web"}, "client_secret": {appSecret}},
 			basic("web", appSecret), 400, "invalid_request",
 		},
-		{"as somebody else", url.Values{"client_id": {"tv"}}, basic("web", appSecret), 400, "invalid_request"},
+		{"as another client", url.Values{"client_id": {"tv"}}, basic("web", appSecret), 400, "invalid_request"},
 		{"a strict one by its name alone", url.Values{"client_id": {"strict"}}, nil, 401, "invalid_client"},
 		{
 			"a strict one with its secret",
@@ -222,7 +222,7 @@ func TestADenialGrantsNothing(t *testing.T) {
 		AND grant_id = '' AND tenant_id = '' AND acr = ''`, code), "who denied is known, to show it to them again, and no more")
 }
 
-// RFC 8628 5.4, RFC 6749 10.12: nobody decides by another site's form.
+// RFC 8628 5.4, RFC 6749 10.12: a form on another site can't decide.
 func TestADecisionIsRefused(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code, other := w.device(), w.device()
@@ -275,7 +275,7 @@ func TestADecisionIsRefused(t *testing.T) {
 		"as JSON of another shape": {
 			good(func(v *visit) { v.form, v.body, v.kind = nil, `{"user_code":1}`, "application/json" }), 400,
 		},
-		"about a code that nobody waits with": {good(func(v *visit) { v.form.Set("user_code", "BBBB-BBBB") }), 404},
+		"about an unknown code": {good(func(v *visit) { v.form.Set("user_code", "BBBB-BBBB") }), 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NotEmpty(t, w.do(tc.visit).json(tc.status)["error_description"])
@@ -437,7 +437,7 @@ func TestADecisionMayBeReloaded(t *testing.T) {
 			require.Contains(t, w.do(result).body, says, "the first decision counts")
 
 			result.session = ""
-			require.Equal(t, http.StatusNotFound, w.do(result).StatusCode, "a stranger learns nothing of it")
+			require.Equal(t, http.StatusNotFound, w.do(result).StatusCode, "another person learns nothing of it")
 			_, result.session = w.signInAs(grace)
 			page := w.do(result)
 			require.Equal(t, http.StatusNotFound, page.StatusCode, "nor does another person")
@@ -647,7 +647,7 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	require.Equal(t, 2, w.count(`SELECT count(*) FROM audit_events`), "the approval and the block")
 }
 
-// FuzzDecision sends bodies as a stranger would: no answer is a fault of ours.
+// FuzzDecision sends bodies as an attacker would: no response is a server error.
 func FuzzDecision(f *testing.F) {
 	f.Add("application/json", `{"user_code":"BBBB-BBBB","action":"approve","csrf_token":"x"}`)
 	f.Add("application/x-www-form-urlencoded", "user_code=BBBB-BBBB&action=deny&csrf_token=%00")

@@ -126,7 +126,7 @@ func TestAPersonIsCountedWhereverTheyAreSignedIn(t *testing.T) {
 	w.look(code, there, other).json(http.StatusOK)
 }
 
-// RFC 8628 5.1, RFC 4291 2.5.4: whoever has one address has 2^64.
+// RFC 8628 5.1, RFC 4291 2.5.4: a client with one address has 2^64.
 func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	code := w.device()

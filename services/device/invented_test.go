@@ -12,7 +12,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// RFC 6819 4.3.1: a name that nobody registered writes no row in any table.
+// RFC 6819 4.3.1: an unregistered client_id writes no row in any table.
 func TestAnInventedClientIDWritesNoRow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)

@@ -46,7 +46,7 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	w.exec(`ALTER TABLE device_codes RENAME TO device_codes_gone`)
 	w.do(approve).json(http.StatusInternalServerError)
 
-	require.Contains(t, logs.String(), "could not write the audit trail")
+	require.Contains(t, logs.String(), "can't write the audit trail")
 
 	for name, secret := range map[string]string{
 		"the device code":     asked["device_code"].(string),

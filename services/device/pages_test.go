@@ -68,7 +68,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 					show(action, code, visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 				}
 
-				if action == "approve" { // RFC 8628 5.4: a code that somebody sent comes from elsewhere
+				if action == "approve" { // RFC 8628 5.4: a code that an attacker sent comes from elsewhere
 					show("approve_elsewhere", code, visit{
 						path:    pagePath,
 						session: session,
@@ -134,7 +134,7 @@ func TestALookAtACodeStoresNothing(t *testing.T) {
 	require.Equal(t, before, w.count(`SELECT count(*) FROM limits`))
 }
 
-// RFC 8628 5.1: whoever knows a public client_id may ask, but not without end.
+// RFC 8628 5.1: a client that knows a public client_id may ask, but not without end.
 func TestAnAddressGetsSoManyDeviceCodes(t *testing.T) {
 	w := newWorld(t, testkit.SQLite(t))
 	ask := func(from string) *reply {

@@ -111,7 +111,7 @@ func TestTheTrailTellsWhoDidNotAuthenticate(t *testing.T) {
 			}).StatusCode
 		}
 		require.Equal(t, http.StatusUnauthorized, try("nobody"))
-		require.Zero(t, w.count(`SELECT count(*) FROM audit_events`), "strangers invent names")
+		require.Zero(t, w.count(`SELECT count(*) FROM audit_events`), "attackers make up names")
 
 		for range 19 {
 			require.Equal(t, http.StatusUnauthorized, try("web"))

@@ -154,7 +154,7 @@ func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
 	service, _ := startedWith(t, given)
 	fresh := get(t, service.Handler, http.MethodGet, jwksPath, nil)
 	require.Equal(t, "public, max-age=0", fresh.Header().Get("Cache-Control"),
-		"first keys sign at once, so nobody may hold a set without them")
+		"first keys sign at once, so a key set without them must not be cached")
 	clock.Advance(6 * time.Minute)
 
 	for _, path := range everyPath {
@@ -184,14 +184,14 @@ func TestDocumentsAreCachedAndReadFromAnyPage(t *testing.T) {
 				header http.Header
 				want   int
 			}{
-				"the same tag":           {http.Header{"If-None-Match": {tag}}, http.StatusNotModified},
-				"weakly the same":        {http.Header{"If-None-Match": {"W/" + tag}}, http.StatusNotModified},
-				"one of several":         {http.Header{"If-None-Match": {`"other", ` + tag}}, http.StatusNotModified},
-				"any":                    {http.Header{"If-None-Match": {"*"}}, http.StatusNotModified},
-				"another tag":            {http.Header{"If-None-Match": {`"other"`}}, http.StatusOK},
-				"no tag at all":          {http.Header{"If-None-Match": {"hello"}}, http.StatusOK},
-				"a part is the whole":    {http.Header{"Range": {"bytes=0-1"}}, http.StatusOK},
-				"a stranger's page asks": {http.Header{"Origin": {"https://stranger.example"}}, http.StatusOK},
+				"the same tag":         {http.Header{"If-None-Match": {tag}}, http.StatusNotModified},
+				"weakly the same":      {http.Header{"If-None-Match": {"W/" + tag}}, http.StatusNotModified},
+				"one of several":       {http.Header{"If-None-Match": {`"other", ` + tag}}, http.StatusNotModified},
+				"any":                  {http.Header{"If-None-Match": {"*"}}, http.StatusNotModified},
+				"another tag":          {http.Header{"If-None-Match": {`"other"`}}, http.StatusOK},
+				"no tag at all":        {http.Header{"If-None-Match": {"hello"}}, http.StatusOK},
+				"a part is the whole":  {http.Header{"Range": {"bytes=0-1"}}, http.StatusOK},
+				"a page of any origin": {http.Header{"Origin": {"https://stranger.example"}}, http.StatusOK},
 			} {
 				t.Run(name, func(t *testing.T) {
 					w := get(t, service.Handler, http.MethodGet, path, c.header)

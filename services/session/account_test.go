@@ -95,8 +95,8 @@ func TestDevicesAreListedAndSignedOut(t *testing.T) {
 		token := p.Hidden("csrf_token")
 
 		for name, values := range map[string]url.Values{
-			"somebody else's session": {"csrf_token": {token}, "session": {stranger.session().ID}},
-			"nobody's":                {"csrf_token": {token}, "session": {"ses_unknown"}},
+			"another person's session": {"csrf_token": {token}, "session": {stranger.session().ID}},
+			"an unknown session":       {"csrf_token": {token}, "session": {"ses_unknown"}},
 		} {
 			laptop.Post(accountURL+"/sessions", values)
 			require.False(t, w.ended(stranger.session().ID), name)
@@ -318,7 +318,7 @@ func TestTheCurrentPasswordCannotBeGuessedFromAnOpenSession(t *testing.T) {
 	})
 }
 
-// RFC 6749 10.12: nobody's form but our own page's is taken.
+// RFC 6749 10.12: only forms from our own page are accepted.
 func TestFormsOfTheAccountPageBelongToBrowserAndSession(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, p := w.atHome("ada@acme.test")

@@ -79,7 +79,7 @@ func TestSeveralPeopleStaySignedInAndOneIsChosen(t *testing.T) {
 }
 
 // OpenID Connect Core 3.1.2.1, select_account: among those who are signed in in this
-// browser, and nobody else.
+// browser, and no others.
 func TestWhomTheBrowserDoesNotHoldCannotBeChosen(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, ada, _ := w.both()
@@ -103,7 +103,7 @@ func TestWhomTheBrowserDoesNotHoldCannotBeChosen(t *testing.T) {
 	})
 }
 
-// RFC 6265 8.4: a cookie that somebody noted before a sign-in is worth nothing after it.
+// RFC 6265 8.4: a cookie that an attacker noted before a sign-in is worth nothing after it.
 func TestTheAccountsCookieIsRenewedSoThatNobodyLearnsWhoSignsInLater(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b, _ := w.atHome("ada@acme.test")
@@ -123,7 +123,7 @@ func TestTheAccountsCookieIsRenewedSoThatNobodyLearnsWhoSignsInLater(t *testing.
 			{Name: "platform_accounts", Value: planted, Path: "/"},
 		})
 		_, page = thief.flow(prompt(oauth.PromptSelectAccount))
-		require.Equal(t, "Sign in", thief.Get(page).H1(), "nobody to choose from")
+		require.Equal(t, "Sign in", thief.Get(page).H1(), "no accounts to choose from")
 	})
 }
 

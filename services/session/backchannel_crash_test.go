@@ -69,7 +69,7 @@ func crashOpen(t *testing.T, where string) *database.DB {
 
 // OpenID Connect Back-Channel Logout 1.0 2.5: the notice is in the database before
 // the person is told that they are signed out, so kill -9 between the two loses
-// nothing; whoever runs on that database next sends it.
+// nothing; the next process on that database sends it.
 func TestALogoutSurvivesItsProcessBeingKilledBeforeItIsSent(t *testing.T) {
 	t.Run("postgres", func(t *testing.T) {
 		server := testkit.PostgresServer(t)

@@ -196,7 +196,7 @@ func TestAfterADayItIsGivenUpAndAudited(t *testing.T) {
 	})
 }
 
-// OpenID Connect Back-Channel Logout 1.0 2.5 and 4: a registered URI is no way into our
+// OpenID Connect Back-Channel Logout 1.0 2.5 and 4: a registered URI isn't a way into our
 // own network.
 func TestWhereLogoutTokensAreNotSent(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
@@ -435,5 +435,5 @@ func TestTheServiceNeedsKeysAndReadableExceptions(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Outbound.Allow = []string{"*"}
 	_, err = New(cfg, w.deps())
-	require.ErrorContains(t, err, `"*" is not a host`)
+	require.ErrorContains(t, err, `"*" isn't a host`)
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 )
 
-// noted are the cookies of a browser that somebody wrote down.
+// noted are the cookies of a browser that an attacker wrote down.
 func (b *visitor) noted() map[string]string {
 	values := map[string]string{}
 	for _, c := range b.Cookies(origin) {

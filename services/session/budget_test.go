@@ -86,7 +86,7 @@ func TestABrowserThatTheAccountKnowsHasACountOfItsOwn(t *testing.T) {
 	})
 }
 
-// An account under attack makes strangers wait, but not for long: one that does as it is told gets in while the attack
+// An account under attack makes unknown browsers wait, but not for long: one that waits as told gets in while the attack
 // goes on.
 func TestAnAccountUnderAttackSlowsStrangersAndRefusesNone(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
@@ -122,7 +122,7 @@ func TestAnAccountUnderAttackSlowsStrangersAndRefusesNone(t *testing.T) {
 	})
 }
 
-// NIST SP 800-63B 5.2.2: a hundred in a day, of all strangers together, and only a success starts anew.
+// NIST SP 800-63B 5.2.2: a hundred in a day, of all unknown browsers together, and only a success starts anew.
 func TestAfterAHundredFailuresThereIsOneAttemptAnHour(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		home, _ := w.atHome("ada@acme.test")
@@ -160,7 +160,7 @@ func TestAnAddressThatTriesManyAccountsIsSlowed(t *testing.T) {
 		require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "another@acme.test", "wrong").StatusCode)
 		require.LessOrEqual(t, retryAfter(t, w.guess("192.0.2.1", "ada@acme.test", rightWords)), time.Minute)
 
-		for range 5 { // the same account again is no new one
+		for range 5 { // the same account again isn't a new one
 			w.clock.Advance(time.Minute)
 			require.Equal(t, http.StatusSeeOther, w.guess("192.0.2.1", "another@acme.test", "wrong").StatusCode)
 		}

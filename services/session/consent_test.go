@@ -157,7 +157,7 @@ func TestNotYouOnTheConsentPageLeadsToAnotherAccount(t *testing.T) {
 	})
 }
 
-// RFC 6749 4.1.2.1, unauthorized_client, on a page of ours: the redirect URI is nobody's.
+// RFC 6749 4.1.2.1, unauthorized_client, on our own page: the redirect URI can't be trusted.
 func TestAnApplicationThatIsGoneEndsTheFlow(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for _, id := range []string{"gone", "never"} {

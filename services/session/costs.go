@@ -80,7 +80,7 @@ func (p *passwords) tell(ctx context.Context, costs []password.Params) {
 
 	if own := p.New().Cost(); all > dear*own {
 		p.logger.WarnContext(ctx,
-			"password checks are slow: each computes a hash of every cost that is stored, until people with such a hash have signed in or have been given a new password",
+			"password checks are slow: each computes one hash per stored cost, until people with old hashes have signed in or got a new password",
 			"costs", fmt.Sprint(costs), "times_default", all/own)
 	}
 }
@@ -94,7 +94,7 @@ func (p *passwords) Run(ctx context.Context) error {
 	for {
 		err := p.learn(ctx)
 		if err != nil && ctx.Err() == nil && !failing {
-			p.logger.WarnContext(ctx, "the costs of stored password hashes cannot be read", "error", err)
+			p.logger.WarnContext(ctx, "can't read the costs of stored password hashes", "error", err)
 		}
 
 		failing = err != nil

@@ -182,7 +182,7 @@ func (w *world) seed() {
 	})
 }
 
-// person adds somebody of acme with the tests' password.
+// person adds a person of acme with the tests' password.
 func (w *world) person(name string) {
 	w.t.Helper()
 	hash, err := w.hasher.Hash(w.t.Context(), rightWords)

@@ -148,7 +148,7 @@ func TestTheLimitTellsNobodyWhoExists(t *testing.T) {
 	})
 }
 
-// RFC 6749 10.10: the limit of an account is no weapon against its owner, whose browser
+// RFC 6749 10.10: the limit of an account can't be used against its owner, whose browser
 // has a signed cookie for it.
 func TestAStrangerLocksNobodyOut(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
@@ -189,7 +189,7 @@ func TestAStrangerLocksNobodyOut(t *testing.T) {
 		close(stop)
 		wg.Wait()
 		require.Equal(t, http.StatusTooManyRequests, w.guess("192.0.2.1", "ada@acme.test", rightWords).StatusCode,
-			"a browser nobody knows has to wait")
+			"an unknown browser has to wait")
 		require.True(t, signedIn(w.guess("192.0.2.1", "bob@acme.test", rightWords)), "other accounts do not")
 
 		// What the owner's browser is known for is her account only, and only as long
@@ -276,7 +276,7 @@ func TestABurstOfPasswordsWaitsOrHears503(t *testing.T) {
 	})
 }
 
-// RFC 6749 10.10; RFC 4291 2.5.1: whoever has an IPv6 network has all addresses of it.
+// RFC 6749 10.10; RFC 4291 2.5.1: an attacker with an IPv6 network has all of its addresses.
 func TestAnAddressCountsForAllAccountsAndAnIPv6OneAsItsNetwork(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for i := range 100 {

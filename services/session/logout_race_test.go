@@ -145,7 +145,7 @@ func TestLogoutAgainstFiftyRedemptions(t *testing.T) {
 	})
 }
 
-// OpenID Connect RP-Initiated Logout 1.0 2: whoever refreshes while the person
+// OpenID Connect RP-Initiated Logout 1.0 2: a client that refreshes while the person
 // logs out holds nothing that works afterwards.
 func TestLogoutAgainstFiftyRefreshes(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {

@@ -108,7 +108,7 @@ func TestAValidHintWithoutASessionReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// OpenID Connect RP-Initiated Logout 1.0 2 and 6: else anybody could log people out.
+// OpenID Connect RP-Initiated Logout 1.0 2 and 6: otherwise any site could log people out.
 func TestOtherwiseThePersonDecides(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		sign := w.signer()
@@ -128,7 +128,7 @@ func TestOtherwiseThePersonDecides(t *testing.T) {
 			p := b.Get(target)
 			require.Equal(t, "Sign out?", p.H1(), name)
 			require.Contains(t, p.Text(), "ada@acme.test")
-			require.False(t, w.ended(sid), "a GET is no logout button for strangers")
+			require.False(t, w.ended(sid), "a GET must not log people out")
 
 			p = p.Submit("Sign out", nil)
 			require.True(t, w.ended(sid))
@@ -187,7 +187,7 @@ func TestWithoutASessionThereIsNothingToConfirm(t *testing.T) {
 		require.Equal(t, "You are signed out", b.Get(logoutURL).H1())
 		p := b.Get(query("client_id", "billing", "post_logout_redirect_uri", bye))
 		require.Equal(t, "You are signed out", p.H1())
-		require.Contains(t, p.Body, `href="`+bye+`"`, "a link, for nobody has proven that the application asked")
+		require.Contains(t, p.Body, `href="`+bye+`"`, "a link, because it isn't proven that the application asked")
 	})
 }
 
@@ -285,7 +285,7 @@ func TestLoggingOutTwiceAtOnceEndsOnce(t *testing.T) {
 
 		require.True(t, w.ended(sid))
 		_, page := b.flow(nil)
-		require.Equal(t, "Sign in", b.Get(page).H1(), "an ended session's cookie signs nobody in")
+		require.Equal(t, "Sign in", b.Get(page).H1(), "an ended session's cookie doesn't sign in")
 	})
 }
 
@@ -315,7 +315,7 @@ func FuzzLogout(f *testing.F) {
 			require.Less(t, res.StatusCode, 500)
 
 			if location := res.Header.Get("Location"); location != "" {
-				require.Contains(t, location, "/oauth/logout", "a stranger's request leads to our own page at most")
+				require.Contains(t, location, "/oauth/logout", "an unproven request leads to our own page at most")
 			}
 		}
 	})

@@ -31,7 +31,7 @@ func TestAFlowThatIsOverHasAWayOn(t *testing.T) {
 
 		p = other.Get(page)
 		require.Equal(t, http.StatusForbidden, p.Status)
-		require.NotContains(t, p.Body, "rp.test", "the redirect URI of a request is no way on")
+		require.NotContains(t, p.Body, "rp.test", "the page doesn't link to the redirect URI of a request")
 
 		w.operate(func(ctx context.Context, o *directorystore.Writer) {
 			require.NoError(t, o.SaveApplication(ctx, &directory.Application{

@@ -113,7 +113,7 @@ func TestASealedFlowBecomesOneRowHoweverOftenItsFormIsSent(t *testing.T) {
 	})
 }
 
-// OpenID Connect Core 3.1.2.1: a hint at somebody who is signed in here, while another
+// OpenID Connect Core 3.1.2.1: a hint at a person who is signed in here, while another
 // is the current one.
 func TestAHintOffersTheAccountThatItNames(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
@@ -138,7 +138,7 @@ func TestAHintOffersTheAccountThatItNames(t *testing.T) {
 		require.Equal(t, ada.ID, w.request(id).SessionID)
 		require.Equal(t, before, w.hasher.Work())
 
-		// Of an id_token_hint nobody else would do.
+		// For an id_token_hint, no other person will do.
 		id, page = b.flow(func(r *grants.Flow) { r.HintSubject = "usr_bob" })
 		p = b.Get(page)
 		require.Equal(t, "Choose an account", p.H1())
@@ -148,7 +148,7 @@ func TestAHintOffersTheAccountThatItNames(t *testing.T) {
 	})
 }
 
-// OpenID Connect Core 3.1.2.1: a hint at somebody who is not signed in here asks for
+// OpenID Connect Core 3.1.2.1: a hint at a person who is not signed in here asks for
 // their password, and never goes on as another.
 func TestAHintAtAStrangerAsksForTheirPassword(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {

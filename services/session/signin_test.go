@@ -141,7 +141,7 @@ func TestAnAddressThatCannotBeOneIsShownAgain(t *testing.T) {
 }
 
 // OpenID Connect Core 3.1.2.3: before it, the domain of the address is all that an answer
-// depends on, not whether somebody has it.
+// depends on, not whether a person has it.
 func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		for email, heading := range map[string]string{
@@ -158,7 +158,7 @@ func TestTheDomainAloneDecidesBeforeAuthentication(t *testing.T) {
 	})
 }
 
-// OpenID Connect Core 5.7: an address is no proof of who somebody is. A newly claimed
+// OpenID Connect Core 5.7: an address doesn't identify a person. A newly claimed
 // domain shows its page, but the person is at home where they were.
 func TestAClaimedDomainTakesNobodyOver(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
@@ -378,7 +378,7 @@ func TestMaxAgeAndHintAskAgainOnlyWhenTheSessionDoesNotMeetThem(t *testing.T) {
 			require.Equal(t, "Sign in", b.Get(page).H1())
 		}
 
-		// Who signs in as somebody else all the same is handed over: authorize refuses.
+		// A person who signs in as another is still handed over: authorize refuses.
 		id, page := b.flow(hint("usr_bob"))
 		w.returns(b.signIn(page, "ada@acme.test"), id)
 	})
@@ -405,7 +405,7 @@ func TestSelectAccountGoesOnSwitchesTenantOrSignsInAsAnother(t *testing.T) {
 		second := b.session()
 		require.NotEqual(t, first.ID, second.ID)
 		require.Equal(t, "tnt_north", second.TenantID)
-		require.Equal(t, first.AuthTime, second.AuthTime, "switching is no new authentication")
+		require.Equal(t, first.AuthTime, second.AuthTime, "switching isn't a new authentication")
 		require.Equal(t, first.ExpiresAt, second.ExpiresAt, "nor a longer session")
 		require.Equal(t, second.ID, w.request(id).SessionID)
 
@@ -417,7 +417,7 @@ func TestSelectAccountGoesOnSwitchesTenantOrSignsInAsAnother(t *testing.T) {
 }
 
 // RFC 9106 4, NIST SP 800-63B 5.1.1.2: the costs of hashes follow the times. A dearer
-// hash goes too, and with the last of them everybody stops paying for it.
+// hash goes too, and with the last of them the checks get cheaper.
 func TestAHashOfAnotherCostIsReplacedAtSignIn(t *testing.T) {
 	for name, cost := range map[string]password.Params{
 		"cheaper": {Memory: 64, Time: 1, Threads: 1}, "dearer": {Memory: 1024, Time: 3, Threads: 2},

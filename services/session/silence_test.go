@@ -25,7 +25,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit/formbrowser"
 )
 
-// exchanged is all that a stranger sees of one request, and what they might feel.
+// exchanged is all that an attacker sees of one request, and the work it caused.
 type exchanged struct {
 	Path       string
 	Status     int
@@ -37,7 +37,7 @@ type exchanged struct {
 	Statements []string
 }
 
-// stranger tries an address in a browser of their own and writes everything down,
+// stranger tries an address in their own browser and writes everything down,
 // their own choices masked.
 type stranger struct {
 	*visitor
@@ -92,7 +92,7 @@ func (s *stranger) send(p *formbrowser.Page, button, field, value string) *formb
 	return s.get(to.String())
 }
 
-// tries is what a stranger sees of an address: by the pages of a flow, with a
+// tries is what an attacker sees of an address: by the pages of a flow, with a
 // login_hint, and by a tenant's entrance.
 func (w *world) tries(email string, spans *tracetest.SpanRecorder) []exchanged {
 	w.t.Helper()
@@ -299,7 +299,7 @@ func BenchmarkWrongPassword(b *testing.B) {
 	}
 }
 
-// RFC 6265 8.4: an old cookie signs nobody in again, not after a logout, and not by
+// RFC 6265 8.4: an old cookie never signs in again, not after a logout, and not by
 // being put back.
 func TestACookieFromBeforeALogoutIsWorthNothing(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {

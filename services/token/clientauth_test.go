@@ -157,7 +157,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 				status: 401,
 				error:  oauth.InvalidClient,
 			},
-			"an assertion by a stranger's key": {
+			"an assertion by an unknown key": {
 				form:   asserting(w.assertion(t, stranger, "signer", nil)),
 				status: 401,
 				error:  oauth.InvalidClient,
@@ -167,7 +167,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 				status: 401,
 				error:  oauth.InvalidClient,
 			},
-			"an assertion for an application of nobody": {
+			"an assertion for an unknown application": {
 				form:   asserting(w.assertion(t, key, "nobody", nil)),
 				status: 401,
 				error:  oauth.InvalidClient,
@@ -187,12 +187,12 @@ func TestPrivateKeyJWT(t *testing.T) {
 				status: 400,
 				error:  oauth.InvalidRequest,
 			},
-			"an assertion of a type that nobody reads": {
+			"an assertion of an unknown type": {
 				form:   fresh(nil).with(form{"client_assertion_type": "x"}),
 				status: 401,
 				error:  oauth.InvalidClient,
 			},
-			"what is no assertion": {
+			"something that isn't an assertion": {
 				form:   asserting("x"),
 				status: 401,
 				error:  oauth.InvalidClient,
@@ -345,7 +345,7 @@ func TestTheAddressOfAJWKSURIIsCheckedWhenItIsDialled(t *testing.T) {
 	w.service = w.startWith(t, w.db, func(c *token.Config) { c.Outbound.Allow = []string{"127.0.0.0/8", "::1/128"} })
 	requireError(t, w.post(t, credentials.with(asserting(w.assertion(t, key, "signer", nil)))), 503,
 		oauth.TemporarilyUnavailable)
-	require.NotZero(t, reached.Load(), "the same name, once the address is allowed; its certificate is nobody's")
+	require.NotZero(t, reached.Load(), "the same name, once the address is allowed; its certificate is untrusted")
 }
 
 // A name that an application registered while it was public may be bound again to

@@ -40,7 +40,7 @@ func TestRedeemingAnAuthorizationCode(t *testing.T) {
 				code:    forApp("spa"),
 				request: form{"client_id": "spa", "client_secret": ""},
 			},
-			"scope is no parameter here and is ignored": {request: form{"scope": "api:write"}},
+			"scope isn't a parameter here and is ignored": {request: form{"scope": "api:write"}},
 			"no code": {
 				drop:     "code",
 				status:   400,
@@ -114,7 +114,7 @@ func TestRedeemingAnAuthorizationCode(t *testing.T) {
 				status: 400,
 				error:  oauth.InvalidGrant,
 			},
-			"a resource that nobody was asked for (RFC 8707)": {
+			"a resource that was not consented to (RFC 8707)": {
 				request:  form{"resource": apiURI},
 				status:   400,
 				error:    oauth.InvalidTarget,

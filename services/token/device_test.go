@@ -70,9 +70,9 @@ func TestPollingWithADeviceCode(t *testing.T) {
 			request  form
 			error    oauth.Code // 400 where set
 		}{
-			"nobody has decided (RFC 8628 3.5)": {error: oauth.AuthorizationPending},
-			"approved":                          {decision: "approved"},
-			"denied":                            {decision: "denied", error: oauth.AccessDenied},
+			"an undecided code (RFC 8628 3.5)": {error: oauth.AuthorizationPending},
+			"approved":                         {decision: "approved"},
+			"denied":                           {decision: "denied", error: oauth.AccessDenied},
 			"expired": {
 				code:  func(d *grants.DeviceCode) { d.ExpiresAt = start },
 				error: oauth.ExpiredToken,
@@ -99,7 +99,7 @@ func TestPollingWithADeviceCode(t *testing.T) {
 				code:     func(d *grants.DeviceCode) { d.Resource = apiURI },
 				request:  form{"resource": apiURI},
 			},
-			"a resource nobody was asked for": {
+			"a resource that was not consented to": {
 				decision: "approved",
 				request:  form{"resource": apiURI},
 				error:    oauth.InvalidTarget,

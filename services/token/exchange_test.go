@@ -140,7 +140,7 @@ func TestAnExchangeForAJWT(t *testing.T) {
 		subject := w.signedIn(t, w.person(t), "keeper", forAPI).str("access_token")
 		got := w.post(t, exchange("edge", subject, form{"audience": downstream, "requested_token_type": jwtType}))
 		require.Equal(t, http.StatusOK, got.status, got.raw)
-		require.Equal(t, "N_A", got.str("token_type"), "RFC 8693 2.2.1: it is no access token")
+		require.Equal(t, "N_A", got.str("token_type"), "RFC 8693 2.2.1: it isn't an access token")
 		require.Equal(t, jwtType, got.str("issued_token_type"))
 		token := got.str("access_token")
 		w.verified(t, token, "token-exchange+jwt", "ES256")
@@ -156,7 +156,7 @@ func TestAnExchangeForAJWT(t *testing.T) {
 		requireError(t, w.userinfo(t, token), 401, oauth.InvalidToken)
 		_, claims := w.exchanged(t, "next", token, form{"subject_token_type": jwtType, "audience": deep})
 		require.Equal(t, map[string]any{"sub": "next", "act": map[string]any{"sub": "edge"}}, claims["act"])
-		requireError(t, w.post(t, exchange("next", token, nil)), 400, oauth.InvalidRequest) // it is no access_token
+		requireError(t, w.post(t, exchange("next", token, nil)), 400, oauth.InvalidRequest) // it isn't an access_token
 		_, claims = w.exchanged(t, "edge", subject, form{"subject_token_type": jwtType})
 		require.Equal(t, "edge", claims["client_id"], "an access token is a jwt")
 
@@ -222,9 +222,9 @@ func TestWhatIsNotExchanged(t *testing.T) {
 			"an access token as an ID token": {
 				exchange("edge", subject, form{"subject_token_type": idType}), oauth.InvalidRequest,
 			},
-			"not a token":                       {exchange("edge", "x.y.z", nil), oauth.InvalidRequest},
-			"a token that is for somebody else": {exchange("next", subject, nil), oauth.InvalidRequest},
-			"another's token for userinfo":      {exchange("edge", elsewhere, nil), oauth.InvalidRequest},
+			"not a token":                     {exchange("edge", "x.y.z", nil), oauth.InvalidRequest},
+			"a token for another application": {exchange("next", subject, nil), oauth.InvalidRequest},
+			"another's token for userinfo":    {exchange("edge", elsewhere, nil), oauth.InvalidRequest},
 			"an expired token (RFC 8693 2.2.2)": {
 				exchange("edge", w.signed(t, "at+jwt", old), nil), oauth.InvalidRequest,
 			},
@@ -356,10 +356,10 @@ func TestMayActIsHonoured(t *testing.T) {
 			"names the application (RFC 8693 4.4)":  {map[string]any{"sub": "edge"}, true},
 			"names it, and us":                      {map[string]any{"sub": "edge", "iss": issuer}, true},
 			"names it by client_id":                 {map[string]any{"client_id": "edge"}, true},
-			"names somebody else":                   {map[string]any{"sub": "next"}, false},
+			"names another actor":                   {map[string]any{"sub": "next"}, false},
 			"names it at another issuer":            {map[string]any{"sub": "edge", "iss": "https://evil.test"}, false},
 			"names it, but another application too": {map[string]any{"sub": "edge", "client_id": "next"}, false},
-			"names nobody":                          {map[string]any{}, false},
+			"names no actor":                        {map[string]any{}, false},
 			"is a list":                             {[]any{map[string]any{"sub": "edge"}}, false},
 			"is null":                               {nil, true},
 		} {
@@ -445,7 +445,7 @@ func TestAnApplicationsOwnTokenIsExchanged(t *testing.T) {
 		w.keeps(t, "keeper", directory.Web, func(a *directory.Application) { a.Active = false })
 		w.clock.Advance(6 * time.Second)
 		require.Equal(t, inactive, w.introspect(t, client("next"), got.str("access_token")).body,
-			"it ends with whom it stands for")
+			"it ends with the person it stands for")
 	})
 }
 

@@ -170,7 +170,7 @@ func TestIntrospectionRequests(t *testing.T) {
 				status: 400,
 				error:  oauth.InvalidRequest,
 			},
-			"nobody (RFC 7662 2.1)": {
+			"no client (RFC 7662 2.1)": {
 				body:   form{"token": "x"}.encode(),
 				status: 401,
 				error:  oauth.InvalidClient,
@@ -185,7 +185,7 @@ func TestIntrospectionRequests(t *testing.T) {
 				status: 400,
 				error:  oauth.UnauthorizedClient,
 			},
-			"a bearer token is no proof to us": {
+			"a bearer token doesn't authenticate": {
 				body:   form{"token": "x", "client_id": "keeper"}.encode(),
 				status: 401,
 				error:  oauth.InvalidClient,

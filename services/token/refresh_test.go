@@ -119,12 +119,12 @@ func TestWhoGetsARefreshToken(t *testing.T) {
 				want: true,
 			},
 			"a SERVICE without": {kind: directory.Service, code: plain},
-			"nobody who may not use the grant": {
+			"not without the right to the grant": {
 				kind:   directory.Web,
 				denied: true,
 				code:   plain,
 			},
-			"nobody who may not use the grant, also by offline_access": {
+			"not without the right to the grant, even with offline_access": {
 				kind:   directory.Web,
 				denied: true,
 				code:   offline,

@@ -112,7 +112,7 @@ func TestClientAuthentication(t *testing.T) {
 				status: 401,
 				error:  oauth.InvalidClient,
 			},
-			"nobody at all (RFC 6749 5.2)": {status: 401, error: oauth.InvalidClient},
+			"no client at all (RFC 6749 5.2)": {status: 401, error: oauth.InvalidClient},
 			"a TENANT application": {
 				form:   client("tenant"),
 				status: 400,

@@ -121,7 +121,7 @@ type world struct {
 	codes   *grantstore.ForAuthorize
 	rows    *grantstore.ForToken
 	tenant  directory.Tenant
-	tracers trace.TracerProvider // nil: nobody watches
+	tracers trace.TracerProvider // nil: no tracing
 	logs    bytes.Buffer
 }
 
@@ -292,7 +292,7 @@ func (w *world) saveApplication(t *testing.T, app *directory.Application) {
 	})
 }
 
-// person is somebody with a session.
+// person is a person with a session.
 type person struct {
 	user    directory.User
 	session string

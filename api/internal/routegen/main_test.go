@@ -40,7 +40,7 @@ func TestGenerateRefusesWhatTheTableCouldNotHold(t *testing.T) {
 		},
 		"HEAD, which GET implies":   {"paths: {/a: {head: {operationId: a, x-service: k}}}", "HEAD is implied"},
 		"nothing at all":            {"openapi: 3.1.0", "no operations"},
-		"something that is no YAML": {"paths: [", "parse openapi.yaml"},
+		"something that isn't YAML": {"paths: [", "parse openapi.yaml"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 {{/*
-Everything of one service: (dict "ctx" $ "component" "token"). The parts are given that, the merged values as own, what
-the service is (platform.services) as is, and its name.
+All objects of one service: (dict "ctx" $ "component" "token"). Its parts get the same, with the merged values as own,
+the entry in platform.services as is, and the name.
 */}}
 {{- define "platform.component" -}}
 {{- $is := index (include "platform.services" .ctx | fromYaml) .component -}}
@@ -79,7 +79,7 @@ spec:
     spec:
       {{- include "platform.pod" .ctx | nindent 6 }}
       serviceAccountName: {{ .name }}
-      # The delay, the requests in flight, the background tasks (10 s), the last traces (5 s), and some air.
+      # The drain delay, the requests in flight, the background tasks (10 s), the last traces (5 s), and a margin.
       terminationGracePeriodSeconds: {{ add .own.drain.delaySeconds .own.drain.timeoutSeconds 20 }}
       {{- with .own.priorityClassName }}
       priorityClassName: {{ . }}
@@ -109,7 +109,7 @@ spec:
           ports:
             - {name: http, containerPort: 8080, protocol: TCP}
             - {name: admin, containerPort: 9090, protocol: TCP}
-          # The first start waits up to half a minute for the database.
+          # On its first start, a service waits up to half a minute for the database.
           startupProbe:
             httpGet: {path: /livez, port: admin}
             periodSeconds: 1
@@ -170,7 +170,7 @@ spec:
         target: {type: AverageValue, averageValue: {{ .metricTarget | quote }}}
     {{- end }}
   behavior:
-    # Up at once, for a new pod is ready in seconds; down slowly.
+    # Scale up at once, because a new pod is ready in seconds, and scale down slowly.
     scaleUp:
       stabilizationWindowSeconds: 0
       policies:
@@ -197,7 +197,7 @@ spec:
     matchLabels:
       {{- include "platform.selector" $ | nindent 6 }}
   policyTypes: [Ingress, Egress]
-  # The services call each other never: nobody in here is let in.
+  # The services never call each other, so no pod of the release is let in.
   ingress:
     {{- if .ingressController }}
     - ports:

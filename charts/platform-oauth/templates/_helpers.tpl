@@ -1,4 +1,4 @@
-{{/* The name that all objects of the release begin with, short enough for "-authorize" and "-migrate" to follow. */}}
+{{/* Prefix of all objects' names, short enough to append "-authorize" and "-migrate". */}}
 {{- define "platform.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
@@ -16,7 +16,7 @@ app.kubernetes.io/instance: {{ .ctx.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* All labels of a component's objects; without a component those of the whole. */}}
+{{/* All labels of a component's objects, or of the release's if no component is given. */}}
 {{- define "platform.labels" -}}
 app.kubernetes.io/name: {{ .ctx.Chart.Name }}
 app.kubernetes.io/instance: {{ .ctx.Release.Name }}
@@ -62,13 +62,13 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{/* Labels of pods: without the chart's version, which would restart them for nothing. */}}
+{{/* Labels of pods, without the chart's version, which would restart them needlessly. */}}
 {{- define "platform.podLabels" -}}
 {{ include "platform.selector" . }}
 app.kubernetes.io/version: {{ .ctx.Chart.AppVersion | quote }}
 {{- end -}}
 
-{{/* What every pod begins with. It talks to no API server, and it must not see PLATFORM_OAUTH_TOKEN_PORT and the like. */}}
+{{/* The start of every pod's spec. Pods don't call the API server, and must not get PLATFORM_OAUTH_TOKEN_PORT and the like. */}}
 {{- define "platform.pod" -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
@@ -83,8 +83,8 @@ securityContext:
 {{- end -}}
 
 {{/*
-A map of settings as environment variables, sorted by name. Numbers come as floats and must not become 1e+06. This and
-the two of caConfigMap begin with a line break where there is something, so that what may be empty leaves no line.
+A map of settings as environment variables, sorted by name. Numbers are floats here and must not be written as 1e+06.
+This template and the two for caConfigMap begin with a line break unless they are empty, so they leave no blank line.
 */}}
 {{- define "platform.settings" -}}
 {{- range $name, $value := . }}
@@ -93,7 +93,7 @@ the two of caConfigMap begin with a line break where there is something, so that
 {{- end }}
 {{- end -}}
 
-{{/* The database's URL, from the Secret of one login role: (dict "ctx" $ "role" "token") */}}
+{{/* The database URL, from the Secret of a login role: (dict "ctx" $ "role" "token") */}}
 {{- define "platform.databaseEnv" -}}
 - name: PLATFORM_DATABASE_URL_FILE
   value: /var/run/secrets/platform/database-url

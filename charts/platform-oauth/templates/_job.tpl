@@ -1,4 +1,4 @@
-{{/* Of a hook's object: gone when all went well; when not it stays, to be looked at, until the next attempt. */}}
+{{/* Annotations of a hook's object: it is deleted after success, and kept for inspection after a failure. */}}
 {{- define "platform.hook" -}}
 helm.sh/hook: {{ .hooks }}
 helm.sh/hook-weight: {{ .weight | quote }}
@@ -6,9 +6,9 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end -}}
 
 {{/*
-A Job of the operator's binary, with the hook annotations of its event: (dict "ctx" $ "component" "migrate" "role"
-"owner" "name" … "hooks" "pre-install,pre-upgrade" "args" (list …) "volumes" … "mounts" …). Before an installation
-nothing of the release exists, so it brings its own ServiceAccount and NetworkPolicy.
+A Job that runs platform, with the hook annotations of its event: (dict "ctx" $ "component" "migrate" "role"
+"owner" "name" … "hooks" "pre-install,pre-upgrade" "args" (list …) "volumes" … "mounts" …). It has its own
+ServiceAccount and NetworkPolicy, because before an installation nothing else of the release exists.
 */}}
 {{- define "platform.job" -}}
 apiVersion: v1

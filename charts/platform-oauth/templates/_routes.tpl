@@ -1,6 +1,6 @@
 {{/*
-Which service answers which path: x-service of api/openapi.yaml, in the order that matters at an ingress, exact paths
-first. A test compares this list with the document and with the process that holds all five.
+Which service serves which path: x-service in api/openapi.yaml, with exact paths first, as an ingress needs them. A
+test compares this list with the document and with `platform up`.
 */}}
 {{- define "platform.routes" -}}
 - {path: /.well-known/oauth-authorization-server/api/v1/platform/oauth, service: keys}

@@ -1,6 +1,6 @@
 {{/*
-What tells the services apart, as their Config structs have it: who logs in to Vault, who holds the encryption keys,
-and who fetches what an application's registration names.
+How the services differ, as in their Config structs: which ones log in to Vault, which ones have the encryption keys,
+and which ones fetch URLs from an application's registration.
 */}}
 {{- define "platform.services" -}}
 authorize: {signs: false, encrypts: true, fetches: false}
@@ -10,15 +10,15 @@ session: {signs: true, encrypts: true, fetches: true}
 keys: {signs: true, encrypts: false, fetches: false}
 {{- end -}}
 
-{{/* The defaults with what `services` overrides, as YAML: (dict "ctx" $ "component" "token") */}}
+{{/* The defaults merged with the service's overrides, as YAML: (dict "ctx" $ "component" "token") */}}
 {{- define "platform.values" -}}
 {{- $own := index .ctx.Values.services .component | default dict -}}
 {{- mergeOverwrite (deepCopy .ctx.Values.defaults) (deepCopy $own) | toYaml -}}
 {{- end -}}
 
 {{/*
-The environment stands in the pod template and not in a ConfigMap: pods of the last version then keep their settings
-while they live, and a setting that only the new version knows stops none of them.
+The environment is in the pod template and not in a ConfigMap, so that pods of the previous version keep their
+settings, and don't fail at a setting that only the new version knows.
 */}}
 {{- define "platform.env" -}}
 {{- $v := .ctx.Values -}}
@@ -97,7 +97,7 @@ while they live, and a setting that only the new version knows stops none of the
   value: {{ $vault.keyPrefix | quote }}
 {{- end -}}
 
-{{/* What a service's container mounts, and the volumes: its database URL, the encryption keys, what it logs in to Vault with. */}}
+{{/* Mounts and volumes of a service: its database URL, the encryption keys and its Vault credentials. */}}
 {{- define "platform.mounts" -}}
 - {name: secrets, mountPath: /var/run/secrets/platform, readOnly: true}
 {{- if .is.signs }}

@@ -53,7 +53,7 @@ var Scenarios = map[string]func(ctx context.Context, t Target) (Step, error){
 func Workers(ctx context.Context, name string, t Target, n int) ([]Step, error) {
 	scenario, known := Scenarios[name]
 	if !known {
-		return nil, fmt.Errorf("there is no scenario %q", name)
+		return nil, fmt.Errorf("unknown scenario %q", name)
 	}
 
 	if t.Transport == nil {

@@ -19,8 +19,8 @@ func record(kind audit.Kind) audit.Record {
 	}
 }
 
-// What the schema requires of each class and of every event is there, of rows that
-// say nothing but their kind, too.
+// Each event has what the schema requires of its class and of all events, even if its row
+// has only a kind.
 func TestEveryKindHasAClassAndWhatItRequires(t *testing.T) {
 	require.Len(t, meanings, len(audit.Kinds()))
 

@@ -22,7 +22,7 @@ type trail []audit.Event
 
 func (t *trail) Record(_ context.Context, e audit.Event) error {
 	*t = append(*t, e)
-	return errors.New("cannot be written, and nobody minds")
+	return errors.New("can't be written")
 }
 
 func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
@@ -68,7 +68,7 @@ func TestErrorPagesAreToldOfAndAStrangerCannotFloodTheTrail(t *testing.T) {
 	}
 
 	require.Len(t, told, 100, "and all together theirs")
-	require.Equal(t, 601, pages, "everybody sees the page")
+	require.Equal(t, 601, pages, "every request gets the page")
 	clock.Advance(2500 * time.Millisecond)
 
 	for range 5 {

@@ -28,7 +28,7 @@ const (
 	patience = 5 * time.Second
 )
 
-var errQueueFull = errors.New("audit: too many events wait to be written")
+var errQueueFull = errors.New("audit: too many events are waiting to be written")
 
 // Store writes the trail for one service. Events that arrive during a write are written
 // together by the next statement, in order, so chaining them needs no lock in the database.

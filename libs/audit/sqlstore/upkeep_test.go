@@ -58,7 +58,7 @@ func TestWhatIsTooOldGoesAndVerifySaysSo(t *testing.T) {
 
 		o.exec(`DELETE FROM audit_events WHERE kind = 'trail.shortened'`)
 		_, problems = o.verify(time.Time{}, time.Time{})
-		require.NotEmpty(t, problems, "without a word of it, it was somebody else")
+		require.NotEmpty(t, problems, "rows whose removal isn't recorded are missed")
 	})
 }
 
@@ -91,8 +91,8 @@ func TestNothingGoesWithoutARetentionAndNothingYoung(t *testing.T) {
 	})
 }
 
-// The keys service has no right to delete: its function does, and takes nothing that
-// is younger than thirty days, whatever time it is given.
+// The keys service has no right to delete. It calls a function that does, but that never
+// deletes rows younger than thirty days, whatever time it is given.
 func TestTheKeysServiceKeepsTheTrailWithItsOwnRights(t *testing.T) {
 	server := testkit.PostgresServer(t)
 	url := server.NewDatabase(t)
@@ -192,7 +192,7 @@ func TestEachMonthHasAPartAndNoRowIsLost(t *testing.T) {
 	require.True(t, gone)
 }
 
-// The version before adds rows, in its own columns, while the trail is divided.
+// The previous version adds rows, in its own columns, while the trail is partitioned.
 func TestTheVersionBeforeGoesOnAddingToTheTrail(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOffice(t, db, 0)

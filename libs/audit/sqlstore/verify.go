@@ -180,7 +180,7 @@ func (v *verifier) seal(ctx context.Context, day string, seals []seal) error {
 		if err != nil || later == 0 || !v.began {
 			return err
 		}
-		return v.problem(Problem{Day: day, What: "the seal of the day was removed, for later days have theirs"})
+		return v.problem(Problem{Day: day, What: "the seal of the day was removed: later days have one"})
 	}
 
 	if err := v.dayBefore(ctx, day); err != nil {
@@ -230,7 +230,7 @@ func (v *verifier) events() error {
 		if hash, sealed := v.sealed[day]; sealed && hash != v.said[day] {
 			if err := v.problem(Problem{
 				Day:  day,
-				What: "the seal of the day is another than the trail says (trail.sealed)",
+				What: "the seal of the day differs from the one in the trail (trail.sealed)",
 			}); err != nil {
 				return err
 			}

@@ -126,11 +126,11 @@ func (w *dayWalk) row(r audit.Record) error {
 		return w.problem(r.Seq, r.ID, "the row was changed")
 	case r.Seq < next:
 		w.link = before
-		return w.problem(r.Seq, r.ID, "the row was added: its place is taken")
+		return w.problem(r.Seq, r.ID, "the row was added: its place was taken")
 	case r.Seq > next:
 		return w.problem(next, "", "rows were removed: %d to %d", next, r.Seq-1)
 	case !bytes.Equal(r.PrevHash, before.Hash):
-		return w.problem(r.Seq, r.ID, "the row before it was changed or is another")
+		return w.problem(r.Seq, r.ID, "the row before it was changed or replaced")
 	}
 
 	return nil
@@ -153,7 +153,7 @@ func (w *dayWalk) endChain() error {
 	case w.link.Seq > s.LastSeq:
 		return w.problem(s.LastSeq+1, "", "rows were added after the day was sealed: %d to %d", s.LastSeq+1, w.link.Seq)
 	case !bytes.Equal(w.link.Hash, s.Hash):
-		return w.problem(s.LastSeq, "", "the end of the chain is another than was sealed")
+		return w.problem(s.LastSeq, "", "the end of the chain differs from the sealed one")
 	}
 
 	return nil
@@ -189,7 +189,7 @@ func (w *dayWalk) unchained(ctx context.Context, from time.Time) error {
 		w.link, w.service = audit.Link{}, service
 		if was, is := w.counts[service], counts[service]; was != is {
 			err := w.problem(0, "",
-				"there were %d rows without a chain when the day was sealed, and now there are %d", was, is)
+				"there were %d rows without a chain when the day was sealed, and there are %d now", was, is)
 			if err != nil {
 				return err
 			}

@@ -17,7 +17,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// office is a trail of three days and those who write it.
+// office is a trail of three days with its writers.
 type office struct {
 	t      *testing.T
 	db     *database.DB
@@ -42,8 +42,8 @@ func newOffice(t *testing.T, db *database.DB, retention time.Duration) *office {
 	}
 }
 
-// work writes five rows by each replica, one by an operator and one by a version
-// that knew no chains.
+// work writes five rows by each replica, one by an operator, and one by a version without
+// chains.
 func (o *office) work() {
 	o.t.Helper()
 
@@ -66,7 +66,7 @@ func (o *office) work() {
 		fmt.Sprintf("aud_%014x", o.clock.Now().UnixMicro())+rand.Text(), database.At(o.clock.Now()))
 }
 
-// days works for three days and seals them.
+// days writes rows on three days and seals them.
 func (o *office) days() {
 	o.t.Helper()
 	for range 3 {
@@ -90,7 +90,7 @@ func (o *office) exec(query string, args ...any) {
 	require.NotZero(o.t, n, query)
 }
 
-// chain is the chain of the first replica on a day, and its first row's id.
+// chain returns the first replica's chain of a day, and the id of its first row.
 func (o *office) chain(day string) (chain string) {
 	o.t.Helper()
 	err := o.db.Get(o.t.Context(), "test.chain", &chain,
@@ -196,16 +196,16 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 			func(o *office, chain string) {
 				o.exec(`UPDATE audit_events SET seq = 5 - seq WHERE chain = $1 AND seq IN (2, 3)`, chain)
 			}, []string{
-				"2: the row was changed", "3: the row was changed", "4: the row before it was changed or is another",
+				"2: the row was changed", "3: the row was changed", "4: the row before it was changed or replaced",
 			},
 		},
 		"a row is changed and its hash computed anew": {
 			func(o *office, chain string) { o.forge(chain, 3) },
-			[]string{"4: the row before it was changed or is another"},
+			[]string{"4: the row before it was changed or replaced"},
 		},
 		"the last row is changed and its hash computed anew": {
 			func(o *office, chain string) { o.forge(chain, 5) },
-			[]string{"5: the end of the chain is another than was sealed"},
+			[]string{"5: the end of the chain differs from the sealed one"},
 		},
 		"the tail is cut off": {
 			func(o *office, chain string) {
@@ -226,11 +226,11 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 				o.exec(`DELETE FROM audit_events WHERE chain = '' AND at >= $1 AND at < $2`,
 					database.At(firstDay.AddDate(0, 0, 1).Truncate(24*time.Hour)),
 					database.At(firstDay.AddDate(0, 0, 2).Truncate(24*time.Hour)))
-			}, []string{"0: there were 1 rows without a chain when the day was sealed, and now there are 0"},
+			}, []string{"0: there were 1 rows without a chain when the day was sealed, and there are 0 now"},
 		},
 		"a row is added in a place that is taken": {
 			func(o *office, chain string) { o.copyRow(chain, 3, 3) },
-			[]string{"3: the row was added: its place is taken"},
+			[]string{"3: the row was added: its place was taken"},
 		},
 		"a row is added behind the end": {
 			func(o *office, chain string) { o.copyRow(chain, 5, 6) },
@@ -249,7 +249,7 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 				o.exec(`DELETE FROM audit_events WHERE chain LIKE $1`, day+".%")
 				o.exec(`DELETE FROM audit_seals WHERE day = $1`, day)
 			}, []string{
-				"0: the seal of the day was removed, for later days have theirs",
+				"0: the seal of the day was removed: later days have one",
 				"0: the seals of the day were changed, or those of the day before",
 			},
 		},
@@ -281,8 +281,7 @@ func TestTamperingOfEachKindIsFound(t *testing.T) {
 	}
 }
 
-// forge changes a row and computes its hash anew, as an attacker would who reads
-// this.
+// forge changes a row and recomputes its hash, as an attacker would who reads this.
 func (o *office) forge(chain string, seq int64) {
 	o.t.Helper()
 	records, err := sqlstore.Read(o.t.Context(), o.db, audit.Filter{Limit: 1000})
@@ -295,7 +294,7 @@ func (o *office) forge(chain string, seq int64) {
 	}
 }
 
-// copyRow adds a row that is whole, in another's name and place.
+// copyRow adds an intact row under another's name and in its place.
 func (o *office) copyRow(chain string, from, to int64) {
 	o.t.Helper()
 	records, err := sqlstore.Read(o.t.Context(), o.db, audit.Filter{Limit: 1000})
@@ -340,8 +339,8 @@ func TestManyReplicasAtOnceChainWithoutWaitingForEachOther(t *testing.T) {
 	})
 }
 
-// A row that the database refuses takes no other with it, and what was written
-// before and after it is whole.
+// A row that the database refuses doesn't affect others, and the chain stays intact before
+// and after it.
 func TestARefusedRowBreaksNoChain(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOffice(t, db, 0)

@@ -146,7 +146,7 @@ func (c *Cache) fetch(ctx context.Context, name, clientID, uri string) *entry {
 	next := &entry{set: set, fetchedAt: now, nextAt: now.Add(c.opts.Refetch)}
 	if err != nil {
 		c.stats.Failed()
-		c.opts.Logger.WarnContext(ctx, "could not fetch the keys of an application",
+		c.opts.Logger.WarnContext(ctx, "can't fetch the keys of an application",
 			"client_id", clientID, "error", err)
 		next = &entry{nextAt: now.Add(c.opts.Retry), err: err}
 		if old := c.entry(name); old != nil && old.set != nil {

@@ -126,7 +126,7 @@ func New(o Options) (*Watcher, error) {
 func (w *Watcher) observe(provider metric.MeterProvider) error {
 	meter := provider.Meter("github.com/platform-oauth/platform-oauth/libs/database/changes")
 	_, err := meter.Int64ObservableGauge("platform.changes.listening",
-		metric.WithDescription("1 while notifications of the database arrive; 0: changes are looked for every few seconds."),
+		metric.WithDescription("1 while change notifications arrive from the database, 0 while changes are polled."),
 		metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
 			n := int64(0)
 			if w.listening.Load() {
@@ -140,7 +140,7 @@ func (w *Watcher) observe(provider metric.MeterProvider) error {
 	}
 
 	_, err = meter.Float64ObservableGauge("platform.changes.age", metric.WithUnit("s"),
-		metric.WithDescription("How old the last certain knowledge of changes is."),
+		metric.WithDescription("Time since changes were last known for certain."),
 		metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 			if told := w.Told(); !told.IsZero() {
 				o.Observe(w.now().Sub(told).Seconds())
@@ -221,9 +221,9 @@ func (w *Watcher) keepLooking(ctx context.Context) {
 			return
 		case err != nil && !failing:
 			w.logger.WarnContext(ctx,
-				"the database cannot be asked for changes; what is kept in memory goes by its own time", "error", err)
+				"can't poll the database for changes; cached entries expire by age only", "error", err)
 		case err == nil && failing:
-			w.logger.InfoContext(ctx, "the database can be asked for changes again")
+			w.logger.InfoContext(ctx, "recovered: polling the database for changes")
 		}
 
 		failing = err != nil

@@ -19,7 +19,7 @@ const (
 )
 
 // errDeaf reports that a listener doesn't hear what is sent through the pool.
-var errDeaf = errors.New("notifications do not arrive: PLATFORM_DATABASE_DIRECT_URL must name the same database, past any transaction pooler")
+var errDeaf = errors.New("notifications don't arrive: PLATFORM_DATABASE_DIRECT_URL must reach the same database without a transaction pooler")
 
 // keepListening listens, reconnecting as needed, until ctx ends.
 func (w *Watcher) keepListening(ctx context.Context) {
@@ -39,7 +39,7 @@ func (w *Watcher) keepListening(ctx context.Context) {
 
 		if !failing {
 			w.logger.WarnContext(ctx,
-				"not notified of changes by the database; they are seen within seconds all the same", "error", err)
+				"no change notifications from the database; polling every few seconds instead", "error", err)
 		}
 
 		failing = true
@@ -108,7 +108,7 @@ func (w *Watcher) listen(ctx context.Context) (heard bool, err error) {
 func (w *Watcher) hears(ctx context.Context) {
 	w.listening.Store(true)
 	w.lookNow()
-	w.logger.InfoContext(ctx, "notified of changes by the database")
+	w.logger.InfoContext(ctx, "receiving change notifications from the database")
 }
 
 func (w *Watcher) lookNow() {

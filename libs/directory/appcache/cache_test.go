@@ -188,7 +188,7 @@ func TestAKnownApplicationServesOnForAMinuteWhileTheSourceIsAway(t *testing.T) {
 			w.fail(err)
 			w.clock.Advance(5 * time.Second)
 			w.requireKnown(t, "app_a", 1)
-			w.requireKnown(t, "app_a", 0) // nobody else waits for the source in vain
+			w.requireKnown(t, "app_a", 0) // the others don't wait for the source in vain
 			w.clock.Advance(time.Second)
 			w.requireKnown(t, "app_a", 1)
 			w.clock.Advance(59*time.Second - time.Microsecond)
@@ -211,7 +211,7 @@ func TestOnlyAnAbsentSourceExcusesAnOldAnswer(t *testing.T) {
 	w.requireError(t, "app_a", directory.ErrNotFound, 1)
 	w.clock.Advance(time.Second)
 	w.fail(errAway)
-	w.requireError(t, "app_a", errAway, 1) // it was removed: what was known before is no answer
+	w.requireError(t, "app_a", errAway, 1) // it was removed, so the old entry must not be used
 }
 
 func TestWhatIsInvalidatedIsReadAnew(t *testing.T) {

@@ -121,7 +121,7 @@ func TestAHashOfAnyOtherCostNeedsAnUpgrade(t *testing.T) {
 	const salted = "$c29tZXNhbHRzb21lc2FsdA$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc"
 	for cost, want := range map[string]bool{
 		"m=19456,t=2,p=1":  false,
-		"m=65536,t=3,p=4":  true, // dearer: everybody pays for it
+		"m=65536,t=3,p=4":  true, // more expensive, and every check pays for it
 		"m=47104,t=1,p=1":  true,
 		"m=19456,t=2,p=2":  true,
 		"m=19456,t=1,p=1":  true,

@@ -82,7 +82,7 @@ func (c *checker) permissions() {
 			}
 			if key == "resources_served" && c.rules.Issuer != "" && strings.TrimSuffix(uri, "/") == c.rules.Issuer {
 				c.refuse(where,
-					"must not be the issuer: no application serves it, and its name is in the tokens of all others")
+					"must not be the issuer, which is the audience of other applications' tokens")
 			}
 		}
 

@@ -69,7 +69,7 @@ func (c *checker) uris() {
 func (c *checker) loopback(where, uri string) {
 	if !c.rules.Loopback && c.MisplacedLoopback(uri) {
 		c.refuse(where,
-			"is http on loopback, which is for NATIVE applications (RFC 8252 7.3): use https, or write development: true while it is being built")
+			"is http on loopback, which only NATIVE applications may have (RFC 8252 7.3): use https, or set development: true during development")
 	}
 }
 

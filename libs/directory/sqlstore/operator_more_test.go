@@ -150,7 +150,7 @@ func TestWhatMakesNoSenseIsNoConflict(t *testing.T) {
 			app.TenantID = "tnt_none"
 			return w.SaveApplication(ctx, app, start)
 		},
-		"a password of nobody": func(w *sqlstore.Writer) error {
+		"a password without a user": func(w *sqlstore.Writer) error {
 			return w.SetPassword(ctx,
 				"usr_none", "$hash$", start)
 		},
@@ -198,7 +198,7 @@ func TestAPanicInATransactionChangesNothing(t *testing.T) {
 	})
 }
 
-// Each takes the next free number: nobody sees what another is about to write.
+// Each takes the next free number, because none sees what another is about to write.
 func TestFiftyOperatorsAtOnceTakeTurns(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		operator, ctx := sqlstore.NewOperator(db), t.Context()

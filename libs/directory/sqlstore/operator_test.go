@@ -307,7 +307,7 @@ func TestTwoOperatorsAtOnceWaitForEachOther(t *testing.T) {
 		}
 
 		for range operators {
-			require.NoError(t, <-errs, "nobody decides on what another changes")
+			require.NoError(t, <-errs, "none decides on rows that another changes")
 		}
 	})
 }

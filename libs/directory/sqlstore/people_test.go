@@ -151,7 +151,7 @@ func TestAHashIsUpgradedUnlessItHasChanged(t *testing.T) {
 		require.Equal(t, later,
 			value[database.Time](t, db, `SELECT updated_at FROM credentials WHERE user_id = $1`, ada.ID).Time)
 		require.False(t, set(ada.ID, "$hash$1", "$argon2id$3"))
-		require.Equal(t, "$argon2id$2", hash(), "somebody set another meanwhile")
+		require.Equal(t, "$argon2id$2", hash(), "another was set meanwhile")
 		require.False(t, set(bob.ID, "", "$argon2id$3"))
 		require.Equal(t, 1, value[int](t, db, `SELECT count(*) FROM credentials`), "who has no password gets none")
 

@@ -57,7 +57,7 @@ type Sealer struct {
 // bytes.
 func New(keys [][]byte, random io.Reader) (*Sealer, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("sealed: no key: PLATFORM_ENCRYPTION_KEYS is needed")
+		return nil, errors.New("sealed: no key: set PLATFORM_ENCRYPTION_KEYS")
 	}
 	return &Sealer{keys: keys, random: random}, nil
 }

@@ -94,7 +94,7 @@ func TestARefusedDeviceIsToldSo(t *testing.T) {
 		code.DecidedAt, code.AMR = deviceNow, []string{}
 		code.Address = "" // for the person who decides, not for the token service
 		require.Equal(t, *code, poll.DeviceCode)
-		require.False(t, poll.Live(), "nobody is behind it")
+		require.False(t, poll.Live(), "no person is behind it")
 		g := grants.Grant{ID: "", ClientID: code.ClientID, CreatedAt: deviceNow}
 		require.ErrorIs(t, token.RedeemDevice(t.Context(), code.Hash, g, nil, deviceNow, deviceNow), grants.ErrNotFound,
 			"RFC 8628 3.5, access_denied")
@@ -217,7 +217,7 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 		"the token service approves nothing": sqlstore.NewForDevice(onToken).Decide(ctx, code, flowStart),
 		"the token service asks nobody":      sqlstore.NewForDevice(onToken).InsertFlow(ctx, request),
 		"the device service issues no code":  sqlstore.NewForAuthorize(onDevice).Issue(ctx, newCode("a", "")),
-		"the device service signs nobody in": sqlstore.NewForSession(onDevice).Decide(ctx, "flw_1",
+		"the device service decides no flow": sqlstore.NewForSession(onDevice).Decide(ctx, "flw_1",
 			grants.SignedIn, "s", "t", flowStart),
 	} {
 		require.ErrorContains(t, err, "permission denied", name)

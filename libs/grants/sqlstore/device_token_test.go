@@ -155,7 +155,7 @@ func TestRedeemDeviceSucceedsOnce(t *testing.T) {
 
 		end := devicesAt.Add(time.Hour)
 		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, ""), g, nil, end, devicesAt),
-			grants.ErrNotFound, "nobody approved it")
+			grants.ErrNotFound, "it was not approved")
 		require.ErrorIs(t, store.RedeemDevice(t.Context(), storedDevice(t, db, "gnt_other"), g, nil, end, devicesAt),
 			grants.ErrNotFound, "approved under another grant")
 		require.ErrorIs(t,

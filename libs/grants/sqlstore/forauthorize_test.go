@@ -104,8 +104,8 @@ func TestNoCodeComesOf(t *testing.T) {
 			after    time.Duration
 			want     error
 		}{
-			"a request nobody has answered": {decision: grants.Undecided, want: grants.ErrNotFound},
-			"a refusal":                     {decision: grants.Denied, want: grants.ErrNotFound},
+			"an unanswered request": {decision: grants.Undecided, want: grants.ErrNotFound},
+			"a refusal":             {decision: grants.Denied, want: grants.ErrNotFound},
 			"a request that does not exist": {
 				decision: grants.SignedIn,
 				alter:    func(c *grants.AuthorizationCode) { c.RequestID = "flw_none" },

@@ -47,7 +47,7 @@ func TestADeviceCodeIsFoundByItsUserCode(t *testing.T) {
 		require.ErrorIs(t, err, grants.ErrNotFound)
 
 		inserted, err = store.InsertDeviceCode(t.Context(), deviceCode("b", "BBBB-BBBB"))
-		require.NoError(t, err, "a taken user code is no error")
+		require.NoError(t, err, "a taken user code isn't an error")
 		require.False(t, inserted)
 	})
 }

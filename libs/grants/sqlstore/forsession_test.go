@@ -45,7 +45,7 @@ func TestADecisionMayBeSaidAgainUntilItIsARefusal(t *testing.T) {
 		}{
 			{grants.SignedIn, "ses_1"},
 			{grants.Consented, "ses_1"},
-			{grants.SignedIn, "ses_2"}, // somebody else signed in after all
+			{grants.SignedIn, "ses_2"}, // another person signed in after all
 			{grants.Denied, "ses_2"},
 		} {
 			now := flowStart.Add(time.Duration(i) * time.Second)

@@ -304,7 +304,7 @@ func TestRedeemingWhileTheSessionEnds(t *testing.T) {
 				require.ErrorIs(t, err, grants.ErrNotFound)
 				continue
 			}
-			require.False(t, standing.Live(), "an online grant ends with its session, whoever was first")
+			require.False(t, standing.Live(), "an online grant ends with its session, whichever came first")
 		}
 	})
 }

@@ -77,7 +77,7 @@ func TestACodeIsForTheSessionThatHasTheLastWord(t *testing.T) {
 			require.Equal(t, "ses_2", request.SessionID)
 			require.Zero(t, count(t, db, "authorization_codes"))
 		} else {
-			require.Equal(t, "ses_1", request.SessionID, "nobody takes over a flow that is over")
+			require.Equal(t, "ses_1", request.SessionID, "a finished flow can't be taken over")
 			require.Equal(t, 1, count(t, db, "authorization_codes WHERE session_id = 'ses_1'"))
 		}
 	})

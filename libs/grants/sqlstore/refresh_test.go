@@ -240,7 +240,7 @@ func TestARotationAndARevocationAtOnce(t *testing.T) {
 		for _, one := range families {
 			found, err := store.Refreshable(t.Context(), one.Hash, flowStart)
 			require.NoError(t, err)
-			require.False(t, found.Live(), "whoever was first")
+			require.False(t, found.Live(), "whichever came first")
 		}
 	})
 }
@@ -288,7 +288,7 @@ func TestAnAccessTokenIsRevokedByItself(t *testing.T) {
 		grant := redeemed(t, db, "a", nil)
 		_, failed := race(racers,
 			func(int) error { return store.RevokeToken(t.Context(), "jti_1", flowStart.Add(time.Hour)) })
-		require.Empty(t, failed, "again is no error")
+		require.Empty(t, failed, "repeating it isn't an error")
 
 		for jti, want := range map[string]bool{"jti_1": true, "jti_2": false, "": false} {
 			revoked, err := store.TokenRevoked(t.Context(), jti)

@@ -50,7 +50,7 @@ func TestWhoReadsARowIsLinkedToWhoMadeIt(t *testing.T) {
 			require.True(t, inserted)
 		})
 
-		// A row made where nothing traces links nobody.
+		// A row that was made without a trace links to none.
 		require.NoError(t, authorize.InsertFlow(t.Context(), newRequest("flw_2")))
 
 		for name, read := range map[string]func(ctx context.Context) error{

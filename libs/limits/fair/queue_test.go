@@ -123,7 +123,7 @@ func TestNoNetworkKeepsAnotherFromBeingServed(t *testing.T) {
 	}
 }
 
-// A browser that the account knows has a place whatever strangers do, and an account has no more than its share of
+// A browser that the account knows has a place whatever unknown browsers do, and an account has no more than its share of
 // these places.
 func TestPlacesAreKeptForBrowsersThatSignedInBefore(t *testing.T) {
 	const work = 60 * time.Millisecond
@@ -140,7 +140,7 @@ func TestPlacesAreKeptForBrowsersThatSignedInBefore(t *testing.T) {
 		require.LessOrEqual(t, wait, 6*work)
 	}
 
-	require.Greater(t, everywhere.done, 400, "strangers keep their half")
+	require.Greater(t, everywhere.done, 400, "unknown browsers keep their half")
 }
 
 func TestASlotGoesToEachNetworkInTurn(t *testing.T) {

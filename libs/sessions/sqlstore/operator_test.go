@@ -44,7 +44,7 @@ VALUES ('gnt_1', 'app_web', 'usr_ada', 'tnt_acme', 'ses_1', 'openid', false, $1,
 				"a person's": {
 					sqlstore.Filter{UserID: "usr_ada", TenantID: "tnt_acme"}, []string{"ses_2", "ses_1"},
 				},
-				"nobody's":                  {sqlstore.Filter{UserID: "usr_bob"}, nil},
+				"of a person without any":   {sqlstore.Filter{UserID: "usr_bob"}, nil},
 				"that gave a grant":         {sqlstore.Filter{ClientID: "app_web"}, []string{"ses_1"}},
 				"that live":                 {sqlstore.Filter{LiveAt: start}, []string{"ses_2", "ses_1"}},
 				"that will not have lapsed": {sqlstore.Filter{LiveAt: start.Add(time.Hour)}, nil},

@@ -263,7 +263,7 @@ func TestTheSessionsOfABrowserAndOfAPersonAreListedLastUsedFirst(t *testing.T) {
 
 		require.Equal(t, []string{"ses_2", "ses_1"}, names(store.OfBrowser(t.Context(), browser)))
 		require.Equal(t, []string{"ses_2", "ses_1", "ses_4"}, names(store.OfUser(t.Context(), allowed.UserID)))
-		require.Empty(t, names(store.OfBrowser(t.Context(), nil)), "no hash is nobody's")
+		require.Empty(t, names(store.OfBrowser(t.Context(), nil)), "without a hash there is no session")
 		require.Empty(t, names(store.OfBrowser(t.Context(), oauth.HashSecret("another"))))
 		require.Empty(t, names(store.OfUser(t.Context(), "usr_unknown")))
 

@@ -141,7 +141,7 @@ func (s *Store) signer(key signing.Key) (crypto.Signer, error) {
 // private refuses files that group or others can access.
 func private(name string, info os.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return fmt.Errorf("local signing keys: %s has mode %04o, others may read or change it: chmod go-rwx it",
+		return fmt.Errorf("local signing keys: %s has mode %04o, so other users can access it: run chmod go-rwx on it",
 			name, mode)
 	}
 	return nil

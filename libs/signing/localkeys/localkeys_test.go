@@ -104,7 +104,7 @@ func TestAFileThatCannotBeTrustedIsNotUsed(t *testing.T) {
 
 	for name, spoil := range map[string]func(t *testing.T){
 		"readable by the group": func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o640)) },
-		"readable by everybody": func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o604)) },
+		"readable by all users": func(t *testing.T) { require.NoError(t, os.Chmod(path, 0o604)) },
 		"another key":           copyOf(swapped.Ref),
 		"a key of another kind": copyOf(rsa.Ref),
 		"empty":                 write(""),
@@ -162,7 +162,7 @@ func TestWhatAKilledAttemptLeftBehindIsRemovedWhenItIsOldEnough(t *testing.T) {
 
 	reconcile(known)
 	require.ElementsMatch(t, []string{known.Ref, orphan.Ref + ".new", other.Ref + ".new", half, "README.new"}, names(),
-		"somebody may be about to write the row")
+		"another replica may be about to write the row")
 
 	long := time.Now().Add(-time.Hour)
 	for _, name := range names() {

@@ -23,14 +23,14 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// concurrencies are how many callers sign at the same time.
+// concurrencies lists the numbers of concurrent callers.
 var concurrencies = []int{1, 16, 64, 256}
 
-// BenchmarkSign compares the engine with one request a signature, as the official
-// client makes it, in one run on one server and by turns, so that what else the
-// machine does weighs on both alike. It reports of both (the latter with "1by1-")
-// signatures a second, the median wait of a caller, and signatures per CPU-second of
-// this process and of the server; and how many times what one-by-one does.
+// BenchmarkSign compares the engine with one request per signature, as the official client
+// makes it. Both take turns on one server, so that other load on the machine affects both
+// alike. For both (the latter with "1by1-") it reports signatures per second, the median
+// wait of a caller, and signatures per CPU-second of this process and of the server, and
+// also the ratio of the two.
 func BenchmarkSign(b *testing.B) {
 	bao := prepared(b)
 	token := leastToken(b, bao)
@@ -67,8 +67,8 @@ func engineOf(e *vaulttransit.Engine, key signing.Key) func(ctx context.Context,
 	}
 }
 
-// BenchmarkLimits is what the default limits were chosen by: 64 callers, and every
-// pair of limits by turns. It reports signatures a second by batch and slots.
+// BenchmarkLimits was used to choose the default limits. It tries every pair of limits in
+// turn with 64 callers, and reports signatures per second by batch and slots.
 func BenchmarkLimits(b *testing.B) {
 	bao := prepared(b)
 	token := leastToken(b, bao)
@@ -110,7 +110,7 @@ func BenchmarkLimits(b *testing.B) {
 	}
 }
 
-// leastToken is one such as a service has: without the default policy.
+// leastToken returns a token without the default policy, as services have.
 func leastToken(b *testing.B, bao *testkit.BaoServer) string {
 	b.Helper()
 	root := bao.Client(b, bao.RootToken)
@@ -139,7 +139,7 @@ func benchClient(b *testing.B, bao *testkit.BaoServer, token string) *api.Client
 	return c
 }
 
-// oneByOne signs as somebody would who reads the manual.
+// oneByOne signs as Vault's manual suggests.
 func oneByOne(c *api.Client, key signing.Key) func(ctx context.Context, input []byte) error {
 	name, number, _ := strings.Cut(key.Ref, ":v")
 	return func(ctx context.Context, input []byte) error {
@@ -169,10 +169,10 @@ func oneByOne(c *api.Client, key signing.Key) func(ctx context.Context, input []
 	}
 }
 
-// clockTick is what the server's CPU time is counted in.
+// clockTick is the unit of the server's CPU time.
 const clockTick = 10 * time.Millisecond
 
-// tally is what some turns of a method have cost.
+// tally is the cost of some turns of a method.
 type tally struct {
 	signed                int
 	elapsed, ours, theirs time.Duration
@@ -195,7 +195,7 @@ func (t *tally) report(b *testing.B, prefix string) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// measure lets n callers make that many signatures together.
+// measure has n callers make that many signatures together.
 func (t *tally) measure(
 	b *testing.B, bao *testkit.BaoServer, n, signatures int, sign func(ctx context.Context, input []byte) error,
 ) {
@@ -227,7 +227,7 @@ func (t *tally) measure(
 	t.waits = append(t.waits, slices.Concat(waits...)...)
 }
 
-// cpuTime is how long this process has computed.
+// cpuTime returns the CPU time of this process.
 func cpuTime(b *testing.B) time.Duration {
 	b.Helper()
 	var usage syscall.Rusage

@@ -8,7 +8,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-// Waiting is how many signatures wait for a slot.
+// Waiting returns how many signatures wait for a slot.
 func (e *Engine) Waiting() (n int) {
 	for _, q := range []*queue{e.rsa, e.ec} {
 		for _, depth := range q.depth() {
@@ -18,10 +18,10 @@ func (e *Engine) Waiting() (n int) {
 	return n
 }
 
-// BreakerState is "closed", "half-open" or "open".
+// BreakerState returns "closed", "half-open" or "open".
 func (e *Engine) BreakerState() string { return e.breaker.State().String() }
 
-// SendTogether sends digests as they are in one request.
+// SendTogether sends the digests unchanged in one request.
 func (e *Engine) SendTogether(
 	ctx context.Context, key signing.Key, digests ...[]byte,
 ) (signatures [][]byte, errs []error) {
@@ -70,5 +70,5 @@ func (e *Engine) SendFor(ctx context.Context, key signing.Key, callers []trace.S
 	e.send(ctx, v, batch)
 }
 
-// ReasonOf is exported to the test of what answers mean.
+// ReasonOf is exported to the test of Vault's answers.
 var ReasonOf = reasonOf

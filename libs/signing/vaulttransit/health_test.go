@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
 )
 
-// session is a login whose state a test says.
+// session is a login whose state a test sets.
 type session struct {
 	err    atomic.Pointer[error]
 	doubts atomic.Int32
@@ -55,7 +55,7 @@ func TestEachAnswerHasItsReason(t *testing.T) {
 			open(t, bao, vaulttransit.Options{Client: client(t, bao, policyless.Auth.ClientToken)}), key,
 			vaulttransit.Denied, false,
 		},
-		"a token nobody knows": {
+		"an unknown token": {
 			open(t, bao, vaulttransit.Options{Client: client(t, bao, "hvs.unknown")}), key, vaulttransit.Denied, false,
 		},
 		"no token": {
@@ -64,7 +64,7 @@ func TestEachAnswerHasItsReason(t *testing.T) {
 		"no such key":     {root, unknown, vaulttransit.MissingKey, true},
 		"no such version": {open(t, bao, vaulttransit.Options{}), later, vaulttransit.BadVersion, true},
 		"no such mount":   {elsewhere, key, vaulttransit.MissingKey, true},
-		"nobody there": {
+		"no server": {
 			open(t, closed, vaulttransit.Options{}), key, vaulttransit.Unreachable, false,
 		},
 	} {
@@ -215,7 +215,7 @@ func TestTheBreakerOpensOnASealedServerAndClosesWithOneProbe(t *testing.T) {
 	}
 
 	require.ErrorContains(t, e.Check(t.Context()), "sealed")
-	require.LessOrEqual(t, g.requests.Load(), before+1, "nobody asks the server, or one when a second has passed")
+	require.LessOrEqual(t, g.requests.Load(), before+1, "no request reaches the server, or one after a second")
 
 	// Half-open: of all who come at once one asks.
 	require.Eventually(t, func() bool { return e.BreakerState() == "half-open" }, 2*time.Minute, 10*time.Millisecond)
@@ -273,7 +273,7 @@ func TestAServerThatDiesOrHangsIsUnreachable(t *testing.T) {
 
 			all.Wait()
 			require.LessOrEqual(t, asked.Load(), int32(1),
-				"nobody waits for a server that is away, or one when a second has passed")
+				"no request waits for a server that is down, or one after a second")
 			require.Error(t, e.Check(t.Context()))
 			c.back()
 			// No signature is asked for: readiness itself is the probe.

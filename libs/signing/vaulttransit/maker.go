@@ -126,7 +126,7 @@ func (e *Engine) read(ctx context.Context, name string) (key transitKey, err err
 // key that Vault would export.
 func (k *transitKey) newest(alg signing.Algorithm, name string) (crypto.PublicKey, time.Time, error) {
 	if k.Data.Exportable || k.Data.Backup {
-		return nil, time.Time{}, fmt.Errorf("vault transit: the private key %s may be exported or backed up in plain text: choose another PLATFORM_VAULT_KEY_PREFIX, or delete it, for that cannot be taken back", name)
+		return nil, time.Time{}, fmt.Errorf("vault transit: the private key %s can be exported or backed up in plain text, which can't be undone: choose another PLATFORM_VAULT_KEY_PREFIX, or delete the key", name)
 	}
 
 	var of struct {

@@ -18,7 +18,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing/vaulttransit"
 )
 
-// meddler changes the answers to batches on their way.
+// meddler changes the answers to batches in transit.
 type meddler struct {
 	http.RoundTripper
 	change func(results []map[string]any) []map[string]any
@@ -46,7 +46,7 @@ func (m *meddler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// Which answer is whose says its reference, and not its place.
+// Answers are matched to requests by reference, not by position.
 func TestAnswersAreMatchedByTheirReference(t *testing.T) {
 	bao := prepared(t)
 	key := signingtest.NewKey(t, open(t, bao, vaulttransit.Options{}), signing.ES256, 1, time.Now())

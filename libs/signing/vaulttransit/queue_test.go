@@ -277,7 +277,7 @@ func configure(t testing.TB, bao *testkit.BaoServer, name string, settings map[s
 	require.NoError(t, err)
 }
 
-// remove deletes a transit key with all its versions, which must be allowed first.
+// remove deletes a transit key with all of its versions, after allowing that.
 func remove(t testing.TB, bao *testkit.BaoServer, name string) {
 	t.Helper()
 	configure(t, bao, name, map[string]any{"deletion_allowed": true})
@@ -331,5 +331,5 @@ func TestWhatIsAskedAfterTheEndIsRefused(t *testing.T) {
 		}
 	}
 
-	require.Equal(t, 1, signed, "what is on its way arrives, what waits is told that nobody takes it any more")
+	require.Equal(t, 1, signed, "what was sent arrives, and what waits gets an error")
 }

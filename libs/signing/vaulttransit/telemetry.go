@@ -64,20 +64,20 @@ func newTelemetry(tp trace.TracerProvider, mp metric.MeterProvider, e *Engine) (
 func (t *telemetry) instruments(meter metric.Meter, e *Engine) error {
 	var errs [6]error
 	t.size, errs[0] = meter.Int64Histogram("platform.signing.vault.batch.size",
-		metric.WithUnit("{signature}"), metric.WithDescription("Signatures in a request to Vault."),
+		metric.WithUnit("{signature}"), metric.WithDescription("Signatures per request to Vault."),
 		metric.WithExplicitBucketBoundaries(1, 2, 4, 8, 16, 32, 64, 128))
 	t.wait, errs[1] = meter.Float64Histogram("platform.signing.vault.wait.duration",
-		metric.WithUnit("s"), metric.WithDescription("How long a signature waited for a free slot."),
+		metric.WithUnit("s"), metric.WithDescription("Time that signatures waited for a free slot."),
 		metric.WithExplicitBucketBoundaries(0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 			0.05, 0.1, 0.25, 0.5, 1, 2.5))
 	t.signatures, errs[2] = meter.Int64Counter("platform.signing.vault.signatures",
 		metric.WithUnit("{signature}"),
-		metric.WithDescription("Signatures asked of Vault, by algorithm and outcome: signed, or why not."))
+		metric.WithDescription("Signatures requested from Vault, by algorithm and outcome (signed, or the reason of the failure)."))
 	depth, err := meter.Int64ObservableGauge("platform.signing.vault.queue.depth",
-		metric.WithUnit("{signature}"), metric.WithDescription("Signatures that wait for a free slot."))
+		metric.WithUnit("{signature}"), metric.WithDescription("Signatures waiting for a free slot."))
 	errs[3] = err
 	state, err := meter.Int64ObservableGauge("platform.signing.vault.breaker.state",
-		metric.WithDescription("The circuit breaker: 0 closed, 1 half-open, 2 open."))
+		metric.WithDescription("State of the circuit breaker: 0 closed, 1 half-open, 2 open."))
 	errs[4] = err
 
 	if err := errors.Join(errs[:]...); err != nil {

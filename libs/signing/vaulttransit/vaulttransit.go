@@ -196,10 +196,10 @@ func (e *Engine) newBreaker() *gobreaker.CircuitBreaker[struct{}] {
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			switch {
 			case to == gobreaker.StateOpen && from == gobreaker.StateClosed:
-				e.log.Error("vault does not answer as it should; signatures are refused until it does",
+				e.log.Error("vault is failing; refusing signatures until it recovers",
 					slog.Any("error", e.health.lastAway()))
 			case to == gobreaker.StateClosed:
-				e.log.Info("vault answers again")
+				e.log.Info("vault recovered")
 			}
 		},
 	})

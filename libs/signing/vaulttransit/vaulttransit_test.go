@@ -26,14 +26,14 @@ func prepared(t testing.TB) *testkit.BaoServer {
 	return bao
 }
 
-// client speaks to the server as the services do.
+// client returns a client like those of the services.
 func client(t testing.TB, bao *testkit.BaoServer, token string) *api.Client {
 	t.Helper()
 	c, _ := gated(t, bao, token)
 	return c
 }
 
-// gated is such a client whose requests a gate sees.
+// gated returns such a client whose requests pass a gate.
 func gated(t testing.TB, bao *testkit.BaoServer, token string) (*api.Client, *gate) {
 	t.Helper()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -47,7 +47,7 @@ func gated(t testing.TB, bao *testkit.BaoServer, token string) (*api.Client, *ga
 	return c, g
 }
 
-// open makes an engine on the server, with the root token unless there is a client.
+// open creates an engine on the server, with the root token unless a client is given.
 func open(t testing.TB, bao *testkit.BaoServer, o vaulttransit.Options) *vaulttransit.Engine {
 	t.Helper()
 	if o.Client == nil {
@@ -88,7 +88,7 @@ func TestARingSignsAndVerifiesAcrossARotation(t *testing.T) {
 	}
 }
 
-// nobody is an address where nobody listens.
+// nobody is a server that doesn't listen.
 func nobody(t testing.TB) *testkit.BaoServer {
 	t.Helper()
 	return &testkit.BaoServer{Addr: "http://" + testkit.FreeAddr(t)}

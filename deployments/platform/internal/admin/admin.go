@@ -72,8 +72,8 @@ func (d Desk) do(ctx context.Context, f func(w *work) error) (*manifest.Report, 
 	if ends && !d.DryRun {
 		// Access has ended with the commit. If this fails, the session service finishes it.
 		if _, err := ending.Finish(ctx, d.DB, d.Now()); err != nil {
-			return nil, fmt.Errorf("the access has ended, but not all of its sessions and grants are marked yet, "+
-				"which the session service does within minutes: %w", err)
+			return nil, fmt.Errorf("access has ended, but not all sessions and grants are marked yet; "+
+				"the session service will do that within minutes: %w", err)
 		}
 	}
 

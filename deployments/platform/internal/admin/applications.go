@@ -20,10 +20,10 @@ func (d Desk) RotateSecret(ctx context.Context, clientID string, overlap time.Du
 		case err != nil:
 			return err
 		case app.Public():
-			return fmt.Errorf("application %q is of type %s: it is public and keeps no secret (RFC 6749 2.1)",
+			return fmt.Errorf("application %q has type %s: it is public and can't keep a secret (RFC 6749 2.1)",
 				clientID, app.Type)
 		case app.JWKS != nil || app.JWKSURI != "":
-			return fmt.Errorf("application %q authenticates with its own keys (private_key_jwt) and keeps no secret: change its key set instead", clientID)
+			return fmt.Errorf("application %q authenticates with its own keys (private_key_jwt) and has no secret: change its key set instead", clientID)
 		}
 
 		secret, err := oauth.NewSecret(w.random)

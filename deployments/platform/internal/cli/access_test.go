@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each command that ends access ends offline grants too, tells the application, and
-// what enables again revives nothing.
+// Each command that ends access also ends offline grants and notifies the application,
+// and enabling again doesn't restore anything.
 func TestEachCommandThatEndsAccessEndsAllOfIt(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t

@@ -61,79 +61,79 @@ none.
 // file aren't yet in the form that f has them in.
 func applicationFields(f *manifest.Application, grace *manifest.Duration, keys *string) []field {
 	return []field{
-		{"name", "name", &f.Name, "what people read"},
+		{"name", "name", &f.Name, "display name"},
 		{"type", "type", &f.Type, "WEB, SPA, NATIVE or SERVICE"},
-		{"tenant", "tenant", &f.Tenant, "slug of the one tenant that it serves (default: every tenant)"},
+		{"tenant", "tenant", &f.Tenant, "slug of the only tenant it serves (default: all tenants)"},
 		{"grants", "grant", &f.Grants, oneOf(oauth.GrantNames())},
-		{"scopes", "scope", &f.Scopes, "scope that it may ask for"},
-		{"redirect_uris", "redirect-uri", &f.RedirectURIs, "where codes may be sent"},
-		{"post_logout_redirect_uris", "post-logout-redirect-uri", &f.PostLogoutRedirectURIs, "where a logout may lead"},
-		{"backchannel_logout_uri", "backchannel-logout-uri", &f.BackchannelLogoutURI, "where it hears of logouts"},
-		{"audiences", "audience", &f.Audiences, "resource that it may ask for"},
+		{"scopes", "scope", &f.Scopes, "scope it may request"},
+		{"redirect_uris", "redirect-uri", &f.RedirectURIs, "redirect URI"},
+		{"post_logout_redirect_uris", "post-logout-redirect-uri", &f.PostLogoutRedirectURIs, "redirect URI after a logout"},
+		{"backchannel_logout_uri", "backchannel-logout-uri", &f.BackchannelLogoutURI, "endpoint that receives back-channel logout tokens"},
+		{"audiences", "audience", &f.Audiences, "resource it may request tokens for"},
 		{
 			"default_audience", "default-audience", &f.DefaultAudience,
-			"aud when no resource is asked for (default: the issuer)",
+			"aud of tokens if no resource is requested (default: the issuer)",
 		},
 		{
 			"resources_served", "resource-served", &f.ResourcesServed,
 			"resource whose tokens it may introspect and exchange",
 		},
-		{"cors_origins", "cors-origin", &f.CORSOrigins, "origin of its pages, for SPA"},
-		{"first_party", "first-party", &f.FirstParty, "ask people for no consent"},
+		{"cors_origins", "cors-origin", &f.CORSOrigins, "origin of its pages (SPA)"},
+		{"first_party", "first-party", &f.FirstParty, "don't ask people for consent"},
 		{
 			"allow_localhost_redirect", "allow-localhost-redirect", &f.AllowLocalhostRedirect,
-			"a NATIVE application may redirect to any port of localhost, as of 127.0.0.1",
+			"let a NATIVE application redirect to any port of localhost, as of 127.0.0.1",
 		},
 		{
 			"allow_undotted_schemes", "allow-undotted-schemes", &f.AllowUndottedSchemes,
-			"a NATIVE application may have private-use redirect schemes without a period, such as myapp:/callback",
+			"let a NATIVE application have redirect schemes without a period, such as myapp:/callback",
 		},
-		{"id_token_claims", "id-token-claims", &f.IDTokenClaims, "put the claims of scopes into the ID token too"},
+		{"id_token_claims", "id-token-claims", &f.IDTokenClaims, "also put the scopes' claims into the ID token"},
 		{
 			"device_requires_auth", "device-requires-auth", &f.DeviceRequiresAuth,
-			"ask it for its secret at device authorization",
+			"require client authentication at device authorization",
 		},
 		{
 			"access_token_alg", "access-token-alg", &f.AccessTokenAlg,
 			"RS256, PS256, ES256 or EdDSA (default: the platform's)",
 		},
-		{"id_token_alg", "id-token-alg", &f.IDTokenAlg, "as --access-token-alg"},
+		{"id_token_alg", "id-token-alg", &f.IDTokenAlg, "RS256, PS256, ES256 or EdDSA (default: the platform's)"},
 		{
 			"access_token_ttl", "access-token-ttl", &f.AccessTokenTTL,
-			"life of an access token (default: the platform's)",
+			"lifetime of access tokens (default: the platform's)",
 		},
 		{
 			"refresh_token_ttl", "refresh-token-ttl", &f.RefreshTokenTTL,
-			"life of a refresh token family (default: the platform's)",
+			"lifetime of a refresh token family (default: the platform's)",
 		},
 		{
 			"refresh_idle_ttl", "refresh-idle-ttl", &f.RefreshIdleTTL,
-			"a refresh token ends when unused for so long (default: the platform's)",
+			"idle time after which a refresh token expires (default: the platform's)",
 		},
 		{
 			"refresh_grace", "refresh-grace", grace,
-			"how long a rotated refresh token still answers; 0s: not at all (default: the platform's)",
+			"how long a rotated refresh token is still accepted, 0s for never (default: the platform's)",
 		},
 		{
 			"jwks", "jwks", keys,
-			"file that holds the public keys that it authenticates with (a JWK Set), by private_key_jwt and without a secret",
+			"file with its public keys (a JWK Set) for private_key_jwt, instead of a secret",
 		},
-		{"jwks_uri", "jwks-uri", &f.JWKSURI, "where it publishes such keys"},
+		{"jwks_uri", "jwks-uri", &f.JWKSURI, "URL of its public keys (a JWK Set) for private_key_jwt, instead of a secret"},
 		{
 			"token_endpoint_audience", "token-endpoint-audience", &f.TokenEndpointAudience,
-			"its assertions may name the token endpoint as aud, not only the issuer",
+			"accept assertions whose aud is the token endpoint, not only the issuer",
 		},
 		{
 			"development", "development", &f.Development,
-			"it is being built: it may redirect to http on loopback whatever its type, and people are told",
+			"under development: it may redirect to http on loopback whatever its type, and people are told",
 		},
 		{
 			"initiate_login_uri", "initiate-login-uri", &f.InitiateLoginURI,
-			"page of its own where a person begins to sign in; error pages lead there",
+			"its own page where people start to sign in; error pages link to it",
 		},
 		{
 			"client_secret_file", "client-secret-file", &f.ClientSecretFile,
-			"file that holds its secret (default: one is generated)",
+			"file with its secret (default: one is generated)",
 		},
 	}
 }
@@ -151,18 +151,18 @@ func readKeySet(file string) (any, error) {
 
 	f, err := os.Open(file) //nolint:gosec // the operator names the file
 	if err != nil {
-		return nil, fmt.Errorf("the key set cannot be read: %w", err)
+		return nil, fmt.Errorf("read the key set: %w", err)
 	}
 
 	defer func() { _ = f.Close() }()
 	content, err := io.ReadAll(io.LimitReader(f, maxKeySet+1))
 	if err != nil {
-		return nil, fmt.Errorf("the key set cannot be read: %w", err)
+		return nil, fmt.Errorf("read the key set: %w", err)
 	}
 
 	var set any
 	if len(content) > maxKeySet || json.Unmarshal(content, &set) != nil || set == nil {
-		return nil, usageError{fmt.Errorf("nothing was created:\n  --jwks: %s is not a JSON document of at most %d bytes", file, maxKeySet)}
+		return nil, usageError{fmt.Errorf("nothing was created:\n  --jwks: %s isn't a JSON document of at most %d bytes", file, maxKeySet)}
 	}
 
 	return set, nil

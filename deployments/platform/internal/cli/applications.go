@@ -14,11 +14,11 @@ import (
 )
 
 // noticeBound explains in --help how soon running services notice; see changes.Bound.
-const noticeBound = "Running services notice at once where the database can tell them, and within 5 seconds in any case."
+const noticeBound = "Running services see the change at once if the database can notify them, and within 5 seconds otherwise."
 
 func (a *app) applications() *cobra.Command {
 	return a.group("app", "Create, show and disable applications, and replace their secrets",
-		"Look after applications (OAuth clients). To change more of one that there is, use `platform apply`.\n\n"+
+		"Manage applications (OAuth clients). To change other settings of an existing one, use `platform apply`.\n\n"+
 			noticeBound,
 		"  platform app list\n  platform app rotate-secret billing-web",
 		a.appCreate(), a.appList(), a.appShow(), a.appRotate(), a.appDisable(), a.appEnable(), a.appRevoke())
@@ -170,7 +170,7 @@ func (a *app) appShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show CLIENT_ID",
 		Short:   "Show an application",
-		Long:    "Show an application by the declarative file's names; of secrets, which ones there are and when they end.",
+		Long:    "Show an application, with the declarative file's names. Of secrets it shows which exist and when they expire.",
 		Example: "  platform app show billing-web",
 		Args:    oneArgument("CLIENT_ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -195,8 +195,8 @@ func (a *app) appRotate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate-secret CLIENT_ID",
 		Short: "Give an application a new secret",
-		Long: `Generate a new secret for an application and print it once. The secrets it had
-stay valid for --overlap, so that it can be given the new one without haste.
+		Long: `Generate a new secret for an application and print it once. Its other secrets stay
+valid for --overlap, so that there is time to deploy the new one.
 
 ` + noticeBound,
 		Example: "  platform app rotate-secret billing-web\n  platform app rotate-secret billing-web --overlap 0s    # it leaked",
@@ -204,11 +204,11 @@ stay valid for --overlap, so that it can be given the new one without haste.
 	}
 
 	cmd.Flags().DurationVar(&overlap, "overlap", 24*time.Hour,
-		"how long the secrets it had stay valid; 0s ends them now")
+		"how long its other secrets stay valid; 0s ends them now")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if overlap < 0 {
-			return usageError{errors.New("--overlap must not be negative: 0s ends the old secrets now")}
+			return usageError{errors.New("--overlap must not be negative; 0s ends the old secrets now")}
 		}
 		return a.change(cmd, *dryRun, func(ctx context.Context, desk admin.Desk) (*manifest.Report, error) {
 			return desk.RotateSecret(ctx, args[0], overlap)

@@ -30,39 +30,39 @@ func (a *app) apply() *cobra.Command {
 	pruning := pruneFlag{a: a, into: &opts.Prune}
 	cmd := &cobra.Command{
 		Use:   "apply -f FILE",
-		Short: "Make tenants, users and applications what a file says",
-		Long: `Make tenants, users and applications what a declarative YAML or JSON file says,
-and print what changed. Applying the same file again changes nothing. When
-anything in the file is wrong, all of it is printed with file and line, and
-nothing is applied.
+		Short: "Apply a file of tenants, users and applications",
+		Long: `Change tenants, users and applications to what a declarative YAML or JSON file
+says, and print the changes. Applying the same file again changes nothing. If the
+file has mistakes, all of them are printed with file and line, and nothing is
+applied.
 
-Everything is checked first. Then the changes are committed in short
-transactions, which hold up no sign-in, and printed as they are committed. If it
-stops in the middle, apply the same file again: it goes on. --dry-run only reads.
+Everything is checked first. Then the changes are committed in short transactions,
+which don't block sign-ins, and are printed as they are committed. If it stops in
+the middle, apply the same file again and it continues. --dry-run only reads.
 
-A password, client secret or "enabled" that was changed since the last apply by a
-command such as "app rotate-secret", "user set-password" or "user disable" is left
-as it is where the file says otherwise. It is printed as a conflict, and the exit
-code is 3. Change the file, or take what it says with --overrule. A password that
-a person has changed stays until the file has another one.
+If a command such as "app rotate-secret", "user set-password" or "user disable" has
+changed a password, client secret or "enabled" since the last apply, and the file
+says otherwise, the change is kept and printed as a conflict, and the exit code is
+3. Change the file, or apply it with --overrule. A password that a person has
+changed stays until the file has a different one.
 
-A confidential application without a client_secret is given a generated one,
-which is printed once. "enabled: false" disables a tenant, person or application,
-and ends all access; without the key, what a command disabled stays disabled.
+A confidential application without a client_secret gets a generated one, which is
+printed once. "enabled: false" disables a tenant, person or application and ends
+all access. Without the key, whatever a command disabled stays disabled.
 
---prune disables what the database has and the file does not, of each kind that
-the file has a section for. More than ten removals, or more than a tenth of what
-there is of a kind, have to be confirmed: by their number, as in --prune=12, or by
-"yes" at a terminal.
+--prune disables whatever is in the database but not in the file, for each kind
+that has a section in the file. More than ten removals, or more than a tenth of a
+kind, must be confirmed: by their number, as in --prune=12, or by "yes" at a
+terminal.
 
-Each change leaves a row in the audit trail. Running services see people and
-tenants at once, applications too where the database can tell them, and within 5
-seconds in any case.`,
+Each change adds a row to the audit trail. Running services see people and tenants
+at once. They see applications at once if the database can notify them, and within
+5 seconds otherwise.`,
 		Example: "  platform apply -f platform.yaml --dry-run\n  platform apply -f platform.yaml --prune=12\n  platform apply -f - < platform.yaml",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" {
-				return usageError{errors.New("say which file to apply: -f FILE, or -f - for standard input")}
+				return usageError{errors.New("no file to apply: give -f FILE, or -f - for standard input")}
 			}
 			return a.applyCommand(cmd.Context(), file, opts)
 		},
@@ -70,10 +70,10 @@ seconds in any case.`,
 
 	flags := cmd.Flags()
 	flags.StringVarP(&file, "file", "f", "", "the declarative file; - reads standard input")
-	flags.BoolVar(&opts.DryRun, "dry-run", false, "print what would change and change nothing")
-	flags.BoolVar(&opts.Overrule, "overrule", false, "also change what a command has changed since the last apply")
+	flags.BoolVar(&opts.DryRun, "dry-run", false, "print what would change, and change nothing")
+	flags.BoolVar(&opts.Overrule, "overrule", false, "also overwrite what a command has changed since the last apply")
 	flags.Var(&pruning, "prune",
-		"disable what the file does not have; `N` is how many that are, where it is more than a few")
+		"disable what is not in the file; `N` confirms the number of removals if there are many")
 	flags.Lookup("prune").NoOptDefVal = "yes"
 
 	return cmd
@@ -135,7 +135,7 @@ func (a *app) parse(file string) (*manifest.Document, error) {
 
 	f, err := os.Open(file) //nolint:gosec // the operator names the file
 	if err != nil {
-		return nil, fmt.Errorf("the declarative file cannot be read: %w", err)
+		return nil, fmt.Errorf("read the declarative file: %w", err)
 	}
 
 	defer func() { _ = f.Close() }()
@@ -179,7 +179,7 @@ func (p *pruneFlag) Set(value string) error {
 	case value == "false":
 		*p.into = manifest.Pruning{}
 	case err != nil || n == 0:
-		return errors.New("give the number of removals, as in --prune=12, or none")
+		return errors.New("want the number of removals, as in --prune=12, or none")
 	default:
 		*p.into = manifest.Pruning{Wanted: true, Count: int(n)}
 	}
@@ -196,10 +196,10 @@ func (a *app) asker() func(question string) (bool, error) {
 	}
 
 	return func(question string) (bool, error) {
-		fmt.Fprintf(a.streams.Err, "%s Type yes to go on: ", question)
+		fmt.Fprintf(a.streams.Err, "%s Type yes to continue: ", question)
 		line, err := bufio.NewReader(f).ReadString('\n')
 		if err != nil {
-			return false, fmt.Errorf("the answer cannot be read: %w", err)
+			return false, fmt.Errorf("read the answer: %w", err)
 		}
 		return strings.TrimSpace(line) == "yes", nil
 	}

@@ -42,7 +42,7 @@ func TestApplySaysWhatItChanged(t *testing.T) {
 			out := d.done("apply", "-f", file)
 			require.Regexp(t, `created +tenant +acme`, out)
 			require.Regexp(t, `created +application +job`, out)
-			require.Regexp(t, `client secret of job, shown this once: \S{40,}\n`, out)
+			require.Regexp(t, `client secret of job, shown only this once: \S{40,}\n`, out)
 			require.Equal(t, "0 changed, 2 unchanged: applied\n", d.done("apply", "-f", file))
 
 			var report manifest.Report
@@ -58,7 +58,7 @@ func TestApplySaysWhatItChanged(t *testing.T) {
 	}
 }
 
-// What a command changed since the last apply is left, said, and in the exit code.
+// What a command changed since the last apply is kept, reported, and shows in the exit code.
 func TestAConflictIsInTheOutputAndTheExitCode(t *testing.T) {
 	d := newDesk(t)
 	d.done("migrate")
@@ -70,9 +70,9 @@ func TestAConflictIsInTheOutputAndTheExitCode(t *testing.T) {
 
 	o := d.run("apply", "-f", "-")
 	require.Equal(t, exitConflicts, o.code)
-	require.Regexp(t, `conflict +application +job +client_secret: it was set or replaced, and not by apply`, o.out)
+	require.Regexp(t, `conflict +application +job +client_secret: it was set or replaced by something other than apply`, o.out)
 	require.Contains(t, o.out, "0 changed, 2 unchanged: applied")
-	require.Contains(t, o.err, "1 conflicts with what was changed since the last apply were left as they are")
+	require.Contains(t, o.err, "settings changed since the last apply and kept: 1")
 
 	o = d.run("apply", "-f", "-", "--output", "json")
 	require.Equal(t, exitConflicts, o.code)
@@ -82,25 +82,25 @@ func TestAConflictIsInTheOutputAndTheExitCode(t *testing.T) {
 		Kind:   "application",
 		Name:   "job",
 		Field:  "client_secret",
-		Reason: "it was set or replaced, and not by apply",
+		Reason: "it was set or replaced by something other than apply",
 	}}, report.Conflicts)
 
 	require.Contains(t, d.done("apply", "-f", "-", "--overrule"), "1 changed, 1 unchanged: applied")
-	require.Contains(t, d.wrong("apply", "-f", "-", "--prune=many"), "give the number of removals")
+	require.Contains(t, d.wrong("apply", "-f", "-", "--prune=many"), "want the number of removals")
 }
 
 func TestApplySaysEverythingThatIsWrongBeforeItOpensAnything(t *testing.T) {
 	d := newDesk(t)
 	file := writeFile(t, "tenants:\n  - {slug: Acme, name: Acme}\nusers:\n  - {mail: x}\n")
-	require.Equal(t, "platform: nothing was applied, for 3 problems:\n"+
+	require.Equal(t, "platform: nothing was applied because of 3 problems:\n"+
 		"  "+file+":2: tenants[0].slug: must be 1 to 63 lower-case letters, digits and inner hyphens\n"+
 		"  "+file+":4: users[0].email: must be one e-mail address\n"+
-		"  "+file+":4: users[0].mail: there is no such key\n", d.failed("apply", "-f", file))
+		"  "+file+":4: users[0].mail: unknown key\n", d.failed("apply", "-f", file))
 	require.NoDirExists(t, d.data)
 	d.in = "- x"
 	require.Contains(t, d.failed("apply", "-f", "-"), "standard input:1: must be a mapping")
 	require.Contains(t, d.failed("apply", "-f", file+".gone"),
-		"the declarative file cannot be read: open "+file+".gone: no such file or directory")
+		"read the declarative file: open "+file+".gone: no such file or directory")
 }
 
 func TestAShortSecretIsForLoopbackOnly(t *testing.T) {

@@ -31,23 +31,23 @@ func (a *app) audit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "audit",
 		Short: "Print the audit trail",
-		Long: `Print the newest rows of the audit trail, oldest first: sign-ins, refusals and
-decisions, and what operators changed. --follow goes on printing new ones until
-it is interrupted; as JSON it then prints one object a line.`,
+		Long: `Print the newest rows of the audit trail, oldest first: sign-ins, failures,
+decisions and operators' changes. --follow keeps printing new rows until it is
+interrupted; with JSON output, it prints one object per line.`,
 		Example: "  platform audit --since 24h --user ada@acme.test\n  platform audit --follow --json | jq .kind",
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runAudit(cmd.Context(), flags) },
 	}
 
 	cmd.Flags().StringVar(&flags.user, "user", "",
-		"about this person only, by id or by e-mail address, which finds failed sign-ins too")
-	cmd.Flags().StringVar(&flags.client, "app", "", "about this application only, by client id")
-	cmd.Flags().StringVar(&flags.reference, "reference", "", "with the reference that an error page showed")
+		"only rows about this person, by id or e-mail address (an address also finds failed sign-ins)")
+	cmd.Flags().StringVar(&flags.client, "app", "", "only rows about this application, by client id")
+	cmd.Flags().StringVar(&flags.reference, "reference", "", "only the row with this reference from an error page")
 	cmd.Flags().StringVar(&flags.since, "since", "",
-		"not older: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
-	cmd.Flags().IntVar(&flags.limit, "limit", 100, "rows at most, before following")
-	cmd.Flags().BoolVar(&flags.follow, "follow", false, "go on with what is added")
-	cmd.Flags().BoolVar(&flags.json, "json", false, "the same as --output json")
+		"only rows since then: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
+	cmd.Flags().IntVar(&flags.limit, "limit", 100, "maximum number of rows, before following")
+	cmd.Flags().BoolVar(&flags.follow, "follow", false, "keep printing new rows")
+	cmd.Flags().BoolVar(&flags.json, "json", false, "same as --output json")
 	cmd.AddCommand(a.auditExport(), a.auditVerify(), a.auditKinds())
 
 	return cmd
@@ -109,8 +109,8 @@ func (a *app) aboutPerson(ctx context.Context, o *operation, user string, filter
 
 	if len(keys) == 0 {
 		fmt.Fprintln(a.streams.Err,
-			"without failed sign-ins, which name an address by a keyed pseudonym: set "+encryptionVariable+
-				" as the services have it to see them, too")
+			"failed sign-ins are left out, because they name an address by a keyed pseudonym: set "+encryptionVariable+
+				" to the services' value to see them")
 	}
 
 	filter.User, err = o.userID(ctx, user)

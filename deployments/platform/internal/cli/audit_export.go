@@ -25,24 +25,24 @@ func (a *app) auditExport() *cobra.Command {
 	var flags exportFlags
 	cmd := &cobra.Command{
 		Use:   "export",
-		Short: "Write the audit trail for another system, a row a line",
-		Long: `Write the rows of the audit trail, in the order of their time, as one JSON object a
-line: with --format jsonl all that a row says, its hashes too; with --format ocsf
+		Short: "Export the audit trail, one row per line",
+		Long: `Write the rows of the audit trail in order of time, as one JSON object per line.
+--format jsonl writes all fields of a row, including its hashes. --format ocsf writes
 events of the Open Cybersecurity Schema Framework, version ` + ocsf.Version + `.
 
-It ends with the rows of half a minute ago, unless --until says otherwise: later
-ones may still be joined by rows that sort before them. The cursor that it prints
-last, on standard error, is where the next export goes on: --after CURSOR. So is
-the id (in OCSF metadata.uid) of the last line of an export that was interrupted.`,
+Without --until, it leaves out the last half minute, because rows that sort earlier
+may still arrive. At the end it prints a cursor on standard error, from which the
+next export continues: --after CURSOR. After an interrupted export, use the id
+(metadata.uid in OCSF) of its last line instead.`,
 		Example: "  platform audit export --since 24h > trail.jsonl\n  platform audit export --after aud_00064… --format ocsf | collector",
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runExport(cmd.Context(), flags) },
 	}
 
 	cmd.Flags().StringVar(&flags.since, "since", "",
-		"from then on: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
-	cmd.Flags().StringVar(&flags.until, "until", "", "up to then, in the same form")
-	cmd.Flags().StringVar(&flags.after, "after", "", "after the row with this id, the cursor of an earlier export")
+		"start of the export: a duration such as 24h, or a time such as 2026-03-01T09:00:00Z")
+	cmd.Flags().StringVar(&flags.until, "until", "", "end of the export, in the same form")
+	cmd.Flags().StringVar(&flags.after, "after", "", "start after the row with this id, the cursor of an earlier export")
 	cmd.Flags().StringVar(&flags.format, "format", "jsonl", "jsonl or ocsf")
 
 	return cmd
@@ -71,7 +71,7 @@ func (a *app) runExport(ctx context.Context, flags exportFlags) error {
 	}
 
 	if flags.since == "" && flags.after == "" {
-		return usageError{errors.New("say from where: --since a time, or --after the cursor of an earlier export")}
+		return usageError{errors.New("no start: give --since a time, or --after the cursor of an earlier export")}
 	}
 
 	return a.operate(ctx, func(ctx context.Context, o *operation) (err error) {
@@ -113,25 +113,25 @@ func (a *app) auditVerify() *cobra.Command {
 	var since, until string
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check that nothing was changed in the audit trail or taken out of it",
-		Long: `Check the audit trail: each replica of a service chains its rows by their hashes, a
-chain a day, and the keys service seals each day about an hour after its end. A row
-that was changed, removed, moved or added, a chain that ends too early and a day
-that is gone are problems, one a line, and the exit code is 1. No problem are rows
-older than PLATFORM_AUDIT_RETENTION, whose removal the trail tells of, and rows that
-versions without chains wrote: of those the seal has the number only.
+		Short: "Check that no row of the audit trail was changed or removed",
+		Long: `Check the audit trail. Each replica of a service chains its rows by their hashes, one
+chain per day, and the keys service seals each day about an hour after its end. If a
+row was changed, removed, moved or added, or a chain ends early, or a day is missing,
+each problem is printed on a line, and the exit code is 1. Rows older than
+PLATFORM_AUDIT_RETENTION aren't missed, because the trail records their removal. Of
+rows that versions without chains wrote, the seal has only the number.
 
-The hash of the last sealed day stands for all days before it. Keep it elsewhere: the
-owner of the database could write the trail and its seals anew, but not to that
-hash.`,
+The hash of the last sealed day covers all days before it. Keep it elsewhere: the
+owner of the database could rewrite the trail and its seals, but not so that they
+match that hash.`,
 		Example: "  platform audit verify\n  platform audit verify --since 168h -o json",
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runVerify(cmd.Context(), since, until) },
 	}
 
 	cmd.Flags().StringVar(&since, "since", "",
-		"from the day of then on: a duration such as 168h, or a time such as 2026-03-01T09:00:00Z")
-	cmd.Flags().StringVar(&until, "until", "", "up to the day of then, in the same form")
+		"first day to check: a duration such as 168h, or a time such as 2026-03-01T09:00:00Z")
+	cmd.Flags().StringVar(&until, "until", "", "last day to check, in the same form")
 
 	return cmd
 }
@@ -173,7 +173,7 @@ func (a *app) runVerify(ctx context.Context, since, until string) error {
 		}
 
 		if v.Problems > 0 {
-			return fmt.Errorf("the audit trail has %d problems: compare it with an export, and see who may act as the owner of the database", v.Problems)
+			return fmt.Errorf("the audit trail has %d problems: compare it with an export, and check which accounts can act as the owner of the database", v.Problems)
 		}
 
 		return nil
@@ -196,13 +196,13 @@ func (a *app) printVerified(v verified) error {
 	}
 
 	if v.Unchained > 0 {
-		fmt.Fprintf(a.streams.Out, ", %d rows of versions without chains", v.Unchained)
+		fmt.Fprintf(a.streams.Out, ", %d rows from versions without chains", v.Unchained)
 	}
 
 	fmt.Fprintln(a.streams.Out)
 
 	if v.Removed != "" {
-		fmt.Fprintf(a.streams.Out, "rows before %s were removed for their age\n", v.Removed)
+		fmt.Fprintf(a.streams.Out, "rows before %s were removed by retention\n", v.Removed)
 	}
 
 	if v.LastDay != "" {
@@ -228,10 +228,10 @@ func (a *app) auditKinds() *cobra.Command {
 		Use:   "kinds",
 		Short: "List what the audit trail records",
 		Long: `List the kinds of events that the audit trail records, what they mean, and how many
-rows there are: each (one for each time), limited (up to a share for each address),
-counted (for the first ten times in an hour, the hundredth, the thousandth …, with
-the count) or sampled (for the first time in an hour and each so-manieth, with the
-count).`,
+rows they leave: each (a row per event), limited (up to a share per address), counted
+(a row with the count for the first ten events in an hour, the hundredth, the
+thousandth and so on) or sampled (a row with the count for the first event in an hour
+and for every nth).`,
 		Example: "  platform audit kinds",
 		Args:    a.noArguments,
 		RunE: func(*cobra.Command, []string) error {

@@ -105,8 +105,9 @@ func (a *app) root() *cobra.Command {
 		Short: "Run and operate an OAuth 2.0 and OpenID Connect platform",
 		Long: `platform runs the five services in one process and operates a platform.
 
-Configuration comes from PLATFORM_… variables, each secret also from a file named
-by …_FILE; a flag wins over its variable. "platform up --help" lists them all.`,
+Configuration comes from PLATFORM_… variables. Each secret can also be read from a
+file that …_FILE names. A flag overrides its variable. "platform up --help" lists
+them all.`,
 		Example:       "  platform up --demo\n  platform migrate\n  platform apply -f platform.yaml --dry-run",
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -115,13 +116,13 @@ by …_FILE; a flag wins over its variable. "platform up --help" lists them all.
 	}
 
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "how to print the result: table or json")
+	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "output format: table or json")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())}
 	})
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if a.output != "table" && a.output != "json" {
-			return usageError{fmt.Errorf("--output is table or json, not %q", a.output)}
+			return usageError{fmt.Errorf("--output must be table or json, not %q", a.output)}
 		}
 		return nil
 	}
@@ -151,7 +152,7 @@ func (a *app) noArguments(cmd *cobra.Command, args []string) error {
 		}
 	}
 
-	return usageError{fmt.Errorf("there is no command %q; there are %s: see %s --help", args[0],
+	return usageError{fmt.Errorf("unknown command %q, want one of %s: see %s --help", args[0],
 		strings.Join(names, ", "), cmd.CommandPath())}
 }
 

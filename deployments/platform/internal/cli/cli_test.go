@@ -44,7 +44,7 @@ func TestEveryCommandHasHelpWithAnExample(t *testing.T) {
 func TestWrongUsageNamesTheThingAndTheRemedy(t *testing.T) {
 	d := newDesk(t)
 	for want, args := range map[string][]string{
-		`platform: there is no command "serve"; there are app, apply, audit, demo, doctor, key, migrate, probe, session, tenant, up, user, version: see platform --help`: {"serve"},
+		`platform: unknown command "serve", want one of app, apply, audit, demo, doctor, key, migrate, probe, session, tenant, up, user, version: see platform --help`: {"serve"},
 		`platform: unknown flag: --migrate; see platform up --help`: {
 			"up", "--migrate",
 		},
@@ -54,17 +54,17 @@ func TestWrongUsageNamesTheThingAndTheRemedy(t *testing.T) {
 		`platform: flag needs an argument: 'f' in -f; see platform apply --help`: {
 			"apply", "-f",
 		},
-		`platform: say which file to apply: -f FILE, or -f - for standard input`: {"apply"},
-		`platform: --output is table or json, not "yaml"`: {
+		`platform: no file to apply: give -f FILE, or -f - for standard input`: {"apply"},
+		`platform: --output must be table or json, not "yaml"`: {
 			"version", "-o", "yaml",
 		},
-		`platform: --roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATA`: {
+		`platform: --roles needs PostgreSQL, because SQLite has no roles: leave it out, or set PLATFORM_DATA`: {
 			"migrate", "--roles",
 		},
-		`platform: --demo is for a loopback address, and PLATFORM_PUBLIC_URL is https://id.example.com: leave one`: {
+		`platform: --demo needs a loopback address, but PLATFORM_PUBLIC_URL is https://id.example.com: leave one`: {
 			"up", "--demo", "--public-url", "https://id.example.com",
 		},
-		`platform: PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a po`: {
+		`platform: PLATFORM_LISTEN has port 0, so the public URL isn't known: choose a po`: {
 			"up", "--listen", "127.0.0.1:0",
 		},
 	} {
@@ -194,7 +194,7 @@ func TestMigrateMakesRoles(t *testing.T) {
 func TestADatabaseThatCannotBeOpenedFails(t *testing.T) {
 	d := newDesk(t)
 	require.NoError(t, os.WriteFile(d.data, nil, 0o600))
-	require.Contains(t, d.failed("migrate"), "make the folder of the database")
+	require.Contains(t, d.failed("migrate"), "create the folder of the database")
 }
 
 func TestAKidThatLooksLikeAFlagIsNone(t *testing.T) {

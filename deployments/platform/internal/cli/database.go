@@ -40,7 +40,7 @@ func openDatabase(
 
 	path := cfg.SQLitePath(dataDir)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make the folder of the database: %w", err)
+		return nil, fmt.Errorf("create the folder of the database: %w", err)
 	}
 
 	return sqlite.Open(ctx, path, database.Options{

@@ -22,22 +22,22 @@ func (a *app) demo() *cobra.Command {
 		Use:   "demo",
 		Short: "Load the demo set into a running platform and serve the demo application",
 		Long: `Load the demo set into the database of a platform that runs elsewhere, such as in
-a developer's cluster, and serve the demo application beside it until SIGTERM.
-The application speaks to the platform at PLATFORM_PUBLIC_URL as any other would.
+a developer's cluster, and serve the demo application until SIGTERM. It talks to
+the platform at PLATFORM_PUBLIC_URL like any other application.
 
-The demo credentials are kept (0600) in the data folder and printed again at the
-next start. Everything is for loopback addresses only.`,
+The demo credentials are kept in the data folder (mode 0600) and printed again at
+the next start. All of this works on loopback addresses only.`,
 		Example: "  platform demo --listen 127.0.0.1:8090\n  PLATFORM_DATABASE_URL=postgres://operator@127.0.0.1/platform platform demo --apply-only",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			origin, ok := loopbackOrigin(listen)
 			if !ok {
-				return usageError{fmt.Errorf("--listen is a loopback address with a port, not %q: the demo shows tokens", listen)}
+				return usageError{fmt.Errorf("--listen must be a loopback address with a port, not %q, because the demo shows tokens", listen)}
 			}
 
 			return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 				if !o.cfg.Server.Loopback() {
-					return usageError{fmt.Errorf("the demo is for a loopback address, and PLATFORM_PUBLIC_URL is %s",
+					return usageError{fmt.Errorf("the demo needs a loopback address, but PLATFORM_PUBLIC_URL is %s",
 						o.cfg.Server.PublicURL)}
 				}
 
@@ -58,7 +58,7 @@ next start. Everything is for loopback addresses only.`,
 	}
 
 	cmd.Flags().StringVar(&listen, "listen", listen, "loopback address of the demo application")
-	cmd.Flags().BoolVar(&applyOnly, "apply-only", false, "load the set, print the credentials and end")
+	cmd.Flags().BoolVar(&applyOnly, "apply-only", false, "load the demo set, print the credentials and exit")
 
 	return cmd
 }

@@ -19,35 +19,37 @@ func (a *app) doctor() *cobra.Command {
 	var service, origin string
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check the database, Vault, the clocks and the way in from outside",
-		Long: `Check what a platform stands on, with the configuration of this environment, and
-say of each thing ok, warn or fail, and what to do. Nothing is changed; a few error
-pages that are asked for get their rows in the audit trail. The checks:
+		Short: "Check the database, Vault, the clocks and the ingress",
+		Long: `Check a platform and what it depends on, with the configuration of this
+environment. Each finding is ok, warn or fail, and says what to do. Nothing is
+changed, except that the error pages it requests leave rows in the audit trail.
+The checks:
 
-  database           reachable, the schema not older than this program
-  database.login     whose rights the login of PLATFORM_DATABASE_URL has
-  database.rights    what each service's role may do, against what this version
-                     gives it; any login can ask
-  applications       none is in development, or redirects to http on loopback without
-                     being NATIVE
-  vault, vault.login reachable, unsealed; the login that PLATFORM_VAULT_AUTH says
-  vault.policy       what its token can and must be able to do, and what it must not
-  vault.sign         each key that signs now does sign
-  clock              against the database and Vault
-  issuer, jwks       the metadata and keys at PLATFORM_PUBLIC_URL are these
+  database           it is reachable, and its schema is not older than this program
+  database.login     which services' rights the login in PLATFORM_DATABASE_URL has
+  database.rights    each service's role has exactly the privileges that this
+                     version needs; any login can check this
+  applications       none is in development, and only NATIVE ones redirect to http
+                     on loopback
+  vault, vault.login it is reachable and unsealed, and PLATFORM_VAULT_AUTH logs in
+  vault.policy       the token has the capabilities it needs and no dangerous ones
+  vault.sign         each active key can sign
+  clock              this machine's clock agrees with the database's and Vault's
+  issuer, jwks       the metadata and keys at PLATFORM_PUBLIC_URL match the
+                     configuration and the database
   route              every path there reaches the service that owns it
-  forwarded          no service ignores a proxy that says who asks (it needs a login
-                     that may read the audit trail: platform_operator or the owner)
+  forwarded          services trust their proxy's X-Forwarded-For (this needs a login
+                     that can read the audit trail: platform_operator or the owner)
 
-An environment has one database login and one Vault login. With --service they are
-judged as that service's: they must be able to do its work and nothing more. Without
-it they may be anybody's, and the report says whose work they do for: run it once
-in each service's environment to know of all.`,
+An environment has one database login and one Vault login. With --service, they are
+judged by what that service needs, neither less nor more. Without it, they may
+belong to any service, and the report says which one they suit. Run it in each
+service's environment to check them all.`,
 		Example: "  platform doctor\n  platform doctor --service token --output json",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if service != "" && !slices.Contains(servicesOfDoctor, service) {
-				return usageError{fmt.Errorf("--service is one of %s, not %q",
+				return usageError{fmt.Errorf("--service must be one of %s, not %q",
 					strings.Join(servicesOfDoctor, ", "), service)}
 			}
 			return a.runDoctor(cmd.Context(), service, origin)
@@ -55,8 +57,8 @@ in each service's environment to know of all.`,
 	}
 
 	cmd.Flags().StringVar(&service, "service", "",
-		"judge the logins as those of this service: "+strings.Join(servicesOfDoctor, ", "))
-	cmd.Flags().StringVar(&origin, "public-url", "", "origin that the browser sees, in place of PLATFORM_PUBLIC_URL")
+		"check the logins against what this service needs: "+strings.Join(servicesOfDoctor, ", "))
+	cmd.Flags().StringVar(&origin, "public-url", "", "origin that browsers see (overrides PLATFORM_PUBLIC_URL)")
 
 	return cmd
 }
@@ -95,7 +97,7 @@ func (a *app) runDoctor(ctx context.Context, service, origin string) error {
 	}
 
 	if failed > 0 {
-		return fmt.Errorf("%d of %d findings are failures", failed, len(findings))
+		return fmt.Errorf("%d of %d checks failed", failed, len(findings))
 	}
 
 	return nil

@@ -17,17 +17,17 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// ward is a platform that runs in this process, at an origin that a test may put
-// something in front of.
+// ward is a platform that runs in this process. A test may put something in front of
+// its origin.
 type ward struct {
 	*desk
 	t        *testing.T
 	upstream *url.URL
-	// before is asked first; false: it has answered.
+	// before sees each request first, and returns false if it has responded.
 	before func(w http.ResponseWriter, r *http.Request) bool
 }
 
-// admit starts a platform behind a proxy that tells who asks, as ingresses do.
+// admit starts a platform behind a proxy that sends X-Forwarded-For, as ingresses do.
 func admit(t *testing.T, environ ...string) *ward {
 	t.Helper()
 	listen := testkit.FreeAddr(t)
@@ -54,8 +54,8 @@ func admit(t *testing.T, environ ...string) *ward {
 	return w
 }
 
-// examine runs the doctor and returns its findings that are not ok, and what it
-// said of those that are.
+// examine runs the doctor and returns the findings that are not ok, and the checks
+// that are.
 func (w *ward) examine(args ...string) (wrong []doctor.Finding, sound []string) {
 	w.t.Helper()
 	var findings []doctor.Finding
@@ -122,9 +122,9 @@ func TestTheDoctorSeesWhatIsWrongWithTheWayIn(t *testing.T) {
 	instead(userinfo, http.StatusNotFound)
 	w.finds(doctor.Fail, "route", "status 404")
 	instead(userinfo, http.StatusServiceUnavailable)
-	w.finds(doctor.Fail, "route", "finds no token")
+	w.finds(doctor.Fail, "route", "can't reach token")
 	instead(userinfo, http.StatusOK)
-	w.finds(doctor.Fail, "route", "would refuse with 405")
+	w.finds(doctor.Fail, "route", "would reject with 405")
 	instead(userinfo, http.StatusMethodNotAllowed, "Allow", "PUT")
 	w.finds(doctor.Fail, "route", `"GET, POST"`)
 	instead("/auth/tenants/doctor/theme.css", http.StatusNotFound)
@@ -141,7 +141,7 @@ func TestTheDoctorSeesAProxyThatNobodyBelieves(t *testing.T) {
 	for i, service := range []string{"authorize", "device", "session"} {
 		require.Equal(t, "forwarded", wrong[i].Check)
 		require.Equal(t, doctor.Fail, wrong[i].Result)
-		require.Contains(t, wrong[i].Finding, "a proxy at 127.0.0.1 tells "+service)
+		require.Contains(t, wrong[i].Finding, "the proxy at 127.0.0.1 sends X-Forwarded-For, but "+service)
 	}
 }
 
@@ -151,17 +151,17 @@ func TestTheDoctorSeesThatAnybodyIsBelieved(t *testing.T) {
 	wrong, _ := w.examine()
 	require.Len(t, wrong, 3)
 	require.Equal(t, doctor.Warn, wrong[0].Result, "we may be one of its proxies")
-	require.Contains(t, wrong[0].Finding, "for whomever he says he is")
+	require.Contains(t, wrong[0].Finding, "trusts X-Forwarded-For from 127.0.0.1")
 }
 
 func TestTheDoctorNeedsADatabase(t *testing.T) {
 	d := newDesk(t)
-	require.Contains(t, d.failed("doctor", "--public-url", "http://127.0.0.1:1"), "failures")
+	require.Contains(t, d.failed("doctor", "--public-url", "http://127.0.0.1:1"), "checks failed")
 	require.NoFileExists(t, d.data+"/platform.db", "it changes nothing")
 	require.Contains(t, d.wrong("doctor", "--service", "tokens"), "authorize, token, device")
 }
 
-// vaultEnv is how a service finds its Vault.
+// vaultEnv is a service's environment for its Vault.
 func vaultEnv(t *testing.T, server *testkit.BaoServer, logins *testkit.BaoLogins, service string) []string {
 	t.Helper()
 	role, secret := logins.AppRole(t, service)
@@ -171,7 +171,7 @@ func vaultEnv(t *testing.T, server *testkit.BaoServer, logins *testkit.BaoLogins
 	}
 }
 
-// in is the ward as another environment sees it: later values win.
+// in returns the ward with another environment, whose later values win.
 func (w *ward) in(environ ...string) *ward {
 	values := map[string]string{}
 	for _, entry := range slices.Concat(w.environ, environ) {
@@ -209,7 +209,7 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 	token, keys := service("token"), service("keys")
 	for name, one := range map[string]*ward{"token": token, "keys": keys, "session": service("session")} {
 		for _, args := range [][]string{nil, {"--service", name}} {
-			one.finds(doctor.Warn, "forwarded", "was not looked at", args...)
+			one.finds(doctor.Warn, "forwarded", "not checked", args...)
 		}
 	}
 
@@ -220,14 +220,14 @@ func TestTheDoctorKnowsWhatEachServiceNeeds(t *testing.T) {
 
 	wrong, _ = token.examine("--service", "keys")
 	require.Equal(t, []string{"database.login", "vault.policy", "forwarded"}, checksOf(wrong))
-	require.Contains(t, wrong[0].Finding, "does not have the rights of platform_keys")
-	require.Contains(t, wrong[1].Finding, "make platform-es256, read platform-es256, rotate platform-es256")
+	require.Contains(t, wrong[0].Finding, "lacks the rights of platform_keys")
+	require.Contains(t, wrong[1].Finding, "create platform-es256, read platform-es256, rotate platform-es256")
 	wrong, _ = keys.examine("--service", "token")
 	require.Contains(t, wrong[1].Finding, "sign with platform-es256")
 	wrong, _ = w.examine("--service", "session")
 	require.Equal(t, []string{"database.login", "vault.policy"}, checksOf(wrong),
 		"who may do everything may do too much")
-	require.Contains(t, wrong[1].Finding, "must not be able to make platform-es256")
+	require.Contains(t, wrong[1].Finding, "must not have a token that can create platform-es256")
 }
 
 func checksOf(findings []doctor.Finding) (checks []string) {

@@ -41,7 +41,7 @@ func (a *app) encryptionKeys(defaults, overrides map[string]string, random io.Re
 	case err != nil:
 		return encryption{}, fmt.Errorf("encryption keys: %w", err)
 	case info.Mode().Perm()&0o077 != 0:
-		return encryption{}, fmt.Errorf("encryption keys: others may read %s: take that away (chmod 600)", path)
+		return encryption{}, fmt.Errorf("encryption keys: %s is readable by other users: run chmod 600 on it", path)
 	default:
 		defaults[encryptionVariable+"_FILE"] = path
 		return encryption{}, nil

@@ -43,7 +43,7 @@ func TestTheEncryptionKeyIsMadeOnceAndKept(t *testing.T) {
 	}
 
 	require.NoError(t, os.Chmod(path, 0o640))
-	require.Contains(t, d.failed("up"), "others may read "+path+": take that away (chmod 600)")
+	require.Contains(t, d.failed("up"), path+" is readable by other users: run chmod 600 on it")
 	require.NoError(t, os.Chmod(path, 0o600))
 	require.NoError(t, os.WriteFile(path, []byte("short"), 0o600))
 	require.Contains(t, d.wrong("up"), "key 1 is not 32 bytes in base64")

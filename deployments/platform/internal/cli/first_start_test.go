@@ -16,7 +16,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// asPlatform makes the test binary the platform's, with the arguments after it, so
+// asPlatform makes the test binary run as platform with the arguments that follow, so
 // that tests start real processes.
 const asPlatform = "TEST_RUNS_THE_PLATFORM"
 
@@ -60,8 +60,8 @@ func upArgs(t *testing.T, more ...string) []string {
 	return append([]string{"up", "--listen", testkit.FreeAddr(t), "--admin-listen", testkit.FreeAddr(t)}, more...)
 }
 
-// Nothing is there yet: folder, encryption key, database, signing keys, the demo's
-// credentials. One makes each, the others wait for it.
+// Nothing exists yet: folder, encryption key, database, signing keys, demo credentials.
+// One process creates each, and the others wait for it.
 func TestProcessesThatStartAtOnceForTheFirstTimeAllBecomeReady(t *testing.T) {
 	for round := range 3 {
 		d := newDesk(t)

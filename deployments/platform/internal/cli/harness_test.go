@@ -15,7 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// patience bounds what takes a second or two.
+// patience bounds operations that take a second or two.
 const patience = testkit.Patience
 
 // output is a stream that may be read while it is written.
@@ -42,7 +42,7 @@ type outcome struct {
 	out, err string
 }
 
-// desk is where an operator works: an environment and a data folder.
+// desk is an operator's environment and data folder.
 type desk struct {
 	t       *testing.T
 	data    string
@@ -68,7 +68,7 @@ func (d *desk) runIn(ctx context.Context, args ...string) outcome {
 	return outcome{code, out.String(), err.String()}
 }
 
-// done runs what must succeed and returns what it printed.
+// done runs a command that must succeed and returns what it printed.
 func (d *desk) done(args ...string) string {
 	d.t.Helper()
 	o := d.run(args...)
@@ -76,13 +76,13 @@ func (d *desk) done(args ...string) string {
 	return o.out
 }
 
-// json runs what must succeed and print one JSON document.
+// json runs a command that must succeed and print one JSON document.
 func (d *desk) json(v any, args ...string) {
 	d.t.Helper()
 	require.NoError(d.t, json.Unmarshal([]byte(d.done(append(args, "--output", "json")...)), v))
 }
 
-// wrong runs what must be wrong usage and returns the message.
+// wrong runs a command that must be wrong usage and returns the message.
 func (d *desk) wrong(args ...string) string {
 	d.t.Helper()
 	o := d.run(args...)
@@ -91,7 +91,7 @@ func (d *desk) wrong(args ...string) string {
 	return o.err
 }
 
-// failed runs what must fail and returns the message.
+// failed runs a command that must fail and returns the message.
 func (d *desk) failed(args ...string) string {
 	d.t.Helper()
 	o := d.run(args...)
@@ -99,7 +99,7 @@ func (d *desk) failed(args ...string) string {
 	return o.err
 }
 
-// up is a command, `platform up` as a rule, in the background.
+// up is a command in the background, usually `platform up`.
 type up struct {
 	t        *testing.T
 	out, err *output
@@ -157,5 +157,5 @@ func (u *up) wait() int {
 	}
 }
 
-// lines are those of a text, without the empty one behind the last.
+// lines returns the lines of a text, without the empty one at the end.
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }

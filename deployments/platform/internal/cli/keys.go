@@ -15,7 +15,7 @@ import (
 
 func (a *app) keys() *cobra.Command {
 	return a.group("key", "List, rotate and revoke signing keys",
-		"Look after the keys that tokens are signed with. The keys service makes them and rotates them by itself; an operator can ask it for the next one, and revoke.\n\n"+noticeBound,
+		"Manage the keys that sign tokens. The keys service creates and rotates them by itself. An operator can request the next key, and revoke keys.\n\n"+noticeBound,
 		"  platform key list\n  platform key rotate --algorithm ES256",
 		a.keyList(), a.keyRotate(), a.keyRevoke())
 }
@@ -84,9 +84,9 @@ func (a *app) keyList() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List signing keys",
-		Long: `List the signing keys by algorithm: next (published, signs later), active (signs
-now), former (published until the last token it signed has expired), retired
-(kept unpublished, to recognise ID tokens that a logout names) and revoked.`,
+		Long: `List the signing keys by algorithm. A key is next (published, signs later), active
+(signs now), former (published until the last token it signed has expired), retired
+(kept unpublished, to recognise ID tokens in logout requests) or revoked.`,
 		Example: "  platform key list --output json",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -106,31 +106,31 @@ func (a *app) keyRotate() *cobra.Command {
 	var now bool
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Ask for the next signing key",
-		Long: `Ask the keys service for the next key of each algorithm, or of one. It is
-published now and signs when every copy of the key set has it
-(PLATFORM_KEY_PUBLISH_AHEAD); the former one stays published until the last token
-it signed has expired. Nothing fails in between. Where the next key is published
-already, there is nothing to do.
+		Short: "Request the next signing key",
+		Long: `Request the next key of each algorithm, or of one, from the keys service. The key is
+published now and signs once every copy of the key set has it
+(PLATFORM_KEY_PUBLISH_AHEAD). The former key stays published until the last token it
+signed has expired, so nothing fails in between. If the next key is published
+already, nothing changes.
 
-With --now it signs at once, for a key that may have leaked: the next key if it is
-published already, which most verifiers know by then, or a new one, a second after
-it was published, so that who does not know it finds it. A verifier
-that keeps the key set for as long as it may (an hour), and does not fetch it
-again for a key it does not know, refuses tokens of a new key for up to that time.
-The former key still verifies: to refuse what was signed with it, revoke it then.
+If a key may have leaked, use --now, which makes the next key sign at once. If it is
+published already, most verifiers know it. Otherwise a new key is published a second
+before it signs, so that verifiers can find it. A verifier that caches the key set for
+as long as it may (an hour), and doesn't fetch it again for an unknown key, refuses
+tokens signed with a new key for up to that time. The former key still verifies; to
+refuse what it signed, revoke it afterwards.
 
 ` + noticeBound,
 		Example: "  platform key rotate\n  platform key rotate --algorithm ES256 --now",
 		Args:    a.noArguments,
 	}
 
-	cmd.Flags().StringVar(&alg, "algorithm", "", "of this algorithm only: RS256, PS256, ES256 or EdDSA")
-	cmd.Flags().BoolVar(&now, "now", false, "let it sign at once")
+	cmd.Flags().StringVar(&alg, "algorithm", "", "only this algorithm: RS256, PS256, ES256 or EdDSA")
+	cmd.Flags().BoolVar(&now, "now", false, "sign with it at once")
 	wait, dryRun := waitFlag(cmd), dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if alg != "" && !signing.Algorithm(alg).Known() {
-			return usageError{fmt.Errorf("--algorithm is RS256, PS256, ES256 or EdDSA, not %q", alg)}
+			return usageError{fmt.Errorf("--algorithm must be RS256, PS256, ES256 or EdDSA, not %q", alg)}
 		}
 
 		return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
@@ -167,17 +167,17 @@ func carriedOut(orders []signing.Order, schedule []signing.Key, now time.Time) (
 func (a *app) keyRevoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "revoke KID",
-		Short: "Take a signing key out of use for ever",
-		Long: `Revoke a signing key that has leaked: it is gone from the published set, signs
-nothing, and no token that it signed is accepted by the platform any more. That
-cannot be undone. Where no other key of its algorithm is left to sign, the keys
-service puts one in its place at once: the next key if it is published already (if
-that may have leaked too, revoke it first), or a new one. People and applications
-with tokens of the revoked key sign in and ask for tokens again; refresh tokens
-and sessions are not concerned.
+		Short: "Revoke a signing key for good",
+		Long: `Revoke a signing key that has leaked. It is removed from the published key set, signs
+nothing more, and the platform no longer accepts tokens that it signed. This can't be
+undone. If no other key of its algorithm can sign, the keys service replaces it at
+once: with the next key if that is published already (if it may have leaked too,
+revoke it first), or with a new one. People and applications with tokens of the
+revoked key have to sign in or request tokens again. Refresh tokens and sessions are
+not affected.
 
-A resource that verifies tokens by itself accepts those of a revoked key, and may
-refuse those of a new one, for as long as it keeps the key set: an hour at most.
+A resource server that verifies tokens itself accepts those of a revoked key, and may
+refuse those of a new one, for as long as it caches the key set: an hour at most.
 
 ` + noticeBound,
 		Example: "  platform key revoke 5Wm1_Zp8uF0cQ0rJx7bqk4q8XnX3s8mO1r2t3u4v5w6 --dry-run",
@@ -207,7 +207,7 @@ refuse those of a new one, for as long as it keeps the key set: an hour at most.
 
 func waitFlag(cmd *cobra.Command) *time.Duration {
 	return cmd.Flags().Duration("wait", 15*time.Second,
-		"how long to wait for the keys service to do its part; 0s: not at all")
+		"how long to wait for the keys service to act, 0s for not at all")
 }
 
 // awaitEvery is how often the schedule is read while waiting.
@@ -251,7 +251,7 @@ func (a *app) await(
 	}
 
 	if err == nil && !result.Done && patience > 0 {
-		err = fmt.Errorf("that is recorded, but the keys service has not done its part within %s: it will when it runs, and `platform key list` shows it", patience)
+		err = fmt.Errorf("recorded, but the keys service has not acted on it within %s: it will as soon as it runs; see `platform key list`", patience)
 	}
 
 	return err

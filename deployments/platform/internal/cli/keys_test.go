@@ -18,7 +18,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// ring gives an office keys, as the keys service makes them.
+// ring gives an office keys like those that the keys service creates.
 func (o office) ring(keys ...signing.Key) []signing.Key {
 	o.t.Helper()
 	maker, err := localkeys.Open(filepath.Join(o.t.TempDir(), "keys"))
@@ -86,7 +86,7 @@ func TestARotationIsAskedOfTheKeysService(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
 		require.Contains(t, o.failed("key", "rotate"),
-			"there is no signing key \"of any algorithm\": `platform key list` shows those there are")
+			"there is no signing key \"of any algorithm\": see `platform key list`")
 		now := time.Now().UTC()
 		o.ring(
 			signing.Key{
@@ -111,7 +111,7 @@ func TestARotationIsAskedOfTheKeysService(t *testing.T) {
 
 		require.Contains(t, o.failed("key", "rotate", "--algorithm", "PS256"), `there is no signing key "PS256"`)
 		require.Contains(t, o.wrong("key", "rotate", "--algorithm", "HS256"),
-			"--algorithm is RS256, PS256, ES256 or EdDSA")
+			"--algorithm must be RS256, PS256, ES256 or EdDSA")
 
 		require.Contains(t, o.done("key", "rotate", "--dry-run"), "1 changed, 1 unchanged: dry run")
 		require.Empty(t, o.orders())
@@ -120,7 +120,7 @@ func TestARotationIsAskedOfTheKeysService(t *testing.T) {
 		require.Equal(t, []string{"RS256 2"}, o.orders(), "ES256 has its next key")
 
 		require.Contains(t, o.failed("key", "rotate", "--now", "--algorithm", "ES256", "--wait", "1ms"),
-			"the keys service has not done its part within 1ms")
+			"the keys service has not acted on it within 1ms")
 		require.Equal(t, []string{"ES256 2 now", "RS256 2"}, o.orders(), "the key that is published already")
 		o.done("key", "rotate", "--now", "--wait", "0s")
 		require.Equal(t, []string{"ES256 2 now", "RS256 2 now"}, o.orders(), "what was asked for becomes urgent")
@@ -156,14 +156,14 @@ func TestARevokedKeyIsNoMoreAndTheTrailTells(t *testing.T) {
 		)
 
 		require.Contains(t, o.failed("key", "revoke", "nobody"),
-			"there is no signing key \"nobody\": `platform key list` shows those there are")
+			"there is no signing key \"nobody\": see `platform key list`")
 		require.Contains(t, o.done("key", "revoke", keys[0].KID, "--dry-run"), "1 changed, 0 unchanged: dry run")
 		require.Contains(t, o.done("key", "list"), "active")
 
 		require.Regexp(t, `revoked +signing key`, o.done("key", "revoke", keys[1].KID),
 			"it did not sign: there is nothing to wait for")
 		message := o.failed("key", "revoke", keys[0].KID, "--wait", "1ms")
-		require.Contains(t, message, "the keys service has not done its part")
+		require.Contains(t, message, "the keys service has not acted on it")
 		require.Contains(t, o.done("key", "revoke", keys[0].KID, "--wait", "0s"), "0 changed, 1 unchanged")
 		stored, err := keystore.New(o.db).Keys(t.Context())
 		require.NoError(t, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The chart's job has 256 MiB; half of it is enough for this file of 30 MiB, in
-// which each person has a hash of a password.
+// The chart's job has 256 MiB. Half of it is enough for this file of 30 MiB, in which
+// each person has a password hash.
 func TestAHundredThousandPeopleFitInto128MiB(t *testing.T) {
 	// Without the race detector, which the tests may run with and which takes several
 	// times the memory.

@@ -13,20 +13,21 @@ func (a *app) migrate() *cobra.Command {
 	var roles, rollout bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the database to this version",
-		Long: `Bring the database that PLATFORM_DATABASE_URL names to this version's schema (by
-PLATFORM_DATABASE_DIRECT_URL where a transaction pooler stands in between). It is
-safe to run many times and at once. Without a URL it is the SQLite file in the
-data folder.
+		Short: "Migrate the database to this version",
+		Long: `Migrate the database in PLATFORM_DATABASE_URL to this version's schema. If there is a
+transaction pooler in front of it, set PLATFORM_DATABASE_DIRECT_URL too. Running it
+several times, even at once, is safe. Without a URL, it migrates the SQLite file in
+the data folder.
 
 --roles also creates a PostgreSQL group role for each service (platform_token, …)
-and gives it the rights of its own work and no others; platform_operator is for
-the other commands of this binary. Grant one of them to each service's login
-role: GRANT platform_token TO token_login.
+with exactly the privileges that the service needs. platform_operator is for the
+other commands of this program. Grant one of them to each service's login role:
+GRANT platform_token TO token_login.
 
---rollout does the same for an upgrade whose old replicas still run: it also keeps the
-rights that only they use. Run it with --roles again once the last of them has stopped.
-Until then, what those rights allow isn't prevented; platform doctor lists them.`,
+--rollout does the same during an upgrade while replicas of the previous version still
+run: it also keeps the privileges that only they need. Run migrate --roles once the
+last of them has stopped. Until then, what those privileges allow isn't prevented;
+platform doctor lists them.`,
 		Example: "  platform migrate --roles\n  PLATFORM_DATABASE_URL=postgres://owner@db/platform platform migrate",
 		Args:    a.noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,7 +40,7 @@ Until then, what those rights allow isn't prevented; platform doctor lists them.
 			cfg.Database.StatementTimeout = 0 // building an index takes its time; the wait for locks stays bounded
 
 			if (roles || rollout) && cfg.Database.SQLite() {
-				return usageError{errors.New("--roles is for PostgreSQL, SQLite has no roles: leave it out, or name a server by PLATFORM_DATABASE_URL")}
+				return usageError{errors.New("--roles needs PostgreSQL, because SQLite has no roles: leave it out, or set PLATFORM_DATABASE_URL")}
 			}
 
 			deps := a.deps()
@@ -69,9 +70,9 @@ Until then, what those rights allow isn't prevented; platform doctor lists them.
 	}
 
 	cmd.Flags().BoolVar(&roles, "roles", false,
-		"also create the services' roles and give them their rights (PostgreSQL)")
+		"also create the services' roles and grant their privileges (PostgreSQL)")
 	cmd.Flags().BoolVar(&rollout, "rollout", false,
-		"like --roles, but keep the rights of replicas of the version before, which still run (PostgreSQL)")
+		"like --roles, but keep the privileges that replicas of the previous version need (PostgreSQL)")
 	cmd.MarkFlagsMutuallyExclusive("roles", "rollout")
 	return cmd
 }

@@ -68,7 +68,7 @@ func (a *app) change(
 }
 
 func dryRunFlag(cmd *cobra.Command) *bool {
-	return cmd.Flags().Bool("dry-run", false, "say what would change and change nothing")
+	return cmd.Flags().Bool("dry-run", false, "print what would change, and change nothing")
 }
 
 // group returns a command that only has subcommands.
@@ -112,11 +112,11 @@ func remedy(err error) error {
 	var exists *manifest.ExistsError
 	switch {
 	case errors.As(err, &missing) && missing.Kind == "session":
-		return fmt.Errorf("%w: `platform session list --all` shows those that are kept", err)
+		return fmt.Errorf("%w: `platform session list --all` lists the sessions", err)
 	case errors.As(err, &missing):
-		return fmt.Errorf("%w: `platform %s list` shows those there are", err, commandOf[missing.Kind])
+		return fmt.Errorf("%w: see `platform %s list`", err, commandOf[missing.Kind])
 	case errors.As(err, &exists):
-		return fmt.Errorf("%w: `platform %s show` shows it, `platform apply` changes it", err, commandOf[exists.Kind])
+		return fmt.Errorf("%w: `platform %s show` shows it, and `platform apply` changes it", err, commandOf[exists.Kind])
 	}
 
 	return err

@@ -17,17 +17,16 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// secretFor is good enough for a platform that strangers reach.
+// secretFor is good enough for a platform on the Internet.
 const secretFor = "0123456789abcdef0123456789abcdef"
 
-// office is a desk and the database behind it, with the rights of its owner.
+// office is a desk with its database, with the owner's rights.
 type office struct {
 	*desk
 	db *database.DB
 }
 
-// inEachOffice runs f on SQLite, and on PostgreSQL with no more than the
-// operator's rights.
+// inEachOffice runs f on SQLite, and on PostgreSQL with only the operator's rights.
 func inEachOffice(t *testing.T, f func(t *testing.T, o office)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
@@ -55,7 +54,7 @@ func (o office) exec(query string, args ...any) {
 	require.NoError(o.t, err)
 }
 
-// trail is what the audit trail tells, without ids and times.
+// trail returns the audit trail without ids and times.
 func (o office) trail(args ...string) (told []string) {
 	o.t.Helper()
 	var events []eventView
@@ -68,7 +67,7 @@ func (o office) trail(args ...string) (told []string) {
 	return told
 }
 
-// person makes a tenant and somebody in it.
+// person creates a tenant and a person in it.
 func (o office) person() userView {
 	o.t.Helper()
 	o.done("tenant", "create", "acme", "--name", "Acme Corp", "--domain", "acme.test")
@@ -117,10 +116,10 @@ func TestWhatIsThereOrMissingIsSaidWithTheRemedy(t *testing.T) {
 		o.person()
 
 		for want, args := range map[string][]string{
-			"there is a tenant \"acme\" already: `platform tenant show` shows it, `platform apply` changes it": {
+			"tenant \"acme\" already exists: `platform tenant show` shows it, and `platform apply` changes it": {
 				"tenant", "create", "acme", "--name", "Other",
 			},
-			"there is a user \"ada@acme.test\" already": {
+			"user \"ada@acme.test\" already exists": {
 				"user", "create", "ADA@ACME.TEST", "--no-password",
 			},
 			"nothing was created:\n  --tenant: there is no active tenant \"bolt\"": {
@@ -129,20 +128,20 @@ func TestWhatIsThereOrMissingIsSaidWithTheRemedy(t *testing.T) {
 			"nothing was created:\n  --domain: \"acme.test\" belongs to tenant \"acme\"": {
 				"tenant", "create", "bolt", "--name", "Bolt", "--domain", "acme.test",
 			},
-			"there is no tenant \"bolt\": `platform tenant list` shows those there are": {
+			"there is no tenant \"bolt\": see `platform tenant list`": {
 				"tenant", "show", "bolt",
 			},
-			"there is no user \"bob@acme.test\": `platform user list` shows those there are": {
+			"there is no user \"bob@acme.test\": see `platform user list`": {
 				"user", "show", "bob@acme.test",
 			},
-			"there is no user \"bob\"":                         {"user", "set-password", "bob"},
-			"there is no user \"eve\"":                         {"user", "disable", "eve"},
-			"there is no user \"e@x\"":                         {"audit", "--user", "e@x"},
-			"there is no application \"web\": `platform app l": {"app", "show", "web"},
-			"there is no application \"job\"":                  {"app", "rotate-secret", "job"},
-			"there is no application \"tv\"":                   {"app", "disable", "tv"},
-			"there is no application \"x\"":                    {"session", "list", "--app", "x"},
-			"there is no session \"ses_1\": `platform session list --all` shows those that are kept": {
+			"there is no user \"bob\"":                             {"user", "set-password", "bob"},
+			"there is no user \"eve\"":                             {"user", "disable", "eve"},
+			"there is no user \"e@x\"":                             {"audit", "--user", "e@x"},
+			"there is no application \"web\": see `platform app l": {"app", "show", "web"},
+			"there is no application \"job\"":                      {"app", "rotate-secret", "job"},
+			"there is no application \"tv\"":                       {"app", "disable", "tv"},
+			"there is no application \"x\"":                        {"session", "list", "--app", "x"},
+			"there is no session \"ses_1\": `platform session list --all` lists the sessions": {
 				"session", "end", "ses_1",
 			},
 		} {
@@ -193,23 +192,23 @@ func TestWrongFlagsAreSaidByTheirNamesBeforeAnythingIsOpened(t *testing.T) {
 		"\n  --jwks: a NATIVE application is public": {
 			"app", "create", "a", "--name", "A", "--type", "NATIVE", "--jwks", named(`{"keys":[]}`),
 		},
-		"is not a JSON document of at most 262144 bytes": {
+		"isn't a JSON document of at most 262144 bytes": {
 			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--jwks", named("-----BEGIN PRIVATE KEY-----"),
 		},
 		"\n  --refresh-grace: must be between 0s and 1m": {
 			"app", "create", "a", "--name", "A", "--type", "SERVICE", "--refresh-grace", "2m",
 		},
-		"\n  SLUG: must be 1 to 63":                                                         {"tenant", "create", "Acme", "--name", "Acme"},
-		"\n  EMAIL: must be one e-mail address":                                             {"user", "create", "ada"},
-		"platform app create takes one CLIENT_ID, but was given 0":                          {"app", "create"},
-		"platform user show takes one EMAIL, but was given 2":                               {"user", "show", "a", "b"},
-		"there are create, disable, enable, list, revoke, show: see platform tenant --help": {"tenant", "remove"},
+		"\n  SLUG: must be 1 to 63":                                                           {"tenant", "create", "Acme", "--name", "Acme"},
+		"\n  EMAIL: must be one e-mail address":                                               {"user", "create", "ada"},
+		"platform app create takes one CLIENT_ID, but was given 0":                            {"app", "create"},
+		"platform user show takes one EMAIL, but was given 2":                                 {"user", "show", "a", "b"},
+		"want one of create, disable, enable, list, revoke, show: see platform tenant --help": {"tenant", "remove"},
 		"--overlap must not be negative": {
 			"app", "rotate-secret", "a", "--overlap", "-1s",
 		},
-		"say which sessions to end: their ids, or --user EMAIL": {"session", "end"},
-		"or --user EMAIL for all of a person":                   {"session", "end", "ses_1", "--user", "a@b"},
-		"--limit must be at least 1":                            {"audit", "--limit", "0"},
+		"no sessions to end: give their ids, or --user EMAIL": {"session", "end"},
+		"or --user EMAIL for all of a person":                 {"session", "end", "ses_1", "--user", "a@b"},
+		"--limit must be at least 1":                          {"audit", "--limit", "0"},
 		"unknown flag: --password;": {
 			"user", "set-password", "a", "--password", "hunter2",
 		},
@@ -261,8 +260,8 @@ func TestAPasswordIsNeverOnTheCommandLine(t *testing.T) {
 		for in, want := range map[string]string{
 			"":                         "the password is empty",
 			"\n":                       "the password is empty",
-			"two\nlines":               "not one line of UTF-8",
-			"\xff":                     "not one line of UTF-8",
+			"two\nlines":               "isn't a single line of UTF-8",
+			"\xff":                     "isn't a single line of UTF-8",
 			string(make([]byte, 2000)): "longer than 1024 bytes",
 		} {
 			o.in = in
@@ -286,7 +285,7 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 			"--scope", "openid", "--redirect-uri", "https://web.test/cb", "--access-token-ttl",
 			"15m", "--refresh-grace", "0s",
 		}
-		require.NotContains(t, o.done(append(create, "--dry-run")...), "shown this once")
+		require.NotContains(t, o.done(append(create, "--dry-run")...), "shown only this once")
 		var report manifest.Report
 		o.json(&report, create...)
 		require.Len(t, report.Secrets, 1)
@@ -295,7 +294,7 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, []byte(secretFor), 0o600))
 		out := o.done("app", "create", "job", "--name", "Job", "--type", "SERVICE", "--tenant", "acme", "--grant",
 			"client_credentials", "--client-secret-file", file)
-		require.NotContains(t, out, "shown this once")
+		require.NotContains(t, out, "shown only this once")
 		require.Regexp(t, `^CLIENT ID +NAME +TYPE +TENANT +ENABLED +GRANTS\n`+
 			`job +Job +SERVICE +acme +yes +client_credentials\nweb +Web +WEB +yes +authorization_code token_exchange\n$`, o.done(
 			"app", "list"))
@@ -319,7 +318,7 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 			"app", "create", "keyed", "--name", "Keyed", "--type", "SERVICE", "--grant",
 			"client_credentials", "--jwks-uri",
 		}
-		require.NotContains(t, o.done(append(keyed, "https://keyed.test/jwks")...), "shown this once",
+		require.NotContains(t, o.done(append(keyed, "https://keyed.test/jwks")...), "shown only this once",
 			"a key takes the secret's place (RFC 7591 2)")
 		require.Regexp(t, `(?m)^jwks_uri +https://keyed.test/jwks$`, o.done("app", "show", "keyed"))
 
@@ -331,7 +330,7 @@ func TestApplicationsAreMadeShownAndSwitchedOff(t *testing.T) {
 			"--token-endpoint-audience", "--jwks", file,
 		}
 		require.Contains(t, o.done(append(inline, "--dry-run")...), "dry run")
-		require.NotContains(t, o.done(inline...), "shown this once")
+		require.NotContains(t, o.done(inline...), "shown only this once")
 		var kept applicationView
 		o.json(&kept, "app", "show", "inline")
 		require.JSONEq(t, jwks, string(kept.JWKS))
@@ -357,7 +356,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 		}
 
 		first := string(oauth.HashSecret(created.Secrets[0].Secret))
-		require.NotContains(t, o.done("app", "rotate-secret", "job", "--dry-run"), "shown this once")
+		require.NotContains(t, o.done("app", "rotate-secret", "job", "--dry-run"), "shown only this once")
 		require.Equal(t, map[string]time.Time{first: {}}, valid())
 
 		o.json(&rotated, "app", "rotate-secret", "job")
@@ -366,7 +365,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 		require.WithinDuration(t, time.Now().Add(24*time.Hour), valid()[first], patience)
 		require.Zero(t, valid()[second])
 
-		require.Regexp(t, `client secret of job, shown this once: \S{43}\n`,
+		require.Regexp(t, `client secret of job, shown only this once: \S{43}\n`,
 			o.done("app", "rotate-secret", "job", "--overlap", "1h"))
 		require.Len(t, valid(), 3)
 		require.WithinDuration(t, time.Now().Add(time.Hour), valid()[first], patience,
@@ -376,7 +375,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 		o.done("app", "rotate-secret", "job", "--overlap", "0s")
 		require.Len(t, valid(), 1)
 		require.NotContains(t, valid(), second)
-		require.Contains(t, o.failed("app", "rotate-secret", "spa"), "it is public and keeps no secret")
+		require.Contains(t, o.failed("app", "rotate-secret", "spa"), "it is public and can't keep a secret")
 		require.Equal(t, []string{
 			"operator.application_changed created ", "operator.secret_rotated  ", "operator.secret_rotated  ",
 			"operator.secret_rotated  ",
@@ -385,7 +384,7 @@ func TestASecretIsRotatedWithAnOverlap(t *testing.T) {
 	})
 }
 
-// signIn makes a session, a grant of it that needs it, and one that does not.
+// signIn creates a session with two grants, of which one depends on it.
 func (o office) signIn(id, userID, tenantID string) {
 	o.t.Helper()
 	now := database.At(time.Now())

@@ -14,7 +14,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 )
 
-const passwordFileUsage = "file that holds the password; else it is read from standard input, or asked for without echo"
+const passwordFileUsage = "file with the password (default: standard input, or a prompt without echo)"
 
 // readPassword reads a password from standard input or a file. It never takes one from the
 // command line, which other users can see in the list of processes and in the shell's
@@ -28,11 +28,11 @@ func (a *app) readPassword(ctx context.Context, file string) (string, error) {
 	secret = strings.TrimSuffix(strings.TrimSuffix(secret, "\n"), "\r")
 	switch {
 	case secret == "":
-		return "", usageError{errors.New("the password is empty: write it to standard input, or name its file by --password-file")}
+		return "", usageError{errors.New("the password is empty: write it to standard input, or give its file with --password-file")}
 	case len(secret) > password.MaxLength:
 		return "", usageError{fmt.Errorf("the password is longer than %d bytes", password.MaxLength)}
 	case !utf8.ValidString(secret) || strings.ContainsAny(secret, "\x00\r\n"):
-		return "", usageError{errors.New("the password is not one line of UTF-8, so nobody could type it")}
+		return "", usageError{errors.New("the password isn't a single line of UTF-8, so it couldn't be typed")}
 	}
 
 	return secret, nil
@@ -43,7 +43,7 @@ func (a *app) rawPassword(ctx context.Context, file string) (string, error) {
 	if file != "" {
 		f, err := os.Open(file) //nolint:gosec // the operator names the file
 		if err != nil {
-			return "", fmt.Errorf("the password cannot be read: %w", err)
+			return "", fmt.Errorf("read the password: %w", err)
 		}
 		defer func() { _ = f.Close() }()
 		in = f
@@ -53,7 +53,7 @@ func (a *app) rawPassword(ctx context.Context, file string) (string, error) {
 
 	content, err := io.ReadAll(io.LimitReader(in, password.MaxLength+3)) // a line end, and one byte too many
 	if err != nil {
-		return "", fmt.Errorf("the password cannot be read: %w", err)
+		return "", fmt.Errorf("read the password: %w", err)
 	}
 
 	return string(content), nil
@@ -73,7 +73,7 @@ func (a *app) askPassword(ctx context.Context, terminal int) (string, error) {
 	}
 
 	if first != second {
-		return "", errors.New("the two passwords differ: nothing was changed")
+		return "", errors.New("the passwords differ: nothing was changed")
 	}
 
 	return first, nil
@@ -82,7 +82,7 @@ func (a *app) askPassword(ctx context.Context, terminal int) (string, error) {
 func (a *app) ask(ctx context.Context, terminal int, prompt string) (string, error) {
 	state, err := term.GetState(terminal)
 	if err != nil {
-		return "", fmt.Errorf("the password cannot be asked for: %w", err)
+		return "", fmt.Errorf("prompt for the password: %w", err)
 	}
 
 	type line struct {

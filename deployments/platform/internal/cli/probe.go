@@ -33,11 +33,11 @@ func (a *app) probe() *cobra.Command {
 	var f probeFlags
 	cmd := &cobra.Command{
 		Use:   "probe",
-		Short: "Ask a running platform what an application asks",
-		Long: `Ask the platform at PLATFORM_PUBLIC_URL what an application asks, the way it
-does, through the ingress: its configuration, its keys and, as an application
-with the client_credentials grant, a token that those keys verify. It needs no
-database.`,
+		Short: "Test a running platform as an application would use it",
+		Long: `Test the platform at PLATFORM_PUBLIC_URL through the ingress, as an application would
+use it: fetch its metadata and its keys and, with the credentials of an application
+that has the client_credentials grant, get a token and verify it with those keys. It
+needs no database.`,
 		Example: "  platform probe --public-url https://login.example.com\n" +
 			"  platform probe --client-id smoke-test --client-secret-file /run/secrets/smoke-test --wait 1m",
 		Args: a.noArguments,
@@ -61,14 +61,14 @@ database.`,
 	}
 
 	flags := cmd.Flags()
-	flags.StringVar(&f.publicURL, "public-url", "", "origin of the platform; PLATFORM_PUBLIC_URL when empty")
-	flags.StringVar(&f.clientID, "client-id", "", "application to ask for a token as; none is asked for when empty")
+	flags.StringVar(&f.publicURL, "public-url", "", "origin of the platform (default: PLATFORM_PUBLIC_URL)")
+	flags.StringVar(&f.clientID, "client-id", "", "application that requests a token (default: none is requested)")
 	flags.StringVar(&f.secretFile, "client-secret-file", "", "file with that application's secret")
 	flags.StringVar(&f.resource, "resource", "",
-		"resource that the token is for; the application's own audience when empty")
+		"resource that the token is for (default: the application's own audience)")
 	flags.StringVar(&f.connectTo, "connect-to", "", "host:port to connect to instead of the public URL's")
-	flags.StringVar(&f.caFile, "ca-file", "", "PEM certificates of authorities to trust beside the system's")
-	flags.DurationVar(&f.wait, "wait", 0, "how long to try again while a step fails")
+	flags.StringVar(&f.caFile, "ca-file", "", "PEM file of certificate authorities to trust, in addition to the system's")
+	flags.DurationVar(&f.wait, "wait", 0, "how long to retry while a step fails")
 
 	return cmd
 }
@@ -85,7 +85,7 @@ func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
 	}
 
 	if (f.clientID == "") != (f.secretFile == "") {
-		return probe.Options{}, usageError{errors.New("--client-id and --client-secret-file belong together: give both or none")}
+		return probe.Options{}, usageError{errors.New("--client-id and --client-secret-file belong together: give both or neither")}
 	}
 
 	o := probe.Options{
@@ -98,7 +98,7 @@ func (a *app) probeOptions(f probeFlags) (probe.Options, error) {
 	if f.secretFile != "" {
 		secret, err := os.ReadFile(f.secretFile)
 		if err != nil {
-			return probe.Options{}, fmt.Errorf("the application's secret cannot be read: %w", err)
+			return probe.Options{}, fmt.Errorf("read the application's secret: %w", err)
 		}
 		o.ClientSecret = strings.TrimSpace(string(secret))
 	}
@@ -134,7 +134,7 @@ func probeTransport(f probeFlags) (*http.Transport, error) {
 	if f.caFile != "" {
 		pem, err := os.ReadFile(f.caFile)
 		if err != nil {
-			return nil, fmt.Errorf("the authorities cannot be read: %w", err)
+			return nil, fmt.Errorf("read the certificate authorities: %w", err)
 		}
 
 		roots, err := x509.SystemCertPool()
@@ -143,7 +143,7 @@ func probeTransport(f probeFlags) (*http.Transport, error) {
 		}
 
 		if !roots.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no PEM certificate", f.caFile)
+			return nil, fmt.Errorf("%s contains no PEM certificate", f.caFile)
 		}
 
 		transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}

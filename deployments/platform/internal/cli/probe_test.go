@@ -15,8 +15,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// The platform stands behind an ingress that ends TLS with a certificate of a
-// private authority and is not where its name says.
+// The platform is behind an ingress that terminates TLS with a certificate of a private
+// CA, and whose name doesn't resolve to its address.
 func TestAProbeGoesTheWayOfAnApplication(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
@@ -67,7 +67,7 @@ $`, d.done(as("smoke-test", "--resource", "https://api.test")...))
 		d.failed("probe", "--public-url", "https://example.com", "--connect-to", ingress.Listener.Addr().String()),
 		"certificate")
 	require.Contains(t, d.failed("probe", "--public-url", "http://"+addr),
-		"PLATFORM_PUBLIC_URL of the services is not this URL")
+		"the services have another PLATFORM_PUBLIC_URL")
 
 	require.Contains(t, d.wrong("probe", "--client-id", "smoke-test"), "belong together")
 	require.Contains(t, d.wrong("probe", "--public-url", "http://login.test"), "https")
@@ -96,5 +96,5 @@ func TestAProbeSaysWhereAnIngressSendsAPathAmiss(t *testing.T) {
 	}))
 	t.Cleanup(page.Close)
 	require.Contains(t, newDesk(t).failed("probe", "--public-url", page.URL),
-		"does the ingress send this path to another service?")
+		"does the ingress route this path to another service?")
 }

@@ -12,7 +12,7 @@ import (
 type conflictError struct{ n int }
 
 func (e conflictError) Error() string {
-	return fmt.Sprintf("%d conflicts with what was changed since the last apply were left as they are: change the file, or apply it with --overrule", e.n)
+	return fmt.Sprintf("settings changed since the last apply and kept: %d; change the file, or apply it with --overrule", e.n)
 }
 
 // reportPrinter prints a report in parts, each once it is committed. It keeps none of the
@@ -45,7 +45,7 @@ func (p *reportPrinter) batch(r *manifest.Report) {
 
 	if p.a.output != "json" {
 		for _, s := range r.Secrets {
-			fmt.Fprintf(p.a.streams.Out, "client secret of %s, shown this once: %s\n", s.ClientID, s.Secret)
+			fmt.Fprintf(p.a.streams.Out, "client secret of %s, shown only this once: %s\n", s.ClientID, s.Secret)
 		}
 	}
 

@@ -44,7 +44,7 @@ func TestListsAreEmptyListsAsJSON(t *testing.T) {
 	})
 }
 
-// A row that is seen after one that sorts behind it is printed all the same.
+// A row that arrives after one that sorts behind it is still printed.
 func TestALateRowOfTheTrailIsPrinted(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
@@ -62,8 +62,7 @@ func TestALateRowOfTheTrailIsPrinted(t *testing.T) {
 	})
 }
 
-// tokenStatus is how the platform answers the application job when it asks for a
-// token.
+// tokenStatus returns the status of a token request by the application job.
 func tokenStatus(t *testing.T, addr, secret string) int {
 	t.Helper()
 	values := url.Values{"grant_type": {"client_credentials"}, "client_id": {"job"}, "client_secret": {secret}}

@@ -13,7 +13,7 @@ import (
 )
 
 func (a *app) sessions() *cobra.Command {
-	return a.group("session", "List and end sign-ins", "Look at who is signed in, and end it.",
+	return a.group("session", "List and end sessions", "List the sessions of people who are signed in, and end them.",
 		"  platform session list --user ada@acme.test\n  platform session end --user ada@acme.test",
 		a.sessionList(), a.sessionEnd())
 }
@@ -40,18 +40,18 @@ func (a *app) sessionList() *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List who is signed in",
-		Long:  "List the sessions that still sign somebody in, the last used first. A row is kept for a while after its session ended: --all shows those too.",
+		Short: "List sessions",
+		Long:  "List the current sessions, most recently used first. Ended sessions are kept for a while; --all shows them too.",
 		Example: "  platform session list --user ada@acme.test\n" +
 			"  platform session list --app billing-web --all --output json",
 		Args: a.noArguments,
 	}
 
-	cmd.Flags().StringVar(&user, "user", "", "of this person only, by e-mail address or id")
-	cmd.Flags().StringVar(&tenant, "tenant", "", "in this tenant only, by slug or id")
-	cmd.Flags().StringVar(&client, "app", "", "that gave this application tokens, by client id")
-	cmd.Flags().BoolVar(&all, "all", false, "also those that have ended, expired or been idle too long")
-	cmd.Flags().IntVar(&limit, "limit", 100, "rows at most")
+	cmd.Flags().StringVar(&user, "user", "", "only this person's, by e-mail address or id")
+	cmd.Flags().StringVar(&tenant, "tenant", "", "only in this tenant, by slug or id")
+	cmd.Flags().StringVar(&client, "app", "", "only sessions from which this application got tokens, by client id")
+	cmd.Flags().BoolVar(&all, "all", false, "include sessions that have ended, expired or been idle for too long")
+	cmd.Flags().IntVar(&limit, "limit", 100, "maximum number of rows")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := checkLimit(limit); err != nil {
 			return err
@@ -113,15 +113,15 @@ func (a *app) sessionEnd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "end SESSION… | --user EMAIL",
 		Short: "End sessions",
-		Long: `End the named sessions, or all of a person. It takes effect at once: the browser
-is signed out, the tokens that depend on the session are refused and not
-refreshed, and applications that asked to hear of logouts are told. What was
-granted for offline access stays. A resource that verifies access tokens by itself accepts
-them until they expire.`,
+		Long: `End the named sessions, or all of a person's. It takes effect at once: the browser is
+signed out, tokens that depend on the session are refused and no longer refreshed, and
+applications with a back-channel logout endpoint are notified. Grants for offline
+access stay. A resource server that verifies access tokens itself accepts them until
+they expire.`,
 		Example: "  platform session end ses_k3jx2\n  platform session end --user ada@acme.test --dry-run",
 		Args: func(_ *cobra.Command, args []string) error {
 			if (len(args) == 0) == (user == "") {
-				return usageError{errors.New("say which sessions to end: their ids, or --user EMAIL for all of a person")}
+				return usageError{errors.New("no sessions to end: give their ids, or --user EMAIL for all of a person's")}
 			}
 			return nil
 		},

@@ -12,7 +12,7 @@ import (
 
 func (a *app) tenants() *cobra.Command {
 	return a.group("tenant", "Create, show and disable tenants",
-		"Look after tenants: the organisations whose people sign in. To change more of one that there is, use `platform apply`.",
+		"Manage tenants, the organisations whose people sign in. To change other settings of an existing one, use `platform apply`.",
 		"  platform tenant create acme --name \"Acme Corp\" --domain acme.test\n  platform tenant disable acme",
 		a.tenantCreate(), a.tenantList(), a.tenantShow(), a.tenantDisable(), a.tenantEnable(), a.tenantRevoke())
 }
@@ -22,15 +22,15 @@ func (a *app) tenantCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "create SLUG",
 		Short:   "Create a tenant",
-		Long:    "Create a tenant, by the rules of the declarative file. Services see it at once.",
+		Long:    "Create a tenant by the rules of the declarative file. Services see it at once.",
 		Example: "  platform tenant create acme --name \"Acme Corp\" --domain acme.test",
 		Args:    oneArgument("SLUG"),
 	}
 
 	fields := []field{
-		{"name", "name", &f.Name, "what people read"},
-		{"domains", "domain", &f.Domains, "e-mail domain whose people belong to it, verified to be its own"},
-		{"sso_only", "sso-only", &f.SSOOnly, "its people have no password here"},
+		{"name", "name", &f.Name, "display name"},
+		{"domains", "domain", &f.Domains, "e-mail domain of its people, verified to be its own"},
+		{"sso_only", "sso-only", &f.SSOOnly, "its people sign in with its identity provider only, without a password"},
 	}
 
 	bind(cmd, fields)
@@ -92,7 +92,7 @@ func (a *app) tenantShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show SLUG",
 		Short:   "Show a tenant",
-		Long:    "Show a tenant, by its slug or its id.",
+		Long:    "Show a tenant by its slug or id.",
 		Example: "  platform tenant show acme",
 		Args:    oneArgument("SLUG"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -24,12 +24,12 @@ func (a *app) userUnlock() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unlock EMAIL",
 		Short: "Forget a person's wrong passwords",
-		Long: `Forget the wrong passwords that are counted of a person, at once: those of
-strangers, of each address and of the person's own browsers. They can try again
-without waiting. What an address did to other accounts stays counted.
+		Long: `Forget the wrong passwords counted for a person: those from unknown browsers, from each
+address and from the person's own browsers. The person can try again at once. What an
+address did to other accounts stays counted.
 
-The counts are keyed with PLATFORM_ENCRYPTION_KEYS: the command needs the keys that
-the services run with, or the data folder of platform up.`,
+The counts are keyed with PLATFORM_ENCRYPTION_KEYS, so the command needs the keys of
+the services, or the data folder of platform up.`,
 		Example: "  platform user unlock ada@acme.test",
 		Args:    oneArgument("EMAIL"),
 	}
@@ -56,7 +56,7 @@ func (a *app) limitSecret() ([]byte, error) {
 	if a.setting(encryptionVariable, nil) == "" && a.setting(encryptionVariable+"_FILE", nil) == "" {
 		path := filepath.Join(a.dataFolder(nil), encryptionFile)
 		if _, err := os.Stat(path); err != nil {
-			return nil, usageError{fmt.Errorf("%s is not set and there is no %s: set it to the keys that the services run with", encryptionVariable, path)}
+			return nil, usageError{fmt.Errorf("%s is not set and there is no %s: set it to the services' keys", encryptionVariable, path)}
 		}
 		if _, err := a.encryptionKeys(defaults, nil, noRandom{}); err != nil {
 			return nil, err
@@ -72,4 +72,4 @@ func (a *app) limitSecret() ([]byte, error) {
 // noRandom is a random source that fails, so that a command can't make a key.
 type noRandom struct{}
 
-func (noRandom) Read([]byte) (int, error) { return 0, errors.New("this command makes no key") }
+func (noRandom) Read([]byte) (int, error) { return 0, errors.New("this command creates no key") }

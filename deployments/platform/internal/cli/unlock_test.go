@@ -14,13 +14,13 @@ import (
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 )
 
-// NIST SP 800-63B 5.2.2: an operator can end the wait of a person who was guessed at, with the keys of the services and
-// no more rights than the operator's.
+// NIST SP 800-63B 5.2.2: an operator can end the wait of a person under attack, with the services' keys and only the
+// operator's rights.
 func TestAPersonIsUnlockedByTheKeysOfTheServices(t *testing.T) {
 	inEachOffice(t, func(t *testing.T, o office) {
 		o.t = t
 		o.person()
-		require.Contains(t, o.wrong("user", "unlock", "ada@acme.test"), "set it to the keys that the services run with")
+		require.Contains(t, o.wrong("user", "unlock", "ada@acme.test"), "set it to the services' keys")
 
 		var key config.EncryptionKey
 		key[0] = 7

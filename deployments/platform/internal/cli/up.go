@@ -38,8 +38,8 @@ func (a *app) up() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "up",
 		Short: "Run all five services in one process",
-		Long: "Run all five services in one process, on SQLite and local keys in the data folder unless told otherwise, until SIGTERM.\n\n" +
-			"Configuration (each name marked [_FILE] also from a file):\n\n" + variableHelp(),
+		Long: "Run all five services in one process until SIGTERM. By default they use SQLite and local keys in the data folder.\n\n" +
+			"Configuration (a name marked [_FILE] can also be read from a file):\n\n" + variableHelp(),
 		Example: "  platform up --demo\n  platform up --apply platform.yaml --public-url https://id.example.com --listen :8080",
 		Args:    a.noArguments,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.runUp(cmd.Context(), flags) },
@@ -49,17 +49,17 @@ func (a *app) up() *cobra.Command {
 		"admin-listen": {"PLATFORM_ADMIN_LISTEN", "address of the admin listener: /livez, /readyz, /metrics"},
 		"public-url": {
 			"PLATFORM_PUBLIC_URL",
-			"origin that the browser sees (default: the listener's, when that is a loopback address)",
+			"origin that browsers see (default: the listener's, if that is a loopback address)",
 		},
-		"data": {"PLATFORM_DATA_DIR", "folder of the SQLite file, the keys and the demo's credentials"},
+		"data": {"PLATFORM_DATA_DIR", "folder of the SQLite file, the keys and the demo credentials"},
 	} {
 		flags.values[of[0]] = cmd.Flags().String(flag, "", of[1])
 	}
 
 	cmd.Flags().BoolVar(&flags.demo, "demo", false,
-		"load a demo set and serve a demo application at /demo (loopback only)")
+		"load a demo set, and serve a demo application at /demo (loopback only)")
 	cmd.Flags().StringVar(&flags.file, "apply", "", "apply this declarative file before serving")
-	cmd.Flags().BoolVar(&flags.print, "print-config", false, "print the configuration, secrets masked, and exit")
+	cmd.Flags().BoolVar(&flags.print, "print-config", false, "print the configuration with secrets masked, and exit")
 	return cmd
 }
 
@@ -96,7 +96,7 @@ func (a *app) loadUp(flags upFlags) (upConfig, error) {
 
 	if _, port, _ := net.SplitHostPort(cfg.Platform.Server.Listen); port == "0" &&
 		a.setting("PLATFORM_PUBLIC_URL", overrides) == "" {
-		return cfg, usageError{errors.New("PLATFORM_LISTEN has port 0, any free one, so nobody can tell where the platform is: choose a port, or set PLATFORM_PUBLIC_URL")}
+		return cfg, usageError{errors.New("PLATFORM_LISTEN has port 0, so the public URL isn't known: choose a port, or set PLATFORM_PUBLIC_URL")}
 	}
 
 	return cfg, nil
@@ -136,7 +136,7 @@ func (a *app) runUp(ctx context.Context, flags upFlags) error {
 	}
 
 	if server := cfg.Platform.Server; flags.demo && !server.Loopback() {
-		return usageError{fmt.Errorf("--demo is for a loopback address, and PLATFORM_PUBLIC_URL is %s: leave one of them out", server.PublicURL)}
+		return usageError{fmt.Errorf("--demo needs a loopback address, but PLATFORM_PUBLIC_URL is %s: leave one of them out", server.PublicURL)}
 	}
 
 	err = a.runPlatform(ctx, cfg, flags)

@@ -57,7 +57,7 @@ func TestUpServesUntilItIsToldToStop(t *testing.T) {
 
 			require.Equal(t, exitDone, u.end(), u.err.String())
 			_, err := net.Dial("tcp", addr)
-			require.Error(t, err, "nobody listens any more")
+			require.Error(t, err, "the listener is closed")
 		})
 	}
 }
@@ -86,7 +86,7 @@ func TestUpOnPostgreSQLAsksForMigrate(t *testing.T) {
 
 func TestUpWithAFileThatIsWrongServesNothing(t *testing.T) {
 	require.Contains(t, newDesk(t).failed("up", "--apply", writeFile(t, "tenant: []")),
-		"platform.yaml:1: tenant: there is no such key")
+		"platform.yaml:1: tenant: unknown key")
 }
 
 func TestAPortThatIsTakenFails(t *testing.T) {
@@ -115,7 +115,7 @@ func TestToldToStopBeforeItIsReadyIsNoFailure(t *testing.T) {
 	}
 }
 
-// listening are the options of a serve that has no services.
+// listening returns options to serve without services.
 func listening(t *testing.T) servicekit.ServeOptions {
 	t.Helper()
 	var cfg struct{ Server config.Server }
@@ -185,7 +185,7 @@ func TestTheDemosCredentialsAreKept(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(path, []byte(`{"password":"x"`), 0o600))
 	require.Contains(t, d.failed(append([]string{"up"}, args...)...),
-		path+" is damaged: remove it and new ones are made")
+		path+" is damaged: remove it, and new ones will be generated")
 }
 
 // token uses the demo service's credentials.

@@ -15,7 +15,7 @@ import (
 
 func (a *app) users() *cobra.Command {
 	return a.group("user", "Create, show, unlock and disable people, and set their passwords",
-		"Look after people. To change more of one that there is than the password, use `platform apply`.",
+		"Manage people. To change more than the password of an existing one, use `platform apply`.",
 		"  platform user create ada@acme.test --name \"Ada Lovelace\" --tenant acme\n  platform user disable ada@acme.test",
 		a.userCreate(), a.userList(), a.userShow(), a.userSetPassword(), a.userUnlock(),
 		a.userDisable(), a.userEnable(), a.userRevoke())
@@ -28,9 +28,9 @@ func (a *app) userCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create EMAIL",
 		Short: "Create a person",
-		Long: `Create a person, by the rules of the declarative file. The password is read from
-standard input (asked for, without echo, at a terminal) or from --password-file,
-never from the command line. Services see the person at once.`,
+		Long: `Create a person by the rules of the declarative file. The password is read from
+standard input (a prompt without echo at a terminal) or from --password-file, never
+from the command line. Services see the person at once.`,
 		Example: "  platform user create ada@acme.test --name \"Ada Lovelace\" --tenant acme\n" +
 			"  platform user create ada@acme.test --tenant acme --password-file ada.secret",
 		Args: oneArgument("EMAIL"),
@@ -40,13 +40,13 @@ never from the command line. Services see the person at once.`,
 		{"name", "name", &f.Name, "full name"},
 		{"given_name", "given-name", &f.GivenName, "given name"},
 		{"family_name", "family-name", &f.FamilyName, "family name"},
-		{"email_verified", "email-verified", &f.EmailVerified, "the address is known to be theirs"},
-		{"tenants", "tenant", &f.Tenants, "slug of a tenant they are a member of"},
+		{"email_verified", "email-verified", &f.EmailVerified, "the e-mail address is verified"},
+		{"tenants", "tenant", &f.Tenants, "slug of a tenant that they are a member of"},
 	}
 
 	bind(cmd, fields)
 	cmd.Flags().StringVar(&file, "password-file", "", passwordFileUsage)
-	cmd.Flags().BoolVar(&without, "no-password", false, "they cannot sign in by password until one is set")
+	cmd.Flags().BoolVar(&without, "no-password", false, "create without a password; they can't sign in with one until it is set")
 	dryRun := dryRunFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		f.Email = args[0]
@@ -117,7 +117,7 @@ func (a *app) userList() *cobra.Command {
 		Args:    a.noArguments,
 	}
 
-	cmd.Flags().StringVar(&tenant, "tenant", "", "members of this tenant only, by slug or id")
+	cmd.Flags().StringVar(&tenant, "tenant", "", "only members of this tenant, by slug or id")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return a.operate(cmd.Context(), func(ctx context.Context, o *operation) error {
 			slugs, err := o.slugs(ctx)
@@ -153,7 +153,7 @@ func (a *app) userShow() *cobra.Command {
 	return &cobra.Command{
 		Use:     "show EMAIL",
 		Short:   "Show a person",
-		Long:    "Show a person, by their e-mail address or id.",
+		Long:    "Show a person by e-mail address or id.",
 		Example: "  platform user show ada@acme.test",
 		Args:    oneArgument("EMAIL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -179,11 +179,10 @@ func (a *app) userSetPassword() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "set-password EMAIL",
 		Short: "Set a person's password",
-		Long: `Set a person's password. It is read from standard input (asked for, without echo,
-at a terminal) or from --password-file, never from the command line. It counts
-at once; the person stays signed in where they are, unless --end-sessions says
-otherwise: it ends all of their access, with what applications and devices hold
-(see platform user revoke).`,
+		Long: `Set a person's password. It is read from standard input (a prompt without echo at a
+terminal) or from --password-file, never from the command line. It takes effect at
+once. The person stays signed in, unless --end-sessions ends all of their access,
+together with what applications and devices hold (see platform user revoke).`,
 		Example: "  platform user set-password ada@acme.test\n" +
 			"  platform user set-password ada@acme.test --password-file ada.secret --end-sessions",
 		Args: oneArgument("EMAIL"),

@@ -13,7 +13,7 @@ import (
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print version, commit, Go version and the schema version this binary knows",
+		Short:   "Print the version, commit, Go version and schema version of this program",
 		Example: "  platform version --output json",
 		Args:    a.noArguments,
 		RunE: func(*cobra.Command, []string) error {

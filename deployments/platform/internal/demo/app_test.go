@@ -15,7 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
-// newIssuer is a platform that is discovered and refuses every code.
+// newIssuer is a platform that can be discovered but refuses every code.
 func newIssuer(t *testing.T) string {
 	t.Helper()
 	mux := http.NewServeMux()
@@ -40,7 +40,7 @@ func newIssuer(t *testing.T) string {
 	return server.URL
 }
 
-// browser asks the demo and keeps its cookie.
+// browser sends requests to the demo and keeps its cookie.
 type browser struct {
 	t       *testing.T
 	handler http.Handler
@@ -197,7 +197,7 @@ func TestAnswersThatAreNotBelieved(t *testing.T) {
 			w := b.get(callback(parameters))
 			require.Equal(t, c.status, w.Code)
 			require.Contains(t, w.Body.String(), c.want)
-			require.Empty(t, app.shown.all, "nobody is signed in")
+			require.Empty(t, app.shown.all, "no one is signed in")
 			again := b.get(callback(parameters))
 			require.Equal(t, http.StatusBadRequest, again.Code, "an answer counts once")
 			require.Contains(t, again.Body.String(), notHere)
@@ -236,8 +236,8 @@ func TestATokenThatIsNoJWTIsShownAsItIs(t *testing.T) {
 	require.Equal(t, token{Name: "n", Raw: "!.e30.x", Payload: "{}"}, decode("n", "!.e30.x"))
 }
 
-// A name that points at this machine, and a request from elsewhere: the demo shows
-// tokens and a password (RFC 9110 7.4, 15.5.20).
+// The demo shows tokens and a password, so it refuses other names that point at this
+// machine, and requests from elsewhere (RFC 9110 7.4, 15.5.20).
 func TestTheDemoAnswersAtItsOwnAddressOnly(t *testing.T) {
 	_, b := newDemo(t, newIssuer(t))
 	require.Contains(t, b.get("/demo").Body.String(), "<code>p</code>", "the password, on this machine")
@@ -275,8 +275,8 @@ func TestHeadBeginsNothing(t *testing.T) {
 	require.Empty(t, app.started.all)
 }
 
-// A session that exists before somebody signs in is another's to know (session
-// fixation): signing in makes a new one, and signing out leaves none.
+// An attacker may know a session that exists before the sign-in (session fixation), so
+// signing in creates a new one, and signing out leaves none.
 func TestASessionIsMadeAtSignInAndEndsAtSignOut(t *testing.T) {
 	app, b := newDemo(t, newIssuer(t))
 	planted := &http.Cookie{Name: sessionCookie, Value: "planted"}

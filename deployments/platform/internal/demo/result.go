@@ -54,7 +54,7 @@ func (a *App) redeem(ctx context.Context, begun attempt, code string) (result, e
 	}
 
 	if id.Nonce != begun.Nonce {
-		return result{}, errors.New("the ID token has another sign-in's nonce")
+		return result{}, errors.New("the ID token has the nonce of another sign-in")
 	}
 
 	if err := id.VerifyAccessToken(tokens.AccessToken); err != nil {
@@ -67,7 +67,7 @@ func (a *App) redeem(ctx context.Context, begun attempt, code string) (result, e
 	}
 
 	if info.Subject != id.Subject {
-		return result{}, errors.New("userinfo speaks of somebody else than the ID token")
+		return result{}, errors.New("userinfo is about another person than the ID token")
 	}
 
 	var claims json.RawMessage

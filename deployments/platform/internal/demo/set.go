@@ -46,7 +46,7 @@ func LoadCredentials(dir string, random io.Reader) (Credentials, error) {
 	var c Credentials
 	if err := json.Unmarshal(data, &c); err != nil || c.Password == "" || c.WebSecret == "" || c.SecondSecret == "" ||
 		c.ServiceSecret == "" {
-		return Credentials{}, fmt.Errorf("demo credentials: %s is damaged: remove it and new ones are made", path)
+		return Credentials{}, fmt.Errorf("demo credentials: %s is damaged: remove it, and new ones will be generated", path)
 	}
 
 	return c, nil

@@ -38,7 +38,7 @@ func TestDamagedCredentialsSayWhatToDo(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "demo.json")
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 			_, err := LoadCredentials(filepath.Dir(path), rand.Reader)
-			require.EqualError(t, err, "demo credentials: "+path+" is damaged: remove it and new ones are made")
+			require.EqualError(t, err, "demo credentials: "+path+" is damaged: remove it, and new ones will be generated")
 		})
 	}
 

@@ -13,7 +13,7 @@ import (
 func (e *examination) applications(ctx context.Context) {
 	apps, err := sqlstore.NewApplications(e.db).Enabled(ctx)
 	if err != nil {
-		e.warn("applications", rolesRemedy, "the applications cannot be read: %v", err)
+		e.warn("applications", rolesRemedy, "can't read the applications: %v", err)
 		return
 	}
 
@@ -32,17 +32,17 @@ func (e *examination) applications(ctx context.Context) {
 	}
 
 	if len(misplaced) > 0 {
-		e.fail("applications", "register https for them, or set development: true for those that are being built",
-			"people cannot sign in to %s by http on loopback, which is for NATIVE applications",
+		e.fail("applications", "register https redirect URIs, or set development: true for applications under development",
+			"sign-in fails for %s: only NATIVE applications may redirect to http on loopback",
 			strings.Join(misplaced, ", "))
 	}
 
 	if len(developed) > 0 {
-		e.warn("applications", "set development: false, and register https, once they are in use",
-			"in development, and so allowed to redirect to http on loopback: %s", strings.Join(developed, ", "))
+		e.warn("applications", "register https redirect URIs and set development: false before going live",
+			"in development, so redirects to http on loopback are allowed: %s", strings.Join(developed, ", "))
 	}
 
 	if len(misplaced)+len(developed) == 0 {
-		e.ok("applications", "none is in development or redirects where any program on a device may listen")
+		e.ok("applications", "none is in development, and only NATIVE applications redirect to http on loopback")
 	}
 }

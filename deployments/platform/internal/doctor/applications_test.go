@@ -11,8 +11,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// RFC 8252 7.3 and 8.6: http on loopback is a native application's. What is there
-// for developers must be seen by who runs the platform.
+// RFC 8252 7.3 and 8.6: http on loopback is for native applications. The operator must
+// notice settings that are meant for development.
 func TestApplicationsForADevelopersMachineAreSeen(t *testing.T) {
 	owner := testkit.PostgresServer(t).NewDatabase(t)
 	db := testkit.OpenPostgres(t, owner)
@@ -32,7 +32,7 @@ func TestApplicationsForADevelopersMachineAreSeen(t *testing.T) {
 	require.Equal(t, "ok", examine(t, p, "applications"))
 
 	save(directory.Application{ClientID: "built", Type: directory.SPA, Development: true})
-	require.Equal(t, "warn in development, and so allowed to redirect to http on loopback: built",
+	require.Equal(t, "warn in development, so redirects to http on loopback are allowed: built",
 		examine(t, p, "applications"))
 
 	save(directory.Application{
@@ -40,5 +40,5 @@ func TestApplicationsForADevelopersMachineAreSeen(t *testing.T) {
 		Type:         directory.Web,
 		RedirectURIs: []string{"HTTP://localhost:3000/cb"},
 	})
-	require.Contains(t, examine(t, p, "applications"), "fail people cannot sign in to old by http on loopback")
+	require.Contains(t, examine(t, p, "applications"), "fail sign-in fails for old: only NATIVE applications")
 }

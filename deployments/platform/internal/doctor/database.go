@@ -31,8 +31,8 @@ func (e *examination) openDatabase(ctx context.Context) {
 	defer cancel()
 	db, err := e.Open(ctx)
 	if err != nil {
-		e.fail("database", "look whether the server runs, and at PLATFORM_DATABASE_URL",
-			"the database cannot be opened: %v", err)
+		e.fail("database", "check that the server is running and that PLATFORM_DATABASE_URL is right",
+			"can't open the database: %v", err)
 		return
 	}
 
@@ -64,14 +64,14 @@ func (e *examination) schema(ctx context.Context, db *database.DB) bool {
 	var old *database.SchemaError
 	switch {
 	case errors.As(err, &old):
-		e.fail("database", "run `platform migrate`", "%s: the schema is at version %d and this program needs %d",
+		e.fail("database", "run `platform migrate`", "%s: schema version %d, but this program needs %d",
 			where, old.Have, old.Need)
 	case err != nil:
 		e.fail("database", "grant the login one of the platform's roles",
-			"%s: the schema's version cannot be read: %v", where, err)
+			"%s: can't read the schema version: %v", where, err)
 	default:
 		latest, _ := database.LatestSchema()
-		e.ok("database", "%s: the schema is at version %d or later", where, latest)
+		e.ok("database", "%s: schema version %d or later", where, latest)
 	}
 
 	return err == nil
@@ -84,7 +84,7 @@ func (e *examination) keys(ctx context.Context) {
 	e.schedule, err = store.Keys(ctx)
 	e.wanted, wantedErr = store.Wanted(ctx)
 	if err := errors.Join(err, wantedErr); err != nil {
-		e.fail("database.keys", rolesRemedy, "the schedule of the signing keys cannot be read: %v", err)
+		e.fail("database.keys", rolesRemedy, "can't read the schedule of signing keys: %v", err)
 	}
 }
 
@@ -92,7 +92,7 @@ func (e *examination) databaseClock(ctx context.Context) {
 	var theirs database.Time
 	asked := e.Deps.Now()
 	if err := e.db.Get(ctx, "doctor.clock", &theirs, `SELECT clock_timestamp()`); err != nil {
-		e.fail("clock.database", "", "the database does not tell the time: %v", err)
+		e.fail("clock.database", "", "can't read the database's clock: %v", err)
 		return
 	}
 
@@ -118,7 +118,7 @@ SELECT current_user AS name, (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rol
                   WHERE rolname = ANY (string_to_array($1, ',')) AND pg_has_role(oid, 'USAGE')), '') AS roles`,
 		strings.Join(database.RoleNames(), ","))
 	if err != nil {
-		e.fail("database.login", "", "who is logged in cannot be read: %v", err)
+		e.fail("database.login", "", "can't read the login's roles: %v", err)
 		return
 	}
 
@@ -129,23 +129,23 @@ SELECT current_user AS name, (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rol
 	switch all := who.Superuser || who.Owner; {
 	case e.Service == "" && all:
 		e.ok("database.login",
-			"%s owns the tables and may do everything, as `platform up` and `platform migrate` need; no login for a service on its own", who.Name)
+			"%s owns the tables and has every right: fine for `platform up` and `platform migrate`, too much for a single service", who.Name)
 	case e.Service == "" && len(has) == 0:
 		e.fail("database.login", "GRANT one of "+strings.Join(database.RoleNames(), ", ")+" TO "+who.Name,
-			"%s has the rights of no service", who.Name)
+			"%s has no service's rights", who.Name)
 	case e.Service == "":
 		e.ok("database.login", "%s has the rights of %s", who.Name, strings.Join(has, ", "))
 	case all:
 		e.warn("database.login", separate,
-			"%s owns the tables or is a superuser, and so the service may do everything", who.Name)
+			"%s owns the tables or is a superuser, so the service has every right", who.Name)
 	case !slices.Contains(has, own):
 		e.fail("database.login", fmt.Sprintf("GRANT %s TO %s", own, who.Name),
-			"%s does not have the rights of %s", who.Name, own)
+			"%s lacks the rights of %s", who.Name, own)
 	case len(more) > 0:
 		e.warn("database.login", fmt.Sprintf("REVOKE %s FROM %s", strings.Join(more, ", "), who.Name),
 			"%s also has the rights of %s", who.Name, strings.Join(more, ", "))
 	default:
-		e.ok("database.login", "%s has the rights of %s alone", who.Name, own)
+		e.ok("database.login", "%s has the rights of %s and no others", who.Name, own)
 	}
 }
 
@@ -154,7 +154,7 @@ SELECT current_user AS name, (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rol
 func (e *examination) rights(ctx context.Context) {
 	diff, err := database.CompareRights(ctx, e.db)
 	if err != nil {
-		e.fail("database.rights", "", "the rights of the roles cannot be read: %v", err)
+		e.fail("database.rights", "", "can't read the roles' rights: %v", err)
 		return
 	}
 
@@ -169,24 +169,24 @@ func (e *examination) rights(ctx context.Context) {
 
 	switch {
 	case len(absent) > 0 && len(absent) == len(names) && e.Service == "":
-		e.warn("database.rights", rolesRemedy, "there are no roles for the services; only `platform up` can do without")
+		e.warn("database.rights", rolesRemedy, "the services' roles don't exist; only `platform up` works without them")
 	case len(absent) > 0:
-		e.fail("database.rights", rolesRemedy, "there is no role %s", strings.Join(absent, ", "))
+		e.fail("database.rights", rolesRemedy, "missing role: %s", strings.Join(absent, ", "))
 	}
 
 	for _, r := range diff.Missing {
 		if theirs(r) {
-			e.fail("database.rights", rolesRemedy, "missing is %s", r)
+			e.fail("database.rights", rolesRemedy, "missing privilege: %s", r)
 		}
 	}
 
 	for _, r := range diff.Excess {
 		if theirs(r) {
-			e.warn("database.rights", rolesRemedy+", once no older version runs", "more than needed is %s", r)
+			e.warn("database.rights", rolesRemedy+", once no older version runs", "unneeded privilege: %s", r)
 		}
 	}
 
 	if len(e.findings) == before {
-		e.ok("database.rights", "%s: exactly what this version needs", strings.Join(names, ", "))
+		e.ok("database.rights", "%s: exactly the privileges that this version needs", strings.Join(names, ", "))
 	}
 }

@@ -101,12 +101,12 @@ const (
 func (e *examination) clock(whose string, theirs, asked, answered time.Time, precision time.Duration) {
 	skew := theirs.Add(precision / 2).Sub(asked.Add(answered.Sub(asked) / 2))
 	off := max(0, skew.Abs()-precision/2-answered.Sub(asked)/2).Round(time.Millisecond)
-	check, remedy := "clock."+whose, "let NTP keep the clocks of this machine and of that of "+whose
+	check, remedy := "clock."+whose, "synchronise this machine's clock and that of "+whose+" by NTP"
 	switch {
 	case off >= skewFailed:
-		e.fail(check, remedy, "the clock of %s and this machine's are %s apart", whose, off)
+		e.fail(check, remedy, "the clocks of %s and of this machine are %s apart", whose, off)
 	case off >= skewWarned:
-		e.warn(check, remedy, "the clock of %s and this machine's are %s apart", whose, off)
+		e.warn(check, remedy, "the clocks of %s and of this machine are %s apart", whose, off)
 	default:
 		e.ok(check, "the clock of %s agrees with this machine's", whose)
 	}

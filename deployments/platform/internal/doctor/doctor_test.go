@@ -25,8 +25,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
-// patient is a configuration whose public URL nobody answers: the way in is tried
-// with a running platform, by the tests of the command.
+// patient is a configuration whose public URL doesn't answer. The command's tests check
+// the ingress with a running platform.
 func patient(t *testing.T, environ map[string]string) doctor.Patient {
 	t.Helper()
 	var cfg struct {
@@ -50,7 +50,7 @@ func patient(t *testing.T, environ map[string]string) doctor.Patient {
 	}
 }
 
-// examine returns what is said of a check: "ok", or the level and the text.
+// examine returns a check's finding: "ok", or the level and the text.
 func examine(t *testing.T, p doctor.Patient, check string) string {
 	t.Helper()
 	var said []string
@@ -109,7 +109,7 @@ func TestADatabaseThatDoesNotFitIsSeen(t *testing.T) {
 	}
 
 	require.Equal(t,
-		"fail missing is platform_keys: INSERT on audit_events\nwarn more than needed is platform_token: SELECT on credentials", examine(
+		"fail missing privilege: platform_keys: INSERT on audit_events\nwarn unneeded privilege: platform_token: SELECT on credentials", examine(
 			t, p, "database.rights"))
 	p.Service = "device"
 	require.Equal(t, "ok", examine(t, p, "database.rights"), "of its own only")
@@ -122,13 +122,13 @@ func TestADatabaseThatDoesNotFitIsSeen(t *testing.T) {
 	u.User = url.UserPassword("stranger", "x")
 	require.Contains(t,
 		examine(t, patient(t, map[string]string{"PLATFORM_DATABASE_URL": u.String()}), "database.login"),
-		"stranger has the rights of no service")
+		"stranger has no service's rights")
 
 	_, err = db.Exec(t.Context(), "test.change", `DROP OWNED BY stranger; DROP ROLE stranger`)
 	require.NoError(t, err)
 
 	gone := patient(t, map[string]string{"PLATFORM_DATABASE_URL": "postgres://127.0.0.1:1/none"})
-	require.Contains(t, examine(t, gone, "database"), "fail the database cannot be opened")
+	require.Contains(t, examine(t, gone, "database"), "fail can't open the database")
 }
 
 func TestAVaultThatIsAwayIsSeen(t *testing.T) {
@@ -142,7 +142,7 @@ func TestAVaultThatIsAwayIsSeen(t *testing.T) {
 
 	p.Open = func(context.Context) (*database.DB, error) { return nil, context.Canceled }
 	require.Equal(t, "ok", examine(t, p, "vault"))
-	require.Contains(t, examine(t, p, "vault.login"), "fail the login by token fails: status 403")
+	require.Contains(t, examine(t, p, "vault.login"), "fail login by token failed: status 403")
 	bao.Seal(t)
 	require.Contains(t, examine(t, p, "vault"), "is sealed")
 	bao.Kill(t)
@@ -179,7 +179,7 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 	}
 
 	require.Contains(t, examine(t, with(bao.RootToken), "vault.login"), "fail the token is a root token")
-	require.Equal(t, "fail the token can export platform-es256, which no service may\nok",
+	require.Equal(t, "fail the token can export platform-es256, which no service may do\nok",
 		examine(t, with(role(`path "transit/export/*" { capabilities = ["read"] }`)), "vault.policy"))
 	require.Contains(t,
 		examine(t,
@@ -187,7 +187,7 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 		"fail the token can delete platform-es256, configure platform-es256")
 	require.Contains(t,
 		examine(t, with(role(`path "transit/sign/platform-rs256" { capabilities = ["deny"] }`)), "vault.policy"),
-		"cannot sign with platform-rs256, sign with platform-logout-rs256, make platform-es256")
+		"can't sign with platform-rs256, sign with platform-logout-rs256, create platform-es256")
 	of := func(service, token string) doctor.Patient {
 		p := with(token)
 		p.Service = service
@@ -198,13 +198,13 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 		examine(t,
 			of("session", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)),
 			"vault.policy"),
-		"fail for session the token must not be able to sign with platform-es256, sign with platform-rs256",
+		"fail session must not have a token that can sign with platform-es256, sign with platform-rs256",
 		"it could make access tokens")
 	require.Contains(t,
 		examine(t,
 			of("token", role(`path "transit/sign/platform-logout-rs256" { capabilities = ["update"] }`)),
 			"vault.policy"),
-		"fail for token the token must not be able to sign with platform-logout-rs256")
+		"fail token must not have a token that can sign with platform-logout-rs256")
 	require.Equal(t, "ok", examine(t, of("session", logins.Token(t, "session")), "vault.policy"))
 	secret, err := root.Logical().WriteWithContext(t.Context(), "auth/token/create",
 		map[string]any{"policies": []string{"platform-token"}})
@@ -212,15 +212,15 @@ func TestATokenThatMayTooMuchOrTooLittleIsSeen(t *testing.T) {
 	require.Contains(t, examine(t, with(secret.Auth.ClientToken), "vault.login"),
 		"warn the token has the policy default")
 
-	// Keys that the schedule names and Vault does not have.
+	// Keys that are in the schedule but not in Vault.
 	token := with(logins.Token(t, "token"))
-	require.Contains(t, examine(t, token, "vault.sign"), "fail no key signs ES256")
+	require.Contains(t, examine(t, token, "vault.sign"), "fail no active key for ES256")
 	lost(t, owner)
 	require.Contains(t, examine(t, token, "vault.sign"),
-		"fail the key platform-es256:v3, which signs ES256 now, does not")
+		"fail key platform-es256:v3, the active one for ES256, can't sign")
 }
 
-// lost writes keys to the schedule that no Vault has.
+// lost adds keys to the schedule that Vault doesn't have.
 func lost(t *testing.T, dsn string) {
 	t.Helper()
 	store := sqlstore.New(testkit.OpenPostgres(t, dsn))

@@ -76,7 +76,7 @@ func accept(media string) http.Header { return http.Header{"Accept": {media}} }
 // issuer reads both metadata documents. They must name the issuer of this configuration,
 // because applications compare it with the URL that they were given.
 func (e *examination) issuer(ctx context.Context, v *visitor) bool {
-	const url = "look at PLATFORM_PUBLIC_URL, at the DNS name, the certificate and the ingress"
+	const url = "check PLATFORM_PUBLIC_URL, the DNS name, the certificate and the ingress"
 	sound := true
 	for _, path := range []string{discoveryPath, metadataPath} {
 		a, err := v.ask(ctx, http.MethodGet, path, accept("application/json"))
@@ -90,12 +90,12 @@ func (e *examination) issuer(ctx context.Context, v *visitor) bool {
 		}
 		switch err := json.Unmarshal(a.body, &document); {
 		case a.StatusCode != http.StatusOK || err != nil:
-			e.fail("issuer", "let the ingress send "+path+" to keys, and look whether keys runs",
-				"%s is answered with status %d, not with metadata", path, a.StatusCode)
+			e.fail("issuer", "route "+path+" to keys at the ingress, and check that keys is running",
+				"%s returns status %d instead of metadata", path, a.StatusCode)
 			sound = false
 		case document.Issuer != e.Server.Issuer():
 			e.fail("issuer", "set PLATFORM_PUBLIC_URL of every service to the origin that browsers see",
-				"%s names the issuer %s, and this configuration %s", path, document.Issuer, e.Server.Issuer())
+				"%s names the issuer %s, but this configuration says %s", path, document.Issuer, e.Server.Issuer())
 			sound = false
 		}
 
@@ -105,7 +105,7 @@ func (e *examination) issuer(ctx context.Context, v *visitor) bool {
 	}
 
 	if sound {
-		e.ok("issuer", "%s answers as this configuration says", e.Server.Issuer())
+		e.ok("issuer", "%s returns metadata for the issuer in this configuration", e.Server.Issuer())
 	}
 
 	return true
@@ -118,12 +118,12 @@ func (e *examination) certificate(a answer) {
 
 	ends := a.TLS.PeerCertificates[0].NotAfter
 	if left := ends.Sub(e.Deps.Now()); left < certificateLeft {
-		e.warn("certificate", "renew it", "the certificate of %s ends in %d hours",
+		e.warn("certificate", "renew it", "the certificate of %s expires in %d hours",
 			a.Request.URL.Host, int(left.Hours()))
 		return
 	}
 
-	e.ok("certificate", "the certificate of %s is good until %s", a.Request.URL.Host, ends.Format(time.DateOnly))
+	e.ok("certificate", "the certificate of %s is valid until %s", a.Request.URL.Host, ends.Format(time.DateOnly))
 }
 
 // jwks checks that the JWKS has every key that the schedule publishes.
@@ -143,7 +143,7 @@ func (e *examination) jwks(ctx context.Context, v *visitor) {
 	}
 
 	if err != nil || len(set.Keys) == 0 {
-		e.fail("jwks", "look whether keys runs and can make keys", "%s has no keys: %v", jwksPath, err)
+		e.fail("jwks", "check that keys is running and can create keys", "%s has no keys: %v", jwksPath, err)
 		return
 	}
 
@@ -156,8 +156,8 @@ func (e *examination) jwks(ctx context.Context, v *visitor) {
 	settled := e.Deps.Now().Add(-2 * e.Signing.Refresh())
 	for _, k := range e.schedule {
 		if k.Published(settled) && k.Published(e.Deps.Now()) && !served[k.KID] {
-			e.fail("jwks", "look at the log of keys, and for a cache in front of it",
-				"the key %s (%s) is in the schedule and not in %s", k.KID, k.Algorithm, jwksPath)
+			e.fail("jwks", "check the log of keys, and for a cache in front of it",
+				"key %s (%s) is in the schedule but not in %s", k.KID, k.Algorithm, jwksPath)
 			return
 		}
 	}
@@ -179,19 +179,19 @@ func (e *examination) routes(ctx context.Context, v *visitor) {
 		case err != nil:
 			says = err.Error()
 		case a.StatusCode == http.StatusNotFound:
-			says = "status 404, as of somebody who does not know the path"
+			says = "status 404, so the request reached a server that doesn't know the path"
 		case a.StatusCode == http.StatusBadGateway, a.StatusCode == http.StatusServiceUnavailable,
 			a.StatusCode == http.StatusGatewayTimeout:
-			says = fmt.Sprintf("status %d, as of an ingress that finds no %s", a.StatusCode, owner)
+			says = fmt.Sprintf("status %d, as if the ingress can't reach %s", a.StatusCode, owner)
 		case a.StatusCode != http.StatusMethodNotAllowed:
-			says = fmt.Sprintf("status %d to a method that %s would refuse with 405", a.StatusCode, owner)
+			says = fmt.Sprintf("status %d to a method that %s would reject with 405", a.StatusCode, owner)
 		case !slices.Equal(methodsOf(a.Header.Get("Allow")), path.methods):
-			says = fmt.Sprintf("the methods %q, and %s would have said %q", a.Header.Get("Allow"), owner, methods)
+			says = fmt.Sprintf("Allow: %q, but %s would send %q", a.Header.Get("Allow"), owner, methods)
 		}
 
 		if says != "" {
 			wrong++
-			e.fail("route", "let the ingress send "+path.path+" to "+owner, "%s is answered with %s", path.path, says)
+			e.fail("route", "route "+path.path+" to "+owner+" at the ingress", "%s returns %s", path.path, says)
 		}
 	}
 

@@ -19,8 +19,8 @@ const forged = "192.0.2.66"
 // trail with the visitor's address.
 var pages = map[string]string{
 	"authorize": oauth.IssuerPath + "/authorize",
-	"device":    "/device",
-	"session":   "/account",
+	"device":    oauth.DevicePath,
+	"session":   oauth.AccountPath,
 }
 
 // forwarding requests error pages and reads from the trail which address the services took
@@ -29,29 +29,29 @@ var pages = map[string]string{
 // lets visitors choose their address, so that its limits block no one.
 func (e *examination) forwarding(ctx context.Context, v *visitor) {
 	if e.db == nil {
-		e.warn("forwarded", "let it open the database, as platform_operator",
-			"whether services know their proxy was not looked at: it takes the audit trail")
+		e.warn("forwarded", "give doctor a database login with the role platform_operator",
+			"not checked: finding out whether services trust their proxy needs the audit trail")
 		return
 	}
 
 	for _, service := range []string{"authorize", "device", "session"} {
 		plain, err := e.seen(ctx, v, service, "")
 		if err != nil {
-			e.warn("forwarded", "let it read the audit trail, as platform_operator",
-				"whether %s knows its proxy was not looked at: %v", service, err)
+			e.warn("forwarded", "give doctor a database login with the role platform_operator",
+				"not checked whether %s trusts its proxy: %v", service, err)
 			return // it will be the same for the other services
 		}
 
 		if plain == nil {
-			e.warn("forwarded", "look at the log of "+service,
-				"%s did not write an error page to the audit trail, so whether it knows its proxy is not known",
+			e.warn("forwarded", "check the log of "+service,
+				"%s recorded no error page in the audit trail, so it isn't known whether it trusts its proxy",
 				service)
 			continue
 		}
 
 		if plain.Detail["forwarded"] == audit.ForwardedIgnored {
 			e.fail("forwarded", "set PLATFORM_TRUSTED_PROXIES of "+service+" to the addresses of its proxies",
-				"a proxy at %s tells %s by X-Forwarded-For who asks, and is not among its trusted proxies: all visitors count as one", plain.Address, service)
+				"the proxy at %s sends X-Forwarded-For, but %s doesn't trust it: all clients count as one address", plain.Address, service)
 			continue
 		}
 
@@ -59,12 +59,12 @@ func (e *examination) forwarding(ctx context.Context, v *visitor) {
 		if err == nil && claimed != nil && claimed.Address == forged && !e.trusted(plain.Address) {
 			e.warn("forwarded",
 				"set PLATFORM_TRUSTED_PROXIES of "+service+
-					" to its proxies alone, and let the outermost replace X-Forwarded-For",
-				"%s takes a visitor from %s for whomever he says he is in X-Forwarded-For; right only if that is itself one of its proxies", service, plain.Address)
+					" to its proxies only, and have the outermost proxy replace X-Forwarded-For",
+				"%s trusts X-Forwarded-For from %s; that is right only if this address is one of its proxies", service, plain.Address)
 			continue
 		}
 
-		e.ok("forwarded", "%s sees that this request comes from %s", service, plain.Address)
+		e.ok("forwarded", "%s sees this request's address as %s", service, plain.Address)
 	}
 }
 

@@ -22,7 +22,7 @@ const probe = "platform doctor: can this key sign?"
 // that the schedule names, verified with the public half there.
 func (e *examination) sign(ctx context.Context, client *api.Client, algorithms []signing.Algorithm) {
 	if e.schedule == nil {
-		e.warn("vault.sign", "", "no signature was tried: the schedule is not known")
+		e.warn("vault.sign", "", "not checked: the schedule of signing keys isn't known")
 		return
 	}
 
@@ -33,7 +33,7 @@ func (e *examination) sign(ctx context.Context, client *api.Client, algorithms [
 		Logger: e.Deps.Logger,
 	})
 	if err != nil {
-		e.fail("vault.sign", "", "no signature can be tried: %v", err)
+		e.fail("vault.sign", "", "can't try a signature: %v", err)
 		return
 	}
 
@@ -46,13 +46,13 @@ func (e *examination) sign(ctx context.Context, client *api.Client, algorithms [
 		}
 
 		if !ok {
-			e.fail("vault.sign", "look at the log of keys", "no key signs %s", alg)
+			e.fail("vault.sign", "check the log of keys", "no active key for %s", alg)
 			return
 		}
 
 		if _, err := engine.Sign(ctx, key, []byte(probe)); err != nil {
-			e.fail("vault.sign", "look whether Vault has lost keys, or the database is another platform's",
-				"the key %s, which signs %s now, does not: %v", key.Ref, alg, err)
+			e.fail("vault.sign", "check whether Vault has lost keys, or whether the database belongs to another platform",
+				"key %s, the active one for %s, can't sign: %v", key.Ref, alg, err)
 			return
 		}
 

@@ -18,15 +18,15 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
-const setupRemedy = "run deployments/vault/setup.sh, with this mount and prefix"
+const setupRemedy = "run deployments/vault/setup.sh with this mount and prefix"
 
 // signing checks the backend that holds the private keys.
 func (e *examination) signing(ctx context.Context) {
 	switch {
 	case e.Service == "authorize" || e.Service == "device":
 		if e.Signing.Vault.Token != "" || e.Signing.Vault.SecretID != "" {
-			e.warn("vault", "take the credentials out of its environment",
-				"%s signs nothing and has credentials for Vault", e.Service)
+			e.warn("vault", "remove the credentials from its environment",
+				"%s signs nothing, but has credentials for Vault", e.Service)
 			return
 		}
 		e.ok("vault", "%s signs nothing and needs no Vault", e.Service)
@@ -40,7 +40,7 @@ func (e *examination) signing(ctx context.Context) {
 func (e *examination) vault(ctx context.Context) {
 	client, method, err := servicekit.VaultClient(e.Signing.Vault, e.Deps)
 	if err != nil {
-		e.fail("vault", "correct the VAULT_… and PLATFORM_VAULT_… variables", "Vault cannot be asked: %v", err)
+		e.fail("vault", "correct the VAULT_… and PLATFORM_VAULT_… variables", "can't create a client for Vault: %v", err)
 		return
 	}
 
@@ -53,8 +53,8 @@ func (e *examination) vault(ctx context.Context) {
 
 	secret, err := method.Login(ctx, client)
 	if err != nil {
-		e.fail("vault.login", "look at PLATFORM_VAULT_AUTH, PLATFORM_VAULT_ROLE and its credential; "+setupRemedy,
-			"the login by %s fails: %s", e.Signing.Vault.Auth, oneLine(err))
+		e.fail("vault.login", "check PLATFORM_VAULT_AUTH, PLATFORM_VAULT_ROLE and the credential; "+setupRemedy,
+			"login by %s failed: %s", e.Signing.Vault.Auth, oneLine(err))
 		return
 	}
 
@@ -69,7 +69,7 @@ func (e *examination) vault(ctx context.Context) {
 // vaultHealth reads Vault's health, which needs no login. Health concerns the server, above
 // all namespaces.
 func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool {
-	const running = "look at VAULT_ADDR and VAULT_CACERT, and whether Vault runs"
+	const running = "check VAULT_ADDR and VAULT_CACERT, and that Vault is running"
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	asked := e.Deps.Now()
@@ -97,7 +97,7 @@ func (e *examination) vaultHealth(ctx context.Context, client *api.Client) bool 
 
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err = errors.Join(err, json.Unmarshal(body, &health)); err != nil {
-		e.fail("vault", running, "%s answers, but is no Vault: %v", client.Address(), err)
+		e.fail("vault", running, "%s answers, but isn't Vault: %v", client.Address(), err)
 		return false
 	}
 
@@ -128,18 +128,18 @@ func (e *examination) vaultToken(ctx context.Context, client *api.Client) bool {
 
 	policies, err := self.TokenPolicies()
 	if err != nil {
-		e.fail("vault.login", "", "the token's policies cannot be read: %v", err)
+		e.fail("vault.login", "", "can't read the token's policies: %v", err)
 		return false
 	}
 
 	switch {
 	case slices.Contains(policies, "root"):
-		e.fail("vault.login", "log in by a role of deployments/vault/setup.sh",
-			"the token is a root token, which may do everything")
+		e.fail("vault.login", "log in with a role that deployments/vault/setup.sh created",
+			"the token is a root token, which has every right")
 		return false
 	case slices.Contains(policies, "default"):
 		e.warn("vault.login", "set token_no_default_policy=true on the role",
-			"the token has the policy default, which makes each signature cost three times as much")
+			"the token has the policy default, which triples the cost of each signature")
 	default:
 		e.ok("vault.login", "logged in by %s, with the policies %s", e.Signing.Vault.Auth, strings.Join(policies, ", "))
 	}
@@ -187,14 +187,14 @@ func (e *examination) policy(ctx context.Context, client *api.Client) {
 	making, never := e.keysRights(), e.neverRights()
 	can, err := capabilities(ctx, client, slices.Concat(tokens, logout, making, never))
 	if err != nil {
-		e.warn("vault.policy", setupRemedy, "what the token may do cannot be asked: %s", oneLine(err))
+		e.warn("vault.policy", setupRemedy, "can't read the token's capabilities: %s", oneLine(err))
 		return
 	}
 
 	before := len(e.findings)
 
 	if excess := can.hasOf(never); len(excess) > 0 {
-		e.fail("vault.policy", setupRemedy, "the token can %s, which no service may", strings.Join(excess, ", "))
+		e.fail("vault.policy", setupRemedy, "the token can %s, which no service may do", strings.Join(excess, ", "))
 	}
 
 	e.judge(can, tokens, logout, making)
@@ -226,7 +226,7 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 	case service == "keys" || service == "token" || service == "session":
 	case len(cannotSign)+len(cannotTell)+len(cannotMake) == 0:
 		e.ok("vault.policy",
-			"the token can make keys and sign with all of them: what `platform up` needs, and more than any service on its own")
+			"the token can create keys and sign with all of them: right for `platform up`, too much for a single service")
 		return
 	case len(cannotSign) == 0:
 		service = "token"
@@ -235,7 +235,7 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 	case len(cannotMake) == 0:
 		service = "keys"
 	default:
-		e.fail("vault.policy", setupRemedy, "the token cannot %s, and so does not do for any service",
+		e.fail("vault.policy", setupRemedy, "the token fits no service: it can't %s",
 			strings.Join(slices.Concat(cannotSign, cannotTell, cannotMake), ", "))
 		return
 	}
@@ -254,12 +254,12 @@ func (e *examination) judge(can powers, tokens, logout, making []right) {
 func (e *examination) must(service string, lacking, beyond []string) {
 	switch {
 	case len(lacking) > 0:
-		e.fail("vault.policy", setupRemedy, "for %s the token must be able to %s", service, strings.Join(lacking, ", "))
+		e.fail("vault.policy", setupRemedy, "%s needs a token that can %s", service, strings.Join(lacking, ", "))
 	case len(beyond) > 0:
-		e.fail("vault.policy", setupRemedy, "for %s the token must not be able to %s", service,
+		e.fail("vault.policy", setupRemedy, "%s must not have a token that can %s", service,
 			strings.Join(beyond, ", "))
 	default:
-		e.ok("vault.policy", "the token can do what %s does and nothing else that was tried", service)
+		e.ok("vault.policy", "the token can do what %s needs, and nothing else that was checked", service)
 	}
 }
 
@@ -299,7 +299,7 @@ func (e *examination) keysRights() (rights []right) {
 		path := e.Signing.Vault.TransitMount + "/keys/" + name
 		rights = append(
 			rights,
-			right{path, []string{"create", "update"}, "make " + name},
+			right{path, []string{"create", "update"}, "create " + name},
 			right{path, []string{"read"}, "read " + name},
 			right{path + "/rotate", []string{"create", "update"}, "rotate " + name},
 		)
@@ -320,9 +320,9 @@ func (e *examination) neverRights() []right {
 		{mount + "/backup/" + name, some, "back up " + name},
 		{mount + "/restore/" + name, some, "restore " + name},
 		{mount + "/keys/" + name + "/import", some, "import " + name},
-		{mount + "/keys/" + name + "-doctor", some, "use keys that are not the platform's"},
-		{mount + "/sign/" + name + "-doctor", some, "sign with keys that are not the platform's"},
-		{"auth/token/create", some, "make tokens"},
+		{mount + "/keys/" + name + "-doctor", some, "use keys that don't belong to the platform"},
+		{mount + "/sign/" + name + "-doctor", some, "sign with keys that don't belong to the platform"},
+		{"auth/token/create", some, "create tokens"},
 		{"sys/policies/acl/" + e.Signing.Vault.KeyPrefix + "-token", some, "change policies"},
 		{"sys/mounts/" + mount, some, "change mounts"},
 		{"sys/auth/approle", some, "change logins"},
@@ -351,7 +351,7 @@ func capabilities(ctx context.Context, client *api.Client, rights []right) (powe
 	for _, path := range paths {
 		list, _ := answer.Data[path].([]any)
 		if list == nil {
-			return nil, fmt.Errorf("nothing is said about %s", path)
+			return nil, fmt.Errorf("no capabilities for %s", path)
 		}
 
 		can[path] = nil

@@ -279,7 +279,7 @@ func (b *batch) clientSecrets(
 	}
 
 	if foreign && !b.opts.Overrule {
-		c.conflict = "it was set or replaced, and not by apply"
+		c.conflict = "it was set or replaced by something other than apply"
 		return c, nil
 	}
 

@@ -89,7 +89,7 @@ type Secret struct {
 // ExistsError reports that a thing to be created exists already.
 type ExistsError struct{ Kind, Name string }
 
-func (e *ExistsError) Error() string { return fmt.Sprintf("there is a %s %q already", e.Kind, e.Name) }
+func (e *ExistsError) Error() string { return fmt.Sprintf("%s %q already exists", e.Kind, e.Name) }
 
 // Report says what applying a file changed, or would change.
 type Report struct {
@@ -120,7 +120,7 @@ func (e *UnfinishedError) Error() string {
 	if errors.As(e.Err, &problems) {
 		cause = problems.list()
 	}
-	return fmt.Sprintf("stopped after %d changes, which stay: apply the same file again to go on: %s", e.Changed, cause)
+	return fmt.Sprintf("stopped after %d changes, which are kept: apply the same file again to continue: %s", e.Changed, cause)
 }
 
 // Unwrap returns the error that stopped Apply.

@@ -27,9 +27,9 @@ func (c *checker) claims(at string, claims map[string]any) {
 		where, value := at+"."+name, claims[name]
 		switch {
 		case slices.Contains(reservedClaims, name):
-			c.refuse(where, "is a claim that the platform makes itself")
+			c.refuse(where, "is a claim that the platform sets itself")
 		case !slices.Contains(directory.StandardClaims(), name):
-			c.refuse(where, "is not a claim that userinfo can give: those are %s",
+			c.refuse(where, "isn't a claim that userinfo can return; those are %s",
 				strings.Join(directory.StandardClaims(), ", "))
 		case value == nil:
 			// A null claim counts as absent.
@@ -58,7 +58,7 @@ func (c *checker) address(at string, value any) {
 		_, text := members[name].(string)
 		switch {
 		case !slices.Contains(addressMembers, name):
-			c.refuse(at+"."+name, "is not a part of an address: those are %s", strings.Join(addressMembers, ", "))
+			c.refuse(at+"."+name, "isn't a part of an address; those are %s", strings.Join(addressMembers, ", "))
 		case !text && members[name] != nil:
 			c.refuse(at+"."+name, "must be a string: put it in quotes")
 		}

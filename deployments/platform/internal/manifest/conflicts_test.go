@@ -78,7 +78,7 @@ func TestAPasswordThatACommandSetIsNotUndone(t *testing.T) {
 }
 
 // A password that a person changed on their account page is not an operator's, so
-// that it is no conflict: it stays until the file says another one.
+// that it isn't a conflict: it stays until the file has a different one.
 func TestAPasswordThatAPersonChangedStaysUntilTheFileChanges(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)
@@ -137,7 +137,7 @@ func TestASecretThatACommandRotatedIsNotUndone(t *testing.T) {
 				report := o.apply(service + ", client_secret: " + said + "}")
 				require.Empty(t, changes(report))
 				require.Equal(t,
-					[]string{"application job client_secret: it was set or replaced, and not by apply"},
+					[]string{"application job client_secret: it was set or replaced by something other than apply"},
 					conflicts(report))
 			}
 
@@ -186,8 +186,8 @@ func TestWhatACommandDisabledStaysDisabled(t *testing.T) {
 		report = o.apply(on)
 		require.Empty(t, changes(report))
 		require.Equal(t, []string{
-			"user ada@acme.test enabled: it was disabled, and not by apply",
-			"application app enabled: it was disabled, and not by apply",
+			"user ada@acme.test enabled: it was disabled by something other than apply",
+			"application app enabled: it was disabled by something other than apply",
 		}, conflicts(report))
 		require.Equal(t, []string{"updated user ada@acme.test enabled", "updated application app enabled"},
 			changes(o.apply(on, overrule)))

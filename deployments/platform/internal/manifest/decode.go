@@ -80,7 +80,7 @@ func (d *decoder) into(path string, node ast.Node, v reflect.Value) {
 			v.Set(reflect.ValueOf(free))
 		}
 	default:
-		d.wrong(path, node, "cannot be read: %s has no form in the file", v.Type())
+		d.wrong(path, node, "can't be read: %s has no form in the file", v.Type())
 	}
 }
 
@@ -101,7 +101,7 @@ func (d *decoder) text(path string, node ast.Node) (string, bool) {
 
 	// PostgreSQL can store neither NUL nor invalid UTF-8.
 	if strings.ContainsRune(s, 0) || !utf8.ValidString(s) {
-		d.wrong(path, node, "holds a NUL or a broken character")
+		d.wrong(path, node, "contains a NUL or an invalid character")
 		return "", false
 	}
 
@@ -148,7 +148,7 @@ func (d *decoder) fields(path string, node ast.Node, v reflect.Value) {
 		at := strings.TrimPrefix(path+"."+key, ".")
 		i, ok := known[key]
 		if !ok {
-			d.wrong(at, value, "there is no such key")
+			d.wrong(at, value, "unknown key")
 			return
 		}
 
@@ -178,7 +178,7 @@ func (d *decoder) mapping(path string, node ast.Node, f func(key string, value a
 
 		at := strings.TrimPrefix(path+"."+key, ".")
 		if first, twice := seen[key]; twice {
-			d.wrong(at, entries.Key(), "stands here a second time, first in line %d", first)
+			d.wrong(at, entries.Key(), "appears twice, first in line %d", first)
 			continue
 		}
 
@@ -195,7 +195,7 @@ func (d *decoder) key(path string, node ast.MapKeyNode) (string, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode:
 		return node.GetToken().Value, true
 	default:
-		d.wrong(path, node, "has a key that is not a string")
+		d.wrong(path, node, "has a key that isn't a string")
 		return "", false
 	}
 }

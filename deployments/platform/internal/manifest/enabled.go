@@ -50,7 +50,7 @@ func (b *batch) enabled(ctx context.Context, s subject, marks sqlstore.Marks) (f
 	case b.opts.Overrule, ours:
 		f.shall = *s.said
 	case *s.said:
-		b.conflict(s.kind, s.name, "enabled", "it was disabled, and not by apply")
+		b.conflict(s.kind, s.name, "enabled", "it was disabled by something other than apply")
 	case known && mark != "":
 		b.conflict(s.kind, s.name, "enabled", "it was enabled since apply disabled it")
 	default:

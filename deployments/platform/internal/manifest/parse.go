@@ -78,7 +78,7 @@ func Parse(name string, r io.Reader) (*Document, error) {
 				File:   name,
 				Line:   s.line,
 				Path:   s.key,
-				Reason: fmt.Sprintf("stands here a second time, first in line %d", line),
+				Reason: fmt.Sprintf("appears twice, first in line %d", line),
 			})
 
 			continue
@@ -127,8 +127,8 @@ func (d *Document) whole(reason string) error { return Problems{{File: d.file, R
 // decodeWhole decodes a file that split can't take apart, which must be small.
 func (d *Document) decodeWhole() error {
 	if len(d.data) > maxPiece {
-		return d.whole("is larger than 1 MiB and not laid out in sections: write each section's key at the beginning " +
-			"of a line, and below it a list with a line for each item, or write JSON")
+		return d.whole("is larger than 1 MiB and not laid out in sections: write each section's key at the start " +
+			"of a line, and its list below with one line or more per item; or write JSON")
 	}
 
 	tree, err := parseYAML(d.data)
@@ -139,7 +139,7 @@ func (d *Document) decodeWhole() error {
 	decoder := d.decoder(0)
 	for i, part := range tree.Docs {
 		if i > 0 {
-			return d.whole("has more than one document: write one in a file")
+			return d.whole("has more than one document: write one per file")
 		}
 		if _, nothing := part.Body.(*ast.NullNode); part.Body != nil && !nothing {
 			decoder.into("", part.Body, reflect.ValueOf(&d.File).Elem())
@@ -178,7 +178,7 @@ func (d *Document) section(s section) {
 	case "users":
 		d.people, d.listed = s.items, true
 	default:
-		d.problems = append(d.problems, d.problem(s.key, "there is no such key"))
+		d.problems = append(d.problems, d.problem(s.key, "unknown key"))
 	}
 }
 
@@ -212,7 +212,7 @@ func (d *Document) decodeItem(p piece, path string, decoder *decoder, v reflect.
 	if !p.json { // the text is a list with one item
 		list, ok := node.(*ast.SequenceNode)
 		if !ok || len(list.Values) != 1 {
-			decoder.wrong(path, node, "is not one item of a list")
+			decoder.wrong(path, node, "isn't a single list item")
 			return
 		}
 		node = list.Values[0]
@@ -230,7 +230,7 @@ func (d *Document) tree(p piece, path string, problems *Problems) ast.Node {
 			File:   d.file,
 			Line:   p.line,
 			Path:   path,
-			Reason: "is larger than 1 MiB in one piece: write a list with a line for each item, or JSON",
+			Reason: "has an item of more than 1 MiB: write a list with one line or more per item, or JSON",
 		})
 
 		return nil
@@ -282,7 +282,7 @@ func (d *Document) person(i int) *person {
 func parseYAML(data []byte) (tree *ast.File, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
-			err = errors.New("is not YAML that can be read")
+			err = errors.New("isn't valid YAML")
 		}
 	}()
 	return parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())

@@ -17,19 +17,19 @@ func TestAFileIsReadStrictly(t *testing.T) {
 	check(t, map[string]refusal{
 		"no YAML":                 {"tenants: [", "1 :"},
 		"tabs":                    {"tenants:\n\t- slug: a", "2 :"},
-		"bytes that are no UTF-8": {"tenants: \xff", "0 : is not UTF-8"},
+		"bytes that aren't UTF-8": {"tenants: \xff", "0 : is not UTF-8"},
 		"two documents":           {"tenants: []\n---\nusers: []", "0 : has more than one document"},
 		"a list":                  {"- a", "1 : must be a mapping of keys to values, not a list"},
 		"a word":                  {"tenants", "1 : must be a mapping of keys to values, not a string"},
-		"an unknown section":      {"tenants: []\nclients: []", "2 clients: there is no such key"},
+		"an unknown section":      {"tenants: []\nclients: []", "2 clients: unknown key"},
 		"an unknown key": {
-			web + "redirect_uri: https://app.test", "6 applications[0].redirect_uri: there is no such key",
+			web + "redirect_uri: https://app.test", "6 applications[0].redirect_uri: unknown key",
 		},
 		"a section twice": {
-			"tenants: []\nusers: []\ntenants: []", "3 tenants: stands here a second time, first in line 1",
+			"tenants: []\nusers: []\ntenants: []", "3 tenants: appears twice, first in line 1",
 		},
 		"a key twice": {
-			web + "name: Other", "6 applications[0].name: stands here a second time, first in line 3",
+			web + "name: Other", "6 applications[0].name: appears twice, first in line 3",
 		},
 		"a mapping for a list": {"tenants:\n  slug: a", "2 tenants: must be a list, not a mapping"},
 		"a word for a list": {
@@ -59,17 +59,17 @@ func TestAFileIsReadStrictly(t *testing.T) {
 			"users:\n  - email: ada@acme.test\n    claims: [x]", "3 users[0].claims: must be a mapping",
 		},
 		"a NUL": {
-			strings.Replace(web, "name: App", `name: "A\0"`, 1), "3 applications[0].name: holds a NUL",
+			strings.Replace(web, "name: App", `name: "A\0"`, 1), "3 applications[0].name: contains a NUL",
 		},
 		"a NUL in a claim": {
 			"users:\n  - email: ada@acme.test\n    claims: {address: {country: \"\\0\"}}",
-			"3 users[0].claims.address.country: holds a NUL",
+			"3 users[0].claims.address.country: contains a NUL",
 		},
 		"an alias": {
 			"tenants:\n  - {slug: a, name: A}\nusers: *all", "3 users: must be a list, not an anchor or alias",
 		},
 		"a merge": {
-			web + "<<: {first_party: true}", "6 applications[0]: has a key that is not a string",
+			web + "<<: {first_party: true}", "6 applications[0]: has a key that isn't a string",
 		},
 		"a tagged value": {
 			strings.Replace(web, "name: App", "name: !!binary QQ==", 1),
@@ -83,7 +83,7 @@ func TestAFileIsReadStrictly(t *testing.T) {
 		},
 		"a text block that holds a NUL": {
 			"users:\n  - email: ada@acme.test\n    name: |\n      a\n    given_name: \"\\u0000\"",
-			"5 users[0].given_name: holds a NUL",
+			"5 users[0].given_name: contains a NUL",
 		},
 	})
 }
@@ -114,15 +114,15 @@ func TestAFileMaySayNothing(t *testing.T) {
 func TestEveryProblemIsToldAtOnceInTheOrderOfLines(t *testing.T) {
 	require.Equal(t, []string{
 		`2 tenants[0].slug: must be a string, not a number: put it in quotes`,
-		`3 tenants[0].domain: there is no such key`,
-		`4 tenants[0].name: stands here a second time, first in line 2`,
+		`3 tenants[0].domain: unknown key`,
+		`4 tenants[0].name: appears twice, first in line 2`,
 		`6 users[0].email: must be one e-mail address`,
 		`8 users[1].tenants: must be a list, not a string`,
 		`10 applications[0].scope_level: must be GLOBAL or TENANT`,
 		`11 applications[0].type: must be WEB, SPA, NATIVE or SERVICE`,
 		`12 applications[0].access_token_ttl: must be a duration such as 90s, 15m or 720h`,
 		`13 applications[0].grants[1]: must be a string, not nothing`,
-		`13 applications[0].grants[2]: "implicit" is not a grant: authorization_code, refresh_token, client_credentials, device_code, token_exchange`,
+		`13 applications[0].grants[2]: "implicit" isn't a grant: want authorization_code, refresh_token, client_credentials, device_code or token_exchange`,
 	}, refusals(t, `tenants:
   - {slug: 7, name: Acme,
      domain: acme.test,

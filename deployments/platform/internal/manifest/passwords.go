@@ -66,7 +66,7 @@ func (a *applier) verdict(ctx context.Context, e *entry, marks sqlstore.Marks) (
 		v.conflict = "a command has set it since the last apply"
 		return v, nil
 	case !known:
-		v.conflict = "it was set, and not by apply"
+		v.conflict = "it was set by something other than apply"
 		return v, nil
 	}
 

@@ -29,7 +29,7 @@ func (m *meanwhile) Read(p []byte) (int, error) {
 }
 
 // TestPasswordsAreHashedBeforeTheTransaction has another operator work while the
-// first one's new passwords are hashed: nobody waits, and the last word counts.
+// first one's new passwords are hashed: neither waits for the other, and the last one wins.
 func TestPasswordsAreHashedBeforeTheTransaction(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		o := newOperator(t, db)

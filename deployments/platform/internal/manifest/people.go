@@ -72,7 +72,7 @@ func (a *applier) users(ctx context.Context, from, to int) error {
 		return a.write(ctx, func(b *batch) error { return b.users(ctx, entries) })
 	})
 	if errors.Is(err, errMoved) {
-		return fmt.Errorf("passwords of %s to %s are being changed all the time: apply the file later",
+		return fmt.Errorf("passwords of %s to %s keep changing: apply the file again later",
 			entries[0].email, entries[len(entries)-1].email)
 	}
 

@@ -33,9 +33,9 @@ type Problems []Problem
 
 // Error returns a line for each problem.
 func (p Problems) Error() string {
-	head := fmt.Sprintf("nothing was applied, for %d problems:", len(p))
+	head := fmt.Sprintf("nothing was applied because of %d problems:", len(p))
 	if len(p) == 1 {
-		head = "nothing was applied, for 1 problem:"
+		head = "nothing was applied because of 1 problem:"
 	}
 	return head + p.list()
 }

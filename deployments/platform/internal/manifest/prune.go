@@ -32,7 +32,7 @@ type PruneError struct {
 }
 
 func (e *PruneError) Error() string {
-	return fmt.Sprintf("nothing was applied: --prune would disable %s: look at them with --dry-run, and confirm them with --prune=%d", e.What, e.Count)
+	return fmt.Sprintf("nothing was applied: --prune would disable %s: review them with --dry-run, and confirm with --prune=%d", e.What, e.Count)
 }
 
 // removal is something to be disabled.
@@ -145,7 +145,7 @@ func (a *applier) confirm(there map[sqlstore.Kind]int) error {
 	case a.opts.DryRun, total == 0 && said == 0, said > 0 && said == total:
 		return nil
 	case said > 0 && total == 0:
-		return fmt.Errorf("nothing was applied: --prune=%d was said, but there is nothing to disable", said)
+		return fmt.Errorf("nothing was applied: --prune=%d was given, but there is nothing to disable", said)
 	case said > 0:
 		return refused
 	case total <= freeRemovals && !many:

@@ -38,9 +38,9 @@ func TestADomainOfATenantOutsideTheFileIsRefused(t *testing.T) {
 	before := o.state()
 	text := "users:\n  - {email: x@b.test, tenants: [gone]}\ntenants:\n  - slug: b\n    name: B\n    domains:\n      - two.test\n      - one.test"
 	for _, options := range [][]func(*manifest.ApplyOptions){nil, {prune}} {
-		require.Equal(t, "nothing was applied, for 2 problems:\n"+
+		require.Equal(t, "nothing was applied because of 2 problems:\n"+
 			"  platform.yaml:2: users[0].tenants[0]: there is no active tenant \"gone\", in the file or in the database\n"+
-			"  platform.yaml:8: tenants[0].domains[1]: \"one.test\" belongs to tenant \"a\": list that one too, without it", o.refused(
+			"  platform.yaml:8: tenants[0].domains[1]: \"one.test\" belongs to tenant \"a\": list that tenant too, without the domain", o.refused(
 			text, options...))
 	}
 

@@ -36,7 +36,7 @@ func (a *applier) checkReferences(have []sqlstore.TenantRecord) error {
 		for j, domain := range storedDomains(t.Domains) {
 			if slug := owner[domain]; slug != "" {
 				c.refuse(fmt.Sprintf("tenants[%d].domains[%d]", i, j),
-					"%q belongs to tenant %q: list that one too, without it", domain, slug)
+					"%q belongs to tenant %q: list that tenant too, without the domain", domain, slug)
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func TestALongFileIsNotMisread(t *testing.T) {
 
 	long := "users: [" + strings.Repeat("{email: x@a.test},\n  ", 70_000) + "]"
 	require.Equal(t,
-		[]string{"1 users: is larger than 1 MiB in one piece: write a list with a line for each item, or JSON"},
+		[]string{"1 users: has an item of more than 1 MiB: write a list with one line or more per item, or JSON"},
 		refusals(t, long, public))
 
 	wrong := "users:\n" + strings.Repeat("  - {email: nobody}\n", 3000)
@@ -84,7 +84,7 @@ func TestAnAddressIsThePersonInEverySpelling(t *testing.T) {
 		require.Equal(t, "usr_old", o.state().Users[0].ID)
 		require.Equal(t, []string{"xn--bcher-kva.test"}, o.state().Tenants[0].Domains)
 		require.Contains(t, refusals(t, file(stored)+"  - {email: z\u00f6e@b\u00fccher.test}", public)[0],
-			"stands here a second time, first as users[0]")
+			"appears twice, first as users[0]")
 	})
 }
 
@@ -108,14 +108,14 @@ func TestAClaimThatUserinfoDoesNotGiveIsRefused(t *testing.T) {
 	check(t, map[string]refusal{
 		"one of their own": {
 			user + "locale: en\n      department: R&D",
-			"5 users[0].claims.department: is not a claim that userinfo can give: those are middle_name, ",
+			"5 users[0].claims.department: isn't a claim that userinfo can return; those are middle_name, ",
 		},
-		"a typing error": {user + "phone: \"+44\"", "4 users[0].claims.phone: is not a claim"},
+		"a typing error": {user + "phone: \"+44\"", "4 users[0].claims.phone: isn't a claim"},
 		"an address as text": {
 			user + "address: Main Street", "4 users[0].claims.address: must be a mapping with some of formatted, ",
 		},
 		"a part of no address": {
-			user + "address: {street: Main Street}", "4 users[0].claims.address.street: is not a part of an address",
+			user + "address: {street: Main Street}", "4 users[0].claims.address.street: isn't a part of an address",
 		},
 		"a truth as text": {
 			user + "phone_number_verified: \"yes\"", "4 users[0].claims.phone_number_verified: must be true or false",
@@ -124,7 +124,7 @@ func TestAClaimThatUserinfoDoesNotGiveIsRefused(t *testing.T) {
 			user + "birthdate: 1815", "4 users[0].claims.birthdate: must be a string: put it in quotes",
 		},
 		"one that the token says": {
-			user + "sub: usr_root", "4 users[0].claims.sub: is a claim that the platform makes itself",
+			user + "sub: usr_root", "4 users[0].claims.sub: is a claim that the platform sets itself",
 		},
 	})
 

@@ -105,7 +105,7 @@ func (c *checker) tenants() {
 		if !slugForm.MatchString(t.Slug) {
 			c.refuse(at+".slug", "must be 1 to 63 lower-case letters, digits and inner hyphens")
 		} else if slugs[t.Slug] {
-			c.refuse(at+".slug", "tenant %q stands here a second time", t.Slug)
+			c.refuse(at+".slug", "tenant %q appears twice", t.Slug)
 		}
 
 		slugs[t.Slug] = true
@@ -121,7 +121,7 @@ func (c *checker) tenants() {
 		}
 
 		if t.IdentityProvider != nil {
-			c.refuse(at+".identity_provider", "is not supported in this version")
+			c.refuse(at+".identity_provider", "isn't supported in this version")
 		}
 
 		for j, typed := range t.Domains {
@@ -129,9 +129,9 @@ func (c *checker) tenants() {
 			domain, ok := directory.ParseDomain(typed)
 			switch {
 			case !ok || !domainForm.MatchString(domain) || (isASCII(typed) && typed != domain):
-				c.refuse(where, "%q is not a lower-case domain name", typed)
+				c.refuse(where, "%q isn't a lower-case domain name", typed)
 			case domains[domain]:
-				c.refuse(where, "domain %q stands here a second time: it can lead to one tenant only", typed)
+				c.refuse(where, "domain %q appears twice, but can belong to one tenant only", typed)
 			}
 
 			domains[domain] = true
@@ -152,7 +152,7 @@ func (c *checker) person(p *person, i int) {
 	case !ok:
 		c.refuse(at+".email", "must be one e-mail address")
 	case twice:
-		c.refuse(at+".email", "user %q stands here a second time, first as users[%d]", email, first)
+		c.refuse(at+".email", "user %q appears twice, first as users[%d]", email, first)
 	default:
 		c.people.index[email] = int32(i) //nolint:gosec // a file of at most 64 MiB has fewer
 	}
@@ -183,7 +183,7 @@ func (c *checker) twice(path string, values []string) {
 	seen := map[string]bool{}
 	for i, v := range values {
 		if seen[v] {
-			c.refuse(fmt.Sprintf("%s[%d]", path, i), "%q stands here a second time", v)
+			c.refuse(fmt.Sprintf("%s[%d]", path, i), "%q appears twice", v)
 		}
 		seen[v] = true
 	}

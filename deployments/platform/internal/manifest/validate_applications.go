@@ -108,9 +108,9 @@ func (c *checker) secretFile(a *Application, path string) {
 	case err != nil:
 		c.refuse(path, "cannot be read: %v", err)
 	case secret == "":
-		c.refuse(path, "names an empty file: put the secret into it")
+		c.refuse(path, "names an empty file: write the secret to it")
 	case len(secret) > maxSecret:
-		c.refuse(path, "names a file of more than %d bytes, which is no secret", maxSecret)
+		c.refuse(path, "names a file of more than %d bytes, which can't be a secret", maxSecret)
 	default:
 		c.strength(path, secret)
 		c.secrets[a.ClientID] = secret

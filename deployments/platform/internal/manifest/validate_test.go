@@ -59,26 +59,26 @@ func TestATenantIsRefused(t *testing.T) {
 		},
 		"with a slug that is taken": {
 			"tenants:\n  - {slug: a, name: A}\n  - {slug: a, name: B}",
-			"3 tenants[1].slug: tenant \"a\" stands here a second time",
+			"3 tenants[1].slug: tenant \"a\" appears twice",
 		},
 		"without a name": {"tenants:\n  - slug: a", "2 tenants[0].name: is required"},
 		"with a domain in upper case": {
 			"tenants:\n  - slug: a\n    name: A\n    domains:\n      - Acme.test",
-			"5 tenants[0].domains[0]: \"Acme.test\" is not a lower-case domain name",
+			"5 tenants[0].domains[0]: \"Acme.test\" isn't a lower-case domain name",
 		},
 		"with a domain of one label": {
-			"tenants:\n  - {slug: a, name: A, domains: [localhost]}", "is not a lower-case domain name",
+			"tenants:\n  - {slug: a, name: A, domains: [localhost]}", "isn't a lower-case domain name",
 		},
 		"with a domain of another one": {
 			"tenants:\n  - {slug: a, name: A, domains: [a.test]}\n  - {slug: b, name: B, domains: [a.test]}",
-			"3 tenants[1].domains[0]: domain \"a.test\" stands here a second time",
+			"3 tenants[1].domains[0]: domain \"a.test\" appears twice",
 		},
 		"with a colour by name": {
 			"tenants:\n  - slug: a\n    name: A\n    color: red",
 			"4 tenants[0].color: must be a colour such as #2f4fd0",
 		},
 		"with an identity provider": {
-			"tenants:\n  - slug: a\n    name: A\n    identity_provider:\n      issuer: https://idp.test\n      client_id: x", "4 tenants[0].identity_provider: is not supported in this version",
+			"tenants:\n  - slug: a\n    name: A\n    identity_provider:\n      issuer: https://idp.test\n      client_id: x", "4 tenants[0].identity_provider: isn't supported in this version",
 		},
 	})
 }
@@ -98,7 +98,7 @@ func TestAUserIsRefused(t *testing.T) {
 		},
 		"with an address in another case": {
 			"users:\n  - email: ada@acme.test\n  - email: Ada@Acme.test",
-			"3 users[1].email: user \"ada@acme.test\" stands here a second time",
+			"3 users[1].email: user \"ada@acme.test\" appears twice",
 		},
 		"with a password and a hash": {
 			with("password: x\n    password_hash: " + hash),
@@ -122,17 +122,17 @@ func TestAUserIsRefused(t *testing.T) {
 		},
 		"with a claim that the platform makes": {
 			with("claims:\n      locale: en\n      sub: root"),
-			"5 users[0].claims.sub: is a claim that the platform makes itself",
+			"5 users[0].claims.sub: is a claim that the platform sets itself",
 		},
-		"with a claim that is no JSON": {
+		"with a claim that isn't JSON": {
 			with("claims: {height: .inf}"), "3 users[0].claims.height: is a number that JSON does not have",
 		},
 		"with a claim that is given twice inside": {
 			with("claims:\n      address:\n        country: GB\n        country: FR"),
-			"6 users[0].claims.address.country: stands here a second time, first in line 5",
+			"6 users[0].claims.address.country: appears twice, first in line 5",
 		},
 		"with a tenant twice": {
-			with("tenants:\n      - a\n      - a"), "5 users[0].tenants[1]: \"a\" stands here a second time",
+			with("tenants:\n      - a\n      - a"), "5 users[0].tenants[1]: \"a\" appears twice",
 		},
 	})
 
@@ -169,7 +169,7 @@ func TestAnApplicationIsRefused(t *testing.T) {
 		},
 		"that stands here twice": {
 			web + "\n  - {client_id: app, name: B, type: SPA, scope_level: GLOBAL}",
-			"7 applications[1].client_id: application \"app\" stands here a second time",
+			"7 applications[1].client_id: application \"app\" appears twice",
 		},
 		"without a name": {
 			strings.Replace(web, "name: App", "name: ' '", 1), "3 applications[0].name: is required",
@@ -214,23 +214,23 @@ func TestAnApplicationIsRefused(t *testing.T) {
 		},
 		"with an audience but no keys": {
 			web + "token_endpoint_audience: true",
-			"6 applications[0].token_endpoint_audience: is about client assertions",
+			"6 applications[0].token_endpoint_audience: applies to client assertions",
 		},
 		"with keys and a fragment": {
 			web + "jwks_uri: https://app.test/jwks#1", "6 applications[0].jwks_uri: must be an https URL",
 		},
-		"with a grant nobody knows": {
-			web + "grants: [password]", "6 applications[0].grants[0]: \"password\" is not a grant",
+		"with an unknown grant": {
+			web + "grants: [password]", "6 applications[0].grants[0]: \"password\" isn't a grant",
 		},
 		"with a grant twice": {
 			web + "grants: [device_code, device_code]",
-			"applications[0].grants[1]: \"device_code\" stands here a second time",
+			"applications[0].grants[1]: \"device_code\" appears twice",
 		},
 		"with two scopes in one": {
-			web + "scopes: [openid email]", "6 applications[0].scopes[0]: is not a scope token",
+			web + "scopes: [openid email]", "6 applications[0].scopes[0]: isn't a scope token",
 		},
 		"with a scope twice": {
-			web + "scopes: [openid, openid]", "applications[0].scopes[1]: \"openid\" stands here a second time",
+			web + "scopes: [openid, openid]", "applications[0].scopes[1]: \"openid\" appears twice",
 		},
 		"with a relative audience": {
 			web + "audiences: [api]", "6 applications[0].audiences[0]: must be an absolute URI without a fragment",
@@ -268,10 +268,10 @@ func TestAnApplicationIsRefused(t *testing.T) {
 		"with a path in an origin": {
 			web + "cors_origins: [https://app.test/]", "6 applications[0].cors_origins[0]: must be an origin such as",
 		},
-		"with any origin":                 {web + "cors_origins: ['*']", "must be an origin such as"},
-		"with an origin nobody can trust": {web + "cors_origins: [http://app.test]", "must be an origin such as"},
-		"with an origin in upper case":    {web + "cors_origins: [https://App.test]", "must be an origin such as"},
-		"logging out where anybody reads": {
+		"with any origin":                      {web + "cors_origins: ['*']", "must be an origin such as"},
+		"with an origin that can't be trusted": {web + "cors_origins: [http://app.test]", "must be an origin such as"},
+		"with an origin in upper case":         {web + "cors_origins: [https://App.test]", "must be an origin such as"},
+		"logging out over http": {
 			web + "backchannel_logout_uri: http://app.test/bye",
 			"6 applications[0].backchannel_logout_uri: must be an https URL without a fragment",
 		},
@@ -296,7 +296,7 @@ func TestAnApplicationIsRefused(t *testing.T) {
 			},
 			kind + " with a secret": {
 				of(kind) + "client_secret: " + strings.Repeat("x", 32),
-				"6 applications[0].client_secret: a " + kind + " application is public and can keep no secret",
+				"6 applications[0].client_secret: a " + kind + " application is public and can't keep a secret",
 			},
 		})
 	}
@@ -337,12 +337,12 @@ func TestARedirectURIIsRefused(t *testing.T) {
 		loopback := web + key + ": ['http://127.0.0.1:3000']"
 		got := refusals(t, loopback, public)
 		require.Len(t, got, 1)
-		require.Contains(t, got[0], key+"[0]: is http on loopback, which is for NATIVE applications",
+		require.Contains(t, got[0], key+"[0]: is http on loopback, which only NATIVE applications may have",
 			"on a platform with https")
 		require.Empty(t, refusals(t, loopback, manifest.Rules{Loopback: true}), "on a developer's machine")
 	}
 
-	require.Equal(t, []string{`6 applications[0].redirect_uris[1]: "https://a.test/" stands here a second time`},
+	require.Equal(t, []string{`6 applications[0].redirect_uris[1]: "https://a.test/" appears twice`},
 		refusals(t, web+"redirect_uris: ['https://a.test/', 'https://a.test/']", public))
 }
 
@@ -358,7 +358,7 @@ func TestAClientSecretIsRefused(t *testing.T) {
 	check(t, map[string]refusal{
 		"that can be guessed": {
 			web + "client_secret: " + long[1:],
-			"6 applications[0].client_secret: has fewer than 32 characters: leave it out and one is generated",
+			"6 applications[0].client_secret: has fewer than 32 characters: leave it out to have one generated",
 		},
 		"that can be guessed, a file": {
 			web + "client_secret_file: " + file("short", "hunter2\n"),
@@ -381,7 +381,7 @@ func TestAClientSecretIsRefused(t *testing.T) {
 			web + "client_secret: " + long + "\n    client_secret_hash: sha256:" + long + long,
 			"6 applications[0].client_secret: give one of",
 		},
-		"hashed by nobody knows what": {
+		"hashed by an unknown algorithm": {
 			web + "client_secret_hash: " + long + long, "6 applications[0].client_secret_hash: must be sha256:",
 		},
 		"hashed too short": {
@@ -416,7 +416,7 @@ func TestAnErrorNamesFileLineAndReasonOfEveryProblem(t *testing.T) {
 	doc, err := manifest.Parse("platform.yaml", strings.NewReader("tenants:\n  - slug: A\n"))
 	require.NoError(t, err)
 	err = doc.Validate(public)
-	require.EqualError(t, err, "nothing was applied, for 2 problems:\n"+
+	require.EqualError(t, err, "nothing was applied because of 2 problems:\n"+
 		"  platform.yaml:2: tenants[0].name: is required\n"+
 		"  platform.yaml:2: tenants[0].slug: must be 1 to 63 lower-case letters, digits and inner hyphens")
 	require.NoError(t, errors.Unwrap(err))

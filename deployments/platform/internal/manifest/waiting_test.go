@@ -156,7 +156,7 @@ func TestApplyGoesOnWhereItStopped(t *testing.T) {
 		require.ErrorAs(t, err, &unfinished)
 		require.ErrorIs(t, err, context.Canceled)
 		require.Equal(t, 7, unfinished.Changed)
-		require.ErrorContains(t, err, "stopped after 7 changes, which stay: apply the same file again to go on")
+		require.ErrorContains(t, err, "stopped after 7 changes, which are kept: apply the same file again to continue")
 		require.Len(t, o.state().Users, 6)
 
 		report := o.apply(text)

@@ -96,12 +96,12 @@ func (o Options) discover(ctx context.Context) (metadata, error) {
 	}
 
 	if openid.Issuer != o.Issuer {
-		return metadata{}, fmt.Errorf("the configuration names the issuer %q, not %q: PLATFORM_PUBLIC_URL of the services is not this URL", openid.Issuer, o.Issuer)
+		return metadata{}, fmt.Errorf("the metadata names the issuer %q, not %q: the services have another PLATFORM_PUBLIC_URL", openid.Issuer, o.Issuer)
 	}
 
 	for _, endpoint := range []string{openid.JWKSURI, openid.TokenEndpoint} {
 		if !strings.HasPrefix(endpoint, o.Origin+"/") {
-			return metadata{}, fmt.Errorf("the configuration names %q, which is not under %s", endpoint, o.Origin)
+			return metadata{}, fmt.Errorf("the metadata names %q, which is not under %s", endpoint, o.Origin)
 		}
 	}
 
@@ -113,7 +113,7 @@ func (o Options) discover(ctx context.Context) (metadata, error) {
 	}
 
 	if rfc8414 != openid {
-		return metadata{}, errors.New("the authorization server's metadata (RFC 8414) and the OpenID configuration disagree: two versions answer, or two platforms")
+		return metadata{}, errors.New("the authorization server metadata (RFC 8414) and the OpenID configuration disagree: two versions or two platforms are answering")
 	}
 
 	return openid, nil
@@ -126,7 +126,7 @@ func (o Options) keys(ctx context.Context, at string) (*jose.JSONWebKeySet, erro
 	}
 
 	if len(set.Keys) == 0 {
-		return nil, fmt.Errorf("%s has no keys: the keys service has not made any, see its log", at)
+		return nil, fmt.Errorf("%s has no keys: the keys service has not created any, see its log", at)
 	}
 
 	for _, key := range set.Keys {
@@ -180,7 +180,7 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 	jws, err := jose.ParseSignedCompact(token,
 		[]jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA})
 	if err != nil || len(jws.Signatures) != 1 {
-		return jose.JSONWebKey{}, errors.New("it is no signed JWT")
+		return jose.JSONWebKey{}, errors.New("it isn't a signed JWT")
 	}
 
 	header := jws.Signatures[0].Protected
@@ -190,12 +190,12 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 
 	matching := keys.Key(header.KeyID)
 	if len(matching) != 1 {
-		return jose.JSONWebKey{}, fmt.Errorf("its key %q is not among the published ones", header.KeyID)
+		return jose.JSONWebKey{}, fmt.Errorf("its key %q is not published", header.KeyID)
 	}
 
 	payload, err := jws.Verify(matching[0])
 	if err != nil {
-		return jose.JSONWebKey{}, fmt.Errorf("its signature is not of key %s", header.KeyID)
+		return jose.JSONWebKey{}, fmt.Errorf("its signature doesn't match key %s", header.KeyID)
 	}
 
 	var claims struct {
@@ -204,7 +204,7 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 		Expires int64  `json:"exp"`
 	}
 	if err := json.Unmarshal(payload, &claims); err != nil {
-		return jose.JSONWebKey{}, errors.New("its claims are not JSON")
+		return jose.JSONWebKey{}, errors.New("its claims aren't JSON")
 	}
 
 	now := o.Now().Unix()
@@ -215,7 +215,7 @@ func (o Options) verify(token string, keys *jose.JSONWebKeySet) (jose.JSONWebKey
 		return jose.JSONWebKey{}, fmt.Errorf("it expired %d s ago by this machine's clock: one of the clocks is wrong",
 			now-claims.Expires)
 	case claims.Issued > now+60:
-		return jose.JSONWebKey{}, fmt.Errorf("it is issued in %d s by this machine's clock: one of the clocks is wrong",
+		return jose.JSONWebKey{}, fmt.Errorf("it was issued %d s in the future by this machine's clock: one of the clocks is wrong",
 			claims.Issued-now)
 	}
 
@@ -246,11 +246,11 @@ func (o Options) do(r *http.Request, into any) error {
 
 	if res.StatusCode != http.StatusOK {
 		said := strings.Join(strings.Fields(string(body)), " ")
-		return fmt.Errorf("%s answered %s: %.200s", r.URL, res.Status, said)
+		return fmt.Errorf("%s returned %s: %.200s", r.URL, res.Status, said)
 	}
 
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%s answered something that is not the platform's JSON: does the ingress send this path to another service?", r.URL)
+		return fmt.Errorf("%s returned something other than the platform's JSON: does the ingress route this path to another service?", r.URL)
 	}
 
 	return nil

@@ -114,17 +114,17 @@ func (s *Session) Run(ctx context.Context) error {
 			return nil //nolint:nilerr // the process is ending
 		case err != nil:
 			if failures == 0 {
-				s.log.ErrorContext(ctx, "cannot log in to vault, trying again", slog.Any("error", err))
+				s.log.ErrorContext(ctx, "can't log in to vault; retrying", slog.Any("error", err))
 			}
 			failures++
 		case !news:
 			// The same token again, which is about to expire: there is no new one yet.
 			if failures == 0 {
-				s.log.WarnContext(ctx, "the vault token cannot be renewed any longer; replace it")
+				s.log.WarnContext(ctx, "the vault token can no longer be renewed; replace it")
 			}
 			failures++
 		case failures > 0:
-			s.log.InfoContext(ctx, "logged in to vault again")
+			s.log.InfoContext(ctx, "recovered: logged in to vault")
 			failures = 0
 		}
 
@@ -195,7 +195,7 @@ func (s *Session) watch(ctx context.Context, secret *api.Secret) {
 			return
 		case err := <-done:
 			if err != nil {
-				s.log.WarnContext(ctx, "the vault token could not be renewed", slog.Any("error", brief(err)))
+				s.log.WarnContext(ctx, "can't renew the vault token", slog.Any("error", brief(err)))
 			}
 			return
 		case renewal := <-renewed:

@@ -118,7 +118,7 @@ func (w *world) approle(ttl, maxTTL string) (roleID, secretID string) {
 	return role.Data["role_id"].(string), w.write("auth/apps/role/platform/secret-id", nil).Data["secret_id"].(string)
 }
 
-// token makes one that a stranger could have made.
+// token makes one that an attacker could have made.
 func (w *world) token(ttl, maxTTL string) string {
 	w.t.Helper()
 	require.NoError(w.t, w.root.Sys().PutPolicyWithContext(w.t.Context(), "platform", policy))
@@ -168,13 +168,13 @@ func TestASecretIDIsReadAtEachLogin(t *testing.T) {
 	roleID, secretID := w.approle("1h", "1h")
 	file := filepath.Join(t.TempDir(), "secret-id")
 	w.login(login.AppRole("apps", roleID, login.Secret{File: file}))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("can't log in")) },
 		testkit.Patience, 5*time.Millisecond)
 	require.ErrorContains(t, w.session.Err(), "secret id")
 	require.NoError(t, os.WriteFile(file, []byte(secretID+"\n"), 0o600))
 	w.loggedIn()
 	require.NoError(t, w.ask())
-	require.Contains(t, w.log.String(), "logged in to vault again")
+	require.Contains(t, w.log.String(), "recovered: logged in to vault")
 }
 
 func TestARevokedTokenIsReplacedWhenItIsDoubted(t *testing.T) {
@@ -203,7 +203,7 @@ func TestAPodLogsInWithItsServiceAccount(t *testing.T) {
 	cluster.Forget(gone)
 	require.NoError(t, os.WriteFile(file, []byte(gone), 0o600))
 	w.login(login.Kubernetes("kubernetes", "platform-token", file))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("can't log in")) },
 		testkit.Patience, 5*time.Millisecond)
 	require.NotContains(t, w.log.String(), gone, "no credential in the log")
 	// The kubelet replaces the file.
@@ -221,9 +221,9 @@ func TestATokenIsReadAgainWhenItsFileChanges(t *testing.T) {
 	w.login(login.Token(login.Secret{File: file}))
 	w.loggedIn()
 	require.Equal(t, first, w.client.Token())
-	// A file that is half written, or that nobody knows, takes no good token's place.
+	// A half-written file, or one with an unknown token, doesn't replace a good token.
 	require.NoError(t, os.WriteFile(file, []byte("hvs.half"), 0o600))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("can't log in")) },
 		testkit.Patience, 5*time.Millisecond)
 	require.NoError(t, w.session.Err())
 	require.NoError(t, w.ask())
@@ -239,7 +239,7 @@ func TestATokenThatIsRenewedNoLongerIsSaidToEnd(t *testing.T) {
 	w.loggedIn()
 	require.Eventually(t, func() bool { return w.session.Err() != nil }, testkit.Patience, 20*time.Millisecond)
 	require.ErrorContains(t, w.session.Err(), "expired")
-	require.Regexp(t, "cannot be renewed any longer|ends this moment", w.log.String())
+	require.Regexp(t, "can no longer be renewed|has just expired", w.log.String())
 }
 
 func TestATokenWithoutAnEndNeedsNoCare(t *testing.T) {
@@ -298,7 +298,7 @@ func TestAServerThatComesLateIsLoggedInTo(t *testing.T) {
 	roleID, secretID := w.approle("1h", "1h")
 	w.bao.Kill(t)
 	w.login(login.AppRole("apps", roleID, login.Secret{Value: secretID}))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("cannot log in")) },
+	require.Eventually(t, func() bool { return bytes.Contains([]byte(w.log.String()), []byte("can't log in")) },
 		testkit.Patience, 5*time.Millisecond)
 	w.bao.Start(t)
 	w.bao.Unseal(t)

@@ -72,7 +72,7 @@ func (m tokenMethod) Login(ctx context.Context, client *api.Client) (*api.Secret
 
 	ttl, err := number(found.Data["ttl"])
 	if err != nil || (ttl == 0 && found.Data["expire_time"] != nil) {
-		return nil, errors.New("the token ends this moment")
+		return nil, errors.New("the token has just expired")
 	}
 
 	renewable, _ := found.Data["renewable"].(bool)

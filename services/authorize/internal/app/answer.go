@@ -209,7 +209,7 @@ func (a *Authorizer) issue(
 	// failure is only logged.
 	if now.Sub(session.LastSeenAt) >= touchEvery {
 		if err := a.Sessions.Touch(ctx, session.ID, now); err != nil {
-			a.Logger.WarnContext(ctx, "could not record that a session was used", "session", session.ID, "error", err)
+			a.Logger.WarnContext(ctx, "can't record that a session was used", "session", session.ID, "error", err)
 		}
 	}
 

@@ -133,7 +133,7 @@ func TestFaultsThatTheApplicationHearsOf(t *testing.T) {
 			oauth.InvalidRequest,
 		},
 		{"a negative max_age (OpenID Connect Core 3.1.2.1)", nil, url.Values{"max_age": {"-1"}}, oauth.InvalidRequest},
-		{"a max_age that is no number", nil, url.Values{"max_age": {"1h"}}, oauth.InvalidRequest},
+		{"a max_age that isn't a number", nil, url.Values{"max_age": {"1h"}}, oauth.InvalidRequest},
 		{"a signed max_age", nil, url.Values{"max_age": {"+1"}}, oauth.InvalidRequest},
 		{"an enormous max_age", nil, url.Values{"max_age": {"99999999999999999999"}}, ""},
 		{"an empty max_age is absent", nil, url.Values{"max_age": {""}}, ""},

@@ -70,7 +70,7 @@ func TestTheRefusalOfARequestObjectFollowsItsWishes(t *testing.T) {
 			code:    oauth.InvalidRequest,
 		},
 		"a state with NUL":        {request: object(`{"state":"\u0000"}`), mode: "query"},
-		"a state that is no text": {request: object(`{"state":1,"response_mode":"form_post"}`), mode: "query"},
+		"a state that isn't text": {request: object(`{"state":1,"response_mode":"form_post"}`), mode: "query"},
 		"no JSON":                 {request: object(`x`), mode: "query"},
 		"no JWT":                  {request: "x", mode: "query"},
 		"an encrypted one":        {request: "a.b.c.d.e", mode: "query"},

@@ -120,7 +120,7 @@ func TestWhatASessionStillNeeds(t *testing.T) {
 			session(nil), domain.Interaction,
 		},
 		{
-			"a stronger acr is no error with prompt=none",
+			"a stronger acr isn't an error with prompt=none",
 			flow(func(f *grants.Flow) { f.ACRValues, f.Prompt = "2", oauth.Prompt{"none"} }),
 			session(nil), domain.Nothing,
 		},

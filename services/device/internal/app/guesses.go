@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
@@ -42,10 +41,7 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	var wrong bool
 	visit.Code, visit.App, wrong, err = d.code(ctx, userCode, visit)
 	if !wrong {
-		if kept := d.giveBack(ctx, taken); kept != nil {
-			return errors.Join(err, kept)
-		}
-		return err
+		return errors.Join(err, limits.GiveBack(ctx, d.Limits, taken))
 	}
 
 	// A guess that can't be counted gets no answer.
@@ -54,20 +50,6 @@ func (d *Device) find(ctx context.Context, typed string, visit *Visit, visitor V
 	}
 
 	return err
-}
-
-// giveBackTimeout bounds the writes for a request that was cancelled or timed out.
-const giveBackTimeout = 10 * time.Second
-
-// giveBack returns claims that turned out not to be failures. It works even if ctx is done.
-func (d *Device) giveBack(ctx context.Context, taken []limits.Taken) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
-	defer cancel()
-	if err := d.Limits.GiveBack(ctx, taken...); err != nil {
-		return fmt.Errorf("take a guess back: %w", err)
-	}
-
-	return nil
 }
 
 // code looks up a user code that is waiting for a decision. If this person has already

@@ -95,7 +95,7 @@ func (k *Keeper) carryOut(ctx context.Context, plan domain.Plan, keys []signing.
 		if err := k.Store.BringForward(ctx, m.KID, m.At); err != nil {
 			return err
 		}
-		k.Logger.InfoContext(ctx, "signing key takes over ahead of its time", slog.String("kid", m.KID),
+		k.Logger.InfoContext(ctx, "signing key takes over early", slog.String("kid", m.KID),
 			slog.Time("active_from", m.At))
 	}
 
@@ -146,7 +146,7 @@ func (k *Keeper) create(ctx context.Context, next domain.NewKey, keys []signing.
 	}
 
 	delete(k.tidied, key.Algorithm) // the next round tells the backend of the row
-	k.Logger.InfoContext(ctx, "signing key made", slog.String("kid", key.KID),
+	k.Logger.InfoContext(ctx, "signing key created", slog.String("kid", key.KID),
 		slog.String("algorithm", string(key.Algorithm)),
 		slog.Int("generation", key.Generation), slog.Time("active_from", key.ActiveFrom))
 	k.record(ctx, audit.KeyRotated, *key)
@@ -161,7 +161,7 @@ func (k *Keeper) private(ctx context.Context, alg signing.Algorithm, keys []sign
 	}
 
 	if left != nil {
-		k.Logger.InfoContext(ctx, "signing key of an attempt that was cut off is used", slog.String("ref", left.Ref))
+		k.Logger.InfoContext(ctx, "using the signing key of an interrupted attempt", slog.String("ref", left.Ref))
 		return left, nil
 	}
 
@@ -194,7 +194,7 @@ func (k *Keeper) discard(ctx context.Context, key signing.Key) error {
 
 	if err := k.Maker.Delete(ctx, key.Ref); err != nil {
 		// An unreferenced private key does no harm.
-		k.Logger.WarnContext(ctx, "a superfluous signing key could not be deleted", slog.Any("error", err))
+		k.Logger.WarnContext(ctx, "can't delete an unneeded signing key", slog.Any("error", err))
 	}
 
 	return nil
@@ -224,7 +224,7 @@ func (k *Keeper) clear(ctx context.Context, orders []signing.Order) error {
 			continue // reported above; without its row the key would be forgotten
 		}
 		errs = append(errs, k.Store.Delete(ctx, key.KID))
-		k.Logger.InfoContext(ctx, "signing key forgotten", slog.String("kid", key.KID))
+		k.Logger.InfoContext(ctx, "signing key deleted", slog.String("kid", key.KID))
 	}
 
 	return errors.Join(errs...)

@@ -290,7 +290,7 @@ func TestTheTaskWaitsForTheDatabaseAndKeepsWhatItHad(t *testing.T) {
 		return err == nil
 	}, testkit.Patience, 10*time.Millisecond)
 	cancel()
-	require.NoError(t, <-done, "the end of the process is no error")
+	require.NoError(t, <-done, "the end of the process isn't an error")
 
 	before, err := publisher.Documents()
 	require.NoError(t, err)

@@ -214,7 +214,7 @@ func kill(t *testing.T, s shared) {
 	require.Equal(t, "made", said)
 	require.NoError(t, victim.Process.Kill())
 	require.Error(t, victim.Wait())
-	long := time.Now().Add(-time.Hour) // nobody waits for what is left behind
+	long := time.Now().Add(-time.Hour) // nothing waits for what is left behind
 	for _, name := range files(t, s.keyFolder()) {
 		require.NoError(t, os.Chtimes(name, long, long))
 	}

@@ -80,7 +80,7 @@ func TestOfFiftyReplicasAtOnceOneCarriesOutAnOrder(t *testing.T) {
 		require.Equal(t, began, keys[2].PublishedAt)
 		require.Equal(t, began.Add(domain.Notice), keys[2].ActiveFrom)
 		require.Equal(t, keys[2].ActiveFrom.Add(quick.Overlap()), keys[1].RetireAt, "its tokens live out their time")
-		require.Len(t, w.of(t, signing.EdDSA), 1, "nobody ordered one")
+		require.Len(t, w.of(t, signing.EdDSA), 1, "none was ordered")
 
 		told, err := auditstore.Read(t.Context(), db, audit.Filter{})
 		require.NoError(t, err)

@@ -35,8 +35,8 @@ type Task struct {
 // published and revoked ones removed however long the backend takes to create a key.
 func (t *Task) Run(ctx context.Context) error {
 	var both sync.WaitGroup
-	both.Go(func() { t.repeat(ctx, "signing keys cannot be kept up to date", t.Wished, t.Tick) })
-	both.Go(func() { t.repeat(ctx, "the key set cannot be kept up to date", t.Changed, t.Publisher.Refresh) })
+	both.Go(func() { t.repeat(ctx, "signing keys are up to date", t.Wished, t.Tick) })
+	both.Go(func() { t.repeat(ctx, "the key set is up to date", t.Changed, t.Publisher.Refresh) })
 	both.Wait()
 	return nil
 }
@@ -52,10 +52,10 @@ func (t *Task) Tick(ctx context.Context) error {
 	return err
 }
 
-// repeat calls look repeatedly until ctx is done. After a failure it retries, soon at first
-// and then less often, and logs the failure once.
+// repeat calls look, which brings about the state, repeatedly until ctx is done. After a
+// failure it retries, soon at first and then less often, and logs the failure once.
 func (t *Task) repeat(
-	ctx context.Context, complaint string, changed <-chan struct{}, look func(context.Context) error,
+	ctx context.Context, state string, changed <-chan struct{}, look func(context.Context) error,
 ) {
 	pause := t.Keeper.Policy.Pause()
 	failures, said := 0, false
@@ -71,12 +71,12 @@ func (t *Task) repeat(
 		case err != nil:
 			if !said && !errors.Is(err, signing.ErrNoKey) { // having no key yet isn't a failure
 				said = true
-				t.Logger.ErrorContext(ctx, complaint+", trying again", slog.Any("error", err))
+				t.Logger.ErrorContext(ctx, "can't ensure that "+state+"; retrying", slog.Any("error", err))
 			}
 			wait = min(max(pause, lastRetry), firstRetry<<min(failures, 16))
 			failures++
 		case said:
-			t.Logger.InfoContext(ctx, "that is over: "+complaint, slog.Int("failures", failures))
+			t.Logger.InfoContext(ctx, "recovered: "+state, slog.Int("failures", failures))
 			failures, said = 0, false
 		default:
 			failures = 0

@@ -272,7 +272,7 @@ func TestTheTimesFollowFromHowLongAKeyIsPublishedAhead(t *testing.T) {
 		require.Equal(t, want.founding, p.Founding(), ahead)
 		require.LessOrEqual(t, p.CacheLifetime()+p.Pause(), p.Lead(),
 			"who fetches before a replica notices the key fetches again before it signs")
-		require.Zero(t, p.MaxAge(start, start.Add(p.Founding())), "while first keys sign at once nobody keeps the set")
+		require.Zero(t, p.MaxAge(start, start.Add(p.Founding())), "while first keys sign at once, the key set isn't cached")
 		require.Equal(t, want.cache, p.MaxAge(start, start.Add(p.Founding()+2*p.Pause())))
 	}
 }

@@ -99,7 +99,7 @@ func (b *Backchannel) Run(ctx context.Context) error {
 	for {
 		err := b.begin(ctx, lanes)
 		if err != nil && ctx.Err() == nil && !failing {
-			b.Logger.WarnContext(ctx, "logout notices cannot be read", "error", err)
+			b.Logger.WarnContext(ctx, "can't read logout notices", "error", err)
 		}
 
 		failing = err != nil
@@ -161,7 +161,7 @@ func (b *Backchannel) attempt(ctx context.Context, n ports.LogoutNotice) ports.L
 
 	if err := b.settle(ctx, n, outcome, log); err != nil {
 		log.WarnContext(ctx,
-			"the outcome of a back-channel logout was not written: it will be sent again", "cause", err)
+			"can't store the outcome of a back-channel logout; it will be sent again", "cause", err)
 	}
 
 	return outcome
@@ -235,7 +235,7 @@ func (b *Backchannel) settle(
 			return err
 		}
 
-		log.InfoContext(ctx, "an application heard of a logout")
+		log.InfoContext(ctx, "back-channel logout delivered")
 		b.record(ctx, audit.LogoutDelivered, n, nil)
 		return nil
 	case outcome == ports.LogoutObsolete:
@@ -246,7 +246,7 @@ func (b *Backchannel) settle(
 		if next.After(last) {
 			next = last
 		}
-		log.InfoContext(ctx, "an application did not hear of a logout yet", "next_attempt_at", next)
+		log.InfoContext(ctx, "back-channel logout failed; retrying later", "next_attempt_at", next)
 		return b.Outbox.Postpone(ctx, n, now, next)
 	}
 
@@ -255,7 +255,7 @@ func (b *Backchannel) settle(
 		return err
 	}
 
-	log.WarnContext(ctx, "an application never heard of a logout: given up")
+	log.WarnContext(ctx, "back-channel logout failed for good; giving up")
 	b.record(ctx, audit.LogoutUndelivered, n, map[string]string{"outcome": string(outcome)})
 	return nil
 }

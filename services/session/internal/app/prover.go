@@ -52,7 +52,7 @@ func (p *Prover) prove(ctx context.Context, email, typed string, b Browser) (*di
 	account, err := p.compare(ctx, email, typed, g.caller)
 	switch {
 	case err != nil: // the attempt revealed nothing
-		return nil, errors.Join(err, p.giveBack(ctx, taken))
+		return nil, errors.Join(err, limits.GiveBack(ctx, p.Limits, taken))
 	case account == nil:
 		return nil, p.failed(ctx, g, taken, b, email)
 	}
@@ -65,7 +65,7 @@ func (p *Prover) prove(ctx context.Context, email, typed string, b Browser) (*di
 		return nil, fmt.Errorf("clear the limits: %w", err)
 	}
 
-	if err := p.giveBack(ctx, slices.DeleteFunc(taken, forgotten)); err != nil {
+	if err := limits.GiveBack(ctx, p.Limits, slices.DeleteFunc(taken, forgotten)); err != nil {
 		return nil, err
 	}
 
@@ -81,26 +81,12 @@ func (p *Prover) failed(ctx context.Context, g guess, taken []limits.Taken, b Br
 		return !slices.ContainsFunc(g.accounts, func(k limits.Key) bool { return bytes.Equal(k, t.Key) })
 	}
 	if again {
-		if err := p.giveBack(ctx, slices.DeleteFunc(taken, counted)); err != nil {
+		if err := limits.GiveBack(ctx, p.Limits, slices.DeleteFunc(taken, counted)); err != nil {
 			return err
 		}
 	}
 
 	p.Journal.failed(ctx, b, email)
-
-	return nil
-}
-
-// giveBackTimeout bounds the writes for a request that was cancelled or timed out.
-const giveBackTimeout = 10 * time.Second
-
-// giveBack returns claims that turned out not to be failures. It works even if ctx is done.
-func (p *Prover) giveBack(ctx context.Context, taken []limits.Taken) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackTimeout)
-	defer cancel()
-	if err := p.Limits.GiveBack(ctx, taken...); err != nil {
-		return fmt.Errorf("take the attempt back: %w", err)
-	}
 
 	return nil
 }
@@ -154,7 +140,7 @@ func (p *Prover) upgrade(ctx context.Context, account *directory.Account, typed 
 		_, err = p.Credentials.SetPasswordHash(ctx, account.User.ID, account.PasswordHash, hash, p.Now())
 	}
 	if err != nil {
-		p.Journal.Logger.WarnContext(ctx, "a password hash was not upgraded", "user", account.User.ID, "error", err)
+		p.Journal.Logger.WarnContext(ctx, "can't upgrade a password hash", "user", account.User.ID, "error", err)
 	}
 }
 

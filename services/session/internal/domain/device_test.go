@@ -29,10 +29,10 @@ func TestADeviceIsKnownToWhoSignedInWithItAndNobodyElse(t *testing.T) {
 	require.False(t, knows(deviceSecret, cookie, "bob@acme.test", started))
 	require.False(t, knows([]byte("another"), cookie, "ada@acme.test", started))
 	require.False(t, knows(deviceSecret, "", "ada@acme.test", started))
-	require.NotContains(t, cookie, "ada", "it names nobody")
+	require.NotContains(t, cookie, "ada", "it doesn't contain the address")
 	require.True(t, knows(deviceSecret, cookie, "ada@acme.test", started.AddDate(0, 11, 0)))
 	require.False(t, knows(deviceSecret, cookie, "ada@acme.test", started.AddDate(1, 0, 2)),
-		"a year later it is a stranger again")
+		"a year later it is unknown again")
 
 	nonce, rest, _ := strings.Cut(cookie, ".")
 	other, _, _ := strings.Cut(remember(t, "", "ada@acme.test", started), ".")
@@ -72,7 +72,7 @@ func FuzzDeviceCookie(f *testing.F) {
 	f.Add("....")
 	f.Add(remember(f, "", "bob@acme.test", started))
 	f.Fuzz(func(t *testing.T, cookie string) {
-		require.False(t, domain.KnowsDevice(deviceSecret, cookie, "ada@acme.test", started), "nobody forges one")
+		require.False(t, domain.KnowsDevice(deviceSecret, cookie, "ada@acme.test", started), "it can't be forged")
 		next := remember(t, cookie, "ada@acme.test", started)
 		require.True(t, domain.KnowsDevice(deviceSecret, next, "ada@acme.test", started))
 		require.LessOrEqual(t, len(next), 512)

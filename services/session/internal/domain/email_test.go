@@ -10,7 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
 
-// RFC 5321 2.4: in practice nobody tells mailboxes apart by case.
+// RFC 5321 2.4: in practice, mailboxes are not told apart by case.
 func TestAddressesAreKeptInLowerCaseWithoutSurroundingSpace(t *testing.T) {
 	for typed, want := range map[string]string{
 		"ada@acme.test":             "ada@acme.test",

@@ -86,10 +86,10 @@ func TestWhichPageIsDue(t *testing.T) {
 		"a session younger than max_age is taken": {
 			domain.StepDone, func(s *domain.Situation) { s.Request.MaxAge = &hour },
 		},
-		"id_token_hint of somebody else signs in": {
+		"id_token_hint of another person signs in": {
 			domain.StepEmail, func(s *domain.Situation) { s.Request.HintSubject = "usr_2" },
 		},
-		"finishing as somebody else is for authorize to refuse": {domain.StepDone, func(s *domain.Situation) {
+		"finishing as another person is for authorize to refuse": {domain.StepDone, func(s *domain.Situation) {
 			justNow(s)
 			s.Request.HintSubject = "usr_2"
 		}},

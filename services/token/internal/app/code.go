@@ -131,7 +131,7 @@ func (g *authorizationCode) commit(ctx context.Context, c *call, i *issue) error
 // replayed revokes everything that the code's first use produced (RFC 6749 4.1.2). If that
 // fails, replayed returns the failure, which an invalid_grant would hide.
 func (g *authorizationCode) replayed(ctx context.Context, c *call, grantID string) error {
-	g.logger.WarnContext(ctx, "an authorization code was used twice: its grant is revoked", "client_id",
+	g.logger.WarnContext(ctx, "an authorization code was used twice; its grant was revoked", "client_id",
 		c.app.ClientID, "grant_id", grantID)
 	ended, err := g.codes.RevokeGrant(ctx, grantID, c.now)
 	if err != nil {

@@ -169,7 +169,7 @@ func (g *refreshToken) rotate(ctx context.Context, c *call, i *issue) error {
 // impossible to tell which (RFC 9700 4.14.2). If revoking fails, reused returns that
 // failure, which an invalid_grant would hide.
 func (g *refreshToken) reused(ctx context.Context, c *call, found *grants.Refreshable) error {
-	g.logger.WarnContext(ctx, "a refresh token was used twice: its family is revoked", "client_id", c.app.ClientID,
+	g.logger.WarnContext(ctx, "a refresh token was used twice; its family was revoked", "client_id", c.app.ClientID,
 		"grant_id", found.GrantID)
 	ended, err := g.tokens.RevokeGrant(ctx, found.GrantID, c.now)
 	if err != nil {

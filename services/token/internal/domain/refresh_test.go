@@ -80,7 +80,7 @@ func TestWhoMayIntrospectAnAccessToken(t *testing.T) {
 		"a server of the issuer": {
 			directory.Application{ClientID: "api", ResourcesServed: []string{"https://id.test/oauth"}}, false,
 		},
-		"anybody": {directory.Application{ClientID: "api"}, false},
+		"any application": {directory.Application{ClientID: "api"}, false},
 	} {
 		require.Equal(t, tt.want, domain.MayIntrospect(&tt.app, token, "https://id.test/oauth"), "RFC 7662 4: %s", name)
 	}

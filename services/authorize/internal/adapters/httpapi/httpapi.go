@@ -16,12 +16,8 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/authorize/internal/domain"
 )
 
-const (
-	// flowParameter is the parameter with which the sign-in pages send a browser back.
-	flowParameter = "flow"
-	// flowsPath is the path of the sign-in pages.
-	flowsPath = "/auth/flows/"
-)
+// flowParameter is the parameter with which the sign-in pages send a browser back.
+const flowParameter = "flow"
 
 // Options hold what the endpoint needs. Every field is required.
 type Options struct {
@@ -82,7 +78,7 @@ func (a *api) resume(c *gin.Context, params *httpkit.Params) {
 	flow := params.Get(flowParameter)
 	answer, err := a.Authorizer.Continue(c.Request.Context(), flow, a.visitor(c))
 	if _, over := errors.AsType[*app.OverError](err); over && len(flow) <= grants.MaxFlowID && httpkit.WantsHTML(c.Request) {
-		httpkit.SeeOther(c, flowsPath+url.PathEscape(flow)+"?problem=over")
+		httpkit.SeeOther(c, oauth.FlowsPath+url.PathEscape(flow)+"?problem=over")
 		return
 	}
 
@@ -145,7 +141,7 @@ func (a *api) write(c *gin.Context, answer *app.Answer, err error) {
 
 	switch {
 	case answer.Pages != "":
-		httpkit.SeeOther(c, flowsPath+url.PathEscape(answer.Pages))
+		httpkit.SeeOther(c, oauth.FlowsPath+url.PathEscape(answer.Pages))
 	case answer.Self != "":
 		httpkit.SeeOther(c, c.Request.URL.Path+"?"+flowParameter+"="+url.QueryEscape(answer.Self))
 	case answer.Reply.Mode == oauth.ResponseModeFormPost:

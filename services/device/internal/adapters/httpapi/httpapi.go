@@ -28,9 +28,8 @@ var messageFiles embed.FS
 
 // Paths on the platform's origin.
 const (
-	pagePath   = "/device"
+	pagePath   = oauth.DevicePath
 	verifyPath = oauth.IssuerPath + "/device/verify"
-	flowsPath  = "/auth/flows/"
 )
 
 // Options hold what the endpoints and pages need. Every field is required.

@@ -47,7 +47,7 @@ func (a *api) returned(c *gin.Context, flow string) {
 	case err != nil:
 		httpkit.Fail(c, err)
 	case pages != "":
-		httpkit.SeeOther(c, flowsPath+url.PathEscape(pages))
+		httpkit.SeeOther(c, oauth.FlowsPath+url.PathEscape(pages))
 	default:
 		httpkit.SeeOther(c, pagePath+"?user_code="+url.QueryEscape(userCode))
 	}
@@ -85,7 +85,7 @@ func (a *api) signIn(c *gin.Context, visit *app.Visit, visitor app.Visitor) {
 		a.Jar.SetBrowser(c.Writer, browser)
 	}
 
-	httpkit.SeeOther(c, flowsPath+url.PathEscape(flow))
+	httpkit.SeeOther(c, oauth.FlowsPath+url.PathEscape(flow))
 }
 
 // userCodeForm shows how a user code is written, in two groups (RFC 8628 6.1).
@@ -111,7 +111,7 @@ func (a *api) signInFirst(c *gin.Context, typed string, visitor app.Visitor) {
 		a.Jar.SetBrowser(c.Writer, browser)
 	}
 
-	a.enterPage(c, http.StatusForbidden, typed, "device.enter.sign_in", flowsPath+url.PathEscape(flow))
+	a.enterPage(c, http.StatusForbidden, typed, "device.enter.sign_in", oauth.FlowsPath+url.PathEscape(flow))
 }
 
 // askForCode shows the page that asks for the code. problem is the key of what was wrong

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
@@ -19,7 +20,7 @@ import (
 
 // Paths of the account page and its forms.
 const (
-	accountPath             = "/account"
+	accountPath             = oauth.AccountPath
 	accountSessionsPath     = accountPath + "/sessions"
 	accountApplicationsPath = accountPath + "/applications"
 	accountPasswordPath     = accountPath + "/password"

@@ -37,14 +37,14 @@ var formFields = []string{
 	"current_password", "new_password", "repeat_password", "sign_out_others",
 }
 
-func flowPath(id string) string { return "/auth/flows/" + url.PathEscape(id) }
+func flowPath(id string) string { return oauth.FlowsPath + url.PathEscape(id) }
 
 // returnPath returns where a finished flow continues. It is derived from the stored kind,
 // never from a stored URL.
 func returnPath(r *grants.Flow) string {
 	switch r.Kind {
 	case grants.KindDevice:
-		return "/device?flow=" + url.QueryEscape(r.ID)
+		return oauth.DevicePath + "?flow=" + url.QueryEscape(r.ID)
 	case grants.KindAccount:
 		return accountPath
 	}

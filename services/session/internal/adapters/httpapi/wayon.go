@@ -4,6 +4,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 )
 
@@ -19,7 +20,7 @@ func (h *signInPages) wayOn(c *gin.Context, message *webui.Message, key string, 
 	switch {
 	case way.Kind == grants.KindDevice:
 		message.Text = texts.T("flow.device.do")
-		message.Link = &webui.Link{Href: "/device", Label: texts.T("flow.device.link")}
+		message.Link = &webui.Link{Href: oauth.DevicePath, Label: texts.T("flow.device.link")}
 	case way.Kind == grants.KindAccount:
 		message.Text = texts.T("flow.account.do")
 		message.Link = &webui.Link{Href: accountPath, Label: texts.T("flow.account.link")}

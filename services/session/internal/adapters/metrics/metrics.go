@@ -31,7 +31,7 @@ func NewBackchannel(
 	meter := provider.Meter(scopeName)
 	attempts, err := meter.Int64Counter("platform.session.backchannel.attempts",
 		metric.WithUnit("{attempt}"),
-		metric.WithDescription("Attempts to tell an application of a logout, by outcome."))
+		metric.WithDescription("Attempts to deliver a back-channel logout, by outcome."))
 	if err != nil {
 		return nil, fmt.Errorf("make the counter of back-channel logouts: %w", err)
 	}
@@ -53,20 +53,20 @@ func watchOutbox(
 	meter metric.Meter, state func(ctx context.Context) (ports.OutboxState, error), now func() time.Time,
 ) error {
 	waiting, err := meter.Int64ObservableGauge("platform.session.backchannel.waiting", metric.WithUnit("{notice}"),
-		metric.WithDescription("Notices of logouts to be delivered, of all replicas together."))
+		metric.WithDescription("Back-channel logouts waiting for delivery, across all replicas."))
 	if err != nil {
 		return err
 	}
 
 	oldest, err := meter.Float64ObservableGauge("platform.session.backchannel.oldest_age", metric.WithUnit("s"),
-		metric.WithDescription("Age of the oldest notice to be delivered; 0 without one."))
+		metric.WithDescription("Age of the oldest back-channel logout waiting for delivery, or 0."))
 	if err != nil {
 		return err
 	}
 
 	undelivered, err := meter.Int64ObservableGauge("platform.session.backchannel.undelivered",
 		metric.WithUnit("{notice}"),
-		metric.WithDescription("Notices that were given up, a week long, of all replicas together."))
+		metric.WithDescription("Back-channel logouts given up within the last week, across all replicas."))
 	if err != nil {
 		return err
 	}

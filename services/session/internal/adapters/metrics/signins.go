@@ -32,7 +32,7 @@ type SignIns struct {
 func NewSignIns(provider metric.MeterProvider, trail ports.Trail) (*SignIns, error) {
 	signIns, err := provider.Meter(scopeName).Int64Counter("platform.session.sign_ins",
 		metric.WithUnit("{sign_in}"),
-		metric.WithDescription("Attempts to prove who one is, by result: signed_in, failed, or blocked because of earlier failures."))
+		metric.WithDescription("Sign-in attempts, by result (signed_in, failed, or blocked because of earlier failures)."))
 	if err != nil {
 		return nil, fmt.Errorf("make the counter of sign-ins: %w", err)
 	}

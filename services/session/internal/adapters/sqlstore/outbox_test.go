@@ -147,7 +147,7 @@ func TestTheOldestNoticesAreClaimedFirstAndComeBackAfterTheLease(t *testing.T) {
 		require.Empty(t, claim(-time.Second, 9), "none is due yet")
 		require.Equal(t, []string{"ses_1:app_told", "ses_2:app_told"}, claim(time.Minute, 2))
 		require.Equal(t, []string{"ses_3:app_told"}, claim(time.Minute, 2))
-		require.Empty(t, claim(2*time.Minute-time.Second, 9), "they are somebody's")
+		require.Empty(t, claim(2*time.Minute-time.Second, 9), "they are claimed")
 		require.Len(t, claim(2*time.Minute, 9), 3, "who has died, it seems")
 		state, err := store.State(t.Context())
 		require.NoError(t, err)

@@ -31,7 +31,7 @@ func TestEveryParameterOfARequestAboutATokenIsRead(t *testing.T) {
 	require.Equal(t, oauth.InvalidRequest, wire.Code)
 }
 
-// Whatever a stranger sends becomes a request that names an application, or an
+// Whatever an attacker sends becomes a request that names an application, or an
 // error that the edge has an answer to.
 func FuzzRequestAboutAToken(f *testing.F) {
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("app:secret"))

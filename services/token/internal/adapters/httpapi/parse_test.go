@@ -64,7 +64,7 @@ func TestEveryParameterOfATokenRequestIsRead(t *testing.T) {
 	}, got)
 }
 
-// Whatever a stranger sends becomes a request that names a grant type and an
+// Whatever an attacker sends becomes a request that names a grant type and an
 // application, or an error that the edge has an answer to.
 func FuzzTokenRequest(f *testing.F) {
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("app:secret"))

@@ -41,7 +41,7 @@ type key struct {
 func New(provider metric.MeterProvider) (*Counter, error) {
 	requests, err := provider.Meter(scopeName).Int64Counter("platform.token.requests",
 		metric.WithUnit("{request}"),
-		metric.WithDescription("Token requests by grant and outcome: issued, or the error code."))
+		metric.WithDescription("Token requests, by grant and outcome (issued, or the error code)."))
 	if err != nil {
 		return nil, fmt.Errorf("make the token counter: %w", err)
 	}
