@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/wiring"
@@ -8,12 +9,11 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 // newBackchannel builds the task that notifies applications of logouts.
 func newBackchannel(
-	cfg Config, k *wiring.Kit, applications ports.Applications, ring *signing.Ring,
+	cfg Config, k *wiring.Kit, applications *appcache.Cache, ring *signing.Ring,
 ) (*app.Backchannel, error) {
 	client, err := servicekit.OutboundClient(cfg.Outbound, k.Deps)
 	if err != nil {

@@ -8,24 +8,18 @@ import (
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/ending"
-	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	limitstore "github.com/platform-oauth/platform-oauth/libs/limits/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/servicekit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
-	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
-	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/libs/wiring"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/httpapi"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/metrics"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/adapters/sqlstore"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 )
 
 // keepExpired is how long a session's row is kept after the session expired. Grants look at
@@ -81,23 +75,29 @@ func wire(cfg Config, k *wiring.Kit, hasher *password.Hasher) (*servicekit.Servi
 		logger: k.Logger,
 	}
 
-	a, err := newApp(cfg, k, words, ring)
+	applications := k.Applications(directorystore.NewApplications(k.DB))
+	back, err := newBackchannel(cfg, k, applications, ring)
 	if err != nil {
 		return nil, err
 	}
 
-	handler, err := newHandler(cfg.Server, k, a)
+	cases, err := newUseCases(cfg, k, words, ring, applications, back)
+	if err != nil {
+		return nil, err
+	}
+
+	handler, err := newHandler(cfg.Server, k, cases)
 	if err != nil {
 		return nil, err
 	}
 
 	return &servicekit.Service{
 		Handler: handler,
-		Run:     wiring.Together(ring.Run, words.Run, a.Backchannel.Run, sweep(k)),
+		Run:     wiring.Together(ring.Run, words.Run, back.Run, sweep(k)),
 	}, nil
 }
 
-func newHandler(server config.Server, k *wiring.Kit, a *app.App) (http.Handler, error) {
+func newHandler(server config.Server, k *wiring.Kit, cases *useCases) (http.Handler, error) {
 	ui, err := webui.New()
 	if err != nil {
 		return nil, err
@@ -105,11 +105,14 @@ func newHandler(server config.Server, k *wiring.Kit, a *app.App) (http.Handler, 
 
 	told := k.Refusals(audit.ErrorShown)
 	handlers, err := httpapi.New(httpapi.Options{
-		App:    a,
-		UI:     ui,
-		Jar:    cookie.Jar{Secure: server.Secure()},
-		Random: k.Random,
-		Shown:  told.Shown,
+		SignIn:  cases.signIn,
+		Account: cases.account,
+		Logout:  cases.logout,
+		Journal: cases.journal,
+		UI:      ui,
+		Jar:     cookie.Jar{Secure: server.Secure()},
+		Random:  k.Random,
+		Shown:   told.Shown,
 	})
 	if err != nil {
 		return nil, err
@@ -133,61 +136,4 @@ func sweep(k *wiring.Kit) wiring.Task {
 		k.Sweep("limits", limitstore.New(k.DB).DeleteExpired),
 		k.Sweep("undelivered logouts", rows.DeleteUndelivered),
 	)
-}
-
-func newApp(cfg Config, k *wiring.Kit, words *passwords, ring *signing.Ring) (*app.App, error) {
-	sealer, err := k.Sealer(cfg.Encryption)
-	if err != nil {
-		return nil, err
-	}
-
-	people := directorystore.NewPeople(k.DB)
-	flows := grantstore.NewForSession(k.DB).Sealing(sealer)
-	reader := sessionstore.New(k.DB)
-	writer := sqlstore.New(k.DB)
-	events := k.Trail()
-	trail, err := metrics.NewSignIns(k.MeterProvider, events)
-	if err != nil {
-		return nil, err
-	}
-
-	applications := k.Applications(directorystore.NewApplications(k.DB))
-	back, err := newBackchannel(cfg, k, applications, ring)
-	if err != nil {
-		return nil, err
-	}
-
-	return &app.App{
-		Settings: app.Settings{
-			Issuer:       cfg.Server.Issuer(),
-			Idle:         cfg.Sessions.Idle,
-			Lifetime:     cfg.Sessions.Lifetime,
-			Guesses:      cfg.Limits.Rule(cfg.Limits.SignIn),
-			LimitSecret:  cfg.Encryption.Derive("limits"),
-			DeviceSecret: cfg.Encryption.Derive("device-cookie"),
-			PseudonymKey: cfg.Encryption.Derive(audit.PseudonymLabel),
-			CookieSecret: cfg.Encryption.Derive("next-cookies"),
-		},
-		Flows:        flows,
-		Entrances:    flows,
-		Sessions:     reader,
-		Lists:        reader,
-		Writer:       writer,
-		Renewals:     writer,
-		Allowances:   writer,
-		Accounts:     people,
-		People:       people,
-		Slugs:        people,
-		Applications: applications,
-		Passwords:    words,
-		Hints:        ring.Hints(),
-		Limits:       limitstore.New(k.DB),
-		Starts:       k.Flows(cfg.Limits, cfg.Encryption),
-		Trail:        trail,
-		Refusals:     refusals.New(audit.FormRefused, events, k.Logger, k.Now),
-		Backchannel:  back,
-		Logger:       k.Logger,
-		Now:          k.Now,
-		Random:       k.Random,
-	}, nil
 }

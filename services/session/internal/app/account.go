@@ -2,23 +2,17 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
-	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	sessionstore "github.com/platform-oauth/platform-oauth/libs/sessions/sqlstore"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
-
-// entranceTTL is how long a sign-in to the account page may take. It is the same as for any
-// other sign-in.
-const entranceTTL = grants.FlowTTL
 
 // Me holds the session and person of a request to the account page.
 type Me struct {
@@ -49,17 +43,28 @@ func (m *Me) TenantName(id string) string {
 	return ""
 }
 
+// Account serves the account page.
+type Account struct {
+	Browsers    *Browsers
+	Prover      *Prover
+	Journal     *Journal
+	Sessions    *sessionstore.Store
+	Access      ports.Access
+	Backchannel *Backchannel // woken when access ends; if nil, the task finds out by polling
+	Now         func() time.Time
+}
+
 // Me returns the person that the browser is signed in as. It returns ErrSignedOut if there
 // is none.
-func (a *App) Me(ctx context.Context, b Browser) (*Me, error) {
+func (a *Account) Me(ctx context.Context, b Browser) (*Me, error) {
 	v := &Visit{Situation: domain.Situation{Now: a.Now()}, Browser: b}
 	var err error
-	if v.Prior, err = a.session(ctx, b); err != nil {
+	if v.Prior, err = a.Browsers.session(ctx, b); err != nil {
 		return nil, err
 	}
 
 	if v.Prior != nil {
-		if err := a.person(ctx, v); err != nil {
+		if err := a.Browsers.person(ctx, v); err != nil {
 			return nil, err
 		}
 	}
@@ -78,9 +83,9 @@ func (a *App) Me(ctx context.Context, b Browser) (*Me, error) {
 }
 
 // Profile reads what the account page shows.
-func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
+func (a *Account) Profile(ctx context.Context, me *Me) (*Profile, error) {
 	p := &Profile{Me: me}
-	all, err := a.Lists.OfUser(ctx, me.User.ID)
+	all, err := a.Sessions.OfUser(ctx, me.User.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read the person's sessions: %w", err)
 	}
@@ -89,28 +94,27 @@ func (a *App) Profile(ctx context.Context, me *Me) (*Profile, error) {
 		switch {
 		case s.ID == me.Session.ID:
 			p.Devices = slices.Insert(p.Devices, 0, s)
-		case s.Authenticated(me.Now, a.Idle):
+		case s.Authenticated(me.Now, a.Browsers.Idle):
 			p.Devices = append(p.Devices, s)
 		}
 	}
 
-	if p.Allowances, err = a.Allowances.Allowed(ctx, me.User.ID, me.Now); err != nil {
+	if p.Allowances, err = a.Access.Allowed(ctx, me.User.ID, me.Now); err != nil {
 		return nil, fmt.Errorf("read what the person allows: %w", err)
 	}
 
-	account, err := a.Accounts.Account(ctx, me.User.Email)
+	p.HasPassword, err = a.Prover.hasPassword(ctx, me.User.Email)
 	if err != nil {
-		return nil, fmt.Errorf("read the account: %w", err)
+		return nil, err
 	}
 
-	p.HasPassword = account.PasswordHash != ""
 	return p, nil
 }
 
 // EndDevice ends one of the person's other sessions. If the session isn't theirs, or is
 // already over, it changes nothing.
-func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) error {
-	all, err := a.Lists.OfUser(ctx, me.User.ID)
+func (a *Account) EndDevice(ctx context.Context, me *Me, sessionID string) error {
+	all, err := a.Sessions.OfUser(ctx, me.User.ID)
 	if err != nil {
 		return fmt.Errorf("read the person's sessions: %w", err)
 	}
@@ -128,9 +132,18 @@ func (a *App) EndDevice(ctx context.Context, me *Me, sessionID string) error {
 	return nil
 }
 
+// end ends a session and its online grants, and notifies the applications.
+func (a *Account) end(ctx context.Context, s *sessions.Session) error {
+	if err := a.Access.End(ctx, s.ID, a.Now()); err != nil {
+		return fmt.Errorf("end the session: %w", err)
+	}
+	a.Backchannel.Wake()
+	return nil
+}
+
 // endedFrom records in the audit trail that a person ended one of their sessions from another.
-func (a *App) endedFrom(ctx context.Context, me *Me, s *sessions.Session, why string) {
-	a.record(ctx, me.Browser, audit.Event{
+func (a *Account) endedFrom(ctx context.Context, me *Me, s *sessions.Session, why string) {
+	a.Journal.record(ctx, me.Browser, audit.Event{
 		Kind:      audit.SessionEnded,
 		UserID:    me.User.ID,
 		TenantID:  s.TenantID,
@@ -139,15 +152,15 @@ func (a *App) endedFrom(ctx context.Context, me *Me, s *sessions.Session, why st
 	})
 }
 
-// Leave ends the browser's own session. Like EndSession, it returns the cookies that
+// Leave ends the browser's own session. Like Logout.End, it returns the cookies that
 // replace the browser's.
-func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
-	fresh, err := a.leave(ctx, me.Session, me.Browser)
+func (a *Account) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
+	fresh, err := a.Browsers.leave(ctx, me.Session, me.Browser)
 	if err != nil {
 		return nil, err
 	}
 
-	a.record(ctx, me.Browser, audit.Event{
+	a.Journal.record(ctx, me.Browser, audit.Event{
 		Kind:      audit.SessionEnded,
 		UserID:    me.User.ID,
 		TenantID:  me.Session.TenantID,
@@ -160,14 +173,14 @@ func (a *App) Leave(ctx context.Context, me *Me) (*NewCookie, error) {
 
 // EndOthers ends all of the person's access except the browser's own session, as a change of
 // the password may.
-func (a *App) EndOthers(ctx context.Context, me *Me) error {
+func (a *Account) EndOthers(ctx context.Context, me *Me) error {
 	return a.endElsewhere(ctx, me, "account_page")
 }
 
 // Holders returns the names of the applications that have access to the person's account
-// even while the person isn't signed in, and would lose it with EndElsewhere.
-func (a *App) Holders(ctx context.Context, me *Me) ([]string, error) {
-	allowed, err := a.Allowances.Allowed(ctx, me.User.ID, me.Now)
+// even while the person isn't signed in, and would lose it with EndOthers.
+func (a *Account) Holders(ctx context.Context, me *Me) ([]string, error) {
+	allowed, err := a.Access.Allowed(ctx, me.User.ID, me.Now)
 	if err != nil {
 		return nil, fmt.Errorf("read what the person allows: %w", err)
 	}
@@ -188,13 +201,13 @@ func (p *Profile) Holders() []string {
 
 // endElsewhere ends all of the person's access except the browser's own session: other
 // sessions, and what applications and devices hold. why goes to the audit trail.
-func (a *App) endElsewhere(ctx context.Context, me *Me, why string) error {
-	all, err := a.Lists.OfUser(ctx, me.User.ID)
+func (a *Account) endElsewhere(ctx context.Context, me *Me, why string) error {
+	all, err := a.Sessions.OfUser(ctx, me.User.ID)
 	if err != nil {
 		return fmt.Errorf("read the person's sessions: %w", err)
 	}
 
-	if err := a.Allowances.EndElsewhere(ctx, me.User.ID, me.Session.ID, a.Now()); err != nil {
+	if err := a.Access.EndElsewhere(ctx, me.User.ID, me.Session.ID, a.Now()); err != nil {
 		return fmt.Errorf("end the access elsewhere: %w", err)
 	}
 
@@ -211,12 +224,12 @@ func (a *App) endElsewhere(ctx context.Context, me *Me, why string) error {
 
 // Withdraw withdraws what the person allowed an application in a tenant, and ends all
 // access that resulted from it. The application is told of the logout if it wants to be.
-func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
+func (a *Account) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) error {
 	if clientID == "" || tenantID == "" {
 		return nil
 	}
 
-	n, err := a.Allowances.Withdraw(ctx, me.User.ID, clientID, tenantID, a.Now())
+	n, err := a.Access.Withdraw(ctx, me.User.ID, clientID, tenantID, a.Now())
 	if err != nil {
 		return fmt.Errorf("withdraw the consent: %w", err)
 	}
@@ -224,7 +237,7 @@ func (a *App) Withdraw(ctx context.Context, me *Me, clientID, tenantID string) e
 	a.Backchannel.Wake()
 
 	if n > 0 {
-		a.record(ctx, me.Browser, audit.Event{
+		a.Journal.record(ctx, me.Browser, audit.Event{
 			Kind:      audit.ConsentWithdrawn,
 			UserID:    me.User.ID,
 			ClientID:  clientID,
@@ -247,7 +260,7 @@ type PasswordChange struct {
 // A wrong current password counts as a failed guess, as at sign-in, so that a session that
 // was left open can't be used for guessing. It returns *limits.Error when it is too soon to
 // guess again.
-func (a *App) ChangePassword(
+func (a *Account) ChangePassword(
 	ctx context.Context, me *Me, change PasswordChange,
 ) (domain.PasswordProblem, *NewCookie, error) {
 	if problem := domain.CheckNewPassword(change.New, change.Repeated, me.User.Email); problem != domain.PasswordFine {
@@ -258,7 +271,7 @@ func (a *App) ChangePassword(
 		return domain.PasswordCurrent, nil, nil
 	}
 
-	account, err := a.prove(ctx, me.User.Email, change.Current, me.Browser)
+	account, err := a.Prover.prove(ctx, me.User.Email, change.Current, me.Browser)
 	if err != nil {
 		return domain.PasswordFine, nil, err
 	}
@@ -267,21 +280,20 @@ func (a *App) ChangePassword(
 		return domain.PasswordCurrent, nil, nil
 	}
 
-	hash, err := a.Passwords.HashFrom(ctx, a.owner(me.User.Email), change.New)
+	changed, err := a.Prover.replace(ctx, account, change.New)
 	if err != nil {
-		return domain.PasswordFine, nil, fmt.Errorf("hash the password: %w", err)
-	}
-
-	changed, err := a.Accounts.SetPasswordHash(ctx, me.User.ID, account.PasswordHash, hash, a.Now())
-	if err != nil {
-		return domain.PasswordFine, nil, fmt.Errorf("write the password: %w", err)
+		return domain.PasswordFine, nil, err
 	}
 
 	if !changed {
 		return domain.PasswordStale, nil, nil
 	}
 
-	a.record(ctx, me.Browser, audit.Event{Kind: audit.PasswordChanged, UserID: me.User.ID, SessionID: me.Session.ID})
+	a.Journal.record(ctx, me.Browser, audit.Event{
+		Kind:      audit.PasswordChanged,
+		UserID:    me.User.ID,
+		SessionID: me.Session.ID,
+	})
 
 	if change.EndOthers {
 		if err := a.endElsewhere(ctx, me, "password_changed"); err != nil {
@@ -289,75 +301,6 @@ func (a *App) ChangePassword(
 		}
 	}
 
-	fresh, err := a.renew(ctx, me.Browser, "", me.Session, nil)
+	fresh, err := a.Browsers.renew(ctx, me.Browser, "", me.Session, nil)
 	return domain.PasswordFine, fresh, err
-}
-
-// Entrance describes a sign-in that no application asked for.
-type Entrance struct {
-	Browser   Browser
-	Email     string // typed at a tenant's entrance, or empty
-	TenantID  string // whose entrance it is, or empty
-	UILocales string
-}
-
-// Enter begins the sign-in and returns its flow. It returns false if the typed address
-// can't be valid. Without a typed address nothing is stored, and the flow lives in the URL
-// of its page. It returns *limits.Error if the browser or its address has started too many.
-func (a *App) Enter(ctx context.Context, e Entrance) (flow string, ok bool, err error) {
-	email := ""
-	if e.Email != "" {
-		if email, ok = domain.ParseEmail(e.Email); !ok {
-			return "", false, nil
-		}
-	}
-
-	id, err := oauth.NewID("flw_", a.Random)
-	if err != nil {
-		return "", false, err
-	}
-
-	now := a.Now()
-	request := &grants.Flow{
-		ID:          id,
-		Kind:        grants.KindAccount,
-		BrowserHash: e.Browser.Hash,
-		Visit:       grants.Visit{LoginEmail: email, TenantID: e.TenantID},
-		UILocales:   e.UILocales,
-		CreatedAt:   now,
-		ExpiresAt:   now.Add(entranceTTL),
-	}
-
-	if email == "" {
-		flow, err = a.Entrances.Seal(ctx, request)
-		if err == nil && flow == "" {
-			err = errors.New("it does not fit in an address")
-		}
-		if err != nil {
-			return "", false, fmt.Errorf("seal the sign-in: %w", err)
-		}
-		return flow, true, nil
-	}
-
-	if err = a.start(ctx, now, e.Browser, a.known(e.Browser, email)); err != nil {
-		return "", false, err
-	}
-
-	if err = a.Entrances.Start(ctx, request); err != nil {
-		return "", false, fmt.Errorf("store the sign-in: %w", err)
-	}
-
-	return id, true, nil
-}
-
-// TenantPage returns the active tenant with the given slug, or nil if there is none.
-func (a *App) TenantPage(ctx context.Context, slug string) (*directory.Tenant, error) {
-	tenant, err := a.Slugs.TenantBySlug(ctx, slug)
-	if errors.Is(err, directory.ErrNotFound) || (err == nil && !tenant.Active) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the tenant: %w", err)
-	}
-	return tenant, nil
 }

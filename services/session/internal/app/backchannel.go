@@ -13,8 +13,8 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
-	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
@@ -50,8 +50,8 @@ type Backchannel struct {
 	Issuer       string
 	IDTokenAlg   signing.Algorithm // default for applications that have none of their own
 	Outbox       ports.Outbox
-	Applications ports.Applications
-	Signer       ports.LogoutSigner
+	Applications *appcache.Cache
+	Signer       *signing.Ring
 	Sender       ports.LogoutSender
 	Trail        ports.Trail
 	Observer     ports.LogoutObserver
@@ -63,15 +63,6 @@ type Backchannel struct {
 
 	once sync.Once
 	wake chan struct{}
-}
-
-// end ends a session and its online grants, and notifies the applications.
-func (a *App) end(ctx context.Context, s *sessions.Session) error {
-	if err := a.Writer.End(ctx, s.ID, a.Now()); err != nil {
-		return fmt.Errorf("end the session: %w", err)
-	}
-	a.Backchannel.Wake()
-	return nil
 }
 
 // Wake signals that there may be new notices. It never blocks, and does nothing on a nil

@@ -7,7 +7,6 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
@@ -18,24 +17,24 @@ import (
 // (prompt=select_account), choosing the session's own tenant continues with the session as
 // it is, and choosing another of the person's tenants creates a new session with a new
 // cookie that keeps how and when the person signed in. Anything else changes nothing.
-func (a *App) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie, error) {
+func (si *SignIn) Tenant(ctx context.Context, v *Visit, tenantID string) (*NewCookie, error) {
 	if !v.MayEnter(tenantID) {
 		return nil, nil
 	}
 
 	switch v.Step {
 	case domain.StepTenant:
-		return nil, a.chooseTenant(ctx, v, tenantID)
+		return nil, si.chooseTenant(ctx, v, tenantID)
 	case domain.StepAccount:
-		return a.chooseAccount(ctx, v, tenantID)
+		return si.chooseAccount(ctx, v, tenantID)
 	default:
 		return nil, nil
 	}
 }
 
-func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error {
+func (si *SignIn) chooseTenant(ctx context.Context, v *Visit, tenantID string) error {
 	// If another tab was first, its choice stands.
-	chosen, err := a.Writer.ChooseTenant(ctx, v.Session.ID, tenantID)
+	chosen, err := si.Choices.ChooseTenant(ctx, v.Session.ID, tenantID)
 	if err != nil {
 		return fmt.Errorf("choose the tenant: %w", err)
 	}
@@ -43,18 +42,18 @@ func (a *App) chooseTenant(ctx context.Context, v *Visit, tenantID string) error
 	if chosen {
 		event := about(audit.SessionSwitched, v, v.Session)
 		event.TenantID = tenantID
-		a.record(ctx, v.Browser, event)
+		si.Journal.record(ctx, v.Browser, event)
 	}
 
 	return nil
 }
 
-func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*NewCookie, error) {
+func (si *SignIn) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*NewCookie, error) {
 	if tenantID == v.Session.TenantID {
-		return nil, a.decide(ctx, v, grants.SignedIn)
+		return nil, si.decide(ctx, v, grants.SignedIn)
 	}
 
-	if err := a.settle(ctx, v, nil); err != nil {
+	if err := si.settle(ctx, v, nil); err != nil {
 		return nil, err
 	}
 
@@ -69,57 +68,57 @@ func (a *App) chooseAccount(ctx context.Context, v *Visit, tenantID string) (*Ne
 		PersonEnds: old.PersonEnds,
 	}
 
-	all, err := a.inBrowser(ctx, v)
+	all, err := si.Browsers.inBrowser(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 
-	fresh, err := a.newSession(ctx, v, s, all)
+	fresh, err := si.newSession(ctx, v, s, all)
 	if err != nil {
 		return nil, err
 	}
 
 	event := about(audit.SessionSwitched, v, s)
 	event.Detail = map[string]string{"from": old.ID}
-	a.record(ctx, v.Browser, event)
+	si.Journal.record(ctx, v.Browser, event)
 	v.Session = s
 
-	return fresh, a.decide(ctx, v, grants.SignedIn)
+	return fresh, si.decide(ctx, v, grants.SignedIn)
 }
 
 // Account takes the choice of another person who is signed in in this browser. Their
 // session continues under new cookies, so that copies of the old ones become worthless. If
 // their sign-in doesn't satisfy the flow, they are asked for their password.
-func (a *App) Account(ctx context.Context, v *Visit, sessionID string) (*NewCookie, error) {
+func (si *SignIn) Account(ctx context.Context, v *Visit, sessionID string) (*NewCookie, error) {
 	i := slices.IndexFunc(v.Others, func(o domain.Account) bool { return o.Session.ID == sessionID })
 	if v.Step != domain.StepAccount || i < 0 {
 		return nil, nil
 	}
 
 	chosen, before := v.Others[i], v.Prior
-	if err := a.settle(ctx, v, limits.Account(a.LimitSecret, chosen.User.Email)); err != nil {
+	if err := si.settle(ctx, v, si.Prover.account(chosen.User.Email)); err != nil {
 		return nil, err
 	}
 
-	a.describe(chosen.Session, v.Browser)
-	fresh, err := a.renew(ctx, v.Browser, v.Request.ID, chosen.Session, nil)
+	si.Browsers.describe(chosen.Session, v.Browser)
+	fresh, err := si.Browsers.renew(ctx, v.Browser, v.Request.ID, chosen.Session, nil)
 	if err != nil {
 		return nil, err
 	}
 
-	a.picked(ctx, v, chosen.Session, before)
+	si.picked(ctx, v, chosen.Session, before)
 
 	v.Session, v.User, v.Tenants = chosen.Session, chosen.User, chosen.Tenants
 	if !v.Accepted() {
-		_, err = a.Email(ctx, v, chosen.User.Email)
+		_, err = si.Email(ctx, v, chosen.User.Email)
 		return fresh, err
 	}
 
-	return fresh, a.decide(ctx, v, grants.SignedIn)
+	return fresh, si.decide(ctx, v, grants.SignedIn)
 }
 
 // picked records in the audit trail that a browser switched back to an existing session.
-func (a *App) picked(ctx context.Context, v *Visit, s, before *sessions.Session) {
+func (si *SignIn) picked(ctx context.Context, v *Visit, s, before *sessions.Session) {
 	event := audit.Event{
 		Kind:      audit.SessionPicked,
 		UserID:    s.UserID,
@@ -131,11 +130,11 @@ func (a *App) picked(ctx context.Context, v *Visit, s, before *sessions.Session)
 		event.Detail = map[string]string{"was": before.ID}
 	}
 
-	a.record(ctx, v.Browser, event)
+	si.Journal.record(ctx, v.Browser, event)
 }
 
 // Consent takes the answer of the consent page. If no consent is due it changes nothing.
-func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
+func (si *SignIn) Consent(ctx context.Context, v *Visit, allow bool) error {
 	if v.Step != domain.StepConsent {
 		return nil
 	}
@@ -156,16 +155,16 @@ func (a *App) Consent(ctx context.Context, v *Visit, allow bool) error {
 	if allow {
 		event.Kind, decision = audit.ConsentGiven, grants.Consented
 		if domain.RemembersConsent(v.App, v.Request.RedirectURI()) {
-			if err := a.Writer.Remember(ctx, consentKey(v), v.Request.Scope, a.Now()); err != nil {
+			if err := si.Choices.Remember(ctx, consentKey(v), v.Request.Scope, si.Now()); err != nil {
 				return fmt.Errorf("remember the consent: %w", err)
 			}
 		}
 	}
 
-	if err := a.decide(ctx, v, decision); err != nil {
+	if err := si.decide(ctx, v, decision); err != nil {
 		return err
 	}
 
-	a.record(ctx, v.Browser, event)
+	si.Journal.record(ctx, v.Browser, event)
 	return nil
 }

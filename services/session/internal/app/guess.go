@@ -1,19 +1,11 @@
 package app
 
 import (
-	"bytes"
-	"context"
-	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 const (
@@ -46,52 +38,52 @@ type guess struct {
 // guess returns the claims that an attempt at an e-mail address counts toward. The address
 // is in lower case and may belong to no account. A browser that the account knows has
 // counters of its own and uses only those, so that an attacker can't lock out the owner.
-func (a *App) guess(email string, b Browser) guess {
-	if a.known(b, email) != nil {
-		return a.knownGuess(email, domain.DeviceName(b.Device))
+func (p *Prover) guess(email string, b Browser) guess {
+	if p.known(b, email) != nil {
+		return p.knownGuess(email, domain.DeviceName(b.Device))
 	}
 
-	return a.strangersGuess(email, b)
+	return p.strangersGuess(email, b)
 }
 
-func (a *App) knownGuess(email, device string) guess {
-	subject := limits.Account(a.LimitSecret, email)
+func (p *Prover) knownGuess(email, device string) guess {
+	subject := p.account(email)
 	own := []limits.Claim{
-		{Key: a.key("device", email, device), Rule: a.Guesses, Subject: subject},
-		{Key: a.key("device_day", email, device), Rule: dayRule(), Subject: subject},
+		{Key: p.key("device", email, device), Rule: p.Guesses, Subject: subject},
+		{Key: p.key("device_day", email, device), Rule: dayRule(), Subject: subject},
 	}
 
 	return guess{
-		caller: a.owner(email),
+		caller: p.owner(email),
 		claims: own,
-		forget: []limits.Key{own[0].Key, own[1].Key, limits.AccountKeys(a.LimitSecret, email)[1]},
+		forget: []limits.Key{own[0].Key, own[1].Key, limits.AccountKeys(p.LimitSecret, email)[1]},
 	}
 }
 
 // owner returns the caller for a person who has proved their identity, or whose browser the
 // account knows.
-func (a *App) owner(email string) limits.Caller {
-	return limits.Caller{Known: string(limits.Account(a.LimitSecret, email))}
+func (p *Prover) owner(email string) limits.Caller {
+	return limits.Caller{Known: string(p.account(email))}
 }
 
 // strangersGuess returns the guess of a browser that the account doesn't know. It counts
 // account and address as a pair, account and site as a pair, the account over the
 // configured window (15 minutes by default) and over a day, the address with its surrounding
 // networks, and how many accounts the address and its networks have tried today.
-func (a *App) strangersGuess(email string, b Browser) guess {
-	subject, keys := limits.Account(a.LimitSecret, email), limits.AccountKeys(a.LimitSecret, email)
-	account := a.Guesses
+func (p *Prover) strangersGuess(email string, b Browser) guess {
+	subject, keys := p.account(email), limits.AccountKeys(p.LimitSecret, email)
+	account := p.Guesses
 	account.MaxDelay = min(account.Longest(), accountSlowest)
 	g := guess{
 		caller: limits.Caller{Address: b.Address},
-		pair:   a.key("account_address", email, limits.Address(b.Address)),
+		pair:   p.key("account_address", email, limits.Address(b.Address)),
 		claims: []limits.Claim{
 			{Key: keys[0], Rule: account, Subject: subject},
 			{Key: keys[1], Rule: dayRule(), Subject: subject},
 		},
 	}
 
-	g.claims = append(g.claims, limits.Claim{Key: g.pair, Rule: a.Guesses, Subject: subject})
+	g.claims = append(g.claims, limits.Claim{Key: g.pair, Rule: p.Guesses, Subject: subject})
 	g.forget = []limits.Key{g.pair, keys[1]}
 
 	if !b.Address.IsValid() {
@@ -99,21 +91,21 @@ func (a *App) strangersGuess(email string, b Browser) guess {
 	}
 
 	site := limits.Claim{
-		Key:     a.key("account_site", email, limits.Site(b.Address)),
-		Rule:    times(a.Guesses, 4),
+		Key:     p.key("account_site", email, limits.Site(b.Address)),
+		Rule:    times(p.Guesses, 4),
 		Subject: subject,
 	}
 
 	g.claims = append(g.claims, site)
 	g.forget = append(g.forget, site.Key)
 
-	office := times(a.Guesses, addressFactor)
-	g.claims = append(g.claims, limits.NetworkClaims(a.LimitSecret, b.Address, office, "sign_in", "address")...)
+	office := times(p.Guesses, addressFactor)
+	g.claims = append(g.claims, limits.NetworkClaims(p.LimitSecret, b.Address, office, "sign_in", "address")...)
 
 	// Each day has a key of its own, so that an office's failures don't add up over days.
-	today := strconv.FormatInt(a.Now().Unix()/int64(day/time.Second), 10)
+	today := strconv.FormatInt(p.Now().Unix()/int64(day/time.Second), 10)
 	many := limits.Rule{Failures: office.Failures, Window: day, MaxDelay: accountsSlowest}
-	for _, c := range limits.NetworkClaims(a.LimitSecret, b.Address, many, "sign_in", "accounts", today) {
+	for _, c := range limits.NetworkClaims(p.LimitSecret, b.Address, many, "sign_in", "accounts", today) {
 		g.claims = append(g.claims, c)
 		g.accounts = append(g.accounts, c.Key)
 	}
@@ -139,107 +131,6 @@ func dayRule() limits.Rule {
 	}
 }
 
-func (a *App) key(of string, parts ...string) limits.Key {
-	return limits.NewKey(a.LimitSecret, append([]string{"sign_in", of}, parts...)...)
-}
-
-// prove returns the account if the password is right, or nil. It counts the attempt before
-// doing the work and gives it back if the password was right. Unknown, disabled and
-// passwordless accounts cost the same statements and hashes as others and are blocked in
-// the same way. It returns *limits.Error when it is too soon to guess again.
-func (a *App) prove(ctx context.Context, email, typed string, b Browser) (*directory.Account, error) {
-	g, now := a.guess(email, b), a.Now()
-	taken, until, err := a.Limits.Take(ctx, now, g.claims...)
-	if err != nil {
-		return nil, fmt.Errorf("count the attempt: %w", err)
-	}
-
-	if err := limits.Refuse(limits.SignIn, until, now); err != nil {
-		a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.SignInBlocked, Account: a.pseudonym(email)})
-		return nil, err
-	}
-
-	account, err := a.compare(ctx, email, typed, g.caller)
-	switch {
-	case err != nil: // the attempt revealed nothing
-		return nil, errors.Join(err, limits.GiveBack(ctx, a.Limits, taken))
-	case account == nil:
-		return nil, a.failed(ctx, g, taken, b, email)
-	}
-
-	forgotten := func(t limits.Taken) bool {
-		return slices.ContainsFunc(g.forget, func(k limits.Key) bool { return bytes.Equal(k, t.Key) })
-	}
-
-	if err := a.Limits.Clear(ctx, g.forget...); err != nil {
-		return nil, fmt.Errorf("clear the limits: %w", err)
-	}
-
-	if err := limits.GiveBack(ctx, a.Limits, slices.DeleteFunc(taken, forgotten)); err != nil {
-		return nil, err
-	}
-
-	return account, nil
-}
-
-// failed keeps the count of a failed attempt, except that repeated failures at one account
-// count as one account tried.
-func (a *App) failed(ctx context.Context, g guess, taken []limits.Taken, b Browser, email string) error {
-	again := slices.ContainsFunc(taken,
-		func(t limits.Taken) bool { return bytes.Equal(t.Key, g.pair) && t.Failures > 1 })
-	counted := func(t limits.Taken) bool {
-		return !slices.ContainsFunc(g.accounts, func(k limits.Key) bool { return bytes.Equal(k, t.Key) })
-	}
-	if again {
-		if err := limits.GiveBack(ctx, a.Limits, slices.DeleteFunc(taken, counted)); err != nil {
-			return err
-		}
-	}
-
-	a.record(ctx, b, audit.Event{Kind: audit.SignInFailed, Account: a.pseudonym(email)})
-
-	return nil
-}
-
-// compare verifies the password. It makes one look-up and computes the same hashes whether
-// or not the account exists.
-func (a *App) compare(ctx context.Context, email, typed string, caller limits.Caller) (*directory.Account, error) {
-	account, err := a.Accounts.Account(ctx, email)
-	if err != nil && !errors.Is(err, directory.ErrNotFound) {
-		return nil, fmt.Errorf("read the account: %w", err)
-	}
-
-	hash := ""
-	if err == nil && account.User.Active {
-		hash = account.PasswordHash
-	}
-
-	ok, err := a.Passwords.VerifyFrom(ctx, caller, hash, typed)
-	if err != nil {
-		return nil, fmt.Errorf("verify the password: %w", err)
-	}
-
-	if !ok {
-		return nil, nil
-	}
-
-	return account, nil
-}
-
-// record adds an event to the audit trail. A failure is logged but doesn't fail the
-// request.
-func (a *App) record(ctx context.Context, b Browser, e audit.Event) { a.tell(ctx, a.Trail, b, e) }
-
-func (a *App) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Event) {
-	if b.Address.IsValid() {
-		e.Address = b.Address.String()
-	}
-
-	e.Reference = b.Reference
-	audit.RecordOrLog(ctx, trail, a.Logger, e)
-}
-
-// Refused records that a form or flow was refused because it belongs to another browser.
-func (a *App) Refused(ctx context.Context, b Browser, reason string) {
-	a.tell(ctx, a.Refusals, b, audit.Event{Kind: audit.FormRefused, Detail: map[string]string{"error": reason}})
+func (p *Prover) key(of string, parts ...string) limits.Key {
+	return limits.NewKey(p.LimitSecret, append([]string{"sign_in", of}, parts...)...)
 }

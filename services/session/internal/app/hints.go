@@ -13,14 +13,14 @@ import (
 
 // hinted uses login_hint as the address if none was typed (OpenID Connect Core 3.1.2.1). It
 // isn't stored in the flow.
-func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
+func (si *SignIn) hinted(ctx context.Context, v *Visit) (err error) {
 	email, ok := domain.ParseEmail(v.Request.LoginHint)
 	if v.Step != domain.StepEmail || !ok {
 		return nil
 	}
 
 	v.Request.LoginEmail = email
-	v.Home, err = a.home(ctx, v.Request)
+	v.Home, err = si.home(ctx, v.Request)
 	v.Step = v.Next()
 	return err
 }
@@ -28,13 +28,13 @@ func (a *App) hinted(ctx context.Context, v *Visit) (err error) {
 // others fills in the other people who are signed in in this browser if there is a choice
 // to make: the application asks for one, or its hint names a person other than the current
 // one. The person that the hint names comes first.
-func (a *App) others(ctx context.Context, v *Visit) error {
+func (si *SignIn) others(ctx context.Context, v *Visit) error {
 	asked := v.Request.Prompt.Has(oauth.PromptSelectAccount)
 	if !asked && (v.Accepted() || !v.Hints()) {
 		return nil
 	}
 
-	all, err := a.accounts(ctx, v)
+	all, err := si.accounts(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -60,19 +60,19 @@ func (a *App) others(ctx context.Context, v *Visit) error {
 
 // accounts returns the people who are signed in in this browser, apart from the one whose
 // session counts in this flow.
-func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) {
-	all, err := a.inBrowser(ctx, v)
+func (si *SignIn) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) {
+	all, err := si.Browsers.inBrowser(ctx, v)
 	if err != nil {
 		return nil, err
 	}
 
 	var found []domain.Account
 	for _, s := range all {
-		if !s.Usable(v.Now, a.Idle) || (v.Accepted() && s.UserID == v.User.ID) {
+		if !s.Usable(v.Now, si.Browsers.Idle) || (v.Accepted() && s.UserID == v.User.ID) {
 			continue
 		}
 
-		user, err := a.People.User(ctx, s.UserID)
+		user, err := si.People.User(ctx, s.UserID)
 		if errors.Is(err, directory.ErrNotFound) || (err == nil && !user.Active) {
 			continue
 		}
@@ -81,7 +81,7 @@ func (a *App) accounts(ctx context.Context, v *Visit) ([]domain.Account, error) 
 		}
 
 		other := domain.Account{Session: s, User: user}
-		if other.Tenants, err = a.tenants(ctx, user, v.App, s.AMR); err != nil {
+		if other.Tenants, err = si.Browsers.tenants(ctx, user, v.App, s.AMR); err != nil {
 			return nil, err
 		}
 

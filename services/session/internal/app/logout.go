@@ -10,6 +10,8 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
+	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
+	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
@@ -26,8 +28,8 @@ type LogoutRequest struct {
 	State                 string
 }
 
-// Logout is the result of a valid logout request.
-type Logout struct {
+// PreparedLogout is the result of a valid logout request.
+type PreparedLogout struct {
 	App     *directory.Application // the application that asks; nil if the request doesn't name one
 	Session *sessions.Session      // the session to end in this browser; nil if there is none
 	Person  *directory.User        // the session's person, if they must be asked
@@ -39,15 +41,25 @@ type Logout struct {
 	AtOnce bool
 }
 
-// PrepareLogout checks a logout request against the browser's session and returns what to
+// Logout ends the session of a browser at an application's or the person's request.
+type Logout struct {
+	Browsers     *Browsers
+	Journal      *Journal
+	People       *directorystore.People
+	Applications *appcache.Cache
+	Hints        *signing.Hints
+	Issuer       string
+}
+
+// Prepare checks a logout request against the browser's session and returns what to
 // do. It changes nothing. The cookie determines which session ends; the hint only
 // identifies the application that asks, so an expired one is accepted.
-func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*Logout, error) {
+func (l *Logout) Prepare(ctx context.Context, r LogoutRequest, b Browser) (*PreparedLogout, error) {
 	if len(r.State) > maxState {
 		return nil, oauth.Errorf(oauth.InvalidRequest, "state is longer than %d bytes", maxState)
 	}
 
-	hint, err := a.hint(ctx, r.IDTokenHint)
+	hint, err := l.hint(ctx, r.IDTokenHint)
 	if err != nil {
 		return nil, err
 	}
@@ -61,12 +73,12 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 		}
 	}
 
-	out := &Logout{}
-	if err := a.logoutTarget(ctx, out, clientID, r); err != nil {
+	out := &PreparedLogout{}
+	if err := l.target(ctx, out, clientID, r); err != nil {
 		return nil, err
 	}
 
-	if out.Session, err = a.session(ctx, b); err != nil {
+	if out.Session, err = l.Browsers.session(ctx, b); err != nil {
 		return nil, err
 	}
 
@@ -75,7 +87,7 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 		return out, nil
 	}
 
-	out.Person, err = a.People.User(ctx, out.Session.UserID)
+	out.Person, err = l.People.User(ctx, out.Session.UserID)
 	if err != nil && !errors.Is(err, directory.ErrNotFound) {
 		return nil, fmt.Errorf("read the person: %w", err)
 	}
@@ -83,7 +95,7 @@ func (a *App) PrepareLogout(ctx context.Context, r LogoutRequest, b Browser) (*L
 	return out, nil
 }
 
-func (a *App) logoutTarget(ctx context.Context, out *Logout, clientID string, r LogoutRequest) error {
+func (l *Logout) target(ctx context.Context, out *PreparedLogout, clientID string, r LogoutRequest) error {
 	if clientID == "" {
 		if r.PostLogoutRedirectURI != "" {
 			return oauth.Errorf(oauth.InvalidRequest, "post_logout_redirect_uri needs an id_token_hint or a client_id")
@@ -91,7 +103,7 @@ func (a *App) logoutTarget(ctx context.Context, out *Logout, clientID string, r 
 		return nil
 	}
 
-	app, err := a.Applications.Application(ctx, clientID)
+	app, err := l.Applications.Application(ctx, clientID)
 	switch {
 	case errors.Is(err, directory.ErrNotFound) || (err == nil && !app.Active):
 		app = nil
@@ -126,15 +138,15 @@ func withState(uri, state string) string {
 	return uri + separator + "state=" + url.QueryEscape(state)
 }
 
-// EndSession ends the session and its online grants. It returns the cookies that replace
+// End ends the session and its online grants. It returns the cookies that replace
 // the browser's, which carry no session, or nil if the browser had no session.
-func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) (*NewCookie, error) {
+func (l *Logout) End(ctx context.Context, out *PreparedLogout, b Browser) (*NewCookie, error) {
 	s := out.Session
 	if s == nil {
 		return nil, nil
 	}
 
-	fresh, err := a.leave(ctx, s, b)
+	fresh, err := l.Browsers.leave(ctx, s, b)
 	if err != nil {
 		return nil, err
 	}
@@ -152,40 +164,16 @@ func (a *App) EndSession(ctx context.Context, out *Logout, b Browser) (*NewCooki
 		event.Detail = ended(audit.ByApplication, "logout") // the application sent the person here
 	}
 
-	a.record(ctx, b, event)
+	l.Journal.record(ctx, b, event)
 	return fresh, nil
 }
 
-// leave ends the browser's session and renews its other cookies, so that other people stay
-// signed in and copies of the old cookies become worthless. It returns nil if the session
-// had already ended.
-func (a *App) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCookie, error) {
-	fresh, r, err := a.renewal(b, "", &sessions.Session{ExpiresAt: a.Now().Add(a.Lifetime)})
-	if err != nil {
-		return nil, err
-	}
-
-	left, err := a.Renewals.Leave(ctx, s.ID, r)
-	if err != nil {
-		return nil, fmt.Errorf("end the session: %w", err)
-	}
-
-	a.Backchannel.Wake()
-
-	if !left {
-		return nil, nil
-	}
-
-	fresh.Value = ""
-	return fresh, nil
-}
-
-func (a *App) hint(ctx context.Context, token string) (*signing.Hint, error) {
+func (l *Logout) hint(ctx context.Context, token string) (*signing.Hint, error) {
 	if token == "" {
 		return nil, nil
 	}
 
-	hint, err := a.Hints.Read(ctx, token, a.Issuer)
+	hint, err := l.Hints.Read(ctx, token, l.Issuer)
 	if err == nil {
 		return hint, nil
 	}

@@ -36,8 +36,8 @@ type NewCookie struct {
 // browser cookie and the person and tenant of the new session. A form that is sent twice
 // then gets the same answer twice, and the browser is signed in whichever answer it keeps.
 // A flow is bound to a cookie only once, so the inputs never repeat.
-func (a *App) renewal(b Browser, flow string, whose *sessions.Session) (*NewCookie, ports.Renewal, error) {
-	fresh := &NewCookie{Lifetime: whose.ExpiresAt.Sub(a.Now())}
+func (bs *Browsers) renewal(b Browser, flow string, whose *sessions.Session) (*NewCookie, ports.Renewal, error) {
+	fresh := &NewCookie{Lifetime: whose.ExpiresAt.Sub(bs.Now())}
 	for kind, value := range map[string]*string{
 		"browser":  &fresh.Browser,
 		"session":  &fresh.Value,
@@ -45,15 +45,15 @@ func (a *App) renewal(b Browser, flow string, whose *sessions.Session) (*NewCook
 	} {
 		switch {
 		case flow == "":
-			secret, err := oauth.NewSecret(a.Random)
+			secret, err := oauth.NewSecret(bs.Random)
 			if err != nil {
 				return nil, ports.Renewal{}, err
 			}
 			*value = secret
 		case kind == "browser":
-			*value = a.successor(b, flow)
+			*value = bs.successor(b, flow)
 		default:
-			*value = a.derived(kind, flow, string(b.Hash), whose.UserID, whose.TenantID)
+			*value = bs.derived(kind, flow, string(b.Hash), whose.UserID, whose.TenantID)
 		}
 	}
 
@@ -61,7 +61,7 @@ func (a *App) renewal(b Browser, flow string, whose *sessions.Session) (*NewCook
 		Old:  ports.CookieHashes{Browser: b.Hash, Session: b.SessionHash, Accounts: b.AccountsHash},
 		New:  fresh.hashes(),
 		Flow: flow,
-		At:   a.Now(),
+		At:   bs.Now(),
 	}, nil
 }
 
@@ -74,13 +74,13 @@ func (n *NewCookie) hashes() ports.CookieHashes {
 }
 
 // successor returns the browser cookie that replaces b's when it signs in through flow.
-func (a *App) successor(b Browser, flow string) string {
-	return a.derived("browser", flow, string(b.Hash))
+func (bs *Browsers) successor(b Browser, flow string) string {
+	return bs.derived("browser", flow, string(b.Hash))
 }
 
 // derived returns a value of the same format as oauth.NewSecret.
-func (a *App) derived(parts ...string) string {
-	mac := hmac.New(sha256.New, a.CookieSecret)
+func (bs *Browsers) derived(parts ...string) string {
+	mac := hmac.New(sha256.New, bs.CookieSecret)
 	for _, part := range parts {
 		sum := sha256.Sum256([]byte(part))
 		mac.Write(sum[:])
@@ -88,34 +88,56 @@ func (a *App) derived(parts ...string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// renew gives the browser new cookies for a session that continues. flow is the flow in
-// which this happens, or empty. It returns ErrRenewed if another request was first.
-func (a *App) renew(
+// create inserts a session and gives the browser its cookies, in a flow. It returns ErrRenewed if
+// another request was first.
+func (bs *Browsers) create(
 	ctx context.Context, b Browser, flow string, s *sessions.Session, ends []string,
 ) (*NewCookie, error) {
-	fresh, r, err := a.renewal(b, flow, s)
+	fresh, r, err := bs.renewal(b, flow, s)
 	if err != nil {
 		return nil, err
 	}
 
 	r.Ends = ends
 
-	done, err := a.Renewals.Renew(ctx, s, r)
+	done, err := bs.Renewals.Create(ctx, s, r)
+	if err != nil {
+		return nil, fmt.Errorf("write the session: %w", err)
+	}
+
+	bs.Backchannel.Wake() // some sessions may have ended
+
+	return bs.settled(ctx, done, fresh, r, s)
+}
+
+// renew gives the browser new cookies for a session that continues. flow is the flow in
+// which this happens, or empty. It returns ErrRenewed if another request was first.
+func (bs *Browsers) renew(
+	ctx context.Context, b Browser, flow string, s *sessions.Session, ends []string,
+) (*NewCookie, error) {
+	fresh, r, err := bs.renewal(b, flow, s)
+	if err != nil {
+		return nil, err
+	}
+
+	r.Ends = ends
+
+	done, err := bs.Renewals.Renew(ctx, s, r)
 	if err != nil {
 		return nil, fmt.Errorf("renew the session's cookies: %w", err)
 	}
 
 	if len(ends) > 0 {
-		a.Backchannel.Wake()
+		bs.Backchannel.Wake()
 	}
 
-	return a.settled(ctx, done, fresh, r, s)
+	return bs.settled(ctx, done, fresh, r, s)
 }
 
 // settled returns the result of a renewal. If another request carried it out first and that
 // was the same form, sent twice, settled returns the same cookies again, provided that the
 // resulting session is alive and the same person's. Otherwise it returns ErrRenewed.
-func (a *App) settled(
+func (bs *Browsers) settled(
 	ctx context.Context, done bool, fresh *NewCookie, r ports.Renewal, s *sessions.Session,
 ) (*NewCookie, error) {
 	if done {
@@ -126,7 +148,7 @@ func (a *App) settled(
 		return nil, ErrRenewed
 	}
 
-	row, err := a.Flows.Flow(ctx, r.Flow)
+	row, err := bs.Flows.Flow(ctx, r.Flow)
 	if err != nil {
 		return nil, fmt.Errorf("read the flow: %w", err)
 	}
@@ -135,16 +157,40 @@ func (a *App) settled(
 		return nil, ErrRenewed
 	}
 
-	first, err := a.Sessions.ByCookie(ctx, r.New.Session)
+	first, err := bs.Sessions.ByCookie(ctx, r.New.Session)
 	switch {
 	case errors.Is(err, sessions.ErrNotFound):
 		return nil, ErrRenewed
 	case err != nil:
 		return nil, fmt.Errorf("read the session: %w", err)
-	case first.UserID != s.UserID || !first.Authenticated(a.Now(), a.Idle):
+	case first.UserID != s.UserID || !first.Authenticated(bs.Now(), bs.Idle):
 		return nil, ErrRenewed
 	}
 
 	fresh.again = true
+	return fresh, nil
+}
+
+// leave ends the browser's session and renews its other cookies, so that other people stay
+// signed in and copies of the old cookies become worthless. It returns nil if the session
+// had already ended.
+func (bs *Browsers) leave(ctx context.Context, s *sessions.Session, b Browser) (*NewCookie, error) {
+	fresh, r, err := bs.renewal(b, "", &sessions.Session{ExpiresAt: bs.Now().Add(bs.Lifetime)})
+	if err != nil {
+		return nil, err
+	}
+
+	left, err := bs.Renewals.Leave(ctx, s.ID, r)
+	if err != nil {
+		return nil, fmt.Errorf("end the session: %w", err)
+	}
+
+	bs.Backchannel.Wake()
+
+	if !left {
+		return nil, nil
+	}
+
+	fresh.Value = ""
 	return fresh, nil
 }

@@ -2,16 +2,55 @@ package app
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
+	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
+
+// Journal writes to the audit trail what happens in browsers.
+type Journal struct {
+	Trail    ports.Trail
+	Refusals ports.Trail // for events that an attacker can cause at will
+	// PseudonymKey keys the pseudonyms of e-mail addresses.
+	PseudonymKey []byte
+	Logger       *slog.Logger
+}
+
+// record adds an event to the audit trail. A failure is logged but doesn't fail the
+// request.
+func (j *Journal) record(ctx context.Context, b Browser, e audit.Event) { j.tell(ctx, j.Trail, b, e) }
+
+func (j *Journal) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Event) {
+	if b.Address.IsValid() {
+		e.Address = b.Address.String()
+	}
+
+	e.Reference = b.Reference
+	audit.RecordOrLog(ctx, trail, j.Logger, e)
+}
+
+// Refused records that a form or flow was refused because it belongs to another browser.
+func (j *Journal) Refused(ctx context.Context, b Browser, reason string) {
+	j.tell(ctx, j.Refusals, b, audit.Event{Kind: audit.FormRefused, Detail: map[string]string{"error": reason}})
+}
+
+// failed records a wrong password for a typed address.
+func (j *Journal) failed(ctx context.Context, b Browser, email string) {
+	j.record(ctx, b, audit.Event{Kind: audit.SignInFailed, Account: j.pseudonym(email)})
+}
+
+// blocked records that an attempt came too soon after wrong passwords.
+func (j *Journal) blocked(ctx context.Context, b Browser, email string) {
+	j.tell(ctx, j.Refusals, b, audit.Event{Kind: audit.SignInBlocked, Account: j.pseudonym(email)})
+}
 
 // created records a new session in the audit trail. The event includes the expiry time, since
 // expiring writes no event.
-func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session) {
+func (j *Journal) created(ctx context.Context, v *Visit, s *sessions.Session) {
 	event := audit.Event{
 		Kind:      audit.SessionCreated,
 		UserID:    s.UserID,
@@ -26,17 +65,20 @@ func (a *App) created(ctx context.Context, v *Visit, s *sessions.Session) {
 		"expires_at": s.ExpiresAt.UTC().Format(time.RFC3339),
 	}
 
-	a.record(ctx, v.Browser, event)
+	j.record(ctx, v.Browser, event)
 }
 
 // replaced records the browser's sessions that s replaced.
-func (a *App) replaced(ctx context.Context, v *Visit, s *sessions.Session, ended []*sessions.Session) {
+func (j *Journal) replaced(ctx context.Context, v *Visit, s *sessions.Session, ended []*sessions.Session) {
 	for _, old := range ended {
 		event := about(audit.SessionReplaced, v, old)
 		event.Detail = map[string]string{"by": audit.ByPerson, "why": "signed_in", "successor": s.ID}
-		a.record(ctx, v.Browser, event)
+		j.record(ctx, v.Browser, event)
 	}
 }
+
+// pseudonym returns the name under which a typed e-mail address appears in the audit trail.
+func (j *Journal) pseudonym(address string) string { return audit.Pseudonym(j.PseudonymKey, address) }
 
 // about returns an event about a session in a flow.
 func about(kind audit.Kind, v *Visit, s *sessions.Session) audit.Event {
@@ -51,6 +93,3 @@ func about(kind audit.Kind, v *Visit, s *sessions.Session) audit.Event {
 
 // ended returns the detail of the event that a session ended.
 func ended(by, why string) map[string]string { return map[string]string{"by": by, "why": why} }
-
-// pseudonym returns the name under which a typed e-mail address appears in the audit trail.
-func (a *App) pseudonym(address string) string { return audit.Pseudonym(a.PseudonymKey, address) }

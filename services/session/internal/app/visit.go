@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
@@ -14,9 +13,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
 )
-
-// touchEvery is how often a session's last use is written at most.
-const touchEvery = time.Minute
 
 // Visit is the state of a flow as seen by one request.
 type Visit struct {
@@ -33,8 +29,8 @@ type Visit struct {
 // Open reads a flow for the browser that it belongs to and determines the step that is due.
 // It also takes the two steps that need no person: choosing the only tenant, and recording
 // that there is nothing left to ask.
-func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error) {
-	v, err := a.look(ctx, flowID, b)
+func (si *SignIn) Open(ctx context.Context, flowID string, b Browser) (*Visit, error) {
+	v, err := si.look(ctx, flowID, b)
 	if err != nil {
 		return nil, err
 	}
@@ -44,68 +40,68 @@ func (a *App) Open(ctx context.Context, flowID string, b Browser) (*Visit, error
 	}
 
 	if only := v.OnlyTenant(); v.Step == domain.StepTenant && only != "" {
-		if err := a.chooseTenant(ctx, v, only); err != nil {
+		if err := si.chooseTenant(ctx, v, only); err != nil {
 			return nil, err
 		}
-		if v, err = a.look(ctx, flowID, b); err != nil {
+		if v, err = si.look(ctx, flowID, b); err != nil {
 			return nil, err
 		}
 	}
 
 	if v.Step == domain.StepDone {
-		return v, a.finish(ctx, v)
+		return v, si.finish(ctx, v)
 	}
 
 	return v, nil
 }
 
-func (a *App) look(ctx context.Context, flowID string, b Browser) (*Visit, error) {
-	request, err := a.flow(ctx, flowID, b)
+func (si *SignIn) look(ctx context.Context, flowID string, b Browser) (*Visit, error) {
+	request, err := si.flow(ctx, flowID, b)
 	if err != nil {
 		return nil, err
 	}
 
 	v := &Visit{
-		Situation: domain.Situation{Request: request, Now: a.Now()},
+		Situation: domain.Situation{Request: request, Now: si.Now()},
 		Browser:   b,
 		behind:    !bytes.Equal(request.BrowserHash, b.Hash),
 	}
 	if request.Kind == grants.KindAuthorize || request.ClientID != "" {
-		if v.App, err = a.application(ctx, request.ClientID); err != nil {
+		if v.App, err = si.application(ctx, request.ClientID); err != nil {
 			return nil, err
 		}
 	}
 
-	if v.Prior, err = a.session(ctx, b); err != nil {
+	if v.Prior, err = si.Browsers.session(ctx, b); err != nil {
 		return nil, err
 	}
 
 	if v.Prior != nil {
-		if err := a.person(ctx, v); err != nil {
+		if err := si.Browsers.person(ctx, v); err != nil {
 			return nil, err
 		}
 	}
 
 	if !v.Accepted() {
-		if v.Home, err = a.home(ctx, request); err != nil {
+		if v.Home, err = si.home(ctx, request); err != nil {
 			return nil, err
 		}
 	}
 
-	if err := a.others(ctx, v); err != nil {
+	if err := si.others(ctx, v); err != nil {
 		return nil, err
 	}
 
-	if err := a.remembered(ctx, v); err != nil {
+	if err := si.remembered(ctx, v); err != nil {
 		return nil, err
 	}
 
 	v.Step = v.Next()
-	return v, a.hinted(ctx, v)
+	return v, si.hinted(ctx, v)
 }
 
-func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Flow, error) {
-	request, err := a.Flows.Flow(ctx, id)
+func (si *SignIn) flow(ctx context.Context, id string, b Browser) (*grants.Flow, error) {
+	request, err := si.Flows.Flow(ctx, id)
 	if err == nil && request.Sealed != "" && len(b.Hash) > 0 {
 		// Nothing has happened in the flow yet, so it is worth no more than the link to the
 		// application. It is bound to the browser in which a person first acts on it, since a
@@ -118,11 +114,11 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Flow, err
 		return nil, ErrFlowUnknown
 	case err != nil:
 		return nil, fmt.Errorf("read the flow: %w", err)
-	case !a.belongs(request, b):
+	case !si.belongs(request, b):
 		return nil, ErrOtherBrowser
 	case !request.ConsumedAt.IsZero():
 		return nil, ErrFlowFinished
-	case !a.Now().Before(request.ExpiresAt):
+	case !si.Now().Before(request.ExpiresAt):
 		return nil, ErrFlowExpired
 	default:
 		return request, nil
@@ -131,18 +127,18 @@ func (a *App) flow(ctx context.Context, id string, b Browser) (*grants.Flow, err
 
 // belongs reports whether a flow is bound to a browser's cookie or, for a form that may be
 // sent twice, to that cookie's successor.
-func (a *App) belongs(r *grants.Flow, b Browser) bool {
+func (si *SignIn) belongs(r *grants.Flow, b Browser) bool {
 	if len(b.Hash) == 0 {
 		return false
 	}
 	if subtle.ConstantTimeCompare(r.BrowserHash, b.Hash) == 1 {
 		return true
 	}
-	return b.Resent && subtle.ConstantTimeCompare(r.BrowserHash, oauth.HashSecret(a.successor(b, r.ID))) == 1
+	return b.Resent && subtle.ConstantTimeCompare(r.BrowserHash, oauth.HashSecret(si.Browsers.successor(b, r.ID))) == 1
 }
 
-func (a *App) application(ctx context.Context, clientID string) (*directory.Application, error) {
-	app, err := a.Applications.Application(ctx, clientID)
+func (si *SignIn) application(ctx context.Context, clientID string) (*directory.Application, error) {
+	app, err := si.Applications.Application(ctx, clientID)
 	if errors.Is(err, directory.ErrNotFound) || (err == nil && !app.Active) {
 		return nil, oauth.Errorf(oauth.UnauthorizedClient, "the application is not registered or no longer active")
 	}
@@ -152,79 +148,18 @@ func (a *App) application(ctx context.Context, clientID string) (*directory.Appl
 	return app, nil
 }
 
-// session returns the browser's session if there is one to end: it hasn't been ended and
-// isn't past its absolute end. It may have been idle for too long to sign in.
-func (a *App) session(ctx context.Context, b Browser) (*sessions.Session, error) {
-	if len(b.SessionHash) == 0 {
-		return nil, nil
-	}
-
-	s, err := a.Sessions.ByCookie(ctx, b.SessionHash)
-	switch {
-	case errors.Is(err, sessions.ErrNotFound):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("read the session: %w", err)
-	case !s.EndedAt.IsZero() || !a.Now().Before(s.ExpiresAt):
-		return nil, nil
-	default:
-		return s, nil
-	}
-}
-
-// person fills in the person that the session belongs to, if the session is alive and the
-// person is active.
-func (a *App) person(ctx context.Context, v *Visit) error {
-	if !v.Prior.Authenticated(v.Now, a.Idle) {
-		return nil
-	}
-
-	user, err := a.People.User(ctx, v.Prior.UserID)
-	if errors.Is(err, directory.ErrNotFound) || (err == nil && !user.Active) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("read the person: %w", err)
-	}
-
-	if v.Tenants, err = a.tenants(ctx, user, v.App, v.Prior.AMR); err != nil {
-		return err
-	}
-
-	v.Session, v.User = v.Prior, user
-	if v.Now.Sub(v.Session.LastSeenAt) >= touchEvery {
-		if err := a.Sessions.Touch(ctx, v.Session.ID, v.Now); err != nil {
-			return fmt.Errorf("touch the session: %w", err)
-		}
-	}
-
-	return nil
-}
-
-// tenants returns the tenants that are open to a person who signed in with the methods amr,
-// by the rule that all services share.
-func (a *App) tenants(
-	ctx context.Context, user *directory.User, app *directory.Application, amr []string,
-) ([]directory.Tenant, error) {
-	all, err := a.People.Tenants(ctx, user.ID)
-	if err != nil {
-		return nil, fmt.Errorf("read the tenants: %w", err)
-	}
-	return directory.Enterable(user, all, app, amr), nil
-}
-
 // home returns the tenant whose page asks for the password: the one that verified the
 // address's domain, or else the one through whose entrance the flow began.
-func (a *App) home(ctx context.Context, r *grants.Flow) (*directory.Tenant, error) {
+func (si *SignIn) home(ctx context.Context, r *grants.Flow) (*directory.Tenant, error) {
 	find := []func() (*directory.Tenant, error){}
 	if r.LoginEmail != "" {
 		find = append(find, func() (*directory.Tenant, error) {
-			return a.People.TenantByDomain(ctx, domain.EmailDomain(r.LoginEmail))
+			return si.People.TenantByDomain(ctx, domain.EmailDomain(r.LoginEmail))
 		})
 	}
 
 	if r.Kind == grants.KindAccount && r.TenantID != "" {
-		find = append(find, func() (*directory.Tenant, error) { return a.People.Tenant(ctx, r.TenantID) })
+		find = append(find, func() (*directory.Tenant, error) { return si.People.Tenant(ctx, r.TenantID) })
 	}
 
 	for _, look := range find {
@@ -240,13 +175,13 @@ func (a *App) home(ctx context.Context, r *grants.Flow) (*directory.Tenant, erro
 	return nil, nil
 }
 
-func (a *App) remembered(ctx context.Context, v *Visit) error {
+func (si *SignIn) remembered(ctx context.Context, v *Visit) error {
 	if v.Request.Kind != grants.KindAuthorize || v.App.FirstParty || !v.Accepted() || v.Session.TenantID == "" {
 		return nil
 	}
 
 	var err error
-	if v.Remembered, err = a.Sessions.Consented(ctx, consentKey(v)); err != nil {
+	if v.Remembered, err = si.Sessions.Consented(ctx, consentKey(v)); err != nil {
 		return fmt.Errorf("read the consent: %w", err)
 	}
 	return nil
@@ -262,23 +197,23 @@ func consentKey(v *Visit) sessions.ConsentKey {
 }
 
 // finish writes the session into the flow if there is nothing left to ask.
-func (a *App) finish(ctx context.Context, v *Visit) error {
+func (si *SignIn) finish(ctx context.Context, v *Visit) error {
 	r := v.Request
 	if r.Decision != grants.Undecided && (r.Decision == grants.Denied ||
 		(r.SessionID == v.Session.ID && r.TenantID == v.Session.TenantID)) {
 		return nil
 	}
-	return a.decide(ctx, v, grants.SignedIn)
+	return si.decide(ctx, v, grants.SignedIn)
 }
 
 // decide writes a decision. It isn't an error if another tab decided first: the outcome is
 // then read from the flow's row.
-func (a *App) decide(ctx context.Context, v *Visit, d grants.Decision) error {
-	if err := a.settle(ctx, v, nil); err != nil {
+func (si *SignIn) decide(ctx context.Context, v *Visit, d grants.Decision) error {
+	if err := si.settle(ctx, v, nil); err != nil {
 		return err
 	}
 
-	err := a.Flows.Decide(ctx, v.Request.ID, d, v.Session.ID, v.Session.TenantID, a.Now())
+	err := si.Flows.Decide(ctx, v.Request.ID, d, v.Session.ID, v.Session.TenantID, si.Now())
 	switch {
 	case err == nil, errors.Is(err, grants.ErrDecided):
 		return nil

@@ -22,8 +22,8 @@ type Way struct {
 // browser. It reveals no more than an authorization request of the application would: the
 // application's name, and a page that it registered for everyone. If a look-up fails the
 // result stays empty, since the page has to report the original failure.
-func (a *App) WayOn(ctx context.Context, flowID string) Way {
-	request, err := a.Flows.Flow(ctx, flowID)
+func (si *SignIn) WayOn(ctx context.Context, flowID string) Way {
+	request, err := si.Flows.Flow(ctx, flowID)
 	if err != nil {
 		return Way{}
 	}
@@ -33,7 +33,7 @@ func (a *App) WayOn(ctx context.Context, flowID string) Way {
 		return way
 	}
 
-	app, err := a.Applications.Application(ctx, request.ClientID)
+	app, err := si.Applications.Application(ctx, request.ClientID)
 	if err != nil || !app.Active {
 		return way
 	}
@@ -41,7 +41,7 @@ func (a *App) WayOn(ctx context.Context, flowID string) Way {
 	way.Application = app.Name
 
 	if app.InitiateLoginURI != "" {
-		way.Begin = withIssuer(app.InitiateLoginURI, a.Issuer)
+		way.Begin = withIssuer(app.InitiateLoginURI, si.Issuer)
 	}
 
 	return way

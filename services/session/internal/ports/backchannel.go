@@ -3,8 +3,6 @@ package ports
 import (
 	"context"
 	"time"
-
-	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
 // LogoutNotice is a row of the outbox. It says that one application is to be told that one
@@ -69,15 +67,6 @@ const (
 // LogoutOutcomes lists all outcomes.
 var LogoutOutcomes = []LogoutOutcome{
 	LogoutDelivered, LogoutRejected, LogoutUnreachable, LogoutRefused, LogoutUnsigned, LogoutObsolete,
-}
-
-// LogoutSigner signs logout tokens.
-type LogoutSigner interface {
-	// Choose returns the first of the algorithms that is in use. An algorithm that was
-	// configured moments ago isn't in use yet, until verifiers can know its key.
-	Choose(algorithms ...signing.Algorithm) signing.Algorithm
-	// Sign returns a compact JWS, signed with the algorithm's active key.
-	Sign(ctx context.Context, alg signing.Algorithm, typ string, claims any) (string, error)
 }
 
 // LogoutSender delivers logout tokens to applications.

@@ -1,8 +1,10 @@
+// Package ports defines the interfaces through which the session service reaches what its tests
+// replace, what its own store writes, and technologies that the use cases don't know: password
+// hashing, HTTP and metrics. Everything else the use cases hold as it is; see services/README.md.
 package ports
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
@@ -13,7 +15,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 )
 
-// Flows is the session service's part of the hand-off with authorize and device.
+// Flows holds the flows that wait for a person at the sign-in pages.
 type Flows interface {
 	// Flow reads a flow by its id or by the token that it is sealed in. It returns
 	// grants.ErrNotFound if there is none.
@@ -30,45 +32,11 @@ type Flows interface {
 	Decide(ctx context.Context, id string, d grants.Decision, sessionID, tenantID string, now time.Time) error
 }
 
-// Entrances starts sign-ins that no application asked for.
-type Entrances interface {
-	// Start inserts a flow of grants.KindAccount with its id, browser, times, languages and,
-	// if known, address and tenant.
-	Start(ctx context.Context, flow *grants.Flow) error
-	// Seal returns a token that holds such a flow, in place of a row.
-	Seal(ctx context.Context, flow *grants.Flow) (token string, err error)
-}
-
-// Sessions reads the session that a cookie identifies.
-type Sessions interface {
-	// ByCookie returns a session, including ended and expired ones. It returns
-	// sessions.ErrNotFound if there is none.
-	ByCookie(ctx context.Context, cookieHash []byte) (*sessions.Session, error)
-	// Touch records that the session was used.
-	Touch(ctx context.Context, id string, now time.Time) error
-	// Consented returns the scopes that a person allowed before. It is empty if there are none.
-	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
-}
-
-// SessionLists lists sessions, the last used first. Ended sessions are left out.
-type SessionLists interface {
-	// OfBrowser lists the sessions of one browser. It returns none if the hash is empty.
-	OfBrowser(ctx context.Context, browserHash []byte) ([]*sessions.Session, error)
-	// OfUser lists the sessions of one person.
-	OfUser(ctx context.Context, userID string) ([]*sessions.Session, error)
-}
-
-// SessionWriter writes sessions and consents. No other service writes them.
-type SessionWriter interface {
-	// Create inserts a session and carries out a renewal, in one transaction. It returns false
-	// and changes nothing if another request renewed the same cookies first.
-	Create(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
+// Choices stores what a person chooses on the sign-in pages.
+type Choices interface {
 	// ChooseTenant sets a session's tenant, once. It returns false if the session already has
 	// one or has ended.
 	ChooseTenant(ctx context.Context, sessionID, tenantID string) (bool, error)
-	// End ends a session and revokes its online grants, in one transaction. If the session is
-	// unknown or already ended, it does nothing.
-	End(ctx context.Context, sessionID string, at time.Time) error
 	// Remember adds scopes to those that the person allowed the application. Concurrent calls
 	// don't overwrite each other.
 	Remember(ctx context.Context, key sessions.ConsentKey, scopes oauth.Scopes, at time.Time) error
@@ -93,14 +61,17 @@ type Renewal struct {
 	At   time.Time
 }
 
-// Renewals replaces a browser's cookies.
+// Renewals replaces a browser's cookies, and writes the session that they identify.
 type Renewals interface {
+	// Create inserts a session and carries out a renewal, in one transaction. It returns false
+	// and changes nothing if another request renewed the same cookies first.
+	Create(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
 	// Renew carries out a renewal for a session that continues, and updates its sign-in,
 	// expiry, address and user agent. It returns false and changes nothing if the session has
 	// ended or the old cookies no longer identify it.
 	Renew(ctx context.Context, s *sessions.Session, r Renewal) (bool, error)
-	// Leave ends a session as SessionWriter.End does, and carries out a renewal without it. It
-	// returns false and changes nothing if the session had already ended.
+	// Leave ends a session as Access.End does, and carries out a renewal without it. It returns
+	// false and changes nothing if the session had already ended.
 	Leave(ctx context.Context, sessionID string, r Renewal) (bool, error)
 }
 
@@ -114,20 +85,24 @@ type Allowance struct {
 	Offline     bool // the application keeps its access while the person isn't signed in
 }
 
-// Allowances reads and ends what a person has allowed.
-type Allowances interface {
+// Access reads and ends the access to a person's account: their sessions, and what they have
+// allowed applications.
+type Access interface {
 	// Allowed lists consents and live grants, merged per client and tenant and sorted by name.
 	Allowed(ctx context.Context, userID string, now time.Time) ([]Allowance, error)
 	// Withdraw removes the consents of a client in a tenant and ends its access there, offline
 	// access too, in one transaction. It returns the number of rows that it changed.
 	Withdraw(ctx context.Context, userID, clientID, tenantID string, at time.Time) (int, error)
+	// End ends a session and revokes its online grants, in one transaction. If the session is
+	// unknown or already ended, it does nothing.
+	End(ctx context.Context, sessionID string, at time.Time) error
 	// EndElsewhere ends all access of a person except one session with its online grants, in
 	// one transaction.
 	EndElsewhere(ctx context.Context, userID, exceptSession string, at time.Time) error
 }
 
-// Accounts is used to verify a person's password and to keep its hash.
-type Accounts interface {
+// Credentials reads and replaces the hashes of passwords.
+type Credentials interface {
 	// Account returns a person, including disabled ones, and their password's hash, or an empty
 	// hash if they have none, in one statement. It returns directory.ErrNotFound if there is
 	// none.
@@ -136,31 +111,6 @@ type Accounts interface {
 	SetPasswordHash(ctx context.Context, userID, oldHash, newHash string, at time.Time) (bool, error)
 	// RecordLogin records when a person last signed in.
 	RecordLogin(ctx context.Context, userID string, at time.Time) error
-}
-
-// People finds the people who may sign in, and their tenants.
-type People interface {
-	// User returns a person, including disabled ones, or directory.ErrNotFound.
-	User(ctx context.Context, id string) (*directory.User, error)
-	// Tenants lists a person's active tenants, sorted by name.
-	Tenants(ctx context.Context, userID string) ([]directory.Tenant, error)
-	// TenantByDomain returns the tenant that verified an e-mail domain, or
-	// directory.ErrNotFound.
-	TenantByDomain(ctx context.Context, domain string) (*directory.Tenant, error)
-	// Tenant returns a tenant, including disabled ones, or directory.ErrNotFound.
-	Tenant(ctx context.Context, id string) (*directory.Tenant, error)
-}
-
-// Slugs finds tenants by their slug, which is their name in URLs.
-type Slugs interface {
-	// TenantBySlug returns a tenant, including disabled ones, or directory.ErrNotFound.
-	TenantBySlug(ctx context.Context, slug string) (*directory.Tenant, error)
-}
-
-// Applications finds registered applications.
-type Applications interface {
-	// Application returns an application, including disabled ones, or directory.ErrNotFound.
-	Application(ctx context.Context, clientID string) (*directory.Application, error)
 }
 
 // Passwords hashes passwords. The number of concurrent hashes is bounded, and each caller
@@ -188,19 +138,9 @@ type Limits interface {
 	Clear(ctx context.Context, keys ...limits.Key) error
 }
 
-// Starts limits how many sign-ins may be started. Its methods return *limits.Error if there were
-// too many.
-type Starts interface {
-	// StartIn counts one start for the browser (the hash of its cookie) and for the networks of
-	// its address.
-	StartIn(ctx context.Context, now time.Time, browser []byte, from netip.Addr) error
-	// StartKnown counts one start for an account (see limits.Account) whose person has proved
-	// who they are. Once the account's share is used up it counts as StartIn does.
-	StartKnown(ctx context.Context, now time.Time, account limits.Key, browser []byte, from netip.Addr) error
-}
-
 // Trail is the audit trail.
 type Trail interface {
-	// Record adds an event. It may fail; the recorded decision stands all the same.
+	// Record adds an event with the current time. It may fail; the recorded decision stands all
+	// the same.
 	Record(ctx context.Context, event audit.Event) error
 }

@@ -69,34 +69,41 @@ type allowedApp struct {
 	Offline                                      bool
 }
 
+// accountPages serves the account page and its forms.
+type accountPages struct {
+	*frame
+	app    *app.Account
+	signIn *app.SignIn // where people who aren't signed in begin
+}
+
 // me returns the person who is signed in. If there is none, it redirects to the sign-in
 // pages and returns nil, so that a form changes nothing once the person is signed out.
-func (a *api) me(c *gin.Context) *app.Me {
-	me, err := a.App.Me(c.Request.Context(), a.browser(c))
+func (h *accountPages) me(c *gin.Context) *app.Me {
+	me, err := h.app.Me(c.Request.Context(), h.browser(c))
 	switch {
 	case errors.Is(err, app.ErrSignedOut):
-		a.signInFirst(c)
+		h.signInFirst(c)
 	case err != nil:
 		httpkit.Fail(c, err)
 	}
 	return me
 }
 
-func (a *api) signInFirst(c *gin.Context) {
+func (h *accountPages) signInFirst(c *gin.Context) {
 	if c.Request.Method == http.MethodPost {
 		httpkit.SeeOther(c, accountPath)
 		return
 	}
 
-	browser, err := a.ownBrowser(c)
+	browser, err := h.ownBrowser(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	b := a.browser(c)
+	b := h.browser(c)
 	b.Hash = cookie.Hash(browser)
-	flow, _, err := a.App.Enter(c.Request.Context(),
+	flow, _, err := h.signIn.Enter(c.Request.Context(),
 		app.Entrance{Browser: b, UILocales: boundedLocales(c.Query("ui_locales"))})
 	if err != nil {
 		httpkit.Fail(c, err)
@@ -115,29 +122,29 @@ func boundedLocales(sent string) string {
 }
 
 // account shows the account page.
-func (a *api) account(c *gin.Context) {
-	me := a.me(c)
+func (h *accountPages) account(c *gin.Context) {
+	me := h.me(c)
 	if me == nil {
 		return
 	}
 
-	p, err := a.App.Profile(c.Request.Context(), me)
+	p, err := h.app.Profile(c.Request.Context(), me)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	a.profilePage(c, p)
+	h.profilePage(c, p)
 }
 
-func (a *api) profilePage(c *gin.Context, p *app.Profile) {
-	csrf, err := a.accountCSRF(c, p.Session)
+func (h *accountPages) profilePage(c *gin.Context, p *app.Profile) {
+	csrf, err := h.accountCSRF(c, p.Session)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	t := a.texts.For(c.Request, c.Query("ui_locales"))
+	t := h.texts.For(c.Request, c.Query("ui_locales"))
 	data := profile{
 		CSRF:        csrf,
 		Name:        p.User.Name,
@@ -164,11 +171,11 @@ func (a *api) profilePage(c *gin.Context, p *app.Profile) {
 	}
 
 	view := webui.View{Title: t.T("me.title"), Wide: true, Data: &data}
-	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["me"], view,
-		webui.PageOptions{Texts: t, Theme: a.ownTheme(p.Me)})
+	h.ui.Render(c.Writer, c.Request, http.StatusOK, h.pages["me"], view,
+		webui.PageOptions{Texts: t, Theme: h.ownTheme(p.Me)})
 }
 
-func (a *api) ownTheme(me *app.Me) string {
+func (h *accountPages) ownTheme(me *app.Me) string {
 	for i := range me.Tenants {
 		if me.Tenants[i].ID == me.Session.TenantID {
 			return themeOf(&me.Tenants[i])
@@ -225,28 +232,28 @@ func machine(at time.Time) string { return at.UTC().Format(time.RFC3339) }
 
 // accountCSRF binds the account page's forms to browser and session, so that a form that
 // was open while another person signed in is rejected as stale.
-func (a *api) accountCSRF(c *gin.Context, s *sessions.Session) (string, error) {
-	browser, err := a.ownBrowser(c)
+func (h *accountPages) accountCSRF(c *gin.Context, s *sessions.Session) (string, error) {
+	browser, err := h.ownBrowser(c)
 	return cookie.CSRFToken(browser, accountPurpose(s)), err
 }
 
 // accountForm runs the checks that all forms of the account page share. page is the page
 // that holds the form.
-func (a *api) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params) {
+func (h *accountPages) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params) {
 	form, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return nil, nil
 	}
 
-	me := a.me(c)
+	me := h.me(c)
 	if me == nil {
 		return nil, nil
 	}
 
-	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), accountPurpose(me.Session),
+	if form.Twice(formFields...) != "" || !cookie.CheckCSRF(h.jar.Browser(c.Request), accountPurpose(me.Session),
 		form.Get("csrf_token")) {
-		a.stale(c, staleAccount, page)
+		h.stale(c, staleAccount, page)
 		return nil, nil
 	}
 
@@ -254,7 +261,7 @@ func (a *api) accountForm(c *gin.Context, page string) (*app.Me, *httpkit.Params
 }
 
 // done redirects to the account page, which reports what was done.
-func (a *api) done(c *gin.Context, err error, what string) {
+func (h *accountPages) done(c *gin.Context, err error, what string) {
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
@@ -263,8 +270,8 @@ func (a *api) done(c *gin.Context, err error, what string) {
 }
 
 // endSessions signs out one device, or ends all access but this browser's.
-func (a *api) endSessions(c *gin.Context) {
-	me, form := a.accountForm(c, accountPath)
+func (h *accountPages) endSessions(c *gin.Context) {
+	me, form := h.accountForm(c, accountPath)
 	if me == nil {
 		return
 	}
@@ -273,24 +280,24 @@ func (a *api) endSessions(c *gin.Context) {
 	case "":
 		httpkit.SeeOther(c, accountPath)
 	case doneOthers:
-		a.done(c, a.App.EndOthers(c.Request.Context(), me), doneOthers)
+		h.done(c, h.app.EndOthers(c.Request.Context(), me), doneOthers)
 	case me.Session.ID:
-		fresh, err := a.App.Leave(c.Request.Context(), me)
+		fresh, err := h.app.Leave(c.Request.Context(), me)
 		if err != nil {
 			httpkit.Fail(c, err)
 			return
 		}
 
-		a.leave(c, fresh)
+		h.leave(c, fresh)
 		httpkit.SeeOther(c, logoutPath)
 	default:
-		a.done(c, a.App.EndDevice(c.Request.Context(), me, which), "session")
+		h.done(c, h.app.EndDevice(c.Request.Context(), me, which), "session")
 	}
 }
 
 // withdraw ends the access of an application.
-func (a *api) withdraw(c *gin.Context) {
-	me, form := a.accountForm(c, accountPath)
+func (h *accountPages) withdraw(c *gin.Context) {
+	me, form := h.accountForm(c, accountPath)
 	if me == nil {
 		return
 	}
@@ -301,5 +308,5 @@ func (a *api) withdraw(c *gin.Context) {
 		return
 	}
 
-	a.done(c, a.App.Withdraw(c.Request.Context(), me, clientID, tenantID), "application")
+	h.done(c, h.app.Withdraw(c.Request.Context(), me, clientID, tenantID), "application")
 }

@@ -1,9 +1,6 @@
 package httpapi
 
 import (
-	"github.com/gin-gonic/gin"
-
-	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
@@ -53,7 +50,7 @@ func accountPurpose(s *sessions.Session) string {
 
 // logoutPurpose binds the confirmation of a logout to the person it names and the
 // application it returns to.
-func logoutPurpose(out *app.Logout) string {
+func logoutPurpose(out *app.PreparedLogout) string {
 	shown := shownSession(out.Session)
 	if out.App != nil {
 		shown = append(shown, out.App.ClientID)
@@ -66,12 +63,4 @@ func shownSession(s *sessions.Session) []string {
 		return []string{"", "", ""}
 	}
 	return []string{s.ID, s.UserID, s.TenantID}
-}
-
-// stale answers a form that doesn't match what its page would show now, either because
-// another tab moved on or because another site made it. It does nothing but show the page
-// again.
-func (a *api) stale(c *gin.Context, reason, page string) {
-	a.App.Refused(c.Request.Context(), a.browser(c), reason)
-	httpkit.SeeOther(c, page)
 }

@@ -29,8 +29,8 @@ func themeOf(tenant *directory.Tenant) string {
 
 // tenantOfPath returns the tenant named in the path. If there is none it answers the
 // request and returns nil.
-func (a *api) tenantOfPath(c *gin.Context) *directory.Tenant {
-	tenant, err := a.App.TenantPage(c.Request.Context(), c.Param("slug"))
+func (h *signInPages) tenantOfPath(c *gin.Context) *directory.Tenant {
+	tenant, err := h.app.TenantPage(c.Request.Context(), c.Param("slug"))
 	switch {
 	case err != nil:
 		httpkit.Fail(c, err)
@@ -42,20 +42,20 @@ func (a *api) tenantOfPath(c *gin.Context) *directory.Tenant {
 
 // entrance shows the page where a tenant's people sign in without an application. It stores
 // nothing.
-func (a *api) entrance(c *gin.Context) {
-	if tenant := a.tenantOfPath(c); tenant != nil {
-		a.entrancePage(c, http.StatusOK, tenant, "", "")
+func (h *signInPages) entrance(c *gin.Context) {
+	if tenant := h.tenantOfPath(c); tenant != nil {
+		h.entrancePage(c, http.StatusOK, tenant, "", "")
 	}
 }
 
-func (a *api) entrancePage(c *gin.Context, status int, tenant *directory.Tenant, value, problem string) {
-	browser, err := a.ownBrowser(c)
+func (h *signInPages) entrancePage(c *gin.Context, status int, tenant *directory.Tenant, value, problem string) {
+	browser, err := h.ownBrowser(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	t := a.texts.For(c.Request, c.Query("ui_locales"))
+	t := h.texts.For(c.Request, c.Query("ui_locales"))
 	f := form{
 		Action: tenantPath(tenant.Slug),
 		CSRF:   cookie.CSRFToken(browser, entrancePurpose+tenant.ID),
@@ -67,41 +67,41 @@ func (a *api) entrancePage(c *gin.Context, status int, tenant *directory.Tenant,
 		view.Invalid = []webui.Field{f.Field}
 	}
 
-	a.UI.Render(c.Writer, c.Request, status, a.pages["entrance"], view,
+	h.ui.Render(c.Writer, c.Request, status, h.pages["entrance"], view,
 		webui.PageOptions{Texts: t, Theme: themeOf(tenant)})
 }
 
 // enter starts a sign-in with the address typed at an entrance.
-func (a *api) enter(c *gin.Context) {
+func (h *signInPages) enter(c *gin.Context) {
 	sent, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	tenant := a.tenantOfPath(c)
+	tenant := h.tenantOfPath(c)
 	if tenant == nil {
 		return
 	}
 
-	if sent.Twice(formFields...) != "" || !cookie.CheckCSRF(a.Jar.Browser(c.Request), entrancePurpose+tenant.ID,
+	if sent.Twice(formFields...) != "" || !cookie.CheckCSRF(h.jar.Browser(c.Request), entrancePurpose+tenant.ID,
 		sent.Get("csrf_token")) {
 		httpkit.SeeOther(c, tenantPath(tenant.Slug)) // only the typed address is lost
 		return
 	}
 
 	if sent.Get("email") == "" {
-		a.entrancePage(c, http.StatusUnprocessableEntity, tenant, "", "email.invalid")
+		h.entrancePage(c, http.StatusUnprocessableEntity, tenant, "", "email.invalid")
 		return
 	}
 
-	flow, ok, err := a.App.Enter(c.Request.Context(),
-		app.Entrance{Browser: a.browser(c), Email: sent.Get("email"), TenantID: tenant.ID})
+	flow, ok, err := h.app.Enter(c.Request.Context(),
+		app.Entrance{Browser: h.browser(c), Email: sent.Get("email"), TenantID: tenant.ID})
 	switch {
 	case err != nil:
 		httpkit.Fail(c, err)
 	case !ok:
-		a.entrancePage(c, http.StatusUnprocessableEntity, tenant, sent.Get("email"), "email.invalid")
+		h.entrancePage(c, http.StatusUnprocessableEntity, tenant, sent.Get("email"), "email.invalid")
 	default:
 		httpkit.SeeOther(c, flowPath(flow))
 	}
@@ -109,15 +109,15 @@ func (a *api) enter(c *gin.Context) {
 
 // theme serves the stylesheet with a tenant's accent colour. Pages name the colour in the
 // query, so that a new colour has a new URL.
-func (a *api) theme(c *gin.Context) {
-	tenant := a.tenantOfPath(c)
+func (h *signInPages) theme(c *gin.Context) {
+	tenant := h.tenantOfPath(c)
 	if tenant == nil {
 		return
 	}
 
-	h := c.Writer.Header()
-	h.Set("Cache-Control", "public, max-age=3600")
-	h.Set("Content-Type", "text/css; charset=utf-8")
+	header := c.Writer.Header()
+	header.Set("Cache-Control", "public, max-age=3600")
+	header.Set("Content-Type", "text/css; charset=utf-8")
 	c.Status(http.StatusOK)
 
 	if c.Request.Method != http.MethodHead {

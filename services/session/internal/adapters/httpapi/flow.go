@@ -1,20 +1,17 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
-	"github.com/platform-oauth/platform-oauth/libs/limits"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions/cookie"
 	"github.com/platform-oauth/platform-oauth/libs/webui"
@@ -54,23 +51,31 @@ func returnPath(r *grants.Flow) string {
 	return oauth.IssuerPath + "/authorize?flow=" + url.QueryEscape(r.ID)
 }
 
+// signInPages serves the flows and the entrances of tenants.
+type signInPages struct {
+	*frame
+	app *app.SignIn
+	// shown records an error page in the audit trail.
+	shown func(ctx context.Context, p httpkit.Problem)
+}
+
 // flow shows the page that is due.
-func (a *api) flow(c *gin.Context) {
+func (h *signInPages) flow(c *gin.Context) {
 	query, err := httpkit.Query(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	v, err := a.App.Open(c.Request.Context(), c.Param("flow"), a.browser(c))
+	v, err := h.app.Open(c.Request.Context(), c.Param("flow"), h.browser(c))
 	if err != nil {
-		a.fail(c, err)
+		h.fail(c, err)
 		return
 	}
 
 	if v.Step == domain.StepDone {
 		if query.Get(queryProblem) == problemOver { // or the two would redirect the browser back and forth
-			a.fail(c, app.ErrFlowOver)
+			h.fail(c, app.ErrFlowOver)
 			return
 		}
 		httpkit.SeeOther(c, returnPath(v.Request))
@@ -78,25 +83,25 @@ func (a *api) flow(c *gin.Context) {
 	}
 
 	if query.Get(queryStep) == stepEmail {
-		a.emailPage(c, v, http.StatusOK, emailValue(v), "")
+		h.emailPage(c, v, http.StatusOK, emailValue(v), "")
 		return
 	}
 
 	switch v.Step {
 	case domain.StepEmail:
-		a.emailPage(c, v, http.StatusOK, emailValue(v), "")
+		h.emailPage(c, v, http.StatusOK, emailValue(v), "")
 	case domain.StepPassword:
-		a.passwordPage(c, v, query.Get(queryProblem))
+		h.passwordPage(c, v, query.Get(queryProblem))
 	case domain.StepSSO:
-		a.ssoPage(c, v)
+		h.ssoPage(c, v)
 	case domain.StepNoTenant:
-		a.noTenantPage(c, v)
+		h.noTenantPage(c, v)
 	case domain.StepTenant:
-		a.tenantPage(c, v)
+		h.tenantPage(c, v)
 	case domain.StepAccount:
-		a.accountPage(c, v)
+		h.accountPage(c, v)
 	default:
-		a.consentPage(c, v)
+		h.consentPage(c, v)
 	}
 }
 
@@ -107,26 +112,26 @@ func emailValue(v *app.Visit) string {
 	return v.Request.LoginHint
 }
 
-func (a *api) email(c *gin.Context) {
-	v, form, ok := a.submitted(c, formEmail)
+func (h *signInPages) email(c *gin.Context) {
+	v, form, ok := h.submitted(c, formEmail)
 	if !ok {
 		return
 	}
 
 	typed := form.Get("email")
-	valid, err := a.App.Email(c.Request.Context(), v, typed)
+	valid, err := h.app.Email(c.Request.Context(), v, typed)
 	switch {
 	case err != nil:
-		a.fail(c, err)
+		h.fail(c, err)
 	case !valid:
-		a.emailPage(c, v, http.StatusUnprocessableEntity, typed, "email.invalid")
+		h.emailPage(c, v, http.StatusUnprocessableEntity, typed, "email.invalid")
 	default:
-		a.next(c, v, "")
+		h.next(c, v, "")
 	}
 }
 
-func (a *api) password(c *gin.Context) {
-	v, form, ok := a.submitted(c, formPassword)
+func (h *signInPages) password(c *gin.Context) {
+	v, form, ok := h.submitted(c, formPassword)
 	if !ok {
 		return
 	}
@@ -134,93 +139,93 @@ func (a *api) password(c *gin.Context) {
 	typed := form.Get("password")
 
 	if v.Step != domain.StepPassword {
-		a.next(c, v, "")
+		h.next(c, v, "")
 		return
 	}
 
 	if typed == "" {
-		a.next(c, v, problemEmpty)
+		h.next(c, v, problemEmpty)
 		return
 	}
 
-	fresh, err := a.App.Password(c.Request.Context(), v, typed)
+	fresh, err := h.app.Password(c.Request.Context(), v, typed)
 	switch {
 	case err != nil:
-		a.fail(c, err)
+		h.fail(c, err)
 	case fresh == nil:
-		a.next(c, v, problemPassword)
+		h.next(c, v, problemPassword)
 	default:
-		a.setCookies(c, fresh)
-		a.next(c, v, "")
+		h.setCookies(c, fresh)
+		h.next(c, v, "")
 	}
 }
 
-func (a *api) tenant(c *gin.Context) {
-	v, form, ok := a.submitted(c, formTenant)
+func (h *signInPages) tenant(c *gin.Context) {
+	v, form, ok := h.submitted(c, formTenant)
 	if !ok {
 		return
 	}
 
-	choose, chosen := a.App.Tenant, form.Get("tenant")
+	choose, chosen := h.app.Tenant, form.Get("tenant")
 	if other := form.Get("session"); other != "" {
-		choose, chosen = a.App.Account, other
+		choose, chosen = h.app.Account, other
 	}
 
 	fresh, err := choose(c.Request.Context(), v, chosen)
 	if err != nil {
-		a.fail(c, err)
+		h.fail(c, err)
 		return
 	}
 
-	a.setCookies(c, fresh)
-	a.next(c, v, "")
+	h.setCookies(c, fresh)
+	h.next(c, v, "")
 }
 
-func (a *api) consent(c *gin.Context) {
-	v, form, ok := a.submitted(c, formConsent)
+func (h *signInPages) consent(c *gin.Context) {
+	v, form, ok := h.submitted(c, formConsent)
 	if !ok {
 		return
 	}
 
 	switch action := form.Get("action"); action {
 	case "allow", "deny":
-		if err := a.App.Consent(c.Request.Context(), v, action == "allow"); err != nil {
-			a.fail(c, err)
+		if err := h.app.Consent(c.Request.Context(), v, action == "allow"); err != nil {
+			h.fail(c, err)
 			return
 		}
 	}
 
-	a.next(c, v, "")
+	h.next(c, v, "")
 }
 
 // submitted runs the checks that all forms of a flow share: the flow is this browser's and
 // alive, and the form comes from one of our pages that would still show the same. A form
 // that another tab overtook redirects to the flow's own URL, which explains why.
-func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Params, bool) {
+func (h *signInPages) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Params, bool) {
 	form, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return nil, nil, false
 	}
 
-	flowID, browser := c.Param("flow"), a.Jar.Browser(c.Request)
+	flowID, browser := c.Param("flow"), h.jar.Browser(c.Request)
 	if browser == "" {
-		a.fail(c, app.ErrOtherBrowser)
+		h.fail(c, app.ErrOtherBrowser)
 		return nil, nil, false
 	}
 
-	b := a.browser(c)
+	b := h.browser(c)
 	b.Resent = page == formPassword
-	v, err := a.App.Open(c.Request.Context(), flowID, b)
+	v, err := h.app.Open(c.Request.Context(), flowID, b)
 	switch {
 	case errors.Is(err, app.ErrOtherBrowser):
 		httpkit.SeeOther(c, flowPath(flowID))
 		return nil, nil, false
 	case err != nil:
-		a.fail(c, err)
+		h.fail(c, err)
 		return nil, nil, false
 	case form.Twice(formFields...) != "" || !cookie.CheckCSRF(browser, flowPurpose(v, page), form.Get("csrf_token")):
-		a.stale(c, staleFlow, flowPath(flowID))
+		h.stale(c, staleFlow, flowPath(flowID))
 		return nil, nil, false
 	}
 
@@ -228,7 +233,7 @@ func (a *api) submitted(c *gin.Context, page string) (*app.Visit, *httpkit.Param
 }
 
 // next redirects to the flow's own URL, which shows the step that is due.
-func (a *api) next(c *gin.Context, v *app.Visit, problem string) {
+func (h *signInPages) next(c *gin.Context, v *app.Visit, problem string) {
 	to := flowPath(v.Request.Handle())
 	if problem != "" {
 		to += "?" + queryProblem + "=" + problem
@@ -253,15 +258,8 @@ var failures = []failure{
 
 // fail shows a page for each of failures and for too many guesses. All other errors go to
 // httpkit.
-func (a *api) fail(c *gin.Context, err error) {
-	if blocked := (*limits.Error)(nil); errors.As(err, &blocked) && httpkit.WantsHTML(c.Request) {
-		httpkit.Limited(c, blocked)
-		a.blocked(c, blocked.RetryAfter())
-		return
-	}
-
-	if errors.Is(err, app.ErrRenewed) {
-		httpkit.SeeOther(c, ownPage(c))
+func (h *signInPages) fail(c *gin.Context, err error) {
+	if h.refused(c, err) {
 		return
 	}
 
@@ -272,18 +270,18 @@ func (a *api) fail(c *gin.Context, err error) {
 	}
 
 	f := failures[i]
-	texts := a.texts.For(c.Request, "")
+	texts := h.texts.For(c.Request, "")
 	message := webui.Message{
 		Title: texts.T(f.key + ".title"),
 		Lead:  texts.T(f.key + ".what"),
 		Text:  texts.T(f.key + ".do"),
 	}
-	a.wayOn(c, &message, f.key, texts)
+	h.wayOn(c, &message, f.key, texts)
 	message.Reference = httpkit.Reference(c)
 	if f.status == http.StatusForbidden { // possibly an attack
-		a.App.Refused(c.Request.Context(), a.browser(c), f.key)
+		h.journal.Refused(c.Request.Context(), h.browser(c), f.key)
 	} else {
-		a.Shown(c.Request.Context(), httpkit.Problem{
+		h.shown(c.Request.Context(), httpkit.Problem{
 			Status:    f.status,
 			Code:      oauth.Code(f.key),
 			Reference: message.Reference,
@@ -291,26 +289,5 @@ func (a *api) fail(c *gin.Context, err error) {
 		})
 	}
 
-	a.UI.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
-}
-
-// ownPage returns the page that a refused form came from.
-func ownPage(c *gin.Context) string {
-	if flow := c.Param("flow"); flow != "" {
-		return flowPath(flow)
-	}
-	return accountPasswordPath
-}
-
-// blocked tells the person when to try again, in words and by Retry-After (RFC 6585 4).
-func (a *api) blocked(c *gin.Context, wait time.Duration) {
-	texts := a.texts.For(c.Request, "")
-	c.Header("Retry-After", strconv.Itoa(max(1, int(math.Ceil(wait.Seconds())))))
-	a.UI.Message(c.Writer, c.Request, http.StatusTooManyRequests, webui.Message{
-		Title:     texts.T("limited.title"),
-		Lead:      texts.T("limited.what"),
-		Text:      texts.T("limited.do", texts.In(wait)),
-		Reference: httpkit.Reference(c),
-		Link:      &webui.Link{Href: ownPage(c), Label: texts.T("limited.link")},
-	}, webui.PageOptions{Texts: texts})
+	h.ui.Message(c.Writer, c.Request, f.status, message, webui.PageOptions{Texts: texts})
 }

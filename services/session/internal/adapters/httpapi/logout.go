@@ -29,36 +29,42 @@ type confirmation struct {
 
 type hidden struct{ Name, Value string }
 
+// logoutPages serves the end session endpoint and its confirmation page.
+type logoutPages struct {
+	*frame
+	app *app.Logout
+}
+
 // logout serves the end session endpoint (OpenID Connect RP-Initiated Logout 1.0 2).
-func (a *api) logout(c *gin.Context) {
+func (h *logoutPages) logout(c *gin.Context) {
 	params, err := httpkit.Query(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	out, ok := a.prepare(c, params)
+	out, ok := h.prepare(c, params)
 	if !ok {
 		return
 	}
 
 	switch {
 	case out.AtOnce:
-		if a.endSession(c, out) {
-			a.signedOut(c, out, params)
+		if h.endSession(c, out) {
+			h.signedOut(c, out, params)
 		}
 	case out.Session == nil:
-		a.clear(c)
-		a.signedOutPage(c, out, params)
+		h.clear(c)
+		h.signedOutPage(c, out, params)
 	default:
-		a.confirm(c, out, params)
+		h.confirm(c, out, params)
 	}
 }
 
 // logoutPost handles the confirmation page's form. Any other POST comes from an
 // application: sent across sites it carries no Lax cookies, so it is redirected to a GET,
 // which does.
-func (a *api) logoutPost(c *gin.Context) {
+func (h *logoutPages) logoutPost(c *gin.Context) {
 	form, err := httpkit.Form(c)
 	if err != nil {
 		httpkit.Fail(c, err)
@@ -76,17 +82,17 @@ func (a *api) logoutPost(c *gin.Context) {
 		return
 	}
 
-	out, ok := a.prepare(c, form)
+	out, ok := h.prepare(c, form)
 	if !ok {
 		return
 	}
 
-	if !cookie.CheckCSRF(a.Jar.Browser(c.Request), logoutPurpose(out), token) { // another person's by now, say
+	if !cookie.CheckCSRF(h.jar.Browser(c.Request), logoutPurpose(out), token) { // another person's by now, say
 		httpkit.SeeOther(c, ownGet(form))
 		return
 	}
 
-	if !a.endSession(c, out) {
+	if !h.endSession(c, out) {
 		return
 	}
 
@@ -115,18 +121,18 @@ func ownGet(form *httpkit.Params) string {
 
 func repeated() error { return oauth.Errorf(oauth.InvalidRequest, "a parameter was sent twice") }
 
-func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool) {
+func (h *logoutPages) prepare(c *gin.Context, params *httpkit.Params) (*app.PreparedLogout, bool) {
 	if params.Twice(logoutParams...) != "" {
 		httpkit.Fail(c, repeated())
 		return nil, false
 	}
 
-	out, err := a.App.PrepareLogout(c.Request.Context(), app.LogoutRequest{
+	out, err := h.app.Prepare(c.Request.Context(), app.LogoutRequest{
 		IDTokenHint:           params.Get("id_token_hint"),
 		ClientID:              params.Get("client_id"),
 		PostLogoutRedirectURI: params.Get("post_logout_redirect_uri"),
 		State:                 params.Get("state"),
-	}, a.browser(c))
+	}, h.browser(c))
 	if err != nil {
 		httpkit.Fail(c, err)
 		return nil, false
@@ -135,51 +141,44 @@ func (a *api) prepare(c *gin.Context, params *httpkit.Params) (*app.Logout, bool
 	return out, true
 }
 
-func (a *api) endSession(c *gin.Context, out *app.Logout) bool {
-	fresh, err := a.App.EndSession(c.Request.Context(), out, a.browser(c))
+func (h *logoutPages) endSession(c *gin.Context, out *app.PreparedLogout) bool {
+	fresh, err := h.app.End(c.Request.Context(), out, h.browser(c))
 	if err != nil {
 		httpkit.Fail(c, err)
 		return false
 	}
 
-	a.leave(c, fresh)
+	h.leave(c, fresh)
 	return true
 }
 
-// clear removes the session cookie if there is one, even if its session is long gone.
-func (a *api) clear(c *gin.Context) {
-	if a.Jar.Session(c.Request) != "" {
-		a.Jar.ClearSession(c.Writer)
-	}
-}
-
-func (a *api) signedOut(c *gin.Context, out *app.Logout, params *httpkit.Params) {
+func (h *logoutPages) signedOut(c *gin.Context, out *app.PreparedLogout, params *httpkit.Params) {
 	if out.ReturnTo != "" {
 		httpkit.SeeOther(c, out.ReturnTo)
 		return
 	}
-	a.signedOutPage(c, out, params)
+	h.signedOutPage(c, out, params)
 }
 
 // signedOutPage only links to the application rather than redirecting, since it isn't
 // proven that the application sent the request.
-func (a *api) signedOutPage(c *gin.Context, out *app.Logout, params *httpkit.Params) {
-	t := a.texts.For(c.Request, params.Get("ui_locales"))
+func (h *logoutPages) signedOutPage(c *gin.Context, out *app.PreparedLogout, params *httpkit.Params) {
+	t := h.texts.For(c.Request, params.Get("ui_locales"))
 	message := webui.Message{Title: t.T("signed_out.title"), Lead: t.T("signed_out.lead")}
 	if out.ReturnTo != "" {
 		message.Link = &webui.Link{Href: out.ReturnTo, Label: t.T("signed_out.return", out.App.Name)}
 	}
-	a.UI.Message(c.Writer, c.Request, http.StatusOK, message, webui.PageOptions{Texts: t})
+	h.ui.Message(c.Writer, c.Request, http.StatusOK, message, webui.PageOptions{Texts: t})
 }
 
-func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
-	browser, err := a.ownBrowser(c)
+func (h *logoutPages) confirm(c *gin.Context, out *app.PreparedLogout, params *httpkit.Params) {
+	browser, err := h.ownBrowser(c)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	t := a.texts.For(c.Request, params.Get("ui_locales"))
+	t := h.texts.For(c.Request, params.Get("ui_locales"))
 	data := confirmation{Action: logoutPath, CSRF: cookie.CSRFToken(browser, logoutPurpose(out))}
 	if out.Person != nil {
 		data.Address = addressOf(out.Person)
@@ -197,5 +196,5 @@ func (a *api) confirm(c *gin.Context, out *app.Logout, params *httpkit.Params) {
 	}
 
 	opts := webui.PageOptions{Texts: t, LeadsAway: out.ReturnTo != ""}
-	a.UI.Render(c.Writer, c.Request, http.StatusOK, a.pages["logout"], view, opts)
+	h.ui.Render(c.Writer, c.Request, http.StatusOK, h.pages["logout"], view, opts)
 }

@@ -39,9 +39,9 @@ type form struct {
 // choice is one row of a list.
 type choice struct{ Name, Value, Initial, Title, Detail string }
 
-func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem string) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, formEmail)
+func (h *signInPages) emailPage(c *gin.Context, v *app.Visit, status int, value, problem string) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, formEmail)
 	f.Field = emailField(t, value)
 	view := webui.View{Title: t.T("email.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
 	if problem != "" {
@@ -49,7 +49,7 @@ func (a *api) emailPage(c *gin.Context, v *app.Visit, status int, value, problem
 		view.Invalid = []webui.Field{f.Field}
 	}
 
-	a.render(c, v, status, "email", view, t)
+	h.render(c, v, status, "email", view, t)
 }
 
 func emailField(t webui.Texts, value string) webui.Field {
@@ -68,9 +68,9 @@ func emailField(t webui.Texts, value string) webui.Field {
 	}
 }
 
-func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, formPassword)
+func (h *signInPages) passwordPage(c *gin.Context, v *app.Visit, problem string) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, formPassword)
 	f.Address, f.Username = directory.ReadableEmail(v.Request.LoginEmail), v.Request.LoginEmail
 	f.Field = webui.Field{
 		Name:         "password",
@@ -98,29 +98,29 @@ func (a *api) passwordPage(c *gin.Context, v *app.Visit, problem string) {
 		view.Invalid = []webui.Field{f.Field}
 	}
 
-	a.render(c, v, http.StatusOK, "password", view, t)
+	h.render(c, v, http.StatusOK, "password", view, t)
 }
 
-func (a *api) ssoPage(c *gin.Context, v *app.Visit) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "")
+func (h *signInPages) ssoPage(c *gin.Context, v *app.Visit) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, "")
 	f.Address = directory.ReadableEmail(v.Request.LoginEmail)
 	view := webui.View{Title: t.T("sso.title", v.Home.Name), Lead: t.T("sso.lead", v.Home.Name), Data: &f}
-	a.render(c, v, http.StatusOK, "sso", view, t)
+	h.render(c, v, http.StatusOK, "sso", view, t)
 }
 
-func (a *api) noTenantPage(c *gin.Context, v *app.Visit) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, "")
+func (h *signInPages) noTenantPage(c *gin.Context, v *app.Visit) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, "")
 	f.Address = addressOf(v.User)
 	f.SignOut = logoutPath
 	view := webui.View{Title: t.T("no_tenant.title"), Lead: t.T("no_tenant.lead"), Data: &f}
-	a.render(c, v, http.StatusForbidden, "no_tenant", view, t)
+	h.render(c, v, http.StatusForbidden, "no_tenant", view, t)
 }
 
-func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, formTenant)
+func (h *signInPages) tenantPage(c *gin.Context, v *app.Visit) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, formTenant)
 	f.Address = addressOf(v.User)
 
 	for _, tenant := range v.Tenants {
@@ -133,12 +133,12 @@ func (a *api) tenantPage(c *gin.Context, v *app.Visit) {
 	}
 
 	view := webui.View{Title: t.T("tenant.title"), Lead: t.T("tenant.lead"), Data: &f}
-	a.render(c, v, http.StatusOK, "tenant", view, t)
+	h.render(c, v, http.StatusOK, "tenant", view, t)
 }
 
-func (a *api) accountPage(c *gin.Context, v *app.Visit) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, formTenant)
+func (h *signInPages) accountPage(c *gin.Context, v *app.Visit) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, formTenant)
 	add := func(tenant *directory.Tenant, detail string) {
 		f.Choices = append(f.Choices, choice{
 			Name:    "tenant",
@@ -169,12 +169,12 @@ func (a *api) accountPage(c *gin.Context, v *app.Visit) {
 	}
 
 	view := webui.View{Title: t.T("account.title"), Lead: t.T("to_continue", appName(t, v)), Data: &f}
-	a.render(c, v, http.StatusOK, "account", view, t)
+	h.render(c, v, http.StatusOK, "account", view, t)
 }
 
-func (a *api) consentPage(c *gin.Context, v *app.Visit) {
-	t := a.texts.For(c.Request, v.Request.UILocales)
-	f := a.form(c, v, formConsent)
+func (h *signInPages) consentPage(c *gin.Context, v *app.Visit) {
+	t := h.texts.For(c.Request, v.Request.UILocales)
+	f := h.form(c, v, formConsent)
 	f.Address, f.Name, f.Tenant = addressOf(v.User), nameOf(v.User), v.Tenant().Name
 	f.Scopes, f.Resource = t.Scopes(v.Request.Scope), v.App.ResourceFor(v.Request.Resource)
 	f.ReturnTo = t.T("consent.device")
@@ -187,25 +187,25 @@ func (a *api) consentPage(c *gin.Context, v *app.Visit) {
 	}
 
 	view := webui.View{Title: t.T("consent.title", appName(t, v)), Data: &f}
-	a.render(c, v, http.StatusOK, "consent", view, t)
+	h.render(c, v, http.StatusOK, "consent", view, t)
 }
 
-func (a *api) form(c *gin.Context, v *app.Visit, action string) form {
+func (h *signInPages) form(c *gin.Context, v *app.Visit, action string) form {
 	path := flowPath(v.Request.Handle())
 	return form{
 		Action: path + "/" + action,
-		CSRF:   cookie.CSRFToken(a.Jar.Browser(c.Request), flowPurpose(v, action)),
+		CSRF:   cookie.CSRFToken(h.jar.Browser(c.Request), flowPurpose(v, action)),
 		Change: path + "?" + queryStep + "=" + stepEmail,
-		App:    appName(a.texts.For(c.Request, v.Request.UILocales), v),
+		App:    appName(h.texts.For(c.Request, v.Request.UILocales), v),
 	}
 }
 
-func (a *api) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
+func (h *signInPages) render(c *gin.Context, v *app.Visit, status int, page string, view webui.View, t webui.Texts) {
 	opts := webui.PageOptions{Texts: t, Theme: themeOf(v.Home), LeadsAway: v.Request.RedirectURI() != ""}
 	if v.Accepted() {
 		opts.Theme = themeOf(v.Tenant())
 	}
-	a.UI.Render(c.Writer, c.Request, status, a.pages[page], view, opts)
+	h.ui.Render(c.Writer, c.Request, status, h.pages[page], view, opts)
 }
 
 // hostOf returns the host of a web redirect URI as people write it, including the port if it has

@@ -1,33 +1,25 @@
 package httpapi
 
 import (
-	"context"
-	"encoding/json"
 	"flag"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/stretchr/testify/require"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/httpkit"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
-	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
-	"github.com/platform-oauth/platform-oauth/libs/webui"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/app"
 	"github.com/platform-oauth/platform-oauth/services/session/internal/domain"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -36,171 +28,10 @@ var assetHash = regexp.MustCompile(`(/auth/assets/\w+)\.[\w-]+\.`)
 
 var reference = regexp.MustCompile(`<code>[0-9a-f]{32}</code>`)
 
-const testBrowser = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-func newTestAPI(t *testing.T) *api {
-	t.Helper()
-	gin.SetMode(gin.TestMode)
-	ui, err := webui.New()
-	require.NoError(t, err)
-	sessionApp := &app.App{
-		Trail:        noTrail{},
-		Refusals:     noTrail{},
-		Flows:        oneFlow{},
-		Applications: oneApplication{},
-		Allowances:   holders{},
-	}
-
-	sessionApp.Issuer = "https://id.test/oauth"
-	a := &api{Options: Options{UI: ui, App: sessionApp, Shown: func(context.Context, httpkit.Problem) {}}}
-	require.NoError(t, a.load())
-
-	return a
-}
-
-// holders is a person who allows two applications access while they are away.
-type holders struct{ ports.Allowances }
-
-func (holders) Allowed(context.Context, string, time.Time) ([]ports.Allowance, error) {
-	return []ports.Allowance{
-		{Application: "Notes <i>", Offline: true},
-		{Application: "Television", Offline: true},
-		{Application: "Billing"},
-	}, nil
-}
-
-// oneFlow knows flows of each kind by their id.
-type oneFlow struct{ ports.Flows }
-
-func (oneFlow) Flow(_ context.Context, id string) (*grants.Flow, error) {
-	switch id {
-	case "req_golden":
-		return testVisit().Request, nil
-	case "req_begin":
-		return &grants.Flow{Kind: grants.KindAuthorize, Access: grants.Access{ClientID: "begin"}}, nil
-	case "req_device":
-		return &grants.Flow{Kind: grants.KindDevice}, nil
-	case "req_account":
-		return &grants.Flow{Kind: grants.KindAccount}, nil
-	default:
-		return nil, grants.ErrNotFound
-	}
-}
-
-type oneApplication struct{}
-
-func (oneApplication) Application(_ context.Context, clientID string) (*directory.Application, error) {
-	app := *testVisit().App
-	if clientID == "begin" {
-		app.InitiateLoginURI = "https://billing.test/login?from=platform"
-	}
-	return &app, nil
-}
-
-type noTrail struct{}
-
-func (noTrail) Record(context.Context, audit.Event) error { return nil }
-
-var now = time.Date(2026, 5, 4, 9, 0, 0, 0, time.UTC)
-
-func testVisit() *app.Visit {
-	acme := directory.Tenant{
-		ID:     "tnt_acme",
-		Slug:   "acme",
-		Name:   "Acme Corp",
-		Color:  "#7a1fa2",
-		Active: true,
-	}
-
-	return &app.Visit{Situation: domain.Situation{
-		Request: &grants.Flow{
-			ID:        "req_golden",
-			Kind:      grants.KindAuthorize,
-			Access:    grants.Access{Scope: oauth.Scopes{"openid", "profile", "email", "offline_access", "invoices:read"}},
-			Authorize: &grants.Authorization{RedirectURI: "https://billing.test/callback"},
-			Visit:     grants.Visit{LoginEmail: "ada@acme.test"},
-		},
-		App: &directory.Application{
-			ClientID: "billing",
-			Name:     "Billing",
-			Type:     directory.Web,
-			Active:   true,
-		},
-		Session: &sessions.Session{ID: "ses_1", UserID: "usr_1", TenantID: "tnt_acme"},
-		User: &directory.User{
-			ID:     "usr_1",
-			Email:  "ada@acme.test",
-			Name:   "Ada Lovelace",
-			Active: true,
-		},
-		Tenants: []directory.Tenant{acme, {ID: "tnt_north", Slug: "north", Name: "Northwind Traders", Active: true}},
-		Home:    &acme,
-	}}
-}
-
-// abroad moves a visit to people and an application with internationalised domains. One of them is a look-alike.
-func abroad(v *app.Visit) *app.Visit {
-	const stored = "zo\u00eb@xn--bcher-kva.test"
-	v.Request.LoginEmail, v.User.Email, v.User.Name = stored, stored, ""
-	v.Request.Authorize.RedirectURI = "https://xn--bcher-kva.test:8443/callback"
-	v.Others = []domain.Account{{
-		Session: &sessions.Session{ID: "ses_9", UserID: "usr_2", TenantID: "tnt_north"},
-		User:    &directory.User{ID: "usr_2", Email: "eve@xn--cme-5cd.test"},
-		Tenants: v.Tenants,
-	}}
-
-	return v
-}
-
-// testProfile is a person who is signed in in two places and allows two
-// applications.
-func testProfile() *app.Profile {
-	v := testVisit()
-	v.Session.CreatedAt, v.Session.LastSeenAt, v.Session.Address = now.Add(
-		-49*time.Hour), now.Add(-time.Minute), "192.0.2.7"
-	v.Session.UserAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:126.0) Gecko/20100101 Firefox/126.0"
-	phone := &sessions.Session{
-		ID:         "ses_2",
-		UserID:     "usr_1",
-		TenantID:   "tnt_north",
-		CreatedAt:  now.Add(-90 * time.Minute),
-		LastSeenAt: now.Add(-10 * time.Second),
-		UserAgent:  "<script>",
-		Address:    "2001:db8::7",
-	}
-
-	return &app.Profile{
-		Me: &app.Me{
-			Session: v.Session,
-			User:    v.User,
-			Tenants: v.Tenants,
-			Now:     now,
-		},
-		Devices: []*sessions.Session{v.Session, phone},
-		Allowances: []ports.Allowance{
-			{
-				ClientID:    "billing",
-				Application: "Billing",
-				TenantID:    "tnt_acme",
-				Scope:       oauth.Scopes{"openid", "email"},
-				Since:       now.Add(-25 * time.Hour),
-			},
-			{
-				ClientID: "gone",
-				TenantID: "tnt_acme",
-				Scope:    oauth.Scopes{"offline_access", "x:y"},
-				Since:    now,
-				Offline:  true,
-			},
-		},
-		HasPassword: true,
-	}
-}
-
 // RFC 6749 10.13 and RFC 9700 4.16: no page can be framed, none runs script, and forms
 // post to us and the flow's own application only.
 func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
-	a := newTestAPI(t)
+	a := newTestPages(t)
 	for name, show := range map[string]func(c *gin.Context, v *app.Visit){
 		"email": func(c *gin.Context, v *app.Visit) { a.emailPage(c, v, http.StatusOK, "", "") },
 		"email_invalid": func(c *gin.Context, v *app.Visit) {
@@ -227,7 +58,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			a.consentPage(c, v)
 		},
 		"logout": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{
+			a.confirm(c, &app.PreparedLogout{
 				App:      v.App,
 				Person:   v.User,
 				Session:  v.Session,
@@ -235,7 +66,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 			}, &httpkit.Params{})
 		},
 		"signed_out": func(c *gin.Context, v *app.Visit) {
-			a.signedOutPage(c, &app.Logout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
+			a.signedOutPage(c, &app.PreparedLogout{App: v.App, ReturnTo: "https://billing.test/bye"}, &httpkit.Params{})
 		},
 		"flow_unknown": func(c *gin.Context, _ *app.Visit) {
 			c.Params[0].Value = "req_nothing"
@@ -283,7 +114,7 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"international_account": func(c *gin.Context, v *app.Visit) { a.accountPage(c, abroad(v)) },
 		"international_consent": func(c *gin.Context, v *app.Visit) { a.consentPage(c, abroad(v)) },
 		"international_logout": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{Person: abroad(v).User, Session: v.Session}, &httpkit.Params{})
+			a.confirm(c, &app.PreparedLogout{Person: abroad(v).User, Session: v.Session}, &httpkit.Params{})
 		},
 		"international_me": func(c *gin.Context, v *app.Visit) {
 			p := testProfile()
@@ -320,12 +151,12 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 		"me_done_others":      func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "others") },
 		"me_done_application": func(c *gin.Context, _ *app.Visit) { doneWith(a, c, "application") },
 		"logout_plain": func(c *gin.Context, v *app.Visit) {
-			a.confirm(c, &app.Logout{Person: v.User, Session: v.Session}, &httpkit.Params{})
+			a.confirm(c, &app.PreparedLogout{Person: v.User, Session: v.Session}, &httpkit.Params{})
 		},
 		"signed_out_plain": func(c *gin.Context,
 			_ *app.Visit,
 		) {
-			a.signedOutPage(c, &app.Logout{}, &httpkit.Params{})
+			a.signedOutPage(c, &app.PreparedLogout{}, &httpkit.Params{})
 		},
 		"new_password_long":     func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordLong) },
 		"new_password_email":    func(c *gin.Context, _ *app.Visit) { refusedWith(a, c, domain.PasswordEmail) },
@@ -375,72 +206,12 @@ func requireOwnFormsOnly(t *testing.T, body string) {
 	}
 }
 
-// RFC 6749 10.13, RFC 9700 4.16: whatever an operator or an attacker wrote is text
-// on a page. This is what keeps a page safe that has no form-action.
-func TestNoNameAndNoAddressBecomesMarkup(t *testing.T) {
-	a := newTestAPI(t)
-	const hostile = `"'><form action="https://evil.test"><input name=password><base href=//evil.test><meta http-equiv=refresh content=0>`
-	for name, show := range map[string]func(*gin.Context, *app.Visit){
-		"email": func(c *gin.Context, v *app.Visit) {
-			a.emailPage(c, v, http.StatusUnprocessableEntity, hostile, "email.invalid")
-		},
-		"password":  func(c *gin.Context, v *app.Visit) { a.passwordPage(c, v, problemPassword) },
-		"sso":       a.ssoPage,
-		"no_tenant": a.noTenantPage,
-		"tenant":    a.tenantPage,
-		"account":   a.accountPage,
-		"consent":   a.consentPage,
-		"logout": func(c *gin.Context, v *app.Visit) {
-			c.Request.URL.RawQuery = url.Values{"state": {hostile}, "ui_locales": {hostile}}.Encode()
-			params, err := httpkit.Query(c)
-			require.NoError(t, err)
-			a.confirm(c, &app.Logout{
-				App:      v.App,
-				Person:   v.User,
-				Session:  v.Session,
-				ReturnTo: "https://billing.test/bye",
-			}, params)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			v := testVisit()
-			v.Request.LoginEmail, v.Request.LoginHint, v.Request.UILocales = hostile, hostile, hostile
-			v.Request.Scope = oauth.Scopes{hostile}
-			v.App.Name, v.User.Name, v.User.Email = hostile, hostile, hostile
-			for i := range v.Tenants {
-				v.Tenants[i].Name, v.Tenants[i].Slug = hostile, hostile
-			}
-
-			v.Home = &v.Tenants[0]
-
-			w := httptest.NewRecorder()
-			c, _ := gin.CreateTestContext(w)
-			c.Request = httptest.NewRequest(http.MethodGet, "/auth/flows/req_golden", nil)
-			c.Request.AddCookie(&http.Cookie{Name: "platform_browser", Value: testBrowser})
-			show(c, v)
-
-			body := w.Body.String()
-			require.Contains(t, body, "evil.test", "it is shown")
-			require.NotContains(t, body, "<input name=password>")
-			require.NotContains(t, body, `action="https://evil.test"`)
-
-			for _, form := range opensForm.FindAllString(body, -1) {
-				require.Regexp(t, ownForm, form)
-			}
-
-			for _, tag := range []string{"<base", "<meta http-equiv", "formaction"} {
-				require.NotContains(t, body, tag)
-			}
-		})
-	}
-}
-
-func doneWith(a *api, c *gin.Context, what string) {
+func doneWith(a *testPages, c *gin.Context, what string) {
 	c.Request.URL.RawQuery = queryDone + "=" + what
 	a.profilePage(c, testProfile())
 }
 
-func refusedWith(a *api, c *gin.Context, problem domain.PasswordProblem) {
+func refusedWith(a *testPages, c *gin.Context, problem domain.PasswordProblem) {
 	a.newPasswordPage(c, testProfile().Me, http.StatusUnprocessableEntity, problem, true)
 }
 
@@ -464,50 +235,3 @@ func golden(t *testing.T, name, body string) {
 }
 
 var formToken = regexp.MustCompile(`(name="csrf_token" value=")[^"]+`)
-
-func TestEveryTextIsUsedAndEveryUsedTextExists(t *testing.T) {
-	used := map[string]bool{}
-	named := regexp.MustCompile(`"([a-z_]+(?:\.[a-z_]+)+|to_continue)"`)
-	for _, pattern := range []string{"*.go", "templates/*.html"} {
-		files, err := filepath.Glob(pattern)
-		require.NoError(t, err)
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			require.NoError(t, err)
-			for _, match := range named.FindAllStringSubmatch(string(content), -1) {
-				used[match[1]] = true
-			}
-		}
-	}
-
-	content, err := os.ReadFile("messages/en.json")
-	require.NoError(t, err)
-	var own map[string]string
-	require.NoError(t, json.Unmarshal(content, &own))
-
-	for key := range own {
-		if strings.HasPrefix(key, "flow.") { // made of parts
-			continue
-		}
-		require.True(t, used[key], "%s is not used", key)
-	}
-
-	for _, prefix := range []string{"flow.unknown", "flow.expired", "flow.finished", "flow.over", "flow.browser"} {
-		for _, part := range []string{".title", ".what", ".do"} {
-			require.Contains(t, own, prefix+part)
-		}
-	}
-}
-
-func TestABadgeShowsTheFirstLetter(t *testing.T) {
-	for name, want := range map[string]string{
-		"Acme":      "A",
-		"éclair":    "É",
-		"  «north»": "N",
-		"3M":        "3",
-		"…":         "?",
-		"":          "?",
-	} {
-		require.Equal(t, want, initial(name), name)
-	}
-}

@@ -19,9 +19,9 @@ type newPassword struct {
 	Holders                      []string // applications that lose their access if Others is checked
 }
 
-func (a *api) passwordForm(c *gin.Context) {
-	if me := a.me(c); me != nil {
-		a.newPasswordPage(c, me, http.StatusOK, domain.PasswordFine, true)
+func (h *accountPages) passwordForm(c *gin.Context) {
+	if me := h.me(c); me != nil {
+		h.newPasswordPage(c, me, http.StatusOK, domain.PasswordFine, true)
 	}
 }
 
@@ -44,20 +44,22 @@ var problemWords = map[domain.PasswordProblem]string{
 	domain.PasswordStale:    "new_password.stale",
 }
 
-func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem domain.PasswordProblem, others bool) {
-	csrf, err := a.accountCSRF(c, me.Session)
+func (h *accountPages) newPasswordPage(
+	c *gin.Context, me *app.Me, status int, problem domain.PasswordProblem, others bool,
+) {
+	csrf, err := h.accountCSRF(c, me.Session)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	holders, err := a.App.Holders(c.Request.Context(), me)
+	holders, err := h.app.Holders(c.Request.Context(), me)
 	if err != nil {
 		httpkit.Fail(c, err)
 		return
 	}
 
-	t := a.texts.For(c.Request, "")
+	t := h.texts.For(c.Request, "")
 	fields := []webui.Field{
 		{Name: "current_password", Label: t.T("new_password.current"), Autocomplete: "current-password"},
 		{
@@ -89,13 +91,13 @@ func (a *api) newPasswordPage(c *gin.Context, me *app.Me, status int, problem do
 		Holders:  holders,
 	}
 
-	a.UI.Render(c.Writer, c.Request, status, a.pages["new_password"], view,
-		webui.PageOptions{Texts: t, Theme: a.ownTheme(me)})
+	h.ui.Render(c.Writer, c.Request, status, h.pages["new_password"], view,
+		webui.PageOptions{Texts: t, Theme: h.ownTheme(me)})
 }
 
 // changePassword answers a refused form with the empty form, never with what was typed.
-func (a *api) changePassword(c *gin.Context) {
-	me, form := a.accountForm(c, accountPasswordPath)
+func (h *accountPages) changePassword(c *gin.Context) {
+	me, form := h.accountForm(c, accountPasswordPath)
 	if me == nil {
 		return
 	}
@@ -107,14 +109,19 @@ func (a *api) changePassword(c *gin.Context) {
 		EndOthers: form.Get("sign_out_others") == "yes",
 	}
 
-	problem, fresh, err := a.App.ChangePassword(c.Request.Context(), me, change)
-	switch {
-	case err != nil:
-		a.fail(c, err)
-	case problem != domain.PasswordFine:
-		a.newPasswordPage(c, me, http.StatusUnprocessableEntity, problem, change.EndOthers)
-	default:
-		a.setCookies(c, fresh)
-		a.done(c, nil, "password")
+	problem, fresh, err := h.app.ChangePassword(c.Request.Context(), me, change)
+	if err != nil {
+		if !h.refused(c, err) {
+			httpkit.Fail(c, err)
+		}
+		return
 	}
+
+	if problem != domain.PasswordFine {
+		h.newPasswordPage(c, me, http.StatusUnprocessableEntity, problem, change.EndOthers)
+		return
+	}
+
+	h.setCookies(c, fresh)
+	h.done(c, nil, "password")
 }

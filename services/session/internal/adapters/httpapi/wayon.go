@@ -11,8 +11,8 @@ import (
 // wayOn adds a way to continue to the page of a flow that is over: to the application if it
 // registered a page for starting a sign-in, to the device's code, or to the account. If
 // nothing is known of the flow it links to the account, which can always be opened.
-func (a *api) wayOn(c *gin.Context, message *webui.Message, key string, texts webui.Texts) {
-	way := a.App.WayOn(c.Request.Context(), c.Param("flow"))
+func (h *signInPages) wayOn(c *gin.Context, message *webui.Message, key string, texts webui.Texts) {
+	way := h.app.WayOn(c.Request.Context(), c.Param("flow"))
 	if key == "flow.finished" && (way.Kind == grants.KindDevice || way.Kind == grants.KindAccount) {
 		message.Lead = texts.T("flow.finished.here")
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
-// Store implements the writing ports.
+// Store implements ports.Choices, ports.Renewals, ports.Access and ports.Outbox.
 type Store struct{ db *database.DB }
 
 var (
-	_ ports.SessionWriter = (*Store)(nil)
-	_ ports.Renewals      = (*Store)(nil)
-	_ ports.Allowances    = (*Store)(nil)
+	_ ports.Choices  = (*Store)(nil)
+	_ ports.Renewals = (*Store)(nil)
+	_ ports.Access   = (*Store)(nil)
 )
 
 // New returns a Store.
