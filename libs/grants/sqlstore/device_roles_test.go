@@ -215,7 +215,7 @@ func TestTheDeviceFlowNeedsNoMoreThanItsServicesRoles(t *testing.T) {
 		"the device service redeems nothing": sqlstore.NewForToken(onDevice).RedeemDevice(ctx, code.Hash,
 			deviceGrant(code), nil, flowStart, flowStart),
 		"the token service approves nothing": sqlstore.NewForDevice(onToken).Decide(ctx, code, flowStart),
-		"the token service starts no flow":      sqlstore.NewForDevice(onToken).InsertFlow(ctx, request),
+		"the token service starts no flow":   sqlstore.NewForDevice(onToken).InsertFlow(ctx, request),
 		"the device service issues no code":  sqlstore.NewForAuthorize(onDevice).Issue(ctx, newCode("a", "")),
 		"the device service decides no flow": sqlstore.NewForSession(onDevice).Decide(ctx, "flw_1",
 			grants.SignedIn, "s", "t", flowStart),
