@@ -5,8 +5,10 @@ import (
 	"log/slog"
 )
 
-// Trail records events.
+// Trail is the audit trail.
 type Trail interface {
+	// Record adds an event with the current time. It may fail; what was decided stands all the
+	// same.
 	Record(ctx context.Context, e Event) error
 }
 

@@ -78,7 +78,7 @@ func around(initial string) (values []string) {
 
 // outOfBounds reports whether a value breaks the bounds of its own variable.
 func outOfBounds(message string) bool {
-	return strings.Contains(message, "is too little") || strings.Contains(message, "is too much")
+	return strings.Contains(message, "is too small") || strings.Contains(message, "is too large")
 }
 
 func TestADefaultFollowsWhatWasSetAlone(t *testing.T) {
@@ -96,6 +96,6 @@ func TestADefaultFollowsWhatWasSetAlone(t *testing.T) {
 	found := problems(t, &everything{}, LoadOptions{Environ: environ(valid(), map[string]string{
 		"PLATFORM_REFRESH_TOKEN_TTL": "168h", "PLATFORM_REFRESH_IDLE_TTL": "720h",
 	})})
-	require.Contains(t, found["PLATFORM_REFRESH_IDLE_TTL"], "more than PLATFORM_REFRESH_TOKEN_TTL",
+	require.Contains(t, found["PLATFORM_REFRESH_IDLE_TTL"], "exceeds PLATFORM_REFRESH_TOKEN_TTL",
 		"what was set is never changed silently")
 }

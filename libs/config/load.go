@@ -103,7 +103,7 @@ func (l *loader) files(overrides map[string]string) {
 		}
 
 		if _, both := l.values[f.Name]; both {
-			l.problem(f.Name, "is set, and so is "+f.Name+fileSuffix+"; keep one of them")
+			l.problem(f.Name, "is set, but "+f.Name+fileSuffix+" is also set; remove one of them")
 			continue
 		}
 
@@ -111,10 +111,10 @@ func (l *loader) files(overrides map[string]string) {
 		value := strings.TrimSpace(string(content))
 		switch {
 		case err != nil:
-			l.problem(f.Name+fileSuffix, "cannot be read: "+err.Error())
+			l.problem(f.Name+fileSuffix, "can't read the file: "+err.Error())
 			l.problem(f.Name, "") // already reported
 		case value == "":
-			l.problem(f.Name+fileSuffix, path+" is empty; put the value into it")
+			l.problem(f.Name+fileSuffix, path+" is empty; write the value to it")
 			l.problem(f.Name, "")
 		default:
 			l.values[f.Name] = value

@@ -84,10 +84,10 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 		name, value, says string
 	}{
 		"http is for loopback only": {
-			"PLATFORM_PUBLIC_URL", "http://id.example.com", "write https://id.example.com",
+			"PLATFORM_PUBLIC_URL", "http://id.example.com", "use https://id.example.com",
 		},
 		"a public URL has no path": {
-			"PLATFORM_PUBLIC_URL", "https://id.example.com/auth", `the path "/auth" does not belong here`,
+			"PLATFORM_PUBLIC_URL", "https://id.example.com/auth", `must not contain the path "/auth"`,
 		},
 		"a public URL has no query": {
 			"PLATFORM_PUBLIC_URL", "https://id.example.com?", "query or fragment",
@@ -112,7 +112,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 		},
 		"a listener's port is a number": {"PLATFORM_ADMIN_LISTEN", ":http", "is not host:port"},
 		"the listeners differ": {
-			"PLATFORM_ADMIN_LISTEN", "127.0.0.1:8080", "the same as PLATFORM_LISTEN",
+			"PLATFORM_ADMIN_LISTEN", "127.0.0.1:8080", "must differ from PLATFORM_LISTEN",
 		},
 		"a proxy is a CIDR": {
 			"PLATFORM_TRUSTED_PROXIES", "10.0.0.0/8,proxy", `"proxy" is not a CIDR`,
@@ -124,30 +124,30 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 			`"https://b.internal" isn't a host, host:port or CIDR; write for example idp.internal:8443 or 10.1.0.0/16; "*" isn't a host`,
 		},
 		"a duration has a unit": {
-			"PLATFORM_CODE_TTL", "60", `"60" is not a duration; write for example 90s`,
+			"PLATFORM_CODE_TTL", "60", `"60" is not a duration; use for example 90s`,
 		},
-		"a duration is positive":            {"PLATFORM_HTTP_READ_TIMEOUT", "0s", "more than 0s"},
-		"a code lives ten minutes at most":  {"PLATFORM_CODE_TTL", "11m", "the most is 10m"},
-		"a session lives a minute at least": {"PLATFORM_SESSION_IDLE", "-1h", "the least is 1m"},
+		"a duration is positive":            {"PLATFORM_HTTP_READ_TIMEOUT", "0s", "greater than 0s"},
+		"a code lives ten minutes at most":  {"PLATFORM_CODE_TTL", "11m", "the maximum is 10m"},
+		"a session lives a minute at least": {"PLATFORM_SESSION_IDLE", "-1h", "the minimum is 1m"},
 		"a session's idle time is within its life": {
-			"PLATFORM_SESSION_IDLE", "721h", "more than PLATFORM_SESSION_LIFETIME",
+			"PLATFORM_SESSION_IDLE", "721h", "exceeds PLATFORM_SESSION_LIFETIME",
 		},
 		"a key is published before it rotates": {
 			"PLATFORM_KEY_PUBLISH_AHEAD", "2160h", "less than PLATFORM_KEY_ROTATION",
 		},
 		"a refresh token's idle time is in its life": {
-			"PLATFORM_REFRESH_IDLE_TTL", "2161h", "more than PLATFORM_REFRESH_TOKEN_TTL",
+			"PLATFORM_REFRESH_IDLE_TTL", "2161h", "exceeds PLATFORM_REFRESH_TOKEN_TTL",
 		},
 		"a deadline comes before the write timeout": {
 			"PLATFORM_HTTP_REQUEST_DEADLINE", "30s", "less than PLATFORM_HTTP_WRITE_TIMEOUT",
 		},
 		"headers are a part of the request": {
-			"PLATFORM_HTTP_HEADER_TIMEOUT", "16s", "more than PLATFORM_HTTP_READ_TIMEOUT",
+			"PLATFORM_HTTP_HEADER_TIMEOUT", "16s", "must not exceed PLATFORM_HTTP_READ_TIMEOUT",
 		},
 		"a body cap is a number": {
 			"PLATFORM_HTTP_MAX_BODY", "32KiB", `"32KiB" is not a whole number`,
 		},
-		"a body cap lets forms in": {"PLATFORM_HTTP_MAX_BODY", "10", "the least is 1024"},
+		"a body cap lets forms in": {"PLATFORM_HTTP_MAX_BODY", "10", "the minimum is 1024"},
 		"an algorithm is one of four": {
 			"PLATFORM_ACCESS_TOKEN_ALG", "none", `"none" is not one of RS256, PS256, ES256, EdDSA`,
 		},
@@ -156,7 +156,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 			"PLATFORM_DATABASE_URL", "mysql://u:hush@h/d", "write postgres://",
 		},
 		"a database URL names a database": {
-			"PLATFORM_DATABASE_URL", "postgres://u:hush@h", "names no database",
+			"PLATFORM_DATABASE_URL", "postgres://u:hush@h", "has no database name",
 		},
 		"a database URL can be parsed": {
 			"PLATFORM_DATABASE_URL", "postgres://u:hu%sh@h/d", "percent-encoded",
@@ -166,13 +166,13 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 			"PLATFORM_DATABASE_LOCK_TIMEOUT", "5s", "less than PLATFORM_DATABASE_STATEMENT_TIMEOUT",
 		},
 		"a pool keeps no more than it opens": {
-			"PLATFORM_DATABASE_MAX_IDLE", "17", "more than PLATFORM_DATABASE_MAX_OPEN",
+			"PLATFORM_DATABASE_MAX_IDLE", "17", "must not exceed PLATFORM_DATABASE_MAX_OPEN",
 		},
 		"a key has 32 bytes": {
 			"PLATFORM_ENCRYPTION_KEYS", "aHVzaA==", "key 1 is not 32 bytes in base64",
 		},
 		"a level is known":                 {"PLATFORM_LOG_LEVEL", "loud", "debug, info, warn, error"},
-		"the trail lasts a month at least": {"PLATFORM_AUDIT_RETENTION", "719h", "the least is 720h, or 0"},
+		"the trail lasts a month at least": {"PLATFORM_AUDIT_RETENTION", "719h", "the minimum is 720h, or 0"},
 		"a limit is a number":              {"PLATFORM_LIMIT_SIGN_IN", "many", "not a whole number"},
 		"a name with a letter wrong is suggested": {
 			"PLATFORM_PUBLIC_ULR", "x", "did you mean PLATFORM_PUBLIC_URL?",
@@ -182,7 +182,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 			"PLATFORM_TRUSTED_PROXIES_FILE", "x", "set PLATFORM_TRUSTED_PROXIES",
 		},
 		"a file of a secret exists": {
-			"PLATFORM_DATABASE_DIRECT_URL_FILE", "/does/not/exist", "cannot be read",
+			"PLATFORM_DATABASE_DIRECT_URL_FILE", "/does/not/exist", "can't read the file",
 		},
 		"a secret does not come twice": {"PLATFORM_DATABASE_URL_FILE", "/does/not/exist", ""},
 	}
@@ -192,7 +192,7 @@ func TestEachBadValueIsNamedWithItsRemedy(t *testing.T) {
 				"PLATFORM_HTTP_READ_TIMEOUT": "15s", "PLATFORM_HTTP_WRITE_TIMEOUT": "30s", // their defaults, said
 			}, map[string]string{tt.name: tt.value})})
 			if tt.name == "PLATFORM_DATABASE_URL_FILE" {
-				require.Contains(t, found["PLATFORM_DATABASE_URL"], "keep one of them")
+				require.Contains(t, found["PLATFORM_DATABASE_URL"], "remove one of them")
 				return
 			}
 
@@ -211,14 +211,14 @@ func TestAllProblemsAreListedAtOnce(t *testing.T) {
 		"PLATFORM_LISTEN=8080", "PLATFORM_SESSION_IDLE=721h", "PLATFORM_HTTP_WRITE_TIMEOUT=late",
 	}})
 	require.EqualError(t, err, `configuration: 10 problems
-  PLATFORM_CODE_TTL: "soon" is not a duration; write for example 90s, 15m or 2160h
+  PLATFORM_CODE_TTL: "soon" is not a duration; use for example 90s, 15m or 2160h
   PLATFORM_DATABASE_URL: missing; set it, for example to postgres://user:password@host:5432/platform
   PLATFORM_ENCRYPTION_KEYS: missing; set it, for example to the output of: openssl rand -base64 32
-  PLATFORM_HTTP_WRITE_TIMEOUT: "late" is not a duration; write for example 90s, 15m or 2160h
-  PLATFORM_LISTEN: "8080" is not host:port; write for example 127.0.0.1:8080 or :8080
+  PLATFORM_HTTP_WRITE_TIMEOUT: "late" is not a duration; use for example 90s, 15m or 2160h
+  PLATFORM_LISTEN: "8080" is not host:port; use for example 127.0.0.1:8080 or :8080
   PLATFORM_LISTENS: unknown; did you mean PLATFORM_LISTEN?
-  PLATFORM_PUBLIC_URL: http is for loopback only; write https://id.example.com
-  PLATFORM_SESSION_IDLE: is more than PLATFORM_SESSION_LIFETIME, so it would have no effect
+  PLATFORM_PUBLIC_URL: http is allowed on loopback only; use https://id.example.com
+  PLATFORM_SESSION_IDLE: exceeds PLATFORM_SESSION_LIFETIME, so it would have no effect
   PLATFORM_SIGNING_BACKEND: missing; set it, for example to local
   PLATFORM_VAULT_AUTH: "magic" is not one of token, approle, kubernetes`)
 }

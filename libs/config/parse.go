@@ -36,15 +36,15 @@ func parseOrigin(raw string) (url.URL, error) {
 	case err != nil || u.Opaque != "" || u.Hostname() == "":
 		return refuse("the value is not a URL with a host")
 	case u.User != nil:
-		return refuse("a user or password does not belong here")
+		return refuse("it must not contain a user or password")
 	case u.Path != "" && u.Path != "/":
-		return refuse(fmt.Sprintf("the path %q does not belong here", u.Path))
+		return refuse(fmt.Sprintf("it must not contain the path %q", u.Path))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.Contains(raw, "#"):
-		return refuse("a query or fragment does not belong here")
+		return refuse("it must not contain a query or fragment")
 	case u.Scheme != "https" && u.Scheme != "http":
 		return refuse(fmt.Sprintf("the scheme %q is neither https nor http", u.Scheme))
 	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return url.URL{}, fmt.Errorf("http is for loopback only; write https://%s", u.Host)
+		return url.URL{}, fmt.Errorf("http is allowed on loopback only; use https://%s", u.Host)
 	}
 
 	// Tokens and headers carry the ASCII form of an internationalised name.
@@ -96,7 +96,7 @@ func parsePrefixes(raw string) ([]netip.Prefix, error) {
 			if addr, err := netip.ParseAddr(part); err == nil {
 				return nil, fmt.Errorf("%q is an address, not a CIDR; write %s/%d", part, addr, addr.BitLen())
 			}
-			return nil, fmt.Errorf("%q is not a CIDR; write for example 10.0.0.0/8,fd00::/8", part)
+			return nil, fmt.Errorf("%q is not a CIDR; use for example 10.0.0.0/8,fd00::/8", part)
 		}
 
 		if p.Bits() == 0 {
@@ -143,7 +143,7 @@ func checkListen(address string) string {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return fmt.Sprintf("%q is not host:port; write for example 127.0.0.1:8080 or :8080", address)
+		return fmt.Sprintf("%q is not host:port; use for example 127.0.0.1:8080 or :8080", address)
 	}
 	return ""
 }

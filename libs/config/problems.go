@@ -64,7 +64,7 @@ func unreadable(f field, value string, bad env.ParseError) string {
 
 	switch {
 	case bad.Type == reflect.TypeFor[time.Duration]():
-		return shown + " is not a duration; write for example 90s, 15m or 2160h"
+		return shown + " is not a duration; use for example 90s, 15m or 2160h"
 	case bad.Type.Kind() == reflect.Int || bad.Type.Kind() == reflect.Int64:
 		return shown + " is not a whole number"
 	default:

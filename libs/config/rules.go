@@ -57,12 +57,12 @@ func (s *Server) relations() []relation {
 		{
 			[]string{"PLATFORM_ADMIN_LISTEN", "PLATFORM_LISTEN"},
 			s.Listen == s.AdminListen && port != "0",
-			"is the same as PLATFORM_LISTEN; choose another port, the admin listener is not for the public",
+			"must differ from PLATFORM_LISTEN, because the admin listener must not be public",
 		},
 		{
 			[]string{"PLATFORM_HTTP_HEADER_TIMEOUT", "PLATFORM_HTTP_READ_TIMEOUT"},
 			s.HTTP.HeaderTimeout > s.HTTP.ReadTimeout,
-			"is more than PLATFORM_HTTP_READ_TIMEOUT, which includes it",
+			"must not exceed PLATFORM_HTTP_READ_TIMEOUT, which includes it",
 		},
 		{
 			[]string{"PLATFORM_HTTP_REQUEST_DEADLINE", "PLATFORM_HTTP_WRITE_TIMEOUT"},
@@ -89,11 +89,11 @@ func (d *Database) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_DATABASE_MAX_IDLE", "PLATFORM_DATABASE_MAX_OPEN"},
 		d.MaxIdle > d.MaxOpen,
-		"is more than PLATFORM_DATABASE_MAX_OPEN",
+		"must not exceed PLATFORM_DATABASE_MAX_OPEN",
 	}, {
 		[]string{"PLATFORM_DATABASE_LOCK_TIMEOUT", "PLATFORM_DATABASE_STATEMENT_TIMEOUT"},
 		d.LockTimeout >= d.StatementTimeout && d.StatementTimeout > 0,
-		"must be less than PLATFORM_DATABASE_STATEMENT_TIMEOUT, which would come first",
+		"must be less than PLATFORM_DATABASE_STATEMENT_TIMEOUT, or the statement timeout always ends the wait first",
 	}}
 }
 
@@ -106,15 +106,15 @@ func checkDatabaseURL(raw string) string {
 	}
 
 	if !strings.HasPrefix(raw, "postgres://") && !strings.HasPrefix(raw, "postgresql://") {
-		return "the value does not begin with postgres://; " + remedy
+		return "the value doesn't begin with postgres://; " + remedy
 	}
 
 	u, err := pqguard.ParseURL(raw)
 	switch {
 	case err != nil:
-		return "the value is not a URL (are special characters of the password percent-encoded?); " + remedy
+		return "the value isn't a URL (are special characters of the password percent-encoded?); " + remedy
 	case strings.Trim(u.Path, "/") == "" && !u.Query().Has("dbname"):
-		return "the value names no database; " + remedy
+		return "the value has no database name; " + remedy
 	}
 
 	return ""
@@ -175,7 +175,7 @@ func across(cfg any) []relation {
 	return []relation{{
 		[]string{"PLATFORM_VAULT_TIMEOUT", "PLATFORM_HTTP_REQUEST_DEADLINE"},
 		signing.Vault.Timeout >= server.HTTP.RequestDeadline,
-		"must be less than PLATFORM_HTTP_REQUEST_DEADLINE, or every request waits for it when Vault hangs, and none is refused at once",
+		"must be less than PLATFORM_HTTP_REQUEST_DEADLINE, or requests reach the deadline instead of failing early when Vault hangs",
 	}}
 }
 
@@ -199,7 +199,7 @@ func (s *Sessions) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_SESSION_IDLE", "PLATFORM_SESSION_LIFETIME"},
 		s.Idle > s.Lifetime,
-		"is more than PLATFORM_SESSION_LIFETIME, so it would have no effect",
+		"exceeds PLATFORM_SESSION_LIFETIME, so it would have no effect",
 	}}
 }
 
@@ -214,7 +214,7 @@ func (t *Tokens) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_REFRESH_IDLE_TTL", "PLATFORM_REFRESH_TOKEN_TTL"},
 		t.RefreshIdleTTL > t.RefreshTokenTTL,
-		"is more than PLATFORM_REFRESH_TOKEN_TTL, so it would have no effect",
+		"exceeds PLATFORM_REFRESH_TOKEN_TTL, so it would have no effect",
 	}}
 }
 
@@ -225,6 +225,6 @@ func (a *Audit) relations() []relation {
 	return []relation{{
 		[]string{"PLATFORM_AUDIT_RETENTION"},
 		a.Retention != 0 && a.Retention < leastRetention,
-		fmt.Sprintf("%v is too little; the least is 720h, or 0 to keep all rows", a.Retention),
+		fmt.Sprintf("%v is too small; the minimum is 720h, or 0 to keep all rows", a.Retention),
 	}}
 }

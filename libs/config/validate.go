@@ -86,11 +86,11 @@ func outside(name, param string, value reflect.Value) string {
 	bound, shown := limit(param, value.Type())
 	switch n := value.Int(); {
 	case name == "gt" && n <= bound:
-		return fmt.Sprintf("%v is too little; it must be more than %s", value, shown)
+		return fmt.Sprintf("%v is too small; it must be greater than %s", value, shown)
 	case (name == "gte" || name == "min") && n < bound:
-		return fmt.Sprintf("%v is too little; the least is %s", value, shown)
+		return fmt.Sprintf("%v is too small; the minimum is %s", value, shown)
 	case (name == "lte" || name == "max") && n > bound:
-		return fmt.Sprintf("%v is too much; the most is %s", value, shown)
+		return fmt.Sprintf("%v is too large; the maximum is %s", value, shown)
 	case !slices.Contains([]string{"gt", "gte", "min", "lte", "max"}, name):
 		panic("config: no rule has the name " + name)
 	}

@@ -14,9 +14,9 @@ func (v *Vault) relations() []relation {
 	}}
 
 	one := func(value, file string, given, fileGiven bool) relation {
-		message := "missing; PLATFORM_VAULT_AUTH=" + v.Auth + " needs it, or " + file
+		message := "missing; with PLATFORM_VAULT_AUTH=" + v.Auth + ", set it or " + file
 		if given {
-			message = "is set, and so is " + file + "; keep one of them"
+			message = "is set, but " + file + " is also set; remove one of them"
 		}
 		return relation{[]string{value, file, "PLATFORM_VAULT_AUTH"}, given == fileGiven, message}
 	}
@@ -42,14 +42,14 @@ var (
 
 func checkVaultPath(raw string) string {
 	if !vaultPath.MatchString(raw) {
-		return fmt.Sprintf("%q is not the path of a mount; write it without slashes at its ends", raw)
+		return fmt.Sprintf("%q is not a mount path; omit leading and trailing slashes", raw)
 	}
 	return ""
 }
 
 func checkTransitName(raw string) string {
 	if !transitName.MatchString(raw) {
-		return fmt.Sprintf("%q cannot begin the name of a transit key; use letters, digits, hyphens and dots", raw)
+		return fmt.Sprintf("%q is not a valid prefix of a transit key's name; use letters, digits, hyphens, dots and underscores", raw)
 	}
 	return ""
 }

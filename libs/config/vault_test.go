@@ -18,7 +18,7 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 		"nothing": {nil, map[string]string{"VAULT_ADDR": "missing", "VAULT_TOKEN": "PLATFORM_VAULT_TOKEN_FILE"}},
 		"two tokens": {
 			map[string]string{"VAULT_ADDR": elsewhere, "VAULT_TOKEN": "t", "PLATFORM_VAULT_TOKEN_FILE": "/token"},
-			map[string]string{"VAULT_TOKEN": "keep one of them"},
+			map[string]string{"VAULT_TOKEN": "remove one of them"},
 		},
 		"approle": {
 			map[string]string{"VAULT_ADDR": elsewhere, "PLATFORM_VAULT_AUTH": "approle"},
@@ -39,7 +39,7 @@ func TestVaultNeedsToKnowWhereItIsAndHowToLogIn(t *testing.T) {
 			map[string]string{
 				"VAULT_ADDR":                   "http",
 				"PLATFORM_VAULT_TRANSIT_MOUNT": "mount",
-				"PLATFORM_VAULT_KEY_PREFIX":    "name of a transit key",
+				"PLATFORM_VAULT_KEY_PREFIX":    "transit key's name",
 				"PLATFORM_VAULT_AUTH_MOUNT":    "mount",
 			},
 		},

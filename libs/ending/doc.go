@@ -1,6 +1,7 @@
 // Package ending ends all access of a person, of a person in a tenant, of a tenant or of an
-// application, or what a person allowed an application in a tenant: sessions, grants (including offline ones and those of devices), authorization
-// codes, device codes and authorization requests.
+// application, or what a person allowed an application in a tenant: sessions, grants (including
+// offline ones and those of devices), authorization codes, device codes and authorization
+// requests.
 //
 // Access ends when a count in the table access_ends is incremented. Everything that gives
 // access carries the counts as they were when it was issued (see the migration), and is

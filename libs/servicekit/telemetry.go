@@ -155,7 +155,7 @@ func checkSampler(vars map[string]string) error {
 	name := strings.ToLower(strings.TrimSpace(vars["OTEL_TRACES_SAMPLER"]))
 	takesRatio, known := samplers[name]
 	if name != "" && !known {
-		return fmt.Errorf("OTEL_TRACES_SAMPLER: %q is none of %s", name,
+		return fmt.Errorf("OTEL_TRACES_SAMPLER: %q isn't one of %s", name,
 			strings.Join(slices.Sorted(maps.Keys(samplers)), ", "))
 	}
 
@@ -203,7 +203,7 @@ func otlpEndpoint(vars map[string]string, signal string) (string, error) {
 	for _, protocol := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if value := vars[protocol]; value != "" {
 			if value != "http/protobuf" {
-				return "", fmt.Errorf("%s: %q is not spoken here; set it to http/protobuf (port 4318 of a collector)",
+				return "", fmt.Errorf("%s: %q isn't supported; set it to http/protobuf (port 4318 of a collector)",
 					protocol, value)
 			}
 			break

@@ -97,6 +97,6 @@ func loginMethod(v config.Vault) (api.AuthMethod, error) {
 	case "kubernetes":
 		return login.Kubernetes(mount, v.Role, v.JWTFile), nil
 	default:
-		return nil, errors.New("PLATFORM_VAULT_AUTH: no such way to log in")
+		return nil, errors.New("PLATFORM_VAULT_AUTH: unknown login method")
 	}
 }

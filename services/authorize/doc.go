@@ -2,7 +2,8 @@
 // Core 3.1.2).
 //
 // It validates a request and, where the browser's session suffices, answers it at once.
-// Otherwise it stores the request for the sign-in pages and issues the code when the
-// browser returns from them. The only pages it renders are errors and the form_post page,
+// Otherwise it sends the browser to the sign-in pages, with the request sealed in the URL, and
+// issues the code when the browser returns from them. A request that came by POST or is too long
+// for a URL is stored. The only pages it renders are errors and the form_post page,
 // and it reads no application's secret.
 package authorize

@@ -7,6 +7,7 @@
 // nothing about the account. A hash whose cost isn't the default is replaced when its person
 // signs in, and once the last hash of a cost is gone, checks no longer pay for it.
 //
-// A password is a string of bytes. It is not normalised, so a password typed today compares
-// equal tomorrow whatever Unicode version the platform links.
+// A password is hashed in Unicode Normalization Form C (RFC 8265 4.2), so that keyboards that
+// compose letters differently type the same one. The typed form is tried too, for hashes that
+// were made or imported without it.
 package password

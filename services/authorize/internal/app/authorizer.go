@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/platform-oauth/platform-oauth/libs/audit"
+
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
@@ -41,7 +43,7 @@ type Config struct {
 	Flows        ports.Flows
 	Posted       *grantstore.ForAuthorize // seals requests that came by POST
 	Codes        ports.Codes
-	Trail        ports.Trail
+	Trail        audit.Trail
 	Starts       *limits.Flows // counts the requests that are stored
 	Hints        *signing.Hints
 	Issuer       string

@@ -249,7 +249,7 @@ type trail struct {
 	events []audit.Event
 }
 
-var _ ports.Trail = (*trail)(nil)
+var _ audit.Trail = (*trail)(nil)
 
 func (t *trail) Record(_ context.Context, e audit.Event) error {
 	if t.fault != nil {

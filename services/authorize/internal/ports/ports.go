@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
@@ -52,11 +51,4 @@ type Sessions interface {
 	Consented(ctx context.Context, key sessions.ConsentKey) (oauth.Scopes, error)
 	// Touch records that a session was used. It never moves last_seen_at back.
 	Touch(ctx context.Context, id string, now time.Time) error
-}
-
-// Trail is the audit trail.
-type Trail interface {
-	// Record adds an event with the current time. It may fail; the recorded decision stands all
-	// the same.
-	Record(ctx context.Context, event audit.Event) error
 }

@@ -39,7 +39,7 @@ type Config struct {
 	Flows        ports.Flows
 	Limits       ports.Limits
 	Starts       *limits.Flows // counts requests that anyone can send
-	Trail        ports.Trail
+	Trail        audit.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
 	GuessRule    limits.Rule // how many wrong codes an address or person may type

@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
@@ -56,11 +55,4 @@ type Limits interface {
 	Take(ctx context.Context, now time.Time, claims ...limits.Claim) (taken []limits.Taken, until time.Time, err error)
 	// GiveBack takes back counts that turned out not to be failures.
 	GiveBack(ctx context.Context, taken ...limits.Taken) error
-}
-
-// Trail is the audit trail.
-type Trail interface {
-	// Record adds an event with the current time. It may fail; the recorded decision stands all
-	// the same.
-	Record(ctx context.Context, event audit.Event) error
 }

@@ -21,7 +21,7 @@ type Keeper struct {
 	Schedule ports.Schedule
 	Store    *keystore.Store // of the same table: its times, and what applications and operators ask for
 	Maker    signing.Maker
-	Trail    ports.Trail
+	Trail    audit.Trail
 	Policy   domain.Policy
 	Now      func() time.Time
 	Logger   *slog.Logger

@@ -6,7 +6,6 @@ package ports
 import (
 	"context"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 )
 
@@ -17,11 +16,4 @@ type Schedule interface {
 	// generation. Of several replicas that insert it at once, exactly one succeeds. After any
 	// other error the key may or may not have been added.
 	Insert(ctx context.Context, key signing.Key) error
-}
-
-// Trail is the audit trail.
-type Trail interface {
-	// Record adds an event with the current time. It may fail; the recorded decision stands all
-	// the same.
-	Record(ctx context.Context, event audit.Event) error
 }

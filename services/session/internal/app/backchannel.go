@@ -53,7 +53,7 @@ type Backchannel struct {
 	Applications *appcache.Cache
 	Signer       *signing.Ring
 	Sender       ports.LogoutSender
-	Trail        ports.Trail
+	Trail        audit.Trail
 	Observer     ports.LogoutObserver
 	Logger       *slog.Logger
 	Now          func() time.Time

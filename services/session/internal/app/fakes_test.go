@@ -239,7 +239,7 @@ type trail struct {
 	events []audit.Event
 }
 
-var _ ports.Trail = (*trail)(nil)
+var _ audit.Trail = (*trail)(nil)
 
 func (t *trail) Record(_ context.Context, e audit.Event) error {
 	if err := t.follow("Record"); err != nil {

@@ -8,13 +8,12 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 // Journal writes to the audit trail what happens in browsers.
 type Journal struct {
-	Trail    ports.Trail
-	Refusals ports.Trail // for events that an attacker can cause at will
+	Trail    audit.Trail
+	Refusals audit.Trail // for events that an attacker can cause at will
 	// PseudonymKey keys the pseudonyms of e-mail addresses.
 	PseudonymKey []byte
 	Logger       *slog.Logger
@@ -24,7 +23,7 @@ type Journal struct {
 // request.
 func (j *Journal) record(ctx context.Context, b Browser, e audit.Event) { j.tell(ctx, j.Trail, b, e) }
 
-func (j *Journal) tell(ctx context.Context, trail ports.Trail, b Browser, e audit.Event) {
+func (j *Journal) tell(ctx context.Context, trail audit.Trail, b Browser, e audit.Event) {
 	if b.Address.IsValid() {
 		e.Address = b.Address.String()
 	}

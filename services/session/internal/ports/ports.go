@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/directory"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/limits"
@@ -136,11 +135,4 @@ type Limits interface {
 	GiveBack(ctx context.Context, taken ...limits.Taken) error
 	// Clear forgets the failures of keys.
 	Clear(ctx context.Context, keys ...limits.Key) error
-}
-
-// Trail is the audit trail.
-type Trail interface {
-	// Record adds an event with the current time. It may fail; the recorded decision stands all
-	// the same.
-	Record(ctx context.Context, event audit.Event) error
 }

@@ -6,12 +6,11 @@ import (
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
-	"github.com/platform-oauth/platform-oauth/services/token/internal/ports"
 )
 
 // Trail records decisions in the audit trail. Both fields are required.
 type Trail struct {
-	Events ports.Trail
+	Events audit.Trail
 	Logger *slog.Logger
 }
 

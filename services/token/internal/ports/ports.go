@@ -7,7 +7,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 )
@@ -59,13 +58,6 @@ type RefreshTokens interface {
 	Repeat(ctx context.Context, successorHash []byte, grantID string, expiresAt, now time.Time) error
 	// RevokeGrant is like Codes.RevokeGrant.
 	RevokeGrant(ctx context.Context, grantID string, now time.Time) (ended bool, err error)
-}
-
-// Trail is the audit trail.
-type Trail interface {
-	// Record adds an event with the current time. It may fail; the recorded decision stands all
-	// the same.
-	Record(ctx context.Context, event audit.Event) error
 }
 
 // Observer counts the responses of the token endpoint.

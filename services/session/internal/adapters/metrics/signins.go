@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/platform-oauth/platform-oauth/libs/audit"
-	"github.com/platform-oauth/platform-oauth/services/session/internal/ports"
 )
 
 // results maps kinds of audit events to values of the attribute result.
@@ -18,18 +17,18 @@ var results = map[audit.Kind]string{
 	audit.SignInBlocked: "blocked",
 }
 
-var _ ports.Trail = (*SignIns)(nil)
+var _ audit.Trail = (*SignIns)(nil)
 
 // SignIns implements the counter platform.session.sign_ins. It wraps the audit trail, which
 // receives every sign-in.
 type SignIns struct {
-	trail   ports.Trail
+	trail   audit.Trail
 	signIns metric.Int64Counter
 	sets    map[audit.Kind][]metric.AddOption
 }
 
 // NewSignIns returns a SignIns that counts events and passes them on to trail.
-func NewSignIns(provider metric.MeterProvider, trail ports.Trail) (*SignIns, error) {
+func NewSignIns(provider metric.MeterProvider, trail audit.Trail) (*SignIns, error) {
 	signIns, err := provider.Meter(scopeName).Int64Counter("platform.session.sign_ins",
 		metric.WithUnit("{sign_in}"),
 		metric.WithDescription("Sign-in attempts, by result (signed_in, failed, or blocked because of earlier failures)."))
@@ -45,7 +44,7 @@ func NewSignIns(provider metric.MeterProvider, trail ports.Trail) (*SignIns, err
 	return s, nil
 }
 
-// Record implements ports.Trail.
+// Record implements audit.Trail.
 func (s *SignIns) Record(ctx context.Context, e audit.Event) error {
 	if set, ok := s.sets[e.Kind]; ok {
 		s.signIns.Add(ctx, 1, set...)
