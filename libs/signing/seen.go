@@ -21,11 +21,11 @@ const (
 // tokenID identifies a token by the SHA-256 of every byte of it, the signature included.
 type tokenID [sha256.Size]byte
 
-// seenToken is a token whose signature was found good. It holds what the key made of it depends
-// on, so that the key can be judged anew at each look-up.
+// seenToken is a token whose signature was found good. It holds what is needed to judge its key
+// anew at each look-up.
 type seenToken struct {
 	kid       string
-	algorithm Algorithm // the key's, whose kid alone doesn't tell a key for logout tokens
+	algorithm Algorithm // of the key; the kid doesn't say whether it is for logout tokens only
 	typ       string
 	payload   []byte
 	expires   int64 // exp, in seconds since 1970
@@ -34,8 +34,8 @@ type seenToken struct {
 func (t *seenToken) size() int { return cap(t.payload) + seenOverhead }
 
 // seenTokens remembers tokens whose signatures were good, until they expire. A look-up needs the
-// whole token, so the time that it takes tells only those who hold a token that it was used
-// before. Tokens that aren't valid are never remembered.
+// whole token, so its duration reveals nothing but that the token was used before, and that only
+// to a caller that holds the token. Tokens that aren't valid are never remembered.
 type seenTokens struct {
 	keys *atomic.Pointer[snapshot]
 

@@ -138,7 +138,7 @@ func TestOnlyValidTokensThatExpireAreRemembered(t *testing.T) {
 	require.NoError(t, b.verify(t, token, "at+jwt"))
 	require.Equal(t, 1, b.ring.Seen())
 	require.ErrorIs(t, b.verify(t, token[:len(token)-4]+"AAAA", "at+jwt"), signing.ErrInvalid,
-		"that the rest of it was seen helps nobody")
+		"another signature under the same claims")
 }
 
 func TestATokenSeenBeforeEndsWithItsKey(t *testing.T) {
