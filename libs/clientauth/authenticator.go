@@ -49,7 +49,8 @@ func (e *Limited) Error() string { return "client authentication: " + e.cause.Er
 // Unwrap returns the *limits.Error.
 func (e *Limited) Unwrap() error { return e.cause }
 
-// Authenticator checks credentials of every method. All fields are required.
+// Authenticator checks credentials of every method. All exported fields are required. It must not
+// be copied.
 type Authenticator struct {
 	// Issuer is the aud of assertions. For an application with TokenEndpointAudience, aud may
 	// also be the token endpoint below it.
@@ -60,6 +61,8 @@ type Authenticator struct {
 	Rule       limits.Rule // how many failures a client may have from one address
 	LimitKey   []byte      // secret for the limiter's keys
 	Now        func() time.Time
+
+	inline inlineSets
 }
 
 // Authenticate returns nil if the credentials, sent from an address, are the application's own.
@@ -153,7 +156,7 @@ func (a *Authenticator) judge(ctx context.Context, app *directory.Application, c
 func (a *Authenticator) keys(ctx context.Context, app *directory.Application, kid string) (*KeySet, error) {
 	switch {
 	case len(app.JWKS) > 0 && string(app.JWKS) != "null":
-		return ParseKeySet(app.JWKS)
+		return a.inline.parse(app.JWKS)
 	case app.JWKSURI != "":
 		return a.Keys.Keys(ctx, app, kid)
 	default:

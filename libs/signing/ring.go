@@ -43,10 +43,25 @@ type RingOptions struct {
 	// Changed makes Run read at once when it receives, since a key may have been revoked. It
 	// may be nil.
 	Changed <-chan struct{}
+	// Lookups counts the tokens that were seen before and those whose signatures had to be
+	// checked. It may be nil.
+	Lookups Lookups
 }
 
+// Lookups counts the look-ups of a cache; a *cachestats.Stats does.
+type Lookups interface {
+	Hit()
+	Miss()
+}
+
+type uncounted struct{}
+
+func (uncounted) Hit()  {}
+func (uncounted) Miss() {}
+
 // Ring holds the keys of the schedule in memory, signs with the active one and verifies with
-// all of them. It is safe for concurrent use; signing and verifying take no lock.
+// all of them. It remembers the tokens that it has verified. It is safe for concurrent use;
+// signing takes no lock.
 type Ring struct {
 	schedule Schedule
 	backend  Backend
@@ -56,6 +71,8 @@ type Ring struct {
 	changed  <-chan struct{}
 
 	current atomic.Pointer[snapshot]
+	seen    *seenTokens
+	lookups Lookups
 
 	loading sync.Mutex // one read at a time, so that an older one never wins
 
@@ -76,6 +93,7 @@ func NewRing(o RingOptions) *Ring {
 		log:      o.Logger,
 		refresh:  o.Refresh,
 		changed:  o.Changed,
+		lookups:  o.Lookups,
 	}
 	if r.now == nil {
 		r.now = time.Now
@@ -89,9 +107,17 @@ func NewRing(o RingOptions) *Ring {
 		r.refresh = defaultRefresh
 	}
 
+	if r.lookups == nil {
+		r.lookups = uncounted{}
+	}
+
 	r.current.Store(&snapshot{})
+	r.seen = newSeenTokens(&r.current)
 	return r
 }
+
+// Seen returns the number of tokens that the ring remembers.
+func (r *Ring) Seen() int { return r.seen.len() }
 
 // Load reads the schedule once, for five seconds at most. On an error the ring keeps its keys.
 func (r *Ring) Load(ctx context.Context) error {
@@ -115,6 +141,7 @@ func (r *Ring) load(ctx context.Context) error {
 	}
 
 	r.current.Store(next)
+	r.seen.forget(r.now())
 	r.lastLoaded.Store(r.now().UnixNano())
 	return nil
 }

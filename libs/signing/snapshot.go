@@ -72,6 +72,12 @@ func (s *snapshot) inUse(alg Algorithm, now time.Time) bool {
 	return slices.ContainsFunc(s.signers[alg], func(c *signer) bool { return !now.Before(c.key.ActiveFrom) })
 }
 
+// trusts reports whether the schedule has the key and it isn't revoked.
+func (s *snapshot) trusts(kid string) bool {
+	key, ok := s.byKID[kid]
+	return ok && key.RevokedAt.IsZero()
+}
+
 func (s *snapshot) empty() bool { return len(s.keys) == 0 }
 
 func newSigner(key Key) *signer {

@@ -2,19 +2,24 @@ package signing
 
 import (
 	"context"
+	"crypto/sha256"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
 // Verify verifies a compact JWS. It must be signed by a key of this platform that is neither
 // retired nor revoked, with that key's algorithm whatever the token says (RFC 8725 3.1), and be
-// of one of the given types (RFC 8725 3.11). Verify returns the payload; checking its claims,
-// including exp, is up to the caller. The error is ErrInvalid, ErrNoKey while the ring is
-// empty, or one that reports Unavailable if ctx ended while the schedule was being read because
-// of an unknown kid.
+// of one of the given types (RFC 8725 3.11). Verify returns the payload, which the ring remembers
+// and the caller must not modify; checking its claims, including exp, is up to the caller. The
+// error is ErrInvalid, ErrNoKey while the ring is empty, or one that reports Unavailable if ctx
+// ended while the schedule was being read because of an unknown kid.
+//
+// A token whose signature was good is remembered until it expires or its key is revoked, and its
+// signature isn't checked again meanwhile.
 func (r *Ring) Verify(ctx context.Context, token string, types ...string) ([]byte, error) {
-	return r.verify(ctx, token, types, func(key *Key) bool { return key.Verifies(r.now()) })
+	return r.verify(ctx, token, types, (*Key).Verifies)
 }
 
 // Hints verifies tokens that may be older than the keys in use: id_token_hint (OpenID Connect
@@ -28,13 +33,29 @@ func (r *Ring) Hints() *Hints { return &Hints{r} }
 
 // Verify is Ring.Verify, but also accepts retired keys.
 func (h *Hints) Verify(ctx context.Context, token string, types ...string) ([]byte, error) {
-	return h.ring.verify(ctx, token, types, func(key *Key) bool { return key.RevokedAt.IsZero() })
+	return h.ring.verify(ctx, token, types, func(key *Key, _ time.Time) bool { return key.RevokedAt.IsZero() })
 }
 
 // Ready is Ring.Ready.
 func (h *Hints) Ready() error { return h.ring.Ready() }
 
-func (r *Ring) verify(ctx context.Context, token string, types []string, counts func(*Key) bool) ([]byte, error) {
+// judge reports whether the signatures of a key are accepted at a given time.
+type judge func(key *Key, now time.Time) bool
+
+func (r *Ring) verify(ctx context.Context, token string, types []string, counts judge) ([]byte, error) {
+	if len(token) > MaxToken {
+		return nil, ErrInvalid
+	}
+
+	id := tokenID(sha256.Sum256([]byte(token)))
+	if known, ok := r.seen.find(id, r.now(), counts); ok {
+		r.lookups.Hit()
+		if !typeAmong(known.typ, types) {
+			return nil, ErrInvalid
+		}
+		return known.payload, nil
+	}
+
 	if !wellFormed(token) {
 		return nil, ErrInvalid
 	}
@@ -59,15 +80,17 @@ func (r *Ring) verify(ctx context.Context, token string, types []string, counts 
 		return nil, ErrInvalid
 	}
 
+	r.lookups.Miss()
 	payload, err := jws.Verify(key.PublicKey)
 	if err != nil {
 		return nil, ErrInvalid
 	}
 
+	r.seen.add(id, r.now(), key, typ(header), payload)
 	return payload, nil
 }
 
-func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) bool) (*Key, error) {
+func (r *Ring) verifyingKey(ctx context.Context, kid string, counts judge) (*Key, error) {
 	current := r.current.Load()
 	key, ok := current.byKID[kid]
 	if !ok {
@@ -78,7 +101,7 @@ func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) b
 	}
 
 	switch {
-	case ok && counts(key):
+	case ok && counts(key, r.now()):
 		return key, nil
 	case current.empty():
 		return nil, ErrNoKey
@@ -90,10 +113,6 @@ func (r *Ring) verifyingKey(ctx context.Context, kid string, counts func(*Key) b
 // wellFormed accepts base64url and dots only. Go's decoder skips line breaks, which would let
 // one token be written in many ways.
 func wellFormed(token string) bool {
-	if len(token) > MaxToken {
-		return false
-	}
-
 	for i := range len(token) {
 		switch c := token[i]; {
 		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
@@ -107,8 +126,9 @@ func wellFormed(token string) bool {
 
 // TypeIn reports whether a header's typ is one of the given types. Media types are compared as in
 // RFC 7515 4.1.9: case is ignored, and "application/" may be left out if no other slash follows.
-func TypeIn(header jose.Header, types ...string) bool {
-	is := typ(header)
+func TypeIn(header jose.Header, types ...string) bool { return typeAmong(typ(header), types) }
+
+func typeAmong(is string, types []string) bool {
 	for _, want := range types {
 		if is != "" && strings.EqualFold(is, shortType(want)) {
 			return true

@@ -6,6 +6,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	"github.com/platform-oauth/platform-oauth/libs/audit/refusals"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
+	"github.com/platform-oauth/platform-oauth/libs/cachestats"
 	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
 	"github.com/platform-oauth/platform-oauth/libs/directory/appcache"
@@ -36,24 +37,24 @@ func (k *Kit) Signer(cfg config.Signing) (*signing.Ring, error) {
 		return nil, errors.New("dependencies missing: Signing")
 	}
 
-	return signing.NewRing(signing.RingOptions{
-		Schedule: keystore.New(k.DB),
-		Backend:  k.Signing,
-		Now:      k.Now,
-		Logger:   k.Logger,
-		Refresh:  cfg.Refresh(),
-		Changed:  k.Changes.Signal(changes.SigningKeys),
-	}), nil
+	return k.ring(signing.RingOptions{Backend: k.Signing, Refresh: cfg.Refresh()}), nil
 }
 
 // Verifier returns the public keys, for a service that only verifies. Its Run must run.
-func (k *Kit) Verifier() *signing.Ring {
-	return signing.NewRing(signing.RingOptions{
-		Schedule: keystore.New(k.DB),
-		Now:      k.Now,
-		Logger:   k.Logger,
-		Changed:  k.Changes.Signal(changes.SigningKeys),
-	})
+func (k *Kit) Verifier() *signing.Ring { return k.ring(signing.RingOptions{}) }
+
+// ring returns a ring over the schedule in the database, whose look-ups of tokens are counted.
+func (k *Kit) ring(o signing.RingOptions) *signing.Ring {
+	stats := &cachestats.Stats{}
+	o.Schedule = keystore.New(k.DB)
+	o.Now = k.Now
+	o.Logger = k.Logger
+	o.Changed = k.Changes.Signal(changes.SigningKeys)
+	o.Lookups = stats
+
+	ring := signing.NewRing(o)
+	stats.Export(cachestats.Of{Cache: "tokens", Component: k.Name, MeterProvider: k.MeterProvider}, ring.Seen)
+	return ring
 }
 
 // Applications returns a cache of the registered applications in source.
