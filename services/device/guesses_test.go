@@ -13,7 +13,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
-	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -261,36 +260,6 @@ func TestStrangersDoNotSwitchThePageOffForOthers(t *testing.T) {
 		}
 
 		w.look(code, there, session).json(http.StatusOK)
-	})
-}
-
-// A network that fills an application's places makes room for others.
-func TestWaitingCodesOfAnApplicationAreSharedByNetwork(t *testing.T) {
-	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		w := newWorld(t, db)
-		store := grantstore.NewForDevice(db)
-		now := w.clock.Now()
-		ask := func(network string) bool {
-			room, err := store.MakeRoom(t.Context(), "tv", network, 4, now)
-			require.NoError(t, err)
-			return room
-		}
-		for range 4 {
-			require.True(t, ask("192.0.2.0/24"))
-			w.device()
-		}
-
-		require.False(t, ask("192.0.2.0/24"), "it has them all")
-		require.True(t, ask("198.51.100.0/24"))
-		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes`))
-		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes WHERE network = '192.0.2.0/24'`))
-
-		waiting, err := store.Waiting(t.Context(), "192.0.2.0/24", now)
-		require.NoError(t, err)
-		require.Zero(t, waiting, "its own do not count")
-		waiting, err = store.Waiting(t.Context(), "198.51.100.0/24", now)
-		require.NoError(t, err)
-		require.Equal(t, 3, waiting)
 	})
 }
 
