@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ type Counter interface {
 // cookies, which makes each flow look like that of another browser. An account whose person has
 // proved who they are therefore has a share of its own, see [Flows.StartKnown]. So there are at
 // most as many rows as the networks and the accounts that exist have shares.
+//
+// Other requests that store a row may have the same limits, counted apart; see [Flows.Of].
 type Flows struct {
 	Counter Counter
 	// Secret is the secret for making keys.
@@ -31,6 +34,16 @@ type Flows struct {
 	// a whole office, and so has an account.
 	Most   int
 	Window time.Duration
+
+	what string // what is counted; see Of
+}
+
+// Of returns the same limits for something other than sign-ins. It is counted apart, so that it
+// uses up nothing of what sign-ins have, nor they of its own.
+func (f *Flows) Of(what string) *Flows {
+	other := *f
+	other.what = what
+	return &other
 }
 
 // A browser may start a tenth of what its address may, but at least leastShare if its address
@@ -47,7 +60,7 @@ const (
 func (f *Flows) StartIn(ctx context.Context, now time.Time, browser []byte, addr netip.Addr) error {
 	claims := f.networks(now, addr)
 	if len(browser) > 0 {
-		claims = append(claims, f.share(now, "flow of a browser", string(browser)))
+		claims = append(claims, f.share(now, "of a browser", string(browser)))
 	}
 	return f.take(ctx, now, claims)
 }
@@ -65,17 +78,20 @@ func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error
 func (f *Flows) StartKnown(
 	ctx context.Context, now time.Time, account Key, browser []byte, addr netip.Addr,
 ) error {
-	err := f.take(ctx, now, []Claim{f.share(now, "flow of an account", string(account))})
+	err := f.take(ctx, now, []Claim{f.share(now, "of an account", string(account))})
 	if _, used := errors.AsType[*Error](err); used {
 		return f.StartIn(ctx, now, browser, addr)
 	}
 	return err
 }
 
-func (f *Flows) share(now time.Time, what, of string) Claim {
+// kind is the part of the keys that says what is counted.
+func (f *Flows) kind() string { return cmp.Or(f.what, "flow") }
+
+func (f *Flows) share(now time.Time, whose, id string) Claim {
 	share := min(f.Most, max(f.Most/browserShare, leastShare))
 	return Claim{
-		Key:  NewKey(f.Secret, what, f.window(now), of),
+		Key:  NewKey(f.Secret, f.kind()+" "+whose, f.window(now), id),
 		Rule: f.rule(now, share),
 	}
 }
@@ -84,7 +100,7 @@ func (f *Flows) networks(now time.Time, addr netip.Addr) []Claim {
 	if !addr.IsValid() {
 		return nil
 	}
-	return NetworkClaims(f.Secret, addr, f.rule(now, f.Most), "flow", f.window(now))
+	return NetworkClaims(f.Secret, addr, f.rule(now, f.Most), f.kind(), f.window(now))
 }
 
 // rule blocks until the window ends once so many flows have been started in it.
@@ -107,7 +123,7 @@ func (f *Flows) window(now time.Time) string {
 func (f *Flows) take(ctx context.Context, now time.Time, claims []Claim) error {
 	_, until, err := f.Counter.Take(ctx, now, claims...)
 	if err != nil {
-		return fmt.Errorf("count a started sign-in: %w", err)
+		return fmt.Errorf("count a started %s: %w", f.kind(), err)
 	}
 	return Refuse(Flow, until, now)
 }

@@ -89,6 +89,30 @@ func TestABrowserHasAShareOfItsAddress(t *testing.T) {
 	})
 }
 
+// RFC 6819 4.3.1: what a page makes its visitors' browsers request elsewhere doesn't hold up their sign-ins.
+func TestWhatIsNoSignInIsCountedApart(t *testing.T) {
+	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
+		signIns := &limits.Flows{
+			Counter: limitstore.New(db),
+			Secret:  []byte("secret"),
+			Most:    3,
+			Window:  15 * time.Minute,
+		}
+
+		others := signIns.Of("device authorization")
+		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
+		office := netip.MustParseAddr("192.0.2.1")
+		for _, flows := range []*limits.Flows{others, signIns} {
+			for range 3 {
+				require.NoError(t, flows.StartIn(t.Context(), now, nil, office))
+			}
+
+			var refused *limits.Error
+			require.ErrorAs(t, flows.Start(t.Context(), now, office), &refused)
+		}
+	})
+}
+
 // RFC 4291 2.5.4, RFC 6177: a party with an IPv6 /48 is one party, however many of its links it starts flows from.
 func TestFlowsAreCountedAtEveryPrefix(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {

@@ -105,7 +105,7 @@ type Limit string
 // Limits.
 const (
 	SignIn     Limit = "sign_in"     // wrong passwords
-	Flow       Limit = "flow"        // started sign-ins
+	Flow       Limit = "flow"        // started sign-ins and device authorizations
 	UserCode   Limit = "user_code"   // wrong user codes (RFC 8628 5.1)
 	ClientAuth Limit = "client_auth" // failed client authentication
 )

@@ -57,7 +57,8 @@ func build(cfg Config, k *wiring.Kit) (*servicekit.Service, error) {
 		return nil, err
 	}
 
-	usecases, err := newDevice(cfg, k)
+	registry := directorystore.NewApplicationsWithSecrets(k.DB)
+	usecases, err := newDevice(cfg, k, registry)
 	if err != nil {
 		return nil, err
 	}
@@ -66,6 +67,7 @@ func build(cfg Config, k *wiring.Kit) (*servicekit.Service, error) {
 		Device: usecases,
 		Jar:    cookie.Jar{Secure: cfg.Server.Secure()},
 		Origin: cfg.Server.Origin(),
+		Known:  k.Origins(registry).Known,
 		UI:     ui,
 	})
 	if err != nil {
@@ -86,7 +88,7 @@ func build(cfg Config, k *wiring.Kit) (*servicekit.Service, error) {
 	}, nil
 }
 
-func newDevice(cfg Config, k *wiring.Kit) (*app.Device, error) {
+func newDevice(cfg Config, k *wiring.Kit, registry *directorystore.Applications) (*app.Device, error) {
 	clients, err := k.Authenticator(wiring.Clients{
 		Server:     cfg.Server,
 		Limits:     cfg.Limits,
@@ -103,9 +105,10 @@ func newDevice(cfg Config, k *wiring.Kit) (*app.Device, error) {
 	}
 
 	rows := grantstore.NewForDevice(k.DB).Sealing(sealer)
+	starts := k.Flows(cfg.Limits, cfg.Encryption)
 
 	return &app.Device{Config: app.Config{
-		Applications: k.Applications(directorystore.NewApplicationsWithSecrets(k.DB)),
+		Applications: k.Applications(registry),
 		Clients:      clients,
 		People:       directorystore.NewPeople(k.DB),
 		Sessions:     sessionstore.New(k.DB),
@@ -113,7 +116,8 @@ func newDevice(cfg Config, k *wiring.Kit) (*app.Device, error) {
 		Crowds:       rows,
 		Flows:        rows,
 		Limits:       limitstore.New(k.DB),
-		Starts:       k.Flows(cfg.Limits, cfg.Encryption),
+		Starts:       starts,
+		Requests:     starts.Of("device authorization"),
 		Trail:        k.Trail(),
 		SessionIdle:  cfg.Sessions.Idle,
 		CodeTTL:      cfg.Tokens.DeviceCodeTTL,

@@ -155,6 +155,14 @@ func TestTheServiceNeedsNoMoreThanItsOwnRole(t *testing.T) {
 	})
 	code := res.json(http.StatusOK)["user_code"].(string)
 
+	foreign := w.do(visit{
+		method:  http.MethodPost,
+		path:    authorizePath,
+		form:    url.Values{"client_id": {"tv"}},
+		headers: http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.test"}},
+	})
+	foreign.json(http.StatusForbidden)
+
 	away := w.do(visit{path: pagePath, page: true, query: url.Values{"user_code": {code}}})
 	flow, browser := strings.TrimPrefix(away.Header.Get("Location"), "/auth/flows/"), away.Cookies()[0].Value
 	sid, session := w.signIn()

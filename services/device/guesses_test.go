@@ -3,9 +3,7 @@ package device_test
 import (
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,8 +13,6 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/audit"
 	auditstore "github.com/platform-oauth/platform-oauth/libs/audit/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/database"
-	"github.com/platform-oauth/platform-oauth/libs/grants"
-	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -52,37 +48,39 @@ func (r *reply) blocked(seconds int) {
 }
 
 // RFC 8628 5.1.
-func TestWrongCodesOfAnAddressHaveToWaitLongerEachTime(t *testing.T) {
+func TestWrongCodesOfAPersonHaveToWaitLongerEachTime(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
 		w := newWorld(t, db)
 		code := w.device()
-		w.guess(10, here, "")
-		w.look(code, here, "").blocked(1)
-		w.look(code, there, "").json(http.StatusOK)
+		_, session := w.signIn()
+		w.guess(10, here, session)
+		w.look(code, here, session).blocked(1)
 		page := w.do(visit{
-			path:  pagePath,
-			page:  true,
-			query: url.Values{"user_code": {code}},
-			from:  here,
+			path:    pagePath,
+			page:    true,
+			query:   url.Values{"user_code": {code}},
+			from:    here,
+			session: session,
 		})
 
 		require.Equal(t, http.StatusTooManyRequests, page.StatusCode)
 		require.Equal(t, "1", page.Header.Get("Retry-After"))
 		require.Contains(t, page.body, "Too many attempts")
 		w.do(visit{
-			method: http.MethodPost,
-			path:   verifyPath,
-			form:   url.Values{"user_code": {code}},
-			from:   here,
+			method:  http.MethodPost,
+			path:    verifyPath,
+			form:    url.Values{"user_code": {code}},
+			from:    here,
+			session: session,
 		}).blocked(1)
 
 		w.clock.Advance(time.Second)
-		w.look(code, here, "").json(http.StatusOK)
-		w.guess(1, here, "")
-		w.look(code, here, "").blocked(2)
+		w.look(code, here, session).json(http.StatusOK)
+		w.guess(1, here, session)
+		w.look(code, here, session).blocked(2)
 		w.clock.Advance(15*time.Minute + 2*time.Second)
-		w.guess(9, here, "")
-		w.look(w.device(), here, "").json(http.StatusOK)
+		w.guess(9, here, session)
+		w.look(w.device(), here, session).json(http.StatusOK)
 	})
 }
 
@@ -134,7 +132,7 @@ func TestAnIPv6NetworkIsOneAddress(t *testing.T) {
 		w.guess(1, "2001:db8:1:2::"+strconv.Itoa(i), "")
 	}
 
-	w.look(code, "2001:db8:1:2:ffff::1", "").blocked(1)
+	w.look(code, "2001:db8:1:2:ffff::1", "").signInFirst()
 	w.look(code, "2001:db8:1:3::1", "").json(http.StatusOK)
 }
 
@@ -167,7 +165,7 @@ func TestWhatIsNoGuessIsNotCounted(t *testing.T) {
 		w.look(expired, here, "").json(http.StatusNotFound)
 	}
 
-	w.look(w.device(), here, "").blocked(1)
+	w.look(w.device(), here, "").signInFirst()
 }
 
 // RFC 8628 5.1.
@@ -198,7 +196,7 @@ func TestReplicasCountTogether(t *testing.T) {
 			"ten addresses and their networks")
 		require.Equal(t, 1, w.count(`SELECT count(*) FROM limits WHERE failures = 50`), "the platform")
 		w.guess(5, "192.0.0.7", "")
-		other.look(code, "192.0.0.7", "").blocked(1)
+		other.look(code, "192.0.0.7", "").signInFirst()
 	})
 }
 
@@ -217,7 +215,7 @@ func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 		w.exec(`UPDATE limits SET failures = 6399998`)
 		w.look(code, there, "").json(http.StatusOK)
 		w.guess(1, there, "")
-		require.Equal(t, "login_required", w.look(code, "203.0.113.1", "").json(http.StatusUnauthorized)["error"])
+		w.look(code, "203.0.113.1", "").signInFirst()
 		page := w.do(visit{
 			path:  pagePath,
 			page:  true,
@@ -230,58 +228,6 @@ func TestBeyondTheBudgetOnlySignedInPeopleLookUp(t *testing.T) {
 		w.look(code, "203.0.113.1", session).json(http.StatusOK)
 		w.clock.Advance(9 * time.Minute)
 		w.look(w.device(), "203.0.113.1", "").json(http.StatusOK)
-	})
-}
-
-// RFC 8628 3.3: a person who is asked to sign in first comes back to their code, in the browser in which they were asked.
-// What is typed while it isn't looked up costs no row, and names no application.
-func TestWhoSignsInFirstComesBackToTheCode(t *testing.T) {
-	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		w := newWorld(t, db)
-		w.clock.Advance(time.Minute)
-		code := w.device()
-		w.guess(1, here, "")
-		w.exec(`UPDATE limits SET failures = 12800000`)
-		w.guess(1, there, "")
-
-		for name, v := range map[string]visit{
-			"looked": {path: pagePath, query: url.Values{"user_code": {strings.ToLower(code)}}},
-			"sent": {
-				method: http.MethodPost,
-				path:   verifyPath,
-				form:   url.Values{"user_code": {code}, "action": {"approve"}},
-			},
-		} {
-			t.Run(name, func(t *testing.T) {
-				rows := w.count(`SELECT count(*) FROM authorization_requests`)
-				v.page, v.from = true, "203.0.113.1"
-				page := w.do(v)
-				require.Equal(t, http.StatusForbidden, page.StatusCode)
-				link := regexp.MustCompile(`<a href="/auth/flows/(fls_[\w-]+)">Sign in</a>`).FindStringSubmatch(page.body)
-				require.NotNil(t, link, page.body)
-				require.NotContains(t, link[1], code)
-				require.Equal(t, rows, w.count(`SELECT count(*) FROM authorization_requests`))
-
-				request := w.request(link[1])
-				require.Equal(t, grants.KindDevice, request.Kind)
-				require.Equal(t, code, request.Device.UserCode)
-				require.Empty(t, request.ClientID)
-
-				sid, session := w.signIn()
-				w.decide(link[1], sid)
-				back := visit{
-					path:    pagePath,
-					page:    true,
-					query:   url.Values{"flow": {link[1]}},
-					session: session,
-					browser: page.Cookies()[0].Value,
-				}
-				require.Equal(t, "/device?user_code="+code, w.do(back).Header.Get("Location"))
-
-				back.browser = ""
-				require.Equal(t, http.StatusBadRequest, w.do(back).StatusCode)
-			})
-		}
 	})
 }
 
@@ -314,36 +260,6 @@ func TestStrangersDoNotSwitchThePageOffForOthers(t *testing.T) {
 		}
 
 		w.look(code, there, session).json(http.StatusOK)
-	})
-}
-
-// A network that fills an application's places makes room for others.
-func TestWaitingCodesOfAnApplicationAreSharedByNetwork(t *testing.T) {
-	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		w := newWorld(t, db)
-		store := grantstore.NewForDevice(db)
-		now := w.clock.Now()
-		ask := func(network string) bool {
-			room, err := store.MakeRoom(t.Context(), "tv", network, 4, now)
-			require.NoError(t, err)
-			return room
-		}
-		for range 4 {
-			require.True(t, ask("192.0.2.0/24"))
-			w.device()
-		}
-
-		require.False(t, ask("192.0.2.0/24"), "it has them all")
-		require.True(t, ask("198.51.100.0/24"))
-		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes`))
-		require.Equal(t, 3, w.count(`SELECT count(*) FROM device_codes WHERE network = '192.0.2.0/24'`))
-
-		waiting, err := store.Waiting(t.Context(), "192.0.2.0/24", now)
-		require.NoError(t, err)
-		require.Zero(t, waiting, "its own do not count")
-		waiting, err = store.Waiting(t.Context(), "198.51.100.0/24", now)
-		require.NoError(t, err)
-		require.Equal(t, 3, waiting)
 	})
 }
 

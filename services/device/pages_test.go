@@ -98,8 +98,10 @@ func TestPagesLookAsTheirGoldenFiles(t *testing.T) {
 				visit{path: pagePath, session: session, query: url.Values{"user_code": {code}}})
 
 			show("sign_in_gone", "", visit{path: pagePath, query: url.Values{"flow": {"flw_nothing"}}})
-			w.guess(10, here, "")
-			show("limited", "", visit{path: pagePath, from: here, query: url.Values{"user_code": {"BBBB-BBBB"}}})
+			_, guesser := w.signInAs(grace)
+			w.guess(10, here, guesser)
+			show("limited", "",
+				visit{path: pagePath, session: guesser, query: url.Values{"user_code": {"BBBB-BBBB"}}})
 
 			w.exec(`UPDATE limits SET failures = 12800000`)
 			w.guess(1, there, session)

@@ -139,43 +139,6 @@ func (s *ForDevice) Waiting(ctx context.Context, network string, now time.Time) 
 	return n, err
 }
 
-// MakeRoom makes room for another waiting code of an application, which may have no more than
-// most of them. If it has that many, MakeRoom removes the newest code of the network with the
-// most codes, or returns false if that is network itself. Concurrent callers may exceed the
-// limit by their number.
-func (s *ForDevice) MakeRoom(ctx context.Context, clientID, network string, most int, now time.Time) (bool, error) {
-	const byNetwork = `SELECT network, count(*) AS codes FROM device_codes WHERE ` + waitingCodes + ` AND client_id = $2
-GROUP BY network ORDER BY codes DESC, network`
-	var crowds []struct {
-		Network string `db:"network"`
-		Codes   int    `db:"codes"`
-	}
-	if err := s.db.Select(ctx, "device_codes.crowds", &crowds, byNetwork, database.At(now), clientID); err != nil {
-		return false, err
-	}
-
-	total, own := 0, 0
-	for _, c := range crowds {
-		total += c.Codes
-		if c.Network == network {
-			own = c.Codes
-		}
-	}
-
-	switch {
-	case total < most:
-		return true, nil
-	case own >= crowds[0].Codes:
-		return false, nil
-	}
-
-	const newest = `DELETE FROM device_codes WHERE device_code_hash IN (SELECT device_code_hash FROM device_codes
-    WHERE ` + waitingCodes + ` AND client_id = $2 AND network = $3 ORDER BY created_at DESC, device_code_hash LIMIT 1)`
-	_, err := s.db.Exec(ctx, "device_codes.make_room", newest, database.At(now), clientID, crowds[0].Network)
-
-	return err == nil, err
-}
-
 // siteOf returns the network of an address as it is stored, or an empty string if it is not
 // known.
 func siteOf(address string) string {

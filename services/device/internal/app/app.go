@@ -38,7 +38,8 @@ type Config struct {
 	Crowds       *grantstore.ForDevice // makes room among the waiting codes of an application
 	Flows        ports.Flows
 	Limits       ports.Limits
-	Starts       *limits.Flows // counts requests that anyone can send
+	Starts       *limits.Flows // counts sign-ins that are stored
+	Requests     *limits.Flows // counts requests for codes that anyone can send
 	Trail        audit.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration
@@ -78,7 +79,7 @@ func (d *Device) Authorize(
 
 	now := d.Now()
 	if credentials.Method == clientauth.None { // anyone can send a client_id
-		if err := d.Starts.Start(ctx, now, from); err != nil {
+		if err := d.Requests.Start(ctx, now, from); err != nil {
 			return nil, err
 		}
 		if err := d.makeRoom(ctx, app, from, now); err != nil {

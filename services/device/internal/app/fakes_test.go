@@ -58,6 +58,7 @@ func newWorld(t *testing.T) *world {
 	db := testkit.SQLite(t)
 	seed(t, db)
 	store, counter := grantstore.NewForDevice(db), limitstore.New(db)
+	starts := &limits.Flows{Counter: counter, Secret: []byte("secret"), Most: 60, Window: time.Hour}
 	w := &world{
 		rows:   grantstore.NewForSession(db),
 		codes:  &codes{DeviceCodes: store},
@@ -77,7 +78,8 @@ func newWorld(t *testing.T) *world {
 		Crowds:       store,
 		Flows:        w.flows,
 		Limits:       w.counts,
-		Starts:       &limits.Flows{Counter: counter, Secret: []byte("secret"), Most: 60, Window: time.Hour},
+		Starts:       starts,
+		Requests:     starts.Of("device authorization"),
 		Trail:        w.trail,
 		SessionIdle:  12 * time.Hour,
 		CodeTTL:      10 * time.Minute,

@@ -93,16 +93,17 @@ var (
 	// ErrUnknownCode is the same for a user code that doesn't exist, has expired or was used, so
 	// that a guess reveals nothing.
 	ErrUnknownCode = oauth.Errorf(oauth.InvalidGrant, "the code is unknown, has expired or was already used")
-	// ErrSignInFirst is for people who aren't signed in once all of them together have typed so
-	// many wrong codes that the next could be right by chance. A person who signs in is counted
-	// separately and can continue.
+	// ErrSignInFirst is for people who aren't signed in, once too many wrong codes were typed by
+	// such people: at their address or in a network around it, or by all of them together, so
+	// that the next could be right by chance. A person who signs in is counted separately and
+	// can continue, so that a neighbour who guesses doesn't shut anyone out.
 	ErrSignInFirst = oauth.Errorf(oauth.LoginRequired,
 		"sign in first: too many wrong codes were entered by people who are not signed in")
 )
 
-// mayGuess counts a guess before it is made. It returns *limits.Error if the networks or
-// the session have been wrong too often, and ErrSignInFirst if the person isn't signed in
-// and the platform's total is too high.
+// mayGuess counts a guess before it is made. It returns *limits.Error if the person who is
+// signed in has been wrong too often. If the person isn't signed in, it returns
+// ErrSignInFirst once their networks or all such people have been wrong too often.
 func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([]limits.Taken, error) {
 	now := d.Now()
 	if visit.Session == nil {
@@ -123,6 +124,10 @@ func (d *Device) mayGuess(ctx context.Context, visit *Visit, visitor Visitor) ([
 	taken, until, err := d.Limits.Take(ctx, now, claims...)
 	if err != nil {
 		return nil, fmt.Errorf("count a user code: %w", err)
+	}
+
+	if visit.Session == nil && until.After(now) {
+		return nil, ErrSignInFirst
 	}
 
 	return taken, limits.Refuse(limits.UserCode, until, now)

@@ -39,7 +39,8 @@ type Visit struct {
 
 // Look returns who is signed in and what the typed code stands for. The Visit names the
 // person even if the code causes an error, and holds the person's own decision if the code
-// no longer waits because of it. Look returns *limits.Error after too many wrong codes.
+// no longer waits because of it. After too many wrong codes Look returns *limits.Error to a
+// person who is signed in, and ErrSignInFirst to one who isn't.
 func (d *Device) Look(ctx context.Context, typed string, visitor Visitor) (*Visit, error) {
 	visit := &Visit{}
 	var err error

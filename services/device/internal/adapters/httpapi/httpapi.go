@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -37,7 +39,9 @@ type Options struct {
 	Device *app.Device
 	Jar    cookie.Jar
 	Origin string // the platform's own
-	UI     *webui.UI
+	// Known reports whether an application has registered an origin for its pages (CORS).
+	Known func(ctx context.Context, origin string) (bool, error)
+	UI    *webui.UI
 }
 
 type api struct {
@@ -92,6 +96,11 @@ type issued struct {
 
 func (a *api) authorize(c *gin.Context) {
 	httpkit.NoStore(c)
+	if err := a.refuseForeignPage(c.Request); err != nil {
+		httpkit.Fail(c, err)
+		return
+	}
+
 	credentials, request, err := readAuthorize(c)
 	if err != nil {
 		fail(c, err)
@@ -113,6 +122,26 @@ func (a *api) authorize(c *gin.Context) {
 		ExpiresIn:               int(codes.ExpiresIn / time.Second),
 		Interval:                int(codes.Interval / time.Second),
 	})
+}
+
+// refuseForeignPage returns an error if a browser says that a page of another origin sent the
+// request (Fetch Metadata, Sec-Fetch-Site) and the page isn't one of an application's. A page
+// of any site could otherwise have its visitors' browsers use up what their address may
+// request, and fill the store. Such a request always has an Origin (Fetch 3.1), and it is null
+// if the page hides its own. Programs, which send no Sec-Fetch-Site, are unaffected.
+func (a *api) refuseForeignPage(r *http.Request) error {
+	crosses := func(site string) bool { return site == "cross-site" || site == "same-site" }
+	if !slices.ContainsFunc(r.Header.Values("Sec-Fetch-Site"), crosses) {
+		return nil
+	}
+
+	if origins := r.Header.Values("Origin"); len(origins) == 1 {
+		if known, err := a.Known(r.Context(), origins[0]); known || err != nil {
+			return err
+		}
+	}
+
+	return forbidden("the request came from a web page that belongs to no registered application")
 }
 
 func readAuthorize(c *gin.Context) (clientauth.Credentials, domain.Request, error) {
