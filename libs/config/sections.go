@@ -153,11 +153,11 @@ type Tokens struct {
 // Limits says how many failures are free before the next attempt has to wait: a second at
 // first, twice as long after each further failure, at most the window.
 type Limits struct {
-	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins to an account from unknown browsers, or from one known browser, before the next must wait; an address gets ten times as many, its networks up to 400 times; an account gets at most a hundred a day"`
+	SignIn     int           `env:"PLATFORM_LIMIT_SIGN_IN" envDefault:"10" validate:"min=1,max=1000000" desc:"failed sign-ins to an account from unknown browsers, or from one known browser, before the next must wait; an address gets ten times as many, its networks up to 400 times; after a hundred in a row an account takes one attempt an hour, later one a day, until a right password or 30 days without a wrong one"`
 	UserCode   int           `env:"PLATFORM_LIMIT_USER_CODE" envDefault:"10" validate:"min=1,max=1000000" desc:"wrong user codes of a signed-in person before the next must wait, or else of an address before its people must sign in first; the networks of an address get up to 40 times as many; correct ones don't reset the count"`
 	ClientAuth int           `env:"PLATFORM_LIMIT_CLIENT_AUTH" envDefault:"100" validate:"min=1,max=1000000" desc:"failed authentications of an application from one address before further failures get 429; the networks of an address get up to 40 times as many; correct credentials never do"`
 	Flows      int           `env:"PLATFORM_LIMIT_FLOWS" envDefault:"1000" validate:"min=1,max=1000000" desc:"sign-ins that an address may start per window, and as many device authorizations without credentials, which are counted apart; an IPv6 /64 is one address, and its wider networks get up to 40 times as many; an account gets a tenth of it in browsers that it knows, whatever its address has used up"`
-	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"failures are forgotten after this time without a new one; also the longest wait"`
+	Window     time.Duration `env:"PLATFORM_LIMIT_WINDOW" envDefault:"15m" validate:"min=1s" desc:"failures are forgotten after this time without a new one, other than a hundred wrong passwords in a row; also the longest wait"`
 }
 
 // Rule returns the rule for one of the limits, such as l.SignIn.

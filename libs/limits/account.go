@@ -7,11 +7,11 @@ func Account(secret []byte, email string) Key {
 }
 
 // AccountKeys returns the keys that count wrong passwords for an account from unknown browsers,
-// over a short time and over a day. `platform user unlock` resets them with the rest of the
+// over a short time and since the last success. `platform user unlock` resets them with the rest of the
 // subject.
 func AccountKeys(secret []byte, email string) [2]Key {
 	return [2]Key{
 		NewKey(secret, "sign_in", "account", email),
-		NewKey(secret, "sign_in", "account_day", email),
+		NewKey(secret, "sign_in", "account_in_a_row", email),
 	}
 }

@@ -122,7 +122,7 @@ func TestAnAccountUnderAttackSlowsStrangersAndRefusesNone(t *testing.T) {
 	})
 }
 
-// NIST SP 800-63B 5.2.2: a hundred in a day, of all unknown browsers together, and only a success starts anew.
+// NIST SP 800-63B 5.2.2: a hundred in a row, of all unknown browsers together.
 func TestAfterAHundredFailuresThereIsOneAttemptAnHour(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		home, _ := w.atHome("ada@acme.test")
@@ -142,6 +142,57 @@ func TestAfterAHundredFailuresThereIsOneAttemptAnHour(t *testing.T) {
 			"the owner's browser is held by none of it")
 		w.clock.Advance(time.Minute)
 		require.True(t, signedIn(w.guess("198.51.100.1", "ada@acme.test", rightWords)), "and its success counts")
+	})
+}
+
+// NIST SP 800-63B 5.2.2: failures are consecutive until a success, however long an attacker pauses between them, both in
+// unknown browsers and in one that the account knows. Neither locks the owner out.
+func TestAPauseDoesNotResetAHundredFailures(t *testing.T) {
+	const week = 7 * 24 * time.Hour
+	for name, known := range map[string]bool{"from unknown browsers": false, "from a known browser": true} {
+		t.Run(name, func(t *testing.T) {
+			onEachDatabase(t, func(t *testing.T, w *world) {
+				home, _ := w.atHome("ada@acme.test")
+				stolen, _ := w.atHome("ada@acme.test")
+				wrong := func(i int) *http.Response {
+					w.clock.Advance(16 * time.Minute) // the short counts start anew
+					if known {
+						return stolen.guess("203.0.113.1", "ada@acme.test", "wrong")
+					}
+					return w.guess(fmt.Sprintf("203.%d.1.1", i), "ada@acme.test", "wrong")
+				}
+
+				for i := range 100 {
+					if i > 0 && i%33 == 0 {
+						w.clock.Advance(week)
+					}
+					require.Equal(t, http.StatusSeeOther, wrong(i).StatusCode)
+				}
+
+				require.Greater(t, retryAfter(t, wrong(100)), 30*time.Minute)
+				w.clock.Advance(time.Hour)
+				require.Equal(t, http.StatusSeeOther, wrong(101).StatusCode, "one attempt an hour")
+				require.Greater(t, retryAfter(t, wrong(102)), 90*time.Minute, "then one in two")
+
+				require.True(t, signedIn(home.guess("192.0.2.1", "ada@acme.test", rightWords)), "the owner gets in")
+			})
+		})
+	}
+}
+
+// A month without a failure resets the count, so that the table doesn't grow for ever.
+func TestAMonthWithoutAFailureResetsAHundred(t *testing.T) {
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		for i := range 100 {
+			w.clock.Advance(16 * time.Minute)
+			w.guess(fmt.Sprintf("203.%d.1.1", i), "unknown@acme.test", "wrong")
+		}
+
+		w.clock.Advance(31 * 24 * time.Hour)
+		for i := range 2 {
+			require.Equal(t, http.StatusSeeOther,
+				w.guess(fmt.Sprintf("203.%d.1.1", i), "unknown@acme.test", "wrong").StatusCode)
+		}
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
 	directorystore "github.com/platform-oauth/platform-oauth/libs/directory/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/grants/sealed"
 	grantstore "github.com/platform-oauth/platform-oauth/libs/grants/sqlstore"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/sessions"
@@ -260,6 +261,29 @@ func (w *world) newBrowser() *visitor {
 // flow inserts a request of this browser, as authorize does, and returns its URL.
 func (b *visitor) flow(change func(r *grants.Flow)) (id, pageURL string) {
 	b.w.t.Helper()
+	r := b.authorization(change)
+	require.NoError(b.w.t, b.w.requests.InsertFlow(b.w.t.Context(), r))
+
+	return r.ID, origin + "/auth/flows/" + r.ID
+}
+
+// sealed is flow without a row: the request travels in its URL.
+func (b *visitor) sealed(change func(r *grants.Flow)) (id, pageURL string) {
+	b.w.t.Helper()
+	sealer, err := sealed.New(testConfig(b.w.t).Encryption.DeriveAll(sealed.Label), rand.Reader)
+	require.NoError(b.w.t, err)
+
+	r := b.authorization(change)
+	token, fits, err := sealer.Seal(sealed.Pages, r)
+	require.NoError(b.w.t, err)
+	require.True(b.w.t, fits)
+
+	return r.ID, origin + "/auth/flows/" + token
+}
+
+// authorization is a request of this browser.
+func (b *visitor) authorization(change func(r *grants.Flow)) *grants.Flow {
+	b.w.t.Helper()
 	id, err := oauth.NewID("req_", rand.Reader)
 	require.NoError(b.w.t, err)
 	r := &grants.Flow{
@@ -279,8 +303,7 @@ func (b *visitor) flow(change func(r *grants.Flow)) (id, pageURL string) {
 		change(r)
 	}
 
-	require.NoError(b.w.t, b.w.requests.InsertFlow(b.w.t.Context(), r))
-	return id, origin + "/auth/flows/" + id
+	return r
 }
 
 func client(id string) func(r *grants.Flow) {

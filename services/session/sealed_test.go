@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/grants"
+	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/testkit"
 )
 
@@ -43,7 +44,7 @@ func TestAThousandImagesOfAPageBlockNothing(t *testing.T) {
 	})
 }
 
-// RFC 9700 4.7: a sealed flow is worth nothing in another browser.
+// RFC 9700 4.7: a sealed flow is worth what the application's own link is, until a person acts on it.
 func TestASealedFlowIsForTheBrowserInWhichAPersonFirstActs(t *testing.T) {
 	onEachDatabase(t, func(t *testing.T, w *world) {
 		b := w.newBrowser()
@@ -68,6 +69,79 @@ func TestASealedFlowIsForTheBrowserInWhichAPersonFirstActs(t *testing.T) {
 		expired := b.Post(unused.URL.String()+"/email", url.Values{"csrf_token": {token}, "email": {"ada@acme.test"}})
 		require.Equal(t, http.StatusGone, expired.Status)
 		require.Equal(t, 1, w.flows())
+	})
+}
+
+// OpenID Connect Core 3.1.2.1: prompt and max_age ask a person who signed in between the sealing of an address and its
+// opening, since that sign-in was not for this flow. It goes on once they have answered there.
+func TestAnOldSealedAddressAsksAPersonWhoSignedInSince(t *testing.T) {
+	zero := 0
+	for name, c := range map[string]struct {
+		change func(r *grants.Flow)
+		asks   string
+	}{
+		"prompt=login":          {prompt(oauth.PromptLogin), "Sign in"},
+		"max_age=0":             {func(r *grants.Flow) { r.MaxAge = &zero }, "Sign in"},
+		"prompt=select_account": {prompt(oauth.PromptSelectAccount), "Choose an account"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEachDatabase(t, func(t *testing.T, w *world) {
+				id, old := w.newBrowser().sealed(c.change)
+				w.clock.Advance(time.Minute)
+				ada, _ := w.atHome("ada@acme.test")
+				w.clock.Advance(time.Minute)
+
+				p := ada.Get(old)
+				require.Equal(t, c.asks, p.H1())
+
+				if c.asks == "Sign in" {
+					w.returns(ada.signIn(old, "ada@acme.test"), id)
+				} else {
+					w.returns(p.Submit("ada@acme.test", nil), id)
+				}
+
+				require.Equal(t, ada.session().ID, w.request(id).SessionID)
+				w.returns(ada.Get(old), id)
+			})
+		})
+	}
+}
+
+// A sign-in in another tab changes the browser's cookie. The addresses of the other tabs ask no more than their
+// applications do.
+func TestASealedAddressOfAnotherTabAsksOnlyWhatItsApplicationAsks(t *testing.T) {
+	minute := 60
+	for name, change := range map[string]func(r *grants.Flow){
+		"nothing":    nil,
+		"max_age=60": func(r *grants.Flow) { r.MaxAge = &minute },
+		"login_hint": func(r *grants.Flow) { r.LoginHint = "ada@acme.test" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEachDatabase(t, func(t *testing.T, w *world) {
+				b := w.newBrowser()
+				id, other := b.sealed(change)
+				b.Get(other)
+				_, page := b.sealed(nil)
+				w.clock.Advance(time.Minute)
+				b.signIn(page, "ada@acme.test")
+				w.clock.Advance(time.Second)
+
+				w.returns(b.Get(other), id)
+			})
+		})
+	}
+
+	onEachDatabase(t, func(t *testing.T, w *world) {
+		b := w.newBrowser()
+		id, other := b.sealed(prompt(oauth.PromptLogin))
+		p := b.Get(other).Submit("Continue", url.Values{"email": {"ada@acme.test"}})
+		require.True(t, p.Has("password"), "a person has acted on this one, so it is stored and moves along")
+		_, page := b.sealed(nil)
+		w.clock.Advance(time.Minute)
+		b.signIn(page, "ada@acme.test")
+		w.clock.Advance(time.Second)
+
+		w.returns(b.Get(other), id)
 	})
 }
 

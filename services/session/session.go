@@ -93,7 +93,7 @@ func wire(cfg Config, k *wiring.Kit, hasher *password.Hasher) (*servicekit.Servi
 
 	return &servicekit.Service{
 		Handler: handler,
-		Run:     wiring.Together(ring.Run, words.Run, back.Run, sweep(k)),
+		Run:     wiring.Together(ring.Run, back.Run, sweep(k)),
 	}, nil
 }
 

@@ -155,7 +155,6 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 
 		w.imported("cheap", password.Params{Memory: 64, Time: 1, Threads: 1})
 		w.imported("dear", password.Params{Memory: 1024, Time: 3, Threads: 2})
-		w.guess("198.51.100.77", "unknown@acme.test", "wrong") // reads which costs are stored
 
 		for what, c := range map[string]struct {
 			domain string
@@ -185,6 +184,48 @@ func TestNothingTellsWhetherAnAccountExists(t *testing.T) {
 			require.Equal(t, c.hashes, hashes, "one of each cost for each password that was sent where there are any")
 		}
 	})
+}
+
+// A replica that has checked passwords before an import pays for the imported hash in every check from that moment on:
+// the first one at the imported account costs what the first one at an unknown account does.
+func TestTheFirstCheckAfterAnImportTellsNothing(t *testing.T) {
+	costs := map[string]password.Params{
+		"cheap": {Memory: 64, Time: 1, Threads: 1}, "dear": {Memory: 1024, Time: 3, Threads: 2},
+	}
+	for name, cost := range costs {
+		t.Run(name, func(t *testing.T) {
+			onEachDatabase(t, func(t *testing.T, w *world) {
+				first := map[string]uint64{}
+				people := []string{name, "unknown", "disabled", "upstream", "ada"}
+				replicas := make([]http.Handler, len(people))
+				hashers := make([]*password.Hasher, len(people))
+				for i := range people {
+					var err error
+					hashers[i], err = password.New(password.Options{Params: w.hasher.New()})
+					require.NoError(t, err)
+					built, err := build(testConfig(t), w.deps(), hashers[i])
+					require.NoError(t, err)
+					w.handler, replicas[i] = built.Handler, built.Handler
+					w.guess("198.51.100.77", "bob@acme.test", "wrong")
+					require.Equal(t, w.hasher.New().Cost(), hashers[i].Spent())
+				}
+
+				w.imported(name, cost)
+
+				for i, person := range people {
+					before := hashers[i].Spent()
+					w.handler = replicas[i]
+					require.Equal(t, http.StatusSeeOther,
+						w.guess("198.51.100.78", person+"@acme.test", "wrong").StatusCode)
+					first[person] = hashers[i].Spent() - before
+				}
+
+				for person, spent := range first {
+					require.Equal(t, w.hasher.New().Cost()+cost.Cost(), spent, person)
+				}
+			})
+		})
+	}
 }
 
 // A sign-in reads the browser's sessions once, whether its session goes on or is new.

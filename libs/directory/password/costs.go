@@ -21,34 +21,11 @@ func ParseCost(s string) (Params, error) {
 // New returns the cost of new hashes.
 func (h *Hasher) New() Params { return h.params }
 
-// Stored sets the costs that stored hashes have. From now on each check computes a hash of each
-// of these, and of the cost of new hashes.
-func (h *Hasher) Stored(costs []Params) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	h.costs = sorted(append(slices.Clone(costs), h.params))
-}
-
-// Costs returns the costs that each check pays for, in the order in which it does. The caller
-// must not modify the slice.
-func (h *Hasher) Costs() []Params {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	return h.costs
-}
-
-// meet returns the costs that a check pays for, after adding cost if it wasn't known yet.
-func (h *Hasher) meet(cost Params) []Params {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	if !slices.Contains(h.costs, cost) {
-		h.costs = sorted(append(slices.Clone(h.costs), cost))
-	}
-
-	return h.costs
+// every returns the costs that a check pays for, in the order in which it does: those of stored
+// hashes, that of new hashes, and the one of the hash in question. The last is among the stored
+// ones already, unless the hash was replaced before they were read.
+func (h *Hasher) every(stored []Params, cost Params) []Params {
+	return sorted(append(slices.Clone(stored), h.params, cost))
 }
 
 func sorted(costs []Params) []Params {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/platform-oauth/platform-oauth/libs/directory/password"
+	"github.com/platform-oauth/platform-oauth/libs/limits"
 )
 
 // classes are costs of which none is another's, in memory, passes or threads.
@@ -28,7 +29,6 @@ func TestEveryCheckIsTheSameWorkWhateverTheHash(t *testing.T) {
 
 	for _, defaults := range classes { // and whichever is the default, today or tomorrow
 		h := hasher(t, password.Options{Params: defaults})
-		h.Stored(classes)
 		var sum uint64
 		for _, cost := range classes {
 			sum += cost.Cost()
@@ -37,7 +37,7 @@ func TestEveryCheckIsTheSameWorkWhateverTheHash(t *testing.T) {
 		for name, hash := range hashes {
 			for _, typed := range []string{"right", "wrong"} {
 				work, spent := h.Work(), h.Spent()
-				ok, err := h.Verify(t.Context(), hash, typed)
+				ok, err := h.VerifyAmong(t.Context(), limits.Caller{}, classes, hash, typed)
 				require.NoError(t, err)
 				require.Equal(t, hash != "" && typed == "right", ok, name)
 				require.EqualValues(t, len(classes), h.Work()-work, name)
@@ -47,23 +47,22 @@ func TestEveryCheckIsTheSameWorkWhateverTheHash(t *testing.T) {
 	}
 }
 
-// A hash that was imported since the costs were read is paid for from its first check on.
-func TestACostThatIsMetIsPaidForFromThenOn(t *testing.T) {
+// Every check pays for new hashes, also while none is stored.
+func TestACheckPaysForTheStoredCostsAndThatOfNewHashes(t *testing.T) {
 	h := hasher(t, password.Options{Params: classes[0]})
-	imported, err := hasher(t, password.Options{Params: classes[2]}).Hash(t.Context(), "right")
-	require.NoError(t, err)
-	require.Equal(t, classes[:1], h.Costs())
-	ok, err := h.Verify(t.Context(), imported, "right")
-	require.NoError(t, err)
-	require.True(t, ok)
-	require.Equal(t, []password.Params{classes[0], classes[2]}, h.Costs())
+	for _, stored := range [][]password.Params{nil, classes[:1], {classes[0], classes[0]}} {
+		spent := h.Spent()
+		_, err := h.VerifyAmong(t.Context(), limits.Caller{}, stored, "", "wrong")
+		require.NoError(t, err)
+		require.Equal(t, classes[0].Cost(), h.Spent()-spent)
+	}
+
 	spent := h.Spent()
-	_, err = h.Verify(t.Context(), "", "wrong")
+	stored := []password.Params{classes[2]}
+	_, err := h.VerifyAmong(t.Context(), limits.Caller{}, stored, "", "wrong")
 	require.NoError(t, err)
 	require.Equal(t, classes[0].Cost()+classes[2].Cost(), h.Spent()-spent)
-
-	h.Stored(nil)
-	require.Equal(t, classes[:1], h.Costs(), "the last hash of that cost was replaced")
+	require.Equal(t, []password.Params{classes[2]}, stored, "the caller's list is left alone")
 }
 
 func TestACostIsReadAsItIsStored(t *testing.T) {
@@ -81,7 +80,6 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	h, err := password.New(password.Options{})
 	require.NoError(b, err)
-	h.Stored(costs)
 	hashes := map[string]string{"none": ""}
 	for _, cost := range costs {
 		own, err := password.New(password.Options{Params: cost})
@@ -94,7 +92,7 @@ func BenchmarkVerify(b *testing.B) {
 	for name, hash := range hashes {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := h.Verify(b.Context(), hash, "wrong"); err != nil {
+				if _, err := h.VerifyAmong(b.Context(), limits.Caller{}, costs, hash, "wrong"); err != nil {
 					b.Fatal(err)
 				}
 			}

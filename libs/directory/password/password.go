@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/crypto/argon2"
@@ -51,9 +50,6 @@ type Hasher struct {
 	queue  *fair.Queue
 	hashes atomic.Int64
 	spent  atomic.Uint64
-
-	mu    sync.Mutex
-	costs []Params // of stored and new hashes, sorted; never modified in place
 }
 
 // New returns a Hasher. It refuses parameters that Validate would refuse.
@@ -82,8 +78,6 @@ func New(o Options) (*Hasher, error) {
 	if err := Validate(h.dummy(o.Params).String()); err != nil {
 		return nil, err
 	}
-
-	h.Stored(nil)
 
 	return h, nil
 }
@@ -122,14 +116,21 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 	return h.VerifyFrom(ctx, limits.Caller{}, hash, password)
 }
 
-// VerifyFrom reports whether password hashes to hash, in constant time and in the caller's
+// VerifyFrom is VerifyAmong where no stored hash has another cost than new ones.
+func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error) {
+	return h.VerifyAmong(ctx, caller, nil, hash, password)
+}
+
+// VerifyAmong reports whether password hashes to hash, in constant time and in the caller's
 // share of the slots. An empty hash stands for a person without a password, or for an unknown
-// person, and never matches.
+// person, and never matches. stored are the costs of all stored hashes, read after the hash.
 //
 // The work is the same for every hash, even an empty one: one hash of each stored cost, in the
 // same order, of which one is the hash in question. So the time taken says nothing about the
 // account. It returns ErrTooLong, ErrFormat, ErrBusy or the context's error.
-func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, password string) (bool, error) {
+func (h *Hasher) VerifyAmong(
+	ctx context.Context, caller limits.Caller, stored []Params, hash, password string,
+) (bool, error) {
 	if len(password) > MaxLength {
 		return false, ErrTooLong
 	}
@@ -142,8 +143,6 @@ func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, pas
 		}
 	}
 
-	costs := h.meet(want.Params)
-
 	leave, err := h.enter(ctx, caller)
 	if err != nil {
 		return false, err
@@ -152,7 +151,7 @@ func (h *Hasher) VerifyFrom(ctx context.Context, caller limits.Caller, hash, pas
 	defer leave()
 
 	right := false
-	for _, cost := range costs {
+	for _, cost := range h.every(stored, want.Params) {
 		of := h.dummy(cost)
 		if cost == want.Params {
 			of = want

@@ -36,7 +36,8 @@ type Use string
 
 // Uses, each with the prefix of its tokens.
 const (
-	// Pages marks a flow at the sign-in pages, bound to a browser.
+	// Pages marks a flow at the sign-in pages. It names the browser that it was sealed for, but
+	// belongs to the one in which a person first acts on it.
 	Pages Use = "fls_"
 	// Kept marks a request that came to the authorization endpoint by POST and waits for its
 	// own GET. It isn't bound to a browser, and is worth no more than its parameters.

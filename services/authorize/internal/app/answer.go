@@ -245,9 +245,11 @@ func (a *Authorizer) recordCode(ctx context.Context, code *grants.AuthorizationC
 	audit.RecordOrLog(ctx, a.Trail, a.Logger, event)
 }
 
-// toPages sends the browser to the sign-in pages. The request is bound to this browser and
-// travels sealed in the URL, since it isn't known yet whether there is a person behind it.
-// A request that is too long for a URL is stored.
+// toPages sends the browser to the sign-in pages. The request travels sealed in the URL, since
+// it isn't known yet whether there is a person behind it. That URL is worth as much as the
+// application's own link: the flow belongs to the browser in which a person first acts on it,
+// and if its cookie isn't the one sealed here, the flow begins anew there. A request that is too
+// long for a URL is stored, and bound to this browser at once.
 func (a *Authorizer) toPages(ctx context.Context, flow *grants.Flow, visitor Visitor) (*Answer, error) {
 	answer := &Answer{}
 	browser := visitor.Browser

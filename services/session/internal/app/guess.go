@@ -12,10 +12,14 @@ const (
 	// accountSlowest bounds how long unknown browsers have to wait while an account is under
 	// attack. They are slowed down but never locked out.
 	accountSlowest = 30 * time.Second
-	// perDay is how many consecutive wrong passwords an account may have, from one browser that
-	// it knows or from all unknown browsers together (NIST SP 800-63B 5.2.2). Beyond that, one
-	// attempt an hour is allowed, then one in two hours, up to one a day.
-	perDay = 100
+	// mostInARow is how many consecutive wrong passwords an account may have, from one browser
+	// that it knows or from all unknown browsers together (NIST SP 800-63B 5.2.2). Beyond that,
+	// one attempt an hour is allowed, then one in two hours, down to one a day.
+	mostInARow = 100
+	// inARowFor is how long they are remembered after the last one, if no right password
+	// intervenes. It bounds how many counts the table holds, since most addresses that attackers
+	// try have no account, and no success will ever clear them.
+	inARowFor = 30 * day
 	// accountsSlowest bounds how long an address that has tried many accounts has to wait,
 	// since a whole university may be behind it.
 	accountsSlowest = time.Minute
@@ -50,7 +54,7 @@ func (p *Prover) knownGuess(email, device string) guess {
 	subject := p.account(email)
 	own := []limits.Claim{
 		{Key: p.key("device", email, device), Rule: p.Guesses, Subject: subject},
-		{Key: p.key("device_day", email, device), Rule: dayRule(), Subject: subject},
+		{Key: p.key("device_in_a_row", email, device), Rule: inARow(), Subject: subject},
 	}
 
 	return guess{
@@ -68,8 +72,8 @@ func (p *Prover) owner(email string) limits.Caller {
 
 // strangersGuess returns the guess of a browser that the account doesn't know. It counts
 // account and address as a pair, account and site as a pair, the account over the
-// configured window (15 minutes by default) and over a day, the address with its surrounding
-// networks, and how many accounts the address and its networks have tried today.
+// configured window (15 minutes by default) and since its last success, the address with its
+// surrounding networks, and how many accounts the address and its networks have tried today.
 func (p *Prover) strangersGuess(email string, b Browser) guess {
 	subject, keys := p.account(email), limits.AccountKeys(p.LimitSecret, email)
 	account := p.Guesses
@@ -79,7 +83,7 @@ func (p *Prover) strangersGuess(email string, b Browser) guess {
 		pair:   p.key("account_address", email, limits.Address(b.Address)),
 		claims: []limits.Claim{
 			{Key: keys[0], Rule: account, Subject: subject},
-			{Key: keys[1], Rule: dayRule(), Subject: subject},
+			{Key: keys[1], Rule: inARow(), Subject: subject},
 		},
 	}
 
@@ -122,10 +126,12 @@ func times(rule limits.Rule, factor int) limits.Rule {
 	return rule
 }
 
-func dayRule() limits.Rule {
+// inARow returns the rule for consecutive failures. A day of rest doesn't reset it, else an
+// attacker could guess, pause and guess again for ever.
+func inARow() limits.Rule {
 	return limits.Rule{
-		Failures: perDay,
-		Window:   day,
+		Failures: mostInARow,
+		Window:   inARowFor,
 		MinDelay: time.Hour,
 		MaxDelay: day,
 	}

@@ -103,10 +103,7 @@ func (si *SignIn) look(ctx context.Context, flowID string, b Browser) (*Visit, e
 func (si *SignIn) flow(ctx context.Context, id string, b Browser) (*grants.Flow, error) {
 	request, err := si.Flows.Flow(ctx, id)
 	if err == nil && request.Sealed != "" && len(b.Hash) > 0 {
-		// Nothing has happened in the flow yet, so it is worth no more than the link to the
-		// application. It is bound to the browser in which a person first acts on it, since a
-		// sign-in in another tab may have changed the cookie meanwhile.
-		request.BrowserHash = b.Hash
+		si.adopt(request, b)
 	}
 
 	switch {
@@ -123,6 +120,23 @@ func (si *SignIn) flow(ctx context.Context, id string, b Browser) (*grants.Flow,
 	default:
 		return request, nil
 	}
+}
+
+// adopt binds a flow without a row to the browser that opened it. Nothing has happened in the
+// flow yet, so its address is worth as much as the application's own link: the flow belongs to
+// the browser in which a person first acts on it.
+//
+// If that isn't the browser it was sealed for, the flow begins now, as the link would. Otherwise
+// an old address could be sent to a person who has signed in since, and their sign-in would pass
+// for one made in the flow, so that prompt and max_age would ask for nothing (OpenID Connect Core
+// 3.1.2.1). A sign-in in another tab has the same effect, since it changes the cookie.
+func (si *SignIn) adopt(r *grants.Flow, b Browser) {
+	if bytes.Equal(r.BrowserHash, b.Hash) {
+		return
+	}
+
+	r.BrowserHash = b.Hash
+	r.CreatedAt = si.Now()
 }
 
 // belongs reports whether a flow is bound to a browser's cookie or, for a form that may be
