@@ -138,7 +138,7 @@ func TestHastyPeopleArriveOnAPhone(t *testing.T) {
 		stranger.see(emailField)
 		stranger.fill(emailField, "ada@acme.test"+kb.Enter)
 		stranger.see(passwordField) // from here on the flow is a row
-		soon(`UPDATE authorization_requests SET expires_at = $1`, -time.Second)
+		soon(`UPDATE authorization_requests SET expires_at = $1 WHERE consumed_at IS NULL`, -time.Second)
 		stranger.fill(passwordField, password+kb.Enter)
 		stranger.gone(passwordField)
 		stranger.explained(s, "This sign-in took too long")

@@ -21,7 +21,7 @@ import (
 )
 
 // schemaVersion is the newest file in migrations/.
-const schemaVersion = 14
+const schemaVersion = 15
 
 // onEachEmptyDatabase gives f a way to open handles of its own to one database
 // without a schema, as separate processes would.

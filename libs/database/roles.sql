@@ -4,6 +4,9 @@
 -- in one transaction and first revokes everything, so that afterwards the rights
 -- are exactly those below, without running services noticing.
 --
+-- DELETE on sessions, requests, codes, grants and tokens doesn't remove a row that has
+-- ended but not expired: triggers keep it.
+--
 -- UPDATE and SELECT … FOR UPDATE also need SELECT on the columns they read. Foreign
 -- key checks run as the owner and need no rights here.
 

@@ -222,10 +222,34 @@ func expire(ctx context.Context, tx *database.Tx, s scope, at time.Time) (expire
 	return expired, nil
 }
 
-// revoke marks grants, and queues logout notices for applications that want them. For a grant
-// of a session that goes on, the notice is for the session. For a grant without a session it is
-// for the person, if they have no other live grant for the application (OpenID Connect
-// Back-Channel Logout 1.0 2.4, a token with sub alone).
+// queueNotices queues a notice for the application of each grant that was just revoked, if it
+// wants to be told of logouts. While the grant's session goes on, the notice is for the
+// session. Otherwise it is for the person (OpenID Connect Back-Channel Logout 1.0 2.4, a token
+// with sub alone), as the application may know the access by no session any more: a device's
+// grant never had one, and an offline grant may have outlived its own by months. An application
+// that still has other live access to the person keeps that, so it gets the id of the session
+// that the grant was given in, if there was one. A session that ended together with the grant
+// has a notice already.
+var queueNotices = `
+INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
+SELECT DISTINCT CASE WHEN n.session_id = '' THEN n.user_id ELSE n.session_id END || ':' || n.client_id,
+       n.client_id, n.uri, n.user_id, n.session_id, n.revoked_at, n.revoked_at
+FROM (
+  SELECT g.client_id, g.user_id, g.revoked_at, a.backchannel_logout_uri AS uri, g.others,
+         CASE WHEN g.others OR (s.id IS NOT NULL AND s.ended_at IS NULL) THEN g.session_id ELSE '' END AS session_id
+  FROM (
+    SELECT r.client_id, r.user_id, r.session_id, r.revoked_at, EXISTS (
+      SELECT 1 FROM grants x WHERE x.user_id = r.user_id AND x.client_id = r.client_id AND x.revoked_at IS NULL
+        AND x.expires_at > r.revoked_at AND x.ends = ` +
+	directorystore.AccessEnds("x.user_id", "x.tenant_id", "x.client_id") + `) AS others
+    FROM grants r WHERE r.revoked_at = $1 AND r.id %s
+  ) g JOIN applications a ON a.client_id = g.client_id LEFT JOIN sessions s ON s.id = g.session_id
+  WHERE a.backchannel_logout_uri <> '' AND (s.ended_at IS NULL OR s.ended_at <> g.revoked_at)
+) n
+WHERE n.session_id <> '' OR NOT n.others
+ON CONFLICT DO NOTHING`
+
+// revoke marks grants, and queues logout notices for the applications that want them.
 func revoke(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (revoked, notices int, err error) {
 	if len(ids) == 0 {
 		return 0, 0, nil
@@ -239,16 +263,6 @@ func revoke(ctx context.Context, tx *database.Tx, ids []string, at time.Time) (r
 		return 0, 0, err
 	}
 
-	queued, err := tx.Exec(ctx, "logout_outbox.queue_grants", `
-INSERT INTO logout_outbox (id, client_id, uri, user_id, session_id, created_at, next_attempt_at)
-SELECT DISTINCT CASE WHEN g.session_id = '' THEN g.user_id ELSE g.session_id END || ':' || g.client_id,
-       g.client_id, a.backchannel_logout_uri, g.user_id, g.session_id, g.revoked_at, g.revoked_at
-FROM grants g JOIN applications a ON a.client_id = g.client_id
-LEFT JOIN sessions s ON s.id = g.session_id
-WHERE g.revoked_at = $1 AND g.id `+in+` AND a.backchannel_logout_uri <> ''
-  AND ((s.id IS NOT NULL AND s.ended_at IS NULL) OR (g.session_id = '' AND NOT EXISTS (
-    SELECT 1 FROM grants o WHERE o.user_id = g.user_id AND o.client_id = g.client_id AND o.revoked_at IS NULL)))
-ON CONFLICT DO NOTHING`, args...)
-
+	queued, err := tx.Exec(ctx, "logout_outbox.queue_grants", fmt.Sprintf(queueNotices, in), args...)
 	return int(n), int(queued), err
 }
