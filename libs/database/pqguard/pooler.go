@@ -49,7 +49,7 @@ func (c *Connector) decide(ctx context.Context, conn *guarded, mark string) erro
 // stopPreparing ends the use of prepared statements, for good.
 func (c *Connector) stopPreparing(why error) {
 	if !c.unprepared.Swap(true) && c.logger != nil {
-		c.logger.Warn("statements are not prepared any more, which costs PostgreSQL more CPU: let the pooler keep them, or set PLATFORM_DATABASE_PREPARE=never",
+		c.logger.Warn("statements are not prepared, since a pooler loses them, and cost PostgreSQL more CPU: let the pooler keep them, or set PLATFORM_DATABASE_PREPARE=never",
 			"error", why)
 	}
 }

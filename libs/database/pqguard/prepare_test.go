@@ -139,6 +139,32 @@ func TestAMistakeInAStatementIsReportedAsEver(t *testing.T) {
 	require.Equal(t, "2", query(t, db, `SELECT 1 + $1::int`, 1))
 }
 
+// readAndWrite uses a row of things, outside a transaction and within one.
+func readAndWrite(ctx context.Context, db *sql.DB, id int) error {
+	const read, write = `SELECT n, id FROM things WHERE id = $1`, `UPDATE things SET n = $2 WHERE id = $1`
+	var n, found string
+	if err := db.QueryRowContext(ctx, read, id).Scan(&n, &found); err != nil {
+		return fmt.Errorf("read: %w", err)
+	}
+	if _, err := db.ExecContext(ctx, write, id, n); err != nil {
+		return fmt.Errorf("write: %w", err)
+	}
+
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+
+	if err := tx.QueryRowContext(ctx, read, id).Scan(&n, &found); err != nil {
+		return fmt.Errorf("read in a transaction: %w", err)
+	}
+	if _, err := tx.ExecContext(ctx, write, id, n); err != nil {
+		return fmt.Errorf("write in a transaction: %w", err)
+	}
+	return tx.Commit()
+}
+
 // A plan made before a migration fails afterwards if a column that it returns, or compares with
 // a parameter, has another type.
 func TestAMigrationUnderLoadCostsNobodyAnError(t *testing.T) {
@@ -146,31 +172,6 @@ func TestAMigrationUnderLoadCostsNobodyAnError(t *testing.T) {
 	owner := openWith(t, url, 1, pqguard.Options{})
 	exec(t, owner, `CREATE TABLE things AS SELECT id, id * 10 AS n FROM generate_series(1, 8) AS id`)
 	db := openWith(t, url, 8, pqguard.Options{})
-
-	const read, write = `SELECT n, id FROM things WHERE id = $1`, `UPDATE things SET n = $2 WHERE id = $1`
-	work := func(ctx context.Context, id int) error {
-		var n, found string
-		if err := db.QueryRowContext(ctx, read, id).Scan(&n, &found); err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		if _, err := db.ExecContext(ctx, write, id, n); err != nil {
-			return fmt.Errorf("write: %w", err)
-		}
-
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = tx.Rollback() }()
-
-		if err := tx.QueryRowContext(ctx, read, id).Scan(&n, &found); err != nil {
-			return fmt.Errorf("read in a transaction: %w", err)
-		}
-		if _, err := tx.ExecContext(ctx, write, id, n); err != nil {
-			return fmt.Errorf("write in a transaction: %w", err)
-		}
-		return tx.Commit()
-	}
 
 	done := make(chan struct{})
 	rounds := make(chan int, 1024)
@@ -184,7 +185,7 @@ func TestAMigrationUnderLoadCostsNobodyAnError(t *testing.T) {
 					return
 				case rounds <- i:
 				}
-				errs[i] = errors.Join(errs[i], work(t.Context(), i+1))
+				errs[i] = errors.Join(errs[i], readAndWrite(t.Context(), db, i+1))
 			}
 		})
 	}
