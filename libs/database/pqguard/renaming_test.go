@@ -32,7 +32,7 @@ func readMessage(r io.Reader, kinds int) (message, error) {
 }
 
 func (m message) bytes() []byte {
-	return append(binary.BigEndian.AppendUint32(bytes.Clone(m.kind), uint32(len(m.body)+4)), m.body...) //nolint:gosec // small
+	return append(binary.BigEndian.AppendUint32(bytes.Clone(m.kind), uint32(len(m.body)+4)), m.body...)
 }
 
 // renamed gives a prepared statement a name as PgBouncer does with max_prepared_statements.
@@ -59,7 +59,7 @@ func forward(client net.Conn, target string) {
 		return
 	}
 
-	server, err := net.Dial("tcp", target) //nolint:noctx // to loopback
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}
@@ -87,7 +87,7 @@ func renamingPooler(t *testing.T, dbURL string) string {
 	u, err := url.Parse(dbURL)
 	require.NoError(t, err)
 	target := u.Host
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // on loopback
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 
 	var serving sync.WaitGroup
