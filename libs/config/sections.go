@@ -45,6 +45,7 @@ type Database struct {
 	ConnMaxLifetime  time.Duration `env:"PLATFORM_DATABASE_CONN_MAX_LIFETIME" envDefault:"30m" validate:"gt=0" desc:"age at which a connection is replaced, so that a failover is noticed"`
 	StatementTimeout time.Duration `env:"PLATFORM_DATABASE_STATEMENT_TIMEOUT" envDefault:"5s" validate:"gte=1ms" desc:"how long a statement may take, and how long a transaction may be idle; migrate has no limit"`
 	LockTimeout      time.Duration `env:"PLATFORM_DATABASE_LOCK_TIMEOUT" envDefault:"3s" validate:"gte=1ms" desc:"how long a statement may wait for a lock; less than the statement timeout"`
+	Prepare          string        `env:"PLATFORM_DATABASE_PREPARE" envDefault:"auto" validate:"oneof=auto always never" desc:"whether PostgreSQL keeps the plans of statements: auto (unless a pooler would lose them), always (and refuse such a pooler) or never"`
 }
 
 // Signing backends.

@@ -50,6 +50,10 @@ type Options struct {
 	StatementTimeout time.Duration
 	LockTimeout      time.Duration
 
+	// Prepare says whether PostgreSQL keeps the plans of statements: unless a pooler would lose
+	// them, always or never.
+	Prepare pqguard.Prepare
+
 	Logger         *slog.Logger // logs slow statements, by name; nil: no logging
 	TracerProvider trace.TracerProvider
 	MeterProvider  metric.MeterProvider
@@ -80,9 +84,9 @@ var (
 	_ Runner = (*Tx)(nil)
 )
 
-// Open connects to PostgreSQL. The connection uses UTC and sends parameters with the statement,
-// in one round trip and without a prepared statement, so that it works through a transaction
-// pooler. The error never contains the URL, and its Unavailable reports true if the server
+// Open connects to PostgreSQL. The connection uses UTC. A statement with parameters outside a
+// transaction is prepared once a connection; every other one takes one round trip without, and
+// all do through a transaction pooler that doesn't keep prepared statements. The error never contains the URL, and its Unavailable reports true if the server
 // can't be reached.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	dsn, err := pqguard.DSN(o.URL)
@@ -90,7 +94,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, err
 	}
 
-	connector, err := pqguard.New(dsn, o.withSettings(dsn), o.StatementTimeout)
+	connector, err := pqguard.New(dsn, o.withSettings(dsn), pqguard.Options{
+		Patience: o.StatementTimeout,
+		Prepare:  o.Prepare,
+		Logger:   o.Logger,
+	})
 	if err != nil {
 		return nil, errors.New("database: the URL has an option that is unknown or malformed")
 	}
@@ -112,7 +120,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 
-	if connector.Pooled() {
+	if connector.Pooled() && (o.StatementTimeout > 0 || o.LockTimeout > 0) {
 		db.warnOfNoTimeout(ctx, o)
 	}
 

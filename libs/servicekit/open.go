@@ -10,6 +10,7 @@ import (
 	"github.com/platform-oauth/platform-oauth/libs/config"
 	"github.com/platform-oauth/platform-oauth/libs/database"
 	"github.com/platform-oauth/platform-oauth/libs/database/changes"
+	"github.com/platform-oauth/platform-oauth/libs/database/pqguard"
 	"github.com/platform-oauth/platform-oauth/libs/oauth"
 	"github.com/platform-oauth/platform-oauth/libs/signing"
 	"github.com/platform-oauth/platform-oauth/libs/signing/localkeys"
@@ -79,6 +80,7 @@ func databaseOptions(cfg config.Database, deps Deps) (database.Options, error) {
 		ConnMaxLifetime:  cfg.ConnMaxLifetime,
 		StatementTimeout: cfg.StatementTimeout,
 		LockTimeout:      cfg.LockTimeout,
+		Prepare:          pqguard.Prepare(cfg.Prepare),
 		Logger:           deps.Logger,
 		TracerProvider:   deps.TracerProvider,
 		MeterProvider:    deps.MeterProvider,

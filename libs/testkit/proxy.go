@@ -22,6 +22,9 @@ type Proxy struct {
 	delay time.Duration // added to everything that passes
 	cut   bool
 	ended bool
+
+	asked bool // the last bytes went to the server
+	trips int
 }
 
 // NewProxy starts a proxy in front of the server of a URL. It stops at the end of the test.
@@ -87,6 +90,14 @@ func (p *Proxy) Delay(d time.Duration) {
 	p.delay = d
 }
 
+// RoundTrips returns how often a client waited for the server to answer. It is exact for a
+// single connection.
+func (p *Proxy) RoundTrips() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.trips
+}
+
 // Heal undoes Cut, Hang and Delay.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
@@ -126,7 +137,7 @@ func (p *Proxy) pass(client net.Conn) {
 	var both sync.WaitGroup
 	for from, to := range map[net.Conn]net.Conn{client: server, server: client} {
 		both.Go(func() {
-			_, _ = io.Copy(gated{to, p}, from)
+			_, _ = io.Copy(gated{to, p, to == server}, from)
 			_ = client.Close()
 			_ = server.Close()
 		})
@@ -159,11 +170,16 @@ func (p *Proxy) forget(conns ...net.Conn) {
 type gated struct {
 	io.Writer
 	proxy *Proxy
+	asks  bool // it leads to the server
 }
 
 func (g gated) Write(b []byte) (int, error) {
 	g.proxy.mu.Lock()
 	gate, delay := g.proxy.gate, g.proxy.delay
+	if g.asks && !g.proxy.asked {
+		g.proxy.trips++
+	}
+	g.proxy.asked = g.asks
 	g.proxy.mu.Unlock()
 	<-gate
 	time.Sleep(delay)

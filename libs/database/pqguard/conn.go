@@ -31,11 +31,17 @@ type guarded struct {
 	wire     *wire
 	patience time.Duration
 	demoted  bool // the server has become a standby: after a failover another one is the primary
+
+	connector  *Connector
+	direct     bool            // the server's session belongs to this connection
+	statements *statements     // nil: none are prepared
+	inTx       bool            // a transaction has begun
+	executing  context.Context //nolint:containedctx // that of the last statement, if it was prepared
 }
 
 // begin sets the wire's deadline for the next operation.
 func (c *guarded) begin(ctx context.Context) {
-	c.wire.sent = false
+	c.wire.sent, c.executing = false, nil
 	limit, limited := ctx.Deadline()
 	if c.patience > 0 {
 		if most := time.Now().Add(c.patience); !limited || most.Before(limit) {
@@ -62,15 +68,15 @@ func (c *guarded) known(err error) error {
 }
 
 func (c *guarded) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	c.begin(ctx)
-	rows, err := c.driverConn.QueryContext(ctx, query, args)
-	return rows, c.known(err)
+	return run(ctx, c, query, args,
+		func(s driverStmt) (driver.Rows, error) { return s.QueryContext(ctx, args) },
+		func() (driver.Rows, error) { return c.driverConn.QueryContext(ctx, query, args) })
 }
 
 func (c *guarded) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	c.begin(ctx)
-	result, err := c.driverConn.ExecContext(ctx, query, args)
-	return result, c.known(err)
+	return run(ctx, c, query, args,
+		func(s driverStmt) (driver.Result, error) { return s.ExecContext(ctx, args) },
+		func() (driver.Result, error) { return c.driverConn.ExecContext(ctx, query, args) })
 }
 
 // Ping and BeginTx may be repeated, since they change nothing.
@@ -85,9 +91,13 @@ func (c *guarded) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, e
 	if err != nil {
 		return nil, err
 	}
+
+	c.inTx = true
 	return guardedTx{tx, c, ctx}, nil
 }
 
+// PrepareContext refuses: the statements of [guarded.QueryContext] and [guarded.ExecContext] are
+// prepared, and those that a caller keeps would not survive a migration.
 func (c *guarded) PrepareContext(context.Context, string) (driver.Stmt, error) {
 	return nil, errPrepared
 }
@@ -98,11 +108,16 @@ func (c *guarded) ResetSession(ctx context.Context) error {
 	if !quiet(c.wire.Conn) {
 		return driver.ErrBadConn
 	}
+	c.executing = nil
 	return c.driverConn.ResetSession(ctx)
 }
 
-// IsValid is called before a connection goes back to the pool.
-func (c *guarded) IsValid() bool { return !c.demoted && c.driverConn.IsValid() }
+// IsValid is called before a connection goes back to the pool. If the context of a prepared
+// statement has ended, the server may still be about to cancel it and would hit the next one.
+func (c *guarded) IsValid() bool {
+	canceled := c.executing != nil && c.executing.Err() != nil
+	return !c.demoted && !canceled && c.driverConn.IsValid()
+}
 
 func (c *guarded) Close() error {
 	_ = c.wire.SetDeadline(time.Now().Add(time.Second))
@@ -118,10 +133,12 @@ type guardedTx struct {
 
 func (t guardedTx) Commit() error {
 	t.conn.begin(t.ctx)
+	t.conn.inTx = false
 	return t.Tx.Commit()
 }
 
 func (t guardedTx) Rollback() error {
 	t.conn.begin(t.ctx)
+	t.conn.inTx = false
 	return t.Tx.Rollback()
 }

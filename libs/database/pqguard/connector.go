@@ -2,8 +2,10 @@ package pqguard
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql/driver"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -17,35 +19,48 @@ var (
 	// ErrNoPrimary is returned if none of the listed hosts satisfies target_session_attrs.
 	// During a failover this is temporary.
 	ErrNoPrimary = errors.New("none of the hosts is what target_session_attrs asks for")
-	errPrepared  = errors.New("database: statements are not prepared, for a transaction pooler would lose them")
+	errPrepared  = errors.New("database: a guarded connection prepares its statements itself")
 )
+
+// Options are the settings of a [Connector]. Zero values are good.
+type Options struct {
+	Patience time.Duration // bounds each statement; 0: only its context does
+	Prepare  Prepare
+	Logger   *slog.Logger // logs once if statements can't be prepared; nil: no logging
+}
 
 // Connector makes guarded connections.
 type Connector struct {
-	current  atomic.Pointer[pq.Connector] // with the server's timeouts, until a pooler refuses them
-	plain    *pq.Connector
-	patience time.Duration // 0: as long as the context allows
+	current    atomic.Pointer[pq.Config] // with the server's settings, until a pooler refuses them
+	plain      *pq.Config
+	patience   time.Duration
+	prepare    Prepare
+	logger     *slog.Logger
+	unprepared atomic.Bool // a pooler does not keep prepared statements
 }
 
 var _ driver.Connector = (*Connector)(nil)
 
 // New returns a connector for a DSN in the driver's form, given both without and with settings
-// for the server. patience bounds each statement; 0: only its context does.
-func New(dsn, dsnWithSettings string, patience time.Duration) (*Connector, error) {
-	plain, err := pq.NewConnector(dsn)
+// for the server.
+func New(dsn, dsnWithSettings string, o Options) (*Connector, error) {
+	plain, err := pq.NewConfig(dsn)
 	if err != nil {
 		return nil, err
 	}
 
-	full, err := pq.NewConnector(dsnWithSettings)
+	full, err := pq.NewConfig(dsnWithSettings)
 	if err != nil {
 		return nil, err
 	}
 
-	plain.Dialer(dialer{})
-	full.Dialer(dialer{})
-	c := &Connector{plain: plain, patience: patience}
-	c.current.Store(full)
+	c := &Connector{
+		plain:    &plain,
+		patience: o.Patience,
+		prepare:  o.Prepare,
+		logger:   o.Logger,
+	}
+	c.current.Store(&full)
 
 	return c, nil
 }
@@ -53,16 +68,53 @@ func New(dsn, dsnWithSettings string, patience time.Duration) (*Connector, error
 // Connect implements [driver.Connector].
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	using := c.current.Load()
-	conn, err := c.open(ctx, using)
+	conn, err := c.connect(ctx, using)
 	if using != c.plain && refusesSettings(err) {
 		c.current.Store(c.plain)
-		conn, err = c.open(ctx, c.plain)
+		conn, err = c.connect(ctx, c.plain)
 	}
-	return conn, err
+
+	if err != nil {
+		return nil, err
+	}
+
+	return conn, nil
+}
+
+// connect makes a connection and decides whether it prepares its statements.
+func (c *Connector) connect(ctx context.Context, config *pq.Config) (*guarded, error) {
+	own, mark := config.Clone(), ""
+	if config != c.plain && c.prepare != PrepareNever {
+		mark = rand.Text()
+		own.Runtime[marker] = mark
+	}
+
+	connector, err := pq.NewConnectorConfig(own)
+	if err != nil {
+		return nil, err
+	}
+
+	connector.Dialer(dialer{})
+	conn, err := c.open(ctx, connector)
+	if err != nil {
+		return nil, err
+	}
+
+	if own.ConnectTimeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, own.ConnectTimeout)
+		defer cancel()
+	}
+
+	if err := c.decide(ctx, conn, mark); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+
+	return conn, nil
 }
 
 // Driver implements [driver.Connector].
-func (c *Connector) Driver() driver.Driver { return c.plain.Driver() }
+func (c *Connector) Driver() driver.Driver { return pq.Driver{} }
 
 // Pooled reports whether the server turned out to be a pooler that refuses settings.
 func (c *Connector) Pooled() bool { return c.current.Load() == c.plain }
@@ -92,7 +144,7 @@ func refusesSession(err error) bool {
 	return false
 }
 
-func (c *Connector) open(ctx context.Context, connector *pq.Connector) (driver.Conn, error) {
+func (c *Connector) open(ctx context.Context, connector *pq.Connector) (*guarded, error) {
 	a := &attempt{ctx: ctx}
 	conn, err := connector.Connect(context.WithValue(ctx, attemptKey{}, a))
 	if refusesSession(err) {
@@ -111,5 +163,10 @@ func (c *Connector) open(ctx context.Context, connector *pq.Connector) (driver.C
 		return nil, err
 	}
 
-	return &guarded{driverConn: conn.(driverConn), wire: a.wire, patience: c.patience}, nil
+	return &guarded{
+		driverConn: conn.(driverConn),
+		wire:       a.wire,
+		patience:   c.patience,
+		connector:  c,
+	}, nil
 }

@@ -29,7 +29,23 @@
 //     keep writing to it. Here read_only_sql_transaction (25006) takes the connection out of
 //     the pool.
 //
-// Statements are not prepared, because a pooler in transaction mode would lose them.
+// It also prepares statements, once a connection, so that PostgreSQL needn't plan each anew; the
+// driver prepares only what its caller asks it to. After that an execution is one round trip, as
+// without. See [Prepare].
+//
+//   - What. A statement with parameters, outside a transaction. One without may be a script, COPY,
+//     LISTEN or SET. Within a transaction a stale plan would abort everything. A connection keeps
+//     the [mostPrepared] statements it used last, so invented SQL doesn't fill the server.
+//   - Poolers. The driver names its statements 1, 2, 3, …, so behind a pooler in transaction mode
+//     that doesn't rename them, a client could execute another's statement. Therefore each
+//     new connection first finds out whether the session is its own, by a setting that a pooler
+//     refuses or drops, or else whether the pooler renames statements, as PgBouncer does from 1.21
+//     with max_prepared_statements. If neither, nothing is prepared.
+//   - Migrations. A statement that was prepared before one may return other types than announced,
+//     or its parameters may have the old ones. Outside a transaction a statement that failed has
+//     changed nothing, so it runs again without preparation.
+//   - Sessions. The server plans anew when the search path or the role changes, and checks rights at
+//     each execution. After DISCARD ALL or DEALLOCATE ALL statements are prepared again.
 //
 // Each point can go when the driver does it by itself, and the package when all are gone or the
 // driver is replaced by one that ends with its context and tells a lost statement from an

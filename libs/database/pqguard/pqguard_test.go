@@ -17,7 +17,7 @@ func open(t *testing.T, url string, patience time.Duration) *sql.DB {
 	t.Helper()
 	dsn, err := pqguard.DSN(url)
 	require.NoError(t, err)
-	connector, err := pqguard.New(dsn, dsn, patience)
+	connector, err := pqguard.New(dsn, dsn, pqguard.Options{Patience: patience})
 	require.NoError(t, err)
 
 	db := sql.OpenDB(connector)
@@ -68,9 +68,9 @@ func TestASilentServerCostsAStatementItsPatience(t *testing.T) {
 	require.Error(t, err, "without a deadline of its own it would wait for ever")
 }
 
-func TestNoStatementIsPrepared(t *testing.T) {
+func TestACallerPreparesNothingItself(t *testing.T) {
 	db := open(t, testkit.PostgresServer(t).NewDatabase(t), 0)
 	statement, err := db.PrepareContext(t.Context(), `SELECT 1`)
-	require.ErrorContains(t, err, "not prepared")
+	require.ErrorContains(t, err, "prepares its statements itself")
 	require.Nil(t, statement)
 }

@@ -29,14 +29,14 @@ var keepAlive = net.KeepAliveConfig{
 
 // DialContext implements [pq.DialerContext].
 func (dialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	a, ok := ctx.Value(attemptKey{}).(*attempt)
+	if !ok {
+		return dialCancel(ctx, network, address)
+	}
+
 	conn, err := (&net.Dialer{KeepAliveConfig: keepAlive}).DialContext(ctx, network, address)
 	if err != nil {
 		return nil, err
-	}
-
-	a, ok := ctx.Value(attemptKey{}).(*attempt)
-	if !ok { // a cancel request
-		return conn, nil
 	}
 
 	if a.stop != nil { // the wire to the previous host, which was not used
@@ -46,6 +46,36 @@ func (dialer) DialContext(ctx context.Context, network, address string) (net.Con
 	w := &wire{Conn: conn}
 	a.wire, a.stop = w, context.AfterFunc(a.ctx, func() { _ = conn.Close() })
 	return w, nil
+}
+
+// cancelPatience bounds a cancel request, because a prepared statement waits for its own.
+const cancelPatience = time.Second
+
+// dialCancel makes a network connection for a cancel request.
+func dialCancel(ctx context.Context, network, address string) (net.Conn, error) {
+	limit := time.Now().Add(cancelPatience)
+	ctx, cancel := context.WithDeadline(ctx, limit)
+	defer cancel()
+
+	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+
+	return bounded{conn, limit}, conn.SetDeadline(limit)
+}
+
+// bounded is a network connection whose deadline can't be moved beyond limit.
+type bounded struct {
+	net.Conn
+	limit time.Time
+}
+
+func (b bounded) SetDeadline(t time.Time) error {
+	if t.IsZero() || t.After(b.limit) {
+		t = b.limit
+	}
+	return b.Conn.SetDeadline(t)
 }
 
 // Dial implements [pq.Dialer]. The driver does not use it.
