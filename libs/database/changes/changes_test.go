@@ -92,6 +92,11 @@ func (e *ears) requireTold(t *testing.T, db *database.DB, clientID string, keys 
 	eventually(t, "the change of "+clientID, func() bool { return e.has(changes.Applications, keys...) })
 }
 
+// The platform promises its operators five seconds.
+func TestTheBoundIsFiveSecondsAtMost(t *testing.T) {
+	require.LessOrEqual(t, changes.Bound, 5*time.Second)
+}
+
 func eventually(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	require.Eventually(t, f, patience, time.Millisecond, what)
