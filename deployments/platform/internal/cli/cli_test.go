@@ -82,7 +82,7 @@ func TestEveryConfigurationProblemIsListed(t *testing.T) {
 		for _, part := range []string{
 			"configuration: 5 problems", "PLATFORM_SESION_IDLE: unknown; did you mean PLATFORM_SESSION_IDLE?",
 			"PLATFORM_CODE_TTL: \"soon\" is not a duration",
-			"PLATFORM_SIGNING_BACKEND", "PLATFORM_DATABASE_URL", "PLATFORM_PUBLIC_URL: http is for loopback only",
+			"PLATFORM_SIGNING_BACKEND", "PLATFORM_DATABASE_URL", "PLATFORM_PUBLIC_URL: http is allowed on loopback only",
 		} {
 			require.Contains(t, message, part)
 		}

@@ -205,7 +205,8 @@ func TestARunningPlatformRotatesAndReplacesAsItIsTold(t *testing.T) {
 	d.json(&next, "key", "rotate", "--algorithm", "ES256", waiting)
 	require.True(t, next.Done)
 	require.Equal(t, "next", next.Keys[0].State)
-	require.Contains(t, keySet(t, addr), next.Keys[0].KID)
+	require.Eventually(t, func() bool { return strings.Contains(keySet(t, addr), next.Keys[0].KID) },
+		patience, 10*time.Millisecond)
 	d.json(&now, "key", "rotate", "--algorithm", "ES256", "--now", waiting)
 	require.True(t, now.Done)
 	require.Equal(t, next.Keys[0].KID, now.Keys[0].KID, "the key that is published already")
