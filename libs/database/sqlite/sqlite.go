@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	engine "modernc.org/sqlite"
 
@@ -58,11 +59,47 @@ func Open(ctx context.Context, path string, o database.Options) (*database.DB, e
 	}
 
 	// The writer goes first, since it creates the write-ahead log that readers expect.
-	if err := db.Ping(ctx); err != nil {
+	if err := begin(ctx, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 
 	return db, nil
+}
+
+const (
+	// beginPatience bounds the wait for other processes that open a new file.
+	beginPatience = 30 * time.Second
+	beginPause    = 10 * time.Millisecond
+)
+
+// begin makes the first connections, of which the very first gives the file its write-ahead
+// log. SQLite doesn't wait for another process that does so at the same time, whatever the busy
+// timeout (https://sqlite.org/wal.html, section 6), so begin tries again.
+func begin(ctx context.Context, db *database.DB) error {
+	ctx, cancel := context.WithTimeout(ctx, beginPatience)
+	defer cancel()
+
+	for {
+		err := db.Ping(ctx)
+		if !busy(err) {
+			return err
+		}
+
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(beginPause):
+		}
+	}
+}
+
+// busy reports whether another process has locked the file (SQLITE_BUSY and its extended codes).
+func busy(err error) bool {
+	coded, ok := errors.AsType[interface {
+		error
+		Code() int
+	}](err)
+	return ok && coded.Code()&0xff == 5
 }
 
 // prepare creates the folder and an empty file with the right permissions. SQLite gives its log
