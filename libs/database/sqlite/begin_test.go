@@ -29,7 +29,7 @@ func TestProcessesThatOpenANewFileAtOnceAllSucceed(t *testing.T) {
 		var opening sync.WaitGroup
 		for range 4 {
 			opening.Go(func() {
-				process := exec.CommandContext(t.Context(), os.Args[0], //nolint:gosec // this test's own program
+				process := exec.CommandContext(t.Context(), os.Args[0],
 					"-test.run", "^TestProcessesThatOpenANewFileAtOnceAllSucceed$")
 				process.Env = append(os.Environ(), openVariable+"="+path)
 				if said, err := process.CombinedOutput(); err != nil {
