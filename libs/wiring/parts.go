@@ -76,9 +76,9 @@ func (k *Kit) cacheOptions() appcache.Options {
 	}
 }
 
-// Flows returns the limit on the sign-ins that an address may start.
-func (k *Kit) Flows(cfg config.Limits, keys config.Encryption) *limits.Flows {
-	return &limits.Flows{
+// Starts returns the limit on the sign-ins that an address may start.
+func (k *Kit) Starts(cfg config.Limits, keys config.Encryption) *limits.Starts {
+	return &limits.Starts{
 		Counter: limitstore.New(k.DB),
 		Secret:  keys.Derive("limits"),
 		Most:    cfg.Flows,

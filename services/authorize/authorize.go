@@ -99,7 +99,7 @@ func authorizer(cfg Config, k *wiring.Kit, rows *grantstore.ForAuthorize, ring *
 		Posted:       rows,
 		Codes:        rows,
 		Trail:        k.Trail(),
-		Starts:       k.Flows(cfg.Limits, cfg.Encryption),
+		Starts:       k.Starts(cfg.Limits, cfg.Encryption),
 		Hints:        ring.Hints(),
 		Issuer:       cfg.Server.Issuer(),
 		Loopback:     cfg.Server.Loopback(),

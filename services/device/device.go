@@ -105,7 +105,7 @@ func newDevice(cfg Config, k *wiring.Kit, registry *directorystore.Applications)
 	}
 
 	rows := grantstore.NewForDevice(k.DB).Sealing(sealer)
-	starts := k.Flows(cfg.Limits, cfg.Encryption)
+	starts := k.Starts(cfg.Limits, cfg.Encryption)
 
 	return &app.Device{Config: app.Config{
 		Applications: k.Applications(registry),

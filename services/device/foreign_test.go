@@ -104,7 +104,7 @@ func TestRequestsForCodesHoldUpNoSignIn(t *testing.T) {
 		w.ask(nil).json(http.StatusTooManyRequests)
 
 		encryption := config.Encryption{Keys: []config.EncryptionKey{{1}}}
-		signIns := &limits.Flows{ // those of the other services
+		signIns := &limits.Starts{ // those of the other services
 			Counter: limitstore.New(db),
 			Secret:  encryption.Derive("limits"),
 			Most:    60,

@@ -63,7 +63,7 @@ func newUseCases(
 			Sessions:     reader,
 			People:       people,
 			Applications: applications,
-			Starts:       k.Flows(cfg.Limits, cfg.Encryption),
+			Starts:       k.Starts(cfg.Limits, cfg.Encryption),
 			Issuer:       cfg.Server.Issuer(),
 			Now:          k.Now,
 			Random:       k.Random,

@@ -44,7 +44,7 @@ type Config struct {
 	Posted       *grantstore.ForAuthorize // seals requests that came by POST
 	Codes        ports.Codes
 	Trail        audit.Trail
-	Starts       *limits.Flows // counts the requests that are stored
+	Starts       *limits.Starts // counts the requests that are stored
 	Hints        *signing.Hints
 	Issuer       string
 	// Loopback reports that the platform itself runs on a loopback address, where only http is

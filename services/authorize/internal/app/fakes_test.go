@@ -77,7 +77,7 @@ func newWorld(t *testing.T) *world {
 		Posted:       store,
 		Codes:        w.codes,
 		Trail:        w.trail,
-		Starts: &limits.Flows{
+		Starts: &limits.Starts{
 			Counter: w.counter,
 			Secret:  []byte("secret"),
 			Most:    60,

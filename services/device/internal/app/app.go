@@ -38,8 +38,8 @@ type Config struct {
 	Crowds       *grantstore.ForDevice // makes room among the waiting codes of an application
 	Flows        ports.Flows
 	Limits       ports.Limits
-	Starts       *limits.Flows // counts sign-ins that are stored
-	Requests     *limits.Flows // counts requests for codes that anyone can send
+	Starts       *limits.Starts // counts sign-ins that are stored
+	Requests     *limits.Starts // counts requests for codes that anyone can send
 	Trail        audit.Trail
 	SessionIdle  time.Duration
 	CodeTTL      time.Duration

@@ -58,7 +58,7 @@ func newWorld(t *testing.T) *world {
 	db := testkit.SQLite(t)
 	seed(t, db)
 	store, counter := grantstore.NewForDevice(db), limitstore.New(db)
-	starts := &limits.Flows{Counter: counter, Secret: []byte("secret"), Most: 60, Window: time.Hour}
+	starts := &limits.Starts{Counter: counter, Secret: []byte("secret"), Most: 60, Window: time.Hour}
 	w := &world{
 		rows:   grantstore.NewForSession(db),
 		codes:  &codes{DeviceCodes: store},

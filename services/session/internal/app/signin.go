@@ -34,7 +34,7 @@ type SignIn struct {
 	Sessions     *sessionstore.Store
 	People       *directorystore.People
 	Applications *appcache.Cache
-	Starts       *limits.Flows // counts the flows that are stored
+	Starts       *limits.Starts // counts the flows that are stored
 	Issuer       string
 	Now          func() time.Time
 	Random       io.Reader

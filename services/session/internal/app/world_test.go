@@ -174,7 +174,7 @@ func (w *world) build() {
 		Sessions:     w.sessions,
 		People:       people,
 		Applications: applications,
-		Starts:       &limits.Flows{Counter: w.counts, Secret: []byte("starts"), Most: 60, Window: time.Hour},
+		Starts:       &limits.Starts{Counter: w.counts, Secret: []byte("starts"), Most: 60, Window: time.Hour},
 		Issuer:       "https://id.test",
 		Now:          w.clock.Now,
 		Random:       rand.Reader,

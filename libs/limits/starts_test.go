@@ -17,7 +17,7 @@ import (
 
 func TestAnAddressStartsSoManySignInsInAWindow(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		flows := &limits.Flows{
+		flows := &limits.Starts{
 			Counter: limitstore.New(db),
 			Secret:  []byte("secret"),
 			Most:    3,
@@ -59,7 +59,7 @@ func TestAnAddressStartsSoManySignInsInAWindow(t *testing.T) {
 // address have.
 func TestABrowserHasAShareOfItsAddress(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		flows := &limits.Flows{
+		flows := &limits.Starts{
 			Counter: limitstore.New(db),
 			Secret:  []byte("secret"),
 			Most:    300,
@@ -92,7 +92,7 @@ func TestABrowserHasAShareOfItsAddress(t *testing.T) {
 // RFC 6819 4.3.1: what a page makes its visitors' browsers request elsewhere doesn't hold up their sign-ins.
 func TestWhatIsNoSignInIsCountedApart(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		signIns := &limits.Flows{
+		signIns := &limits.Starts{
 			Counter: limitstore.New(db),
 			Secret:  []byte("secret"),
 			Most:    3,
@@ -102,7 +102,7 @@ func TestWhatIsNoSignInIsCountedApart(t *testing.T) {
 		others := signIns.Of("device authorization")
 		now := time.Date(2026, 3, 1, 12, 5, 0, 0, time.UTC)
 		office := netip.MustParseAddr("192.0.2.1")
-		for _, flows := range []*limits.Flows{others, signIns} {
+		for _, flows := range []*limits.Starts{others, signIns} {
 			for range 3 {
 				require.NoError(t, flows.StartIn(t.Context(), now, nil, office))
 			}
@@ -116,7 +116,7 @@ func TestWhatIsNoSignInIsCountedApart(t *testing.T) {
 // RFC 4291 2.5.4, RFC 6177: a party with an IPv6 /48 is one party, however many of its links it starts flows from.
 func TestFlowsAreCountedAtEveryPrefix(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		flows := &limits.Flows{
+		flows := &limits.Starts{
 			Counter: limitstore.New(db),
 			Secret:  []byte("secret"),
 			Most:    3,
@@ -152,7 +152,7 @@ func TestFlowsAreCountedAtEveryPrefix(t *testing.T) {
 // a person has who proves that they signed in before; and the person's account has a bound, too.
 func TestAKnownAccountHasAShareThatItsAddressCannotUseUp(t *testing.T) {
 	testkit.OnEachDatabase(t, func(t *testing.T, db *database.DB) {
-		flows := &limits.Flows{
+		flows := &limits.Starts{
 			Counter: limitstore.New(db),
 			Secret:  []byte("secret"),
 			Most:    40,

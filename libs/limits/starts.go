@@ -15,17 +15,17 @@ type Counter interface {
 	Take(ctx context.Context, now time.Time, claims ...Claim) (taken []Taken, until time.Time, err error)
 }
 
-// Flows limits how many sign-ins one browser and one network may start, whichever service
+// Starts limits how many sign-ins one browser and one network may start, whichever service
 // stores them: a flow is a row that anyone can create without proving anything, and it is kept
 // for about an hour. Only rows are counted; a flow sealed in a URL is free.
 //
 // Many people may share an address, and one of them can use up its allowance by dropping
 // cookies, which makes each flow look like that of another browser. An account whose person has
-// proved who they are therefore has a share of its own, see [Flows.StartKnown]. So there are at
+// proved who they are therefore has a share of its own, see [Starts.StartKnown]. So there are at
 // most as many rows as the networks and the accounts that exist have shares.
 //
-// Other requests that store a row may have the same limits, counted apart; see [Flows.Of].
-type Flows struct {
+// Other requests that store a row may have the same limits, counted apart; see [Starts.Of].
+type Starts struct {
 	Counter Counter
 	// Secret is the secret for making keys.
 	Secret []byte
@@ -40,7 +40,7 @@ type Flows struct {
 
 // Of returns the same limits for something other than sign-ins. It is counted apart, so that it
 // uses up nothing of what sign-ins have, nor they of its own.
-func (f *Flows) Of(what string) *Flows {
+func (f *Starts) Of(what string) *Starts {
 	other := *f
 	other.what = what
 	return &other
@@ -57,7 +57,7 @@ const (
 // hash of its cookie, and for the networks of its address. It returns an *[Error] if that is
 // one too many for any of them, and then counts it for none. browser is nil if the request had
 // no cookie.
-func (f *Flows) StartIn(ctx context.Context, now time.Time, browser []byte, addr netip.Addr) error {
+func (f *Starts) StartIn(ctx context.Context, now time.Time, browser []byte, addr netip.Addr) error {
 	claims := f.networks(now, addr)
 	if len(browser) > 0 {
 		claims = append(claims, f.share(now, "of a browser", string(browser)))
@@ -67,7 +67,7 @@ func (f *Flows) StartIn(ctx context.Context, now time.Time, browser []byte, addr
 
 // Start counts a flow that an address is about to start. It returns an *[Error] if the address
 // or a network around it has started too many. Without an address nothing is counted.
-func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error {
+func (f *Starts) Start(ctx context.Context, now time.Time, addr netip.Addr) error {
 	return f.take(ctx, now, f.networks(now, addr))
 }
 
@@ -75,7 +75,7 @@ func (f *Flows) Start(ctx context.Context, now time.Time, addr netip.Addr) error
 // signed in with it before. The account, identified by its key from [Account], has a share of
 // its own, however many browsers it is signed in with, and whatever others at its address have
 // used up. Only beyond that share it is counted as by StartIn.
-func (f *Flows) StartKnown(
+func (f *Starts) StartKnown(
 	ctx context.Context, now time.Time, account Key, browser []byte, addr netip.Addr,
 ) error {
 	err := f.take(ctx, now, []Claim{f.share(now, "of an account", string(account))})
@@ -86,9 +86,9 @@ func (f *Flows) StartKnown(
 }
 
 // kind is the part of the keys that says what is counted.
-func (f *Flows) kind() string { return cmp.Or(f.what, "flow") }
+func (f *Starts) kind() string { return cmp.Or(f.what, "flow") }
 
-func (f *Flows) share(now time.Time, whose, id string) Claim {
+func (f *Starts) share(now time.Time, whose, id string) Claim {
 	share := min(f.Most, max(f.Most/browserShare, leastShare))
 	return Claim{
 		Key:  NewKey(f.Secret, f.kind()+" "+whose, f.window(now), id),
@@ -96,7 +96,7 @@ func (f *Flows) share(now time.Time, whose, id string) Claim {
 	}
 }
 
-func (f *Flows) networks(now time.Time, addr netip.Addr) []Claim {
+func (f *Starts) networks(now time.Time, addr netip.Addr) []Claim {
 	if !addr.IsValid() {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (f *Flows) networks(now time.Time, addr netip.Addr) []Claim {
 }
 
 // rule blocks until the window ends once so many flows have been started in it.
-func (f *Flows) rule(now time.Time, most int) Rule {
+func (f *Starts) rule(now time.Time, most int) Rule {
 	rest := now.Truncate(f.Window).Add(f.Window).Sub(now)
 	return Rule{
 		Failures: most,
@@ -116,11 +116,11 @@ func (f *Flows) rule(now time.Time, most int) Rule {
 
 // window names the current one of consecutive windows. Each has keys of its own, so that the
 // count of an office that signs in all day doesn't grow without end.
-func (f *Flows) window(now time.Time) string {
+func (f *Starts) window(now time.Time) string {
 	return strconv.FormatInt(now.Truncate(f.Window).Unix(), 10)
 }
 
-func (f *Flows) take(ctx context.Context, now time.Time, claims []Claim) error {
+func (f *Starts) take(ctx context.Context, now time.Time, claims []Claim) error {
 	_, until, err := f.Counter.Take(ctx, now, claims...)
 	if err != nil {
 		return fmt.Errorf("count a started %s: %w", f.kind(), err)
